@@ -11,25 +11,20 @@ const (
 	// MarketSource controller wrote. The controller uses it to detect manual changes.
 	OffersDigestAnnotation = "appmarket.io/offers-digest"
 
-	// TaskAnnotation on an AppInstance is the name of the AppInstallTask that last wrote its
-	// spec. It is copied to the history of the instance.
+	// TaskAnnotation on an AppInstance records, as a JSON object, which AppInstallTask last
+	// wrote its spec. The task controller sets it together with the spec:
+	//
+	//   - task: the name of the task. It is copied to the history of the instance.
+	//   - uid: the UID of the task, by which the task recognizes its own changes.
+	//   - hash: the hash of the operation that the task requests. It is copied to the ledger of
+	//     the instance, so that the task is not carried out again if it is re-created.
+	//   - previousRevision: the revision that was installed before, to which the task reverts
+	//     the instance. Not set if no revision was installed.
+	//   - revertReason: the reason of the cancellation or of the failure for which the task has
+	//     reverted its changes. Not set otherwise.
+	//
+	// An instance whose value is invalid counts as one that no task has written.
 	TaskAnnotation = "appmarket.io/task"
-
-	// TaskHashAnnotation on an AppInstance is the hash of the request of that task. It is
-	// copied to the ledger of the instance.
-	TaskHashAnnotation = "appmarket.io/task-hash"
-
-	// TaskUIDAnnotation on an AppInstance is the UID of that task. The task controller uses it
-	// to recognize its own changes.
-	TaskUIDAnnotation = "appmarket.io/task-uid"
-
-	// TaskUndoneAnnotation on an AppInstance indicates that the task has reverted its changes.
-	// Its value is the reason: Cancelled, or the reason of the failure of the task.
-	TaskUndoneAnnotation = "appmarket.io/task-undone"
-
-	// TaskBeforeAnnotation on an AppInstance is the revision that was installed before the task
-	// wrote the spec. The task reverts its changes to this revision.
-	TaskBeforeAnnotation = "appmarket.io/task-before"
 
 	// SkipDeleteHooksAnnotation on an AppInstance specifies, with the value "true", that its
 	// releases are uninstalled without running their pre-delete and post-delete hooks. Use it

@@ -24,27 +24,31 @@ import (
 // resolve itself, such as a missing app, dependency or input, makes the task wait. Any
 // other finding ends the task.
 func (r *Reconciler) admitTask(ctx context.Context, s *scope) error {
-	if s.hasStarted() || s.recoverWrittenTask() {
+	if s.ownership.hasStarted {
+		return nil
+	}
+	if s.ownership.isWriteLost {
+		recordLostWrite(s)
 		return nil
 	}
 	p := &taskFindings{}
 	s.task.Status.RequiredInputs = nil
-	state, err := r.withOtherInstances(ctx, s, s.checkState())
+	state, err := withOtherInstances(ctx, r, s, s.checkState())
 	if err != nil {
 		return err
 	}
 	p.Add(state)
-	for _, check := range s.admissionChecks(r) {
-		if err := check(ctx, s, p); err != nil {
+	for _, check := range s.action.checks {
+		if err := check(ctx, r, s, p); err != nil {
 			return err
 		}
 	}
-	if err := r.runSubtasks(ctx, s, p); err != nil {
+	if err := runSubtasks(ctx, r, s, p); err != nil {
 		return err
 	}
 	s.task.Status.Preflight = p.ToProblems()
 	if err := p.toError(s.task); err != nil {
-		return r.rejectAdmission(ctx, s, s.requeueOnce(err))
+		return rejectAdmission(ctx, r, s, requeueOnce(s.task, err))
 	}
 	s.statusWriter.MarkTrue(v1alpha1.ConditionAdmitted, v1alpha1.ReasonAdmitted, "every check passed")
 	if s.version != nil {
@@ -55,70 +59,38 @@ func (r *Reconciler) admitTask(ctx context.Context, s *scope) error {
 
 // rejectAdmission ends or delays the admission with an error. If the error is terminal and the task
 // has subtasks, it first reverts them as spec.onFailure specifies.
-func (r *Reconciler) rejectAdmission(ctx context.Context, s *scope, err error) error {
+func rejectAdmission(ctx context.Context, r *Reconciler, s *scope, err error) error {
 	if outcome.IsStalled(err) && len(s.task.Status.Steps) > 0 {
-		err = r.revertSubtasks(ctx, s, newProblem(outcome.Reason(err, v1alpha1.ReasonInvalidSpec), err.Error()))
+		err = revertSubtasks(ctx, r, s, newProblem(outcome.Reason(err, v1alpha1.ReasonInvalidSpec), err.Error()))
 	}
-	err = r.withBlockedMessage(ctx, s, err)
+	err = withBlockedMessage(ctx, r, s, err)
 	return status.ForCondition(v1alpha1.ConditionAdmitted, err)
 }
 
 // requeueOnce requeues the task once, 1s after it starts to wait for dependencies. A
 // dependency that becomes ready during the checks does not trigger a reconcile, because the
 // task does not yet wait for it.
-func (s *scope) requeueOnce(err error) error {
+func requeueOnce(task *v1alpha1.AppInstallTask, err error) error {
 	after, waiting := outcome.IsWaiting(err)
 	if !waiting || outcome.Reason(err, "") != v1alpha1.ReasonWaitingForDependency || after > 0 && after < recheckInterval {
 		return err
 	}
-	c := meta.FindStatusCondition(s.task.Status.Conditions, v1alpha1.ConditionReconciling)
+	c := meta.FindStatusCondition(task.Status.Conditions, v1alpha1.ConditionReconciling)
 	if c != nil && c.Reason == v1alpha1.ReasonWaitingForDependency {
 		return err
 	}
 	return outcome.Waiting(v1alpha1.ReasonWaitingForDependency, time.Second, errors.New(err.Error()))
 }
 
-// recoverWrittenTask restores the status of a task that wrote its instance but failed to save its own
-// status, and reports whether it did so. The checks are not repeated: they could fail now
-// because the operation is in progress or done.
-func (s *scope) recoverWrittenTask() bool {
-	if !s.isUnrecordedOwner() {
-		return false
-	}
+// recordLostWrite restores the status of a task that wrote its instance but failed to save its own
+// status. The checks are not repeated: they could fail now because the operation is in
+// progress or done.
+func recordLostWrite(s *scope) {
 	now := metav1.Now()
-	s.task.Status.StartTime, s.task.Status.InstanceRef = &now, s.instanceReference()
+	s.task.Status.StartTime = &now
+	s.recordInstance(s.instance)
 	s.task.Status.Preflight, s.task.Status.RequiredInputs = nil, nil
 	s.statusWriter.MarkTrue(v1alpha1.ConditionAdmitted, v1alpha1.ReasonAdmitted, "every check passed")
-	return true
-}
-
-// isUnrecordedOwner reports whether this task, or a deleted task with the same name and spec,
-// was the last to write the instance and has not reverted that.
-func (s *scope) isUnrecordedOwner() bool {
-	return s.ownsInstance() && s.instance.Annotations[v1alpha1.TaskUndoneAnnotation] == ""
-}
-
-// admissionChecks returns the checks of the action of the task, except for the check of the state of
-// the instance.
-func (s *scope) admissionChecks(r *Reconciler) []func(context.Context, *scope, *taskFindings) error {
-	type checks = []func(context.Context, *scope, *taskFindings) error
-	switch s.task.Spec.Action {
-	case v1alpha1.ActionInstall:
-		return checks{r.checkApp, r.checkSharedRunning, r.checkConflicts, r.checkCluster}
-	case v1alpha1.ActionUpgrade:
-		return checks{r.checkApp, r.checkCluster}
-	case v1alpha1.ActionClone:
-		return checks{r.checkCloneSource, r.checkApp, r.checkSharedRunning, r.checkClone, r.checkCluster}
-	case v1alpha1.ActionAdopt:
-		return checks{r.findApp, r.checkPermissions}
-	case v1alpha1.ActionRollback:
-		return checks{r.checkRevision, r.checkPermissions}
-	case v1alpha1.ActionUninstall:
-		return checks{r.checkDependents, r.checkSharedUsers, r.checkSharedRemoval, r.checkPermissions}
-	case v1alpha1.ActionStop, v1alpha1.ActionResume:
-		return checks{r.checkPermissions}
-	}
-	return nil
 }
 
 // checkState returns an error if the name or the state of the instance does not allow the
@@ -130,27 +102,15 @@ func (s *scope) checkState() error {
 			"instance name %q has more than %d characters: use a shorter one in spec.instanceName", name, maxInstanceName))
 	}
 	if s.instance != nil && s.instance.DeletionTimestamp.IsZero() {
-		if err := s.checkInstance(name); err != nil {
+		if err := checkInstance(s, name); err != nil {
 			return err
 		}
 	}
 	return transitions.Admit(s.task.Spec.Action, name, s.instance)
 }
 
-// ownsInstance reports whether this task, or an earlier task with the same name and spec, was
-// the last to write the instance. If status.instanceRef is not set in this case, the status
-// update was lost, and the operation may already be complete.
-func (s *scope) ownsInstance() bool {
-	return s.ownerTask() == s.task.Name && (s.hasTaskUID() || s.instance.Annotations[v1alpha1.TaskHashAnnotation] == s.hash)
-}
-
-// hasTaskUID reports whether the UID annotation of the instance names this task.
-func (s *scope) hasTaskUID() bool {
-	return s.instance != nil && s.instance.Annotations[v1alpha1.TaskUIDAnnotation] == string(s.task.UID)
-}
-
 // checkInstance returns an error if the instance belongs to another app.
-func (s *scope) checkInstance(name string) error {
+func checkInstance(s *scope, name string) error {
 	has, wants := s.instance.Spec.AppRef, s.task.Spec.App
 	if has.Source != wants.Source || has.Name != wants.Name {
 		return outcome.Stalled(v1alpha1.ReasonInvalidSpec, fmt.Errorf(
@@ -164,23 +124,35 @@ func (s *scope) checkInstance(name string) error {
 // it.
 const maxInstanceName = 40
 
-// findApp sets the app and the version of the scope.
-func (r *Reconciler) findApp(ctx context.Context, s *scope, p *taskFindings) error {
+// findApp sets the app of the scope.
+func findApp(ctx context.Context, r *Reconciler, s *scope, p *taskFindings) error {
 	app, err := r.Catalog.Find(ctx, s.task.Spec.App, s.task.Namespace)
-	if left := s.sourceGraceLeft(err, time.Now()); left > 0 {
+	if left := sourceGraceLeft(s.task, err, time.Now()); left > 0 {
 		p.AddUntil(outcome.Waiting(v1alpha1.ReasonWaitingForSource, left, err), fmt.Sprintf(
 			"the task waits for the source for %s from its creation", cmp.Or(s.task.Spec.Deadline, v1alpha1.Duration(sourceGrace.String()))))
 		return nil
 	}
-	if err != nil {
-		return p.AddOrReturn(err)
+	if err == nil {
+		s.app = app
 	}
-	s.app = app
-	if s.task.Spec.Action == v1alpha1.ActionAdopt && s.task.Spec.Version == "" {
-		return nil // The version of the adopted release is used.
-	}
-	s.version, err = app.FindVersion(s.requestedVersion())
 	return p.AddOrReturn(err)
+}
+
+// findVersion sets the version of the scope.
+func findVersion(_ context.Context, _ *Reconciler, s *scope, p *taskFindings) (err error) {
+	if s.app == nil {
+		return nil
+	}
+	s.version, err = s.app.FindVersion(s.requestedVersion())
+	return p.AddOrReturn(err)
+}
+
+// findSpecifiedVersion sets the version of the scope if the task specifies one.
+func findSpecifiedVersion(ctx context.Context, r *Reconciler, s *scope, p *taskFindings) error {
+	if s.task.Spec.Version == "" {
+		return nil
+	}
+	return findVersion(ctx, r, s, p)
 }
 
 // sourceGrace is the time that a new task without spec.deadline waits for a missing source.
@@ -190,11 +162,11 @@ const sourceGrace = 30 * time.Second
 // sourceGraceLeft returns how much longer the task waits for a source that does not exist
 // or is not shared with the namespace of the task: until its deadline, or for sourceGrace
 // after its creation.
-func (s *scope) sourceGraceLeft(err error, now time.Time) time.Duration {
+func sourceGraceLeft(task *v1alpha1.AppInstallTask, err error, now time.Time) time.Duration {
 	if outcome.Reason(err, "") != v1alpha1.ReasonNotShared {
 		return 0
 	}
-	return s.task.Spec.Deadline.Or(sourceGrace) - now.Sub(s.task.CreationTimestamp.Time)
+	return task.Spec.Deadline.Or(sourceGrace) - now.Sub(task.CreationTimestamp.Time)
 }
 
 // requestedVersion returns the exact version or the range that is requested. It defaults to
@@ -206,29 +178,26 @@ func (s *scope) requestedVersion() string {
 	return s.task.Spec.Version
 }
 
-// checkApp finds the app and the version, and checks the dependencies and the inputs.
-func (r *Reconciler) checkApp(ctx context.Context, s *scope, p *taskFindings) error {
-	if err := r.findApp(ctx, s, p); err != nil || s.app == nil {
-		return err
-	}
-	if s.app.Info.Spec.Withdrawn && s.isInstallAction() {
+// checkWithdrawn adds a finding if the source no longer offers the app to new users.
+func checkWithdrawn(_ context.Context, _ *Reconciler, s *scope, p *taskFindings) error {
+	if s.app != nil && s.app.Info.Spec.Withdrawn {
 		p.Add(outcome.Stalled(v1alpha1.ReasonWithdrawn, fmt.Errorf(
 			"app %q has been withdrawn by its source and cannot be newly installed: choose another app", s.app.Info.Spec.App)))
 	}
-	if s.version == nil {
-		return nil
-	}
-	p.Add(s.checkNewerVersion())
-	if err := r.checkDependencies(ctx, s, p); err != nil {
-		return err
-	}
-	return r.checkInputs(ctx, s, p)
+	return nil
 }
 
-func (s *scope) checkNewerVersion() error {
-	if s.task.Spec.Action != v1alpha1.ActionUpgrade || s.instance == nil {
-		return nil
+// checkNewerVersion adds a finding if an upgrade does not lead to a newer version.
+func checkNewerVersion(_ context.Context, _ *Reconciler, s *scope, p *taskFindings) error {
+	if s.instance != nil && s.version != nil {
+		p.Add(notNewerError(s))
 	}
+	return nil
+}
+
+// notNewerError returns an error if the version is not newer than the installed one, and the
+// task does not allow that.
+func notNewerError(s *scope) error {
 	have, version := s.instance.Status.Version, s.version.Version
 	if have == "" || catalog.IsNewer(version, have) {
 		return nil
@@ -245,7 +214,7 @@ func (s *scope) checkNewerVersion() error {
 }
 
 // checkRevision finds the revision to roll back to.
-func (r *Reconciler) checkRevision(ctx context.Context, s *scope, p *taskFindings) error {
+func checkRevision(ctx context.Context, r *Reconciler, s *scope, p *taskFindings) error {
 	if s.instance == nil {
 		return nil
 	}
@@ -262,13 +231,13 @@ func (r *Reconciler) checkRevision(ctx context.Context, s *scope, p *taskFinding
 		return nil
 	}
 	s.task.Status.Version, s.task.Status.Revision = s.rollbackEntry.Operation.Version, s.rollbackEntry.Revision
-	return r.checkRecorded(ctx, s, p)
+	return checkRecorded(ctx, r, s, p)
 }
 
 // checkRecorded reports a revision whose Helm release no longer exists. If the service
 // account has no permission to read the releases, checkPermissions lists the missing
 // permissions.
-func (r *Reconciler) checkRecorded(ctx context.Context, s *scope, p *taskFindings) error {
+func checkRecorded(ctx context.Context, r *Reconciler, s *scope, p *taskFindings) error {
 	reader, err := r.Tenants.ClientFor(release.Tenant{Namespace: s.task.Namespace, ServiceAccount: s.serviceAccountName()})
 	if err != nil {
 		return fmt.Errorf("read as service account %s: %w", s.serviceAccountName(), err)
@@ -305,7 +274,7 @@ func revisionsMessage(instance *v1alpha1.AppInstance) string {
 
 // withOtherInstances returns the error about the state of the instance. If the instance does not
 // exist, the error lists the other instances of the app.
-func (r *Reconciler) withOtherInstances(ctx context.Context, s *scope, state error) (error, error) {
+func withOtherInstances(ctx context.Context, r *Reconciler, s *scope, state error) (error, error) {
 	if s.instance != nil || outcome.Reason(state, "") != v1alpha1.ReasonNotInstalled {
 		return state, nil
 	}

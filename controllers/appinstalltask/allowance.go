@@ -43,7 +43,7 @@ func (r *Reconciler) checkValueBytes(ctx context.Context, s *scope) error {
 	if r.MaxValueBytes <= 0 || own == 0 {
 		return nil
 	}
-	tasks, err := r.listUnfinishedTasks(ctx, client.InNamespace(s.task.Namespace), client.MatchingFields{TasksWithValues: withValues})
+	tasks, err := listUnfinishedTasks(ctx, r, client.InNamespace(s.task.Namespace), client.MatchingFields{TasksWithValues: withValues})
 	if err != nil {
 		return fmt.Errorf("values of namespace %s: %w", s.task.Namespace, err)
 	}

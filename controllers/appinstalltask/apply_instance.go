@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"strconv"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -15,6 +14,7 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/failpoint"
 	"github.com/appmarket/operator/internal/outcome"
+	"github.com/appmarket/operator/internal/taskrecord"
 )
 
 // conflictRetryDelay is the delay before an instance is read again that another client has just
@@ -24,20 +24,19 @@ const conflictRetryDelay = 50 * time.Millisecond
 // writeInstance applies the task to the instance, once. If the following status update is lost, the
 // task writes the instance again, which does not change it.
 func (r *Reconciler) writeInstance(ctx context.Context, s *scope) error {
-	if s.hasStarted() {
+	if s.ownership.hasStarted {
 		return nil
 	}
 	subject := s.task.Namespace + "/" + s.task.Name
 	failpoint.Point(failpoint.TaskAdmitted, subject)
-	instance, err := r.createOrPatchInstance(ctx, s)
+	instance, err := createOrPatchInstance(ctx, r, s)
 	if err != nil {
 		return writeConflictError(s.task, err)
 	}
 	failpoint.Point(failpoint.TaskWritten, subject)
 	now := metav1.Now()
-	s.instance = instance
 	s.task.Status.StartTime = &now
-	s.task.Status.InstanceRef = s.instanceReference()
+	s.recordInstance(instance)
 	s.statusWriter.MarkReconciling(fmt.Sprintf("%s of instance %s", s.task.Spec.Action, instance.Name))
 	// The operation has started, regardless of changes of the task in the meantime.
 	s.statusWriter.IgnoreConflicts()
@@ -53,25 +52,31 @@ func writeConflictError(task *v1alpha1.AppInstallTask, err error) error {
 	return fmt.Errorf("write instance %s: %w", task.Instance(), err)
 }
 
-func (r *Reconciler) createOrPatchInstance(ctx context.Context, s *scope) (*v1alpha1.AppInstance, error) {
+func createOrPatchInstance(ctx context.Context, r *Reconciler, s *scope) (*v1alpha1.AppInstance, error) {
 	if s.instance == nil {
 		instance := &v1alpha1.AppInstance{ObjectMeta: metav1.ObjectMeta{Namespace: s.task.Namespace, Name: s.task.Instance()}}
-		s.applyTaskToSpec(instance)
+		if err := applyTask(s, instance); err != nil {
+			return nil, err
+		}
 		// Saves the request with which the instance controller would add the finalizer.
 		controllerutil.AddFinalizer(instance, v1alpha1.Finalizer)
 		return instance, r.Create(ctx, instance)
 	}
 	instance := s.instance.DeepCopy()
 	before := client.MergeFromWithOptions(s.instance, client.MergeFromWithOptimisticLock{})
-	s.applyTaskToSpec(instance)
+	if err := applyTask(s, instance); err != nil {
+		return nil, err
+	}
 	return instance, r.Patch(ctx, instance, before)
 }
 
-// applyTaskToSpec applies the spec of the task to the instance.
-func (s *scope) applyTaskToSpec(instance *v1alpha1.AppInstance) {
-	s.setTaskAnnotations(instance)
+// applyTask applies the spec of the task to the instance, and records the task in it.
+func applyTask(s *scope, instance *v1alpha1.AppInstance) error {
+	if err := signInstance(s, instance); err != nil {
+		return err
+	}
 	task, spec := s.task.Spec, &instance.Spec
-	if s.isInstallAction() {
+	if s.action.isInstall {
 		// Only the reference of the app and the status of a removed instance are kept.
 		*spec = v1alpha1.AppInstanceSpec{AppRef: spec.AppRef}
 		if from := s.cloneSource; from != nil {
@@ -81,49 +86,46 @@ func (s *scope) applyTaskToSpec(instance *v1alpha1.AppInstance) {
 	spec.DataPolicy = cmp.Or(task.DataPolicy, spec.DataPolicy, v1alpha1.DataRetain)
 	spec.ServiceAccountName = s.specifiedServiceAccount()
 	spec.Timeout = task.Timeout
-	spec.DesiredState = s.desiredState()
-	switch task.Action {
-	case v1alpha1.ActionRollback:
-		spec.Revision = s.rollbackEntry.Revision
-	case v1alpha1.ActionInstall, v1alpha1.ActionClone, v1alpha1.ActionUpgrade, v1alpha1.ActionAdopt:
-		s.setDesiredRelease(spec)
+	spec.DesiredState = s.action.desiredState()
+	if s.action.apply != nil {
+		s.action.apply(s, spec)
 	}
+	return nil
 }
 
-// isInstallAction reports whether the action installs the instance.
-func (s *scope) isInstallAction() bool {
-	switch s.task.Spec.Action {
-	case v1alpha1.ActionInstall, v1alpha1.ActionClone, v1alpha1.ActionAdopt:
-		return true
+// signInstance records in the instance which task wrote it and the revision before. A repeated
+// write keeps the recorded revision, because the current one may be that of this task.
+func signInstance(s *scope, instance *v1alpha1.AppInstance) error {
+	record := taskrecord.Record{
+		Task: s.task.Name, UID: string(s.task.UID), Hash: s.hash, PreviousRevision: instance.Status.Revision,
 	}
-	return false
-}
-
-// setTaskAnnotations records in the annotations of the instance which task wrote it and the revision
-// before. A repeated write keeps the recorded revision, because the current one may be that
-// of this task.
-func (s *scope) setTaskAnnotations(instance *v1alpha1.AppInstance) {
+	if s.ownership.isWriter {
+		record.PreviousRevision = s.ownership.record.PreviousRevision
+	}
+	if err := taskrecord.WriteRecord(instance, record); err != nil {
+		return err
+	}
+	// A new request makes the instance retry a failed operation although the spec is
+	// unchanged.
+	instance.Annotations[v1alpha1.ReconcileRequestAnnotation] = string(s.task.UID)
 	if instance.Labels == nil {
 		instance.Labels = map[string]string{}
 	}
-	if instance.Annotations == nil {
-		instance.Annotations = map[string]string{}
-	}
-	marks := instance.Annotations
-	if !s.ownsInstance() {
-		marks[v1alpha1.TaskBeforeAnnotation] = strconv.Itoa(int(instance.Status.Revision))
-	}
-	delete(marks, v1alpha1.TaskUndoneAnnotation)
-	marks[v1alpha1.TaskAnnotation], marks[v1alpha1.TaskHashAnnotation] = s.task.Name, s.hash
-	marks[v1alpha1.TaskUIDAnnotation] = string(s.task.UID)
-	// A new request makes the instance retry a failed operation although the spec is
-	// unchanged.
-	marks[v1alpha1.ReconcileRequestAnnotation] = string(s.task.UID)
 	instance.Labels[v1alpha1.AppLabel] = s.task.Spec.App.Name
+	return nil
+}
+
+// setRevision pins the instance to the revision to roll back to.
+func setRevision(s *scope, spec *v1alpha1.AppInstanceSpec) { spec.Revision = s.rollbackEntry.Revision }
+
+// setAdoptedRelease sets the fields of setDesiredRelease for a release that is adopted.
+func setAdoptedRelease(s *scope, spec *v1alpha1.AppInstanceSpec) {
+	setDesiredRelease(s, spec)
+	spec.Adopt = new(true)
 }
 
 // setDesiredRelease sets the version, the values and the related fields of the spec.
-func (s *scope) setDesiredRelease(spec *v1alpha1.AppInstanceSpec) {
+func setDesiredRelease(s *scope, spec *v1alpha1.AppInstanceSpec) {
 	task := s.task.Spec
 	given := s.resolveTaskInputs()
 	spec.AppRef, spec.Revision = task.App, 0
@@ -140,7 +142,4 @@ func (s *scope) setDesiredRelease(spec *v1alpha1.AppInstanceSpec) {
 	}
 	spec.Values, spec.ValuesFrom, spec.Envs = given.Values, given.ValuesFrom, given.Envs
 	spec.CloneOf, spec.Adopt = task.CloneOf, nil
-	if task.Action == v1alpha1.ActionAdopt {
-		spec.Adopt = new(true)
-	}
 }

@@ -20,7 +20,7 @@ import (
 // does not wait in the queue of the instance.
 func (r *Reconciler) cancelTarget(ctx context.Context, s *scope) error {
 	if s.task.Status.TargetTask == "" {
-		if err := r.selectTarget(ctx, s); err != nil {
+		if err := selectTarget(ctx, r, s); err != nil {
 			return status.ForCondition(v1alpha1.ConditionAdmitted, err)
 		}
 	}
@@ -32,7 +32,7 @@ func (r *Reconciler) cancelTarget(ctx context.Context, s *scope) error {
 		return wrongStateError("task %s was deleted before it could be cancelled", name)
 	case err != nil:
 		return fmt.Errorf("get task %s: %w", name, err)
-	case isPastCancel(target):
+	case newOwnership(target, "", nil).isPastCancel:
 		return wrongStateError("task %s (%s) of instance %s has begun, and cannot be cancelled any more", name, target.Spec.Action, target.Instance())
 	case !target.Finished():
 		s.statusWriter.MarkTrue(v1alpha1.ConditionAdmitted, v1alpha1.ReasonAdmitted, "cancelling task "+name)
@@ -48,13 +48,13 @@ func (r *Reconciler) cancelTarget(ctx context.Context, s *scope) error {
 // selectTarget chooses the task to cancel: spec.targetTask, or else the running task of the
 // instance, or else the next task in the queue. A Cancel that was deleted and applied again
 // chooses the task that it canceled before.
-func (r *Reconciler) selectTarget(ctx context.Context, s *scope) error {
-	target, err := r.previouslyCanceledTask(ctx, s)
+func selectTarget(ctx context.Context, r *Reconciler, s *scope) error {
+	target, err := previouslyCanceledTask(ctx, r, s)
 	if err != nil {
 		return err
 	}
 	if target == "" {
-		if target, err = r.defaultCancelTarget(ctx, s); err != nil {
+		if target, err = defaultCancelTarget(ctx, r, s); err != nil {
 			return err
 		}
 	}
@@ -63,12 +63,12 @@ func (r *Reconciler) selectTarget(ctx context.Context, s *scope) error {
 	return s.statusWriter.Save(ctx)
 }
 
-func (r *Reconciler) defaultCancelTarget(ctx context.Context, s *scope) (string, error) {
-	waiting, err := r.queuedTasks(ctx, s)
+func defaultCancelTarget(ctx context.Context, r *Reconciler, s *scope) (string, error) {
+	waiting, err := queuedTasks(ctx, r, s)
 	if err != nil {
 		return "", err
 	}
-	slices.SortFunc(waiting, compareQueueOrder(s.ownerTask()))
+	slices.SortFunc(waiting, compareQueueOrder(s.ownership.record.Task))
 	named := s.task.Spec.TargetTask
 	at := slices.IndexFunc(waiting, func(t v1alpha1.AppInstallTask) bool { return named == "" || t.Name == named })
 	switch {
@@ -82,14 +82,10 @@ func (r *Reconciler) defaultCancelTarget(ctx context.Context, s *scope) (string,
 
 // previouslyCanceledTask returns the name of the task that this Cancel canceled before, or "" if there is
 // none.
-func (r *Reconciler) previouslyCanceledTask(ctx context.Context, s *scope) (string, error) {
-	hash, err := transitions.HashSpec(s.task)
-	if err != nil {
-		return "", err
-	}
-	this := v1alpha1.TaskReference{Name: s.task.Name, Hash: hash}
+func previouslyCanceledTask(ctx context.Context, r *Reconciler, s *scope) (string, error) {
+	this := v1alpha1.TaskReference{Name: s.task.Name, Hash: s.hash}
 	var list v1alpha1.AppInstallTaskList
-	err = r.List(ctx, &list, client.InNamespace(s.task.Namespace), client.MatchingFields{TasksByCancel: s.task.Name}, client.UnsafeDisableDeepCopy)
+	err := r.List(ctx, &list, client.InNamespace(s.task.Namespace), client.MatchingFields{TasksByCancel: s.task.Name}, client.UnsafeDisableDeepCopy)
 	if err != nil {
 		return "", fmt.Errorf("list tasks of instance %s: %w", s.task.Instance(), err)
 	}
@@ -105,12 +101,6 @@ func wrongStateError(format string, args ...any) error {
 	return status.ForCondition(v1alpha1.ConditionAdmitted, outcome.Stalled(v1alpha1.ReasonWrongState, fmt.Errorf(format, args...)))
 }
 
-// isPastCancel reports whether a task has started an action that cannot be canceled after its
-// start.
-func isPastCancel(task *v1alpha1.AppInstallTask) bool {
-	return task.Status.InstanceRef != nil && transitions.Outcomes[task.Spec.Action].Committed
-}
-
 func hasBeenCanceled(task *v1alpha1.AppInstallTask) bool {
 	for _, c := range task.Status.Conditions {
 		if c.Type == v1alpha1.ConditionSucceeded {
@@ -123,55 +113,55 @@ func hasBeenCanceled(task *v1alpha1.AppInstallTask) bool {
 // handleCancellation ends a canceled task that has not yet written its instance, and starts to revert a
 // task that has.
 func (r *Reconciler) handleCancellation(ctx context.Context, s *scope) error {
-	if s.task.Status.Undoing != nil || isPastCancel(s.task) {
+	if s.ownership.isReverting || s.ownership.isRecorded && s.ownership.isPastCancel {
 		return nil
 	}
-	by, err := r.canceledBy(ctx, s)
+	by, err := canceledBy(ctx, r, s)
 	if err != nil || by == "" {
 		return err
 	}
 	s.task.Status.RequiredInputs, s.task.Status.Preflight = nil, nil
 	why := v1alpha1.Problem{Reason: v1alpha1.ReasonCancelled, Message: "cancelled by " + by}
-	if err := r.readInstanceLive(ctx, s); err != nil {
+	if err := readInstanceLive(ctx, r, s); err != nil {
 		return err
 	}
-	if s.task.Status.InstanceRef == nil && !s.ownsInstance() {
-		return r.revertSubtasks(ctx, s, why)
+	if !s.ownership.isRecorded && !s.ownership.isWriter {
+		return revertSubtasks(ctx, r, s, why)
 	}
-	if transitions.Outcomes[s.task.Spec.Action].Committed {
+	if s.ownership.isPastCancel {
 		return nil // The operation has started, and the status update was lost.
 	}
-	return r.startRevert(ctx, s, why)
+	return startRevert(ctx, r, s, why)
 }
 
 // readInstanceLive reads the instance from the API server if status.instanceRef is not set. The task
 // may have written the instance just before the edit that cancels it made its status update
 // fail, and the cache may not yet contain that write.
-func (r *Reconciler) readInstanceLive(ctx context.Context, s *scope) error {
-	if s.task.Status.InstanceRef != nil {
+func readInstanceLive(ctx context.Context, r *Reconciler, s *scope) error {
+	if s.ownership.isRecorded {
 		return nil
 	}
 	instance := &v1alpha1.AppInstance{}
 	err := r.Live.Get(ctx, types.NamespacedName{Namespace: s.task.Namespace, Name: s.task.Instance()}, instance)
 	if err == nil {
-		s.instance = instance
+		s.setInstance(instance)
 	}
 	return client.IgnoreNotFound(err)
 }
 
 // canceledBy returns the field or the task that cancels the task, or "" if it is not
 // canceled. It records a Cancel task in status.canceledBy.
-func (r *Reconciler) canceledBy(ctx context.Context, s *scope) (string, error) {
+func canceledBy(ctx context.Context, r *Reconciler, s *scope) (string, error) {
 	if s.task.Spec.Cancel != nil && *s.task.Spec.Cancel {
 		return "spec.cancel", nil
 	}
-	tasks, err := r.listUnfinishedTasks(ctx, client.InNamespace(s.task.Namespace), client.MatchingFields{TasksByInstance: s.task.Instance()})
+	tasks, err := listUnfinishedTasks(ctx, r, client.InNamespace(s.task.Namespace), client.MatchingFields{TasksByInstance: s.task.Instance()})
 	if err != nil {
 		return "", fmt.Errorf("instance %s: %w", s.task.Instance(), err)
 	}
 	for i := range tasks {
 		other := &tasks[i]
-		if other.Spec.Action == v1alpha1.ActionCancel && other.Status.TargetTask == s.task.Name && !other.Finished() {
+		if isCancel(other) && other.Status.TargetTask == s.task.Name && !other.Finished() {
 			hash, err := transitions.HashSpec(other)
 			s.task.Status.CancelledBy = &v1alpha1.TaskReference{Name: other.Name, Hash: hash}
 			return "task " + other.Name, err

@@ -82,7 +82,7 @@ func (s *scope) isCloneAllowed(verdict v1alpha1.CloneVerdict) bool {
 // it.
 func (r *Reconciler) getCloneSource(ctx context.Context, s *scope) (*v1alpha1.AppInstance, error) {
 	if !s.isCrossNamespace() {
-		return r.getInstance(ctx, s.task.Namespace, s.task.Spec.CloneOf)
+		return getInstance(ctx, r, s.task.Namespace, s.task.Spec.CloneOf)
 	}
 	tenant := release.Tenant{Namespace: s.task.Namespace, ServiceAccount: s.serviceAccountName()}
 	reader, err := r.Tenants.ClientFor(tenant)

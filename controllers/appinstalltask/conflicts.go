@@ -100,7 +100,7 @@ func (r *Reconciler) checkDependents(ctx context.Context, s *scope, p *taskFindi
 		return err
 	}
 	if s.shouldCascade() {
-		s.addUninstallSubtasks(p, dependents)
+		addUninstallSubtasks(s, p, dependents)
 		return nil
 	}
 	if len(dependents) == 0 {

@@ -45,7 +45,7 @@ func (r *Reconciler) checkDependencies(ctx context.Context, s *scope, p *taskFin
 		return nil
 	}
 	if s.task.Spec.Dependencies == v1alpha1.DependenciesInstall {
-		return r.addInstallSubtasks(ctx, s, p, list.Items)
+		return addInstallSubtasks(ctx, r, s, p, list.Items)
 	}
 	for _, d := range missing {
 		err := r.missingDependencyError(ctx, s, d)

@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"github.com/appmarket/operator/api/v1alpha1"
-	"github.com/appmarket/operator/internal/catalog"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/transitions"
 )
@@ -15,11 +14,7 @@ import (
 // spec, and that was then deleted and applied again. The task has the same result as
 // before, unless the instance has changed since.
 func (r *Reconciler) restoreCompletedTask(_ context.Context, s *scope) error {
-	var err error
-	if s.hash, err = transitions.HashSpec(s.task); err != nil {
-		return err
-	}
-	if s.instance == nil || s.task.Status.InstanceRef != nil || s.hasTaskUID() {
+	if s.instance == nil || s.ownership.isRecorded || s.ownership.isSigned {
 		return nil
 	}
 	entry := transitions.FindTask(s.instance, s.task.Name, s.hash)
@@ -27,7 +22,7 @@ func (r *Reconciler) restoreCompletedTask(_ context.Context, s *scope) error {
 		return nil
 	}
 	s.task.Status.Version = entry.Version
-	s.task.Status.InstanceRef = s.instanceReference()
+	s.recordInstance(s.instance)
 	if entry.Outcome != v1alpha1.OutcomeSucceeded {
 		message := "failed before; set another spec.runID to run the task again"
 		if entry.Message != "" {
@@ -35,32 +30,25 @@ func (r *Reconciler) restoreCompletedTask(_ context.Context, s *scope) error {
 		}
 		return outcome.Stalled(recordedFailureReason(entry), errors.New(message))
 	}
-	if since := s.changedSince(entry); since != "" {
+	if since := changedSince(s, entry); since != "" {
 		return outcome.Stalled(v1alpha1.ReasonSuperseded, fmt.Errorf(
 			"the task was carried out before, and %s; set another spec.runID to run it again", since))
 	}
 	s.isComplete = true
 	s.statusWriter.SetReady(v1alpha1.ReasonSucceeded, fmt.Sprintf(
-		"carried out before; instance %q is %s; set another spec.runID to run the task again", s.instance.Name, s.currentStateMessage()))
+		"carried out before; instance %q is %s; set another spec.runID to run the task again", s.instance.Name, currentStateMessage(s.instance)))
 	return nil
 }
 
 // changedSince describes how the instance has changed since a task succeeded, so that it no
 // longer has the state or the version that the task requests. It returns "" if the instance
 // still has both.
-func (s *scope) changedSince(entry *v1alpha1.LedgerEntry) string {
-	have, made := s.instance.Status.Version, entry.Version
-	isOther := false
-	switch s.task.Spec.Action {
-	case v1alpha1.ActionUpgrade:
-		isOther = have != made && !catalog.IsNewer(have, made)
-	case v1alpha1.ActionRollback:
-		isOther = have != made
-	}
-	if s.instance.DeletionTimestamp.IsZero() && s.instance.Spec.DesiredState == s.desiredState() && !isOther {
+func changedSince(s *scope, entry *v1alpha1.LedgerEntry) string {
+	isKept := s.action.keepsVersion == nil || s.action.keepsVersion(s.instance.Status.Version, entry.Version)
+	if s.instance.DeletionTimestamp.IsZero() && s.instance.Spec.DesiredState == s.action.desiredState() && isKept {
 		return ""
 	}
-	since := fmt.Sprintf("instance %q has since changed: it is %s", s.instance.Name, s.currentStateMessage())
+	since := fmt.Sprintf("instance %q has since changed: it is %s", s.instance.Name, currentStateMessage(s.instance))
 	if len(s.instance.Status.History) > 0 {
 		last := s.instance.Status.History[0].Operation
 		since += fmt.Sprintf(" (last operation: %s", last.Type)
@@ -73,9 +61,9 @@ func (s *scope) changedSince(entry *v1alpha1.LedgerEntry) string {
 }
 
 // currentStateMessage returns the state and the version of the instance for messages.
-func (s *scope) currentStateMessage() string {
-	state := string(transitions.StateOf(s.instance))
-	if version := s.instance.Status.Version; version != "" {
+func currentStateMessage(instance *v1alpha1.AppInstance) string {
+	state := string(transitions.StateOf(instance))
+	if version := instance.Status.Version; version != "" {
 		state += " at version " + version
 	}
 	return state
@@ -87,11 +75,4 @@ func recordedFailureReason(entry *v1alpha1.LedgerEntry) string {
 		return v1alpha1.ReasonCancelled
 	}
 	return v1alpha1.ReasonFailedBefore
-}
-
-// instanceReference returns the reference of the instance with its current generation.
-func (s *scope) instanceReference() *v1alpha1.InstanceReference {
-	return &v1alpha1.InstanceReference{
-		Name: s.instance.Name, UID: string(s.instance.UID), Generation: s.instance.Generation,
-	}
 }

@@ -40,7 +40,7 @@ func (r *Reconciler) checkInputs(ctx context.Context, s *scope, p *taskFindings)
 		return r.handleLicenseError(s, p, err)
 	}
 	prepare := r.Catalog.Prepare
-	if s.isInstallAction() {
+	if s.action.isInstall {
 		// Keep the result for the instance controller, which soon needs the same one. It renders
 		// an upgrade for other revisions.
 		prepare = r.Catalog.PrepareAhead
@@ -82,7 +82,7 @@ func (s *scope) resolveTaskInputs() catalog.ValueSources {
 // valuesSource returns the instance whose values and inputs are the defaults of the task: the
 // upgraded instance or the origin of a clone.
 func (s *scope) valuesSource() *v1alpha1.AppInstance {
-	if s.task.Spec.Action == v1alpha1.ActionUpgrade {
+	if s.action.isUpgrade {
 		return s.instance
 	}
 	return s.cloneSource
@@ -97,7 +97,7 @@ func (s *scope) serviceAccountName() string { return cmp.Or(s.specifiedServiceAc
 // empty if no account is named.
 func (s *scope) specifiedServiceAccount() string {
 	account, from := s.task.Spec.ServiceAccountName, s.cloneSource
-	if !s.isInstallAction() {
+	if !s.action.isInstall {
 		from = s.instance
 	}
 	if from != nil {

@@ -10,42 +10,44 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/taskrecord"
 )
 
 // progressInterval is the delay before a task shows the progress of its instance. Most
 // operations end within it, so that their intermediate states cause no reconcile.
 const progressInterval = time.Second
 
-func (r *Reconciler) onInstanceCreated(ctx context.Context, e event.CreateEvent, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
-	r.enqueueTasksForInstance(ctx, queue, e.Object)
+func (h eventHandlers) onInstanceCreated(ctx context.Context, e event.CreateEvent, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+	h.enqueueTasksForInstance(ctx, queue, e.Object)
 }
 
-func (r *Reconciler) onInstanceChanged(ctx context.Context, e event.UpdateEvent, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
-	r.enqueueTasksForInstance(ctx, queue, e.ObjectOld, e.ObjectNew)
+func (h eventHandlers) onInstanceChanged(ctx context.Context, e event.UpdateEvent, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+	h.enqueueTasksForInstance(ctx, queue, e.ObjectOld, e.ObjectNew)
 }
 
-func (r *Reconciler) onInstanceDeleted(ctx context.Context, e event.DeleteEvent, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
-	r.enqueueTasksForInstance(ctx, queue, e.Object)
+func (h eventHandlers) onInstanceDeleted(ctx context.Context, e event.DeleteEvent, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+	h.enqueueTasksForInstance(ctx, queue, e.Object)
 }
 
 // enqueueTasksForInstance requeues the tasks that depend on the old or the new state of an instance. If
 // the operation of a task has only made progress, the task is requeued after
 // progressInterval, otherwise immediately.
-func (r *Reconciler) enqueueTasksForInstance(ctx context.Context, queue workqueue.TypedRateLimitingInterface[reconcile.Request], states ...client.Object) {
+func (h eventHandlers) enqueueTasksForInstance(ctx context.Context, queue workqueue.TypedRateLimitingInterface[reconcile.Request], states ...client.Object) {
 	now, ok := states[len(states)-1].(*v1alpha1.AppInstance)
 	if !ok {
 		return
 	}
+	record, err := taskrecord.ReadRecord(now)
 	woken := map[reconcile.Request]bool{}
 	for _, state := range states {
-		for _, request := range r.tasksForInstance(ctx, state) {
+		for _, request := range h.tasksForInstance(ctx, state) {
 			if woken[request] {
 				continue
 			}
 			woken[request] = true
 			task := &v1alpha1.AppInstallTask{}
-			isWriter := request.Namespace == now.Namespace && request.Name == now.Annotations[v1alpha1.TaskAnnotation]
-			if isWriter && r.Get(ctx, request.NamespacedName, task, client.UnsafeDisableDeepCopy) == nil && isOnlyProgress(task, now) {
+			isWriter := err == nil && request.Namespace == now.Namespace && request.Name == record.Task
+			if isWriter && h.Get(ctx, request.NamespacedName, task, client.UnsafeDisableDeepCopy) == nil && isOnlyProgress(task, now) {
 				queue.AddAfter(request, progressInterval)
 			} else {
 				queue.Add(request)
@@ -55,34 +57,35 @@ func (r *Reconciler) enqueueTasksForInstance(ctx context.Context, queue workqueu
 }
 
 // isOnlyProgress reports whether an instance is still processing the last write of a task.
-// A task that has not yet recorded its write is requeued immediately, unless the UID
-// annotation shows that the task is about to record it. So is a task that is being canceled
+// A task that has not yet recorded its write is requeued immediately, unless the UID in the
+// record shows that the task is about to record it. So is a task that is being canceled
 // or reverted.
 func isOnlyProgress(task *v1alpha1.AppInstallTask, instance *v1alpha1.AppInstance) bool {
-	if task.Status.Undoing != nil || task.Spec.Cancel != nil || !instance.DeletionTimestamp.IsZero() || hasConcluded(instance, instance.Generation) {
+	own := newOwnership(task, "", instance)
+	if own.isReverting || task.Spec.Cancel != nil || !instance.DeletionTimestamp.IsZero() || hasConcluded(instance, instance.Generation) {
 		return false
 	}
 	ref := task.Status.InstanceRef
 	if ref == nil {
-		return instance.Annotations[v1alpha1.TaskUIDAnnotation] == string(task.UID)
+		return own.isSigned
 	}
 	return ref.UID == string(instance.UID) && ref.Generation == instance.Generation
 }
 
 // tasksForInstance returns the tasks that act on an instance or wait for it as a dependency. The
 // tasks that wait for a shared instance can be in any namespace.
-func (r *Reconciler) tasksForInstance(ctx context.Context, o client.Object) []reconcile.Request {
+func (h eventHandlers) tasksForInstance(ctx context.Context, o client.Object) []reconcile.Request {
 	instance, ok := o.(*v1alpha1.AppInstance)
 	if !ok {
 		return nil
 	}
 	here := client.InNamespace(o.GetNamespace())
 	dependent := client.MatchingFields{TasksByReason: v1alpha1.ReasonWaitingForDependency}
-	requests := r.unfinishedTaskRequests(ctx, isAffectedByInstance, here, client.MatchingFields{TasksByInstance: o.GetName()})
-	requests = append(requests, r.unfinishedTaskRequests(ctx, nil, here, dependent)...)
+	requests := h.unfinishedTaskRequests(ctx, isAffectedByInstance, here, client.MatchingFields{TasksByInstance: o.GetName()})
+	requests = append(requests, h.unfinishedTaskRequests(ctx, nil, here, dependent)...)
 	if isSharedInstance(instance) {
 		app := appKeyFor(instance)
-		requests = append(requests, r.unfinishedTaskRequests(ctx, func(t *v1alpha1.AppInstallTask) bool { return AppKey(t) == app }, dependent)...)
+		requests = append(requests, h.unfinishedTaskRequests(ctx, func(t *v1alpha1.AppInstallTask) bool { return AppKey(t) == app }, dependent)...)
 	}
 	return requests
 }
@@ -90,5 +93,5 @@ func (r *Reconciler) tasksForInstance(ctx context.Context, o client.Object) []re
 // isAffectedByInstance reports whether a task has written its instance, or waits for the state of
 // the instance rather than for other tasks.
 func isAffectedByInstance(task *v1alpha1.AppInstallTask) bool {
-	return task.Status.InstanceRef != nil || task.Status.Undoing != nil || task.Status.QueuePosition == 0
+	return hasStarted(task) || task.Status.QueuePosition == 0
 }

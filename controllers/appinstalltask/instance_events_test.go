@@ -7,10 +7,14 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/taskrecord"
 )
 
 func TestOnlyProgressOfWhatATaskHasWrittenMayBeShownLater(t *testing.T) {
 	yes := true
+	writtenBy := func(instance *v1alpha1.AppInstance, uid string) {
+		NewWithT(t).Expect(taskrecord.WriteRecord(instance, taskrecord.Record{Task: "task", UID: uid})).To(Succeed())
+	}
 	for _, c := range []struct {
 		why    string
 		change func(*v1alpha1.AppInstallTask, *v1alpha1.AppInstance)
@@ -21,7 +25,8 @@ func TestOnlyProgressOfWhatATaskHasWrittenMayBeShownLater(t *testing.T) {
 			task.Status.InstanceRef = nil
 		}},
 		{why: "another task has written the instance", change: func(task *v1alpha1.AppInstallTask, instance *v1alpha1.AppInstance) {
-			task.Status.InstanceRef, instance.Annotations[v1alpha1.TaskUIDAnnotation] = nil, "other"
+			task.Status.InstanceRef = nil
+			writtenBy(instance, "other")
 		}},
 		{why: "the instance has dealt with it", change: func(_ *v1alpha1.AppInstallTask, instance *v1alpha1.AppInstance) {
 			instance.Status.ObservedGeneration, instance.Status.LastHandledReconcileAt = 2, "task"
@@ -44,8 +49,9 @@ func TestOnlyProgressOfWhatATaskHasWrittenMayBeShownLater(t *testing.T) {
 		task.Status.InstanceRef = &v1alpha1.InstanceReference{UID: "instance", Generation: 2}
 		instance := &v1alpha1.AppInstance{ObjectMeta: metav1.ObjectMeta{
 			UID: "instance", Generation: 2,
-			Annotations: map[string]string{v1alpha1.TaskUIDAnnotation: "task", v1alpha1.ReconcileRequestAnnotation: "task"},
+			Annotations: map[string]string{v1alpha1.ReconcileRequestAnnotation: "task"},
 		}}
+		writtenBy(instance, "task")
 		c.change(task, instance)
 		NewWithT(t).Expect(isOnlyProgress(task, instance)).To(Equal(c.want), c.why)
 	}

@@ -23,7 +23,7 @@ func (r *Reconciler) checkCluster(ctx context.Context, s *scope, p *taskFindings
 	}
 	problems, err := admission.CheckDeployment(ctx, r.Cluster, admission.Deployment{
 		Tenant: s.tenant, DefaultAccount: s.specifiedServiceAccount() == "", Name: s.task.Instance(), Instance: s.instance,
-		App: s.app.Info, Draft: s.plan.Draft, Upgrade: s.task.Spec.Action == v1alpha1.ActionUpgrade,
+		App: s.app.Info, Draft: s.plan.Draft, Upgrade: s.action.isUpgrade,
 	})
 	if err != nil {
 		return p.AddOrReturn(err)
@@ -39,7 +39,11 @@ func (s *scope) isActionRefused() bool { return outcome.IsStalled(s.checkState()
 // checkPermissions checks the permissions that the action requires for the objects of the
 // instance and for the objects that the action adds.
 func (r *Reconciler) checkPermissions(ctx context.Context, s *scope, p *taskFindings) error {
-	if s.isActionRefused() || admission.InventoryObjects(s.instance) == nil && s.task.Spec.Action != v1alpha1.ActionAdopt {
+	var added *preview
+	if s.action.preview != nil {
+		added = s.action.preview(s)
+	}
+	if s.isActionRefused() || admission.InventoryObjects(s.instance) == nil && (added == nil || !added.adoptsObjects) {
 		return nil
 	}
 	wish := preflight.Request{
@@ -47,8 +51,10 @@ func (r *Reconciler) checkPermissions(ctx context.Context, s *scope, p *taskFind
 		DefaultAccount: s.specifiedServiceAccount() == "", Instance: s.task.Instance(), App: s.task.Spec.App.Name,
 		RightsOnly: true, Replaces: true, Existing: admission.InventoryObjects(s.instance),
 	}
-	if err := r.addPreflightObjects(ctx, s, &wish); err != nil {
-		return err
+	if added != nil {
+		if err := r.addPreflightObjects(ctx, s, &wish, *added); err != nil {
+			return err
+		}
 	}
 	problems, err := r.Cluster.Check(ctx, wish)
 	if err != nil {
@@ -61,36 +67,24 @@ func (r *Reconciler) checkPermissions(ctx context.Context, s *scope, p *taskFind
 // addPreflightObjects adds the objects to a wish that the inventory of the instance does not contain:
 // hooks, the objects that a rollback restores, and the objects of a release to adopt. It
 // renders the chart to find them, and skips them if the chart cannot be rendered.
-func (r *Reconciler) addPreflightObjects(ctx context.Context, s *scope, wish *preflight.Request) error {
-	var version string
-	kept, moments := false, []string{"pre-delete", "post-delete"}
-	switch action := s.task.Spec.Action; {
-	case action == v1alpha1.ActionAdopt:
-		version = s.requestedVersion()
-	case action == v1alpha1.ActionRollback && s.rollbackEntry != nil:
-		version, kept, moments = s.rollbackEntry.Operation.Version, true, []string{"pre-rollback", "post-rollback"}
-	case action == v1alpha1.ActionUninstall && s.instance != nil && s.instance.Status.Version != "":
-		version = s.instance.Status.Version
-	default:
-		return nil
-	}
-	if s.task.Spec.Action == v1alpha1.ActionAdopt {
+func (r *Reconciler) addPreflightObjects(ctx context.Context, s *scope, wish *preflight.Request, added preview) error {
+	if added.adoptsObjects {
 		wish.Adopted = []string{s.task.Instance()}
 	}
-	draft, err := r.renderPreview(ctx, s, wish.Tenant, version)
+	draft, err := r.renderPreview(ctx, s, wish.Tenant, added.version)
 	if outcome.Reason(err, "") != "" {
 		return nil // The chart cannot be rendered.
 	}
 	if err != nil || draft == nil {
 		return err
 	}
-	if s.task.Spec.Action == v1alpha1.ActionAdopt {
+	if added.adoptsObjects {
 		wish.Existing, wish.Adopted = toObjectReferences(draft.AllObjects()), releaseNames(draft)
 		return nil
 	}
-	wish.HookEvents = moments
+	wish.HookEvents = added.hookEvents
 	for _, u := range preflight.UnitsOf(draft, s.task.Namespace) {
-		wish.Units = append(wish.Units, u.FilterDocuments(kept, moments...))
+		wish.Units = append(wish.Units, u.FilterDocuments(added.restoresObjects, added.hookEvents...))
 	}
 	return nil
 }

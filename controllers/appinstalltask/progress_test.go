@@ -10,7 +10,25 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/taskrecord"
+	"github.com/appmarket/operator/internal/transitions"
 )
+
+// recordOf returns the record of the task that last wrote an instance.
+func recordOf(i *v1alpha1.AppInstance) taskrecord.Record {
+	GinkgoHelper()
+	record, err := taskrecord.ReadRecord(i)
+	Expect(err).NotTo(HaveOccurred())
+	return record
+}
+
+// hashOf returns the hash of the operation that a task requests.
+func hashOf(task *v1alpha1.AppInstallTask) string {
+	GinkgoHelper()
+	hash, err := transitions.HashSpec(task)
+	Expect(err).NotTo(HaveOccurred())
+	return hash
+}
 
 var _ = Describe("A task that was admitted", func() {
 	var b *taskFixture
@@ -39,7 +57,7 @@ var _ = Describe("A task that was admitted", func() {
 		b.expectStarted()
 		i := b.currentInstance()
 		Expect(i.Labels).To(HaveKeyWithValue(v1alpha1.AppLabel, "web"))
-		Expect(i.Annotations).To(HaveKeyWithValue(v1alpha1.TaskAnnotation, "install"))
+		Expect(recordOf(i)).To(Equal(taskrecord.Record{Task: "install", UID: string(b.task.UID), Hash: hashOf(b.task)}))
 		Expect([]any{i.Spec.AppRef, i.Spec.Version, i.Spec.Title, i.Spec.Timeout, i.Spec.DataPolicy, i.Spec.DesiredState, i.Spec.ServiceAccountName}).
 			To(Equal([]any{b.appReference(), "1.0.0", "Mine", v1alpha1.Duration("5m"), v1alpha1.DataDelete, v1alpha1.StateRunning, "tenant"}))
 		ref := b.task.Status.InstanceRef
@@ -216,8 +234,24 @@ var _ = Describe("A task that was admitted", func() {
 		b.expectStarted()
 		other := b.task
 		b.createTask("other", v1alpha1.ActionUninstall)
-		change(func(i *v1alpha1.AppInstance) { i.Annotations[v1alpha1.TaskAnnotation] = "other" })
+		change(func(i *v1alpha1.AppInstance) {
+			Expect(taskrecord.WriteRecord(i, taskrecord.Record{Task: "other", UID: string(b.task.UID), Hash: hashOf(b.task)})).To(Succeed())
+		})
 		Expect(b.selectTask(other).expectFailure(v1alpha1.ReasonInterrupted)).To(ContainSubstring(`changed by task "other" (Uninstall)`))
+	})
+
+	It("ends when another client makes its record invalid, and a new task replaces that record", func() {
+		b.createTask("install", v1alpha1.ActionInstall)
+		b.expectStarted()
+		change(func(i *v1alpha1.AppInstance) { i.Annotations[v1alpha1.TaskAnnotation] = "[" })
+		Expect(b.expectFailure(v1alpha1.ReasonInterrupted)).To(HavePrefix(
+			`instance "web" was changed by another client (annotation appmarket.io/task: is not a JSON object with the name of a task) while the task ran`))
+		b.setInstanceReady("1.0.0")
+		b.createTask("stop", v1alpha1.ActionStop)
+		b.expectStarted()
+		Expect(recordOf(b.currentInstance())).To(Equal(taskrecord.Record{
+			Task: "stop", UID: string(b.task.UID), Hash: hashOf(b.task), PreviousRevision: b.currentInstance().Status.Revision,
+		}))
 	})
 
 	It("tells of an edit after its end", func() {
@@ -309,7 +343,7 @@ var _ = Describe("A task that was admitted", func() {
 			i := b.currentInstance()
 			before := client.MergeFrom(i.DeepCopy())
 			i.Status.Ledger = append([]v1alpha1.LedgerEntry{{
-				Task: i.Annotations[v1alpha1.TaskAnnotation], Hash: i.Annotations[v1alpha1.TaskHashAnnotation],
+				Task: recordOf(i).Task, Hash: recordOf(i).Hash,
 				Outcome: v1alpha1.OutcomeSucceeded, Reason: v1alpha1.ReasonSucceeded, Version: version, EndedAt: metav1.Now(),
 			}}, i.Status.Ledger...)
 			Expect(server.Client.Status().Patch(b.ctx, i, before)).To(Succeed())

@@ -20,16 +20,19 @@ import (
 	"github.com/appmarket/operator/internal/transitions"
 )
 
-func (r *Reconciler) readInstance(ctx context.Context, s *scope) error {
-	instance, err := r.getInstance(ctx, s.task.Namespace, s.task.Instance())
-	s.instance = instance
+func (r *Reconciler) readInstance(ctx context.Context, s *scope) (err error) {
+	if s.hash, err = transitions.HashSpec(s.task); err != nil {
+		return err
+	}
+	instance, err := getInstance(ctx, r, s.task.Namespace, s.task.Instance())
+	s.setInstance(instance)
 	return err
 }
 
 // getInstance returns the instance from the cache, or nil if it does not exist.
-func (r *Reconciler) getInstance(ctx context.Context, namespace, name string) (*v1alpha1.AppInstance, error) {
+func getInstance(ctx context.Context, reader client.Reader, namespace, name string) (*v1alpha1.AppInstance, error) {
 	instance := &v1alpha1.AppInstance{}
-	err := r.Get(ctx, types.NamespacedName{Namespace: namespace, Name: name}, instance)
+	err := reader.Get(ctx, types.NamespacedName{Namespace: namespace, Name: name}, instance)
 	if apierrors.IsNotFound(err) {
 		return nil, nil
 	}
@@ -42,52 +45,47 @@ func (r *Reconciler) getInstance(ctx context.Context, namespace, name string) (*
 // waitInQueue makes a task wait while it is suspended or other tasks of its instance precede it.
 // It ends a task that has exceeded its deadline or a limit of the queue.
 func (r *Reconciler) waitInQueue(ctx context.Context, s *scope) error {
-	if s.hasStarted() || s.isUnrecordedOwner() {
+	if s.ownership.hasStarted || s.ownership.isWriteLost {
 		return nil
 	}
 	left, err := timeUntilDeadline(s.task)
 	if err != nil {
-		return r.rejectAdmission(ctx, s, err)
+		return rejectAdmission(ctx, r, s, err)
 	}
 	if err := r.checkValueBytes(ctx, s); err != nil {
-		return r.rejectAdmission(ctx, s, err)
+		return rejectAdmission(ctx, r, s, err)
 	}
-	before, err := r.tasksAhead(ctx, s)
+	before, err := tasksAhead(ctx, r, s)
 	if err != nil {
 		return err
 	}
 	if r.MaxTasks > 0 && len(before) >= r.MaxTasks {
-		return r.rejectAdmission(ctx, s, outcome.Stalled(v1alpha1.ReasonAllowanceExceeded, fmt.Errorf(
+		return rejectAdmission(ctx, r, s, outcome.Stalled(v1alpha1.ReasonAllowanceExceeded, fmt.Errorf(
 			"instance %q has %d unfinished tasks before this one, and may have %d: wait for them or delete some, and create the task again",
 			s.task.Instance(), len(before), r.MaxTasks)))
 	}
 	if s.task.Spec.Suspend != nil && *s.task.Spec.Suspend {
-		return r.withBlockedMessage(ctx, s, outcome.Waiting(v1alpha1.ReasonSuspended, left, errors.New("suspended by spec.suspend")))
+		return withBlockedMessage(ctx, r, s, outcome.Waiting(v1alpha1.ReasonSuspended, left, errors.New("suspended by spec.suspend")))
 	}
 	s.task.Status.QueuePosition = int32(len(before))
 	if len(before) > 0 {
-		return outcome.Waiting(v1alpha1.ReasonWaitingForTurn, left, errors.New(s.queueMessage(before)))
+		return outcome.Waiting(v1alpha1.ReasonWaitingForTurn, left, errors.New(queueMessage(s.task, before)))
 	}
 	return nil
 }
 
-// hasStarted reports whether the task has written its instance or is being reverted.
-func (s *scope) hasStarted() bool {
-	return s.task.Status.InstanceRef != nil || s.task.Status.Undoing != nil
-}
-
 // queueMessage returns the message of a task in the queue: the next task in the queue, the reason
 // why that one waits, and the first task that conflicts with this one.
-func (s *scope) queueMessage(before []v1alpha1.AppInstallTask) string {
+func queueMessage(task *v1alpha1.AppInstallTask, before []v1alpha1.AppInstallTask) string {
 	next := &before[0]
 	said := fmt.Sprintf("waiting for task %q (%s) of the same instance", next.Name, next.Spec.Action)
 	if why := idleMessage(next); why != "" {
 		said += fmt.Sprintf(", which has not begun and %s: %s", maxWaitMessage(next), why)
 	}
 	for _, other := range before {
-		if isOppositeAction(other.Spec.Action, s.task.Spec.Action) {
+		if areOpposite(other.Spec.Action, task.Spec.Action) {
 			return said + fmt.Sprintf("; task %q (%s) and this one (%s) undo each other: cancel one of them",
-				other.Name, other.Spec.Action, s.task.Spec.Action)
+				other.Name, other.Spec.Action, task.Spec.Action)
 		}
 	}
 	return said
@@ -97,7 +95,7 @@ func (s *scope) queueMessage(before []v1alpha1.AppInstallTask) string {
 // other than its turn in the queue, otherwise "".
 func idleMessage(task *v1alpha1.AppInstallTask) string {
 	c := meta.FindStatusCondition(task.Status.Conditions, v1alpha1.ConditionReconciling)
-	if c == nil || task.Status.InstanceRef != nil || task.Status.Undoing != nil {
+	if c == nil || hasStarted(task) {
 		return ""
 	}
 	switch c.Reason {
@@ -120,28 +118,21 @@ const blocksOthers = "; other tasks of this instance wait for this one"
 
 // withBlockedMessage appends blocksOthers to the message of a waiting error if other tasks wait
 // for this one.
-func (r *Reconciler) withBlockedMessage(ctx context.Context, s *scope, err error) error {
+func withBlockedMessage(ctx context.Context, r *Reconciler, s *scope, err error) error {
 	after, waits := outcome.IsWaiting(err)
 	if !waits {
 		return err
 	}
-	line, listErr := r.queuedTasks(ctx, s)
+	line, listErr := queuedTasks(ctx, r, s)
 	if listErr != nil {
 		return listErr
 	}
-	compare := compareQueueOrder(s.ownerTask())
+	compare := compareQueueOrder(s.ownership.record.Task)
 	if !slices.ContainsFunc(line, func(t v1alpha1.AppInstallTask) bool { return compare(*s.task, t) < 0 }) {
 		return err
 	}
 	message := text.Limit(err.Error(), maxMessage-len(blocksOthers)) + blocksOthers
 	return outcome.Waiting(outcome.Reason(err, v1alpha1.ReasonProgressing), after, errors.New(message))
-}
-
-// isOppositeAction reports whether one action undoes the other.
-func isOppositeAction(a, b v1alpha1.Action) bool {
-	makes := []v1alpha1.Action{v1alpha1.ActionInstall, v1alpha1.ActionUpgrade, v1alpha1.ActionClone, v1alpha1.ActionAdopt, v1alpha1.ActionResume}
-	ends := []v1alpha1.Action{v1alpha1.ActionUninstall, v1alpha1.ActionStop}
-	return slices.Contains(makes, a) && slices.Contains(ends, b) || slices.Contains(ends, a) && slices.Contains(makes, b)
 }
 
 // timeUntilDeadline returns the time until the deadline of a task, 0 if it has none, and a terminal
@@ -166,8 +157,8 @@ func timeUntilDeadline(task *v1alpha1.AppInstallTask) (time.Duration, error) {
 
 // queuedTasks returns the unfinished tasks of the instance that wait in its queue, unsorted. It
 // omits tasks with the action Cancel.
-func (r *Reconciler) queuedTasks(ctx context.Context, s *scope) ([]v1alpha1.AppInstallTask, error) {
-	tasks, err := r.listUnfinishedTasks(ctx, client.InNamespace(s.task.Namespace), client.MatchingFields{TasksByInstance: s.task.Instance()})
+func queuedTasks(ctx context.Context, r *Reconciler, s *scope) ([]v1alpha1.AppInstallTask, error) {
+	tasks, err := listUnfinishedTasks(ctx, r, client.InNamespace(s.task.Namespace), client.MatchingFields{TasksByInstance: s.task.Instance()})
 	if err != nil {
 		return nil, fmt.Errorf("instance %s: %w", s.task.Instance(), err)
 	}
@@ -175,7 +166,7 @@ func (r *Reconciler) queuedTasks(ctx context.Context, s *scope) ([]v1alpha1.AppI
 }
 
 func isQueued(task *v1alpha1.AppInstallTask) bool {
-	return task.Spec.Action != v1alpha1.ActionCancel && !task.Finished() && task.DeletionTimestamp.IsZero()
+	return !isCancel(task) && !task.Finished() && task.DeletionTimestamp.IsZero()
 }
 
 // compareQueueOrder orders the tasks of an instance: first the task that wrote the instance,
@@ -201,15 +192,15 @@ func firstInQueue(tasks []v1alpha1.AppInstallTask, n int) []v1alpha1.AppInstallT
 
 // tasksAhead returns the tasks that precede this one, in order. A task claims the instance by
 // writing it, and the resource version prevents concurrent claims.
-func (r *Reconciler) tasksAhead(ctx context.Context, s *scope) ([]v1alpha1.AppInstallTask, error) {
-	if s.ownerTask() == s.task.Name {
+func tasksAhead(ctx context.Context, r *Reconciler, s *scope) ([]v1alpha1.AppInstallTask, error) {
+	if s.ownership.record.Task == s.task.Name {
 		return nil, nil
 	}
-	tasks, err := r.queuedTasks(ctx, s)
+	tasks, err := queuedTasks(ctx, r, s)
 	if err != nil {
 		return nil, err
 	}
-	compare, overtakes := compareQueueOrder(s.ownerTask()), s.hasPrecedence()
+	compare, overtakes := compareQueueOrder(s.ownership.record.Task), hasPrecedence(s)
 	before := slices.DeleteFunc(tasks, func(t v1alpha1.AppInstallTask) bool {
 		return compare(t, *s.task) >= 0 || overtakes && !transitions.Outcomes[t.Spec.Action].Committed
 	})
@@ -219,16 +210,8 @@ func (r *Reconciler) tasksAhead(ctx context.Context, s *scope) ([]v1alpha1.AppIn
 
 // hasPrecedence reports whether the task precedes older tasks. An Uninstall of an installed
 // instance interrupts their operations, except for operations that cannot be canceled.
-func (s *scope) hasPrecedence() bool {
-	return s.task.Spec.Action == v1alpha1.ActionUninstall && transitions.Admit(s.task.Spec.Action, s.task.Instance(), s.instance) == nil
-}
-
-// ownerTask returns the name of the task that last wrote the instance, or "" if there is none.
-func (s *scope) ownerTask() string {
-	if s.instance == nil {
-		return ""
-	}
-	return s.instance.Annotations[v1alpha1.TaskAnnotation]
+func hasPrecedence(s *scope) bool {
+	return s.action.overtakes && transitions.Admit(s.task.Spec.Action, s.task.Instance(), s.instance) == nil
 }
 
 func isOlder(a, b *v1alpha1.AppInstallTask) bool {

@@ -69,9 +69,11 @@ type Tenants interface {
 // scope is the state of one reconcile.
 type scope struct {
 	task          *v1alpha1.AppInstallTask
+	action        action // of the task
 	statusWriter  *status.Writer
 	hash          string                // of the spec of the task
-	instance      *v1alpha1.AppInstance // nil if it does not exist
+	instance      *v1alpha1.AppInstance // nil if it does not exist; setInstance sets it
+	ownership     ownership             // of the task and the instance
 	cloneSource   *v1alpha1.AppInstance // the instance to clone
 	tenant        release.Tenant        // the service account that installs the app
 	app           *catalog.App
@@ -92,7 +94,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, task *v1alpha1.AppInstallTas
 	if !task.DeletionTimestamp.IsZero() {
 		return result, nil
 	}
-	if key := client.ObjectKeyFromObject(task); !task.Finished() && task.Spec.Action != v1alpha1.ActionCancel && task.Spec.Cancel == nil {
+	if key := client.ObjectKeyFromObject(task); !task.Finished() && !isCancel(task) && task.Spec.Cancel == nil {
 		if !r.Turns.TryAcquire(key) {
 			return result, nil // Wake requeues it.
 		}
@@ -111,17 +113,17 @@ func (r *Reconciler) Reconcile(ctx context.Context, task *v1alpha1.AppInstallTas
 	}
 	defer func() { result, err = keeper.Finish(ctx, recordCompletion(task, err), 0) }()
 	defer outcome.Recover(&err)
-	s := &scope{task: task, statusWriter: keeper}
+	s := &scope{task: task, action: actionOf(task), statusWriter: keeper}
 	phases := []func(context.Context, *scope) error{
-		r.readInstance,         // sets s.instance
-		r.restoreCompletedTask, // sets s.hash
+		r.readInstance, // sets s.hash, s.instance and s.ownership
+		r.restoreCompletedTask,
 		r.handleCancellation,
 		r.waitInQueue,
-		r.admitTask, // sets s.app, s.version, s.origin and s.back
+		r.admitTask, // sets s.app, s.version, s.cloneSource and s.rollbackEntry
 		r.writeInstance,
 		r.waitForInstance,
 	}
-	if task.Spec.Action == v1alpha1.ActionCancel {
+	if isCancel(task) {
 		phases = []func(context.Context, *scope) error{r.readInstance, r.cancelTarget}
 	}
 	for _, phase := range phases {

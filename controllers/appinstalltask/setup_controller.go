@@ -21,6 +21,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/fairlimiter"
 )
 
 // Names of the field indexes of AppInstallTasks. All except TasksByCancel omit finished
@@ -90,45 +91,52 @@ func waitingReason(task *v1alpha1.AppInstallTask) string {
 	return ""
 }
 
+// eventHandlers maps the events of objects to the tasks that they affect.
+type eventHandlers struct {
+	client.Reader
+	turns *fairlimiter.Limiter
+}
+
 // SetupWithManager registers the controller.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, options controller.Options) error {
+	h := eventHandlers{Reader: r.Client, turns: r.Turns}
 	return ctrl.NewControllerManagedBy(mgr).
 		For(&v1alpha1.AppInstallTask{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
-		Watches(&v1alpha1.AppInstallTask{}, handler.EnqueueRequestsFromMapFunc(r.nextInQueue), builder.WithPredicates(leftQueuePredicate())).
-		Watches(&v1alpha1.AppInstallTask{}, handler.Funcs{CreateFunc: r.onCancelCreated, UpdateFunc: r.onTaskCanceled}).
-		Watches(&v1alpha1.AppInstallTask{}, handler.Funcs{CreateFunc: r.onTaskCreated}).
-		Watches(&v1alpha1.AppInstance{}, handler.Funcs{CreateFunc: r.onInstanceCreated, UpdateFunc: r.onInstanceChanged, DeleteFunc: r.onInstanceDeleted}).
-		Watches(&v1alpha1.MarketSource{}, handler.EnqueueRequestsFromMapFunc(r.tasksForSource)).
-		Watches(&v1alpha1.AppInfo{}, handler.Funcs{CreateFunc: r.onAppCreated, UpdateFunc: r.onAppChanged, DeleteFunc: r.onAppDeleted}).
-		Watches(&v1alpha1.AppInstallTask{}, handler.Funcs{DeleteFunc: r.onTaskDeleted}).
+		Watches(&v1alpha1.AppInstallTask{}, handler.EnqueueRequestsFromMapFunc(h.nextInQueue), builder.WithPredicates(leftQueuePredicate())).
+		Watches(&v1alpha1.AppInstallTask{}, handler.Funcs{CreateFunc: h.onCancelCreated, UpdateFunc: h.onTaskCanceled}).
+		Watches(&v1alpha1.AppInstallTask{}, handler.Funcs{CreateFunc: h.onTaskCreated}).
+		Watches(&v1alpha1.AppInstance{}, handler.Funcs{CreateFunc: h.onInstanceCreated, UpdateFunc: h.onInstanceChanged, DeleteFunc: h.onInstanceDeleted}).
+		Watches(&v1alpha1.MarketSource{}, handler.EnqueueRequestsFromMapFunc(h.tasksForSource)).
+		Watches(&v1alpha1.AppInfo{}, handler.Funcs{CreateFunc: h.onAppCreated, UpdateFunc: h.onAppChanged, DeleteFunc: h.onAppDeleted}).
+		Watches(&v1alpha1.AppInstallTask{}, handler.Funcs{DeleteFunc: h.onTaskDeleted}).
 		WatchesRawSource(source.Func(r.queue.Start)).
 		WithOptions(options).
 		Complete(reconcile.AsReconciler(r.Client, r))
 }
 
 // onTaskDeleted removes a deleted task from the limiter, since no reconcile of the task follows.
-func (r *Reconciler) onTaskDeleted(_ context.Context, e event.DeleteEvent, _ workqueue.TypedRateLimitingInterface[reconcile.Request]) {
-	r.Turns.Cancel(client.ObjectKeyFromObject(e.Object))
+func (h eventHandlers) onTaskDeleted(_ context.Context, e event.DeleteEvent, _ workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+	h.turns.Cancel(client.ObjectKeyFromObject(e.Object))
 }
 
 // urgent is the priority of requests that overtake all others in the workqueue.
 const urgent = 100
 
 // onCancelCreated gives a new Cancel task precedence in the workqueue.
-func (r *Reconciler) onCancelCreated(_ context.Context, e event.CreateEvent, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
-	if task, ok := e.Object.(*v1alpha1.AppInstallTask); ok && task.Spec.Action == v1alpha1.ActionCancel && !task.Finished() {
+func (h eventHandlers) onCancelCreated(_ context.Context, e event.CreateEvent, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+	if task, ok := e.Object.(*v1alpha1.AppInstallTask); ok && isCancel(task) && !task.Finished() {
 		enqueueUrgent(queue, task.Namespace, task.Name)
 	}
 }
 
 // onTaskCreated requeues the first task in the queue of an instance, if it is idle, when another
 // task joins the queue: the message of the first task mentions that it blocks others.
-func (r *Reconciler) onTaskCreated(ctx context.Context, e event.CreateEvent, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+func (h eventHandlers) onTaskCreated(ctx context.Context, e event.CreateEvent, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
 	task, ok := e.Object.(*v1alpha1.AppInstallTask)
 	if !ok || !isQueued(task) {
 		return
 	}
-	tasks, err := r.listUnfinishedTasks(ctx, client.InNamespace(task.Namespace), client.MatchingFields{TasksByInstance: task.Instance()})
+	tasks, err := listUnfinishedTasks(ctx, h, client.InNamespace(task.Namespace), client.MatchingFields{TasksByInstance: task.Instance()})
 	if err != nil {
 		ctrl.LoggerFrom(ctx).Error(err, "Could not list waiting tasks")
 		return
@@ -141,7 +149,7 @@ func (r *Reconciler) onTaskCreated(ctx context.Context, e event.CreateEvent, que
 }
 
 // onTaskCanceled gives a task that is canceled precedence in the workqueue.
-func (r *Reconciler) onTaskCanceled(_ context.Context, e event.UpdateEvent, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+func (h eventHandlers) onTaskCanceled(_ context.Context, e event.UpdateEvent, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
 	before, ok := e.ObjectOld.(*v1alpha1.AppInstallTask)
 	after, also := e.ObjectNew.(*v1alpha1.AppInstallTask)
 	if !ok || !also {
@@ -191,7 +199,7 @@ const maxRequeuedTasks = 10
 // nextInQueue returns the tasks to reconcile when a task has left the queue: the next tasks of the
 // same instance, the Cancel tasks that target it, its parent task, and the task itself if
 // it has a TTL.
-func (r *Reconciler) nextInQueue(ctx context.Context, o client.Object) []reconcile.Request {
+func (h eventHandlers) nextInQueue(ctx context.Context, o client.Object) []reconcile.Request {
 	task, ok := o.(*v1alpha1.AppInstallTask)
 	if !ok {
 		return nil
@@ -200,7 +208,7 @@ func (r *Reconciler) nextInQueue(ctx context.Context, o client.Object) []reconci
 	add := func(namespace, name string) {
 		requests = append(requests, reconcile.Request{NamespacedName: types.NamespacedName{Namespace: namespace, Name: name}})
 	}
-	line, err := r.listUnfinishedTasks(ctx, client.InNamespace(task.Namespace), client.MatchingFields{TasksByInstance: task.Instance()})
+	line, err := listUnfinishedTasks(ctx, h, client.InNamespace(task.Namespace), client.MatchingFields{TasksByInstance: task.Instance()})
 	if err != nil {
 		ctrl.LoggerFrom(ctx).Error(err, "Could not list waiting tasks")
 		return nil
@@ -210,7 +218,7 @@ func (r *Reconciler) nextInQueue(ctx context.Context, o client.Object) []reconci
 		add(task.Namespace, first[i].Name)
 	}
 	for i := range line {
-		if line[i].Spec.Action == v1alpha1.ActionCancel && line[i].Status.TargetTask == task.Name {
+		if isCancel(&line[i]) && line[i].Status.TargetTask == task.Name {
 			add(task.Namespace, line[i].Name)
 		}
 	}
@@ -224,22 +232,22 @@ func (r *Reconciler) nextInQueue(ctx context.Context, o client.Object) []reconci
 }
 
 // tasksForSource returns the tasks that wait for a source.
-func (r *Reconciler) tasksForSource(ctx context.Context, source client.Object) []reconcile.Request {
-	return r.unfinishedTaskRequests(ctx, func(task *v1alpha1.AppInstallTask) bool {
+func (h eventHandlers) tasksForSource(ctx context.Context, source client.Object) []reconcile.Request {
+	return h.unfinishedTaskRequests(ctx, func(task *v1alpha1.AppInstallTask) bool {
 		app := task.Spec.App
 		return app.Source == source.GetName() && cmp.Or(app.Namespace, task.Namespace) == source.GetNamespace()
 	}, client.MatchingFields{TasksByReason: v1alpha1.ReasonWaitingForSource})
 }
 
-func (r *Reconciler) onAppCreated(ctx context.Context, e event.CreateEvent, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
-	r.enqueueTasksForApp(ctx, e.Object, true, queue)
+func (h eventHandlers) onAppCreated(ctx context.Context, e event.CreateEvent, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+	h.enqueueTasksForApp(ctx, e.Object, true, queue)
 }
 
-func (r *Reconciler) onAppDeleted(ctx context.Context, e event.DeleteEvent, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
-	r.enqueueTasksForApp(ctx, e.Object, true, queue)
+func (h eventHandlers) onAppDeleted(ctx context.Context, e event.DeleteEvent, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+	h.enqueueTasksForApp(ctx, e.Object, true, queue)
 }
 
-func (r *Reconciler) onAppChanged(ctx context.Context, e event.UpdateEvent, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+func (h eventHandlers) onAppChanged(ctx context.Context, e event.UpdateEvent, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
 	before, ok := e.ObjectOld.(*v1alpha1.AppInfo)
 	after, also := e.ObjectNew.(*v1alpha1.AppInfo)
 	if !ok || !also {
@@ -247,14 +255,14 @@ func (r *Reconciler) onAppChanged(ctx context.Context, e event.UpdateEvent, queu
 	}
 	isOther := before.Generation != after.Generation || !equality.Semantic.DeepEqual(before.Status.Versions, after.Status.Versions) ||
 		!equality.Semantic.DeepEqual(before.Status.Summary, after.Status.Summary)
-	r.enqueueTasksForApp(ctx, after, isOther, queue)
+	h.enqueueTasksForApp(ctx, after, isOther, queue)
 }
 
 // enqueueTasksForApp requeues the tasks that wait for the app or its source, because their message
 // quotes its state. If isOther is true, the available versions or the summary have changed,
 // and it also requeues the other tasks of the app that have not started and are first in
 // their queue.
-func (r *Reconciler) enqueueTasksForApp(ctx context.Context, app client.Object, isOther bool, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+func (h eventHandlers) enqueueTasksForApp(ctx context.Context, app client.Object, isOther bool, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
 	pick := func(task *v1alpha1.AppInstallTask) bool {
 		switch waitingReason(task) {
 		case v1alpha1.ReasonWaitingForApp, v1alpha1.ReasonWaitingForSource:
@@ -262,15 +270,15 @@ func (r *Reconciler) enqueueTasksForApp(ctx context.Context, app client.Object, 
 		}
 		return isOther && task.Status.InstanceRef == nil && task.Status.QueuePosition == 0
 	}
-	for _, request := range r.unfinishedTaskRequests(ctx, pick, client.MatchingFields{TasksByApp: client.ObjectKeyFromObject(app).String()}) {
+	for _, request := range h.unfinishedTaskRequests(ctx, pick, client.MatchingFields{TasksByApp: client.ObjectKeyFromObject(app).String()}) {
 		queue.Add(request)
 	}
 }
 
 // unfinishedTaskRequests returns a request for each unfinished task that matches the list options and the
 // function.
-func (r *Reconciler) unfinishedTaskRequests(ctx context.Context, pick func(*v1alpha1.AppInstallTask) bool, options ...client.ListOption) []reconcile.Request {
-	tasks, err := r.listUnfinishedTasks(ctx, options...)
+func (h eventHandlers) unfinishedTaskRequests(ctx context.Context, pick func(*v1alpha1.AppInstallTask) bool, options ...client.ListOption) []reconcile.Request {
+	tasks, err := listUnfinishedTasks(ctx, h, options...)
 	if err != nil {
 		ctrl.LoggerFrom(ctx).Error(err, "Could not list waiting tasks")
 		return nil
@@ -286,9 +294,9 @@ func (r *Reconciler) unfinishedTaskRequests(ctx context.Context, pick func(*v1al
 
 // listUnfinishedTasks returns the tasks that match the list options, which must use an index that
 // omits finished tasks. Do not change the tasks: they belong to the cache.
-func (r *Reconciler) listUnfinishedTasks(ctx context.Context, options ...client.ListOption) ([]v1alpha1.AppInstallTask, error) {
+func listUnfinishedTasks(ctx context.Context, reader client.Reader, options ...client.ListOption) ([]v1alpha1.AppInstallTask, error) {
 	var list v1alpha1.AppInstallTaskList
-	if err := r.List(ctx, &list, append(options, client.UnsafeDisableDeepCopy)...); err != nil {
+	if err := reader.List(ctx, &list, append(options, client.UnsafeDisableDeepCopy)...); err != nil {
 		return nil, fmt.Errorf("list tasks: %w", err)
 	}
 	return list.Items, nil

@@ -189,7 +189,7 @@ func (r *Reconciler) checkSharedUsers(ctx context.Context, s *scope, p *taskFind
 		return err
 	}
 	if s.shouldCascade() {
-		s.addUninstallSubtasks(p, users)
+		addUninstallSubtasks(s, p, users)
 		return nil
 	}
 	p.Add(outcome.Stalled(v1alpha1.ReasonDependedUpon, fmt.Errorf(
@@ -228,7 +228,7 @@ func (r *Reconciler) checkSharedRemoval(ctx context.Context, s *scope, p *taskFi
 		// Do not reveal the instances in other namespaces to a tenant without this
 		// permission.
 		known := p.Len()
-		if err := r.checkUninstallPermission(ctx, s, p, s.newUninstallTask(part)); err != nil {
+		if err := r.checkUninstallPermission(ctx, s, p, newUninstallTask(s.task, part)); err != nil {
 			return err
 		}
 		if p.Len() > known {
@@ -251,7 +251,7 @@ func (r *Reconciler) checkSharedRemoval(ctx context.Context, s *scope, p *taskFi
 
 // sharedChartsToRemove returns the shared charts that are removed together with the instance.
 func (r *Reconciler) sharedChartsToRemove(ctx context.Context, s *scope) ([]v1alpha1.AppInstance, error) {
-	if s.task.Spec.Action != v1alpha1.ActionUninstall || !s.shouldCascade() || s.instance == nil || isSharedInstance(s.instance) {
+	if !s.shouldCascade() || s.instance == nil || isSharedInstance(s.instance) {
 		return nil, nil
 	}
 	summary, err := r.getAppSummary(ctx, s.instance)
@@ -276,7 +276,7 @@ func (r *Reconciler) removeSharedCharts(ctx context.Context, s *scope) error {
 		return err
 	}
 	for i := range parts {
-		if err := r.ensureSubtask(ctx, s, s.newUninstallTask(&parts[i])); err != nil {
+		if err := ensureSubtask(ctx, r, s, newUninstallTask(s.task, &parts[i])); err != nil {
 			return err
 		}
 	}

@@ -23,7 +23,7 @@ import (
 
 // runSubtasks runs the subtasks one at a time if there are no findings, so that a task that
 // is not admitted has not changed anything.
-func (r *Reconciler) runSubtasks(ctx context.Context, s *scope, p *taskFindings) error {
+func runSubtasks(ctx context.Context, r *Reconciler, s *scope, p *taskFindings) error {
 	if p.Len() > 0 || len(p.subtasks) == 0 {
 		return nil
 	}
@@ -36,11 +36,11 @@ func (r *Reconciler) runSubtasks(ctx context.Context, s *scope, p *taskFindings)
 		return nil
 	}
 	for _, step := range p.subtasks {
-		if err := r.ensureSubtask(ctx, s, step); err != nil {
+		if err := ensureSubtask(ctx, r, s, step); err != nil {
 			return p.AddOrReturn(err)
 		}
 	}
-	p.Add(s.waitForSubtaskResults(time.Now()))
+	p.Add(waitForSubtaskResults(s.task, s.lastSubtask, time.Now()))
 	return nil
 }
 
@@ -51,9 +51,8 @@ const subtaskGrace = time.Minute
 // waitForSubtaskResults waits with increasing delays for the results of the subtasks to appear in the
 // cache. It returns a terminal error after subtaskGrace, when another client must have undone
 // them.
-func (s *scope) waitForSubtaskResults(now time.Time) error {
-	last := s.lastSubtask
-	said := fmt.Sprintf("task %q (%s of %s) has succeeded", s.subtaskTitle(last), last.Spec.Action, last.Instance())
+func waitForSubtaskResults(task, last *v1alpha1.AppInstallTask, now time.Time) error {
+	said := fmt.Sprintf("task %q (%s of %s) has succeeded", subtaskTitle(task, last), last.Spec.Action, last.Instance())
 	since := now.Sub(last.Status.CompletionTime.Time)
 	if since < subtaskGrace {
 		return outcome.Waiting(v1alpha1.ReasonWaitingForDependency, max(since, conflictRetryDelay), fmt.Errorf("%s: waiting for its result", said))
@@ -63,13 +62,13 @@ func (s *scope) waitForSubtaskResults(now time.Time) error {
 }
 
 // addInstallSubtasks adds the subtasks that install the missing dependencies.
-func (r *Reconciler) addInstallSubtasks(ctx context.Context, s *scope, p *taskFindings, instances []v1alpha1.AppInstance) error {
+func addInstallSubtasks(ctx context.Context, r *Reconciler, s *scope, p *taskFindings, instances []v1alpha1.AppInstance) error {
 	needs, err := r.resolveDependencies(ctx, s, instances)
 	if err != nil {
 		return p.AddOrReturn(err)
 	}
 	for _, n := range needs {
-		step := s.newSubtask(s.task.Namespace, n.app)
+		step := newSubtask(s.task, s.task.Namespace, n.app)
 		step.Spec.Action, step.Spec.App, step.Spec.Version = v1alpha1.ActionInstall, s.task.Spec.App, n.version
 		step.Spec.App.Name = n.app
 		p.subtasks = append(p.subtasks, step)
@@ -78,40 +77,40 @@ func (r *Reconciler) addInstallSubtasks(ctx context.Context, s *scope, p *taskFi
 }
 
 // addUninstallSubtasks adds the subtasks that uninstall the dependent instances.
-func (s *scope) addUninstallSubtasks(p *taskFindings, dependents []v1alpha1.AppInstance) {
+func addUninstallSubtasks(s *scope, p *taskFindings, dependents []v1alpha1.AppInstance) {
 	for i := range dependents {
-		p.subtasks = append(p.subtasks, s.newUninstallTask(&dependents[i]))
+		p.subtasks = append(p.subtasks, newUninstallTask(s.task, &dependents[i]))
 	}
 }
 
 // newUninstallTask returns the subtask that uninstalls another instance. It does not copy
 // spec.dataPolicy, which only applies to the instance of this task.
-func (s *scope) newUninstallTask(of *v1alpha1.AppInstance) *v1alpha1.AppInstallTask {
-	step := s.newSubtask(of.Namespace, of.Name)
+func newUninstallTask(task *v1alpha1.AppInstallTask, of *v1alpha1.AppInstance) *v1alpha1.AppInstallTask {
+	step := newSubtask(task, of.Namespace, of.Name)
 	step.Spec.Action, step.Spec.App, step.Spec.InstanceName = v1alpha1.ActionUninstall, of.Spec.AppRef, of.Name
 	return step
 }
 
 // ensureSubtask creates a subtask if it does not exist. It returns a waiting error while the subtask
 // is running, and a terminal error if the subtask has failed.
-func (r *Reconciler) ensureSubtask(ctx context.Context, s *scope, wish *v1alpha1.AppInstallTask) error {
+func ensureSubtask(ctx context.Context, r *Reconciler, s *scope, wish *v1alpha1.AppInstallTask) error {
 	made := &v1alpha1.AppInstallTask{}
 	err := r.Get(ctx, client.ObjectKeyFromObject(wish), made)
 	if apierrors.IsNotFound(err) {
-		made, err = wish, r.createSubtask(ctx, s, wish)
+		made, err = wish, createSubtask(ctx, r, s, wish)
 	}
 	if err != nil {
-		return fmt.Errorf("task %s: %w", s.subtaskTitle(wish), err)
+		return fmt.Errorf("task %s: %w", subtaskTitle(s.task, wish), err)
 	}
-	if s.isFromPreviousTask(made) {
+	if isFromPreviousTask(s.task, made) {
 		return outcome.Waiting(v1alpha1.ReasonWaitingForDependency, recheckInterval, fmt.Errorf(
-			"task %s of an earlier task of this name is about to go; delete it if it does not", s.subtaskTitle(wish)))
+			"task %s of an earlier task of this name is about to go; delete it if it does not", subtaskTitle(s.task, wish)))
 	}
-	if !s.isOwnSubtask(made) {
+	if !isOwnSubtask(s.task, made) {
 		return outcome.Stalled(v1alpha1.ReasonDependencyFailed, fmt.Errorf(
-			"there is a task %s that is not of this one; delete it, or give this one another name", s.subtaskTitle(wish)))
+			"there is a task %s that is not of this one; delete it, or give this one another name", subtaskTitle(s.task, wish)))
 	}
-	said := fmt.Sprintf("task %s (%s of %s)", s.subtaskTitle(wish), made.Spec.Action, made.Instance())
+	said := fmt.Sprintf("task %s (%s of %s)", subtaskTitle(s.task, wish), made.Spec.Action, made.Instance())
 	root := meta.FindStatusCondition(made.Status.Conditions, v1alpha1.ConditionSucceeded)
 	switch {
 	case root == nil:
@@ -129,8 +128,8 @@ func (r *Reconciler) ensureSubtask(ctx context.Context, s *scope, wish *v1alpha1
 
 // createSubtask creates a subtask. In another namespace, it does so only if the tenant has
 // permission to uninstall the instance.
-func (r *Reconciler) createSubtask(ctx context.Context, s *scope, step *v1alpha1.AppInstallTask) error {
-	if err := r.recordSubtask(ctx, s, step); err != nil {
+func createSubtask(ctx context.Context, r *Reconciler, s *scope, step *v1alpha1.AppInstallTask) error {
+	if err := recordSubtask(ctx, r, s, step); err != nil {
 		return err
 	}
 	if step.Namespace != s.task.Namespace {
@@ -150,46 +149,46 @@ func (r *Reconciler) createSubtask(ctx context.Context, s *scope, step *v1alpha1
 }
 
 // newSubtask returns a subtask for an instance in a namespace, without its action.
-func (s *scope) newSubtask(namespace, of string) *v1alpha1.AppInstallTask {
-	parent := s.task.Spec
+func newSubtask(task *v1alpha1.AppInstallTask, namespace, of string) *v1alpha1.AppInstallTask {
+	parent := task.Spec
 	step := &v1alpha1.AppInstallTask{
 		ObjectMeta: metav1.ObjectMeta{
-			Namespace: namespace, Name: subtaskName(s.task.Name, of), Labels: map[string]string{v1alpha1.ParentLabel: s.task.Name},
+			Namespace: namespace, Name: subtaskName(task.Name, of), Labels: map[string]string{v1alpha1.ParentLabel: task.Name},
 		},
 		Spec: v1alpha1.AppInstallTaskSpec{
 			ServiceAccountName: parent.ServiceAccountName, OnMissingInput: parent.OnMissingInput,
-			Timeout: parent.Timeout, RunID: string(s.task.UID),
+			Timeout: parent.Timeout, RunID: string(task.UID),
 		},
 	}
-	if namespace != s.task.Namespace {
+	if namespace != task.Namespace {
 		// A subtask in another namespace outlives its parent, which can be re-created under
 		// the same name.
-		step.Name = subtaskName(s.task.Namespace+"-"+s.task.Name, fmt.Sprintf("%s-%s-%s", namespace, of, s.task.UID))
-		step.Labels[v1alpha1.ParentNamespaceLabel] = s.task.Namespace
+		step.Name = subtaskName(task.Namespace+"-"+task.Name, fmt.Sprintf("%s-%s-%s", namespace, of, task.UID))
+		step.Labels[v1alpha1.ParentNamespaceLabel] = task.Namespace
 		step.Spec.ServiceAccountName = "" // Use the service account of the instance.
 	}
 	return step
 }
 
-// isOwnSubtask reports whether a task is a subtask of this one.
-func (s *scope) isOwnSubtask(step *v1alpha1.AppInstallTask) bool {
-	return s.hasThisParent(step) && step.Spec.RunID == string(s.task.UID)
+// isOwnSubtask reports whether step is a subtask of a task.
+func isOwnSubtask(task, step *v1alpha1.AppInstallTask) bool {
+	return hasThisParent(task, step) && step.Spec.RunID == string(task.UID)
 }
 
-// isFromPreviousTask reports whether a task is a subtask of a deleted task with the same name. The
+// isFromPreviousTask reports whether step is a subtask of a deleted task with the same name. The
 // garbage collector deletes it.
-func (s *scope) isFromPreviousTask(step *v1alpha1.AppInstallTask) bool {
-	return s.hasThisParent(step) && step.Namespace == s.task.Namespace && step.Spec.RunID != string(s.task.UID)
+func isFromPreviousTask(task, step *v1alpha1.AppInstallTask) bool {
+	return hasThisParent(task, step) && step.Namespace == task.Namespace && step.Spec.RunID != string(task.UID)
 }
 
-func (s *scope) hasThisParent(step *v1alpha1.AppInstallTask) bool {
+func hasThisParent(task, step *v1alpha1.AppInstallTask) bool {
 	from := cmp.Or(step.Labels[v1alpha1.ParentNamespaceLabel], step.Namespace)
-	return step.Labels[v1alpha1.ParentLabel] == s.task.Name && from == s.task.Namespace
+	return step.Labels[v1alpha1.ParentLabel] == task.Name && from == task.Namespace
 }
 
 // subtaskTitle returns the name of a subtask for messages, with its namespace if it differs.
-func (s *scope) subtaskTitle(step *v1alpha1.AppInstallTask) string {
-	if step.Namespace == s.task.Namespace {
+func subtaskTitle(task, step *v1alpha1.AppInstallTask) string {
+	if step.Namespace == task.Namespace {
 		return step.Name
 	}
 	return step.Namespace + "/" + step.Name
@@ -197,7 +196,7 @@ func (s *scope) subtaskTitle(step *v1alpha1.AppInstallTask) string {
 
 // recordSubtask records a subtask in status before it is created, so that it can be found and
 // reverted whenever the task ends.
-func (r *Reconciler) recordSubtask(ctx context.Context, s *scope, step *v1alpha1.AppInstallTask) error {
+func recordSubtask(ctx context.Context, r *Reconciler, s *scope, step *v1alpha1.AppInstallTask) error {
 	noted := v1alpha1.Step{Task: step.Name, Instance: step.Instance(), Action: step.Spec.Action}
 	if step.Namespace != s.task.Namespace {
 		noted.Namespace = step.Namespace
@@ -215,7 +214,7 @@ const maxSubtasks = 50
 // revertSubtasks cancels the unfinished subtasks and uninstalls the apps that the others
 // installed, in reverse order, and then ends the task. After a failure, it does so only if
 // spec.onFailure is Remove.
-func (r *Reconciler) revertSubtasks(ctx context.Context, s *scope, why v1alpha1.Problem) error {
+func revertSubtasks(ctx context.Context, r *Reconciler, s *scope, why v1alpha1.Problem) error {
 	end := outcome.Stalled(why.Reason, errors.New(why.Message))
 	if why.Reason != v1alpha1.ReasonCancelled && s.task.Spec.OnFailure != v1alpha1.FailureRemove {
 		return end
@@ -224,9 +223,9 @@ func (r *Reconciler) revertSubtasks(ctx context.Context, s *scope, why v1alpha1.
 		if step.Namespace != "" {
 			continue // Canceling a removal requires permission to write tasks there.
 		}
-		if err := r.revertSubtask(ctx, s, step); err != nil {
+		if err := revertSubtask(ctx, r, s, step); err != nil {
 			if s.task.Status.Undoing == nil {
-				s.markReverting(why)
+				markReverting(s, why)
 			}
 			return err
 		}
@@ -237,7 +236,7 @@ func (r *Reconciler) revertSubtasks(ctx context.Context, s *scope, why v1alpha1.
 // revertSubtask reverts one subtask and returns a waiting error until that is done. It ignores a
 // failed reversal, which the status of the subtask reports, and does not restore removed
 // instances.
-func (r *Reconciler) revertSubtask(ctx context.Context, s *scope, step v1alpha1.Step) error {
+func revertSubtask(ctx context.Context, r *Reconciler, s *scope, step v1alpha1.Step) error {
 	made := &v1alpha1.AppInstallTask{}
 	// The cache may not yet contain a subtask that was just created.
 	err := r.Live.Get(ctx, types.NamespacedName{Namespace: s.task.Namespace, Name: step.Task}, made)
@@ -247,29 +246,29 @@ func (r *Reconciler) revertSubtask(ctx context.Context, s *scope, step v1alpha1.
 	if err != nil {
 		return fmt.Errorf("get task %s: %w", step.Task, err)
 	}
-	if !s.isOwnSubtask(made) {
+	if !isOwnSubtask(s.task, made) {
 		return nil
 	}
 	if !made.Finished() {
-		return r.cancelSubtask(ctx, made)
+		return cancelSubtask(ctx, r, made)
 	}
 	if step.Action != v1alpha1.ActionInstall || !meta.IsStatusConditionTrue(made.Status.Conditions, v1alpha1.ConditionSucceeded) {
 		return nil
 	}
-	undo := s.newSubtask(s.task.Namespace, "undo-"+step.Instance)
+	undo := newSubtask(s.task, s.task.Namespace, "undo-"+step.Instance)
 	undo.Spec.Action, undo.Spec.App, undo.Spec.InstanceName = v1alpha1.ActionUninstall, made.Spec.App, step.Instance
-	if err := r.ensureSubtask(ctx, s, undo); !outcome.IsStalled(err) {
+	if err := ensureSubtask(ctx, r, s, undo); !outcome.IsStalled(err) {
 		return err
 	}
 	return nil
 }
 
-func (r *Reconciler) cancelSubtask(ctx context.Context, step *v1alpha1.AppInstallTask) error {
+func cancelSubtask(ctx context.Context, writer client.Writer, step *v1alpha1.AppInstallTask) error {
 	if step.Spec.Cancel == nil || !*step.Spec.Cancel {
 		before := client.MergeFrom(step.DeepCopy())
 		cancel := true
 		step.Spec.Cancel = &cancel
-		if err := r.Patch(ctx, step, before); err != nil {
+		if err := writer.Patch(ctx, step, before); err != nil {
 			return fmt.Errorf("cancel task %s: %w", step.Name, err)
 		}
 	}

@@ -23,6 +23,7 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/release"
+	"github.com/appmarket/operator/internal/taskrecord"
 	"github.com/appmarket/operator/internal/transitions"
 	"github.com/appmarket/operator/test/fixture"
 )
@@ -328,13 +329,7 @@ var _ = Describe("Adopting", func() {
 
 var _ = Describe("The ledger", func() {
 	var b *instanceFixture
-	signed := func(task, hash string, more ...string) map[string]string {
-		marks := taskAnnotations(task, hash, "uid-of-"+task)
-		if len(more) > 0 {
-			marks[v1alpha1.TaskUndoneAnnotation] = more[0]
-		}
-		return marks
-	}
+	signed := func(task, hash string) map[string]string { return taskAnnotations(task, hash, "uid-of-"+task) }
 	BeforeEach(func() {
 		b = newInstanceFixture()
 		b.publishVersion("1.0.0", configMapFiles())
@@ -367,10 +362,22 @@ var _ = Describe("The ledger", func() {
 		b.expectUnresolved(v1alpha1.ReasonVersionNotFound)
 		Expect(entry("install", "h1")).To(Equal("Failed VersionNotFound"))
 		b.editInstance(func(i *v1alpha1.AppInstance) {
-			i.Spec.DesiredState, i.Annotations = v1alpha1.StateAbsent, signed("other", "h2", v1alpha1.ReasonCancelled)
+			i.Spec.DesiredState, i.Annotations = v1alpha1.StateAbsent, signed("other", "h2")
+			Expect(taskrecord.WriteRecord(i, taskrecord.Record{Task: "other", UID: "uid-of-other", Hash: "h2", RevertReason: v1alpha1.ReasonCancelled})).To(Succeed())
 		})
 		_, err := b.reconcileInstance()
 		Expect(err).NotTo(HaveOccurred())
 		Expect(entry("other", "h2")).To(Equal("Cancelled Cancelled"))
+	})
+
+	It("has no entry for a record that no task can have written", func() {
+		b.instance.Annotations = map[string]string{
+			v1alpha1.TaskAnnotation: `{"task":"install","hash":"h1","revertReason":"not a reason"}`, v1alpha1.ReconcileRequestAnnotation: "now",
+		}
+		b.createInstance()
+		b.expectReady("1.0.0", 1)
+		Expect(b.instance.Status.Ledger).To(BeEmpty())
+		Expect(b.instance.Status.Writer).To(BeNil())
+		Expect(b.instance.Status.History[0].Operation.Task).To(BeEmpty())
 	})
 })

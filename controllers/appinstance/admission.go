@@ -35,10 +35,10 @@ func (r *Reconciler) checkAdmission(ctx context.Context, s *scope, operation v1a
 // isAdmitted reports whether an operation was already checked, by the task that requests it
 // or before it was interrupted. Only installs and upgrades are checked.
 func (s *scope) isAdmitted(operation v1alpha1.Operation) bool {
-	if operation.Type != v1alpha1.OperationInstall && operation.Type != v1alpha1.OperationUpgrade {
+	if !operationKinds[operation.Type].needsAdmission {
 		return true
 	}
-	return s.isReconcileRequested() && s.requestingTask() != "" || s.hasBeenInterrupted(operation)
+	return isReconcileRequested(s.instance) && requestingTask(s.instance) != "" || hasBeenInterrupted(s.instance, operation)
 }
 
 // The bounds of the interval between two checks of a waiting instance. The interval grows

@@ -20,8 +20,8 @@ import (
 )
 
 // shouldAdopt reports whether an existing Helm release must be adopted.
-func (s *scope) shouldAdopt() bool {
-	return s.instance.Spec.Adopt != nil && *s.instance.Spec.Adopt && s.instance.Status.Revision == 0
+func shouldAdopt(instance *v1alpha1.AppInstance) bool {
+	return instance.Spec.Adopt != nil && *instance.Spec.Adopt && instance.Status.Revision == 0
 }
 
 // adoptableVersion returns the chart version of the release to adopt.
@@ -41,9 +41,33 @@ func (r *Reconciler) adoptableVersion(ctx context.Context, s *scope) (string, er
 	return have.ChartVersion, nil
 }
 
+// prepareAdoption renders the app to find its releases, and returns the function that adopts
+// them.
+func prepareAdoption(ctx context.Context, r *Reconciler, s *scope, _ v1alpha1.Operation) (func(context.Context) error, error) {
+	draft, err := r.prepareTarget(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context) error {
+		if err := adoptReleases(ctx, r, s, planReleases(s.instance, draft)); err != nil {
+			return err
+		}
+		s.instance.Status.Entrances = s.entranceStatus(draft)
+		return nil
+	}, nil
+}
+
+// recordAdoptedValues records the digest of the values of the tenant, which now include the values
+// of the adopted release.
+func recordAdoptedValues(ctx context.Context, r *Reconciler, s *scope) error {
+	digest, err := r.valuesDigest(ctx, s)
+	s.instance.Status.ValuesDigest, s.instance.Status.Operation.ValuesDigest = digest, digest
+	return err
+}
+
 // adoptReleases adopts the releases without changing them. It stores their values in a Secret. From
 // then on the values of the spec override them.
-func (r *Reconciler) adoptReleases(ctx context.Context, s *scope, plans []plannedRelease) error {
+func adoptReleases(ctx context.Context, r *Reconciler, s *scope, plans []plannedRelease) error {
 	var made []v1alpha1.Release
 	var objects []v1alpha1.ObjectReference
 	decoded := map[string]any{}
@@ -56,17 +80,17 @@ func (r *Reconciler) adoptReleases(ctx context.Context, s *scope, plans []planne
 		objects = append(objects, rel.Objects...)
 		decoded = values.Overlay(decoded, given)
 	}
-	if err := r.storeAdoptedValues(ctx, s, decoded); err != nil {
+	if err := storeAdoptedValues(ctx, r, s, decoded); err != nil {
 		return err
 	}
-	s.instance.Status.Releases = s.copyRecords(made)
+	s.instance.Status.Releases = copyRecords(s.instance, made)
 	s.instance.Status.Inventory = newInventory(objects)
 	return nil
 }
 
 // storeAdoptedValues writes the values of an adopted release to a Secret with the permissions of
 // the tenant. The instance owns the Secret, because the values may contain passwords.
-func (r *Reconciler) storeAdoptedValues(ctx context.Context, s *scope, values map[string]any) error {
+func storeAdoptedValues(ctx context.Context, r *Reconciler, s *scope, values map[string]any) error {
 	if len(values) == 0 {
 		return nil
 	}
@@ -89,7 +113,7 @@ func (r *Reconciler) storeAdoptedValues(ctx context.Context, s *scope, values ma
 	}
 	err = c.Create(ctx, secret)
 	if apierrors.IsAlreadyExists(err) {
-		err = s.updateOwnSecret(ctx, c, secret)
+		err = updateOwnSecret(ctx, s, c, secret)
 	}
 	switch {
 	case outcome.IsStalled(err):
@@ -106,7 +130,7 @@ func (r *Reconciler) storeAdoptedValues(ctx context.Context, s *scope, values ma
 
 // updateOwnSecret updates the Secret of an earlier attempt. It returns an error if the
 // Secret does not belong to the instance.
-func (s *scope) updateOwnSecret(ctx context.Context, c client.Client, secret *corev1.Secret) error {
+func updateOwnSecret(ctx context.Context, s *scope, c client.Client, secret *corev1.Secret) error {
 	have := &corev1.Secret{}
 	if err := c.Get(ctx, client.ObjectKeyFromObject(secret), have); err != nil {
 		return err

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -24,19 +23,19 @@ func (r *Reconciler) applyTarget(ctx context.Context, s *scope) error {
 	if s.target == nil {
 		return r.uninstallAbsent(ctx, s)
 	}
-	if s.shouldBeStopped() || s.isUpToDate() && !r.hasMissingObjects(ctx, s) {
+	if shouldBeStopped(s.instance) || isUpToDate(s) && !r.hasMissingObjects(ctx, s) {
 		setEntranceTitles(s.instance, s.instance.Status.Entrances)
 		s.markResolved()
-		if s.isScaled() {
-			s.markApplied()
+		if isScaled(s.instance) {
+			markApplied(s)
 		}
 		return nil
 	}
-	if s.instance.Status.Stopped || s.isScalingIncomplete() {
+	if s.instance.Status.Stopped || isScalingIncomplete(s.instance) {
 		// Helm would start the workloads, but would not remove the annotations of
 		// stopped workloads.
 		s.markResolved()
-		if err := r.resumeWorkloads(ctx, s); err != nil {
+		if err := runScaling(ctx, r, s, v1alpha1.OperationResume); err != nil {
 			return err
 		}
 	}
@@ -53,12 +52,12 @@ func (r *Reconciler) applyTarget(ctx context.Context, s *scope) error {
 		}
 		defer r.limiterFor(operation).Release(key)
 	}
-	return r.applyOperation(ctx, s, operation)
+	return applyOperation(ctx, r, s, operation)
 }
 
 // applyOperation runs an operation and records its result.
-func (r *Reconciler) applyOperation(ctx context.Context, s *scope, operation v1alpha1.Operation) error {
-	do, err := r.prepareOperation(ctx, s, operation)
+func applyOperation(ctx context.Context, r *Reconciler, s *scope, operation v1alpha1.Operation) error {
+	do, err := operationKinds[operation.Type].prepare(ctx, r, s, operation)
 	if err != nil {
 		r.keepReady(ctx, s, err)
 		return status.ForCondition(v1alpha1.ConditionResolved, err)
@@ -68,36 +67,28 @@ func (r *Reconciler) applyOperation(ctx context.Context, s *scope, operation v1a
 		if err := do(ctx); err != nil {
 			return err
 		}
-		return s.reclaimRetained(ctx)
+		return reclaimRetained(ctx, s)
 	})
 	if err != nil {
 		return err
 	}
 	st := &s.instance.Status
 	st.Version, st.ChartDigest, st.ValuesDigest = operation.Version, operation.ChartDigest, operation.ValuesDigest
-	if operation.Type == v1alpha1.OperationAdopt {
-		if st.ValuesDigest, err = r.valuesDigest(ctx, s); err != nil {
+	if complete := operationKinds[operation.Type].complete; complete != nil {
+		if err := complete(ctx, r, s); err != nil {
 			return status.ForCondition(v1alpha1.ConditionResolved, err)
 		}
-		s.instance.Status.Operation.ValuesDigest = st.ValuesDigest
 	}
 	st.Stopped = false
 	st.Outputs = toOutputs(s.instance)
 	s.setAvailableUpdate(s.target)
 	s.statusWriter.MarkTrue(v1alpha1.ConditionApplied, v1alpha1.ReasonApplied, doneMessage(operation))
-	return r.recordSuccessBefore(ctx, s, notObservedError())
+	return recordSuccessBefore(ctx, r, s, notObservedError())
 }
 
-// prepareOperation prepares an operation and returns the function that runs it.
-func (r *Reconciler) prepareOperation(ctx context.Context, s *scope, operation v1alpha1.Operation) (func(context.Context) error, error) {
-	st := &s.instance.Status
-	if operation.Type == v1alpha1.OperationRollback {
-		if err := r.checkRecorded(ctx, s); err != nil {
-			return nil, err
-		}
-		st.Releases = addRollbackReleases(st.Releases, s.target.rollbackEntry)
-		return func(ctx context.Context) error { return r.rollbackReleases(ctx, s) }, nil
-	}
+// prepareInstallation checks an installation or an upgrade, and returns the function that runs
+// it.
+func prepareInstallation(ctx context.Context, r *Reconciler, s *scope, operation v1alpha1.Operation) (func(context.Context) error, error) {
 	draft, err := r.prepareTarget(ctx, s)
 	if err != nil {
 		return nil, err
@@ -106,25 +97,18 @@ func (r *Reconciler) prepareOperation(ctx context.Context, s *scope, operation v
 		return nil, err
 	}
 	plans := planReleases(s.instance, draft)
-	adopting := operation.Type == v1alpha1.OperationAdopt
-	var unreadable error
-	if !adopting {
-		if unreadable = r.checkReadable(ctx, s, plans); unreadable == nil {
-			st.Releases = addPlannedReleases(st.Releases, plans)
-		}
+	unreadable := checkReadable(ctx, r, s, plans)
+	if unreadable == nil {
+		s.instance.Status.Releases = addPlannedReleases(s.instance.Status.Releases, plans)
 	}
 	return func(ctx context.Context) error {
 		if unreadable != nil {
 			return unreadable
 		}
-		run := r.installReleases
-		if adopting {
-			run = r.adoptReleases
-		}
-		if err := run(ctx, s, plans); err != nil {
+		if err := installReleases(ctx, r, s, plans); err != nil {
 			return err
 		}
-		st.Entrances = s.entranceStatus(draft)
+		s.instance.Status.Entrances = s.entranceStatus(draft)
 		return nil
 	}, nil
 }
@@ -132,7 +116,7 @@ func (r *Reconciler) prepareOperation(ctx context.Context, s *scope, operation v
 // checkReadable returns an error if a new release of the instance cannot be read. Such a
 // release is not recorded in status, because the instance could then not be removed. The
 // names of releases that do not exist are recorded in the scope.
-func (r *Reconciler) checkReadable(ctx context.Context, s *scope, plans []plannedRelease) error {
+func checkReadable(ctx context.Context, r *Reconciler, s *scope, plans []plannedRelease) error {
 	for _, p := range plans {
 		isKnown := slices.ContainsFunc(s.instance.Status.Releases, func(known v1alpha1.Release) bool { return known.Name == p.name })
 		if isKnown {
@@ -156,29 +140,29 @@ func (r *Reconciler) checkReadable(ctx context.Context, s *scope, plans []planne
 // isUpToDate reports whether the target is installed. A chart that was published again under
 // the same version, for example with other parameters, is installed only when a reconcile
 // is requested.
-func (s *scope) isUpToDate() bool {
+func isUpToDate(s *scope) bool {
 	st := s.instance.Status
-	if !s.hasLastOperationSucceeded() {
+	if !hasLastOperationSucceeded(s.instance) {
 		return false
 	}
 	if s.target.rollbackEntry != nil {
-		return s.isRolledBack()
+		return isRolledBack(s)
 	}
 	same := st.Version == s.target.version.Version && st.ValuesDigest == s.target.values
-	asked := s.isReconcileRequested() && !st.Stopped && !s.isScalingIncomplete() // A resume restores what was stopped.
+	asked := isReconcileRequested(s.instance) && !st.Stopped && !isScalingIncomplete(s.instance) // A resume restores what was stopped.
 	return same && (!asked || st.ChartDigest == s.target.version.Digest)
 }
 
 // hasLastOperationSucceeded reports whether the last operation succeeded and the instance has releases.
 // After a failed operation, the state of the releases is unknown.
-func (s *scope) hasLastOperationSucceeded() bool {
-	last := transitions.LastChange(s.instance)
-	return last != nil && last.Outcome == v1alpha1.OutcomeSucceeded && len(s.instance.Status.Releases) > 0
+func hasLastOperationSucceeded(instance *v1alpha1.AppInstance) bool {
+	last := transitions.LastChange(instance)
+	return last != nil && last.Outcome == v1alpha1.OutcomeSucceeded && len(instance.Status.Releases) > 0
 }
 
 // markApplied sets the Applied condition to True. It keeps the message of the operation that
 // was applied.
-func (s *scope) markApplied() {
+func markApplied(s *scope) {
 	message := "version " + s.instance.Status.Version + " is installed"
 	if c := meta.FindStatusCondition(s.instance.Status.Conditions, v1alpha1.ConditionApplied); c != nil && c.Reason == v1alpha1.ReasonApplied {
 		message = c.Message
@@ -187,8 +171,8 @@ func (s *scope) markApplied() {
 }
 
 // isReconcileRequested reports whether a requested reconcile has not been handled yet.
-func (s *scope) isReconcileRequested() bool {
-	return status.ReconcileRequest(s.instance) != s.instance.Status.LastHandledReconcileAt
+func isReconcileRequested(instance *v1alpha1.AppInstance) bool {
+	return status.ReconcileRequest(instance) != instance.Status.LastHandledReconcileAt
 }
 
 // previousOperationError returns the error of the previous operation if it failed and is the same as
@@ -196,10 +180,10 @@ func (s *scope) isReconcileRequested() bool {
 // is retried if the spec changes, the instance is deleted or a reconcile is requested.
 func previousOperationError(s *scope, next v1alpha1.Operation) error {
 	st := s.instance.Status
-	if s.countInterruptions(next) >= status.MaxInterruptions {
+	if countInterruptions(s.instance, next) >= status.MaxInterruptions {
 		return status.ForCondition(v1alpha1.ConditionApplied, status.InterruptedError(inProgressMessage(next), v1alpha1.AppInstanceKind, s.instance.Name))
 	}
-	again := s.isReconcileRequested() || st.ObservedGeneration != s.instance.Generation || !s.instance.DeletionTimestamp.IsZero()
+	again := isReconcileRequested(s.instance) || st.ObservedGeneration != s.instance.Generation || !s.instance.DeletionTimestamp.IsZero()
 	if again || len(st.History) == 0 {
 		return nil
 	}
@@ -212,23 +196,23 @@ func previousOperationError(s *scope, next v1alpha1.Operation) error {
 
 // countInterruptions returns how often an operation was interrupted for the current reconcile
 // request.
-func (s *scope) countInterruptions(next v1alpha1.Operation) int32 {
-	history := s.instance.Status.History
+func countInterruptions(instance *v1alpha1.AppInstance, next v1alpha1.Operation) int32 {
+	history := instance.Status.History
 	if len(history) == 0 || history[0].Outcome != v1alpha1.OutcomeInterrupted ||
-		!isSameOperation(history[0].Operation, next) || history[0].Operation.Request != status.ReconcileRequest(s.instance) {
+		!isSameOperation(history[0].Operation, next) || history[0].Operation.Request != status.ReconcileRequest(instance) {
 		return 0
 	}
 	return history[0].Operation.Interruptions
 }
 
 // isResumingOperation reports whether the current operation continues an interrupted one.
-func (s *scope) isResumingOperation() bool {
-	return s.instance.Status.Operation != nil && s.hasBeenInterrupted(*s.instance.Status.Operation)
+func isResumingOperation(instance *v1alpha1.AppInstance) bool {
+	return instance.Status.Operation != nil && hasBeenInterrupted(instance, *instance.Status.Operation)
 }
 
 // hasBeenInterrupted reports whether the last operation was the same one and was interrupted.
-func (s *scope) hasBeenInterrupted(operation v1alpha1.Operation) bool {
-	history := s.instance.Status.History
+func hasBeenInterrupted(instance *v1alpha1.AppInstance, operation v1alpha1.Operation) bool {
+	history := instance.Status.History
 	return len(history) > 0 && history[0].Outcome == v1alpha1.OutcomeInterrupted && isSameOperation(history[0].Operation, operation)
 }
 
@@ -266,13 +250,13 @@ func addPlannedReleases(known []v1alpha1.Release, plans []plannedRelease) []v1al
 
 // installReleases installs or upgrades every release in order, and then removes the releases that the
 // app no longer has.
-func (r *Reconciler) installReleases(ctx context.Context, s *scope, plans []plannedRelease) error {
+func installReleases(ctx context.Context, r *Reconciler, s *scope, plans []plannedRelease) error {
 	var made []v1alpha1.Release
 	var objects []v1alpha1.ObjectReference
 	for i, p := range plans {
-		rel, err := r.installRelease(ctx, s, release.Spec{
+		rel, err := installRelease(ctx, s, release.Spec{
 			Name: p.name, Labels: releaseLabels(s.instance), Render: r.rendererFor(s, p, i > 0), Values: p.unit.Values,
-			MaxHistory: int(s.instance.Spec.History), Timeout: operationTimeout(s.instance), Resumed: s.isResumingOperation(),
+			MaxHistory: int(s.instance.Spec.History), Timeout: operationTimeout(s.instance), Resumed: isResumingOperation(s.instance),
 		})
 		if err != nil {
 			return err
@@ -280,21 +264,21 @@ func (r *Reconciler) installReleases(ctx context.Context, s *scope, plans []plan
 		made = append(made, toReleaseStatus(rel, p.unit.Dir))
 		objects = append(objects, rel.Objects...)
 	}
-	if err := r.uninstallOtherReleases(ctx, s, made); err != nil {
+	if err := uninstallOtherReleases(ctx, s, made); err != nil {
 		return err
 	}
-	s.instance.Status.Releases = s.copyRecords(made)
+	s.instance.Status.Releases = copyRecords(s.instance, made)
 	s.instance.Status.Inventory = newInventory(objects)
 	return nil
 }
 
 // uninstallOtherReleases uninstalls the known releases that are not in the given list.
-func (r *Reconciler) uninstallOtherReleases(ctx context.Context, s *scope, made []v1alpha1.Release) error {
+func uninstallOtherReleases(ctx context.Context, s *scope, made []v1alpha1.Release) error {
 	for _, known := range s.instance.Status.Releases {
 		if slices.ContainsFunc(made, func(m v1alpha1.Release) bool { return m.Name == known.Name }) {
 			continue
 		}
-		if err := s.uninstallRelease(ctx, known.Name); err != nil {
+		if err := uninstallRelease(ctx, s, known.Name); err != nil {
 			return fmt.Errorf("remove release %s, which the app no longer has: %w", known.Name, err)
 		}
 	}
@@ -307,15 +291,15 @@ func releaseLabels(instance *v1alpha1.AppInstance) map[string]string {
 }
 
 // isOwnRelease reports whether a release belongs to the instance.
-func (s *scope) isOwnRelease(rel *release.Release) bool {
-	return rel.Labels[v1alpha1.InstanceLabel] == s.instance.Name
+func isOwnRelease(instance *v1alpha1.AppInstance, rel *release.Release) bool {
+	return rel.Labels[v1alpha1.InstanceLabel] == instance.Name
 }
 
 // uninstallRelease removes a release if it belongs to the instance. Its PersistentVolumeClaims are
 // kept.
-func (s *scope) uninstallRelease(ctx context.Context, name string) error {
+func uninstallRelease(ctx context.Context, s *scope, name string) error {
 	have, err := s.helm.Get(ctx, name)
-	if err != nil || have == nil || !s.isOwnRelease(have) {
+	if err != nil || have == nil || !isOwnRelease(s.instance, have) {
 		return err
 	}
 	return s.helm.Uninstall(ctx, release.Removal{
@@ -325,7 +309,7 @@ func (s *scope) uninstallRelease(ctx context.Context, name string) error {
 }
 
 // installRelease installs a release, or upgrades it if it exists.
-func (r *Reconciler) installRelease(ctx context.Context, s *scope, spec release.Spec) (*release.Release, error) {
+func installRelease(ctx context.Context, s *scope, spec release.Spec) (*release.Release, error) {
 	if slices.Contains(s.unrecorded, spec.Name) {
 		spec.Unrecorded = true
 		return s.helm.Install(ctx, spec)
@@ -336,7 +320,7 @@ func (r *Reconciler) installRelease(ctx context.Context, s *scope, spec release.
 		return nil, err
 	case have == nil:
 		return s.helm.Install(ctx, spec)
-	case !s.isOwnRelease(have):
+	case !isOwnRelease(s.instance, have):
 		return nil, outcome.Stalled(v1alpha1.ReasonInstallFailed, fmt.Errorf(
 			"there is a Helm release %s in namespace %s already: adopt it with spec.adopt, remove it with helm uninstall, or use another name for the instance",
 			spec.Name, s.instance.Namespace))
@@ -359,39 +343,4 @@ const maxInventory = 200
 
 func newInventory(objects []v1alpha1.ObjectReference) *v1alpha1.Inventory {
 	return &v1alpha1.Inventory{Total: int32(len(objects)), Objects: objects[:min(len(objects), maxInventory)]}
-}
-
-func inProgressMessage(o v1alpha1.Operation) string {
-	switch o.Type {
-	case v1alpha1.OperationRollback:
-		return fmt.Sprintf("rolling back to revision %d, version %s", o.To, o.Version)
-	case v1alpha1.OperationUninstall:
-		if o.Version == "" {
-			return "removing what was installed"
-		}
-		return "removing version " + o.Version
-	}
-	return map[v1alpha1.OperationType]string{
-		v1alpha1.OperationInstall: "installing",
-		v1alpha1.OperationUpgrade: "upgrading to",
-		v1alpha1.OperationStop:    "stopping",
-		v1alpha1.OperationResume:  "resuming",
-		v1alpha1.OperationAdopt:   "adopting",
-	}[o.Type] + " version " + o.Version
-}
-
-func doneMessage(o v1alpha1.Operation) string {
-	if o.Type == v1alpha1.OperationRollback {
-		return fmt.Sprintf("rolled back to revision %d, version %s", o.To, o.Version)
-	}
-	if o.Type == v1alpha1.OperationUninstall {
-		return strings.TrimSpace("removed version " + o.Version)
-	}
-	return map[v1alpha1.OperationType]string{
-		v1alpha1.OperationInstall: "installed",
-		v1alpha1.OperationUpgrade: "upgraded to",
-		v1alpha1.OperationStop:    "stopped",
-		v1alpha1.OperationResume:  "resumed",
-		v1alpha1.OperationAdopt:   "adopted",
-	}[o.Type] + " version " + o.Version
 }

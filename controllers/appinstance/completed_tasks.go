@@ -16,24 +16,24 @@ const maxCompletedTasks = 30
 // recordTask records the result of the task that last wrote the spec, after the reconcile has
 // handled that spec. A reverted task is recorded with the reason of the reversal. Nothing
 // is recorded if the spec was edited since.
-func (s *scope) recordTask(err error) {
-	name, hash := s.currentSpecTask(), s.instance.Annotations[v1alpha1.TaskHashAnnotation]
+func recordTask(s *scope, err error) {
+	record := currentSpecTask(s.instance)
 	dealtWith := err == nil || outcome.IsStalled(err)
-	if !dealtWith || name == "" || hash == "" || transitions.FindTask(s.instance, name, hash) != nil {
+	if !dealtWith || record.Task == "" || record.Hash == "" || transitions.FindTask(s.instance, record.Task, record.Hash) != nil {
 		return
 	}
 	st := &s.instance.Status
 	entry := v1alpha1.LedgerEntry{
-		Task: name, Hash: hash, Outcome: v1alpha1.OutcomeSucceeded, Reason: v1alpha1.ReasonSucceeded,
+		Task: record.Task, Hash: record.Hash, Outcome: v1alpha1.OutcomeSucceeded, Reason: v1alpha1.ReasonSucceeded,
 		Version: st.Version, EndedAt: metav1.Now(),
 	}
 	if err != nil {
 		entry.Outcome, entry.Reason = v1alpha1.OutcomeFailed, outcome.Reason(err, v1alpha1.ReasonInterrupted)
 		entry.Message = text.Limit(err.Error(), 1024)
 	}
-	if undone := s.instance.Annotations[v1alpha1.TaskUndoneAnnotation]; undone != "" {
-		entry.Outcome, entry.Reason = v1alpha1.OutcomeFailed, undone
-		if undone == v1alpha1.ReasonCancelled {
+	if record.IsReverted() {
+		entry.Outcome, entry.Reason = v1alpha1.OutcomeFailed, record.RevertReason
+		if record.RevertReason == v1alpha1.ReasonCancelled {
 			entry.Outcome = v1alpha1.OutcomeCancelled
 		}
 	}

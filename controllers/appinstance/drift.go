@@ -29,11 +29,11 @@ const (
 
 // shouldDetectDrift reports whether drift detection is enabled. It is disabled while the instance is
 // stopped, because stopped workloads differ from the release.
-func (s *scope) shouldDetectDrift() bool {
-	if s.instance.Status.Stopped {
+func shouldDetectDrift(instance *v1alpha1.AppInstance) bool {
+	if instance.Status.Stopped {
 		return false
 	}
-	return s.instance.Spec.DriftPolicy == v1alpha1.DriftCorrect || s.instance.Spec.DriftPolicy == v1alpha1.DriftWarn
+	return instance.Spec.DriftPolicy == v1alpha1.DriftCorrect || instance.Spec.DriftPolicy == v1alpha1.DriftWarn
 }
 
 // detectDrift compares the objects with the releases after an object has changed. Depending on
@@ -44,7 +44,7 @@ func (r *Reconciler) detectDrift(ctx context.Context, s *scope) error {
 		// The operation may have removed a difference without changing an object.
 		r.driftChecks.deleteCheck(key)
 	}
-	if s.target == nil || !s.shouldDetectDrift() {
+	if s.target == nil || !shouldDetectDrift(s.instance) {
 		r.driftChecks.deleteCheck(key)
 		s.instance.Status.Drift = nil
 		s.statusWriter.SetFlag(v1alpha1.ConditionDrifted, "", "")
@@ -70,7 +70,7 @@ func (r *Reconciler) detectDrift(ctx context.Context, s *scope) error {
 	}
 	corrected := len(found) > 0 && s.instance.Spec.DriftPolicy == v1alpha1.DriftCorrect
 	r.driftChecks.recordCheck(key, mark, corrected)
-	s.reportDrift(found)
+	reportDrift(s, found)
 	if !corrected {
 		return nil
 	}
@@ -81,7 +81,7 @@ func (r *Reconciler) detectDrift(ctx context.Context, s *scope) error {
 
 // reportDrift sets status.drift and the Drifted condition. Corrected objects are listed until
 // the next comparison, but do not set the condition.
-func (s *scope) reportDrift(found []release.Drifted) {
+func reportDrift(s *scope, found []release.Drifted) {
 	st := &s.instance.Status
 	st.Drift = nil
 	corrects := s.instance.Spec.DriftPolicy == v1alpha1.DriftCorrect

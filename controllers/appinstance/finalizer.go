@@ -36,7 +36,7 @@ func (r *Reconciler) setHelmClient(_ context.Context, s *scope) error {
 		ServiceAccount: cmp.Or(s.instance.Spec.ServiceAccountName, defaultAccount),
 	}
 	s.helm = r.Clients(s.tenant, records{s})
-	s.recordRequester()
+	recordRequester(s.instance)
 	return nil
 }
 
@@ -48,7 +48,7 @@ func (r *Reconciler) finalizeInstance(ctx context.Context, s *scope) error {
 	if err != nil {
 		return err
 	}
-	keeps, err := r.shouldKeepReleases(ctx, s)
+	keeps, err := shouldKeepReleases(ctx, r, s)
 	if err != nil {
 		return err
 	}
@@ -56,7 +56,7 @@ func (r *Reconciler) finalizeInstance(ctx context.Context, s *scope) error {
 		if err := r.recoverInterrupted(ctx, s); err != nil {
 			return err
 		}
-		if err := r.uninstallInstance(ctx, s); err != nil {
+		if err := uninstallInstance(ctx, r, s); err != nil {
 			return err
 		}
 	}
@@ -81,7 +81,7 @@ const instancesCRD = "appinstances.appmarket.io"
 // shouldKeepReleases reports whether the releases are kept when the instance is deleted: if its
 // annotation requests that, or if the CRD of AppInstances is being deleted. Uninstalling
 // AppMarket must not uninstall the apps.
-func (r *Reconciler) shouldKeepReleases(ctx context.Context, s *scope) (bool, error) {
+func shouldKeepReleases(ctx context.Context, r *Reconciler, s *scope) (bool, error) {
 	if s.instance.Annotations[v1alpha1.KeepReleasesAnnotation] == "true" {
 		return true, nil
 	}

@@ -30,6 +30,7 @@ import (
 	"github.com/appmarket/operator/internal/helm"
 	"github.com/appmarket/operator/internal/olares"
 	"github.com/appmarket/operator/internal/release"
+	"github.com/appmarket/operator/internal/taskrecord"
 	"github.com/appmarket/operator/test/conformance"
 	"github.com/appmarket/operator/test/testenv"
 )
@@ -105,10 +106,11 @@ func (b *instanceFixture) editInstance(change func(*v1alpha1.AppInstance)) {
 
 // taskAnnotations returns the annotations of an instance that a task has written.
 func taskAnnotations(task, hash, uid string) map[string]string {
-	return map[string]string{
-		v1alpha1.TaskAnnotation: task, v1alpha1.TaskHashAnnotation: hash, v1alpha1.TaskUIDAnnotation: uid,
-		v1alpha1.ReconcileRequestAnnotation: uid,
-	}
+	GinkgoHelper()
+	instance := &v1alpha1.AppInstance{}
+	Expect(taskrecord.WriteRecord(instance, taskrecord.Record{Task: task, UID: uid, Hash: hash})).To(Succeed())
+	instance.Annotations[v1alpha1.ReconcileRequestAnnotation] = uid
+	return instance.Annotations
 }
 
 // requestReconcile requests a reconcile.

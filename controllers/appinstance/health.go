@@ -36,7 +36,7 @@ func (r *Reconciler) trackObjects(ctx context.Context, s *scope) error {
 		// Stop only changes the workloads, so that the state of other objects is ignored.
 		objects = slices.DeleteFunc(slices.Clone(objects), func(o v1alpha1.ObjectReference) bool { return !release.IsWorkload(o) })
 	}
-	if err := r.Monitor.Track(ctx, key, s.tenant, objects, s.shouldDetectDrift()); err != nil {
+	if err := r.Monitor.Track(ctx, key, s.tenant, objects, shouldDetectDrift(s.instance)); err != nil {
 		return err
 	}
 	if _, owed := r.staleHealth.Load(key); !owed {
@@ -70,7 +70,7 @@ func (r *Reconciler) observeHealth(ctx context.Context, s *scope) observedHealth
 // hasMissingObjects reports whether objects of a running instance are missing and a reconcile was
 // requested, which restores them.
 func (r *Reconciler) hasMissingObjects(ctx context.Context, s *scope) bool {
-	if !s.isReconcileRequested() || s.instance.Status.Stopped || s.isScalingIncomplete() || r.trackObjects(ctx, s) != nil {
+	if !isReconcileRequested(s.instance) || s.instance.Status.Stopped || isScalingIncomplete(s.instance) || r.trackObjects(ctx, s) != nil {
 		return false
 	}
 	seen := r.observeHealth(ctx, s)
@@ -99,9 +99,9 @@ func (r *Reconciler) reportHealth(ctx context.Context, s *scope) error {
 	if !health.IsHealthy() {
 		return status.ForCondition(v1alpha1.ConditionHealthy, r.unhealthyError(s, health))
 	}
-	s.setObjectCounts(health)
+	setObjectCounts(s.instance, health)
 	if s.instance.Status.Stopped {
-		s.markStopped()
+		markStopped(s)
 		return nil
 	}
 	s.statusWriter.MarkTrue(v1alpha1.ConditionHealthy, v1alpha1.ReasonHealthy, objectsReadyMessage(health))
@@ -117,8 +117,8 @@ func notObservedError() error {
 
 // setObjectCounts sets the number of ready objects in status. It keeps the number of a stopped
 // instance, because only the workloads are observed then.
-func (s *scope) setObjectCounts(health release.Health) {
-	if inventory := s.instance.Status.Inventory; inventory != nil && !s.instance.Status.Stopped {
+func setObjectCounts(instance *v1alpha1.AppInstance, health release.Health) {
+	if inventory := instance.Status.Inventory; inventory != nil && !instance.Status.Stopped {
 		inventory.Ready = int32(health.Ready)
 	}
 }
@@ -149,9 +149,9 @@ const missingObjectsRemedy = "to restore what is gone, set the annotation " + v1
 
 // remedyForMissing returns the remedy for missing objects, or "" if none are missing or the
 // app is being removed.
-func (s *scope) remedyForMissing(health release.Health) string {
+func remedyForMissing(instance *v1alpha1.AppInstance, health release.Health) string {
 	switch {
-	case health.Missing == 0 || s.shouldBeRemoved():
+	case health.Missing == 0 || shouldBeRemoved(instance):
 		return ""
 	case health.KindMissing:
 		return "; use a version of the app without it, or install the operator that provides the CRD and then set the annotation " +
@@ -161,15 +161,15 @@ func (s *scope) remedyForMissing(health release.Health) string {
 }
 
 // shouldBeRemoved reports whether the spec requires that the instance has no objects.
-func (s *scope) shouldBeRemoved() bool {
-	return !s.instance.DeletionTimestamp.IsZero() || s.instance.Spec.DesiredState == v1alpha1.StateAbsent
+func shouldBeRemoved(instance *v1alpha1.AppInstance) bool {
+	return !instance.DeletionTimestamp.IsZero() || instance.Spec.DesiredState == v1alpha1.StateAbsent
 }
 
 // unhealthyError returns the error of an instance with objects that are not ready. It waits for
 // them until spec.timeout after the last operation or after they were last ready. Objects
 // that have failed are a terminal error.
 func (r *Reconciler) unhealthyError(s *scope, health release.Health) error {
-	text := objectsReadyMessage(health) + s.remedyForMissing(health)
+	text := objectsReadyMessage(health) + remedyForMissing(s.instance, health)
 	message := errors.New(text)
 	s.statusWriter.SetInterim(false, s.runningMessage(health))
 	s.described = true
@@ -178,10 +178,10 @@ func (r *Reconciler) unhealthyError(s *scope, health release.Health) error {
 	late := stalled != nil && stalled.Reason == v1alpha1.ReasonTimedOut && stalled.ObservedGeneration == s.instance.Generation
 	switch {
 	case health.Failed:
-		s.setObjectCounts(health)
+		setObjectCounts(s.instance, health)
 		return outcome.Stalled(v1alpha1.ReasonNotHealthy, message)
-	case late && !s.isReconcileRequested():
-		s.setObjectCounts(health)
+	case late && !isReconcileRequested(s.instance):
+		setObjectCounts(s.instance, health)
 		return outcome.Stalled(v1alpha1.ReasonTimedOut, message)
 	}
 	since := time.Now()
@@ -196,7 +196,7 @@ func (r *Reconciler) unhealthyError(s *scope, health release.Health) error {
 	}
 	left := time.Until(since.Add(operationTimeout(s.instance)))
 	if left <= 0 {
-		s.setObjectCounts(health)
+		setObjectCounts(s.instance, health)
 		return outcome.Stalled(v1alpha1.ReasonTimedOut, message)
 	}
 	if pause := r.messageDelay(s, reconciling, text); pause > 0 {
@@ -204,7 +204,7 @@ func (r *Reconciler) unhealthyError(s *scope, health release.Health) error {
 		s.statusWriter.SetInterim(false, meta.FindStatusCondition(conditions, v1alpha1.ConditionReady).Message)
 		return outcome.Waiting(v1alpha1.ReasonWaitingForObjects, min(left, pause), errors.New(reconciling.Message))
 	}
-	s.setObjectCounts(health)
+	setObjectCounts(s.instance, health)
 	return outcome.Waiting(v1alpha1.ReasonWaitingForObjects, left+time.Second, message)
 }
 
@@ -236,7 +236,7 @@ func (r *Reconciler) messageDelay(s *scope, reconciling *metav1.Condition, text 
 func (s *scope) hasReadyStatus() bool {
 	conditions := s.instance.Status.Conditions
 	root := meta.FindStatusCondition(conditions, v1alpha1.ConditionReady)
-	if root == nil || s.isReconcileRequested() || s.instance.Status.ObservedGeneration != s.instance.Generation ||
+	if root == nil || isReconcileRequested(s.instance) || s.instance.Status.ObservedGeneration != s.instance.Generation ||
 		meta.IsStatusConditionTrue(conditions, v1alpha1.ConditionReconciling) ||
 		!meta.IsStatusConditionTrue(conditions, v1alpha1.ConditionHealthy) {
 		return false

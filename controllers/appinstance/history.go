@@ -14,27 +14,27 @@ import (
 const maxHistory = 10
 
 // recordHistory moves the current operation from status to the history.
-func (s *scope) recordHistory(ended v1alpha1.OperationOutcome, reason string, err error) {
+func recordHistory(s *scope, ended v1alpha1.OperationOutcome, reason string, err error) {
 	st := &s.instance.Status
 	entry := v1alpha1.HistoryEntry{Operation: *st.Operation, Outcome: ended, EndedAt: metav1.Now()}
 	if err != nil {
 		entry.Reason, entry.Message = reason, text.Limit(err.Error(), 1000)
 	}
 	if ended == v1alpha1.OutcomeSucceeded && transitions.CreatesRevision(entry.Operation.Type) {
-		st.Revision = s.nextRevision()
+		st.Revision = nextRevision(s.instance)
 		entry.Revision = st.Revision
 		for _, made := range st.Releases {
 			entry.Releases = append(entry.Releases, v1alpha1.ReleaseRevision{Name: made.Name, Revision: made.Revision})
 		}
 	}
 	st.Operation = nil
-	s.emitEndEvent(entry)
+	emitEndEvent(s, entry)
 	before := st.History
 	if len(before) > 0 && isRepetition(before[0], entry) {
 		entry.Count = max(before[0].Count, 1) + 1
 		before = before[1:]
 	}
-	st.History = s.truncateHistory(append([]v1alpha1.HistoryEntry{entry}, before...))
+	st.History = truncateHistory(s.instance, append([]v1alpha1.HistoryEntry{entry}, before...))
 }
 
 // isRepetition reports whether an operation failed in the same way and for the same request
@@ -47,10 +47,10 @@ func isRepetition(before, entry v1alpha1.HistoryEntry) bool {
 
 // truncateHistory limits a history to maxHistory entries. It keeps the installed and the pinned
 // revision.
-func (s *scope) truncateHistory(history []v1alpha1.HistoryEntry) []v1alpha1.HistoryEntry {
+func truncateHistory(instance *v1alpha1.AppInstance, history []v1alpha1.HistoryEntry) []v1alpha1.HistoryEntry {
 	for i := len(history) - 1; i > 0 && len(history) > maxHistory; i-- {
 		pinned := history[i].Revision != 0 &&
-			(history[i].Revision == s.instance.Status.Revision || history[i].Revision == s.instance.Spec.Revision)
+			(history[i].Revision == instance.Status.Revision || history[i].Revision == instance.Spec.Revision)
 		if !pinned {
 			history = slices.Delete(history, i, i+1)
 		}
@@ -60,9 +60,9 @@ func (s *scope) truncateHistory(history []v1alpha1.HistoryEntry) []v1alpha1.Hist
 
 // nextRevision returns the next revision number. Numbers are not reused after an
 // uninstallation.
-func (s *scope) nextRevision() int32 {
-	highest := s.instance.Status.Revision
-	for _, entry := range s.instance.Status.History {
+func nextRevision(instance *v1alpha1.AppInstance) int32 {
+	highest := instance.Status.Revision
+	for _, entry := range instance.Status.History {
 		highest = max(highest, entry.Revision)
 	}
 	return highest + 1

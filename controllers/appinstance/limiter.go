@@ -27,7 +27,7 @@ type OperationLimiter interface {
 // limiterFor returns the limiter for an operation. Uninstallations have their own slots, so
 // that installations cannot delay them.
 func (r *Reconciler) limiterFor(operation v1alpha1.Operation) OperationLimiter {
-	if operation.Type == v1alpha1.OperationUninstall {
+	if operationKinds[operation.Type].isRemoval {
 		return r.Removals
 	}
 	return r.Turns

@@ -42,16 +42,16 @@ func (r *Reconciler) runOperation(ctx context.Context, s *scope, next v1alpha1.O
 		return err
 	}
 	defer r.limiterFor(next).Release(key)
-	if err := s.endInterrupted(ctx, next); err != nil {
+	if err := endInterrupted(ctx, s, next); err != nil {
 		return status.ForCondition(v1alpha1.ConditionApplied, err)
 	}
-	if err := s.saveOperation(ctx, next); err != nil {
+	if err := saveOperation(ctx, s, next); err != nil {
 		return err
 	}
 	s.statusWriter.IgnoreConflicts()
 	failpoint.Point(failpoint.InstanceBegun, key.String())
 	bounded, end := r.operationContext(ctx, s.instance, next)
-	err := outcome.Guarded(func() error { return do(release.WithObserver(bounded, s.newObserver(next))) })()
+	err := outcome.Guarded(func() error { return do(release.WithObserver(bounded, newObserver(s, next))) })()
 	// Whatever the result, the operation may have changed the objects.
 	r.staleHealth.Store(key, true)
 	cause := context.Cause(bounded)
@@ -64,13 +64,13 @@ func (r *Reconciler) runOperation(ctx context.Context, s *scope, next v1alpha1.O
 		// The process is shutting down. The next one finds the operation in status.
 		return err
 	case errors.Is(cause, errOutdated):
-		return r.recordAbandoned(ctx, s, err)
+		return recordAbandoned(ctx, s, err)
 	case errors.Is(cause, errNamespaceTerminating):
-		return r.recordNamespaceDeletion(s)
+		return recordNamespaceDeletion(s)
 	case errors.Is(cause, errTimeout):
-		err = s.timeoutError(ctx, err)
+		err = timeoutError(ctx, s, err)
 	}
-	return r.recordFailure(ctx, s, err)
+	return recordFailure(ctx, r, s, err)
 }
 
 // acquireSlot acquires a slot for an operation, or keeps the slot that the instance has.
@@ -84,9 +84,11 @@ func (r *Reconciler) acquireSlot(key client.ObjectKey, next v1alpha1.Operation) 
 
 // newObserver returns an observer that shows in status what an operation waits for, and
 // records the objects that it keeps.
-func (s *scope) newObserver(next v1alpha1.Operation) release.Observer {
+func newObserver(s *scope, next v1alpha1.Operation) release.Observer {
 	return release.Observer{
-		Retaining: s.recordRetained,
+		Retaining: func(ctx context.Context, objects []v1alpha1.ObjectReference) error {
+			return recordRetained(ctx, s, objects)
+		},
 		Waiting: func(ctx context.Context, message string) {
 			s.statusWriter.MarkReconciling(inProgressMessage(next) + ": " + message)
 			if err := s.statusWriter.Save(ctx); err != nil {
@@ -98,9 +100,9 @@ func (s *scope) newObserver(next v1alpha1.Operation) release.Observer {
 
 // timeoutError returns the error of an operation that exceeded its timeout. It first ends the
 // hooks that are still running, as for a canceled operation.
-func (s *scope) timeoutError(ctx context.Context, err error) error {
+func timeoutError(ctx context.Context, s *scope, err error) error {
 	text := err.Error()
-	if abandoned := s.abandonReleases(ctx); abandoned != nil {
+	if abandoned := abandonReleases(ctx, s); abandoned != nil {
 		text += "; " + abandoned.Error()
 	}
 	return outcome.Stalled(v1alpha1.ReasonTimedOut, fmt.Errorf("%w (%s): %s", errTimeout, operationTimeout(s.instance), text))
@@ -108,8 +110,8 @@ func (s *scope) timeoutError(ctx context.Context, err error) error {
 
 // recordNamespaceDeletion records an operation that was canceled because its namespace is being
 // deleted. The deletion of the instance triggers another reconcile.
-func (r *Reconciler) recordNamespaceDeletion(s *scope) error {
-	s.recordHistory(v1alpha1.OutcomeCancelled, v1alpha1.ReasonCancelled, errNamespaceTerminating)
+func recordNamespaceDeletion(s *scope) error {
+	recordHistory(s, v1alpha1.OutcomeCancelled, v1alpha1.ReasonCancelled, errNamespaceTerminating)
 	return outcome.Waiting(v1alpha1.ReasonProgressing, 0, errNamespaceTerminating)
 }
 
@@ -133,33 +135,21 @@ func (r *Reconciler) operationContext(ctx context.Context, instance *v1alpha1.Ap
 }
 
 // saveOperation saves the operation to status before Helm is called.
-func (s *scope) saveOperation(ctx context.Context, operation v1alpha1.Operation) error {
-	operation.Task, operation.Request = s.requestingTask(), status.ReconcileRequest(s.instance)
-	operation.Interruptions = s.countInterruptions(operation)
+func saveOperation(ctx context.Context, s *scope, operation v1alpha1.Operation) error {
+	operation.Task, operation.Request = requestingTask(s.instance), status.ReconcileRequest(s.instance)
+	operation.Interruptions = countInterruptions(s.instance, operation)
 	operation.StartedAt = metav1.Now()
 	s.instance.Status.Operation = &operation
 	s.statusWriter.MarkReconciling(inProgressMessage(operation))
 	if s.instance.Status.Revision > 0 {
-		s.statusWriter.ShowSummary(v1alpha1.ReasonProgressing, s.runningMessage(s.recordedHealth())+"; "+inProgressMessage(operation))
+		s.statusWriter.ShowSummary(v1alpha1.ReasonProgressing, s.runningMessage(recordedHealth(s.instance))+"; "+inProgressMessage(operation))
 	} else {
 		s.statusWriter.ShowSummary(v1alpha1.ReasonProgressing, inProgressMessage(operation))
 	}
 	s.observed = nil
 	// This event replaces the event of the Resolved condition, which contains less.
-	s.statusWriter.Event(v1alpha1.ConditionResolved, corev1.EventTypeNormal, operationEvents[operation.Type].begins, inProgressMessage(operation)+requesterMessage(operation))
+	s.statusWriter.Event(v1alpha1.ConditionResolved, corev1.EventTypeNormal, operationKinds[operation.Type].begins, inProgressMessage(operation)+requesterMessage(operation))
 	return s.statusWriter.Save(ctx)
-}
-
-// operationEvents contains the reasons of the events at the start and the end of an
-// operation.
-var operationEvents = map[v1alpha1.OperationType]struct{ begins, ends string }{
-	v1alpha1.OperationInstall:   {v1alpha1.EventInstalling, v1alpha1.EventInstalled},
-	v1alpha1.OperationUpgrade:   {v1alpha1.EventUpgrading, v1alpha1.EventUpgraded},
-	v1alpha1.OperationRollback:  {v1alpha1.EventRollingBack, v1alpha1.EventRolledBack},
-	v1alpha1.OperationUninstall: {v1alpha1.EventRemoving, v1alpha1.EventRemoved},
-	v1alpha1.OperationStop:      {v1alpha1.EventStopping, v1alpha1.EventStopped},
-	v1alpha1.OperationResume:    {v1alpha1.EventResuming, v1alpha1.EventResumed},
-	v1alpha1.OperationAdopt:     {v1alpha1.EventAdopting, v1alpha1.EventAdopted},
 }
 
 // requesterMessage returns the part of a message that names the task of an operation.
@@ -171,10 +161,10 @@ func requesterMessage(operation v1alpha1.Operation) string {
 }
 
 // emitEndEvent emits the event of the end of an operation.
-func (s *scope) emitEndEvent(entry v1alpha1.HistoryEntry) {
+func emitEndEvent(s *scope, entry v1alpha1.HistoryEntry) {
 	switch entry.Outcome {
 	case v1alpha1.OutcomeSucceeded:
-		s.statusWriter.Event(v1alpha1.ConditionApplied, corev1.EventTypeNormal, operationEvents[entry.Operation.Type].ends, doneMessage(entry.Operation))
+		s.statusWriter.Event(v1alpha1.ConditionApplied, corev1.EventTypeNormal, operationKinds[entry.Operation.Type].ends, doneMessage(entry.Operation))
 	case v1alpha1.OutcomeCancelled:
 		s.statusWriter.Event("", corev1.EventTypeNormal, entry.Reason, inProgressMessage(entry.Operation)+": "+entry.Message)
 	default:
@@ -183,13 +173,13 @@ func (s *scope) emitEndEvent(entry v1alpha1.HistoryEntry) {
 }
 
 // recordSuccess records the success of an operation and saves the status.
-func (s *scope) recordSuccess(ctx context.Context) error {
+func recordSuccess(ctx context.Context, s *scope) error {
 	s.operated = true
-	s.recordHistory(v1alpha1.OutcomeSucceeded, "", nil)
-	return s.saveOutcome(ctx)
+	recordHistory(s, v1alpha1.OutcomeSucceeded, "", nil)
+	return saveOutcome(ctx, s)
 }
 
-func (s *scope) saveOutcome(ctx context.Context) error {
+func saveOutcome(ctx context.Context, s *scope) error {
 	if err := s.statusWriter.Save(ctx); err != nil {
 		return err
 	}
@@ -199,36 +189,36 @@ func (s *scope) saveOutcome(ctx context.Context) error {
 
 // recordSuccessBefore records the success of an operation together with the condition that the
 // instance waits for next, so that both take one write.
-func (r *Reconciler) recordSuccessBefore(ctx context.Context, s *scope, next error) error {
+func recordSuccessBefore(ctx context.Context, r *Reconciler, s *scope, next error) error {
 	s.operated = true
-	s.recordHistory(v1alpha1.OutcomeSucceeded, "", nil)
+	recordHistory(s, v1alpha1.OutcomeSucceeded, "", nil)
 	r.describeFailure(ctx, s, next)
 	s.statusWriter.ShowWaiting(next)
 	r.messageTimes.Store(client.ObjectKeyFromObject(s.instance), time.Now())
-	return s.saveOutcome(ctx)
+	return saveOutcome(ctx, s)
 }
 
 // recordAbandoned records an operation that a change of the spec canceled. The next operation
 // replaces its partial result.
-func (r *Reconciler) recordAbandoned(ctx context.Context, s *scope, err error) error {
-	if err := s.abandonReleases(ctx); err != nil {
+func recordAbandoned(ctx context.Context, s *scope, err error) error {
+	if err := abandonReleases(ctx, s); err != nil {
 		return err
 	}
-	s.recordHistory(v1alpha1.OutcomeCancelled, v1alpha1.ReasonCancelled, errOutdated)
+	recordHistory(s, v1alpha1.OutcomeCancelled, v1alpha1.ReasonCancelled, errOutdated)
 	return outcome.Waiting(v1alpha1.ReasonProgressing, immediateRequeue, fmt.Errorf("%w: %w", errOutdated, err))
 }
 
 // endInterrupted ends the hooks of an interrupted operation if the next operation is a
 // different one. They would otherwise run concurrently with it.
-func (s *scope) endInterrupted(ctx context.Context, next v1alpha1.Operation) error {
+func endInterrupted(ctx context.Context, s *scope, next v1alpha1.Operation) error {
 	history := s.instance.Status.History
-	if len(history) == 0 || history[0].Outcome != v1alpha1.OutcomeInterrupted || s.hasBeenInterrupted(next) {
+	if len(history) == 0 || history[0].Outcome != v1alpha1.OutcomeInterrupted || hasBeenInterrupted(s.instance, next) {
 		return nil
 	}
-	return s.abandonReleases(ctx)
+	return abandonReleases(ctx, s)
 }
 
-func (s *scope) abandonReleases(ctx context.Context) error {
+func abandonReleases(ctx context.Context, s *scope) error {
 	for _, known := range s.instance.Status.Releases {
 		if err := s.helm.CancelRelease(ctx, known.Name); err != nil {
 			return fmt.Errorf("abandon release %s: %w", known.Name, err)
@@ -239,10 +229,10 @@ func (s *scope) abandonReleases(ctx context.Context) error {
 
 // recordFailure records a failed operation. An error with a reason is terminal, unless the
 // instance is being deleted. An error without a reason is retried as a new operation.
-func (r *Reconciler) recordFailure(ctx context.Context, s *scope, err error) error {
+func recordFailure(ctx context.Context, r *Reconciler, s *scope, err error) error {
 	reason := outcome.Reason(err, "")
 	if reason == v1alpha1.ReasonPermissionDenied {
-		err = r.describePermissionError(ctx, s, err)
+		err = describePermissionError(ctx, r, s, err)
 		reason = outcome.Reason(err, "")
 	}
 	switch {
@@ -250,13 +240,13 @@ func (r *Reconciler) recordFailure(ctx context.Context, s *scope, err error) err
 		if _, ok := errors.AsType[*outcome.Panic](err); ok {
 			s.instance.Status.Operation.Interruptions++
 		}
-		s.recordHistory(v1alpha1.OutcomeInterrupted, v1alpha1.ReasonInterrupted, err)
+		recordHistory(s, v1alpha1.OutcomeInterrupted, v1alpha1.ReasonInterrupted, err)
 		err = outcome.Failed(v1alpha1.ReasonInterrupted, err)
 	case !s.instance.DeletionTimestamp.IsZero():
-		s.recordHistory(v1alpha1.OutcomeFailed, reason, err)
+		recordHistory(s, v1alpha1.OutcomeFailed, reason, err)
 		err = outcome.Failed(reason, err)
 	default:
-		s.recordHistory(v1alpha1.OutcomeFailed, reason, err)
+		recordHistory(s, v1alpha1.OutcomeFailed, reason, err)
 		err = outcome.Stalled(reason, err)
 	}
 	return status.ForCondition(v1alpha1.ConditionApplied, err)
@@ -275,6 +265,6 @@ func (r *Reconciler) recoverInterrupted(ctx context.Context, s *scope) error {
 		}
 	}
 	s.instance.Status.Operation.Interruptions++
-	s.recordHistory(v1alpha1.OutcomeInterrupted, v1alpha1.ReasonInterrupted, errInterrupted)
+	recordHistory(s, v1alpha1.OutcomeInterrupted, v1alpha1.ReasonInterrupted, errInterrupted)
 	return s.statusWriter.Save(ctx)
 }

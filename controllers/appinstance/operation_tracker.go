@@ -20,9 +20,8 @@ type operationTracker struct {
 
 type runningOperation struct {
 	inputsKey string
-	// isUninstall reports whether the operation is an uninstallation, which a change of the
-	// spec does not cancel.
-	isUninstall bool
+	// isRemoval is set if a change of the spec does not cancel the operation.
+	isRemoval   bool
 	cancelCause context.CancelCauseFunc
 }
 
@@ -33,7 +32,7 @@ func (o *operationTracker) registerOperation(
 ) (context.Context, func()) {
 	ctx, end := context.WithCancelCause(ctx)
 	key := client.ObjectKeyFromObject(instance)
-	this := &runningOperation{inputsKey: operationInputs(instance), isUninstall: next.Type == v1alpha1.OperationUninstall, cancelCause: end}
+	this := &runningOperation{inputsKey: operationInputs(instance), isRemoval: operationKinds[next.Type].isRemoval, cancelCause: end}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.now == nil {
@@ -55,7 +54,7 @@ func (o *operationTracker) registerOperation(
 func (o *operationTracker) cancelIfChanged(instance *v1alpha1.AppInstance) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if known := o.now[client.ObjectKeyFromObject(instance)]; known != nil && !known.isUninstall && known.inputsKey != operationInputs(instance) {
+	if known := o.now[client.ObjectKeyFromObject(instance)]; known != nil && !known.isRemoval && known.inputsKey != operationInputs(instance) {
 		known.cancelCause(errOutdated)
 	}
 }

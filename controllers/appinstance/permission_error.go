@@ -15,7 +15,7 @@ import (
 
 // describePermissionError adds the remedy to a permission error. If the service account does not
 // exist, the error says so instead, because the account then lacks every permission.
-func (r *Reconciler) describePermissionError(ctx context.Context, s *scope, err error) error {
+func describePermissionError(ctx context.Context, r *Reconciler, s *scope, err error) error {
 	name := types.NamespacedName{Namespace: s.tenant.Namespace, Name: s.tenant.ServiceAccount}
 	if apierrors.IsNotFound(r.Live.Get(ctx, name, &corev1.ServiceAccount{})) {
 		return outcome.Failed(v1alpha1.ReasonServiceAccountMissing, fmt.Errorf(

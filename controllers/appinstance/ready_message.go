@@ -23,12 +23,12 @@ func (r *Reconciler) describeFailure(ctx context.Context, s *scope, failure erro
 	}
 	// A failure to compose the message must not fail the reconcile.
 	err := outcome.Guarded(func() error {
-		health := s.recordedHealth()
+		health := recordedHealth(s.instance)
 		ready := meta.IsStatusConditionTrue(s.instance.Status.Conditions, v1alpha1.ConditionReady)
 		if status.ConditionOf(failure) != v1alpha1.ConditionHealthy && r.trackObjects(ctx, s) == nil {
 			if seen := r.observeHealth(ctx, s); seen.known && seen.err == nil {
 				health, ready = seen.health, seen.health.IsHealthy()
-				s.setObjectCounts(health)
+				setObjectCounts(s.instance, health)
 			}
 		}
 		if _, waits := outcome.IsWaiting(failure); waits {
@@ -44,8 +44,8 @@ func (r *Reconciler) describeFailure(ctx context.Context, s *scope, failure erro
 }
 
 // recordedHealth returns the counts of objects from status.
-func (s *scope) recordedHealth() release.Health {
-	if inventory := s.instance.Status.Inventory; inventory != nil {
+func recordedHealth(instance *v1alpha1.AppInstance) release.Health {
+	if inventory := instance.Status.Inventory; inventory != nil {
 		return release.Health{Total: int(inventory.Total), Ready: int(inventory.Ready)}
 	}
 	return release.Health{}
@@ -69,7 +69,7 @@ func (s *scope) runningMessage(health release.Health) string {
 	default:
 		said = fmt.Sprintf("%s, %s", version, objectsReadyMessage(health))
 	}
-	said += s.remedyForMissing(health)
+	said += remedyForMissing(s.instance, health)
 	if health.Remark != "" && health.Remark != health.Message {
 		said += "; " + health.Remark
 	}

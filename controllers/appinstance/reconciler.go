@@ -117,7 +117,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, instance *v1alpha1.AppInstan
 	}
 	defer func() {
 		r.describeFailure(ctx, s, err)
-		s.recordTask(err)
+		recordTask(s, err)
 		result, err = keeper.Finish(ctx, err, requeueDelay(err))
 	}()
 	defer outcome.Recover(&err)

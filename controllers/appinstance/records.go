@@ -54,11 +54,11 @@ func (r records) StoreDigests(ctx context.Context, name string, digests map[int]
 }
 
 // copyRecords copies the stored records to new release entries.
-func (s *scope) copyRecords(made []v1alpha1.Release) []v1alpha1.Release {
+func copyRecords(instance *v1alpha1.AppInstance, made []v1alpha1.Release) []v1alpha1.Release {
 	for i := range made {
-		at := slices.IndexFunc(s.instance.Status.Releases, func(known v1alpha1.Release) bool { return known.Name == made[i].Name })
+		at := slices.IndexFunc(instance.Status.Releases, func(known v1alpha1.Release) bool { return known.Name == made[i].Name })
 		if at >= 0 {
-			made[i].Records = s.instance.Status.Releases[at].Records
+			made[i].Records = instance.Status.Releases[at].Records
 		}
 	}
 	return made

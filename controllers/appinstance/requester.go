@@ -4,43 +4,51 @@ import (
 	"strings"
 
 	"github.com/appmarket/operator/api/v1alpha1"
-	"github.com/appmarket/operator/internal/text"
+	"github.com/appmarket/operator/internal/taskrecord"
 )
 
 // recordRequester records in status which task wrote the spec and the generation that it wrote,
 // when it first sees the request of the task.
-func (s *scope) recordRequester() {
-	marks := s.instance.Annotations
-	task := text.Limit(marks[v1alpha1.TaskAnnotation], 253)
-	if task == "" || !s.isReconcileRequested() {
+func recordRequester(instance *v1alpha1.AppInstance) {
+	record := readTaskRecord(instance)
+	if record.Task == "" || !isReconcileRequested(instance) {
 		return
 	}
 	writer := v1alpha1.SpecWriter{
-		Task: task, UID: text.Limit(marks[v1alpha1.TaskUIDAnnotation], 128),
-		Undone: marks[v1alpha1.TaskUndoneAnnotation] != "", Generation: s.instance.Generation,
+		Task: record.Task, UID: record.UID, Undone: record.IsReverted(), Generation: instance.Generation,
 	}
-	if noted := s.instance.Status.Writer; noted == nil || noted.Task != writer.Task || noted.UID != writer.UID || noted.Undone != writer.Undone {
-		s.instance.Status.Writer = &writer
+	if noted := instance.Status.Writer; noted == nil || noted.Task != writer.Task || noted.UID != writer.UID || noted.Undone != writer.Undone {
+		instance.Status.Writer = &writer
 	}
 }
 
-// currentSpecTask returns the name of the task that wrote the current spec, or "" if the spec was
-// edited since.
-func (s *scope) currentSpecTask() string {
-	task := text.Limit(s.instance.Annotations[v1alpha1.TaskAnnotation], 253)
-	if noted := s.instance.Status.Writer; noted != nil && (noted.Task != task || noted.Generation != s.instance.Generation) {
-		return ""
+// readTaskRecord returns the record of the task that last wrote the spec. If a user has made the
+// record invalid, the spec counts as one that no task has written, since its author is
+// unknown.
+func readTaskRecord(instance *v1alpha1.AppInstance) taskrecord.Record {
+	record, err := taskrecord.ReadRecord(instance)
+	if err != nil {
+		return taskrecord.Record{}
 	}
-	return task
+	return record
+}
+
+// currentSpecTask returns the record of the task that wrote the current spec. It is zero if the
+// spec was edited since.
+func currentSpecTask(instance *v1alpha1.AppInstance) taskrecord.Record {
+	record := readTaskRecord(instance)
+	if noted := instance.Status.Writer; noted != nil && (noted.Task != record.Task || noted.Generation != instance.Generation) {
+		return taskrecord.Record{}
+	}
+	return record
 }
 
 // requestingTask returns the name of the task that requests an operation, or "" if another
 // client has requested a reconcile since.
-func (s *scope) requestingTask() string {
-	marks := s.instance.Annotations
-	request, uid := marks[v1alpha1.ReconcileRequestAnnotation], marks[v1alpha1.TaskUIDAnnotation]
-	if uid != "" && request != "" && !strings.HasPrefix(request, uid) {
+func requestingTask(instance *v1alpha1.AppInstance) string {
+	request, record := instance.Annotations[v1alpha1.ReconcileRequestAnnotation], currentSpecTask(instance)
+	if record.UID != "" && request != "" && !strings.HasPrefix(request, record.UID) {
 		return ""
 	}
-	return s.currentSpecTask()
+	return record.Task
 }

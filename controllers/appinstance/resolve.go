@@ -41,7 +41,7 @@ func (t *desiredRelease) toOperation(s *scope) v1alpha1.Operation {
 	}
 	kind := v1alpha1.OperationUpgrade
 	switch {
-	case s.shouldAdopt():
+	case shouldAdopt(s.instance):
 		kind = v1alpha1.OperationAdopt
 	case s.instance.Status.Revision == 0:
 		kind = v1alpha1.OperationInstall
@@ -82,7 +82,7 @@ func (r *Reconciler) resolveTarget(ctx context.Context, s *scope) (*desiredRelea
 		s.setAvailableUpdate(t)
 		return t, nil
 	}
-	t, err := s.pinnedTarget()
+	t, err := pinnedTarget(s.instance)
 	if err != nil {
 		return nil, err
 	}
@@ -123,7 +123,7 @@ func (s *scope) hasHistoryVersion(version string) bool {
 // until its spec changes, and its message contains the error.
 func (s *scope) currentAsTarget(err error) (*desiredRelease, error) {
 	current := transitions.FindRevision(s.instance, s.instance.Status.Revision)
-	isScaled := s.instance.Spec.DesiredState == v1alpha1.StateStopped || s.instance.Status.Stopped || s.isScalingIncomplete() || s.isResumed()
+	isScaled := s.instance.Spec.DesiredState == v1alpha1.StateStopped || s.instance.Status.Stopped || isScalingIncomplete(s.instance) || s.isResumed()
 	if current == nil || !isScaled {
 		return nil, err
 	}
@@ -144,7 +144,7 @@ func (s *scope) isResumed() bool {
 // version requires more inputs.
 func (r *Reconciler) keepReady(ctx context.Context, s *scope, err error) {
 	if s.instance.Status.Version != "" && r.isServing(ctx, s) {
-		health := s.recordedHealth()
+		health := recordedHealth(s.instance)
 		if s.observed != nil && s.observed.known && s.observed.err == nil {
 			health = s.observed.health
 		}
@@ -164,8 +164,8 @@ func (r *Reconciler) isServing(ctx context.Context, s *scope) bool {
 	if seen.err != nil || !seen.known {
 		return before
 	}
-	s.setObjectCounts(seen.health)
-	return seen.health.IsHealthy() && (before || s.hasLastOperationSucceeded())
+	setObjectCounts(s.instance, seen.health)
+	return seen.health.IsHealthy() && (before || hasLastOperationSucceeded(s.instance))
 }
 
 // markResolved sets the Resolved condition to True. It is called after the chart is prepared,
@@ -182,7 +182,7 @@ func (r *Reconciler) resolveChart(ctx context.Context, s *scope) (*desiredReleas
 	}
 	// An instance without a version constraint keeps its version.
 	wanted := cmp.Or(s.instance.Spec.Version, s.instance.Status.Version)
-	if s.shouldAdopt() {
+	if shouldAdopt(s.instance) {
 		if wanted, err = r.adoptableVersion(ctx, s); err != nil {
 			return nil, err
 		}

@@ -16,9 +16,9 @@ import (
 
 // pinnedTarget returns the revision in spec.revision as the target. It is restored from Helm and
 // does not require that the source still has the version.
-func (s *scope) pinnedTarget() (*desiredRelease, error) {
-	number := s.instance.Spec.Revision
-	entry := transitions.FindRevision(s.instance, number)
+func pinnedTarget(instance *v1alpha1.AppInstance) (*desiredRelease, error) {
+	number := instance.Spec.Revision
+	entry := transitions.FindRevision(instance, number)
 	if entry == nil {
 		return nil, outcome.Stalled(v1alpha1.ReasonRevisionNotFound, fmt.Errorf(
 			"spec.revision: status.history has no revision %d that can be restored: use one that it has, or remove the field", number))
@@ -26,9 +26,18 @@ func (s *scope) pinnedTarget() (*desiredRelease, error) {
 	return &desiredRelease{rollbackEntry: entry}, nil
 }
 
+// prepareRollback checks a rollback, and returns the function that runs it.
+func prepareRollback(ctx context.Context, r *Reconciler, s *scope, _ v1alpha1.Operation) (func(context.Context) error, error) {
+	if err := checkRecorded(ctx, r, s); err != nil {
+		return nil, err
+	}
+	s.instance.Status.Releases = addRollbackReleases(s.instance.Status.Releases, s.target.rollbackEntry)
+	return func(ctx context.Context) error { return rollbackReleases(ctx, s) }, nil
+}
+
 // checkRecorded returns an error if Helm no longer has a release of the revision, before
 // anything is changed.
-func (r *Reconciler) checkRecorded(ctx context.Context, s *scope) error {
+func checkRecorded(ctx context.Context, r *Reconciler, s *scope) error {
 	reader, err := r.Tenants.ClientFor(s.tenant)
 	if err != nil {
 		return fmt.Errorf("read as service account %s: %w", s.tenant.ServiceAccount, err)
@@ -49,7 +58,7 @@ func (r *Reconciler) checkRecorded(ctx context.Context, s *scope) error {
 }
 
 // isRolledBack reports whether the installed revision is the target revision or a rollback to it.
-func (s *scope) isRolledBack() bool {
+func isRolledBack(s *scope) bool {
 	current := transitions.FindRevision(s.instance, s.instance.Status.Revision)
 	back := s.target.rollbackEntry.Revision
 	return current != nil && (current.Revision == back || current.Operation.To == back)
@@ -57,14 +66,14 @@ func (s *scope) isRolledBack() bool {
 
 // rollbackReleases rolls back every release of the revision and removes the releases that it does
 // not have.
-func (r *Reconciler) rollbackReleases(ctx context.Context, s *scope) error {
+func rollbackReleases(ctx context.Context, s *scope) error {
 	entry := *s.target.rollbackEntry
 	var made []v1alpha1.Release
 	var objects []v1alpha1.ObjectReference
 	for _, was := range entry.Releases {
 		rel, err := s.helm.Rollback(ctx, release.Rollback{
 			Name: was.Name, Revision: int(was.Revision), Labels: releaseLabels(s.instance),
-			MaxHistory: int(s.instance.Spec.History), Timeout: operationTimeout(s.instance), Resumed: s.isResumingOperation(),
+			MaxHistory: int(s.instance.Spec.History), Timeout: operationTimeout(s.instance), Resumed: isResumingOperation(s.instance),
 		})
 		if err != nil {
 			return err
@@ -72,10 +81,10 @@ func (r *Reconciler) rollbackReleases(ctx context.Context, s *scope) error {
 		made = append(made, toReleaseStatus(rel, chartUnitOf(s.instance.Status.Releases, was.Name)))
 		objects = append(objects, rel.Objects...)
 	}
-	if err := r.uninstallOtherReleases(ctx, s, made); err != nil {
+	if err := uninstallOtherReleases(ctx, s, made); err != nil {
 		return err
 	}
-	s.instance.Status.Releases = s.copyRecords(made)
+	s.instance.Status.Releases = copyRecords(s.instance, made)
 	s.instance.Status.Inventory = newInventory(objects)
 	return nil
 }

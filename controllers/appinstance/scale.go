@@ -10,47 +10,38 @@ import (
 // scaleWorkloads stops or resumes the workloads to match spec.desiredState. It does not change the
 // Helm releases.
 func (r *Reconciler) scaleWorkloads(ctx context.Context, s *scope) error {
-	if s.target == nil || s.isScaled() {
+	if s.target == nil || isScaled(s.instance) {
 		return nil
 	}
 	if s.instance.Spec.DesiredState == v1alpha1.StateStopped {
-		return r.stopWorkloads(ctx, s)
+		return runScaling(ctx, r, s, v1alpha1.OperationStop)
 	}
-	return r.resumeWorkloads(ctx, s)
+	return runScaling(ctx, r, s, v1alpha1.OperationResume)
 }
 
 // isScaled reports whether the workloads match spec.desiredState.
-func (s *scope) isScaled() bool {
-	stop := s.instance.Spec.DesiredState == v1alpha1.StateStopped
-	return stop == s.instance.Status.Stopped && !s.isScalingIncomplete()
+func isScaled(instance *v1alpha1.AppInstance) bool {
+	stop := instance.Spec.DesiredState == v1alpha1.StateStopped
+	return stop == instance.Status.Stopped && !isScalingIncomplete(instance)
 }
 
 // isScalingIncomplete reports whether the last Stop or Resume failed or was interrupted. Some workloads
 // may then be stopped and others not, regardless of status.stopped.
-func (s *scope) isScalingIncomplete() bool {
-	for _, entry := range s.instance.Status.History {
-		switch entry.Operation.Type {
-		case v1alpha1.OperationStop, v1alpha1.OperationResume:
+func isScalingIncomplete(instance *v1alpha1.AppInstance) bool {
+	for _, entry := range instance.Status.History {
+		kind := operationKinds[entry.Operation.Type]
+		switch {
+		case kind.scale != nil:
 			return entry.Outcome != v1alpha1.OutcomeSucceeded
-		case v1alpha1.OperationUninstall:
-			if entry.Outcome == v1alpha1.OutcomeSucceeded {
-				return false // Those workloads no longer exist.
-			}
+		case kind.isRemoval && entry.Outcome == v1alpha1.OutcomeSucceeded:
+			return false // Those workloads no longer exist.
 		}
 	}
 	return false
 }
 
-func (r *Reconciler) stopWorkloads(ctx context.Context, s *scope) error {
-	return r.runScaling(ctx, s, v1alpha1.OperationStop, func(ctx context.Context, name string) error { return s.helm.Stop(ctx, name) })
-}
-
-// resumeWorkloads restores the replicas and the settings of the workloads.
-func (r *Reconciler) resumeWorkloads(ctx context.Context, s *scope) error {
-	return r.runScaling(ctx, s, v1alpha1.OperationResume, func(ctx context.Context, name string) error { return s.helm.Resume(ctx, name) })
-}
-
-func (r *Reconciler) runScaling(ctx context.Context, s *scope, kind v1alpha1.OperationType, do func(context.Context, string) error) error {
+// runScaling runs an operation that stops or resumes the workloads of all releases.
+func runScaling(ctx context.Context, r *Reconciler, s *scope, kind v1alpha1.OperationType) error {
 	st := &s.instance.Status
 	next := v1alpha1.Operation{Type: kind, Version: st.Version, ChartDigest: st.ChartDigest, ValuesDigest: st.ValuesDigest}
 	if err := previousOperationError(s, next); err != nil {
@@ -58,7 +49,7 @@ func (r *Reconciler) runScaling(ctx context.Context, s *scope, kind v1alpha1.Ope
 	}
 	err := r.runOperation(ctx, s, next, func(ctx context.Context) error {
 		for _, known := range st.Releases {
-			if err := do(ctx, known.Name); err != nil {
+			if err := operationKinds[kind].scale(ctx, s.helm, known.Name); err != nil {
 				return err
 			}
 		}
@@ -67,19 +58,19 @@ func (r *Reconciler) runScaling(ctx context.Context, s *scope, kind v1alpha1.Ope
 	if err != nil {
 		return err
 	}
-	st.Stopped = kind == v1alpha1.OperationStop
+	st.Stopped = operationKinds[kind].leavesStopped
 	s.statusWriter.MarkTrue(v1alpha1.ConditionApplied, v1alpha1.ReasonApplied, doneMessage(next))
-	return s.recordSuccess(ctx)
+	return recordSuccess(ctx, s)
 }
 
 // shouldBeStopped reports whether the installed release must be stopped. Its releases are then not
 // changed, whatever the rest of the spec requires.
-func (s *scope) shouldBeStopped() bool {
-	return s.instance.Status.Revision > 0 && s.instance.Spec.DesiredState == v1alpha1.StateStopped
+func shouldBeStopped(instance *v1alpha1.AppInstance) bool {
+	return instance.Status.Revision > 0 && instance.Spec.DesiredState == v1alpha1.StateStopped
 }
 
 // markStopped sets the Healthy and Ready conditions of a stopped instance.
-func (s *scope) markStopped() {
+func markStopped(s *scope) {
 	s.statusWriter.MarkTrue(v1alpha1.ConditionHealthy, v1alpha1.ReasonStopped, "no pods, as asked for")
 	s.statusWriter.SetReady(v1alpha1.ReasonStopped, s.runningMessage(release.Health{}))
 }

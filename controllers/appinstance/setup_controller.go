@@ -20,18 +20,26 @@ import (
 	"github.com/appmarket/operator/internal/catalog"
 )
 
+// eventHandlers maps the events of objects to the instances that they affect, and cancels
+// running operations that the events supersede.
+type eventHandlers struct {
+	client.Reader
+	operations *operationTracker
+}
+
 // SetupWithManager registers the controller. The channel receives the instances whose
 // health has changed.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, changed <-chan event.GenericEvent, options controller.Options) error {
+	h := eventHandlers{Reader: r.Client, operations: &r.activeOperations}
 	return ctrl.NewControllerManagedBy(mgr).
 		For(&v1alpha1.AppInstance{}, builder.WithPredicates(predicate.Or(
 			predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}))).
-		Watches(&v1alpha1.AppInfo{}, handler.EnqueueRequestsFromMapFunc(r.instancesForApp),
+		Watches(&v1alpha1.AppInfo{}, handler.EnqueueRequestsFromMapFunc(h.instancesForApp),
 			builder.WithPredicates(servedVersionsPredicate())).
-		Watches(&v1alpha1.MarketSource{}, handler.EnqueueRequestsFromMapFunc(r.unresolvedInstances),
+		Watches(&v1alpha1.MarketSource{}, handler.EnqueueRequestsFromMapFunc(h.unresolvedInstances),
 			builder.WithPredicates(listingPredicate())).
-		Watches(&v1alpha1.AppInstance{}, handler.Funcs{UpdateFunc: r.cancelOutdated}).
-		Watches(&corev1.Namespace{}, handler.Funcs{UpdateFunc: r.cancelInTerminatingNamespace}).
+		Watches(&v1alpha1.AppInstance{}, handler.Funcs{UpdateFunc: h.cancelOutdated}).
+		Watches(&corev1.Namespace{}, handler.Funcs{UpdateFunc: h.cancelInTerminatingNamespace}).
 		WatchesRawSource(source.Channel(changed, &handler.EnqueueRequestForObject{})).
 		WatchesRawSource(source.Func(r.captureQueue)).
 		WithOptions(options).
@@ -40,22 +48,22 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, changed <-chan event.Gen
 
 // cancelOutdated cancels a running operation if the new spec supersedes it. The change also
 // triggers a reconcile.
-func (r *Reconciler) cancelOutdated(_ context.Context, e event.UpdateEvent, _ workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+func (h eventHandlers) cancelOutdated(_ context.Context, e event.UpdateEvent, _ workqueue.TypedRateLimitingInterface[reconcile.Request]) {
 	if instance, ok := e.ObjectNew.(*v1alpha1.AppInstance); ok {
-		r.activeOperations.cancelIfChanged(instance)
+		h.operations.cancelIfChanged(instance)
 	}
 }
 
 // cancelInTerminatingNamespace cancels the running operations in a namespace that is being deleted, and requeues
 // its deleted instances, which may be waiting for a retry.
-func (r *Reconciler) cancelInTerminatingNamespace(ctx context.Context, e event.UpdateEvent, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+func (h eventHandlers) cancelInTerminatingNamespace(ctx context.Context, e event.UpdateEvent, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
 	if !e.ObjectOld.GetDeletionTimestamp().IsZero() || e.ObjectNew.GetDeletionTimestamp().IsZero() {
 		return
 	}
 	namespace := e.ObjectNew.GetName()
-	r.activeOperations.cancelInNamespace(namespace)
+	h.operations.cancelInNamespace(namespace)
 	var list v1alpha1.AppInstanceList
-	if err := r.List(ctx, &list, client.InNamespace(namespace)); err != nil {
+	if err := h.List(ctx, &list, client.InNamespace(namespace)); err != nil {
 		ctrl.LoggerFrom(ctx).Error(err, "Could not list the instances of a namespace", "namespace", namespace)
 		return
 	}
@@ -113,19 +121,19 @@ func listingPredicate() predicate.Funcs {
 }
 
 // unresolvedInstances returns the instances of a source whose spec is not resolved.
-func (r *Reconciler) unresolvedInstances(ctx context.Context, from client.Object) []reconcile.Request {
-	return r.instancesByIndex(ctx, catalog.UnresolvedBySource, from)
+func (h eventHandlers) unresolvedInstances(ctx context.Context, from client.Object) []reconcile.Request {
+	return h.instancesByIndex(ctx, catalog.UnresolvedBySource, from)
 }
 
 // instancesForApp returns the instances of an app.
-func (r *Reconciler) instancesForApp(ctx context.Context, app client.Object) []reconcile.Request {
-	return r.instancesByIndex(ctx, catalog.InstancesByApp, app)
+func (h eventHandlers) instancesForApp(ctx context.Context, app client.Object) []reconcile.Request {
+	return h.instancesByIndex(ctx, catalog.InstancesByApp, app)
 }
 
 // instancesByIndex returns the instances that an index lists for an object.
-func (r *Reconciler) instancesByIndex(ctx context.Context, index string, object client.Object) []reconcile.Request {
+func (h eventHandlers) instancesByIndex(ctx context.Context, index string, object client.Object) []reconcile.Request {
 	var list v1alpha1.AppInstanceList
-	err := r.List(ctx, &list, client.MatchingFields{index: object.GetNamespace() + "/" + object.GetName()})
+	err := h.List(ctx, &list, client.MatchingFields{index: object.GetNamespace() + "/" + object.GetName()})
 	if err != nil {
 		ctrl.LoggerFrom(ctx).Error(err, "Could not list the instances of a changed object", "index", index, "object", object.GetName())
 		return nil

@@ -16,7 +16,7 @@ const maxRetained = 100
 // uninstallAbsent uninstalls the releases of an instance whose desired state is Absent. The instance
 // remains as a record.
 func (r *Reconciler) uninstallAbsent(ctx context.Context, s *scope) error {
-	if err := r.uninstallInstance(ctx, s); err != nil {
+	if err := uninstallInstance(ctx, r, s); err != nil {
 		return err
 	}
 	r.forgetInstance(s)
@@ -33,7 +33,7 @@ func (r *Reconciler) uninstallAbsent(ctx context.Context, s *scope) error {
 
 // uninstallInstance removes all releases and resets the status. It does nothing if the instance has
 // no releases.
-func (r *Reconciler) uninstallInstance(ctx context.Context, s *scope) error {
+func uninstallInstance(ctx context.Context, r *Reconciler, s *scope) error {
 	if len(s.instance.Status.Releases) == 0 {
 		return nil
 	}
@@ -45,7 +45,7 @@ func (r *Reconciler) uninstallInstance(ctx context.Context, s *scope) error {
 	if err := previousOperationError(s, operation); err != nil {
 		return err
 	}
-	err := r.runOperation(ctx, s, operation, func(ctx context.Context) error { return r.uninstallReleases(ctx, s) })
+	err := r.runOperation(ctx, s, operation, func(ctx context.Context) error { return uninstallReleases(ctx, s) })
 	if err != nil {
 		return err
 	}
@@ -53,37 +53,39 @@ func (r *Reconciler) uninstallInstance(ctx context.Context, s *scope) error {
 	st.Releases, st.Inventory, st.Entrances, st.Outputs, st.Drift, st.AdoptedValues = nil, nil, nil, nil, nil, nil
 	st.Version, st.ChartDigest, st.ValuesDigest, st.AvailableUpdate = "", "", "", ""
 	st.Revision, st.Stopped = 0, false
-	return s.recordSuccess(ctx)
+	return recordSuccess(ctx, s)
 }
 
 // uninstallReleases uninstalls all releases in reverse order, and then deletes the objects that they
 // kept if spec.dataPolicy is Delete.
-func (r *Reconciler) uninstallReleases(ctx context.Context, s *scope) error {
+func uninstallReleases(ctx context.Context, s *scope) error {
 	for _, known := range slices.Backward(s.instance.Status.Releases) {
-		if err := s.uninstallRelease(ctx, known.Name); err != nil {
+		if err := uninstallRelease(ctx, s, known.Name); err != nil {
 			return err
 		}
 	}
 	if s.instance.Spec.DataPolicy != v1alpha1.DataDelete {
 		return nil
 	}
-	if err := s.helm.DeleteKept(ctx, s.allRetained()); err != nil {
+	if err := s.helm.DeleteKept(ctx, allRetained(s)); err != nil {
 		return err
 	}
-	s.retained = slices.DeleteFunc(slices.Clone(s.allRetained()), s.isDeletable)
+	s.retained = slices.DeleteFunc(slices.Clone(allRetained(s)), func(kept v1alpha1.ObjectReference) bool {
+		return isDeletable(s.instance, kept)
+	})
 	s.instance.Status.Retained = catalog.FirstItems(s.retained, maxRetained)
 	return nil
 }
 
 // isDeletable reports whether a kept object is deleted if spec.dataPolicy is Delete.
-func (s *scope) isDeletable(kept v1alpha1.ObjectReference) bool {
-	return kept.Kind == "PersistentVolumeClaim" || kept.Kind == "Namespace" && kept.Name != s.instance.Namespace
+func isDeletable(instance *v1alpha1.AppInstance, kept v1alpha1.ObjectReference) bool {
+	return kept.Kind == "PersistentVolumeClaim" || kept.Kind == "Namespace" && kept.Name != instance.Namespace
 }
 
 // recordRetained records kept objects in status before their release is deleted, so that an
 // interruption does not lose them.
-func (s *scope) recordRetained(ctx context.Context, objects []v1alpha1.ObjectReference) error {
-	s.retained = s.allRetained()
+func recordRetained(ctx context.Context, s *scope, objects []v1alpha1.ObjectReference) error {
+	s.retained = allRetained(s)
 	for _, object := range objects {
 		if !slices.Contains(s.retained, object) {
 			s.retained = append(s.retained, object)
@@ -94,7 +96,7 @@ func (s *scope) recordRetained(ctx context.Context, objects []v1alpha1.ObjectRef
 }
 
 // allRetained returns all kept objects, including those that status omits.
-func (s *scope) allRetained() []v1alpha1.ObjectReference {
+func allRetained(s *scope) []v1alpha1.ObjectReference {
 	if len(s.retained) > 0 {
 		return s.retained
 	}
@@ -107,7 +109,7 @@ func keptMessage(n int) string {
 }
 
 // reclaimRetained removes the objects from status.retained that belong to a release again.
-func (s *scope) reclaimRetained(ctx context.Context) error {
+func reclaimRetained(ctx context.Context, s *scope) error {
 	st := &s.instance.Status
 	for _, known := range st.Releases {
 		if len(st.Retained) == 0 {

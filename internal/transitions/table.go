@@ -31,19 +31,6 @@ func (e Outcome) FailedAt(milestone string) State {
 // Before is a placeholder for the state before the action.
 const Before State = "Before"
 
-// Outcomes contains the outcome of each action. Cancel has the outcome of the task that it
-// cancels.
-var Outcomes = map[v1alpha1.Action]Outcome{
-	v1alpha1.ActionInstall:   {Succeeded: Running, Failed: InstallFailed, Canceled: Removed},
-	v1alpha1.ActionClone:     {Succeeded: Running, Failed: InstallFailed, Canceled: Removed},
-	v1alpha1.ActionAdopt:     {Succeeded: Running, Failed: InstallFailed, Canceled: Running, Committed: true},
-	v1alpha1.ActionUpgrade:   {Succeeded: Running, Failed: ChangeFailed, Canceled: Before},
-	v1alpha1.ActionRollback:  {Succeeded: Running, Failed: ChangeFailed, Canceled: Before},
-	v1alpha1.ActionStop:      {Succeeded: Stopped, Failed: ChangeFailed, Canceled: Before},
-	v1alpha1.ActionResume:    {Succeeded: Running, Failed: ChangeFailed, Canceled: Before},
-	v1alpha1.ActionUninstall: {Succeeded: Removed, Failed: RemoveFailed, Canceled: Removed, Committed: true},
-}
-
 // decision is the decision about an action in a state.
 type decision struct {
 	reason string
@@ -90,24 +77,50 @@ var (
 	}
 )
 
-// decisions contains the decision for each action and state. Cancel is allowed in every state,
-// because it refers to a task.
-var decisions = map[v1alpha1.Action]map[State]decision{
-	v1alpha1.ActionInstall:   installRow,
-	v1alpha1.ActionClone:     installRow,
-	v1alpha1.ActionAdopt:     installRow,
-	v1alpha1.ActionUpgrade:   upgradeRow,
-	v1alpha1.ActionRollback:  upgradeRow,
-	v1alpha1.ActionStop:      stopRow,
-	v1alpha1.ActionResume:    resumeRow,
-	v1alpha1.ActionUninstall: uninstallRow,
+// row is an action: what it leads to, and in which states it is allowed.
+type row struct {
+	action    v1alpha1.Action
+	outcome   Outcome
+	decisions map[State]decision
+}
+
+// table contains the rows in the order of the documentation. Cancel has none, because it is
+// allowed in every state and has the outcome of the task that it cancels.
+var table = []row{
+	{v1alpha1.ActionInstall, Outcome{Succeeded: Running, Failed: InstallFailed, Canceled: Removed}, installRow},
+	{v1alpha1.ActionClone, Outcome{Succeeded: Running, Failed: InstallFailed, Canceled: Removed}, installRow},
+	{v1alpha1.ActionAdopt, Outcome{Succeeded: Running, Failed: InstallFailed, Canceled: Running, Committed: true}, installRow},
+	{v1alpha1.ActionUpgrade, Outcome{Succeeded: Running, Failed: ChangeFailed, Canceled: Before}, upgradeRow},
+	{v1alpha1.ActionRollback, Outcome{Succeeded: Running, Failed: ChangeFailed, Canceled: Before}, upgradeRow},
+	{v1alpha1.ActionStop, Outcome{Succeeded: Stopped, Failed: ChangeFailed, Canceled: Before}, stopRow},
+	{v1alpha1.ActionResume, Outcome{Succeeded: Running, Failed: ChangeFailed, Canceled: Before}, resumeRow},
+	{v1alpha1.ActionUninstall, Outcome{Succeeded: Removed, Failed: RemoveFailed, Canceled: Removed, Committed: true}, uninstallRow},
+}
+
+// Outcomes contains the outcome of each action of the table.
+var Outcomes = func() map[v1alpha1.Action]Outcome {
+	outcomes := map[v1alpha1.Action]Outcome{}
+	for _, r := range table {
+		outcomes[r.action] = r.outcome
+	}
+	return outcomes
+}()
+
+// decisionsFor returns the decisions about an action by state, nil if the table has no row for it.
+func decisionsFor(action v1alpha1.Action) map[State]decision {
+	for _, r := range table {
+		if r.action == action {
+			return r.decisions
+		}
+	}
+	return nil
 }
 
 // Admit returns an error if an action is not allowed for an instance, which may be nil. The
 // error is Waiting in a transient state and Stalled otherwise, and contains the state.
 func Admit(action v1alpha1.Action, name string, instance *v1alpha1.AppInstance) error {
 	state := StateOf(instance)
-	a := decisions[action][state]
+	a := decisionsFor(action)[state]
 	if a == allow {
 		return nil
 	}

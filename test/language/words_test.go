@@ -25,7 +25,7 @@ var wordList string
 
 // wordBudget contains the hits that are left in each part of the repository.
 var wordBudget = map[string]int{
-	"api/v1alpha1":               19,
+	"api/v1alpha1":               18,
 	"cmd/hydrate":                1,
 	"controllers/appinfo":        7,
 	"controllers/appinstalltask": 19,

@@ -1,0 +1,123 @@
+// Package taskrecord reads and writes the annotation that records which AppInstallTask last
+// wrote the spec of an AppInstance.
+//
+// The task controller writes the record in the same request as the spec, so that the two
+// cannot disagree after a restart. The instance controller copies it to the status: to
+// status.writer, to the operations that it runs, and to the completed tasks.
+//
+// A user who may write an AppInstance may also write its annotations. ReadRecord therefore
+// limits the length of the value and of each field, and returns an error for a value that
+// AppMarket could not have written. Both controllers treat an instance with such a value as
+// one that no task has written. The next task replaces the value.
+package taskrecord
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"unicode/utf8"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+)
+
+// Record identifies the task that last wrote the spec of an instance. Its zero value means
+// that no task has written it.
+type Record struct {
+	// Task is the name of the task, at most 253 characters.
+	Task string `json:"task"`
+	// UID is the UID of the task, at most 128 characters.
+	UID string `json:"uid,omitempty"`
+	// Hash is the hash of the operation that the task requests, at most 128 characters. A
+	// task that is deleted and applied again has another UID and the same hash.
+	Hash string `json:"hash,omitempty"`
+	// PreviousRevision is the revision that was installed before the task wrote the spec. It
+	// is 0 if none was.
+	PreviousRevision int32 `json:"previousRevision,omitempty"`
+	// RevertReason is set after the task has reverted its changes. It is the reason of the
+	// cancellation or of the failure of the task, at most 128 characters.
+	RevertReason string `json:"revertReason,omitempty"`
+}
+
+// IsReverted reports whether the task has reverted its changes.
+func (r Record) IsReverted() bool { return r.RevertReason != "" }
+
+// The limits of the annotation. They equal the limits of the fields of the status to which
+// the values are copied.
+const (
+	maxBytes     = 2048
+	maxTaskName  = 253
+	maxUIDLength = 128
+	maxHash      = 128
+	maxReason    = 128
+)
+
+// reasonPattern matches the reasons of conditions.
+var reasonPattern = regexp.MustCompile(`^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$`)
+
+// ReadRecord returns the record of an object, which is zero if the object has none. The error
+// names the annotation and does not contain its value.
+func ReadRecord(object metav1.Object) (Record, error) {
+	value, found := object.GetAnnotations()[v1alpha1.TaskAnnotation]
+	if !found {
+		return Record{}, nil
+	}
+	record, err := parseRecord(value)
+	if err != nil {
+		return Record{}, fmt.Errorf("annotation %s: %w", v1alpha1.TaskAnnotation, err)
+	}
+	return record, nil
+}
+
+func parseRecord(value string) (Record, error) {
+	if len(value) > maxBytes {
+		return Record{}, fmt.Errorf("has %d bytes, the maximum is %d", len(value), maxBytes)
+	}
+	var record Record
+	if err := json.Unmarshal([]byte(value), &record); err != nil {
+		return Record{}, errors.New("is not a JSON object with the name of a task")
+	}
+	if err := record.checkFields(); err != nil {
+		return Record{}, err
+	}
+	return record, nil
+}
+
+func (r Record) checkFields() error {
+	for _, field := range []struct {
+		name, value string
+		most        int
+	}{
+		{"task", r.Task, maxTaskName}, {"uid", r.UID, maxUIDLength}, {"hash", r.Hash, maxHash}, {"revertReason", r.RevertReason, maxReason},
+	} {
+		if n := utf8.RuneCountInString(field.value); n > field.most {
+			return fmt.Errorf("%s has %d characters, the maximum is %d", field.name, n, field.most)
+		}
+	}
+	switch {
+	case r.Task == "":
+		return errors.New("task is empty")
+	case r.PreviousRevision < 0:
+		return fmt.Errorf("previousRevision is %d, and must not be negative", r.PreviousRevision)
+	case r.RevertReason != "" && !reasonPattern.MatchString(r.RevertReason):
+		return errors.New("revertReason is not a reason of a condition")
+	}
+	return nil
+}
+
+// WriteRecord sets the record of an object.
+func WriteRecord(object metav1.Object, record Record) error {
+	value, err := json.Marshal(record)
+	if err != nil {
+		return fmt.Errorf("encode annotation %s: %w", v1alpha1.TaskAnnotation, err)
+	}
+	annotations := object.GetAnnotations()
+	if annotations == nil {
+		annotations = map[string]string{}
+	}
+	annotations[v1alpha1.TaskAnnotation] = string(value)
+	object.SetAnnotations(annotations)
+	return nil
+}
