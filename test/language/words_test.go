@@ -31,7 +31,7 @@ var wordBudget = map[string]int{
 	"controllers/appinstalltask": 19,
 	"controllers/appinstance":    22,
 	"controllers/marketsource":   11,
-	"documents":                  16,
+	"documents":                  13,
 	"hack/localcluster":          13,
 	"hydrate":                    13,
 	"internal/admission":         1,
