@@ -11,15 +11,15 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Markers around the table of values in the chart's README.md.
+// Markers around the table of values.
 const (
 	tableBegin = "<!-- begin values -->\n"
 	tableEnd   = "<!-- end values -->\n"
 )
 
-// TestReadmeHasEveryValue compares the table in README.md with values.yaml. With -update it writes
-// the table.
-func TestReadmeHasEveryValue(t *testing.T) {
+// TestEveryValueIsDocumented compares the tables in the chart's README.md and in
+// docs/configuration.md with values.yaml. With -update it writes the tables.
+func TestEveryValueIsDocumented(t *testing.T) {
 	g := NewWithT(t)
 	text, err := os.ReadFile(path(t, "charts", "appmarket", "values.yaml"))
 	g.Expect(err).NotTo(HaveOccurred())
@@ -29,18 +29,26 @@ func TestReadmeHasEveryValue(t *testing.T) {
 	table.WriteString("| value | is | default |\n|---|---|---|\n")
 	writeRows(t, &table, document.Content[0], "")
 
-	file := path(t, "charts", "appmarket", "README.md")
-	readme, err := os.ReadFile(file)
+	for _, file := range []string{path(t, "charts", "appmarket", "README.md"), path(t, "docs", "configuration.md")} {
+		compareTable(t, file, table.String())
+	}
+}
+
+// compareTable compares the table between the markers of a file. With -update it writes the table.
+func compareTable(t *testing.T, file, table string) {
+	t.Helper()
+	g := NewWithT(t)
+	text, err := os.ReadFile(file)
 	g.Expect(err).NotTo(HaveOccurred())
-	before, rest, found := strings.Cut(string(readme), tableBegin)
+	before, rest, found := strings.Cut(string(text), tableBegin)
 	g.Expect(found).To(BeTrue(), tableBegin)
 	written, after, found := strings.Cut(rest, tableEnd)
 	g.Expect(found).To(BeTrue(), tableEnd)
 	if *update {
-		g.Expect(os.WriteFile(file, []byte(before+tableBegin+table.String()+tableEnd+after), 0o644)).To(Succeed())
+		g.Expect(os.WriteFile(file, []byte(before+tableBegin+table+tableEnd+after), 0o644)).To(Succeed())
 		return
 	}
-	g.Expect(written).To(Equal(table.String()), "run go test ./test/chart -update")
+	g.Expect(written).To(Equal(table), "run go test ./test/chart -update")
 }
 
 // writeRows writes a row for each value of a mapping. Each value must have a comment.
