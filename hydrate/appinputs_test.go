@@ -114,7 +114,7 @@ func TestAppInputsReachTheChart(t *testing.T) {
 			"{{ range list .Values.tag .Values.port .Values.tls.on .Values.who .Values.theme }}{{ printf \"  - %v %T\\n\" . . }}{{ end }}",
 	}))
 	_, wrong := inputs.CheckInputs(d.Inputs, nil, nil)
-	g.Expect(wrong).To(HaveExactElements(HaveField("Input.Name", "tls.on")), "nobody is asked for what is not shown")
+	g.Expect(wrong).To(HaveExactElements(HaveField("Input.Name", "tls.on")), "a hidden input is not required")
 
 	given := map[string]string{"tls.on": "True", "port": "8080"}
 	d.Request.Platform = map[string]any{"tag": 1.5}

@@ -104,7 +104,7 @@ func TestCustomParamsOfUnits(t *testing.T) {
 	}
 	g.Expect(text("client/values.yaml")).To(Equal("greeting: hi\n"))
 	g.Expect(text("server/values.yaml")).To(Equal("greeting: hi # formal\n"))
-	g.Expect(text("values.yaml")).To(Equal("greeting: hello # to all\n"), "that of the root is no unit's")
+	g.Expect(text("values.yaml")).To(Equal("greeting: hello # to all\n"), "the root chart is not a unit")
 	for _, unit := range d.Units {
 		g.Expect(unit.Documents).To(HaveExactElements(HaveField("Text", ContainSubstring("text: hi"))), unit.Name)
 	}
