@@ -56,9 +56,9 @@ func TestAppInputs(t *testing.T) {
 		{"questions and a schema", map[string]string{"questions.yaml": questions, "values.schema.json": asking}, nil,
 			[]string{"name*", "auth.password*", "theme=dark", "host*", "greeting=hello"}, nil},
 		{"questions that cannot be read", map[string]string{"questions.yaml": "a: b: c", "values.schema.json": asking}, nil,
-			[]string{"auth.password*", "host*", "name*", "greeting=hello"}, []string{"questions.yaml was not read"}},
+			[]string{"auth.password*", "host*", "name*", "greeting=hello"}, []string{"questions.yaml is ignored"}},
 		{"a schema that cannot be read", map[string]string{"questions.yaml": questions, "values.schema.json": "{"}, nil,
-			[]string{"name*", "auth.password", "theme=dark"}, []string{"values.schema.json was not read"}},
+			[]string{"name*", "auth.password", "theme=dark"}, []string{"values.schema.json is ignored"}},
 		{"the envs of a manifest", map[string]string{"questions.yaml": questions, "OlaresManifest.yaml": literal + "envs: [{envName: NAME, required: true}]\n"}, nil, []string{"NAME*"}, nil},
 		{"a manifest without envs", map[string]string{"questions.yaml": questions, "OlaresManifest.yaml": literal}, nil, []string{"name*", "auth.password", "theme=dark"}, nil},
 		{"units", map[string]string{
