@@ -281,7 +281,7 @@ func TestPoolBlamesTheMachine(t *testing.T) {
 		g.Expect(syscall.Kill(workerPIDs(t)[0], syscall.SIGSTOP)).To(Succeed())
 		p.Time, p.Deadline = 300*time.Millisecond, time.Second
 		_, err := renderChart(t.Context(), t, p, withValue(2))
-		g.Expect(err).To(MatchError(ContainSubstring("not done within 1s")))
+		g.Expect(err).To(MatchError(ContainSubstring("not completed within 1s")))
 		g.Expect(outcome.IsStalled(err)).To(BeFalse(), "though its time by the clock is up many times")
 	})
 	t.Run("workers that are killed", func(t *testing.T) {
