@@ -89,7 +89,7 @@ func fetchChart(ctx context.Context, request Request) (ChartContent, string, err
 		// Do not include the actual digest: it would allow guessing a short response of
 		// another server.
 		return ChartContent{}, "", outcome.Stalled(v1alpha1.ReasonDigestMismatch, fmt.Errorf(
-			"the source did not deliver the %s that it promised; it serves a changed archive under an old index", want))
+			"digest mismatch: the archive does not have digest %s of the index; update the index of the source", want))
 	}
 	return payload, digest, nil
 }

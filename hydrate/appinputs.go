@@ -48,8 +48,8 @@ func (s RenderedChart) ReadInputs(d *Draft, manifest *Manifest) ([]inputs.Input,
 	var declared []inputs.Input
 	var warnings []string
 	for _, u := range units {
-		asked, said := s.unitInputs(UnitFiles(d.Files, u.Dir), d.Request.Params)
-		declared, warnings = joinInputs(declared, asked), append(warnings, said...)
+		unitDeclared, unitWarnings := s.unitInputs(UnitFiles(d.Files, u.Dir), d.Request.Params)
+		declared, warnings = joinInputs(declared, unitDeclared), append(warnings, unitWarnings...)
 	}
 	return declared[:min(len(declared), inputs.MaxChartInputs)], warnings[:min(len(warnings), maxInputWarnings)]
 }
@@ -63,7 +63,7 @@ func (s RenderedChart) unitInputs(files []chart.File, params map[string]any) ([]
 	case err != nil:
 		warnings = append(warnings, unreadableWarning(chart.ValuesFile, err))
 	case values.HasSecondDocument(text):
-		warnings = append(warnings, chart.ValuesFile+" has a second YAML document, which Helm does not read")
+		warnings = append(warnings, chart.ValuesFile+" has several YAML documents, of which Helm reads only the first")
 	}
 	decoded = values.MergeMaps(decoded, params)
 
@@ -73,11 +73,11 @@ func (s RenderedChart) unitInputs(files []chart.File, params map[string]any) ([]
 		if !ok {
 			continue
 		}
-		asked, said, err := s.Reader.Questions(text)
+		declared, ignored, err := s.Reader.Questions(text)
 		if err != nil {
-			said = append(said, unreadableWarning(name, err))
+			ignored = append(ignored, unreadableWarning(name, err))
 		}
-		questions, warnings = withPresetDefaults(asked, decoded), append(warnings, said...)
+		questions, warnings = withPresetDefaults(declared, decoded), append(warnings, ignored...)
 		break
 	}
 	if text, ok := chart.FindFile(files, chart.SchemaFile); ok {
@@ -89,7 +89,7 @@ func (s RenderedChart) unitInputs(files []chart.File, params map[string]any) ([]
 }
 
 func unreadableWarning(name string, err error) string {
-	return text.Printable(fmt.Sprintf("%s was not read: %v", name, err), objects.MaxWarningBytes)
+	return text.Printable(fmt.Sprintf("%s is ignored: %v", name, err), objects.MaxWarningBytes)
 }
 
 // withPresetDefaults sets the default of questions that have none to the value in values.

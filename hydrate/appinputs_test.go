@@ -56,9 +56,9 @@ func TestAppInputs(t *testing.T) {
 		{"questions and a schema", map[string]string{"questions.yaml": questions, "values.schema.json": asking}, nil,
 			[]string{"name*", "auth.password*", "theme=dark", "host*", "greeting=hello"}, nil},
 		{"questions that cannot be read", map[string]string{"questions.yaml": "a: b: c", "values.schema.json": asking}, nil,
-			[]string{"auth.password*", "host*", "name*", "greeting=hello"}, []string{"questions.yaml was not read"}},
+			[]string{"auth.password*", "host*", "name*", "greeting=hello"}, []string{"questions.yaml is ignored"}},
 		{"a schema that cannot be read", map[string]string{"questions.yaml": questions, "values.schema.json": "{"}, nil,
-			[]string{"name*", "auth.password", "theme=dark"}, []string{"values.schema.json was not read"}},
+			[]string{"name*", "auth.password", "theme=dark"}, []string{"values.schema.json is ignored"}},
 		{"the envs of a manifest", map[string]string{"questions.yaml": questions, "OlaresManifest.yaml": literal + "envs: [{envName: NAME, required: true}]\n"}, nil, []string{"NAME*"}, nil},
 		{"a manifest without envs", map[string]string{"questions.yaml": questions, "OlaresManifest.yaml": literal}, nil, []string{"name*", "auth.password", "theme=dark"}, nil},
 		{"units", map[string]string{
@@ -114,7 +114,7 @@ func TestAppInputsReachTheChart(t *testing.T) {
 			"{{ range list .Values.tag .Values.port .Values.tls.on .Values.who .Values.theme }}{{ printf \"  - %v %T\\n\" . . }}{{ end }}",
 	}))
 	_, wrong := inputs.CheckInputs(d.Inputs, nil, nil)
-	g.Expect(wrong).To(HaveExactElements(HaveField("Input.Name", "tls.on")), "nobody is asked for what is not shown")
+	g.Expect(wrong).To(HaveExactElements(HaveField("Input.Name", "tls.on")), "a hidden input is not required")
 
 	given := map[string]string{"tls.on": "True", "port": "8080"}
 	d.Request.Platform = map[string]any{"tag": 1.5}

@@ -56,7 +56,7 @@ func AnalyzeClone(ctx context.Context, r Renderer, d *Draft, files []chart.File,
 	app := d.Chart.Name
 	safety, err := compareInstances(ctx, r, d, files, units)
 	if err != nil && ctx.Err() == nil && outcome.IsStalled(err) {
-		sentence := fmt.Sprintf("Chart %s: fails under another name: %v", app, err)
+		sentence := fmt.Sprintf("Chart %s: fails with another release name: %v", app, err)
 		return &CloneSafety{Verdict: CloneUnsafe, Collisions: []string{text.Printable(sentence, collision.MaxCollisionBytes)}}, nil
 	}
 	return safety, err
@@ -75,13 +75,13 @@ func compareInstances(ctx context.Context, r Renderer, d *Draft, files []chart.F
 	if err != nil {
 		return nil, err
 	}
-	away, err := renderSecondInstance(ctx, r, d, files, units)
+	second, err := renderSecondInstance(ctx, r, d, files, units)
 	if err != nil {
 		return nil, err
 	}
-	beside := away.ReplaceNamespace(secondNamespace, RenderNamespace)
-	across := first.SharedWith(away, "same name in every namespace", collision.ClaimSet{})
-	within := first.SharedWith(beside, "same name under every release", away)
+	sameNamespace := second.ReplaceNamespace(secondNamespace, RenderNamespace)
+	across := first.SharedWith(second, "same name in all namespaces", collision.ClaimSet{})
+	within := first.SharedWith(sameNamespace, "same name in all releases", second)
 	safety := &CloneSafety{Verdict: CloneSafe, Collisions: collision.ListCollisions(across, within)}
 	switch {
 	case len(across) > 0:

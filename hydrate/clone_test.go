@@ -58,34 +58,34 @@ func TestCloneVerdict(t *testing.T) {
 			"apiVersion: v1\nkind: Service\nmetadata: {name: '{{ if contains .Chart.Name .Release.Name }}{{ .Release.Name }}{{ else }}{{ .Release.Name }}-{{ .Chart.Name }}{{ end }}'}\n",
 			hydrate.CloneSafe, nil},
 		{"a fixed name", "apiVersion: v1\nkind: Service\nmetadata: {name: web}\n",
-			hydrate.CloneNamespacedOnly, []string{"Service web: same name under every release"}},
+			hydrate.CloneNamespacedOnly, []string{"Service web: same name in all releases"}},
 		{"the same name in another group is another object",
 			"apiVersion: v1\nkind: {{ if eq .Release.Name \"web\" }}Service{{ else }}Secret{{ end }}\nmetadata: {name: web}\n", hydrate.CloneSafe, nil},
 		{"the version of an API makes no other object",
 			"apiVersion: apps/{{ if eq .Release.Name \"web\" }}v1{{ else }}v1beta1{{ end }}\nkind: Deployment\nmetadata: {name: web}\n",
-			hydrate.CloneNamespacedOnly, []string{"Deployment web: same name under every release"}},
+			hydrate.CloneNamespacedOnly, []string{"Deployment web: same name in all releases"}},
 		{"a random name", "apiVersion: v1\nkind: Secret\nmetadata: {name: 'web-{{ randAlphaNum 12 | lower }}'}\n", hydrate.CloneSafe, nil},
 		{"a name that the API server gives", "apiVersion: v1\nkind: Secret\nmetadata: {generateName: web-}\n", hydrate.CloneSafe, nil},
 		{"a fixed name of a hook", "apiVersion: batch/v1\nkind: Job\nmetadata: {name: setup, annotations: {helm.sh/hook: pre-install}}\n",
-			hydrate.CloneNamespacedOnly, []string{"Job setup: same name under every release"}},
+			hydrate.CloneNamespacedOnly, []string{"Job setup: same name in all releases"}},
 		{"a fixed name in a list", "apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: Service, metadata: {name: web}}\n",
-			hydrate.CloneNamespacedOnly, []string{"Service web: same name under every release"}},
+			hydrate.CloneNamespacedOnly, []string{"Service web: same name in all releases"}},
 		{"a fixed namespace", "apiVersion: v1\nkind: Secret\nmetadata: {name: token, namespace: kube-system}\n",
-			hydrate.CloneUnsafe, []string{"Secret kube-system/token: same name in every namespace"}},
+			hydrate.CloneUnsafe, []string{"Secret kube-system/token: same name in all namespaces"}},
 		{"a name of its own in a fixed namespace", "apiVersion: v1\nkind: Secret\nmetadata: {name: '{{ .Release.Name }}', namespace: kube-system}\n", hydrate.CloneSafe, nil},
 		{"the release's namespace, written out", "apiVersion: v1\nkind: Secret\nmetadata: {name: token, namespace: '{{ .Release.Namespace }}'}\n",
-			hydrate.CloneNamespacedOnly, []string{"Secret token: same name under every release"}},
+			hydrate.CloneNamespacedOnly, []string{"Secret token: same name in all releases"}},
 		{"an object of the cluster", "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {name: z}\n",
-			hydrate.CloneUnsafe, []string{"ClusterRole z: same name in every namespace"}},
+			hydrate.CloneUnsafe, []string{"ClusterRole z: same name in all namespaces"}},
 		{"an object of the cluster of the release's own", objectYAML("rbac.authorization.k8s.io/v1", "ClusterRole"), hydrate.CloneSafe, nil},
 		{"an object of the cluster named after the namespace", "apiVersion: v1\nkind: PersistentVolume\nmetadata: {name: '{{ .Release.Namespace }}'}\n",
-			hydrate.CloneNamespacedOnly, []string{"PersistentVolume default: same name under every release"}},
+			hydrate.CloneNamespacedOnly, []string{"PersistentVolume default: same name in all releases"}},
 		{"a kind of the cluster's name in another group is unknown", "apiVersion: example.com/v1\nkind: ClusterRole\nmetadata: {name: z}\n",
-			hydrate.CloneNamespacedOnly, []string{"ClusterRole z: same name under every release"}},
+			hydrate.CloneNamespacedOnly, []string{"ClusterRole z: same name in all releases"}},
 		{"a kind that the chart itself defines for the cluster",
 			"apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: '{{ .Release.Name }}.example.com'}\n" +
 				"spec: {group: example.com, scope: Cluster, names: {kind: Zone}}\n---\napiVersion: example.com/v1\nkind: Zone\nmetadata: {name: north}\n",
-			hydrate.CloneUnsafe, []string{"Zone north: same name in every namespace"}},
+			hydrate.CloneUnsafe, []string{"Zone north: same name in all namespaces"}},
 
 		{"a host", objectYAML("networking.k8s.io/v1", "Ingress") + "spec: {rules: [{host: App.example}]}\n",
 			hydrate.CloneUnsafe, []string{"Ingress web: host app.example"}},
@@ -118,7 +118,7 @@ func TestCloneVerdict(t *testing.T) {
 		{"a port of a container alone", podYAML("containers: [{name: main, image: a, ports: [{containerPort: 80}]}]"), hydrate.CloneSafe, nil},
 		{"the network of the node", podYAML("hostNetwork: true", "containers: [{name: main, image: a, ports: [{containerPort: 80, protocol: UDP}]}]"),
 			hydrate.CloneUnsafe, []string{"Deployment web: host port 80/UDP"}},
-		{"a host port at an address, in a kind that nobody knows", objectYAML("example.com/v1", "Fleet") +
+		{"a host port at an address, in an unknown kind", objectYAML("example.com/v1", "Fleet") +
 			"spec: {pods: {containers: [{name: main, ports: [{containerPort: 80, hostPort: 80, hostIP: 192.0.2.1}]}]}}\n",
 			hydrate.CloneUnsafe, []string{"Fleet web: host port 80/TCP at 192.0.2.1"}},
 
@@ -139,24 +139,24 @@ func TestCloneVerdict(t *testing.T) {
 		{"a service that finds the pods of both",
 			objectYAML("v1", "Service") + "spec: {selector: {app: web, tier: front}}\n---\n" + objectYAML("apps/v1", "Deployment") +
 				"spec: {template: {metadata: {labels: {app: web, tier: front, x: y}}, spec: {containers: [{name: a}]}}}\n",
-			hydrate.CloneNamespacedOnly, []string{"Service web: pods labelled app=web, tier=front"}},
+			hydrate.CloneNamespacedOnly, []string{"Service web: Pods labeled app=web, tier=front"}},
 		{"a service that finds its own pods",
 			objectYAML("v1", "Service") + "spec: {selector: {app: '{{ .Release.Name }}'}}\n---\n" + objectYAML("apps/v1", "Deployment") +
 				"spec: {template: {metadata: {labels: {app: '{{ .Release.Name }}'}}, spec: {containers: [{name: a}]}}}\n",
 			hydrate.CloneSafe, nil},
-		{"a service for pods of somebody else", objectYAML("v1", "Service") + "spec: {selector: {app: database}}\n", hydrate.CloneSafe, nil},
-		{"a service that bears the same name is named once",
+		{"a service for Pods of another app", objectYAML("v1", "Service") + "spec: {selector: {app: database}}\n", hydrate.CloneSafe, nil},
+		{"a service with the same name is listed once",
 			"apiVersion: v1\nkind: Service\nmetadata: {name: a}\nspec: {selector: {app: web}}\n---\n" + objectYAML("v1", "Pod") +
 				"spec: {containers: [{name: a}]}\n---\n" + objectYAML("apps/v1", "Deployment") +
 				"spec: {template: {metadata: {labels: {app: web}}, spec: {containers: [{name: a}]}}}\n",
-			hydrate.CloneNamespacedOnly, []string{"Service a: same name under every release"}},
+			hydrate.CloneNamespacedOnly, []string{"Service a: same name in all releases"}},
 
 		{"what another namespace does not help against decides",
 			"apiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec: {ports: [{port: 80, nodePort: 30080}]}\n",
-			hydrate.CloneUnsafe, []string{"Service web: node port 30080", "Service web: same name under every release"}},
+			hydrate.CloneUnsafe, []string{"Service web: node port 30080", "Service web: same name in all releases"}},
 		{"words in a ConfigMap claim nothing", objectYAML("v1", "ConfigMap") + "data: {containers: [{name: a, ports: [{hostPort: 80}]}]}\n", hydrate.CloneSafe, nil},
 		{"a chart for one name only", "{{ if ne .Release.Name \"web\" }}{{ fail \"it must be web\" }}{{ end }}",
-			hydrate.CloneUnsafe, []string{"Chart web: fails under another name: templates/page.yaml:1: it must be web"}},
+			hydrate.CloneUnsafe, []string{"Chart web: fails with another release name: templates/page.yaml:1: it must be web"}},
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			g := NewWithT(t)
@@ -177,9 +177,9 @@ func TestCloneDefinitions(t *testing.T) {
 	g.Expect(analyzeClone(t, newWebChart(map[string]string{"templates/page.yaml": "", "crds/zone.yaml": zone}))).
 		To(HaveValue(HaveField("Verdict", hydrate.CloneSafe)))
 	g.Expect(analyzeClone(t, newWebChart(map[string]string{"templates/page.yaml": north, "crds/zone.yaml": zone})).Collisions).
-		To(HaveExactElements("Zone north: same name in every namespace"))
+		To(HaveExactElements("Zone north: same name in all namespaces"))
 	g.Expect(analyzeClone(t, newWebChart(map[string]string{"templates/page.yaml": "", "templates/crds/zone.yaml": zone})).Collisions).
-		To(HaveExactElements("CustomResourceDefinition zones.example.com: same name in every namespace"))
+		To(HaveExactElements("CustomResourceDefinition zones.example.com: same name in all namespaces"))
 }
 
 func TestCloneOfUnits(t *testing.T) {
@@ -193,7 +193,7 @@ func TestCloneOfUnits(t *testing.T) {
 		"server/templates/a.yaml": objectYAML("v1", "Service") + "---\n" + "apiVersion: v1\nkind: Secret\nmetadata: {name: both}\n",
 	}))
 	g.Expect(got).To(Equal(&hydrate.CloneSafety{
-		Verdict: hydrate.CloneNamespacedOnly, Collisions: []string{"Secret both: same name under every release"},
+		Verdict: hydrate.CloneNamespacedOnly, Collisions: []string{"Secret both: same name in all releases"},
 	}))
 }
 

@@ -104,7 +104,7 @@ func TestCustomParamsOfUnits(t *testing.T) {
 	}
 	g.Expect(text("client/values.yaml")).To(Equal("greeting: hi\n"))
 	g.Expect(text("server/values.yaml")).To(Equal("greeting: hi # formal\n"))
-	g.Expect(text("values.yaml")).To(Equal("greeting: hello # to all\n"), "that of the root is no unit's")
+	g.Expect(text("values.yaml")).To(Equal("greeting: hello # to all\n"), "the root chart is not a unit")
 	for _, unit := range d.Units {
 		g.Expect(unit.Documents).To(HaveExactElements(HaveField("Text", ContainSubstring("text: hi"))), unit.Name)
 	}
@@ -121,7 +121,7 @@ func TestCustomParamsRefuses(t *testing.T) {
 		says   string
 	}{
 		{"a value against the schema", map[string]any{"greeting": "much too long"}, map[string]string{"values.schema.json": schema}, v1alpha1.ReasonSchemaViolation, "greeting: must have at most 10 characters"},
-		{"a value of another type", map[string]any{"image": map[string]any{"tag": 2}}, map[string]string{"values.schema.json": `{"properties": {"image": {"properties": {"tag": {"type": "string"}}}}}`}, v1alpha1.ReasonSchemaViolation, "image.tag: expected string"},
+		{"a value of another type", map[string]any{"image": map[string]any{"tag": 2}}, map[string]string{"values.schema.json": `{"properties": {"image": {"properties": {"tag": {"type": "string"}}}}}`}, v1alpha1.ReasonSchemaViolation, "image.tag: must be of type string"},
 		{"a value taken away that the schema asks for", map[string]any{"greeting": nil}, map[string]string{"values.schema.json": `{"required": ["greeting"]}`}, v1alpha1.ReasonSchemaViolation, "greeting"},
 		{"values that are no map", map[string]any{"greeting": "hi"}, map[string]string{"values.yaml": "[a]\n", "templates/page.yaml": ""}, v1alpha1.ReasonInvalidValues, "values.yaml"},
 		{"values over a limit", map[string]any{"greeting": string(make([]byte, chart.MaxFileBytes))}, nil, v1alpha1.ReasonLimitExceeded, "values.yaml"},

@@ -193,10 +193,10 @@ func (d *Draft) ListWarnings() []string {
 	var all []string
 	for _, u := range d.Units {
 		if u.Unrendered != "" {
-			all = append(all, u.Unrendered+"; give the value when you install the app. Its objects, images and permissions are not known until then")
+			all = append(all, u.Unrendered+"; set the value when you install the app. Its objects, images and permissions are unknown until then")
 		}
 		if u.Violation != "" {
-			all = append(all, u.Violation+"; give other values when you install the app")
+			all = append(all, u.Violation+"; set other values when you install the app")
 		}
 		all = append(all, u.Warnings...)
 	}

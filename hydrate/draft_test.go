@@ -142,7 +142,7 @@ func TestInputsWithoutADigest(t *testing.T) {
 	now := time.Unix(1_000_000, 0)
 	g.Expect(of("a", now)).To(Equal(of("a", now.In(time.FixedZone("far", 3600)))), "the zone is no matter")
 	g.Expect(of("a", now)).NotTo(Equal(of("b", now)))
-	g.Expect(of("a", now)).NotTo(Equal(of("a", now.Add(time.Second))), "the source made it anew")
+	g.Expect(of("a", now)).NotTo(Equal(of("a", now.Add(time.Second))), "the source created it again")
 	g.Expect(of("a", now)).To(HavePrefix("sha256:"))
 }
 

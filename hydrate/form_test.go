@@ -16,19 +16,19 @@ func TestWarningsOfForm(t *testing.T) {
 	}{
 		{"texts, and what is taken for nothing", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, labels: {port: '80'}, annotations: {x: null}}\ndata: {y: '1', z: }\n", nil},
 		{"a label and annotations", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, labels: {port: 80}, annotations: {'on': yes, version: 1.5}}\n", []string{
-			`ConfigMap/a: metadata.annotations["on"] is a boolean; quote it in the template`,
-			`ConfigMap/a: metadata.annotations["version"] is a number; quote it in the template`,
-			`ConfigMap/a: metadata.labels["port"] is a number; quote it in the template`,
+			`ConfigMap/a: metadata.annotations["on"]: Invalid value: boolean: must be a string; quote the value in the template`,
+			`ConfigMap/a: metadata.annotations["version"]: Invalid value: number: must be a string; quote the value in the template`,
+			`ConfigMap/a: metadata.labels["port"]: Invalid value: number: must be a string; quote the value in the template`,
 		}},
 		{"a custom resource has annotations too, and a spec of its own", "apiVersion: example.com/v1\nkind: Thing\nmetadata: {name: a, annotations: {x: 1}}\nspec: {labels: {a: 1}, env: [{name: A, value: 1}]}\n", []string{
-			`Thing/a: metadata.annotations["x"] is a number; quote it in the template`,
+			`Thing/a: metadata.annotations["x"]: Invalid value: number: must be a string; quote the value in the template`,
 		}},
 		{"data", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {debug: true, nested: {a: b}}\n", []string{
-			`ConfigMap/a: data["debug"] is a boolean; quote it in the template`,
-			`ConfigMap/a: data["nested"] is a map; quote it in the template`,
+			`ConfigMap/a: data["debug"]: Invalid value: boolean: must be a string; quote the value in the template`,
+			`ConfigMap/a: data["nested"]: Invalid value: map: must be a string; quote the value in the template`,
 		}},
 		{"data of a Secret in a list", "apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: Secret, metadata: {name: a}, stringData: {pin: 1234}}\n", []string{
-			`Secret/a: stringData["pin"] is a number; quote it in the template`,
+			`Secret/a: stringData["pin"]: Invalid value: number: must be a string; quote the value in the template`,
 		}},
 		{"pods of a workload", `
 apiVersion: apps/v1
@@ -43,14 +43,14 @@ spec:
       containers:
       - {name: main, env: [{name: PORT, value: 8080}, {name: HOST, value: a}, {value: 1}]}
 `, []string{
-			`Deployment/a: spec.selector.matchLabels["version"] is a number; quote it in the template`,
-			`Deployment/a: spec.template.metadata.labels["version"] is a number; quote it in the template`,
-			`Deployment/a: spec.template.spec.containers[0].env[name=PORT].value is a number; quote it in the template`,
-			`Deployment/a: spec.template.spec.containers[0].env[2].value is a number; quote it in the template`,
-			`Deployment/a: spec.template.spec.nodeSelector["fast"] is a boolean; quote it in the template`,
+			`Deployment/a: spec.selector.matchLabels["version"]: Invalid value: number: must be a string; quote the value in the template`,
+			`Deployment/a: spec.template.metadata.labels["version"]: Invalid value: number: must be a string; quote the value in the template`,
+			`Deployment/a: spec.template.spec.containers[0].env[name=PORT].value: Invalid value: number: must be a string; quote the value in the template`,
+			`Deployment/a: spec.template.spec.containers[0].env[2].value: Invalid value: number: must be a string; quote the value in the template`,
+			`Deployment/a: spec.template.spec.nodeSelector["fast"]: Invalid value: boolean: must be a string; quote the value in the template`,
 		}},
 		{"the selector of a Service", "apiVersion: v1\nkind: Service\nmetadata: {name: a}\nspec: {selector: {version: 2}}\n", []string{
-			`Service/a: spec.selector["version"] is a number; quote it in the template`,
+			`Service/a: spec.selector["version"]: Invalid value: number: must be a string; quote the value in the template`,
 		}},
 	} {
 		t.Run(c.why, func(t *testing.T) {

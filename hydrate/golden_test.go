@@ -93,7 +93,7 @@ func hydrateFolder(t *testing.T, inspector hydrate.Inspector, in string) map[str
 
 	charts, app := findOffer(t, filepath.Join(in, "charts"))
 	store := storeIn(t, t.TempDir())
-	keeper := &reportKeeper{Store: store}
+	recorder := &reportRecorder{Store: store}
 	d := &hydrate.Draft{Request: hydrate.Request{
 		Owner: hydrate.Owner{Namespace: "market", Source: "golden"}, App: app.Name, Offer: app.Offers[0],
 		Source: charts, Profile: profile, Platform: asked.Platform, Params: asked.Params,
@@ -103,11 +103,11 @@ func hydrateFolder(t *testing.T, inspector hydrate.Inspector, in string) map[str
 		hydrate.RenderedChart{Renderer: helm.Engine{}, Reader: olares.Reader{}},
 		hydrate.CustomParams{Renderer: helm.Engine{}},
 		hydrate.ImageAnalysis{Inspector: inspector},
-		hydrate.RepoUpdate{Publisher: keeper},
+		hydrate.RepoUpdate{Publisher: recorder},
 	}}
 	g.Expect(pipeline.Run(t.Context(), d)).To(Succeed())
 
-	tree := maps.Clone(keeper.reports)
+	tree := maps.Clone(recorder.reports)
 	tree["result.yaml"] = describeDraft(t, d, store)
 	return tree
 }
@@ -152,13 +152,13 @@ func describeDraft(t *testing.T, d *hydrate.Draft, store *chartrepo.Store) strin
 	return string(text)
 }
 
-// reportKeeper keeps the reports that are published in the store.
-type reportKeeper struct {
+// reportRecorder keeps the reports that are published in the store.
+type reportRecorder struct {
 	*chartrepo.Store
 	reports map[string]string
 }
 
-func (k *reportKeeper) Publish(ctx context.Context, p hydrate.PublishRequest) (hydrate.Published, error) {
+func (k *reportRecorder) Publish(ctx context.Context, p hydrate.PublishRequest) (hydrate.Published, error) {
 	k.reports = map[string]string{}
 	for name, text := range p.Reports {
 		k.reports["reports/"+name] = string(text)

@@ -154,7 +154,7 @@ func TestImageAnalysisTellsMissingFromSilent(t *testing.T) {
 		And(HaveField("Problem", BeEmpty()), HaveField("Detail", Not(BeNil()))),
 		And(HaveField("Problem", Not(BeEmpty())), HaveField("Detail", BeNil())),
 	))
-	g.Expect(d.Images[1].Problem).NotTo(MatchRegexp(`:\d{4,}`), "the port of a try is nobody's business")
+	g.Expect(d.Images[1].Problem).NotTo(MatchRegexp(`:\d{4,}`), "messages must not contain ports")
 
 	d = newDraftWithImages("registry.example.com/web:1", "registry.example.com/web:2", "silent.example.com/web:1")
 	err := hydrate.ImageAnalysis{Inspector: inspector}.Apply(t.Context(), d)
@@ -186,7 +186,7 @@ func TestImageAnalysisRefuses(t *testing.T) {
 func TestImageAnalysisWithoutImages(t *testing.T) {
 	g := NewWithT(t)
 	d := &hydrate.Draft{}
-	g.Expect(hydrate.ImageAnalysis{}.Apply(t.Context(), d)).To(Succeed(), "nobody is asked")
+	g.Expect(hydrate.ImageAnalysis{}.Apply(t.Context(), d)).To(Succeed(), "no registry is asked")
 	g.Expect(d.Images).To(BeEmpty())
 }
 

@@ -13,7 +13,7 @@ import (
 )
 
 // InstallTarget is the instance and the namespace in which an app is installed. Releases are named
-// after the instance. The zero Place stands for an app that is not installed; the unit
+// after the instance. The zero InstallTarget stands for an app that is not installed; the unit
 // names and RenderNamespace are used then.
 type InstallTarget struct {
 	Namespace string
@@ -39,7 +39,7 @@ func (p InstallTarget) unitsFor(units []Unit, m *Manifest) ([]Unit, error) {
 	if p.Namespace == "" || m == nil {
 		return units, nil
 	}
-	var elsewhere []string
+	var namespaces []string
 	shared := map[string]bool{}
 	for _, sub := range m.SubCharts {
 		if !sub.Shared {
@@ -49,13 +49,13 @@ func (p InstallTarget) unitsFor(units []Unit, m *Manifest) ([]Unit, error) {
 			return slices.DeleteFunc(slices.Clone(units), func(u Unit) bool { return u.Name != sub.Name }), nil
 		}
 		shared[sub.Name] = true
-		elsewhere = append(elsewhere, SharedNamespace(sub.Name))
+		namespaces = append(namespaces, SharedNamespace(sub.Name))
 	}
 	own := slices.DeleteFunc(slices.Clone(units), func(u Unit) bool { return shared[u.Name] })
 	if len(own) == 0 {
 		return nil, outcome.Stalled(v1alpha1.ReasonInvalidSpec, fmt.Errorf(
-			"app %s serves the whole cluster and has no part for namespace %s; install it in %s",
-			m.Name, p.Namespace, strings.Join(elsewhere, " and ")))
+			"app %q consists of shared charts only and cannot be installed in namespace %q; install it in %s",
+			m.Name, p.Namespace, strings.Join(namespaces, " or ")))
 	}
 	return own, nil
 }

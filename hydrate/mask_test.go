@@ -52,8 +52,8 @@ func TestReportsMaskPlatformValues(t *testing.T) {
 		{"in lower case", "kind: Ingress\nspec: {host: www.mail.internal.example}\n", "internal.example"},
 		{"a number", "kind: Pod\nspec: {pin: 481516}\n", "481516"},
 		{"a number as text", "kind: Pod\nspec: {args: [--pin=481516]}\n", "481516"},
-		{"a short number by itself", "kind: Service\nspec: {ports: [{port: 81}]}\n", "81"},
-		{"a short text by itself", "kind: Pod\nspec: {nodeSelector: {region: eu1}}\n", "eu1"},
+		{"a short number alone", "kind: Service\nspec: {ports: [{port: 81}]}\n", "81"},
+		{"a short text alone", "kind: Pod\nspec: {nodeSelector: {region: eu1}}\n", "eu1"},
 		{"in a list of values", "kind: Pod\nspec: {args: [alice-the-admin, bob@internal]}\n", "bob@internal"},
 		{"encoded", "kind: ConfigMap\nbinaryData: {a: " + encodeBase64("hunter2&more") + "}\n", encodeBase64("hunter2&more")},
 		{"encoded, a part", "kind: ConfigMap\nbinaryData: {a: " + encodeBase64("x: hunter2&more\n") + "}\n", encodeBase64("x: hunter2&more\n")},
@@ -71,7 +71,7 @@ func TestReportsMaskPlatformValues(t *testing.T) {
 		{"the name of an object", "kind: Pod\nmetadata: {name: mail-alice-the-admin}\n", "alice"},
 		{"data that is called a kind", "kind: ConfigMap\ndata: {kind: hunter2&more}\n", "hunter2"},
 		{"in a list of objects", "kind: List\nitems: [{kind: Pod, spec: {args: [hunter2&more]}}]\n", "hunter2"},
-		{"beside a Secret", "kind: Secret\nmetadata: {annotations: {by: alice-the-admin}}\ndata: {a: b}\n", "alice"},
+		{"metadata of a Secret", "kind: Secret\nmetadata: {annotations: {by: alice-the-admin}}\ndata: {a: b}\n", "alice"},
 		{"in a text that is no object", "made for alice-the-admin\n", "alice"},
 	} {
 		t.Run(c.why, func(t *testing.T) {

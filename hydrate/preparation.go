@@ -84,8 +84,8 @@ func (w InProcess) Prepare(ctx context.Context, p Preparation) (*Prepared, error
 // it.
 func (g GivenInputs) valuesFor(declared []inputs.Input) map[string]string {
 	given := maps.Clone(g.Values)
-	asked := slices.ContainsFunc(declared, func(in inputs.Input) bool { return in.Name == credentialInput })
-	if asked && g.Credential != "" {
+	isDeclared := slices.ContainsFunc(declared, func(in inputs.Input) bool { return in.Name == credentialInput })
+	if isDeclared && g.Credential != "" {
 		if given == nil {
 			given = map[string]string{}
 		}

@@ -37,7 +37,7 @@ func TestLicenseIsNeverFreeByMistake(t *testing.T) {
 		"nothing":              "",
 		"no YAML":              "paid: {",
 		"a template":           "developer: d\npaid: {{ .Values.paid }}\n",
-		"a product of nobody":  "paid: {product_id: web-paid}\n",
+		"without a developer":  "paid: {product_id: web-paid}\n",
 		"a mistyped product":   "developer: d\npaid: {product: web-paid}\n",
 		"a list of products":   "developer: d\npaid: [{product_id: web-paid}]\n",
 		"aliases without end":  "developer: d\npaid: &p {product_id: web-paid, more: *p}\n",

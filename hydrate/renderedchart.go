@@ -82,7 +82,7 @@ func (s RenderedChart) ReadManifest(ctx context.Context, d *Draft) (*Manifest, e
 	}
 	if manifest.Name != d.Chart.Name {
 		return nil, outcome.Stalled(v1alpha1.ReasonInvalidManifest, fmt.Errorf(
-			"%s: metadata.name is %q, the chart is named %q", manifestFile, manifest.Name, d.Chart.Name))
+			"%s: metadata.name: Invalid value: %q: must be the name %q of the chart", manifestFile, manifest.Name, d.Chart.Name))
 	}
 	return manifest, nil
 }
@@ -116,7 +116,7 @@ func ListUnits(app string, files []chart.File, manifest *Manifest) ([]Unit, erro
 		unit := Unit{Name: sub.Name, Dir: sub.Name}
 		if _, ok := chart.FindFile(files, unit.Dir+"/"+chart.MetadataFile); !ok {
 			return nil, outcome.Stalled(v1alpha1.ReasonInvalidManifest, fmt.Errorf(
-				"%s: spec.subCharts names %q, but there is no %s/%s", manifestFile, sub.Name, unit.Dir, chart.MetadataFile))
+				"%s: spec.subCharts: Invalid value: %q: file %s/%s not found", manifestFile, sub.Name, unit.Dir, chart.MetadataFile))
 		}
 		units = append(units, unit)
 	}

@@ -82,13 +82,13 @@ func TestRenderedChartRefuses(t *testing.T) {
 		{"a template that is not there", map[string]string{"templates/page.yaml": "a: {{ include \"nosuch\" . }}\n"}, v1alpha1.ReasonRenderFailed, "no template \"nosuch\""},
 		{"a template that includes itself", map[string]string{"templates/page.yaml": "{{ define \"x\" }}{{ include \"x\" . }}{{ end }}a: {{ include \"x\" . }}\n"}, v1alpha1.ReasonRenderFailed, "nested reference"},
 		{"text that is no YAML", map[string]string{"templates/page.yaml": "kind: A\nb: c: d\n"}, v1alpha1.ReasonRenderFailed, "templates/page.yaml"},
-		{"a manifest of another app", map[string]string{"OlaresManifest.yaml": "olaresManifest.version: 0.12.0\nmetadata: {name: blog, version: 1.0.0}\n"}, v1alpha1.ReasonInvalidManifest, `metadata.name is "blog", the chart is named "web"`},
+		{"a manifest of another app", map[string]string{"OlaresManifest.yaml": "olaresManifest.version: 0.12.0\nmetadata: {name: blog, version: 1.0.0}\n"}, v1alpha1.ReasonInvalidManifest, `metadata.name: Invalid value: "blog": must be the name "web" of the chart`},
 		{"a manifest that is no YAML", map[string]string{"OlaresManifest.yaml": "olaresManifest.version: 0.12.0\na: b: c\n"}, v1alpha1.ReasonInvalidManifest, "OlaresManifest.yaml"},
 		{"a manifest of another form", map[string]string{"OlaresManifest.yaml": "olaresManifest.version: 0.12.0\nmetadata: [web]\n"}, v1alpha1.ReasonInvalidManifest, "OlaresManifest.yaml"},
 		{"an empty manifest", map[string]string{"OlaresManifest.yaml": ""}, v1alpha1.ReasonInvalidManifest, "OlaresManifest.yaml"},
 		{"a manifest that does not render", map[string]string{"OlaresManifest.yaml": "a: 1\ntitle: {{ .Values.no.such }}\n"}, v1alpha1.ReasonRenderFailed, "OlaresManifest.yaml:2"},
 		{"a manifest that renders to no YAML", map[string]string{"OlaresManifest.yaml": "a: {{ \"b: c: d\" }}\n"}, v1alpha1.ReasonInvalidManifest, "OlaresManifest.yaml"},
-		{"a unit that is not there", map[string]string{"OlaresManifest.yaml": literal + "spec: {subCharts: [{name: server}]}\n"}, v1alpha1.ReasonInvalidManifest, `spec.subCharts names "server", but there is no server/Chart.yaml`},
+		{"a unit that is not there", map[string]string{"OlaresManifest.yaml": literal + "spec: {subCharts: [{name: server}]}\n"}, v1alpha1.ReasonInvalidManifest, `spec.subCharts: Invalid value: "server": file server/Chart.yaml not found`},
 		{"a unit outside of the app", map[string]string{"OlaresManifest.yaml": literal + "spec: {subCharts: [{name: ../other}]}\n"}, v1alpha1.ReasonInvalidManifest, ""},
 		{"a unit that does not render", map[string]string{
 			"OlaresManifest.yaml":     literal + "spec: {subCharts: [{name: server}]}\n",
@@ -193,10 +193,10 @@ func TestRenderedChartAgainstSchemas(t *testing.T) {
 		"charts/db/values.schema.json": `{"required": ["password"]}`,
 	})
 	d := fetchDraft(t, files)
-	const says = `values do not meet values.schema.json of chart "db": db.password: missing`
+	const says = `values do not match values.schema.json of chart "db": db.password: Required value`
 	g.Expect(rendering.Apply(t.Context(), d)).To(Succeed())
 	g.Expect(d.AllObjects()).To(HaveLen(1), "it renders all the same")
-	g.Expect(d.ListWarnings()).To(HaveExactElements(says + "; give other values when you install the app"))
+	g.Expect(d.ListWarnings()).To(HaveExactElements(says + "; set other values when you install the app"))
 
 	d = fetchDraft(t, files)
 	d.Request.At = hydrate.InstallTarget{Namespace: "home", Instance: "web"}
@@ -272,5 +272,5 @@ func TestRenderedChartOfAPlace(t *testing.T) {
 	d.Request.At = hydrate.InstallTarget{Namespace: "home", Instance: "web"}
 	err := rendering.Apply(t.Context(), d)
 	g.Expect(outcome.IsStalled(err)).To(BeTrue())
-	g.Expect(err).To(MatchError(ContainSubstring("install it in server-shared and tool-shared")))
+	g.Expect(err).To(MatchError(ContainSubstring("install it in server-shared or tool-shared")))
 }

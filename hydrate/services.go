@@ -70,7 +70,12 @@ func FindService(services []Service, host string, port int32) *Service {
 		func(s Service) bool { return strings.HasSuffix(s.Name, "-"+host) && has(s) },
 		func(s Service) bool { return port != 0 && slices.Contains(s.Ports, port) },
 	} {
-		if at := slices.IndexFunc(services, fits); at >= 0 && !slices.ContainsFunc(services[at+1:], func(s Service) bool { return fits(s) && s.Name != services[at].Name }) {
+		at := slices.IndexFunc(services, fits)
+		if at < 0 {
+			continue
+		}
+		isOther := func(s Service) bool { return fits(s) && s.Name != services[at].Name }
+		if !slices.ContainsFunc(services[at+1:], isOther) {
 			return &services[at]
 		}
 	}

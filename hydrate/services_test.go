@@ -23,7 +23,7 @@ func TestFindService(t *testing.T) {
 	}{
 		{why: "the Service of that name", services: []hydrate.Service{web("board", 80), web("board-sales", 80)}, host: "board", port: 80, want: "board"},
 		{why: "the Service of that name, though its port is another", services: []hydrate.Service{web("board", 8080)}, host: "board", port: 80, want: "board"},
-		{why: "the one that bears the name of the release", services: []hydrate.Service{web("board-sales", 80, 81), web("board-sales-db", 5432)}, host: "board", port: 81, want: "board-sales"},
+		{why: "the one with the name of the release", services: []hydrate.Service{web("board-sales", 80, 81), web("board-sales-db", 5432)}, host: "board", port: 81, want: "board-sales"},
 		{why: "the one that has the name behind the release", services: []hydrate.Service{web("board-sales", 80), web("board-sales-api", 80)}, host: "api", port: 80, want: "board-sales-api"},
 		{why: "the one that has the name behind another prefix", services: []hydrate.Service{web("sales-api", 80), web("db", 5432)}, host: "api", port: 80, want: "sales-api"},
 		{why: "the only one with the port", services: []hydrate.Service{web("front", 80), web("db", 5432)}, host: "board", port: 80, want: "front"},

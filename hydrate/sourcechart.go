@@ -53,10 +53,10 @@ func (p ChartContent) unpackFiles() ([]chart.File, error) {
 // checkMetadata returns an error if the chart's name or version differs from the source's.
 func checkMetadata(meta chart.Metadata, want Request) error {
 	if meta.Name != want.App {
-		return outcome.Stalledf(v1alpha1.ReasonInvalidChart, "the chart is named %q, the source calls it %q", meta.Name, want.App)
+		return outcome.Stalledf(v1alpha1.ReasonInvalidChart, "Chart.yaml: name: Invalid value: %q: must be the name %q of the source", meta.Name, want.App)
 	}
 	if meta.Version != want.Offer.Version {
-		return outcome.Stalledf(v1alpha1.ReasonInvalidChart, "the chart has version %q, the source says %q", meta.Version, want.Offer.Version)
+		return outcome.Stalledf(v1alpha1.ReasonInvalidChart, "Chart.yaml: version: Invalid value: %q: must be the version %q of the source", meta.Version, want.Offer.Version)
 	}
 	return nil
 }

@@ -72,10 +72,10 @@ func TestSourceChartRefuses(t *testing.T) {
 		{"an archive that is cut", promised(hydrate.ChartContent{Archive: archive[:len(archive)/2]}, ""), v1alpha1.ReasonInvalidArchive, ""},
 		{"an archive of nothing", promised(hydrate.ChartContent{Archive: []byte{}}, ""), v1alpha1.ReasonInvalidArchive, ""},
 		{"no files at all", newRequest(nil), v1alpha1.ReasonInvalidArchive, "no files"},
-		{"no chart", newRequest(without), v1alpha1.ReasonInvalidChart, "no Chart.yaml"},
+		{"no chart", newRequest(without), v1alpha1.ReasonInvalidChart, "Chart.yaml not found"},
 		{"a file outside", newRequest(append(slices.Clone(files), chart.File{Name: "../passwd"})), v1alpha1.ReasonInvalidArchive, "../passwd"},
-		{"another chart", elsewhere, v1alpha1.ReasonInvalidChart, `named "web", the source calls it "blog"`},
-		{"another version", wrongVersion, v1alpha1.ReasonInvalidChart, `has version "1.0.0", the source says "2.0.0"`},
+		{"another chart", elsewhere, v1alpha1.ReasonInvalidChart, `name: Invalid value: "web": must be the name "blog" of the source`},
+		{"another version", wrongVersion, v1alpha1.ReasonInvalidChart, `version: Invalid value: "1.0.0": must be the version "2.0.0" of the source`},
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			g := NewWithT(t)

@@ -41,7 +41,7 @@ var _ = Describe("AppInfo", func() {
 		Entry("of another source", change("spec.sourceRef: {name: other}"), "sourceRef is immutable"),
 	)
 
-	It("says that nobody has looked at it yet", func() {
+	It("has observedGeneration -1 before the first reconcile", func() {
 		o := kept(object("AppInfo", appInfo))
 		Expect(typed[v1alpha1.AppInfo](o).Status.ObservedGeneration).To(BeEquivalentTo(-1))
 	})

@@ -28,19 +28,19 @@ var _ = Describe("AppInstallTask", func() {
 		Entry("with an instance named too long", change("spec.instanceName: "+letters(41)), "may not be more than 40"),
 		Entry("with an instance that cannot be named so", change("spec.instanceName: My_Web"), "spec.instanceName in body should match"),
 		Entry("with a title too long", change("spec.title: "+letters(201)), "may not be more than 200"),
-		Entry("with no time at all", change("spec.timeout: 0s"), "timeout must be from 1s to 24h"),
-		Entry("with too much time", change("spec.timeout: 25h"), "timeout must be from 1s to 24h"),
+		Entry("with no time at all", change("spec.timeout: 0s"), "timeout must be between 1s and 24h"),
+		Entry("with too much time", change("spec.timeout: 25h"), "timeout must be between 1s and 24h"),
 		Entry("with a deadline that has passed", change("spec.deadline: 0s"), "deadline must be at least 1s"),
 		Entry("with a deadline in words", change("spec.deadline: tomorrow"), "spec.deadline in body should match"),
 		Entry("removed at once", change("spec.ttlSecondsAfterFinished: 59"), "should be greater than or equal to 60"),
 		Entry("removed after more than a year", change("spec.ttlSecondsAfterFinished: 31536001"), "should be less than or equal to 31536000"),
 		Entry("with another answer to missing inputs", change("spec.onMissingInput: Guess"), `Unsupported value: "Guess"`),
-		Entry("that rolls back to a version", change("spec.action: Rollback\nspec.version: 1.0.0"), "version, values, valuesFrom and envs may only be set if action is Install, Upgrade, Clone or Adopt"),
+		Entry("that rolls back to a version", change("spec.action: Rollback\nspec.version: 1.0.0"), "version, values, valuesFrom and envs may only be set when action is Install, Upgrade, Clone or Adopt"),
 		Entry("that rolls back with values", change("spec.action: Rollback\nspec.values: {a: 1}"), "version, values, valuesFrom and envs may only be set"),
 		Entry("that stops with inputs", change("spec.action: Stop\nspec.envs: [{name: A, value: a}]"), "version, values, valuesFrom and envs may only be set"),
 		Entry("that removes with a title", change("spec.action: Uninstall\nspec.title: Mine"), "title, entrances, credentialRef and purchaseRequestRef may only be set"),
-		Entry("that installs what is older", change("spec.allowDowngrade: true"), "allowDowngrade may only be set if action is Upgrade"),
-		Entry("that installs all", change("spec.all: true"), "all may only be set if action is Uninstall"),
+		Entry("that installs what is older", change("spec.allowDowngrade: true"), "allowDowngrade may only be set when action is Upgrade"),
+		Entry("that installs all", change("spec.all: true"), "all may only be set when action is Uninstall"),
 		Entry("with an input of two values", change("spec.envs: [{name: A, value: a, valueFrom: {secretKeyRef: {name: s, key: k}}}]"), "exactly one of value and valueFrom must be set"),
 	)
 
@@ -48,25 +48,25 @@ var _ = Describe("AppInstallTask", func() {
 		o := typed[v1alpha1.AppInstallTask](kept(object("AppInstallTask", task)))
 		Expect(o.Spec.OnMissingInput).To(Equal(v1alpha1.MissingInputWait))
 		Expect(o.Spec.Timeout).To(BeEquivalentTo("10m"))
-		Expect(o.Spec.Deadline).To(BeEmpty(), "it waits for ever")
-		Expect(o.Spec.DataPolicy).To(BeEmpty(), "that of the instance")
+		Expect(o.Spec.Deadline).To(BeEmpty(), "it waits indefinitely")
+		Expect(o.Spec.DataPolicy).To(BeEmpty(), "the policy of the instance applies")
 		Expect(o.Spec.TTLSecondsAfterFinished).To(BeNil(), "it stays")
 		Expect(o.Status.ObservedGeneration).To(BeEquivalentTo(-1))
 	})
 
-	DescribeTable("keeps its wish", func(before, after change, sentence string) {
+	DescribeTable("has immutable fields", func(before, after change, sentence string) {
 		o := object("AppInstallTask", task)
 		before.apply(o)
 		o = kept(o)
 		after.apply(o)
 		Expect(server.Client.Update(GinkgoT().Context(), o, client.DryRunAll)).To(MatchError(ContainSubstring(sentence)))
 	},
-		Entry("its action", change(""), change("spec.action: Uninstall"), "action cannot be changed; create another task"),
-		Entry("its app", change(""), change("spec.app.name: other"), "app cannot be changed; create another task"),
-		Entry("the namespace of its app", change(""), change("spec.app.namespace: other"), "app cannot be changed; create another task"),
-		Entry("an instance that is added", change(""), change("spec.instanceName: blog"), "instanceName cannot be changed; create another task"),
-		Entry("an instance that is changed", change("spec.instanceName: blog"), change("spec.instanceName: wiki"), "instanceName cannot be changed; create another task"),
-		Entry("an instance that is taken away", change("spec.instanceName: blog"), change("spec.instanceName:"), "instanceName cannot be changed; create another task"),
+		Entry("its action", change(""), change("spec.action: Uninstall"), "action is immutable; create another task"),
+		Entry("its app", change(""), change("spec.app.name: other"), "app is immutable; create another task"),
+		Entry("the namespace of its app", change(""), change("spec.app.namespace: other"), "app is immutable; create another task"),
+		Entry("an instance that is added", change(""), change("spec.instanceName: blog"), "instanceName is immutable; create another task"),
+		Entry("an instance that is changed", change("spec.instanceName: blog"), change("spec.instanceName: wiki"), "instanceName is immutable; create another task"),
+		Entry("an instance that is taken away", change("spec.instanceName: blog"), change("spec.instanceName:"), "instanceName is immutable; create another task"),
 	)
 
 	It("may be given what it lacks", func() {

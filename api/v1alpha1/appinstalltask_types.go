@@ -8,20 +8,20 @@ import (
 // AppInstallTaskSpec defines the requested operation. The fields action, app, instanceName and
 // cloneOf are immutable. The other fields can be changed until the task is admitted;
 // afterwards, only cancel and ttlSecondsAfterFinished have an effect.
-// +kubebuilder:validation:XValidation:rule="self.action == oldSelf.action",message="action cannot be changed; create another task"
-// +kubebuilder:validation:XValidation:rule="self.app == oldSelf.app",message="app cannot be changed; create another task"
-// +kubebuilder:validation:XValidation:rule="has(self.instanceName) == has(oldSelf.instanceName) && (!has(self.instanceName) || self.instanceName == oldSelf.instanceName)",message="instanceName cannot be changed; create another task"
-// +kubebuilder:validation:XValidation:rule="self.action != 'Clone' || has(self.cloneOf)",message="action Clone needs cloneOf"
-// +kubebuilder:validation:XValidation:rule="self.action != 'Clone' || has(self.instanceName) && (has(self.cloneNamespace) || !has(self.cloneOf) || self.cloneOf != self.instanceName)",message="action Clone needs instanceName, and not that of the origin"
-// +kubebuilder:validation:XValidation:rule="self.action == 'Clone' || !has(self.cloneOf) && !has(self.cloneNamespace)",message="cloneOf and cloneNamespace may only be set if action is Clone"
-// +kubebuilder:validation:XValidation:rule="self.action in ['Install', 'Upgrade', 'Clone', 'Adopt'] || !has(self.version) && !has(self.values) && !has(self.valuesFrom) && !has(self.envs)",message="version, values, valuesFrom and envs may only be set if action is Install, Upgrade, Clone or Adopt"
-// +kubebuilder:validation:XValidation:rule="self.action in ['Install', 'Upgrade', 'Clone', 'Adopt'] || !has(self.title) && !has(self.entrances) && !has(self.credentialRef) && !has(self.purchaseRequestRef)",message="title, entrances, credentialRef and purchaseRequestRef may only be set if action is Install, Upgrade, Clone or Adopt"
-// +kubebuilder:validation:XValidation:rule="!has(self.allowDowngrade) || self.action == 'Upgrade'",message="allowDowngrade may only be set if action is Upgrade"
-// +kubebuilder:validation:XValidation:rule="!has(self.all) || self.action == 'Uninstall'",message="all may only be set if action is Uninstall"
-// +kubebuilder:validation:XValidation:rule="has(self.cloneOf) == has(oldSelf.cloneOf) && (!has(self.cloneOf) || self.cloneOf == oldSelf.cloneOf)",message="cloneOf cannot be changed; create another task"
-// +kubebuilder:validation:XValidation:rule="!has(self.revision) || self.action == 'Rollback'",message="revision may only be set if action is Rollback"
-// +kubebuilder:validation:XValidation:rule="!has(self.targetTask) || self.action == 'Cancel'",message="targetTask may only be set if action is Cancel"
-// +kubebuilder:validation:XValidation:rule="!has(oldSelf.cancel) || !oldSelf.cancel || (has(self.cancel) && self.cancel)",message="cancel cannot be changed once it is true; create another task"
+// +kubebuilder:validation:XValidation:rule="self.action == oldSelf.action",message="action is immutable; create another task"
+// +kubebuilder:validation:XValidation:rule="self.app == oldSelf.app",message="app is immutable; create another task"
+// +kubebuilder:validation:XValidation:rule="has(self.instanceName) == has(oldSelf.instanceName) && (!has(self.instanceName) || self.instanceName == oldSelf.instanceName)",message="instanceName is immutable; create another task"
+// +kubebuilder:validation:XValidation:rule="self.action != 'Clone' || has(self.cloneOf)",message="cloneOf is required when action is Clone"
+// +kubebuilder:validation:XValidation:rule="self.action != 'Clone' || has(self.instanceName) && (has(self.cloneNamespace) || !has(self.cloneOf) || self.cloneOf != self.instanceName)",message="instanceName is required when action is Clone, and must differ from cloneOf in the same namespace"
+// +kubebuilder:validation:XValidation:rule="self.action == 'Clone' || !has(self.cloneOf) && !has(self.cloneNamespace)",message="cloneOf and cloneNamespace may only be set when action is Clone"
+// +kubebuilder:validation:XValidation:rule="self.action in ['Install', 'Upgrade', 'Clone', 'Adopt'] || !has(self.version) && !has(self.values) && !has(self.valuesFrom) && !has(self.envs)",message="version, values, valuesFrom and envs may only be set when action is Install, Upgrade, Clone or Adopt"
+// +kubebuilder:validation:XValidation:rule="self.action in ['Install', 'Upgrade', 'Clone', 'Adopt'] || !has(self.title) && !has(self.entrances) && !has(self.credentialRef) && !has(self.purchaseRequestRef)",message="title, entrances, credentialRef and purchaseRequestRef may only be set when action is Install, Upgrade, Clone or Adopt"
+// +kubebuilder:validation:XValidation:rule="!has(self.allowDowngrade) || self.action == 'Upgrade'",message="allowDowngrade may only be set when action is Upgrade"
+// +kubebuilder:validation:XValidation:rule="!has(self.all) || self.action == 'Uninstall'",message="all may only be set when action is Uninstall"
+// +kubebuilder:validation:XValidation:rule="has(self.cloneOf) == has(oldSelf.cloneOf) && (!has(self.cloneOf) || self.cloneOf == oldSelf.cloneOf)",message="cloneOf is immutable; create another task"
+// +kubebuilder:validation:XValidation:rule="!has(self.revision) || self.action == 'Rollback'",message="revision may only be set when action is Rollback"
+// +kubebuilder:validation:XValidation:rule="!has(self.targetTask) || self.action == 'Cancel'",message="targetTask may only be set when action is Cancel"
+// +kubebuilder:validation:XValidation:rule="!has(oldSelf.cancel) || !oldSelf.cancel || (has(self.cancel) && self.cancel)",message="cancel is immutable once true; create another task"
 type AppInstallTaskSpec struct {
 	// action specifies the operation to perform.
 	// +required
@@ -183,7 +183,7 @@ type AppInstallTaskSpec struct {
 	// Defaults to 10m.
 	// +optional
 	// +default="10m"
-	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s') && duration(self) <= duration('24h')",message="timeout must be from 1s to 24h"
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s') && duration(self) <= duration('24h')",message="timeout must be between 1s and 24h"
 	Timeout Duration `json:"timeout,omitempty"`
 
 	// deadline specifies the time after creation within which the task must be admitted. A task

@@ -33,13 +33,13 @@ var _ = Describe("AppInstance", func() {
 		c.apply(o)
 		Expect(create(o)).To(MatchError(ContainSubstring(sentence)))
 	},
-		Entry("with a name too long for its releases", change("metadata.name: "+letters(41)), "metadata.name must have at most 40 characters, since Helm releases are named after it"),
+		Entry("with a name too long for its releases", change("metadata.name: "+letters(41)), "metadata.name must have at most 40 characters, because Helm releases are named after it"),
 		Entry("without an app", change("spec.appRef:"), "spec.appRef: Required value"),
 		Entry("of an app without a source", change("spec.appRef: {name: web}"), "spec.appRef.source: Required value"),
 		Entry("with an empty version", change(`spec.version: ""`), "spec.version"),
-		Entry("with no time at all", change("spec.timeout: 0s"), "timeout must be from 1s to 24h"),
-		Entry("with too little time", change("spec.timeout: 999ms"), "timeout must be from 1s to 24h"),
-		Entry("with too much time", change("spec.timeout: 24h1s"), "timeout must be from 1s to 24h"),
+		Entry("with no time at all", change("spec.timeout: 0s"), "timeout must be between 1s and 24h"),
+		Entry("with too little time", change("spec.timeout: 999ms"), "timeout must be between 1s and 24h"),
+		Entry("with too much time", change("spec.timeout: 24h1s"), "timeout must be between 1s and 24h"),
 		Entry("with a time in words", change("spec.timeout: forever"), "spec.timeout in body should match"),
 		Entry("with no history", change("spec.history: 0"), "should be greater than or equal to 1"),
 		Entry("with a long history", change("spec.history: 21"), "should be less than or equal to 20"),
@@ -74,8 +74,8 @@ var _ = Describe("AppInstance", func() {
 		c.apply(o)
 		Expect(server.Client.Update(GinkgoT().Context(), o, client.DryRunAll)).To(MatchError(ContainSubstring(sentence)))
 	},
-		Entry("by name", change("spec.appRef.name: other"), "appRef.source and appRef.name cannot be changed; create another instance"),
-		Entry("by source", change("spec.appRef.source: other"), "appRef.source and appRef.name cannot be changed; create another instance"),
+		Entry("by name", change("spec.appRef.name: other"), "appRef.source and appRef.name are immutable; create another instance"),
+		Entry("by source", change("spec.appRef.source: other"), "appRef.source and appRef.name are immutable; create another instance"),
 	)
 
 	It("may be changed otherwise", func() {

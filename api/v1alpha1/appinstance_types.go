@@ -34,8 +34,8 @@ const (
 )
 
 // AppInstanceSpec defines the desired state of an AppInstance.
-// +kubebuilder:validation:XValidation:rule="self.appRef.source == oldSelf.appRef.source && self.appRef.name == oldSelf.appRef.name",message="appRef.source and appRef.name cannot be changed; create another instance"
-// +kubebuilder:validation:XValidation:rule="has(self.appRef.__namespace__) == has(oldSelf.appRef.__namespace__) && (!has(self.appRef.__namespace__) || self.appRef.__namespace__ == oldSelf.appRef.__namespace__)",message="appRef.namespace cannot be changed; create another instance"
+// +kubebuilder:validation:XValidation:rule="self.appRef.source == oldSelf.appRef.source && self.appRef.name == oldSelf.appRef.name",message="appRef.source and appRef.name are immutable; create another instance"
+// +kubebuilder:validation:XValidation:rule="has(self.appRef.__namespace__) == has(oldSelf.appRef.__namespace__) && (!has(self.appRef.__namespace__) || self.appRef.__namespace__ == oldSelf.appRef.__namespace__)",message="appRef.namespace is immutable; create another instance"
 type AppInstanceSpec struct {
 	// appRef refers to the app to install. It is immutable.
 	// +required
@@ -148,7 +148,7 @@ type AppInstanceSpec struct {
 	// Defaults to 10m.
 	// +optional
 	// +default="10m"
-	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s') && duration(self) <= duration('24h')",message="timeout must be from 1s to 24h"
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s') && duration(self) <= duration('24h')",message="timeout must be between 1s and 24h"
 	Timeout Duration `json:"timeout,omitempty"`
 
 	// history specifies the number of revisions that are kept for each Helm release. Must be
@@ -299,7 +299,7 @@ type AppInstanceStatus struct {
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
 // +kubebuilder:resource:shortName=ainst,categories=market
-// +kubebuilder:validation:XValidation:rule="size(self.metadata.name) <= 40",message="metadata.name must have at most 40 characters, since Helm releases are named after it"
+// +kubebuilder:validation:XValidation:rule="size(self.metadata.name) <= 40",message="metadata.name must have at most 40 characters, because Helm releases are named after it"
 // +kubebuilder:printcolumn:name="App",type=string,JSONPath=`.spec.appRef.name`
 // +kubebuilder:printcolumn:name="Version",type=string,JSONPath=`.status.version`
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`

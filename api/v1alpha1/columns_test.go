@@ -41,7 +41,7 @@ var _ = Describe("kubectl", func() {
 			got = append(got, column.Name)
 		}
 		Expect(got).To(Equal(names))
-		Expect(more).To(Equal(wide), "those of -o wide")
+		Expect(more).To(Equal(wide), "columns of -o wide")
 	},
 		Entry("sources", "marketsources", 2, "Name", "Type", "Ready", "Apps", "Served", "Failed", "Age", "Status"),
 		Entry("apps", "appinfos", 2, "Name", "Title", "Version", "App Version", "Ready", "Images", "Age", "Status"),

@@ -34,7 +34,7 @@ const (
 	ConditionReconciling = "Reconciling"
 
 	// ConditionStalled indicates that the controller cannot make progress until the spec, or an
-	// object to which it refers, is changed. The reason is that of the failure.
+	// object to which it refers, is changed. It has the reason of the failure.
 	ConditionStalled = "Stalled"
 
 	// ConditionDrifted indicates that objects of an AppInstance differ from their Helm release.
@@ -64,14 +64,14 @@ const (
 // * "Stopped"
 // * "Removed"
 //
-// Reasons for False: that of the milestone that failed, or
+// Reasons for False: the reason of the milestone that failed, or
 //
 // * "AppsNotReady"
 // * "ChartMissing" (of an AppInfo)
 // * "Interrupted" (of an AppInfo)
 // * "ProgressingWithRetry" (a failure without a reason of its own)
 //
-// Reasons for Unknown: that of Reconciling, or
+// Reasons for Unknown: the reason of Reconciling, or
 //
 // * "Suspended"
 const ConditionReady = "Ready"
@@ -82,7 +82,7 @@ const ConditionReady = "Ready"
 //
 // * "Succeeded"
 //
-// Reasons for False: that of the milestone that failed, or
+// Reasons for False: the reason of the milestone that failed, or
 //
 // * "Interrupted"
 // * "Cancelled"
@@ -90,7 +90,7 @@ const ConditionReady = "Ready"
 // * "Superseded"
 // * "ProgressingWithRetry" (a failure without a reason of its own)
 //
-// Reasons for Unknown: that of Reconciling, or
+// Reasons for Unknown: the reason of Reconciling, or
 //
 // * "Suspended"
 const ConditionSucceeded = "Succeeded"

@@ -57,7 +57,7 @@ type HelmSource struct {
 	// +kubebuilder:validation:MinLength=8
 	// +kubebuilder:validation:MaxLength=2048
 	// +kubebuilder:validation:XValidation:rule="self.startsWith('http://') || self.startsWith('https://')",message="url must begin with http:// or https://; OCI registries are not supported"
-	// +kubebuilder:validation:XValidation:rule="!self.matches('^https?://[^/]*@')",message="url must not hold credentials; use secretRef"
+	// +kubebuilder:validation:XValidation:rule="!self.matches('^https?://[^/]*@')",message="url must not contain credentials; use secretRef"
 	URL string `json:"url,omitempty"`
 }
 

@@ -43,8 +43,8 @@ var _ = Describe("MarketSource", func() {
 		Entry("with the member of another type too", change("spec.directory: {path: /charts}"), "directory may only be set when type is Directory"),
 		Entry("with only the member of another type", change("spec.type: Directory"), "helm may only be set when type is Helm"),
 		Entry("with a URL of another scheme", change(`spec.helm: {url: "oci://example.com/charts"}`), "url must begin with http:// or https://; OCI registries are not supported"),
-		Entry("with a password in the URL", change(`spec.helm: {url: "https://me:secret@example.com"}`), "url must not hold credentials; use secretRef"),
-		Entry("with a user in the URL", change(`spec.helm: {url: "https://me@example.com/charts"}`), "url must not hold credentials; use secretRef"),
+		Entry("with a password in the URL", change(`spec.helm: {url: "https://me:secret@example.com"}`), "url must not contain credentials; use secretRef"),
+		Entry("with a user in the URL", change(`spec.helm: {url: "https://me@example.com/charts"}`), "url must not contain credentials; use secretRef"),
 		Entry("with a URL that is too long", change(`spec.helm: {url: "https://`+letters(2048)+`"}`), "may not be more than 2048"),
 		Entry("with a relative folder", change("spec.type: Directory\nspec.helm:\nspec.directory: {path: charts}"), "path must be absolute"),
 		Entry("with too short an interval", change("spec.interval: 9s"), "interval must be at least 10s"),
@@ -53,8 +53,8 @@ var _ = Describe("MarketSource", func() {
 		Entry("with days, which Go does not know", change("spec.interval: 1d"), "spec.interval in body should match"),
 		Entry("with an interval too long to be read", change("spec.interval: "+letters(33)), "may not be more than 32"),
 		Entry("with an interval over what a duration holds", change("spec.interval: 99999999999999999999h"), "spec.interval"),
-		Entry("with no time at all", change("spec.timeout: 0s"), "timeout must be above 0s and at most 10m"),
-		Entry("with too much time", change("spec.timeout: 601s"), "timeout must be above 0s and at most 10m"),
+		Entry("with no time at all", change("spec.timeout: 0s"), "timeout must be greater than 0s and at most 10m"),
+		Entry("with too much time", change("spec.timeout: 601s"), "timeout must be greater than 0s and at most 10m"),
 		Entry("with a selector missing", change("spec.sharing: {from: Selector}"), "selector is required when from is Selector"),
 		Entry("with a selector that means nothing", change("spec.sharing: {from: All, selector: {}}"), "selector may only be set when from is Selector"),
 		Entry("with another way to share", change("spec.sharing: {from: Some}"), `Unsupported value: "Some"`),
@@ -69,7 +69,7 @@ var _ = Describe("MarketSource", func() {
 		Entry("with parameters that are a text", change("spec.customParams: some"), "must be of type object"),
 		Entry("with an unknown readiness", change("spec.readiness: Later"), `Unsupported value: "Later"`),
 		Entry("with a name that no label of an AppInfo can hold", change("metadata.name: "+letters(64)), "metadata.name must"),
-		Entry("with a dot in its name, which ends it in that of an AppInfo", change("metadata.name: a.b"), "metadata.name must"),
+		Entry("with a dot in its name, which separates it from the app in the name of an AppInfo", change("metadata.name: a.b"), "metadata.name must"),
 	)
 
 	It("has its defaults", func() {

@@ -61,7 +61,7 @@ type MarketSourceSpec struct {
 	// 0s and at most 10m. Defaults to 60s.
 	// +optional
 	// +default="60s"
-	// +kubebuilder:validation:XValidation:rule="duration(self) > duration('0s') && duration(self) <= duration('10m')",message="timeout must be above 0s and at most 10m"
+	// +kubebuilder:validation:XValidation:rule="duration(self) > duration('0s') && duration(self) <= duration('10m')",message="timeout must be greater than 0s and at most 10m"
 	Timeout Duration `json:"timeout,omitempty"`
 
 	// suspend specifies whether the synchronization of the source and the hydration of its apps

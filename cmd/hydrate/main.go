@@ -54,16 +54,16 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	}
 	var o options
 	f := flag.NewFlagSet("hydrate", flag.ContinueOnError)
-	f.StringVar(&o.values, "values", "", "File of values to render with, over those of the profile.")
-	f.StringVar(&o.params, "params", "", "File of parameters to merge into values.yaml.")
-	f.StringVar(&o.profile, "profile", "Olares", "Platform profile: Olares or Helm.")
-	f.StringVar(&o.out, "out", "", "Folder to publish into; nothing is kept if empty.")
-	f.StringVar(&o.mirror, "registry-mirror", "", "Where to ask instead of a registry, as docker.io=http://mirror:5000.")
+	f.StringVar(&o.values, "values", "", "File with values for rendering, which override the values of the profile.")
+	f.StringVar(&o.params, "params", "", "File with parameters that are merged into values.yaml.")
+	f.StringVar(&o.profile, "profile", "Olares", "Platform profile, Olares or Helm.")
+	f.StringVar(&o.out, "out", "", "Directory for the published chart. If empty, the chart is not kept.")
+	f.StringVar(&o.mirror, "registry-mirror", "", "Registry mirror in the form <registry>=<url>, for example docker.io=http://mirror:5000.")
 	if err := f.Parse(args); err != nil {
 		return err
 	}
 	if f.NArg() != 1 {
-		return errors.New("want one chart, a folder or an archive; see --help")
+		return errors.New("usage: hydrate [flags] CHART; CHART is a directory or an archive (.tgz)")
 	}
 	o.chart = f.Arg(0)
 	return hydrateChart(ctx, o, out)
@@ -93,7 +93,7 @@ func newRequest(ctx context.Context, o options) (hydrate.Request, error) {
 	profiles := map[string]hydrate.Profile{"Olares": olares.Profile{}, "Helm": olares.HelmProfile{}}
 	profile, ok := profiles[o.profile]
 	if !ok {
-		return hydrate.Request{}, fmt.Errorf("profile %q is not known: want Olares or Helm", o.profile)
+		return hydrate.Request{}, fmt.Errorf("--profile: Unsupported value: %q: supported values: Olares, Helm", o.profile)
 	}
 	fetcher, offer, err := local(o.chart)
 	if err != nil {
@@ -123,11 +123,11 @@ func local(chart string) (hydrate.Fetcher, hydrate.Offer, error) {
 	}
 	switch about, err := os.Stat(path); {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, hydrate.Offer{}, fmt.Errorf("there is no folder or archive %s", chart)
+		return nil, hydrate.Offer{}, fmt.Errorf("chart %s not found", chart)
 	case err != nil:
 		return nil, hydrate.Offer{}, fmt.Errorf("open %s: %w", chart, err)
 	case !about.IsDir() && !strings.HasSuffix(path, ".tgz"):
-		return nil, hydrate.Offer{}, fmt.Errorf("%s is neither a folder nor an archive (.tgz)", chart)
+		return nil, hydrate.Offer{}, fmt.Errorf("chart %s must be a directory or an archive (.tgz)", chart)
 	}
 	folder := filepath.Dir(path)
 	from, err := source.Open(source.Config{Directory: &source.DirectoryConfig{Path: folder, AllowedRoots: []string{folder}}})
@@ -154,7 +154,7 @@ func readValues(file string) (map[string]any, error) {
 	}
 	text, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("there is no file %s", file)
+		return nil, fmt.Errorf("file %s not found", file)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read values: %w", err)
@@ -171,7 +171,7 @@ func readValues(file string) (map[string]any, error) {
 func newSteps(o options, observer hydrate.Observer) ([]hydrate.Step, func(), error) {
 	self, err := os.Executable()
 	if err != nil {
-		return nil, nil, fmt.Errorf("find own program: %w", err)
+		return nil, nil, fmt.Errorf("find executable: %w", err)
 	}
 	var mirrors map[string]string
 	if name, url, found := strings.Cut(o.mirror, "="); found {
@@ -212,17 +212,17 @@ func newSteps(o options, observer hydrate.Observer) ([]hydrate.Step, func(), err
 func folder(out string) (string, func(), error) {
 	if out != "" {
 		if err := os.MkdirAll(out, 0o755); err != nil {
-			return "", nil, fmt.Errorf("make folder: %w", err)
+			return "", nil, fmt.Errorf("create directory: %w", err)
 		}
 		return out, func() {}, nil
 	}
 	dir, err := os.MkdirTemp("", "hydrate-")
 	if err != nil {
-		return "", nil, fmt.Errorf("make folder: %w", err)
+		return "", nil, fmt.Errorf("create directory: %w", err)
 	}
 	return dir, func() {
 		if err := os.RemoveAll(dir); err != nil {
-			fmt.Fprintln(os.Stderr, "hydrate: remove folder:", err)
+			fmt.Fprintln(os.Stderr, "hydrate: remove directory:", err)
 		}
 	}, nil
 }

@@ -25,11 +25,11 @@ func TestRunSaysWhatIsMissing(t *testing.T) {
 		args []string
 		want string
 	}{
-		{"no chart", []string{filepath.Join(dir, "nope")}, "there is no folder or archive " + filepath.Join(dir, "nope")},
-		{"another file", []string{text}, text + " is neither a folder nor an archive (.tgz)"},
-		{"no values", []string{"--values", filepath.Join(dir, "nope.yaml"), chart}, "there is no file " + filepath.Join(dir, "nope.yaml")},
-		{"values that are a list", []string{"--params", list, chart}, "file " + list + ": read values: values must be a map of keys to values, but are a list"},
-		{"another profile", []string{"--profile", "Other", chart}, `profile "Other" is not known: want Olares or Helm`},
+		{"no chart", []string{filepath.Join(dir, "nope")}, "chart " + filepath.Join(dir, "nope") + " not found"},
+		{"another file", []string{text}, "chart " + text + " must be a directory or an archive (.tgz)"},
+		{"no values", []string{"--values", filepath.Join(dir, "nope.yaml"), chart}, "file " + filepath.Join(dir, "nope.yaml") + " not found"},
+		{"values that are a list", []string{"--params", list, chart}, "file " + list + ": read values: values must be a map, but are a list"},
+		{"another profile", []string{"--profile", "Other", chart}, `--profile: Unsupported value: "Other": supported values: Olares, Helm`},
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			NewWithT(t).Expect(run(t.Context(), c.args, io.Discard)).To(MatchError(c.want))

@@ -76,7 +76,7 @@ func printDraft(out io.Writer, d *hydrate.Draft) {
 
 func imageDetail(i images.Image) string {
 	if i.Detail == nil {
-		return "not looked up: " + i.Problem
+		return "not inspected: " + i.Problem
 	}
 	var builds []string
 	for _, p := range i.Detail.Platforms {

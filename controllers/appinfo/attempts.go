@@ -69,8 +69,8 @@ func attemptOf(app *v1alpha1.AppInfo, version string) v1alpha1.Attempt {
 // that have already failed in this process, so that a retry does not write status.
 func (a *attemptRecorder) addNewAttempts() {
 	for _, j := range a.scope.jobs {
-		_, cutOff := a.interrupted[j.request.Offer.Version]
-		if !cutOff && !a.reconciler.failures.hasFailure(a.scope.app.UID, j) {
+		_, wasInterrupted := a.interrupted[j.request.Offer.Version]
+		if !wasInterrupted && !a.reconciler.failures.hasFailure(a.scope.app.UID, j) {
 			a.setAttempt(j, v1alpha1.Attempt{})
 		}
 	}
@@ -109,7 +109,7 @@ func (a *attemptRecorder) hydrateAttempt(ctx context.Context, j hydrationJob) (*
 		key := client.ObjectKeyFromObject(a.scope.app)
 		if !a.reconciler.Suspects.TryAcquire(key) {
 			return &hydrate.Draft{Request: j.request}, outcome.Waiting(v1alpha1.ReasonWaitingForTurn, 0, errors.New(
-				"the operator ended while it was hydrated: what was being worked on then is tried one by one"))
+				"the operator terminated while it hydrated the app; interrupted work is retried one object at a time"))
 		}
 		defer a.reconciler.Suspects.Release(key)
 		a.setAttempt(j, last)

@@ -21,20 +21,20 @@ func (s *scope) emitEvents(before []v1alpha1.AppImage, failure error) {
 		return
 	}
 	if len(s.renewed) > 0 {
-		tell := s.statusWriter.Report
+		report := s.statusWriter.Report
 		if failure == nil {
-			tell = func(severity, reason, message string) {
+			report = func(severity, reason, message string) {
 				s.statusWriter.Event(v1alpha1.ConditionReady, severity, reason, message)
 			}
 		}
-		tell(corev1.EventTypeNormal, v1alpha1.ReasonPublished, publishedMessage(s.renewed))
+		report(corev1.EventTypeNormal, v1alpha1.ReasonPublished, publishedMessage(s.renewed))
 	}
 	if changes := imageChanges(before, s.app.Status.Images); len(before) > 0 && len(changes) > 0 {
 		s.statusWriter.Report(corev1.EventTypeNormal, v1alpha1.ReasonAnalyzed,
 			"images of version "+s.app.Status.Version+": "+formatNames(changes))
 	}
-	if cut := fitStatus(&s.app.Status); cut != "" {
-		s.statusWriter.Report(corev1.EventTypeWarning, v1alpha1.ReasonLimitExceeded, cut)
+	if omitted := fitStatus(&s.app.Status); omitted != "" {
+		s.statusWriter.Report(corev1.EventTypeWarning, v1alpha1.ReasonLimitExceeded, omitted)
 	}
 }
 
@@ -63,14 +63,14 @@ func imageChanges(before, after []v1alpha1.AppImage) []string {
 	for _, image := range after {
 		switch at := find(before, image.Name); {
 		case at < 0:
-			changes = append(changes, image.Name+" is new")
+			changes = append(changes, "added "+image.Name)
 		case before[at].Digest != image.Digest && image.Digest != "" && before[at].Digest != "":
-			changes = append(changes, image.Name+" is now "+image.Digest)
+			changes = append(changes, "changed "+image.Name+" to "+image.Digest)
 		}
 	}
 	for _, image := range before {
 		if find(after, image.Name) < 0 {
-			changes = append(changes, image.Name+" is gone")
+			changes = append(changes, "removed "+image.Name)
 		}
 	}
 	return changes

@@ -60,7 +60,7 @@ func missingChartsMessage(s *scope) string {
 // notHydratedError returns the error for an app that is not hydrated. It also mentions missing charts.
 func notHydratedError(s *scope, message string) error {
 	if len(s.missingCharts) > 0 {
-		message = missingChartsMessage(s) + ", and is not made again: " + message
+		message = missingChartsMessage(s) + ", and cannot be published again: " + message
 	}
 	return errors.New(message)
 }
@@ -78,11 +78,11 @@ func (r *Reconciler) locateSource(ctx context.Context, s *scope) error {
 	err := r.Get(ctx, key, s.source)
 	switch {
 	case apierrors.IsNotFound(err):
-		return outcome.Waiting(v1alpha1.ReasonWaitingForSource, 0, notHydratedError(s, fmt.Sprintf("source %q is gone", key.Name)))
+		return outcome.Waiting(v1alpha1.ReasonWaitingForSource, 0, notHydratedError(s, fmt.Sprintf("MarketSource %q not found", key.Name)))
 	case err != nil:
-		return fmt.Errorf("get source %s: %w", key.Name, err)
+		return fmt.Errorf("get MarketSource %q: %w", key.Name, err)
 	case s.source.Spec.Suspend != nil && *s.source.Spec.Suspend:
-		return outcome.Waiting(v1alpha1.ReasonSuspended, 0, notHydratedError(s, fmt.Sprintf("source %q is suspended", key.Name)))
+		return outcome.Waiting(v1alpha1.ReasonSuspended, 0, notHydratedError(s, fmt.Sprintf("MarketSource %q is suspended by spec.suspend", key.Name)))
 	}
 	return nil
 }

@@ -148,7 +148,7 @@ var _ = Describe("An app", func() {
 		b.expectServed("1.0.0")
 		b.editApp(func(app *v1alpha1.AppInfo) { app.Spec.Offers = nil })
 		b.expectServed()
-		Expect(b.conditionMessage(v1alpha1.ConditionReady)).To(Equal("the source offers no version"))
+		Expect(b.conditionMessage(v1alpha1.ConditionReady)).To(Equal("the source does not offer any version"))
 		Expect(b.app.Status.Version).To(BeEmpty())
 		Expect(b.app.Status.Summary).To(BeNil())
 		Expect(b.repositoryVersions()).To(BeEmpty())

@@ -277,11 +277,11 @@ func (b *appFixture) deleteArchive(version string) {
 
 // takeEvents returns the events since the last call.
 func (b *appFixture) takeEvents() []string {
-	var told []string
+	var events []string
 	for len(b.events) > 0 {
-		told = append(told, <-b.events)
+		events = append(events, <-b.events)
 	}
-	return told
+	return events
 }
 
 // publishedValues returns the values.yaml of the newest published version.

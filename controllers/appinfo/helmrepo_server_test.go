@@ -132,8 +132,8 @@ func (s *helmServer) indexYAML() []byte {
 // configMapFiles returns the files of an app with one ConfigMap that contains its values.
 func configMapFiles() map[string]string {
 	return map[string]string{
-		"templates/page.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: page}\ndata: {colour: {{ .Values.colour | quote }}, zone: {{ .Values.zone | quote }}}\n",
-		"values.yaml":         "# What people see.\ncolour: grey\n",
+		"templates/page.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: page}\ndata: {color: {{ .Values.color | quote }}, zone: {{ .Values.zone | quote }}}\n",
+		"values.yaml":         "# What people see.\ncolour: gray\n",
 	}
 }
 

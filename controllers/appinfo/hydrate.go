@@ -129,7 +129,7 @@ func withVersion(err error, j hydrationJob) error {
 
 // markReachedConditions sets the conditions of the steps that completed before the failed one.
 func markReachedConditions(k *status.Writer, d *hydrate.Draft, failed hydrate.Name) {
-	said := []struct {
+	conditions := []struct {
 		step            hydrate.Name
 		reason, message string
 	}{
@@ -139,7 +139,7 @@ func markReachedConditions(k *status.Writer, d *hydrate.Draft, failed hydrate.Na
 		{hydrate.StepImageAnalysis, v1alpha1.ReasonAnalyzed, analyzedMessage(d)},
 		{hydrate.StepRepoUpdate, v1alpha1.ReasonPublished, "published as " + d.Published.Chart},
 	}
-	for _, m := range said {
+	for _, m := range conditions {
 		if m.step == failed {
 			return
 		}
@@ -151,7 +151,7 @@ func markReachedConditions(k *status.Writer, d *hydrate.Draft, failed hydrate.Na
 // unknown.
 func renderedMessage(d *hydrate.Draft) string {
 	if needs := d.UnrenderedReason(); needs != "" {
-		return "published without its objects, which are not known until a value is given: " + needs
+		return "published without objects, which are unknown until a value is set: " + needs
 	}
 	return fmt.Sprintf("%s in %s", text.Count(len(d.AllObjects()), "object", "objects"), text.Count(len(d.Units), "release", "releases"))
 }
@@ -167,38 +167,38 @@ func customizedMessage(d *hydrate.Draft) string {
 // a failure, but is mentioned.
 func analyzedMessage(d *hydrate.Draft) string {
 	if len(d.Images) == 0 && d.UnrenderedReason() != "" {
-		return "images are not known until a value is given"
+		return "images are unknown until a value is set"
 	}
-	silent := slices.DeleteFunc(slices.Clone(d.Images), func(i images.Image) bool { return i.Problem == "" })
-	if len(silent) == 0 {
+	failed := slices.DeleteFunc(slices.Clone(d.Images), func(i images.Image) bool { return i.Problem == "" })
+	if len(failed) == 0 {
 		return text.Count(len(d.Images), "image", "images")
 	}
-	return fmt.Sprintf("%s, %d not looked up: %s", text.Count(len(d.Images), "image", "images"), len(silent), silent[0].Problem)
+	return fmt.Sprintf("%s, %d not inspected: %s", text.Count(len(d.Images), "image", "images"), len(failed), failed[0].Problem)
 }
 
 // recordVersion adds a published version to status. If it is the selected version, it also updates
 // the summary and the images.
 func (r *Reconciler) recordVersion(s *scope, j hydrationJob, d *hydrate.Draft) {
 	now := metav1.NewTime(time.Now())
-	made := v1alpha1.PublishedVersion{
+	published := v1alpha1.PublishedVersion{
 		Version: d.Chart.Version, AppVersion: text.Limit(d.Chart.AppVersion, 128),
 		SourceDigest: j.inputs.Source, PlatformDigest: j.inputs.Platform, ParamsDigest: j.inputs.Params, Hydrator: j.inputs.Revision,
 		Digest: d.Published.Digest, URL: r.RepositoryURL + "/" + d.Published.Chart, ReportURL: r.RepositoryURL + "/" + d.Published.Report,
 		Images: int32(len(d.Images)), PublishedAt: &now, Deprecated: j.request.Offer.Deprecated || d.Chart.Deprecated,
 		License: catalog.LicenseTermsOf(d.License),
 	}
-	have := findPublished(s.app, made.Version)
-	if have == nil || have.Digest != made.Digest {
-		s.renewed = append(s.renewed, made.Version)
+	have := findPublished(s.app, published.Version)
+	if have == nil || have.Digest != published.Digest {
+		s.renewed = append(s.renewed, published.Version)
 	}
 	if have != nil {
-		*have = made
+		*have = published
 	} else {
-		s.app.Status.Versions = append(s.app.Status.Versions, made)
+		s.app.Status.Versions = append(s.app.Status.Versions, published)
 	}
 	sortVersions(s.app.Status.Versions)
-	if selectedVersion(s.app) == made.Version {
-		s.app.Status.Version = made.Version
+	if selectedVersion(s.app) == published.Version {
+		s.app.Status.Version = published.Version
 		s.app.Status.Summary = newSummary(d)
 		s.app.Status.Images = toAppImages(d.Images)
 	}

@@ -57,7 +57,7 @@ var _ = Describe("A version is due", func() {
 	It("when the source has another archive under its name", func() {
 		before := b.app.Status.Versions[0].Digest
 		content := configMapFiles()
-		content["values.yaml"] = "colour: red\n"
+		content["values.yaml"] = "color: red\n"
 		b.addVersion("1.0.0", content)
 		b.writeListing()
 		hydrated("1.0.0", "sourceMoved")
@@ -65,26 +65,26 @@ var _ = Describe("A version is due", func() {
 		b.expectServed("1.0.0")
 	})
 
-	It("when somebody gave the app parameters", func() {
+	It("when a user sets parameters of the app", func() {
 		b.editApp(func(app *v1alpha1.AppInfo) {
-			app.Spec.CustomParams = &runtime.RawExtension{Raw: []byte(`{"colour": "blue"}`)}
+			app.Spec.CustomParams = &runtime.RawExtension{Raw: []byte(`{"color": "blue"}`)}
 		})
 		hydrated("1.0.0", "paramsChanged")
 		Expect(b.conditionMessage(v1alpha1.ConditionCustomized)).To(Equal("parameters merged into values.yaml"))
 		Expect(b.publishedValues()).To(Equal("# What people see.\ncolour: blue\n"))
 	})
 
-	It("when the source gives all its apps parameters, under those of the app", func() {
+	It("when the source gives all its apps parameters, below the parameters of the app", func() {
 		b.editSource(func(spec *v1alpha1.MarketSourceSpec) {
-			spec.CustomParams = &runtime.RawExtension{Raw: []byte(`{"colour": "red", "zone": "north"}`)}
+			spec.CustomParams = &runtime.RawExtension{Raw: []byte(`{"color": "red", "zone": "north"}`)}
 		})
 		hydrated("1.0.0", "paramsChanged")
-		Expect(b.publishedValues()).To(And(ContainSubstring("colour: red"), ContainSubstring("zone: north")))
+		Expect(b.publishedValues()).To(And(ContainSubstring("color: red"), ContainSubstring("zone: north")))
 		b.editApp(func(app *v1alpha1.AppInfo) {
-			app.Spec.CustomParams = &runtime.RawExtension{Raw: []byte(`{"colour": "blue"}`)}
+			app.Spec.CustomParams = &runtime.RawExtension{Raw: []byte(`{"color": "blue"}`)}
 		})
 		b.expectServed("1.0.0")
-		Expect(b.publishedValues()).To(And(ContainSubstring("colour: blue"), ContainSubstring("zone: north")))
+		Expect(b.publishedValues()).To(And(ContainSubstring("color: blue"), ContainSubstring("zone: north")))
 	})
 
 	It("when the platform gives other values", func() {
@@ -112,7 +112,7 @@ var _ = Describe("A version is due", func() {
 		Expect(b.app.Status.Summary).NotTo(BeNil())
 	})
 
-	It("when somebody asks, once for each time", func() {
+	It("when a reconcile is requested, once for each request", func() {
 		for _, when := range []string{"now", "again"} {
 			b.editApp(func(app *v1alpha1.AppInfo) {
 				app.Annotations = map[string]string{v1alpha1.ReconcileRequestAnnotation: when}
@@ -126,7 +126,7 @@ var _ = Describe("A version is due", func() {
 	})
 
 	It("for the first reason of several", func() {
-		b.addVersion("1.0.0", map[string]string{"templates/page.yaml": "", "values.yaml": "colour: red\n"})
+		b.addVersion("1.0.0", map[string]string{"templates/page.yaml": "", "values.yaml": "color: red\n"})
 		b.writeListing()
 		b.editStatus(func(status *v1alpha1.AppInfoStatus) { status.Versions[0].Hydrator = 0 })
 		hydrated("1.0.0", "sourceMoved")

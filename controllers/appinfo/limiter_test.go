@@ -12,18 +12,18 @@ import (
 
 var _ = Describe("The turns of apps", func() {
 	var b *appFixture
-	var told []types.NamespacedName
+	var notified []types.NamespacedName
 	BeforeEach(func() {
 		b = newAppFixture()
 		b.addVersion("1.0.0", configMapFiles())
 		b.writeListing()
-		told = nil
+		notified = nil
 	})
-	tell := func(key types.NamespacedName) { told = append(told, key) }
+	notify := func(key types.NamespacedName) { notified = append(notified, key) }
 	other := types.NamespacedName{Namespace: "elsewhere", Name: "main.app"}
 
-	It("let an app wait without a write, until it is told", func() {
-		b.reconciler.Turns = fairlimiter.NewForShortWork(1, tell)
+	It("let an app wait without a write, until it is notified", func() {
+		b.reconciler.Turns = fairlimiter.NewForShortWork(1, notify)
 		Expect(b.reconciler.Turns.TryAcquire(other)).To(BeTrue())
 		b.writes.Take()
 		_, err := b.reconciler.Reconcile(b.ctx, b.app)
@@ -32,13 +32,13 @@ var _ = Describe("The turns of apps", func() {
 		Expect(b.takeFetchCount("1.0.0")).To(BeZero())
 
 		b.reconciler.Turns.Release(other)
-		Expect(told).To(Equal([]types.NamespacedName{client.ObjectKeyFromObject(b.app)}))
+		Expect(notified).To(Equal([]types.NamespacedName{client.ObjectKeyFromObject(b.app)}))
 		b.expectServed("1.0.0")
 		Expect(b.reconciler.Turns.Running()).To(BeZero())
 	})
 
 	It("let an app that was cut off wait for others of which that is so, and no other app", func() {
-		b.reconciler.Suspects = fairlimiter.New(1, tell)
+		b.reconciler.Suspects = fairlimiter.New(1, notify)
 		Expect(b.reconciler.Suspects.TryAcquire(other)).To(BeTrue())
 		b.expectServed("1.0.0")
 
@@ -58,7 +58,7 @@ var _ = Describe("The turns of apps", func() {
 		Expect(b.app.Status.Attempts[0].Begun).To(BeEquivalentTo(1), "it was not begun")
 
 		b.reconciler.Suspects.Release(other)
-		Expect(told).To(HaveLen(1))
+		Expect(notified).To(HaveLen(1))
 		b.expectServed("1.1.0", "1.0.0")
 	})
 })

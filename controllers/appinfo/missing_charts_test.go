@@ -59,7 +59,7 @@ var _ = Describe("An app whose chart is lost", func() {
 		_, err = b.reconcileApp()
 		Expect(err).NotTo(HaveOccurred())
 		Expect(b.conditionStatus(v1alpha1.ConditionReady)).To(Equal(reason))
-		Expect(b.conditionMessage(v1alpha1.ConditionReady)).To(Equal("the chart of version 1.0.0 is missing from the repository, and is not made again: " + message))
+		Expect(b.conditionMessage(v1alpha1.ConditionReady)).To(Equal("the chart of version 1.0.0 is missing from the repository, and cannot be published again: " + message))
 		b.expectNoWrites()
 		release()
 		b.expectServed("1.0.0")
@@ -78,7 +78,7 @@ var _ = Describe("An app whose chart is lost", func() {
 				b.source.ResourceVersion, b.source.UID = "", ""
 				server.Create(GinkgoTB(), b.source)
 			},
-			"Unknown WaitingForSource", `source "main" is gone`),
+			"Unknown WaitingForSource", `MarketSource "main" not found`),
 	)
 
 	It("serves the other version meanwhile", func() {
@@ -122,6 +122,6 @@ var _ = Describe("The events of an app", func() {
 		b.expectServed("1.2.0", "1.1.0", "1.0.0")
 		Expect(b.takeEvents()).To(HaveExactElements(
 			"Normal Published published version 1.2.0",
-			"Normal Analyzed images of version 1.2.0: images.example.invalid/web:2 is new, images.example.invalid/web:1 is gone"))
+			"Normal Analyzed images of version 1.2.0: added images.example.invalid/web:2, removed images.example.invalid/web:1"))
 	})
 })

@@ -69,7 +69,7 @@ const libraryType = "library"
 func (r *Reconciler) reportServing(_ context.Context, s *scope) error {
 	versions := s.app.Status.Versions
 	if len(versions) == 0 {
-		s.statusWriter.SetReady(v1alpha1.ReasonReady, "the source offers no version")
+		s.statusWriter.SetReady(v1alpha1.ReasonReady, "the source does not offer any version")
 		return nil
 	}
 	message := "serving " + s.app.Status.Version
@@ -77,7 +77,7 @@ func (r *Reconciler) reportServing(_ context.Context, s *scope) error {
 		message += " and " + text.Count(n-1, "other version", "other versions")
 	}
 	if s.app.Status.Summary != nil && s.app.Status.Summary.Type == libraryType {
-		message += ": a library chart, which other charts use and which cannot be installed"
+		message += "; the chart is a library for other charts and cannot be installed"
 	}
 	s.statusWriter.SetReady(v1alpha1.ReasonReady, message)
 	return nil

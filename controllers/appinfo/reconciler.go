@@ -81,10 +81,10 @@ func (r *Reconciler) Reconcile(ctx context.Context, app *v1alpha1.AppInfo) (resu
 		return result, nil // Wake requeues it.
 	}
 	defer r.Turns.Release(key)
-	keeper := status.NewWriter(r.Client, r.Recorder, status.AppInfo, app)
-	defer func() { result, err = keeper.Finish(ctx, err, 0) }()
+	writer := status.NewWriter(r.Client, r.Recorder, status.AppInfo, app)
+	defer func() { result, err = writer.Finish(ctx, err, 0) }()
 	defer outcome.Recover(&err)
-	s := &scope{app: app, statusWriter: keeper}
+	s := &scope{app: app, statusWriter: writer}
 	if !app.DeletionTimestamp.IsZero() {
 		return result, r.finalizeApp(ctx, s)
 	}

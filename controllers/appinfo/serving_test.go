@@ -98,7 +98,7 @@ var _ = Describe("What is served", func() {
 		Expect(b.takeFetchCount("2.0.0")).To(Equal(1), "it is not due any more")
 	})
 
-	It("is told step by step of an older version that fails otherwise each time", func() {
+	It("shows step by step an older version that fails differently each time", func() {
 		b.addVersion("0.9.0", unrenderableFiles())
 		b.writeListing()
 		b.setFailure("0.9.0", http.StatusInternalServerError)
@@ -116,7 +116,7 @@ var _ = Describe("What is served", func() {
 		Expect(b.conditionStatus(v1alpha1.ConditionPublished)).To(Equal("True Published"))
 	})
 
-	It("is told of the newest version that fails, not of one behind it", func() {
+	It("shows the newest version that fails, not an older one", func() {
 		b.addVersion("2.0.0", unrenderableFiles())
 		b.addVersion("1.0.0", map[string]string{"templates/page.yaml": "{{ older }}"})
 		b.addVersion("0.9.0", configMapFiles())
@@ -140,17 +140,17 @@ var _ = Describe("What is served", func() {
 		Expect(b.takeFetchCount("1.0.0")).To(Equal(1))
 	})
 
-	It("begins anew when what failed has other inputs now", func() {
+	It("starts again when the inputs of the failed version have changed", func() {
 		b.blockWrites()
 		_, err := b.reconcileApp()
 		Expect(err).To(HaveOccurred())
 		b.unblockWrites()
 		b.editApp(func(app *v1alpha1.AppInfo) {
-			app.Spec.CustomParams = &runtime.RawExtension{Raw: []byte(`{"colour": "blue"}`)}
+			app.Spec.CustomParams = &runtime.RawExtension{Raw: []byte(`{"color": "blue"}`)}
 		})
 		b.expectServed("1.0.0")
 		Expect(b.takeFetchCount("1.0.0")).To(Equal(2))
-		Expect(b.publishedValues()).To(ContainSubstring("colour: blue"))
+		Expect(b.publishedValues()).To(ContainSubstring("color: blue"))
 	})
 
 	It("is described by the newest version that is no prerelease", func() {
@@ -176,7 +176,7 @@ var _ = Describe("What is served", func() {
 	It("stays when parameters cannot be read", func() {
 		b.expectServed("1.0.0")
 		b.editApp(func(app *v1alpha1.AppInfo) {
-			app.Spec.CustomParams = &runtime.RawExtension{Raw: []byte(`{"colour": "` + "\x7f" + `"}`)}
+			app.Spec.CustomParams = &runtime.RawExtension{Raw: []byte(`{"color": "` + "\x7f" + `"}`)}
 		})
 		_, err := b.reconcileApp()
 		Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonInvalidValues))
@@ -187,7 +187,7 @@ var _ = Describe("What is served", func() {
 
 	It("is nothing with parameters that cannot be read", func() {
 		b.editApp(func(app *v1alpha1.AppInfo) {
-			app.Spec.CustomParams = &runtime.RawExtension{Raw: []byte(`{"colour": "` + "\x7f" + `"}`)}
+			app.Spec.CustomParams = &runtime.RawExtension{Raw: []byte(`{"color": "` + "\x7f" + `"}`)}
 		})
 		_, err := b.reconcileApp()
 		Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonInvalidValues))

@@ -21,7 +21,7 @@ const maxStatus = 256 << 10
 func fitStatus(st *v1alpha1.AppInfoStatus) string {
 	var cut []string
 	for _, c := range []struct {
-		what string
+		name string
 		cut  func(*v1alpha1.AppInfoStatus)
 	}{
 		{"options of inputs", cutOptions(20)},
@@ -39,14 +39,14 @@ func fitStatus(st *v1alpha1.AppInfoStatus) string {
 			break
 		}
 		c.cut(st)
-		if statusBytes(st) < before && !slices.Contains(cut, c.what) {
-			cut = append(cut, c.what)
+		if statusBytes(st) < before && !slices.Contains(cut, c.name) {
+			cut = append(cut, c.name)
 		}
 	}
 	if len(cut) == 0 {
 		return ""
 	}
-	message := fmt.Sprintf("the description of version %s is longer than %d KiB; left out: %s; app.json at reportURL has them",
+	message := fmt.Sprintf("the description of version %s exceeds %d KiB and omits %s; app.json at status.versions[].reportURL contains all fields",
 		st.Version, maxStatus>>10, strings.Join(cut, ", "))
 	st.Summary.Warnings = append(catalog.FirstItems(st.Summary.Warnings, maxFew-1), text.Limit(message, maxSentence))
 	return message

@@ -48,14 +48,14 @@ func TestFitStatus(t *testing.T) {
 		t.Run(c.why, func(t *testing.T) {
 			g := NewWithT(t)
 			c.status.Version = "1.0.0"
-			told := fitStatus(&c.status)
+			message := fitStatus(&c.status)
 			g.Expect(statusBytes(&c.status)).To(BeNumerically("<=", maxStatus+maxSentence))
 			g.Expect(c.status.Images).To(HaveLen(c.images))
 			if c.cut == "" {
-				g.Expect(told).To(BeEmpty())
+				g.Expect(message).To(BeEmpty())
 			} else {
-				g.Expect(told).To(Equal("the description of version 1.0.0 is longer than 256 KiB; left out: " + c.cut + "; app.json at reportURL has them"))
-				g.Expect(c.status.Summary.Warnings).To(ConsistOf(told))
+				g.Expect(message).To(Equal("the description of version 1.0.0 exceeds 256 KiB and omits " + c.cut + "; app.json at status.versions[].reportURL contains all fields"))
+				g.Expect(c.status.Summary.Warnings).To(ConsistOf(message))
 			}
 			if c.status.Summary != nil {
 				g.Expect(c.status.Summary.Inputs).To(HaveLen(c.inputs))

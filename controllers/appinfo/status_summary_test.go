@@ -43,7 +43,7 @@ var _ = Describe("The summary of an app", func() {
 			Categories: []string{"pages", "text"}, Type: "application", Developer: "Ada",
 			Kinds: []v1alpha1.KindCount{{Kind: "ConfigMap", Count: 1}},
 			Clone: &v1alpha1.CloneSafety{
-				Verdict: v1alpha1.CloneNamespacedOnly, Collisions: []string{"ConfigMap page: same name under every release"},
+				Verdict: v1alpha1.CloneNamespacedOnly, Collisions: []string{"ConfigMap page: same name in all releases"},
 			},
 		}))
 	})
@@ -161,6 +161,6 @@ envs:
 		b.writeListing()
 		b.expectServed("1.0.0")
 		Expect(b.app.Status.Images[0].Problem).NotTo(BeEmpty())
-		Expect(b.conditionMessage(v1alpha1.ConditionAnalyzed)).To(HavePrefix("1 image, 1 not looked up: "))
+		Expect(b.conditionMessage(v1alpha1.ConditionAnalyzed)).To(HavePrefix("1 image, 1 not inspected: "))
 	})
 })

@@ -63,7 +63,7 @@ var _ = Describe("Admitting a task", func() {
 		})
 		b.expectWaiting(v1alpha1.ReasonWaitingForInput)
 		Expect(b.task.Status.RequiredInputs).To(HaveLen(1))
-		Expect(b.task.Status.RequiredInputs[0].Problem).To(Equal("not one of: light, dark"))
+		Expect(b.task.Status.RequiredInputs[0].Problem).To(Equal("must be one of: light, dark"))
 		b.editTask(func(t *v1alpha1.AppInstallTask) { t.Spec.Envs[1].Value = new("dark") })
 		b.expectStarted()
 		Expect(b.preflightReasons()).To(BeEmpty())

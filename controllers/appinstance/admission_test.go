@@ -54,7 +54,7 @@ var _ = Describe("Before an install or upgrade", func() {
 		waits(v1alpha1.ReasonPermissionDenied, 10*time.Second)
 		Expect(b.instance.Status.Preflight).To(HaveLen(1))
 		Expect(b.conditionMessage(v1alpha1.ConditionReady)).To(SatisfyAll(
-			ContainSubstring("service account tenant lacks"), ContainSubstring("status.preflight[0].remedy")))
+			ContainSubstring(`service account "tenant" lacks`), ContainSubstring("status.preflight[0].remedy")))
 		Expect(b.historySummary()).To(BeEmpty())
 		b.expectNoWrites() // also makes the conditions a minute older
 		waits(v1alpha1.ReasonPermissionDenied, 30*time.Second)

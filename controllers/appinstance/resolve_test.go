@@ -88,7 +88,7 @@ var _ = Describe("Resolving an instance", func() {
 		})
 		refused(v1alpha1.ReasonInvalidSpec)
 		Expect(b.conditionMessage(v1alpha1.ConditionResolved)).To(Equal(
-			"inputs in spec.envs: give PASSWORD; correct THEME (not one of: light, dark); remove OTHER, which the app does not ask for"))
+			"inputs in spec.envs: give PASSWORD; correct THEME (must be one of: light, dark); remove OTHER, which the app does not ask for"))
 		server.Create(GinkgoTB(), &corev1.Secret{
 			ObjectMeta: metav1.ObjectMeta{Namespace: b.instance.Namespace, Name: "inputs"}, StringData: map[string]string{"password": "hunter2"},
 		})

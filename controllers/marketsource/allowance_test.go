@@ -28,7 +28,7 @@ var _ = Describe("A namespace that may have three apps", func() {
 		b.addVersions("three", "1.0.0")
 		b.requestReconcile("now")
 		_, err := b.reconcileSource()
-		Expect(err).NotTo(HaveOccurred(), "it is looked at again after its interval")
+		Expect(err).NotTo(HaveOccurred(), "it is reconciled again after its interval")
 		Expect(b.conditionStatus(v1alpha1.ConditionStalled)).To(Equal("True AllowanceExceeded"))
 		Expect(b.conditionMessage(v1alpha1.ConditionStalled)).To(ContainSubstring("--namespace-apps"))
 		Expect(b.appNames()).To(ConsistOf("app", "one", "two"))

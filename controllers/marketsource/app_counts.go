@@ -29,7 +29,7 @@ const (
 func (r *Reconciler) countApps(_ context.Context, s *scope) error {
 	if s.source.Status.Apps == nil {
 		// The cache does not yet contain the status that was just written.
-		return outcome.Waiting(v1alpha1.ReasonWaitingForApp, cacheSettleDelay, errors.New("waiting for the listing to be noted"))
+		return outcome.Waiting(v1alpha1.ReasonWaitingForApp, cacheSettleDelay, errors.New("waiting for the source listing to be stored"))
 	}
 	if hasMissingApps(s.source, s.apps) {
 		return outcome.Waiting(v1alpha1.ReasonWaitingForApp, cacheSettleDelay, errors.New(

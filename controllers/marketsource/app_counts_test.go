@@ -75,7 +75,7 @@ var _ = Describe("Counting the apps of a source", func() {
 		b.expectNoWrites()
 	})
 
-	It("waits for an app whose newest spec was not looked at", func() {
+	It("waits for an app whose newest spec was not observed", func() {
 		listed("web", "blog")
 		b.setServed("web")
 		b.setServed("blog")
@@ -91,7 +91,7 @@ var _ = Describe("Counting the apps of a source", func() {
 		result := b.expectSuccess()
 		Expect(b.conditionStatus(v1alpha1.ConditionReady)).To(Equal("False AppsNotReady"))
 		Expect(b.conditionStatus(v1alpha1.ConditionStalled)).To(Equal("True AppsNotReady"))
-		Expect(result.RequeueAfter).NotTo(BeZero(), "the source is looked at as ever")
+		Expect(result.RequeueAfter).NotTo(BeZero(), "the source is polled as before")
 		b.expectNoWrites()
 		b.setServed("web")
 		b.expectSuccess()
@@ -188,9 +188,9 @@ var _ = Describe("Counting the apps of a source", func() {
 		b.expectSuccess("1ns")
 		Expect(b.conditionMessage(v1alpha1.ConditionReady)).To(Equal(want), "after a failure too")
 	},
-		Entry("which is the pattern", []string{"shop*"}, nil, "none of the 3 apps offered matches spec.include"),
-		Entry("which is the other pattern", nil, []string{"*"}, "3 apps are offered and left out by spec.exclude"),
-		Entry("which is both", []string{"w*"}, []string{"*i*", "web"}, "none of the 3 apps offered matches spec.include and not spec.exclude"),
+		Entry("which is the pattern", []string{"shop*"}, nil, "spec.include matches no app of the source (3 apps offered); correct the patterns"),
+		Entry("which is the other pattern", nil, []string{"*"}, "spec.exclude matches all apps of the source (3 apps offered); correct the patterns"),
+		Entry("which is both", []string{"w*"}, []string{"*i*", "web"}, "spec.include and spec.exclude select no app of the source (3 apps offered); correct the patterns"),
 	)
 
 	It("bounds what it tells of failures", func() {

@@ -118,15 +118,15 @@ func (r *Reconciler) writeApps(ctx context.Context, s *scope) error {
 	for _, want := range p.write {
 		group.Go(outcome.Guarded(func() error { return r.applyAppInfo(ctx, want) }))
 	}
-	gone := map[string]bool{}
+	deleted := map[string]bool{}
 	for _, app := range p.remove {
-		gone[app.Name] = true
+		deleted[app.Name] = true
 		group.Go(outcome.Guarded(func() error { return client.IgnoreNotFound(r.Delete(ctx, app)) }))
 	}
 	if err := group.Wait(); err != nil {
 		return err
 	}
-	s.apps = slices.DeleteFunc(s.apps, func(app v1alpha1.AppInfo) bool { return gone[app.Name] })
+	s.apps = slices.DeleteFunc(s.apps, func(app v1alpha1.AppInfo) bool { return deleted[app.Name] })
 	return nil
 }
 
@@ -164,7 +164,7 @@ func (r *Reconciler) newAppInfo(source *v1alpha1.MarketSource, app hydrate.App) 
 	}
 	info.Annotations = map[string]string{v1alpha1.OffersDigestAnnotation: offersDigest(info.Spec)}
 	if err := controllerutil.SetControllerReference(source, info, r.Scheme()); err != nil {
-		return nil, fmt.Errorf("own app %s: %w", app.Name, err)
+		return nil, fmt.Errorf("set owner of AppInfo of app %q: %w", app.Name, err)
 	}
 	return info, nil
 }
@@ -205,16 +205,16 @@ func isEdited(app v1alpha1.AppInfo) bool {
 func (r *Reconciler) applyAppInfo(ctx context.Context, want *v1alpha1.AppInfo) error {
 	text, err := json.Marshal(want)
 	if err != nil {
-		return fmt.Errorf("encode app %s: %w", want.Spec.App, err)
+		return fmt.Errorf("encode AppInfo of app %q: %w", want.Spec.App, err)
 	}
 	var object map[string]any
 	if err := json.Unmarshal(text, &object); err != nil {
-		return fmt.Errorf("encode app %s: %w", want.Spec.App, err)
+		return fmt.Errorf("encode AppInfo of app %q: %w", want.Spec.App, err)
 	}
 	delete(object, "status")
 	config := client.ApplyConfigurationFromUnstructured(&unstructured.Unstructured{Object: object})
 	if err := r.Apply(ctx, config, fieldOwner, client.ForceOwnership); err != nil {
-		return fmt.Errorf("apply app %s: %w", want.Spec.App, err)
+		return fmt.Errorf("apply AppInfo of app %q: %w", want.Spec.App, err)
 	}
 	return nil
 }

@@ -25,7 +25,7 @@ var _ = Describe("The apps of a source", func() {
 		b.addVersions("blog", "2.0.0")
 	})
 
-	It("are made, with what the source says of them", func() {
+	It("are created with the data of the source", func() {
 		b.expectSuccess()
 		Expect(b.appNames()).To(Equal([]string{"blog", "web"}))
 		web := b.getApp("web")
@@ -109,7 +109,7 @@ var _ = Describe("The apps of a source", func() {
 		Expect(b.appNames()).To(Equal([]string{"web"}), "and none is made of nothing")
 	})
 
-	It("go, but not those of others", func() {
+	It("are deleted, but not the AppInfos of other sources", func() {
 		other := &v1alpha1.AppInfo{
 			ObjectMeta: metav1.ObjectMeta{Namespace: b.source.Namespace, Name: "main.mine", Labels: map[string]string{v1alpha1.SourceLabel: "main"}},
 			Spec:       v1alpha1.AppInfoSpec{SourceRef: v1alpha1.LocalObjectReference{Name: "main"}, App: "mine"},
@@ -119,7 +119,7 @@ var _ = Describe("The apps of a source", func() {
 		Expect(b.appNames()).To(Equal([]string{"blog", "mine", "web"}))
 	})
 
-	It("come back when somebody deleted them", func() {
+	It("are created again when they were deleted", func() {
 		b.syncAndServe()
 		Expect(server.Client.Delete(b.ctx, b.getApp("blog"))).To(Succeed())
 		b.removeFinalizers()
@@ -144,7 +144,7 @@ var _ = Describe("The apps of a source", func() {
 		web := b.getApp("web")
 		before := client.MergeFrom(web.DeepCopy())
 		web.Spec.Suspend = new(true)
-		web.Spec.CustomParams = &runtime.RawExtension{Raw: []byte(`{"colour":"blue"}`)}
+		web.Spec.CustomParams = &runtime.RawExtension{Raw: []byte(`{"color":"blue"}`)}
 		web.Labels["team"] = "red"
 		Expect(server.Client.Patch(b.ctx, web, before)).To(Succeed())
 		b.expectSuccess("1ns")
@@ -160,7 +160,7 @@ var _ = Describe("The apps of a source", func() {
 		Expect(web.Spec.Offers).To(HaveLen(3))
 		Expect(web.Labels).To(Equal(map[string]string{v1alpha1.SourceLabel: "main", v1alpha1.AppLabel: "web", "team": "red"}))
 		Expect(*web.Spec.Suspend).To(BeTrue())
-		Expect(string(web.Spec.CustomParams.Raw)).To(Equal(`{"colour":"blue"}`))
+		Expect(string(web.Spec.CustomParams.Raw)).To(Equal(`{"color":"blue"}`))
 	})
 
 	It("may be many", func() {

@@ -41,7 +41,7 @@ var _ = Describe("A source that fails", func() {
 			Expect(b.takeResponses()).To(Equal([]string{"500"}))
 		}
 		_, _ = b.reconcileSource()
-		Expect(b.takeResponses()).To(Equal([]string{"500"}), "the delay was that of a short interval")
+		Expect(b.takeResponses()).To(Equal([]string{"500"}), "the delay was the delay of a short interval")
 		_, err := b.reconcileSource()
 		Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonFetchFailed))
 		Expect(b.takeResponses()).To(BeEmpty(), "a change of an app does not have it asked before the delay is over")
@@ -54,12 +54,12 @@ var _ = Describe("A source that fails", func() {
 		b.expectNoWrites()
 	})
 
-	It("is told what to do when there is no index", func() {
+	It("says what to do when there is no index", func() {
 		b.setFailure(http.StatusNotFound, "")
 		result, err := b.reconcileSource()
 		Expect(err).NotTo(HaveOccurred())
 		Expect(b.conditionStatus(v1alpha1.ConditionStalled)).To(Equal("True NotFound"))
-		Expect(result.RequeueAfter).To(BeNumerically(">", 8*time.Minute), "it may appear without a word")
+		Expect(result.RequeueAfter).To(BeNumerically(">", 8*time.Minute), "no event reports that it appears")
 		Expect(b.source.Status.ObservedGeneration).To(Equal(b.source.Generation))
 		stays("False NotFound", "", "False NotFound")
 		b.setFailure(0, "")

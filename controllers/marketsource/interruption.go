@@ -41,7 +41,7 @@ func (r *Reconciler) recordAttempt(ctx context.Context, s *scope, last pollState
 	}
 	if work.WasInterrupted(left) && !r.Suspects.TryAcquire(client.ObjectKeyFromObject(s.source)) {
 		return outcome.Waiting(v1alpha1.ReasonWaitingForTurn, 0, errors.New(
-			"the operator ended while the source was read: what was being worked on then is tried one by one"))
+			"the operator terminated while it read the source; interrupted work is retried one object at a time"))
 	}
 	if s.source.Status.Attempt != nil || last.at.IsZero() || last.generation != s.source.Generation || last.request != reconcileRequest(s.source) {
 		next := work.Next(left)
@@ -56,14 +56,14 @@ func (r *Reconciler) recordAttempt(ctx context.Context, s *scope, last pollState
 }
 
 // manyApps is the number of apps from which on the end of the reading is saved immediately.
-// Writing that many apps takes long, and the source must not be blamed for a crash in the
-// meantime.
+// Writing that many apps takes long, and a crash in the meantime must not count as
+// an interruption of the source.
 const manyApps = 20
 
 // finishReading removes the attempt from status after the response is read.
 func (s *scope) finishReading(ctx context.Context, apps int) error {
 	if !s.isRecorded || apps < manyApps {
-		return nil // The end of the reconcile saves it; see settle.
+		return nil // The end of the reconcile saves it; see clearAttempt.
 	}
 	s.isRecorded, s.source.Status.Attempt = false, nil
 	return s.statusWriter.Save(ctx)
@@ -83,6 +83,6 @@ func (s *scope) clearAttempt(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 	defer cancel()
 	if err := s.statusWriter.Save(ctx); err != nil {
-		ctrl.LoggerFrom(ctx).Error(err, "Could not note that the reading was not cut off")
+		ctrl.LoggerFrom(ctx).Error(err, "Failed to restore the previous attempt")
 	}
 }

@@ -69,7 +69,7 @@ var _ = Describe("A source that is read", func() {
 			Expect(b.source.Status.Attempt.Begun).To(Equal(n + 1))
 		}
 		_, err := b.reconcileSource()
-		Expect(err).NotTo(HaveOccurred(), "it is looked at again after its interval")
+		Expect(err).NotTo(HaveOccurred(), "it is reconciled again after its interval")
 		Expect(b.conditionStatus(v1alpha1.ConditionStalled)).To(Equal("True Interrupted"))
 		Expect(b.source.Status.Attempt.Begun).To(BeEquivalentTo(3))
 

@@ -2,7 +2,6 @@ package marketsource
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -39,12 +38,12 @@ func (r *Reconciler) checkAllowance(ctx context.Context, s *scope, changes int) 
 	}
 	if listed := len(s.listing.Apps); listed > len(s.apps) && others+listed > r.MaxApps {
 		return outcome.Stalled(v1alpha1.ReasonAllowanceExceeded, fmt.Errorf(
-			"the source offers %s, and other sources of namespace %q have %d; a namespace may have %d: narrow spec.include, or have --namespace-apps of the operator raised",
-			text.Count(listed, "app", "apps"), s.source.Namespace, others, r.MaxApps))
+			"exceeded limit of %d apps in namespace %q: the source offers %s, and other sources have %d; narrow spec.include, or ask a cluster administrator to increase --namespace-apps",
+			r.MaxApps, s.source.Namespace, text.Count(listed, "app", "apps"), others))
 	}
 	if delay := r.writeLimits.reserveWrites(s.source.Namespace, changes, r.MaxApps); delay > 0 {
-		return outcome.Waiting(v1alpha1.ReasonWaitingForTurn, delay, errors.New(
-			"the sources of this namespace change more apps than are written at once: the listing is applied later"))
+		return outcome.Waiting(v1alpha1.ReasonWaitingForTurn, delay, fmt.Errorf(
+			"the sources of namespace %q change more apps than the rate limit allows; the listing is applied later", s.source.Namespace))
 	}
 	return nil
 }

@@ -77,7 +77,7 @@ func (r *Reconciler) fetchListing(ctx context.Context, s *scope) error {
 	}
 	r.pollStates.Store(s.source.UID, next)
 	if err == nil || status.ConditionOf(err) == v1alpha1.ConditionIndexed {
-		s.statusWriter.MarkTrue(v1alpha1.ConditionReached, v1alpha1.ReasonReached, "the source answered")
+		s.statusWriter.MarkTrue(v1alpha1.ConditionReached, v1alpha1.ReasonReached, "the source responded")
 	}
 	if err != nil {
 		return err
@@ -94,11 +94,11 @@ func (r *Reconciler) fetchListing(ctx context.Context, s *scope) error {
 // reportProgress sets Reconciling for a new generation before the request, because the response
 // may take long.
 func (s *scope) reportProgress(ctx context.Context) error {
-	said := meta.FindStatusCondition(s.source.Status.Conditions, v1alpha1.ConditionReconciling)
-	if s.source.Status.ObservedGeneration == s.source.Generation || said != nil && said.ObservedGeneration == s.source.Generation {
+	condition := meta.FindStatusCondition(s.source.Status.Conditions, v1alpha1.ConditionReconciling)
+	if s.source.Status.ObservedGeneration == s.source.Generation || condition != nil && condition.ObservedGeneration == s.source.Generation {
 		return nil
 	}
-	s.statusWriter.MarkReconciling("asking the source for its apps")
+	s.statusWriter.MarkReconciling("requesting the apps of the source")
 	return s.statusWriter.Save(ctx)
 }
 
@@ -138,17 +138,14 @@ func (s *scope) markIndexed(unwanted int) {
 }
 
 func noMatchMessage(spec v1alpha1.MarketSourceSpec, unwanted int) string {
-	field := "spec.include"
+	offered := text.Count(unwanted, "app", "apps") + " offered"
 	switch {
 	case len(spec.Include) == 0:
-		return text.Count(unwanted, "app is", "apps are") + " offered and left out by spec.exclude"
-	case len(spec.Exclude) > 0:
-		field = "spec.include and not spec.exclude"
+		return "spec.exclude matches all apps of the source (" + offered + "); correct the patterns"
+	case len(spec.Exclude) == 0:
+		return "spec.include matches no app of the source (" + offered + "); correct the patterns"
 	}
-	if unwanted == 1 {
-		return "the only app offered does not match " + field
-	}
-	return fmt.Sprintf("none of the %d apps offered matches %s", unwanted, field)
+	return "spec.include and spec.exclude select no app of the source (" + offered + "); correct the patterns"
 }
 
 func (r *Reconciler) requestListing(ctx context.Context, source *v1alpha1.MarketSource, since hydrate.Cursor) (hydrate.Listing, error) {

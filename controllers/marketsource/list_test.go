@@ -51,7 +51,7 @@ var _ = Describe("A source is asked", func() {
 		Expect(b.source.Status.LastSyncTime.Before(when)).To(BeFalse())
 	})
 
-	It("what is new when somebody asks, once for each time", func() {
+	It("what is new when a reconcile is requested, once for each request", func() {
 		b.syncAndServe()
 		for _, when := range []string{"now", "again"} {
 			b.requestReconcile(when)

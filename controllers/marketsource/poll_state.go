@@ -47,18 +47,18 @@ func (r *Reconciler) lastPoll(source types.UID) pollState {
 // often its apps change.
 func (a pollState) afterRequest(source *v1alpha1.MarketSource, err error) pollState {
 	now := time.Now()
-	made := pollState{at: now, generation: source.Generation, request: reconcileRequest(source), applied: a.applied, err: err, until: now}
+	next := pollState{at: now, generation: source.Generation, request: reconcileRequest(source), applied: a.applied, err: err, until: now}
 	after, waiting := outcome.IsWaiting(err)
 	switch {
 	case waiting:
-		made.until = now.Add(after)
+		next.until = now.Add(after)
 	case outcome.IsStalled(err):
-		made.until = now.Add(sourceInterval(source))
+		next.until = now.Add(sourceInterval(source))
 	case err != nil:
-		made.failures = a.failures + 1
-		made.until = now.Add(min(backoffDelay(firstRetry, a.failures), sourceInterval(source)))
+		next.failures = a.failures + 1
+		next.until = now.Add(min(backoffDelay(firstRetry, a.failures), sourceInterval(source)))
 	}
-	return made
+	return next
 }
 
 // firstRetry is the delay after the first failure.

@@ -38,7 +38,7 @@ func TestDelayOfAttempts(t *testing.T) {
 			g.Expect(last.isBackoffActive(source)).To(Equal(c.want > 0))
 			source := source.DeepCopy()
 			source.Annotations = map[string]string{v1alpha1.ReconcileRequestAnnotation: "now"}
-			g.Expect(last.isBackoffActive(source)).To(BeFalse(), "whoever asks is answered")
+			g.Expect(last.isBackoffActive(source)).To(BeFalse(), "a request is handled")
 		})
 	}
 }

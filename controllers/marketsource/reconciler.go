@@ -93,10 +93,10 @@ func (r *Reconciler) Reconcile(ctx context.Context, source *v1alpha1.MarketSourc
 	}
 	defer r.Turns.Release(key)
 	defer r.Suspects.Release(key)
-	keeper := status.NewWriter(r.Client, r.Recorder, status.MarketSource, source)
-	defer func() { result, err = keeper.Finish(ctx, err, r.nextPoll(source)) }()
+	writer := status.NewWriter(r.Client, r.Recorder, status.MarketSource, source)
+	defer func() { result, err = writer.Finish(ctx, err, r.nextPoll(source)) }()
 	defer outcome.Recover(&err)
-	s := &scope{source: source, statusWriter: keeper}
+	s := &scope{source: source, statusWriter: writer}
 	defer func() { s.clearAttempt(ctx) }()
 	for _, phase := range []func(context.Context, *scope) error{
 		r.checkSharing,

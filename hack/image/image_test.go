@@ -199,20 +199,20 @@ func TestPushRefusesAFolderWithoutAnImage(t *testing.T) {
 	folder := t.TempDir()
 	g.Expect(run(t.Context(), []string{"push", folder, "127.0.0.1:1/x"})).To(MatchError(ContainSubstring("read " + folder)))
 	g.Expect(writeLayout(folder, nil, nil)).To(Succeed())
-	g.Expect(run(t.Context(), []string{"push", folder, "127.0.0.1:1/x"})).To(MatchError(ContainSubstring("holds no image")))
+	g.Expect(run(t.Context(), []string{"push", folder, "127.0.0.1:1/x"})).To(MatchError(ContainSubstring("no image found")))
 }
 
 func TestBuildRefusesWhatItCannotUse(t *testing.T) {
 	program := written(t, programFor(t, "linux/amd64"))
 	for name, c := range map[string]struct{ args, want string }{
-		"no program":         {"--created 2026-01-02T03:04:05Z", "no program is given"},
+		"no program":         {"--created 2026-01-02T03:04:05Z", "usage: at least one argument PLATFORM=PROGRAM is required"},
 		"no time":            {"linux/amd64=x", "read --created"},
-		"no platform":        {"--created 2026-01-02T03:04:05Z program", `"program" is not PLATFORM=FILE`},
+		"no platform":        {"--created 2026-01-02T03:04:05Z program", `invalid value "program": must have the form PLATFORM=FILE`},
 		"a script":           {"--created 2026-01-02T03:04:05Z --license main.go linux/amd64=../dev.sh", "program ../dev.sh for linux/amd64"},
 		"a missing license":  {"--created 2026-01-02T03:04:05Z --license /nosuch/license linux/amd64=main.go", "read license"},
-		"a strange SBOM":     {"--created 2026-01-02T03:04:05Z --license main.go --sbom linux/arm64=main.go linux/amd64=PROGRAM64", "no program for linux/arm64"},
+		"a strange SBOM":     {"--created 2026-01-02T03:04:05Z --license main.go --sbom linux/arm64=main.go linux/amd64=PROGRAM64", "SBOM without a program for linux/arm64"},
 		"a missing program":  {"--created 2026-01-02T03:04:05Z --license main.go linux/amd64=/nosuch/program", "no such file"},
-		"a strange platform": {"--created 2026-01-02T03:04:05Z a/b/c/d=x", `read platform "a/b/c/d"`},
+		"a strange platform": {"--created 2026-01-02T03:04:05Z a/b/c/d=x", `parse platform "a/b/c/d"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)

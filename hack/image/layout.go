@@ -76,7 +76,7 @@ func readLayout(folder string) (indexes []namedIndex, artifacts []v1.Image, err 
 		artifacts = append(artifacts, artifact)
 	}
 	if len(indexes) == 0 {
-		return nil, nil, fmt.Errorf("read %s: it holds no image", folder)
+		return nil, nil, fmt.Errorf("read %s: no image found", folder)
 	}
 	return indexes, artifacts, nil
 }

@@ -53,12 +53,12 @@ type buildFlags struct {
 
 func newBuildFlags(name, output string, r *release) *buildFlags {
 	f := &buildFlags{FlagSet: flag.NewFlagSet("image "+name, flag.ContinueOnError)}
-	f.StringVar(&f.output, "output", output, "Folder that the OCI image layout is written to. Its content is replaced.")
+	f.StringVar(&f.output, "output", output, "Directory for the OCI image layout. Its content is replaced.")
 	f.StringVar(&r.version, "version", "", "Version of the operator.")
 	f.StringVar(&r.revision, "revision", "", "Commit that the programs are built from.")
-	f.StringVar(&f.created, "created", "", "Time of the commit, as 2006-01-02T15:04:05Z.")
+	f.StringVar(&f.created, "created", "", "Time of the commit, for example 2006-01-02T15:04:05Z.")
 	f.StringVar(&f.license, "license", "LICENSE", "File with the license of the programs.")
-	f.Float64Var(&f.limit, "max-mib", 0, "Size that no image may exceed, compressed, in MiB. 0 means no limit.")
+	f.Float64Var(&f.limit, "max-mib", 0, "Maximum compressed size of an image in MiB. 0 means no limit.")
 	return f
 }
 
@@ -80,7 +80,7 @@ func (f *buildFlags) parse(args []string, r *release) (v1.Layer, []platformLayer
 		}
 	}
 	if len(programs) == 0 {
-		return nil, nil, errors.New("no program is given; add PLATFORM=PROGRAM")
+		return nil, nil, errors.New("usage: at least one argument PLATFORM=PROGRAM is required")
 	}
 	base, err := baseLayer(f.license)
 	if err != nil {
@@ -99,7 +99,7 @@ func build(args []string) error {
 	}
 	var sboms platformFiles
 	f := newBuildFlags("build", "dist/image", &r)
-	f.Var(&sboms, "sbom", "CycloneDX file of the program for a platform, as linux/amd64=FILE. May be repeated.")
+	f.Var(&sboms, "sbom", "CycloneDX file of the program for a platform, for example linux/amd64=FILE. Can be repeated.")
 	base, programs, err := f.parse(args, &r)
 	if err != nil {
 		return err
@@ -140,11 +140,11 @@ func (p *platformFiles) String() string {
 func (p *platformFiles) Set(text string) error {
 	platform, file, ok := strings.Cut(text, "=")
 	if !ok {
-		return fmt.Errorf("%q is not PLATFORM=FILE", text)
+		return fmt.Errorf("invalid value %q: must have the form PLATFORM=FILE", text)
 	}
 	parsed, err := v1.ParsePlatform(platform)
 	if err != nil {
-		return fmt.Errorf("read platform %q: %w", platform, err)
+		return fmt.Errorf("parse platform %q: %w", platform, err)
 	}
 	*p = append(*p, platformFile{platform: parsed, file: file})
 	return nil

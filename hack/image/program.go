@@ -40,7 +40,7 @@ func checkProgram(architecture string, text []byte) error {
 	}
 	for _, part := range program.Progs {
 		if part.Type == elf.PT_INTERP {
-			return errors.New("the program is linked dynamically: build it with CGO_ENABLED=0")
+			return errors.New("the program is linked dynamically; build it with CGO_ENABLED=0")
 		}
 	}
 	return nil

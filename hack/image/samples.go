@@ -16,7 +16,7 @@ func buildSamples(args []string) error {
 		programPath: "usr/local/bin/sampleapp",
 	}
 	f := newBuildFlags("samples", "dist/sample-images", &r)
-	charts := f.String("charts", "config/samples/charts", "Folder with a folder for each sample chart.")
+	charts := f.String("charts", "config/samples/charts", "Directory with a directory for each sample chart.")
 	base, programs, err := f.parse(args, &r)
 	if err != nil {
 		return err

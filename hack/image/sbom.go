@@ -48,7 +48,7 @@ func imageFor(manifest *v1.IndexManifest, platform *v1.Platform) (v1.Descriptor,
 			return v1.Descriptor{MediaType: each.MediaType, Size: each.Size, Digest: each.Digest}, nil
 		}
 	}
-	return v1.Descriptor{}, fmt.Errorf("there is an SBOM but no program for %s", platform)
+	return v1.Descriptor{}, fmt.Errorf("SBOM without a program for %s", platform)
 }
 
 func newSBOM(subject v1.Descriptor, text []byte, created string) (v1.Image, error) {

@@ -53,9 +53,9 @@ func manifests(args []string, out io.Writer) error {
 	var r releaseFiles
 	var layout, output string
 	f := flag.NewFlagSet("release manifests", flag.ContinueOnError)
-	f.StringVar(&r.root, "root", ".", "Folder of the repository.")
-	f.StringVar(&layout, "layout", "dist/image", "OCI image layout with the image of the operator, whose version the files get.")
-	f.StringVar(&output, "output", "dist", "Folder that the files are written to.")
+	f.StringVar(&r.root, "root", ".", "Directory of the Git repository.")
+	f.StringVar(&layout, "layout", "dist/image", "OCI image layout with the image of the operator. Its version is the version of the files.")
+	f.StringVar(&output, "output", "dist", "Directory for the files.")
 	f.StringVar(&r.image, "image", "ghcr.io/appmarket/operator", "Name of the image, without a tag.")
 	f.StringVar(&r.samplesURL, "samples-url", "https://appmarket.github.io/operator/samples", "URL of the Helm repository with the sample charts.")
 	if err := f.Parse(args); err != nil {
@@ -81,9 +81,9 @@ func manifests(args []string, out io.Writer) error {
 // samples writes the sample charts as a static Helm repository.
 func samples(args []string) error {
 	f := flag.NewFlagSet("release samples", flag.ContinueOnError)
-	charts := f.String("charts", "config/samples/charts", "Folder with a folder for each chart.")
-	output := f.String("output", "dist/samples", "Folder that the repository is written to. Its content is replaced.")
-	registry := f.String("registry", "ghcr.io/appmarket/samples", "Registry and path of the images that the charts name.")
+	charts := f.String("charts", "config/samples/charts", "Directory with a directory for each chart.")
+	output := f.String("output", "dist/samples", "Directory for the Helm repository. Its content is replaced.")
+	registry := f.String("registry", "ghcr.io/appmarket/samples", "Registry and path of the images of the charts.")
 	if err := f.Parse(args); err != nil {
 		return err
 	}

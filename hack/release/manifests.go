@@ -146,7 +146,7 @@ func kustomize(folder string) ([]byte, error) {
 // replaceOnce replaces a text that must occur exactly once.
 func replaceOnce(data []byte, from, to string) ([]byte, error) {
 	if count := bytes.Count(data, []byte(from)); count != 1 {
-		return nil, fmt.Errorf("%q is there %d times instead of once", from, count)
+		return nil, fmt.Errorf("%q occurs %d times, expected once", from, count)
 	}
 	return bytes.Replace(data, []byte(from), []byte(to), 1), nil
 }
@@ -155,7 +155,7 @@ func replaceOnce(data []byte, from, to string) ([]byte, error) {
 func imageIn(folder string) (version, digest string, err error) {
 	index, err := layout.ImageIndexFromPath(folder)
 	if err != nil {
-		return "", "", fmt.Errorf("read %s: run make image first: %w", folder, err)
+		return "", "", fmt.Errorf("read %s: %w; run make image first", folder, err)
 	}
 	manifest, err := index.IndexManifest()
 	if err != nil {
@@ -169,7 +169,7 @@ func imageIn(folder string) (version, digest string, err error) {
 		}
 	}
 	if count != 1 || version == "" {
-		return "", "", fmt.Errorf("read %s: it holds %d images instead of one with a version", folder, count)
+		return "", "", fmt.Errorf("read %s: found %d images, expected one image with a version", folder, count)
 	}
 	return version, digest, nil
 }

@@ -67,7 +67,7 @@ func notesFor(root, version string) (string, error) {
 	}
 	section := sectionOf(changes, version)
 	if section == "" {
-		return "", fmt.Errorf("CHANGELOG.md has no section %q, or an empty one: move the changes of Unreleased there", "## "+version)
+		return "", fmt.Errorf("CHANGELOG.md has no section %q, or an empty one; move the changes of Unreleased there", "## "+version)
 	}
 	return section + "\n", nil
 }

@@ -64,7 +64,7 @@ func get(ctx context.Context, url string) error {
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s answers %s", url, response.Status)
+		return fmt.Errorf("get %s: unexpected HTTP status %s", url, response.Status)
 	}
 	return nil
 }

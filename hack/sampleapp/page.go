@@ -64,7 +64,7 @@ func (a app) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	content, err := os.ReadFile(filepath.Join(a.content, "index.html"))
 	if err != nil && !isMissing(err) {
-		http.Error(w, "the page cannot be read", http.StatusInternalServerError)
+		http.Error(w, "failed to read the page", http.StatusInternalServerError)
 		return
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")

@@ -40,8 +40,8 @@ func exitCode() int {
 
 func run(ctx context.Context, args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("samplemarket", flag.ContinueOnError)
-	listen := flags.String("listen", "127.0.0.1:8880", "address to serve at; port 0 chooses a free one")
-	charts := flags.String("charts", "config/samples/charts", "folder with a folder for each chart")
+	listen := flags.String("listen", "127.0.0.1:8880", "address of the server; port 0 selects a free port")
+	charts := flags.String("charts", "config/samples/charts", "directory with a directory for each chart")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}

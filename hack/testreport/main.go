@@ -31,7 +31,7 @@ type event struct {
 
 func main() {
 	save := flag.String("save", "", "file that the events are copied to")
-	slowest := flag.Int("slowest", 0, "print so many of the slowest tests, and no results")
+	slowest := flag.Int("slowest", 0, "print only this number of the slowest tests")
 	flag.Parse()
 	if err := run(flag.Args(), *save, *slowest); err != nil {
 		fmt.Fprintln(os.Stderr, "testreport:", err)

@@ -42,10 +42,10 @@ func newDecisionCache(age time.Duration) decisionCache {
 // for one right is invalid for all.
 func (a *decisionCache) cachedDecision(key tokenDigest, right Right) (Decision, bool) {
 	now := time.Now()
-	asked := cacheKey{token: key, right: right}
+	entry := cacheKey{token: key, right: right}
 	a.mu.RLock()
 	defer a.mu.RUnlock()
-	for _, found := range [...]cacheEntry{a.allowed[asked], a.refused[asked], a.refused[cacheKey{token: key}]} {
+	for _, found := range [...]cacheEntry{a.allowed[entry], a.refused[entry], a.refused[cacheKey{token: key}]} {
 		if now.Before(found.until) {
 			return found.decision, true
 		}
@@ -55,21 +55,21 @@ func (a *decisionCache) cachedDecision(key tokenDigest, right Right) (Decision, 
 
 // addDecision stores a decision that was requested at a time.
 func (a *decisionCache) addDecision(key tokenDigest, right Right, decision Decision, at time.Time) {
-	asked := cacheKey{token: key, right: right}
+	entry := cacheKey{token: key, right: right}
 	kept, other := a.refused, a.allowed
 	if decision == Allowed {
 		kept, other = a.allowed, a.refused
 	}
 	if decision == Unauthenticated {
-		asked.right = Right{}
+		entry.right = Right{}
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	delete(other, asked)
+	delete(other, entry)
 	if len(kept) >= maxCachedDecisions {
 		a.evictDecisions(kept)
 	}
-	kept[asked] = cacheEntry{decision: decision, until: at.Add(a.maxAge)}
+	kept[entry] = cacheEntry{decision: decision, until: at.Add(a.maxAge)}
 }
 
 // evictDecisions removes the expired decisions, or any half of the decisions if none expired.

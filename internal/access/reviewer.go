@@ -108,10 +108,10 @@ func (r *Reviewer) Review(ctx context.Context, token string, right Right) (Decis
 	case <-ctx.Done():
 		return Unauthenticated, fmt.Errorf("wait for the reviews of other tokens: %w", ctx.Err())
 	}
-	asked := time.Now()
+	requestedAt := time.Now()
 	decision, err := r.reviewAccess(ctx, token, right)
 	if err == nil {
-		r.decisions.addDecision(key, right, decision, asked)
+		r.decisions.addDecision(key, right, decision, requestedAt)
 	}
 	return decision, err
 }

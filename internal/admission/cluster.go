@@ -11,10 +11,10 @@ import (
 	"github.com/appmarket/operator/internal/release"
 )
 
-// Cluster returns the requirements of a wish that the cluster or the permissions of the
+// Cluster returns the requirements of a request that the cluster or the permissions of the
 // tenant do not satisfy.
 type Cluster interface {
-	Check(ctx context.Context, wish preflight.Request) ([]preflight.Problem, error)
+	Check(ctx context.Context, request preflight.Request) ([]preflight.Problem, error)
 }
 
 // Deployment is an install or an upgrade of a rendered app.
@@ -39,37 +39,37 @@ type Deployment struct {
 func CheckDeployment(ctx context.Context, cluster Cluster, d Deployment) ([]preflight.Problem, error) {
 	problems, err := cluster.Check(ctx, d.toPreflightRequest())
 	if err != nil {
-		return nil, fmt.Errorf("look at the cluster: %w", err)
+		return nil, fmt.Errorf("check requirements: %w", err)
 	}
 	return problems, nil
 }
 
 func (d *Deployment) toPreflightRequest() preflight.Request {
-	wish := preflight.Request{
+	request := preflight.Request{
 		Tenant: d.Tenant, DefaultAccount: d.DefaultAccount, Instance: d.Name, Replaces: d.Upgrade,
 		Units:      preflight.UnitsOf(d.Draft, d.Tenant.Namespace),
 		HookEvents: []string{"pre-install", "post-install"},
 	}
 	if d.Upgrade {
-		wish.HookEvents = []string{"pre-upgrade", "post-upgrade"}
+		request.HookEvents = []string{"pre-upgrade", "post-upgrade"}
 	}
 	if d.Instance != nil {
 		// An upgrade removes the objects that the new version does not have.
-		wish.Existing, wish.Retained = InventoryObjects(d.Instance), d.Instance.Status.Retained
+		request.Existing, request.Retained = InventoryObjects(d.Instance), d.Instance.Status.Retained
 		// The objects of a failed install are reused.
-		wish.Replaces = d.Upgrade || len(d.Instance.Status.Releases) > 0
+		request.Replaces = d.Upgrade || len(d.Instance.Status.Releases) > 0
 	}
 	for i, unit := range d.Draft.Units {
-		wish.Units[i].Deployed = d.Upgrade && d.Instance != nil &&
+		request.Units[i].Deployed = d.Upgrade && d.Instance != nil &&
 			slices.ContainsFunc(d.Instance.Status.Releases, func(r v1alpha1.Release) bool { return r.Unit == unit.Dir })
 	}
-	wish.SetAppRequirements(d.App)
+	request.SetAppRequirements(d.App)
 	if hasSharedCharts(d.App.Status.Summary) && !d.Draft.Manifest.IsSharedIn(d.Tenant.Namespace) {
 		// The resources in the manifest include the shared charts, which are already
 		// installed.
-		wish.CPU, wish.Memory = "", ""
+		request.CPU, request.Memory = "", ""
 	}
-	return wish
+	return request
 }
 
 func hasSharedCharts(summary *v1alpha1.AppSummary) bool {

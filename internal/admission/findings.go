@@ -106,7 +106,7 @@ func (f *Findings) ToProblems() []v1alpha1.Problem {
 	if more := len(f.found) - len(out); more > 0 {
 		out = append(out, v1alpha1.Problem{
 			Reason:  outcome.Reason(f.found[len(out)].err, v1alpha1.ReasonInvalidSpec),
-			Message: fmt.Sprintf("and %s, shown once these are solved", text.Count(more, "more problem", "more problems")),
+			Message: fmt.Sprintf("and %s, reported after these are solved", text.Count(more, "more problem", "more problems")),
 		})
 	}
 	return out
@@ -131,18 +131,18 @@ func (f *Findings) ToError(most time.Duration) error {
 	if len(f.found) == 0 {
 		return nil
 	}
-	var said []string
+	var messages []string
 	for i := range f.found {
-		said = append(said, f.findingMessage(i))
+		messages = append(messages, f.findingMessage(i))
 	}
 	for _, one := range f.found {
 		if outcome.IsStalled(one.err) {
-			return outcome.Stalled(outcome.Reason(one.err, v1alpha1.ReasonInvalidSpec), errors.New(text.Sentences(said, maxMessage)))
+			return outcome.Stalled(outcome.Reason(one.err, v1alpha1.ReasonInvalidSpec), errors.New(text.Sentences(messages, maxMessage)))
 		}
 	}
 	for _, one := range f.found {
 		if one.until != "" {
-			said = append(said, one.until)
+			messages = append(messages, one.until)
 		}
 	}
 	next := most
@@ -151,7 +151,7 @@ func (f *Findings) ToError(most time.Duration) error {
 			next = after
 		}
 	}
-	return outcome.Waiting(outcome.Reason(f.found[0].err, v1alpha1.ReasonProgressing), next, errors.New(text.Sentences(said, maxMessage)))
+	return outcome.Waiting(outcome.Reason(f.found[0].err, v1alpha1.ReasonProgressing), next, errors.New(text.Sentences(messages, maxMessage)))
 }
 
 // IsFinding reports whether an error is nil or the result of a check. Other errors

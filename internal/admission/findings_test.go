@@ -25,9 +25,9 @@ func TestFindingsStayBounded(t *testing.T) {
 	}{
 		{"a few", 3, 0, "problem 2"},
 		{"as many as may be", 50, 0, "problem 49"},
-		{"one more", 51, 0, "and 2 more problems, shown once these are solved"},
-		{"thousands", 5000, 0, "and 4951 more problems, shown once these are solved"},
-		{"a few with large remedies", 20, 15 << 10, "and 12 more problems, shown once these are solved"},
+		{"one more", 51, 0, "and 2 more problems, reported after these are solved"},
+		{"thousands", 5000, 0, "and 4951 more problems, reported after these are solved"},
+		{"a few with large remedies", 20, 15 << 10, "and 12 more problems, reported after these are solved"},
 		{"one with the largest remedy", 1, 16 << 10, "problem 0"},
 	} {
 		t.Run(c.why, func(t *testing.T) {

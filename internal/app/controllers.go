@@ -36,7 +36,8 @@ func (p *components) registerControllers(ctx context.Context, mgr ctrl.Manager, 
 		return controller.Options{MaxConcurrentReconciles: workers, LogConstructor: logConstructor(mgr.GetLogger(), kind)}
 	}
 	sources := &marketsource.Reconciler{
-		Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder("marketsource"), RepositoryURL: p.url, Markets: o.marketNamespaces(), Process: p.process, MaxApps: o.limits.apps,
+		Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder("marketsource"), RepositoryURL: p.url,
+		Markets: o.marketNamespaces(), Process: p.process, MaxApps: o.limits.apps,
 		Open: func(ctx context.Context, from *v1alpha1.MarketSource) (marketsource.Lister, error) {
 			return p.opener.openSource(ctx, from)
 		},
@@ -49,7 +50,8 @@ func (p *components) registerControllers(ctx context.Context, mgr ctrl.Manager, 
 		Pipeline: p.pipeline, Repository: p.store, Profiles: p.catalog.Profiles,
 	}
 	tasks := &appinstalltask.Reconciler{
-		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: mgr.GetEventRecorder("appinstalltask"), Catalog: p.catalog, Tenants: p.tenants, Cluster: p.cluster,
+		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: mgr.GetEventRecorder("appinstalltask"),
+		Catalog: p.catalog, Tenants: p.tenants, Cluster: p.cluster,
 		MaxTasks: o.limits.tasks, MaxValueBytes: o.limits.taskBytes,
 	}
 	setTurns(o, sources, apps, tasks)

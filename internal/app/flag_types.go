@@ -1,6 +1,7 @@
 package app
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -30,7 +31,7 @@ func (p *stringMap) String() string { return fmt.Sprint(map[string]string(*p)) }
 func (p *stringMap) Set(text string) error {
 	name, value, found := strings.Cut(text, "=")
 	if !found || name == "" || value == "" {
-		return fmt.Errorf("want name=value, got %q", text)
+		return errors.New("must have the form <registry>=<url>")
 	}
 	if *p == nil {
 		*p = stringMap{}
@@ -70,7 +71,7 @@ func (d *directories) Set(text string) error {
 			each = directory{namespace, path}
 		}
 		if !filepath.IsAbs(each.path) {
-			return fmt.Errorf("want an absolute path or namespace=path, got %q", item)
+			return errors.New("must be an absolute path or have the form <namespace>=<path>")
 		}
 		*d = append(*d, each)
 	}

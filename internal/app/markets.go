@@ -14,15 +14,15 @@ import (
 func (o *options) checkMarkets() error {
 	for i, namespace := range o.markets {
 		if len(validation.IsDNS1123Label(namespace)) > 0 {
-			return fmt.Errorf("--market-namespaces: %q is not a valid namespace name; want a DNS label", namespace)
+			return fmt.Errorf("--market-namespaces: Invalid value: %q: must be a DNS label", namespace)
 		}
 		if slices.Contains(o.markets[:i], namespace) {
-			return fmt.Errorf("--market-namespaces: %q is listed twice; remove one, the order is the precedence in the aggregate index", namespace)
+			return fmt.Errorf("--market-namespaces: Duplicate value: %q; remove one, the order is the precedence in the aggregate index", namespace)
 		}
 	}
 	for _, each := range o.allowed {
 		if each.namespace != "" && !slices.Contains(o.markets, each.namespace) {
-			return fmt.Errorf("--allowed-directories: %q is not a market namespace; add it to --market-namespaces", each.namespace)
+			return fmt.Errorf("--allowed-directories: Invalid value: %q: must be a market namespace; add it to --market-namespaces", each.namespace)
 		}
 	}
 	return nil

@@ -17,12 +17,12 @@ func TestMarketFlags(t *testing.T) {
 		args []string
 		says string
 	}{
-		"an invalid name":                  {[]string{"--market-namespaces=Shop"}, `"Shop" is not a valid namespace name`},
-		"a pattern":                        {[]string{"--market-namespaces=*"}, `"*" is not a valid namespace name`},
-		"a duplicate name":                 {[]string{"--market-namespaces=a,b", "--market-namespaces=a"}, `"a" is listed twice`},
-		"a directory of another namespace": {[]string{"--market-namespaces=a", "--allowed-directories=b=/charts"}, `"b" is not a market namespace`},
-		"a relative path":                  {[]string{"--allowed-directories=charts"}, "want an absolute path"},
-		"a relative path of a market":      {[]string{"--market-namespaces=a", "--allowed-directories=a=charts"}, "want an absolute path"},
+		"an invalid name":                  {[]string{"--market-namespaces=Shop"}, `Invalid value: "Shop": must be a DNS label`},
+		"a pattern":                        {[]string{"--market-namespaces=*"}, `Invalid value: "*": must be a DNS label`},
+		"a duplicate name":                 {[]string{"--market-namespaces=a,b", "--market-namespaces=a"}, `Duplicate value: "a"`},
+		"a directory of another namespace": {[]string{"--market-namespaces=a", "--allowed-directories=b=/charts"}, `Invalid value: "b": must be a market namespace`},
+		"a relative path":                  {[]string{"--allowed-directories=charts"}, "must be an absolute path"},
+		"a relative path of a market":      {[]string{"--market-namespaces=a", "--allowed-directories=a=charts"}, "must be an absolute path"},
 	} {
 		t.Run(why, func(t *testing.T) {
 			_, err := parseFlags(c.args)

@@ -17,7 +17,7 @@ func memoryShares(limit, perRender int64, processors int) (workers int, own int6
 		return processors, 0, nil
 	}
 	if needed := perRender + minOwnMemory; limit < needed {
-		return 0, 0, fmt.Errorf("--memory-limit: %d MiB is less than the required %d MiB: %d MiB for one render worker (--render-memory) and %d MiB for the operator; raise the memory limit of the container or lower --render-memory",
+		return 0, 0, fmt.Errorf("--memory-limit: Invalid value: %d MiB: must be at least %d MiB (%d MiB for one render worker and %d MiB for the operator); raise the memory limit of the container or lower --render-memory",
 			limit>>20, needed>>20, perRender>>20, minOwnMemory>>20)
 	}
 	workers = min(processors, int((limit-minOwnMemory)/perRender))

@@ -89,7 +89,7 @@ func parseFlags(args []string) (*options, error) {
 		return nil, fmt.Errorf("unexpected argument %q; run with --help for usage", f.Arg(0))
 	}
 	if o.connections < 1 {
-		return nil, fmt.Errorf("--repository-connections: %d is less than 1; set a value of at least 1", o.connections)
+		return nil, fmt.Errorf("--repository-connections: Invalid value: %d: must be at least 1", o.connections)
 	}
 	if err := o.checkMarkets(); err != nil {
 		return nil, err

@@ -114,14 +114,14 @@ func TestInputs(t *testing.T) {
 		want problems
 	}{
 		{"all that is missing, at once", givenInputs(), catalog.Request{Envs: map[string]string{"THEME": "blue", "OTHER": "x"}},
-			problems{"PASSWORD": "required", "THEME": "not one of: light, dark", "OTHER": "unknown input"}},
+			problems{"PASSWORD": "required", "THEME": "must be one of: light, dark", "OTHER": "unknown input"}},
 		{"all is given", givenInputs(), catalog.Request{Envs: map[string]string{"PASSWORD": "hunter2"}}, problems{}},
 		{"given among the values", givenInputs(), catalog.Request{Values: map[string]any{"olaresEnv": map[string]any{"PASSWORD": "hunter2"}}}, problems{}},
 		{"a password that stands in an object", givenInputs(), catalog.Request{Envs: map[string]string{"PASSWORD": "hunter2"}, Plain: []string{"PASSWORD"}},
-			problems{"PASSWORD": "give it by valueFrom.secretKeyRef: a password is never stored in an object"}},
+			problems{"PASSWORD": "must be set with valueFrom.secretKeyRef, because an object must not store a password"}},
 		{"there for every app of the namespace", givenInputs(), catalog.Request{Defaults: newDefaultInputs(false, "PASSWORD", "hunter2")}, problems{}},
 		{"there for every app, for everyone to read", givenInputs(), catalog.Request{Defaults: newDefaultInputs(true, "PASSWORD", "hunter2")},
-			problems{"PASSWORD": "give it by valueFrom.secretKeyRef: a password is never stored in an object"}},
+			problems{"PASSWORD": "must be set with valueFrom.secretKeyRef, because an object must not store a password"}},
 		{"there for everyone to read, and given from a Secret", givenInputs(),
 			catalog.Request{Defaults: newDefaultInputs(true, "PASSWORD", "hunter2"), Envs: map[string]string{"PASSWORD": "hunter3"}}, problems{}},
 		{"taken away among the values", givenInputs(), catalog.Request{Envs: map[string]string{"PASSWORD": "hunter2"}, Values: map[string]any{"olaresEnv": map[string]any{"REGION": nil}}},

@@ -17,13 +17,13 @@ func checkName(name string) error {
 	}
 	switch {
 	case name == "." || name == ".." || strings.HasPrefix(name, "../"):
-		return outcome.Stalledf(v1alpha1.ReasonInvalidArchive, "entry %q leaves the chart's folder", name)
+		return outcome.Stalledf(v1alpha1.ReasonInvalidArchive, "entry %q points outside the chart's folder", name)
 	case path.IsAbs(name):
-		return outcome.Stalledf(v1alpha1.ReasonInvalidArchive, "entry %q has an absolute name", name)
+		return outcome.Stalledf(v1alpha1.ReasonInvalidArchive, "entry %q is an absolute path", name)
 	case isDrive(name):
-		return outcome.Stalledf(v1alpha1.ReasonInvalidArchive, "entry %q names a drive", name)
+		return outcome.Stalledf(v1alpha1.ReasonInvalidArchive, "entry %q starts with a drive letter", name)
 	case path.Clean(name) != name:
-		return outcome.Stalledf(v1alpha1.ReasonInvalidArchive, "entry %q is not a clean path", name)
+		return outcome.Stalledf(v1alpha1.ReasonInvalidArchive, "entry %q is not a clean relative path", name)
 	case strings.Count(name, "/") >= MaxPathDepth:
 		return outcome.Stalledf(v1alpha1.ReasonLimitExceeded, "entry %q is more than %d folders deep", name, MaxPathDepth)
 	}
@@ -35,7 +35,7 @@ func checkName(name string) error {
 func checkLetters(name string) error {
 	switch {
 	case name == "":
-		return outcome.Stalledf(v1alpha1.ReasonInvalidArchive, "an entry has no name")
+		return outcome.Stalledf(v1alpha1.ReasonInvalidArchive, "entry without a name")
 	case len(name) > MaxPathBytes:
 		return outcome.Stalledf(v1alpha1.ReasonLimitExceeded, "entry %q…: the name has %d bytes, at most %d are allowed", name[:60], len(name), MaxPathBytes)
 	case !utf8.ValidString(name):
@@ -67,7 +67,7 @@ func (n *nameSet) addFile(name string) error {
 	key := strings.ToLower(name)
 	switch other, ok := n.files[key]; {
 	case ok && other == name:
-		return outcome.Stalledf(v1alpha1.ReasonInvalidArchive, "entry %q is there twice", name)
+		return outcome.Stalledf(v1alpha1.ReasonInvalidArchive, "entry %q occurs twice", name)
 	case ok:
 		return outcome.Stalledf(v1alpha1.ReasonInvalidArchive, "entries %q and %q differ only in case", other, name)
 	case n.folders[key]:

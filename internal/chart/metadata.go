@@ -30,16 +30,16 @@ func ReadMetadata(files []File) (Metadata, error) {
 	var meta Metadata
 	text, ok := FindFile(files, MetadataFile)
 	if !ok {
-		return meta, outcome.Stalledf(v1alpha1.ReasonInvalidChart, "no %s", MetadataFile)
+		return meta, outcome.Stalledf(v1alpha1.ReasonInvalidChart, "%s not found", MetadataFile)
 	}
 	if err := yaml.Unmarshal(text, &meta); err != nil {
 		return meta, outcome.Stalledf(v1alpha1.ReasonInvalidChart, "read %s: %w", MetadataFile, yamlfault.Locate(text, err))
 	}
 	if meta.Name == "" || strings.ContainsAny(meta.Name, `/\`) {
-		return meta, outcome.Stalledf(v1alpha1.ReasonInvalidChart, "%s: name %q is not usable", MetadataFile, meta.Name)
+		return meta, outcome.Stalledf(v1alpha1.ReasonInvalidChart, "%s: name: Invalid value: %q: must not be empty or contain a slash or backslash", MetadataFile, meta.Name)
 	}
 	if _, err := semver.NewVersion(meta.Version); err != nil {
-		return meta, outcome.Stalledf(v1alpha1.ReasonInvalidChart, "%s: version %q is not a semantic version", MetadataFile, meta.Version)
+		return meta, outcome.Stalledf(v1alpha1.ReasonInvalidChart, "%s: version: Invalid value: %q: must be a semantic version", MetadataFile, meta.Version)
 	}
 	meta.APIVersion = cmp.Or(meta.APIVersion, chart.APIVersionV1)
 	if err := meta.Validate(); err != nil {

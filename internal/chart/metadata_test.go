@@ -46,14 +46,14 @@ func TestReadMetadataRefuses(t *testing.T) {
 		text string
 		says string
 	}{
-		{"no text", "", `name "" is not usable`},
+		{"no text", "", `name: Invalid value: ""`},
 		{"no YAML", "a: b: c\n", "read Chart.yaml"},
 		{"a list", "[a]\n", "read Chart.yaml"},
-		{"no name", "apiVersion: v2\nversion: 1.0.0\n", `name "" is not usable`},
-		{"a name with a slash", "apiVersion: v2\nname: a/b\nversion: 1.0.0\n", `name "a/b" is not usable`},
-		{"a name with a backslash", "apiVersion: v2\nname: 'a\\b'\nversion: 1.0.0\n", "is not usable"},
-		{"no version", "apiVersion: v2\nname: web\n", `version "" is not a semantic version`},
-		{"a version in words", "apiVersion: v2\nname: web\nversion: newest\n", `version "newest" is not a semantic version`},
+		{"no name", "apiVersion: v2\nversion: 1.0.0\n", `name: Invalid value: ""`},
+		{"a name with a slash", "apiVersion: v2\nname: a/b\nversion: 1.0.0\n", `name: Invalid value: "a/b": must not be empty or contain a slash`},
+		{"a name with a backslash", "apiVersion: v2\nname: 'a\\b'\nversion: 1.0.0\n", "must not be empty or contain a slash or backslash"},
+		{"no version", "apiVersion: v2\nname: web\n", `version: Invalid value: "": must be a semantic version`},
+		{"a version in words", "apiVersion: v2\nname: web\nversion: newest\n", `version: Invalid value: "newest": must be a semantic version`},
 		{"another type of dependency", "name: web\nversion: 1.0.0\ndependencies: [{name: 'a b', alias: '?'}]\n", "alias"},
 		{"another type", "apiVersion: v2\nname: web\nversion: 1.0.0\ntype: thing\n", "chart.metadata.type"},
 		{"a name that is a number, in a list", "apiVersion: v2\nname: [web]\nversion: 1.0.0\n", "read Chart.yaml"},

@@ -30,7 +30,7 @@ func Pack(name string, files []File) ([]byte, error) {
 		return nil, fmt.Errorf("pack chart %q: %w", name, err)
 	}
 	if err := checkName(name); err != nil || strings.Contains(name, "/") {
-		return nil, outcome.Stalledf(v1alpha1.ReasonInvalidArchive, "pack chart %q: not the name of a folder", name)
+		return nil, outcome.Stalledf(v1alpha1.ReasonInvalidArchive, "pack chart %q: invalid folder name", name)
 	}
 	var out bytes.Buffer
 	zipped := zippers.Get().(*gzip.Writer)
@@ -44,7 +44,7 @@ func Pack(name string, files []File) ([]byte, error) {
 		return nil, fmt.Errorf("pack chart %q: %w", name, err)
 	}
 	if out.Len() > MaxArchiveBytes || size > unpackedBound(out.Len()) {
-		return nil, outcome.Stalledf(v1alpha1.ReasonLimitExceeded, "pack chart %q: an archive of %d bytes for %d bytes of files is over the limits", name, out.Len(), size)
+		return nil, outcome.Stalledf(v1alpha1.ReasonLimitExceeded, "pack chart %q: an archive of %d bytes for %d bytes of files exceeds the limits", name, out.Len(), size)
 	}
 	return out.Bytes(), nil
 }

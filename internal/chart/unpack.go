@@ -13,6 +13,7 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/outcome"
+	"github.com/appmarket/operator/internal/text"
 )
 
 // freeBytes is the number of bytes that an archive may always unpack to, regardless of
@@ -24,7 +25,7 @@ const (
 )
 
 // errTooMuch reports that an archive unpacks to more bytes than allowed.
-var errTooMuch = errors.New("unpacks to more than it may")
+var errTooMuch = errors.New("unpacked size exceeds the limit")
 
 // Unpack reads a gzipped tar that contains one chart folder and returns its files, sorted
 // by name, with names relative to that folder. Folders are skipped. Entries that are
@@ -86,7 +87,7 @@ func CheckFiles(files []File) error {
 			return fmt.Errorf("check chart: %w", err)
 		}
 		if total += len(file.Data); total > MaxUnpackedBytes {
-			return outcome.Stalledf(v1alpha1.ReasonLimitExceeded, "check chart: more than %d bytes in all", MaxUnpackedBytes)
+			return outcome.Stalledf(v1alpha1.ReasonLimitExceeded, "check chart: more than %d bytes in total", MaxUnpackedBytes)
 		}
 	}
 	return nil
@@ -104,7 +105,7 @@ type unpacker struct {
 }
 
 // readEntries reads all entries. Errors of the tar and gzip readers are returned without a
-// reason; explain adds it.
+// reason; toStalledError adds it.
 func (u *unpacker) readEntries() error {
 	for {
 		header, err := u.tar.Next()
@@ -151,7 +152,7 @@ func (u *unpacker) readEntry(header *tar.Header) error {
 		return err
 	}
 	if u.total += header.Size; u.total > MaxUnpackedBytes {
-		return outcome.Stalledf(v1alpha1.ReasonLimitExceeded, "entry %q: more than %d bytes in all", header.Name, MaxUnpackedBytes)
+		return outcome.Stalledf(v1alpha1.ReasonLimitExceeded, "entry %q: more than %d bytes in total", header.Name, MaxUnpackedBytes)
 	}
 	data := make([]byte, header.Size)
 	if _, err := io.ReadFull(u.tar, data); err != nil {
@@ -187,7 +188,7 @@ func (u *unpacker) relativeName(entry, full string) (string, error) {
 	top, name, nested := strings.Cut(full, "/")
 	switch {
 	case top == "" || top == ".." || isDrive(top):
-		return "", outcome.Stalledf(v1alpha1.ReasonInvalidArchive, "entry %q leaves the chart's folder", entry)
+		return "", outcome.Stalledf(v1alpha1.ReasonInvalidArchive, "entry %q points outside the chart's folder", entry)
 	case u.top == "":
 		if err := checkLetters(top); err != nil {
 			return "", err
@@ -203,7 +204,7 @@ func (u *unpacker) relativeName(entry, full string) (string, error) {
 		name = path.Clean(name)
 	}
 	if err := checkName(name); err != nil {
-		return "", fmt.Errorf("in %q: %w", top, err)
+		return "", fmt.Errorf("folder %q: %w", top, err)
 	}
 	return name, nil
 }
@@ -216,9 +217,9 @@ func (u *unpacker) toStalledError(err error) error {
 	case outcome.IsStalled(err):
 		return fmt.Errorf("unpack chart: %w", err)
 	case errors.Is(err, io.ErrUnexpectedEOF):
-		return outcome.Stalledf(v1alpha1.ReasonInvalidArchive, "unpack chart: the archive ends too early, after %d files", len(u.files))
+		return outcome.Stalledf(v1alpha1.ReasonInvalidArchive, "unpack chart: unexpected end of archive after %s", text.Count(len(u.files), "file", "files"))
 	default:
-		return outcome.Stalledf(v1alpha1.ReasonInvalidArchive, "unpack chart: after %d files: %w", len(u.files), err)
+		return outcome.Stalledf(v1alpha1.ReasonInvalidArchive, "unpack chart: after %s: %w", text.Count(len(u.files), "file", "files"), err)
 	}
 }
 
@@ -233,7 +234,7 @@ func checkKind(header *tar.Header) error {
 	case tar.TypeChar, tar.TypeBlock, tar.TypeFifo:
 		return outcome.Stalledf(v1alpha1.ReasonInvalidArchive, "entry %q is a device or a pipe", header.Name)
 	default:
-		return outcome.Stalledf(v1alpha1.ReasonInvalidArchive, "entry %q is of the unsupported kind %q", header.Name, header.Typeflag)
+		return outcome.Stalledf(v1alpha1.ReasonInvalidArchive, "entry %q has unsupported type %q", header.Name, header.Typeflag)
 	}
 	for key := range header.PAXRecords {
 		if strings.HasPrefix(key, "GNU.sparse.") {
@@ -295,18 +296,18 @@ func (b *boundedReader) Read(p []byte) (int, error) {
 // contentHint describes the type of data that is not a gzip archive. It does not quote the
 // data: the data may come from a server that the reader of the message has no access to.
 func contentHint(data []byte) string {
-	text := bytes.TrimLeft(data[:min(len(data), 512)], " \t\r\n\ufeff")
+	start := bytes.TrimLeft(data[:min(len(data), 512)], " \t\r\n\ufeff")
 	switch {
 	case len(data) == 0:
-		return "it is empty"
-	case bytes.HasPrefix(text, []byte("<")):
-		return "it looks like a web page or XML"
-	case bytes.HasPrefix(text, []byte("{")), bytes.HasPrefix(text, []byte("[")):
-		return "it looks like JSON"
+		return "the content is empty"
+	case bytes.HasPrefix(start, []byte("<")):
+		return "the content looks like HTML or XML"
+	case bytes.HasPrefix(start, []byte("{")), bytes.HasPrefix(start, []byte("[")):
+		return "the content looks like JSON"
 	case bytes.HasPrefix(data, []byte("PK\x03\x04")):
-		return "it is a zip archive"
-	case utf8.Valid(text[:max(0, len(text)-utf8.UTFMax)]):
-		return "it looks like text"
+		return "the content is a zip archive"
+	case utf8.Valid(start[:max(0, len(start)-utf8.UTFMax)]):
+		return "the content looks like text"
 	}
-	return "it is something else"
+	return "the content has an unknown type"
 }

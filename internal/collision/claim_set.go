@@ -38,7 +38,7 @@ func (c claim) isLess(other claim) bool {
 	return cmp.Or(cmp.Compare(c.who, other.who), cmp.Compare(c.thing, other.thing)) < 0
 }
 
-// NewClaimSet returns the footprint of the rendered documents of releases.
+// NewClaimSet returns the claims of the rendered documents of releases.
 func NewClaimSet(releases []Release) (ClaimSet, error) {
 	f := ClaimSet{claims: map[string]claim{}, scopes: scopes{}}
 	var found []placedObject
@@ -65,7 +65,7 @@ func NewClaimSet(releases []Release) (ClaimSet, error) {
 	return f, nil
 }
 
-// ReplaceNamespace returns the footprint with the namespace from replaced by to in all keys.
+// ReplaceNamespace returns the claims with the namespace from replaced by to in all keys.
 func (f ClaimSet) ReplaceNamespace(from, to string) ClaimSet {
 	moved := ClaimSet{claims: make(map[string]claim, len(f.claims)), scopes: f.scopes, made: f.made}
 	for key, c := range f.claims {
@@ -74,13 +74,13 @@ func (f ClaimSet) ReplaceNamespace(from, to string) ClaimSet {
 	return moved
 }
 
-// SharedWith returns the claims that both footprints have and except does not have, as
+// SharedWith returns the claims that both sets have and except does not have, as
 // sentences. sameName is the text for claims to the name of an object.
 func (f ClaimSet) SharedWith(other ClaimSet, sameName string, except ClaimSet) []string {
 	common := func(key string) bool {
-		_, mine := f.claims[key]
-		_, theirs := other.claims[key]
-		return mine && theirs
+		_, inFirst := f.claims[key]
+		_, inSecond := other.claims[key]
+		return inFirst && inSecond
 	}
 	var sentences []string
 	for key, c := range f.claims {

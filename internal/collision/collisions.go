@@ -41,11 +41,11 @@ func FindCollisions(a, b []Release) ([]string, error) {
 // more than maxCollisions entries, entries of then are dropped before entries of first.
 func ListCollisions(first, then []string) []string {
 	var all []string
-	for _, some := range [][]string{first, then} {
-		some = slices.Clone(some)
-		slices.Sort(some)
-		some = slices.Compact(some)
-		all = append(all, some[:min(len(some), maxCollisions-len(all))]...)
+	for _, list := range [][]string{first, then} {
+		list = slices.Clone(list)
+		slices.Sort(list)
+		list = slices.Compact(list)
+		all = append(all, list[:min(len(list), maxCollisions-len(all))]...)
 	}
 	slices.Sort(all)
 	return slices.Compact(all)

@@ -57,7 +57,7 @@ func (f *ClaimSet) addSelectors(found []placedObject, pods podIndex) {
 			continue
 		}
 		key := strings.Join(append([]string{"selector", o.namespace}, words...), "\x00")
-		f.addClaim(key, claim{who: o.kindAndName(), thing: "pods labelled " + strings.Join(words, ", "), follows: f.nameKey(o)})
+		f.addClaim(key, claim{who: o.kindAndName(), thing: "Pods labeled " + strings.Join(words, ", "), follows: f.nameKey(o)})
 	}
 }
 

@@ -30,7 +30,7 @@ const remedyMessage = "apply crds.yaml of this version, or config/crd, with kube
 // after it.
 type outdatedCRDsError struct{ missing string }
 
-func (e *outdatedCRDsError) Error() string { return e.missing + ": " + remedyMessage }
+func (e *outdatedCRDsError) Error() string { return e.missing + "; " + remedyMessage }
 
 // schema is the part of a JSON schema that is compared.
 type schema struct {
@@ -54,22 +54,22 @@ func (a *additionalProperties) UnmarshalJSON(text []byte) error {
 
 // Wait waits until a cluster has the CRDs, which may be applied at the same time as the
 // operator. After the timeout it returns an error that lists what is missing.
-func Wait(ctx context.Context, cluster openapi.Client, patience time.Duration) error {
+func Wait(ctx context.Context, cluster openapi.Client, timeout time.Duration) error {
 	want, err := builtSchemas()
 	if err != nil {
 		return err
 	}
-	var lacking error
-	err = wait.PollUntilContextTimeout(ctx, time.Second, patience, true, func(context.Context) (bool, error) {
+	var missing error
+	err = wait.PollUntilContextTimeout(ctx, time.Second, timeout, true, func(context.Context) (bool, error) {
 		err := compareSchemas(want, cluster)
 		if _, ok := errors.AsType[*outdatedCRDsError](err); ok {
-			lacking = err
+			missing = err
 			return false, nil
 		}
 		return true, err
 	})
-	if wait.Interrupted(err) && lacking != nil && ctx.Err() == nil {
-		return lacking
+	if wait.Interrupted(err) && missing != nil && ctx.Err() == nil {
+		return missing
 	}
 	return err
 }
@@ -81,19 +81,19 @@ func compareSchemas(want map[string]*schema, cluster openapi.Client) error {
 	if err != nil {
 		return err
 	}
-	var lacking []string
+	var missing []string
 	for _, kind := range slices.Sorted(maps.Keys(want)) {
 		if have[kind] == nil {
-			lacking = append(lacking, kind)
+			missing = append(missing, kind)
 			continue
 		}
-		lacking = append(lacking, missingFields(want[kind], have[kind], kind+": ", "")...)
+		missing = append(missing, missingFields(want[kind], have[kind], kind+": ", "")...)
 	}
-	if len(lacking) == 0 {
+	if len(missing) == 0 {
 		return nil
 	}
 	const shown = 5
-	return &outdatedCRDsError{"the CustomResourceDefinitions of this cluster are older than this operator and lack " + text.List(lacking, ", ", shown)}
+	return &outdatedCRDsError{"the CustomResourceDefinitions of the cluster are older than the operator and lack " + text.List(missing, ", ", shown)}
 }
 
 // installedSchemas returns the schemas of the AppMarket kinds in a cluster, by kind.

@@ -35,11 +35,11 @@ func TestOlderCRDs(t *testing.T) {
 		why, says string
 		change    func(*apiextensionsv1.JSONSchemaProps)
 	}{
-		{"a field of the spec", "lack AppInstallTask: spec.deadline: apply crds.yaml", func(s *apiextensionsv1.JSONSchemaProps) { delete(s.Properties["spec"].Properties, "deadline") }},
-		{"a field in a list", "lack AppInstallTask: status.preflight[].remedy: apply crds.yaml", func(s *apiextensionsv1.JSONSchemaProps) {
+		{"a field of the spec", "lack AppInstallTask: spec.deadline; apply crds.yaml", func(s *apiextensionsv1.JSONSchemaProps) { delete(s.Properties["spec"].Properties, "deadline") }},
+		{"a field in a list", "lack AppInstallTask: status.preflight[].remedy; apply crds.yaml", func(s *apiextensionsv1.JSONSchemaProps) {
 			delete(s.Properties["status"].Properties["preflight"].Items.Schema.Properties, "remedy")
 		}},
-		{"a value", "lack AppInstallTask: spec.action: Adopt: apply crds.yaml", func(s *apiextensionsv1.JSONSchemaProps) {
+		{"a value", "lack AppInstallTask: spec.action: Adopt; apply crds.yaml", func(s *apiextensionsv1.JSONSchemaProps) {
 			action := s.Properties["spec"].Properties["action"]
 			for i, value := range action.Enum {
 				if string(value.Raw) == `"Adopt"` {
@@ -96,7 +96,7 @@ func TestMissingCRDs(t *testing.T) {
 		g.Expect(client.CustomResourceDefinitions().Delete(t.Context(), crd.Name, metav1.DeleteOptions{})).To(Succeed())
 	}
 	g.Eventually(newCheck(t)).WithTimeout(20 * time.Second).Should(
-		MatchError(ContainSubstring("the CustomResourceDefinitions of AppMarket are not installed: apply crds.yaml of this version")))
+		MatchError(ContainSubstring("the CustomResourceDefinitions of AppMarket are not installed; apply crds.yaml of this version")))
 
 	waited := make(chan error, 1)
 	openAPI, err := discovery.NewDiscoveryClientForConfig(server.Config)

@@ -203,7 +203,7 @@ func TestEngineExplainsWhatFails(t *testing.T) {
 	}, {
 		why:   "values of a wrong shape",
 		chart: map[string]string{"values.yaml": "- a\n"},
-		want:  "load chart: values.yaml: values must be a map of keys to values, but are a list",
+		want:  "load chart: values.yaml: values must be a map, but are a list",
 	}, {
 		why:    "more text than is allowed",
 		chart:  map[string]string{"templates/web.yaml": "a: {{ repeat 17000000 \"x\" }}"},

@@ -182,7 +182,7 @@ func TestOperationsSayWhatIsWrong(t *testing.T) {
 		}),
 		reason:  v1alpha1.ReasonSchemaViolation,
 		stalled: true,
-		want:    "values do not meet values.schema.json: host: missing",
+		want:    "values do not match values.schema.json: host: Required value",
 	}, {
 		why:     "a name that is none",
 		spec:    chartSpec{Spec: helm.Spec{Name: "Not/Good"}, Files: newChartFiles(map[string]string{})},

@@ -27,7 +27,7 @@ func TestRenderedTextIsInstalledAsItIs(t *testing.T) {
 		"hook.yaml":              "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: hook, annotations: {helm.sh/hook: pre-install}}\n",
 		"templates/NOTES.txt":    "Say {{ \"{{ hello }}\" }} to {{ .Release.Name }}.",
 		"templates/_helpers.tpl": "{{ define \"x\" }}{{ end }}",
-		"values.yaml":            "colour: grey\n",
+		"values.yaml":            "color: gray\n",
 		"README.md":              "read me",
 	})
 	chart.Values = map[string]any{"v": "one"}
@@ -43,7 +43,7 @@ func TestRenderedTextIsInstalledAsItIs(t *testing.T) {
 	record, err := storage.Init(driver.NewSecrets(apiServer.admin.CoreV1().Secrets(namespace))).Get("blog", 1)
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(record.Config).To(Equal(map[string]any{"v": "one"}))
-	g.Expect(record.Chart.Values).To(Equal(map[string]any{"colour": "grey"}))
+	g.Expect(record.Chart.Values).To(Equal(map[string]any{"color": "gray"}))
 	var names []string
 	for _, template := range record.Chart.Templates {
 		names = append(names, template.Name)

@@ -35,7 +35,7 @@ func TestEngineChecksSchemas(t *testing.T) {
 		head   = "apiVersion: v2\nname: web\nversion: 1.0.0\n"
 		db     = "apiVersion: v2\nname: db\nversion: 1.0.0\n"
 		strict = `{"type": "object", "required": ["password"], "properties": {"password": {"type": "string"}}}`
-		says   = "values do not meet values.schema.json"
+		says   = "values do not match values.schema.json"
 	)
 	type m = map[string]any
 	withDB := func(dependency string, more map[string]string) map[string]string {
@@ -55,34 +55,34 @@ func TestEngineChecksSchemas(t *testing.T) {
 		values m
 		want   string
 	}{
-		{"the chart's own", map[string]string{"values.schema.json": strict}, nil, says + ": password: missing"},
-		{"of a dependency", withDB("", nil), nil, says + ` of chart "db": db.password: missing`},
-		{"of a dependency that Chart.yaml does not name", map[string]string{"charts/db/Chart.yaml": db, "charts/db/values.schema.json": strict}, nil, says + ` of chart "db": db.password: missing`},
+		{"the chart's own", map[string]string{"values.schema.json": strict}, nil, says + ": password: Required value"},
+		{"of a dependency", withDB("", nil), nil, says + ` of chart "db": db.password: Required value`},
+		{"of a dependency that Chart.yaml does not name", map[string]string{"charts/db/Chart.yaml": db, "charts/db/values.schema.json": strict}, nil, says + ` of chart "db": db.password: Required value`},
 		{"of a dependency that is given its values", withDB("", nil), m{"db": m{"password": "x"}}, ""},
 		{"of a dependency that has its values", withDB("", map[string]string{"charts/db/values.yaml": "password: x\n"}), nil, ""},
-		{"a default of a dependency that null removes", withDB("", map[string]string{"charts/db/values.yaml": "password: x\n"}), m{"db": m{"password": nil}}, says + ` of chart "db": db.password: missing`},
+		{"a default of a dependency that null removes", withDB("", map[string]string{"charts/db/values.yaml": "password: x\n"}), m{"db": m{"password": nil}}, says + ` of chart "db": db.password: Required value`},
 		{"not of one that a condition turns off", withDB(", condition: db.enabled", map[string]string{"values.yaml": "db: {enabled: false}\n"}), nil, ""},
-		{"of one that a condition turns on", withDB(", condition: db.enabled", map[string]string{"values.yaml": "db: {enabled: false}\n"}), m{"db": m{"enabled": true}}, says + ` of chart "db": db.password: missing`},
+		{"of one that a condition turns on", withDB(", condition: db.enabled", map[string]string{"values.yaml": "db: {enabled: false}\n"}), m{"db": m{"enabled": true}}, says + ` of chart "db": db.password: Required value`},
 		{"not of one that a tag turns off", withDB(", tags: [data]", nil), m{"tags": m{"data": false}}, ""},
-		{"of one that a condition turns on against a tag", withDB(", tags: [data], condition: wanted", nil), m{"tags": m{"data": false}, "wanted": true}, says + ` of chart "db": db.password: missing`},
+		{"of one that a condition turns on against a tag", withDB(", tags: [data], condition: wanted", nil), m{"tags": m{"data": false}, "wanted": true}, says + ` of chart "db": db.password: Required value`},
 		{"of an alias, by its values", withDB(", alias: store", nil), m{"store": m{"password": "x"}, "db": m{"password": 1}}, ""},
-		{"of an alias, against its values", withDB(", alias: store", nil), m{"store": m{"password": 1}, "db": m{"password": "x"}}, says + ` of chart "store": store.password: expected string, but got number`},
-		{"of each alias of the same chart", withDB(", alias: one}\n- {name: db, version: 1.0.0, alias: two", nil), m{"one": m{"password": "x"}}, says + ` of chart "two": two.password: missing`},
+		{"of an alias, against its values", withDB(", alias: store", nil), m{"store": m{"password": 1}, "db": m{"password": "x"}}, says + ` of chart "store": store.password: must be of type string, but is number`},
+		{"of each alias of the same chart", withDB(", alias: one}\n- {name: db, version: 1.0.0, alias: two", nil), m{"one": m{"password": "x"}}, says + ` of chart "two": two.password: Required value`},
 		{"with what is imported from a dependency", withDB(", import-values: [{child: out, parent: in}]", map[string]string{
 			"charts/db/values.yaml": "password: x\nout: {port: http}\n",
 			"values.schema.json":    `{"properties": {"in": {"properties": {"port": {"type": "integer"}}}}}`,
-		}), nil, says + ": in.port: expected integer, but got string"},
+		}), nil, says + ": in.port: must be of type integer, but is string"},
 		{"of a dependency of a dependency", withDB("", map[string]string{
 			"charts/db/values.yaml":                    "password: x\n",
 			"charts/db/charts/disk/Chart.yaml":         "apiVersion: v2\nname: disk\nversion: 1.0.0\n",
 			"charts/db/charts/disk/values.schema.json": `{"properties": {"gib": {"type": "integer"}}}`,
-		}), m{"db": m{"disk": m{"gib": "8"}}}, says + ` of chart "db.disk": db.disk.gib: expected integer, but got string`},
+		}), m{"db": m{"disk": m{"gib": "8"}}}, says + ` of chart "db.disk": db.disk.gib: must be of type integer, but is string`},
 		{"not of one below a dependency that is off", withDB(", condition: db.enabled", map[string]string{
 			"charts/db/charts/disk/Chart.yaml":         "apiVersion: v2\nname: disk\nversion: 1.0.0\n",
 			"charts/db/charts/disk/values.schema.json": `{"required": ["gib"]}`,
 		}), m{"db": m{"enabled": false}}, ""},
-		{"with values for all charts", withDB("", map[string]string{"charts/db/values.schema.json": `{"properties": {"global": {"properties": {"zone": {"type": "string"}}}}}`}), m{"global": m{"zone": 1}}, says + ` of chart "db": db.global.zone: expected string, but got number`},
-		{"of all charts at once", withDB("", map[string]string{"values.schema.json": `{"required": ["host"]}`}), nil, says + ": host: missing; " + says + ` of chart "db": db.password: missing`},
+		{"with values for all charts", withDB("", map[string]string{"charts/db/values.schema.json": `{"properties": {"global": {"properties": {"zone": {"type": "string"}}}}}`}), m{"global": m{"zone": 1}}, says + ` of chart "db": db.global.zone: must be of type string, but is number`},
+		{"of all charts at once", withDB("", map[string]string{"values.schema.json": `{"required": ["host"]}`}), nil, says + ": host: Required value; " + says + ` of chart "db": db.password: Required value`},
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			g := NewWithT(t)

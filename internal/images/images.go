@@ -189,8 +189,8 @@ func (f *finder) addImage(reference, where string, certain bool) error {
 	}
 	full, err := NormalizeReference(reference)
 	if err != nil {
-		if complaint := fmt.Sprintf("%s: image %q: %v", where, reference, err); certain && (f.invalid == "" || complaint < f.invalid) {
-			f.invalid = complaint
+		if message := fmt.Sprintf("%s: image: Invalid value: %q: %v", where, reference, err); certain && (f.invalid == "" || message < f.invalid) {
+			f.invalid = message
 		}
 		return nil
 	}

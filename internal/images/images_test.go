@@ -149,8 +149,8 @@ func TestFindImagesRefuses(t *testing.T) {
 	for _, c := range []struct{ why, text, declared, reason, says string }{
 		{"no YAML", "image: [", "", v1alpha1.ReasonRenderFailed, "web/templates/a.yaml: yaml: line 1"},
 		{"no image", "apiVersion: v1\nkind: Pod\nmetadata: {name: web}\nspec: {containers: [{name: main, image: \"NGINX:1:2\"}, {name: a, image: \"<no value>\"}]}\n", "",
-			v1alpha1.ReasonInvalidImage, `Pod/web container a: image "<no value>": it is not`},
-		{"no image declared", "", "a b", v1alpha1.ReasonInvalidImage, `declared: image "a b"`},
+			v1alpha1.ReasonInvalidImage, `Pod/web container a: image: Invalid value: "<no value>": must have the form`},
+		{"no image declared", "", "a b", v1alpha1.ReasonInvalidImage, `declared: image: Invalid value: "a b"`},
 		{"too many", "apiVersion: v1\nkind: Pod\nspec: {containers: [" + strings.Join(many, ", ") + "]}\n", "", v1alpha1.ReasonLimitExceeded, fmt.Sprint(chart.MaxImages)},
 		{"aliases of aliases", bomb, "", v1alpha1.ReasonLimitExceeded, "web/templates/a.yaml"},
 		{"too many elements", "image: [" + strings.Repeat("[],", 1<<20) + "]", "", v1alpha1.ReasonLimitExceeded, "web/templates/a.yaml"},

@@ -2,6 +2,7 @@ package images
 
 import (
 	"errors"
+	"fmt"
 	"regexp"
 	"strings"
 
@@ -25,14 +26,14 @@ var (
 // runtime accepts.
 func NormalizeReference(s string) (string, error) {
 	if s == "" {
-		return "", errors.New("it is empty")
+		return "", errors.New("must not be empty")
 	}
 	if len(s) > maxReferenceBytes {
-		return "", errors.New("it is too long")
+		return "", fmt.Errorf("must have at most %d bytes", maxReferenceBytes)
 	}
 	ref, err := name.ParseReference(s)
 	if err != nil || !wellFormed(ref) {
-		return "", errors.New("it is not of the form registry/repository:tag")
+		return "", errors.New("must have the form <registry>/<repository>:<tag>")
 	}
 	full := ref.Name()
 	if rest, ok := strings.CutPrefix(full, name.DefaultRegistry+"/"); ok {

@@ -51,13 +51,13 @@ func (c *Clients) ClientFor(tenant release.Tenant) (client.Client, error) {
 	if known, ok := c.clients[tenant]; ok {
 		return known, nil
 	}
-	made, err := client.New(Config(c.Config, tenant), client.Options{Mapper: c.Mapper, Scheme: c.Scheme})
+	created, err := client.New(Config(c.Config, tenant), client.Options{Mapper: c.Mapper, Scheme: c.Scheme})
 	if err != nil {
 		return nil, fmt.Errorf("create client: %w", err)
 	}
 	if c.clients == nil || len(c.clients) >= maxClients {
 		c.clients = map[release.Tenant]client.Client{}
 	}
-	c.clients[tenant] = made
-	return made, nil
+	c.clients[tenant] = created
+	return created, nil
 }

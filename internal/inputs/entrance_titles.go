@@ -26,7 +26,7 @@ const MaxEntranceTitle = 30
 func CheckTitles(required []Entrance, given map[string]string, taken []string) []Problem {
 	check := titleCheck{}
 	for _, title := range taken {
-		check[titleKey(title)] = "taken by another instance"
+		check[titleKey(title)] = "already used by another instance"
 	}
 	var wrong []Problem
 	unknown := maps.Clone(given)
@@ -53,13 +53,13 @@ func (c titleCheck) titleProblem(title string) string {
 	case !strings.ContainsFunc(title, isVisible):
 		return "required"
 	case strings.ContainsFunc(title, unicode.IsControl):
-		return "has a control character"
+		return "must not contain control characters"
 	case utf8.RuneCountInString(title) > MaxEntranceTitle:
-		return fmt.Sprintf("longer than %d characters", MaxEntranceTitle)
+		return fmt.Sprintf("must have at most %d characters", MaxEntranceTitle)
 	case c[key] != "":
 		return c[key]
 	}
-	c[key] = "given to another entrance too"
+	c[key] = "already used by another entrance"
 	return ""
 }
 

@@ -24,16 +24,16 @@ func TestCheckTitles(t *testing.T) {
 		{"spaces are no title", titles{"web": " \t ", "admin": "A"}, nil, titles{"web": "required"}},
 		{"nothing to see is no title", titles{"web": "\u200b\u200b", "admin": "A"}, nil, titles{"web": "required"}},
 		{"thirty characters, whatever their bytes", titles{"web": strings.Repeat("ü", 30), "admin": strings.Repeat("界", 31)}, nil,
-			titles{"admin": "longer than 30 characters"}},
+			titles{"admin": "must have at most 30 characters"}},
 		{"spaces around do not count", titles{"web": "  " + strings.Repeat("a", 30) + "  ", "admin": "A"}, nil, titles{}},
 		{"letters of two parts count once", titles{"web": strings.Repeat("u\u0308", 30), "admin": "A"}, nil, titles{}},
 		{"another instance has it, in other capitals", titles{"web": "BLOG ", "admin": "Straße"}, []string{" blog", "STRASSE"},
-			titles{"web": "taken by another instance", "admin": "taken by another instance"}},
-		{"another instance has it, in other bytes", titles{"web": "Caf\u00e9", "admin": "A"}, []string{"cafe\u0301"}, titles{"web": "taken by another instance"}},
-		{"one title for two", titles{"web": "Blog", "admin": "blog"}, nil, titles{"admin": "given to another entrance too"}},
-		{"a wrong title takes nothing", titles{"web": "a\x1bb", "admin": "A"}, nil, titles{"web": "has a control character"}},
+			titles{"web": "already used by another instance", "admin": "already used by another instance"}},
+		{"another instance has it, in other bytes", titles{"web": "Caf\u00e9", "admin": "A"}, []string{"cafe\u0301"}, titles{"web": "already used by another instance"}},
+		{"one title for two", titles{"web": "Blog", "admin": "blog"}, nil, titles{"admin": "already used by another entrance"}},
+		{"a wrong title takes nothing", titles{"web": "a\x1bb", "admin": "A"}, nil, titles{"web": "must not contain control characters"}},
 		{"no such entrance", titles{"web": "A", "admin": "B", "wbe": "C", "x": "D"}, nil, titles{"wbe": "unknown entrance", "x": "unknown entrance"}},
-		{"a title of megabytes", titles{"web": strings.Repeat("a\u0301", 2<<20), "admin": "B"}, nil, titles{"web": "longer than 30 characters"}},
+		{"a title of megabytes", titles{"web": strings.Repeat("a\u0301", 2<<20), "admin": "B"}, nil, titles{"web": "must have at most 30 characters"}},
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			t.Parallel()

@@ -27,7 +27,7 @@ const (
 
 	typePassword = "password"
 	// plainPassword is the problem of a password that is stored in plain text in an object.
-	plainPassword = "give it by valueFrom.secretKeyRef: a password is never stored in an object"
+	plainPassword = "must be set with valueFrom.secretKeyRef, because an object must not store a password"
 )
 
 // Problem is an input that is missing or invalid. The text of Problem never contains the
@@ -187,13 +187,13 @@ func (c inputCheck) valueProblem(in Input, text string) string {
 		return plainPassword
 	}
 	if len(text) > MaxInputBytes {
-		return fmt.Sprintf("longer than %d bytes", MaxInputBytes)
+		return fmt.Sprintf("must have at most %d bytes", MaxInputBytes)
 	}
 	if problem := in.kindProblem(text); problem != "" {
 		return problem
 	}
 	if len(in.Options) > 0 && !slices.ContainsFunc(in.Options, func(o Option) bool { return o.Value == text }) {
-		return "not one of: " + optionsText(in.Options)
+		return "must be one of: " + optionsText(in.Options)
 	}
 	return c.patternProblem(in.Pattern, text)
 }
@@ -204,26 +204,34 @@ func (in Input) kindProblem(text string) string {
 		return problem
 	}
 	if !in.Number && in.Type != "int" {
-		return in.Length.boundsProblem(float64(utf8.RuneCountInString(text)), "must have at least %v characters", "must have at most %v characters")
+		return in.Length.boundsProblem(float64(utf8.RuneCountInString(text)), "must have at least %s", "must have at most %s", countCharacters)
 	}
 	number, err := strconv.ParseFloat(text, 64)
 	if err != nil || math.IsInf(number, 0) || math.IsNaN(number) {
-		return "not a number"
+		return "must be a number"
 	}
-	return in.Range.boundsProblem(number, "must be at least %v", "must be at most %v")
+	return in.Range.boundsProblem(number, "must be at least %s", "must be at most %s", plainNumber)
 }
 
 // boundsProblem returns the message for the limit that number exceeds, or "". below and above are
-// the formats of the messages.
-func (b *Bounds) boundsProblem(number float64, below, above string) string {
+// the formats of the messages, and format formats the limit.
+func (b *Bounds) boundsProblem(number float64, below, above string, format func(float64) string) string {
 	switch {
 	case b == nil:
 	case b.Min != nil && number < *b.Min:
-		return fmt.Sprintf(below, plainNumber(*b.Min))
+		return fmt.Sprintf(below, format(*b.Min))
 	case b.Max != nil && number > *b.Max:
-		return fmt.Sprintf(above, plainNumber(*b.Max))
+		return fmt.Sprintf(above, format(*b.Max))
 	}
 	return ""
+}
+
+// countCharacters formats a number of characters.
+func countCharacters(number float64) string {
+	if number == 1 {
+		return "1 character"
+	}
+	return plainNumber(number) + " characters"
 }
 
 // plainNumber formats a number without an exponent, so that it can be compared as text.
@@ -233,23 +241,23 @@ func typeProblem(kind, text string) string {
 	switch kind {
 	case "bool":
 		if _, err := strconv.ParseBool(text); err != nil {
-			return "not true or false"
+			return "must be true or false"
 		}
 	case "int":
 		if _, err := strconv.ParseInt(text, 10, 64); err != nil {
-			return "not a whole number"
+			return "must be an integer"
 		}
 	case "url":
 		if u, err := url.Parse(text); err != nil || u.Scheme == "" || u.Host == "" {
-			return "not a URL"
+			return "must be a URL"
 		}
 	case "email":
 		if address, err := mail.ParseAddress(text); err != nil || address.Address != text {
-			return "not an e-mail address"
+			return "must be an email address"
 		}
 	case "domain":
 		if !isDomain(text) {
-			return "not a domain name"
+			return "must be a domain name"
 		}
 	}
 	return ""
@@ -294,14 +302,14 @@ func (c inputCheck) patternProblem(pattern, text string) string {
 	}
 	re.MatchTimeout = min(matchTime, time.Until(c.until))
 	if re.MatchTimeout <= 0 {
-		return "cannot be checked against its pattern in time"
+		return "cannot be matched against the pattern in time"
 	}
 	matched, err := re.MatchString(text)
 	switch {
 	case err != nil:
-		return "cannot be checked against its pattern in time"
+		return "cannot be matched against the pattern in time"
 	case !matched:
-		return "does not match pattern " + pattern
+		return "must match pattern " + pattern
 	}
 	return ""
 }

@@ -76,36 +76,36 @@ func TestCheckInputsProblem(t *testing.T) {
 		{why: "not editable means after the install", in: inputs.Input{Default: "d"}, given: "g"},
 
 		{why: "a bool", in: inputs.Input{Type: "bool"}, given: "TRUE"},
-		{why: "no bool", in: inputs.Input{Type: "bool"}, given: "yes", want: "not true or false"},
+		{why: "no bool", in: inputs.Input{Type: "bool"}, given: "yes", want: "must be true or false"},
 		{why: "an int", in: inputs.Input{Type: "int"}, given: "-12"},
-		{why: "no int", in: inputs.Input{Type: "int"}, given: "1.5", want: "not a whole number"},
-		{why: "an int beyond 64 bits", in: inputs.Input{Type: "int"}, given: "99999999999999999999", want: "not a whole number"},
+		{why: "no int", in: inputs.Input{Type: "int"}, given: "1.5", want: "must be an integer"},
+		{why: "an int beyond 64 bits", in: inputs.Input{Type: "int"}, given: "99999999999999999999", want: "must be an integer"},
 		{why: "a URL", in: inputs.Input{Type: "url"}, given: "https://a.example/x?y"},
-		{why: "a path is no URL", in: inputs.Input{Type: "url"}, given: "/x", want: "not a URL"},
-		{why: "a host is no URL", in: inputs.Input{Type: "url"}, given: "a.example", want: "not a URL"},
+		{why: "a path is no URL", in: inputs.Input{Type: "url"}, given: "/x", want: "must be a URL"},
+		{why: "a host is no URL", in: inputs.Input{Type: "url"}, given: "a.example", want: "must be a URL"},
 		{why: "an address", in: inputs.Input{Type: "email"}, given: "a@b.example"},
-		{why: "an address with a name", in: inputs.Input{Type: "email"}, given: "A <a@b.example>", want: "not an e-mail address"},
+		{why: "an address with a name", in: inputs.Input{Type: "email"}, given: "A <a@b.example>", want: "must be an email address"},
 		{why: "a domain", in: inputs.Input{Type: "domain"}, given: "Mail-1.b.example"},
-		{why: "a domain with an empty label", in: inputs.Input{Type: "domain"}, given: "a..example", want: "not a domain name"},
-		{why: "a domain with a port", in: inputs.Input{Type: "domain"}, given: "a.example:80", want: "not a domain name"},
-		{why: "a label that ends in a hyphen", in: inputs.Input{Type: "domain"}, given: "a-.example", want: "not a domain name"},
+		{why: "a domain with an empty label", in: inputs.Input{Type: "domain"}, given: "a..example", want: "must be a domain name"},
+		{why: "a domain with a port", in: inputs.Input{Type: "domain"}, given: "a.example:80", want: "must be a domain name"},
+		{why: "a label that ends in a hyphen", in: inputs.Input{Type: "domain"}, given: "a-.example", want: "must be a domain name"},
 
 		{why: "an option", in: inputs.Input{Options: option("a", "b")}, given: "b"},
-		{why: "no option", in: inputs.Input{Options: option("a", "b")}, given: "c", want: "not one of: a, b"},
+		{why: "no option", in: inputs.Input{Options: option("a", "b")}, given: "c", want: "must be one of: a, b"},
 		{why: "many options are not all listed", in: inputs.Input{Options: option(strings.Split("abcdefghijkl", "")...)},
-			given: "z", want: "not one of: a, b, c, d, e, f, g, h, i, j, and 2 more"},
+			given: "z", want: "must be one of: a, b, c, d, e, f, g, h, i, j, and 2 more"},
 
 		{why: "look-ahead", in: inputs.Input{Pattern: strong}, given: "abcdEF12"},
 		{why: "look-ahead that fails", in: inputs.Input{Pattern: strong}, given: "abcdef12",
-			want: "does not match pattern " + strong},
+			want: "must match pattern " + strong},
 		{why: "a pattern without anchors is looked for", in: inputs.Input{Pattern: "^hf://"}, given: "hf://a/b"},
-		{why: "the end is the end", in: inputs.Input{Pattern: "^a$"}, given: "a\n", want: "does not match pattern ^a$"},
-		{why: "word characters are those of ASCII", in: inputs.Input{Pattern: `^\w+$`}, given: "é",
-			want: `does not match pattern ^\w+$`},
+		{why: "the end is the end", in: inputs.Input{Pattern: "^a$"}, given: "a\n", want: "must match pattern ^a$"},
+		{why: "word characters are ASCII", in: inputs.Input{Pattern: `^\w+$`}, given: "é",
+			want: `must match pattern ^\w+$`},
 		{why: "a pattern that JavaScript does not know", in: inputs.Input{Pattern: `(?s)^a.b$`}, given: "a\nb"},
 		{why: "a pattern that cannot be read is none", in: inputs.Input{Pattern: "(["}, given: "a"},
 		{why: "a pattern that is too long is none", in: inputs.Input{Pattern: strings.Repeat("x", 1_001)}, given: "a"},
-		{why: "a value that is too long", in: inputs.Input{}, given: strings.Repeat("x", 64<<10+1), want: "longer than 65536 bytes"},
+		{why: "a value that is too long", in: inputs.Input{}, given: strings.Repeat("x", 64<<10+1), want: "must have at most 65536 bytes"},
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			t.Parallel()
@@ -142,9 +142,9 @@ func TestCheckInputsAtOnce(t *testing.T) {
 	}
 	g.Expect(problems).To(Equal([]string{
 		"NAME: required",
-		"PASSWORD: does not match pattern ^x{9}$",
+		"PASSWORD: must match pattern ^x{9}$",
 		"TOKEN: required",
-		"KEY: does not match pattern ^k",
+		"KEY: must match pattern ^k",
 		"OTHER: unknown input",
 		"ZEBRA: unknown input",
 	}))
@@ -165,7 +165,7 @@ func TestCheckInputsEndlessPattern(t *testing.T) {
 	began := time.Now()
 	_, wrong := inputs.CheckInputs(declared, given, nil)
 	g.Expect(wrong).To(HaveLen(len(declared)))
-	g.Expect(wrong[0].Problem).To(Equal("cannot be checked against its pattern in time"))
+	g.Expect(wrong[0].Problem).To(Equal("cannot be matched against the pattern in time"))
 	g.Expect(time.Since(began)).To(BeNumerically("<", 20*time.Second), "all patterns together have one bound")
 }
 

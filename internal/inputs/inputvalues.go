@@ -76,8 +76,8 @@ func ChartValues(inputs []Input, checked, known map[string]any) map[string]any {
 
 // hasKnownValue reports whether the chart already has this value without passing it.
 func (in Input) hasKnownValue(text string, supplied map[string]string) bool {
-	if there, ok := supplied[in.Name]; ok {
-		return in.CanonicalText(there) == text
+	if value, ok := supplied[in.Name]; ok {
+		return in.CanonicalText(value) == text
 	}
 	if in.Preset || in.Default == "" {
 		return in.CanonicalText(in.Default) == text

@@ -31,9 +31,9 @@ func TestCheckInputsOfAChart(t *testing.T) {
 		want  string
 	}{
 		{why: "a number", in: inputs.Input{Number: true}, given: "-1.5e3"},
-		{why: "no number", in: inputs.Input{Number: true}, given: "1,5", want: "not a number"},
-		{why: "nothing that a text cannot hold", in: inputs.Input{Number: true}, given: "Inf", want: "not a number"},
-		{why: "not a number", in: inputs.Input{Number: true}, given: "NaN", want: "not a number"},
+		{why: "no number", in: inputs.Input{Number: true}, given: "1,5", want: "must be a number"},
+		{why: "nothing that a text cannot hold", in: inputs.Input{Number: true}, given: "Inf", want: "must be a number"},
+		{why: "not a number", in: inputs.Input{Number: true}, given: "NaN", want: "must be a number"},
 		{why: "the least", in: inputs.Input{Type: "int", Range: nestedValues(1, 9)}, given: "1"},
 		{why: "less", in: inputs.Input{Type: "int", Range: nestedValues(1, 9)}, given: "0", want: "must be at least 1"},
 		{why: "the greatest", in: inputs.Input{Type: "int", Range: nestedValues(1, 30000000)}, given: "30000000"},
@@ -108,7 +108,7 @@ func TestCheckInputsShowIf(t *testing.T) {
 
 func TestCheckInputsPlainPassword(t *testing.T) {
 	t.Parallel()
-	const refused = "give it by valueFrom.secretKeyRef: a password is never stored in an object"
+	const refused = "must be set with valueFrom.secretKeyRef, because an object must not store a password"
 	declared := []inputs.Input{{Name: "PASSWORD", Type: "password", Required: true, Pattern: "^x"}, {Name: "NAME"}}
 	for _, c := range []struct {
 		why             string
@@ -117,7 +117,7 @@ func TestCheckInputsPlainPassword(t *testing.T) {
 		want            []string
 	}{
 		{"from a Secret", map[string]string{"PASSWORD": "xyz", "NAME": "a"}, nil, []string{"NAME"}, nil},
-		{"from a Secret, and wrong", map[string]string{"PASSWORD": "abc"}, nil, nil, []string{"does not match pattern ^x"}},
+		{"from a Secret, and wrong", map[string]string{"PASSWORD": "abc"}, nil, nil, []string{"must match pattern ^x"}},
 		{"written down", map[string]string{"PASSWORD": "xyz"}, nil, []string{"PASSWORD"}, []string{refused}},
 		{"written down, which matters more than that it is wrong", map[string]string{"PASSWORD": "abc"}, nil, []string{"PASSWORD"}, []string{refused}},
 		{"written down among the values", nil, map[string]string{"PASSWORD": "xyz"}, []string{"PASSWORD"}, []string{refused}},

@@ -79,30 +79,30 @@ func (w *schemaInputs) addProperties(s schemaNode, path []string, needed bool) {
 		return
 	}
 	all, _ := s["properties"].(map[string]any)
-	asked := s.stringListField("required")
+	required := s.stringListField("required")
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		if w.left--; w.left < 0 {
 			return
 		}
-		below := append(path[:len(path):len(path)], name)
-		if isValueKey(name) && len(strings.Join(below, ".")) <= MaxInputName {
-			w.addProperty(w.resolveReferences(all[name]), below, needed && slices.Contains(asked, name))
+		childPath := append(path[:len(path):len(path)], name)
+		if isValueKey(name) && len(strings.Join(childPath, ".")) <= MaxInputName {
+			w.addProperty(w.resolveReferences(all[name]), childPath, needed && slices.Contains(required, name))
 		}
 	}
 }
 
 // addProperty adds one property, or the properties below it.
 func (w *schemaInputs) addProperty(s schemaNode, path []string, needed bool) {
-	there, _ := ValueAt(w.values, strings.Join(path, "."))
+	existing, _ := ValueAt(w.values, strings.Join(path, "."))
 	switch s.valueType() {
 	case "object":
-		_, isMap := there.(map[string]any)
+		_, isMap := existing.(map[string]any)
 		w.addProperties(s, path, needed || isMap)
 	case "string", "integer", "number", "boolean":
 		in := s.toInput(path)
-		preset, has := ValueText(there), there != nil
+		preset, has := ValueText(existing), existing != nil
 		switch {
-		case IsNested(there): // The validation of the values reports it.
+		case IsNested(existing): // The validation of the values reports it.
 		case has && preset == "" && s.refusesEmpty():
 			has = false
 		case has:

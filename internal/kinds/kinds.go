@@ -75,11 +75,11 @@ func New(cfg *rest.Config) (*Kinds, error) {
 	if err != nil {
 		return nil, fmt.Errorf("parse the address of the cluster: %w", err)
 	}
-	asked, err := discovery.NewDiscoveryClientForConfigAndClient(cfg, client)
+	discoveryClient, err := discovery.NewDiscoveryClientForConfigAndClient(cfg, client)
 	if err != nil {
 		return nil, fmt.Errorf("create discovery client: %w", err)
 	}
-	return &Kinds{client: client, host: strings.TrimSuffix(host.String(), "/"), discovery: asked, tags: map[string]string{}}, nil
+	return &Kinds{client: client, host: strings.TrimSuffix(host.String(), "/"), discovery: discoveryClient, tags: map[string]string{}}, nil
 }
 
 // Refresh updates the kinds unless they were checked within maxAge.

@@ -50,11 +50,11 @@ func (f *Fence) guardDialer(inner dialFunc) dialFunc {
 		inner = (&net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second}).DialContext
 	}
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
-		made, err := inner(ctx, network, address)
+		conn, err := inner(ctx, network, address)
 		if err != nil {
 			return nil, err
 		}
-		return &fencedConn{Conn: made, fence: f}, nil
+		return &fencedConn{Conn: conn, fence: f}, nil
 	}
 }
 

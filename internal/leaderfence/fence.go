@@ -95,10 +95,10 @@ func (f *Fence) beginRequest() (clockReading, error) {
 }
 
 // extendLease opens the fence after the lease was granted to a request sent at that time.
-func (f *Fence) extendLease(asked clockReading, granted time.Duration) {
+func (f *Fence) extendLease(requestedAt clockReading, granted time.Duration) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.hasLed, f.requestedAt, f.term = true, asked, granted-granted/10
+	f.hasLed, f.requestedAt, f.term = true, requestedAt, granted-granted/10
 }
 
 // closeFence closes the fence because the lease is released.

@@ -47,13 +47,13 @@ func (l *fencedLock) writeLease(
 		l.fence.closeFence() // Another process can acquire the lease before the response arrives.
 		return send(ctx, record)
 	}
-	asked, err := l.fence.beginRequest()
+	requestedAt, err := l.fence.beginRequest()
 	if err != nil {
 		return fmt.Errorf("renew a lost lease: %w", err)
 	}
 	if err := send(ctx, record); err != nil {
 		return err // The lease may have been renewed. Counting it as not renewed is safe.
 	}
-	l.fence.extendLease(asked, time.Duration(record.LeaseDurationSeconds)*time.Second)
+	l.fence.extendLease(requestedAt, time.Duration(record.LeaseDurationSeconds)*time.Second)
 	return nil
 }

@@ -110,12 +110,12 @@ func (k *Keys) renewKeySet(ctx context.Context, url string, old *keySet) (*keySe
 	if err != nil {
 		return nil, outcome.Stalled(v1alpha1.ReasonLicenseKeysUnavailable, fmt.Errorf("get keys of issuer: %w", err))
 	}
-	asking := context.WithoutCancel(ctx)
+	detached := context.WithoutCancel(ctx)
 	flight := k.flights.DoChan(url, func() (any, error) {
 		if known := k.cachedKeySet(url); known != nil && known != old {
 			return known, nil
 		}
-		set := k.requestKeySet(asking, target, old)
+		set := k.requestKeySet(detached, target, old)
 		k.sets.Add(url, set)
 		return set, nil
 	})

@@ -34,12 +34,12 @@ func (n Namespaces) IgnoredSharingMessage(source *v1alpha1.MarketSource) string 
 	if sharing == nil || sharing.From == n.SharingOf(source) {
 		return ""
 	}
-	return fmt.Sprintf("spec.sharing.from: %q has no effect, since namespace %q is not a market: only the namespace itself may use the source; %s",
+	return fmt.Sprintf("spec.sharing.from: Invalid value: %q: has no effect because namespace %q is not a market, and only the namespace itself can use the source; %s",
 		sharing.From, source.Namespace, remedyMessage)
 }
 
 // remedyMessage describes how to make a namespace a market.
-const remedyMessage = "have the administrator of the cluster name the namespace in --market-namespaces"
+const remedyMessage = "ask a cluster administrator to add the namespace to --market-namespaces"
 
 // CheckDirectory returns an error if sources of type Directory are not allowed in a
 // namespace.
@@ -47,7 +47,7 @@ func (n Namespaces) CheckDirectory(namespace string) error {
 	if n.Has(namespace) {
 		return nil
 	}
-	return fmt.Errorf("spec.type: %q is only for market namespaces, which %q is not: use another type, or %s", v1alpha1.SourceTypeDirectory, namespace, remedyMessage)
+	return fmt.Errorf("spec.type: Forbidden: type %q is allowed in market namespaces only, and %q is not one; use another type, or %s", v1alpha1.SourceTypeDirectory, namespace, remedyMessage)
 }
 
 // Network returns the network policy for the sources of a namespace, based on the policy for

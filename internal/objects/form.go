@@ -97,17 +97,17 @@ func (f *formCheck) checkText(o Map, path string, value any) {
 	case nil, string:
 		return
 	case bool:
-		is = "a boolean"
+		is = "boolean"
 	case int, int64, uint64, float64:
-		is = "a number"
+		is = "number"
 	case Map:
-		is = "a map"
+		is = "map"
 	case []any:
-		is = "a list"
+		is = "list"
 	default:
-		is = "no text"
+		is = "unknown type"
 	}
 	if len(f.warnings) < maxFormWarnings {
-		f.warnings = append(f.warnings, text.Printable(fmt.Sprintf("%s: %s is %s; quote it in the template", o.KindAndName(), path, is), MaxWarningBytes))
+		f.warnings = append(f.warnings, text.Printable(fmt.Sprintf("%s: %s: Invalid value: %s: must be a string; quote the value in the template", o.KindAndName(), path, is), MaxWarningBytes))
 	}
 }

@@ -70,7 +70,7 @@ func requiredText(d *decoder, key string) string {
 	text := d.warnings.readScalar(at)
 	switch {
 	case text == "":
-		d.warnings.setError("%s is missing", at.path)
+		d.warnings.setError("%s: Required value", at.path)
 	case len(text) > maxName:
 		d.warnings.setError("%s is longer than %d bytes", at.path, maxName)
 	}

@@ -21,7 +21,8 @@ func readPermissions(d *decoder) []string {
 	for _, each := range d.listItems("sysData", maxLongList, optional) {
 		if s := d.warnings.openMapping(each, optional); s != nil {
 			ops := strings.Join(s.textList("ops", maxShortList, maxLine), ", ")
-			requested = append(requested, text.Truncate("sysData: "+joinNonEmpty(s.boundedText("group", maxLine), s.boundedText("dataType", maxLine))+" ("+ops+")", maxSummary))
+			data := joinNonEmpty(s.boundedText("group", maxLine), s.boundedText("dataType", maxLine))
+			requested = append(requested, text.Truncate("sysData: "+data+" ("+ops+")", maxSummary))
 			s.ignoreKeys("version", "appName", "port", "svc", "namespace")
 			s.warnUnknownKeys()
 		}

@@ -59,7 +59,7 @@ func decodePrice(text []byte) (*hydrate.License, error) {
 		license.Warnings = warnings
 		return license, nil
 	case len(warnings) > 0:
-		return nil, fmt.Errorf("paid.product_id is missing, and the file has other problems: %s", warnings[0])
+		return nil, fmt.Errorf("paid.product_id: Required value, because the file has other fields: %s", warnings[0])
 	}
 	return nil, nil
 }

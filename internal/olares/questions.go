@@ -30,7 +30,7 @@ func (Reader) Questions(text []byte) ([]inputs.Input, []string, error) {
 		return nil, nil, questionsError(err)
 	}
 	w := &warnings{}
-	top := w.openMapping(pathNode{path: "the text", node: root}, essential)
+	top := w.openMapping(pathNode{path: "the file", node: root}, essential)
 	if top == nil {
 		return nil, nil, questionsError(w.err)
 	}

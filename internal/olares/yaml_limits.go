@@ -47,7 +47,7 @@ func parseDocument(content []byte) (root *yaml.Node, more bool, err error) {
 		if errors.Is(err, io.EOF) {
 			return nil, false, errors.New("the file is empty")
 		}
-		return nil, false, errors.New(text.Truncate("not YAML: "+yamlfault.Locate(content, err).Error(), maxErrorBytes))
+		return nil, false, errors.New(text.Truncate("invalid YAML: "+yamlfault.Locate(content, err).Error(), maxErrorBytes))
 	}
 	// A document that consists of comments has no content.
 	if len(document.Content) == 0 {

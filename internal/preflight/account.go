@@ -106,13 +106,13 @@ func (d *Requirements) checkAccounts(facts *Facts) []Problem {
 			return o.isKind(corev1.SchemeGroupVersion, "ServiceAccount") && o.name == hook.account
 		}) {
 			problems = append(problems, newFinalProblem(v1alpha1.ReasonServiceAccountMissing,
-				"%s: the %s hook runs as service account %s, which the chart creates only afterwards; create the account in namespace %s first, or have the chart corrected",
-				hook.object.kindAndName(), when, hook.account, d.request.Tenant.Namespace))
+				"%s: service account %q of the %s hook is created only after the hook has run; create it in namespace %q first, or correct the chart",
+				hook.object.kindAndName(), hook.account, when, d.request.Tenant.Namespace))
 			continue
 		}
 		problems = append(problems, newTransientProblem(v1alpha1.ReasonServiceAccountMissing,
-			"%s: the %s hook runs as service account %s, which does not exist in namespace %s; create it, or name another in the values",
-			hook.object.kindAndName(), when, hook.account, d.request.Tenant.Namespace))
+			"%s: service account %q of the %s hook not found in namespace %q; create it, or set another one in the values",
+			hook.object.kindAndName(), hook.account, when, d.request.Tenant.Namespace))
 	}
 	return problems
 }

@@ -22,7 +22,7 @@ type appCRD struct {
 	served   Kind
 }
 
-// addCRD adds a CRD to the demand.
+// addCRD adds a CRD to the requirements.
 func (d *Requirements) addCRD(o *object) error {
 	if o.gvk.Kind != "CustomResourceDefinition" {
 		return nil
@@ -150,24 +150,24 @@ func (d *Requirements) hasEarlierCRD(o *object) bool {
 
 // noMatchProblem returns the problem of a missing kind. It is final if Kubernetes has removed the
 // kind or if the chart creates its CRD too late.
-func (d *Requirements) noMatchProblem(gvk schema.GroupVersionKind, who string) Problem {
+func (d *Requirements) noMatchProblem(gvk schema.GroupVersionKind, subject string) Problem {
 	version := gvk.GroupVersion().String()
-	if gone, ok := removedKinds[removedKind{version, gvk.Kind}]; ok {
-		if gone.use == "" {
-			return newFinalProblem(v1alpha1.ReasonKindMissing, "%s: Kubernetes %s removed %s of %s without a successor; the chart must do without", who, gone.in, gvk.Kind, version)
+	message := fmt.Sprintf("%s: no matches for kind %q in version %q", subject, gvk.Kind, version)
+	if removal, ok := removedKinds[removedKind{version, gvk.Kind}]; ok {
+		if removal.use == "" {
+			return newFinalProblem(v1alpha1.ReasonKindMissing, "%s, which Kubernetes %s removed without a replacement; remove the object from the chart", message, removal.in)
 		}
-		return newFinalProblem(v1alpha1.ReasonKindMissing, "%s: Kubernetes %s removed %s of %s; the chart must use %s", who, gone.in, gvk.Kind, version, gone.use)
+		return newFinalProblem(v1alpha1.ReasonKindMissing, "%s, which Kubernetes %s removed; change the chart to apiVersion %s", message, removal.in, removal.use)
 	}
 	if own := d.ownCRD(gvk); own != nil {
-		return newFinalProblem(v1alpha1.ReasonKindMissing, "%s: %s of %s comes with %s, but Helm looks for it before that is made; the chart must keep it in %s",
-			who, gvk.Kind, version, own.object.kindAndName(), crdFolder)
+		return newFinalProblem(v1alpha1.ReasonKindMissing, "%s when Helm needs it: %s is created later; move it to the folder %s of the chart",
+			message, own.object.kindAndName(), crdFolder)
 	}
-	message := fmt.Sprintf("%s: no matches for kind %q in version %q", who, gvk.Kind, version)
 	for _, b := range d.skipped {
 		if b.group == gvk.Group && b.kind == gvk.Kind && slices.Contains(b.versions, gvk.Version) {
-			return newTransientProblem(v1alpha1.ReasonKindMissing, "%s: %s is in %s of the chart, which Helm applies only when it installs the chart: apply it first, as with helm show crds",
-				message, b.object.kindAndName(), crdFolder)
+			return newTransientProblem(v1alpha1.ReasonKindMissing, "%s: Helm applies the folder %s of the chart only when it installs the chart; apply %s first, for example from helm show crds",
+				message, crdFolder, b.object.kindAndName())
 		}
 	}
-	return newTransientProblem(v1alpha1.ReasonKindMissing, "%s: install the operator that provides this CRD first", message)
+	return newTransientProblem(v1alpha1.ReasonKindMissing, "%s; install the operator that provides this CRD first", message)
 }

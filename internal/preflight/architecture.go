@@ -25,24 +25,24 @@ func (d *Requirements) checkArchitecture(facts *Facts) []Problem {
 		all[i] = &facts.Nodes[i]
 	}
 	have := nodeArchitectures(all)
-	if says := d.request.Architectures; len(says) > 0 && len(have) > 0 && !hasOverlap(says, have) {
+	if supported := d.request.Architectures; len(supported) > 0 && len(have) > 0 && !hasOverlap(supported, have) {
 		return []Problem{newFinalProblem(v1alpha1.ReasonArchitectureMismatch,
-			"the app is for %s, and the nodes are %s; add a node of such an architecture", joinNames(says), joinNames(have))}
+			"the app supports only %s, but all nodes are %s; add a matching node", joinNames(supported), joinNames(have))}
 	}
 	var problems []Problem
-	told := map[string]bool{}
+	reported := map[string]bool{}
 	for i := range d.workloads {
 		w := &d.workloads[i]
-		where := placePod(&w.pod, facts.Nodes)
-		nodes := nodeArchitectures(where.tolerated)
+		placement := placePod(&w.pod, facts.Nodes)
+		nodes := nodeArchitectures(placement.tolerated)
 		for _, image := range podImages(&w.pod.Spec) {
 			builds := builtArchitectures(d.request.Platforms[image])
-			if told[image] || len(builds) == 0 || len(nodes) == 0 || hasOverlap(builds, nodes) {
+			if reported[image] || len(builds) == 0 || len(nodes) == 0 || hasOverlap(builds, nodes) {
 				continue
 			}
-			told[image] = true
+			reported[image] = true
 			problems = append(problems, newFinalProblem(v1alpha1.ReasonArchitectureMismatch,
-				"%s: image %s is built for %s, and the nodes that may take the pod are %s; add a node of such an architecture, or name an image in the values that is built for these",
+				"%s: image %q supports only %s, but all nodes that the Pod tolerates are %s; add a matching node, or set another image in the values",
 				w.object.kindAndName(), truncateText(image), joinNames(builds), joinNames(nodes)))
 		}
 	}

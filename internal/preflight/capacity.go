@@ -13,41 +13,41 @@ import (
 // checkCapacity compares the total requests of the Pods, and the requirements in the manifest
 // of the app, with the total available resources of the nodes. If the total does not
 // suffice, no placement of the Pods does. It skips resources that are already reported.
-func (d *Requirements) checkCapacity(facts *Facts, told map[corev1.ResourceName]bool) []Problem {
+func (d *Requirements) checkCapacity(facts *Facts, reported map[corev1.ResourceName]bool) []Problem {
 	free, whole := d.totalResources(facts)
-	asked := d.totalRequests(facts)
-	said := d.declaredRequests()
+	requested := d.totalRequests(facts)
+	declared := d.declaredRequests()
 	var problems []Problem
-	for _, name := range slices.Sorted(maps.Keys(asked)) {
-		if told[name] {
+	for _, name := range slices.Sorted(maps.Keys(requested)) {
+		if reported[name] {
 			continue
 		}
 		// Resources that no node offers are reported for their workload.
 		if offered := whole[name]; offered.IsZero() {
 			continue
 		}
-		if p := capacityProblem("the pods of the app together ask for", name, asked[name], free[name], whole[name]); p != nil {
+		if p := capacityProblem("the Pods of the app request", name, requested[name], free[name], whole[name]); p != nil {
 			problems = append(problems, *p)
-			told[name] = true
+			reported[name] = true
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(said)) {
-		if told[name] {
+	for _, name := range slices.Sorted(maps.Keys(declared)) {
+		if reported[name] {
 			continue
 		}
-		if p := capacityProblem("the app says that it needs", name, said[name], free[name], whole[name]); p != nil {
+		if p := capacityProblem("the manifest of the app requires", name, declared[name], free[name], whole[name]); p != nil {
 			problems = append(problems, *p)
 		}
 	}
 	return problems
 }
 
-func capacityProblem(who string, name corev1.ResourceName, asked, free, whole resource.Quantity) *Problem {
+func capacityProblem(subject string, name corev1.ResourceName, asked, free, whole resource.Quantity) *Problem {
 	if asked.Cmp(free) <= 0 {
 		return nil
 	}
-	problem := newTransientProblem(v1alpha1.ReasonInsufficientResources, "%s %s, and all nodes together have %s of %s left; free or add resources",
-		who, formatQuantity(name, asked), formatAmount(name, free), formatAmount(name, whole))
+	problem := newTransientProblem(v1alpha1.ReasonInsufficientResources, "%s %s, but only %s of %s are available on all nodes; free or add resources",
+		subject, formatQuantity(name, asked), formatAmount(name, free), formatAmount(name, whole))
 	problem.Final = asked.Cmp(whole) > 0
 	return &problem
 }
@@ -94,22 +94,22 @@ func (w *workload) podCount(facts *Facts) int64 {
 	if !w.each {
 		return w.pods
 	}
-	where := placePod(&w.pod, facts.Nodes)
-	return int64(len(where.usable))
+	placement := placePod(&w.pod, facts.Nodes)
+	return int64(len(placement.usable))
 }
 
 // declaredRequests returns the requirements in the manifest of the app. It ignores invalid quantities,
 // which are reported when the app is hydrated.
 func (d *Requirements) declaredRequests() corev1.ResourceList {
-	said := corev1.ResourceList{}
+	declared := corev1.ResourceList{}
 	for name, text := range map[corev1.ResourceName]string{
 		corev1.ResourceCPU: d.request.CPU, corev1.ResourceMemory: d.request.Memory,
 	} {
 		if amount, err := resource.ParseQuantity(text); err == nil && amount.Sign() > 0 {
-			said[name] = amount
+			declared[name] = amount
 		}
 	}
-	return said
+	return declared
 }
 
 func addAmount(list corev1.ResourceList, name corev1.ResourceName, amount resource.Quantity) {

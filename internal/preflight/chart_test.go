@@ -27,7 +27,7 @@ func TestKubernetesVersion(t *testing.T) {
 		w.Units[0].KubeVersion, f.Version = c.constraint, c.version
 		var wants []want
 		if !c.ok {
-			wants = []want{{v1alpha1.ReasonIncompatibleKubernetes, true, []string{"chart web", c.constraint, c.version}}}
+			wants = []want{{v1alpha1.ReasonIncompatibleKubernetes, true, []string{`chart "web"`, c.constraint, c.version}}}
 		}
 		expectProblems(t, c.why, checkRequest(t, w, f), wants...)
 	}
@@ -56,18 +56,18 @@ func TestKinds(t *testing.T) {
 		wants []want
 	}{
 		{"known kinds", []preflight.Unit{in(templates, deploymentYAML("web", "", ""))}, nil},
-		{"an unknown kind", []preflight.Unit{in(templates, route)}, absent("Route/web:", `no matches for kind "Route" in version "traefik.io/v1": install the operator`)},
-		{"told once", []preflight.Unit{in(templates, route, route, route)}, absent("Route/web and 2 other objects")},
+		{"an unknown kind", []preflight.Unit{in(templates, route)}, absent("Route/web:", `no matches for kind "Route" in version "traefik.io/v1"; install the operator`)},
+		{"reported once", []preflight.Unit{in(templates, route, route, route)}, absent("Route/web and 2 other objects")},
 		{"in a list", []preflight.Unit{in(templates, "kind: List\napiVersion: v1\nitems: [{apiVersion: a.b/v1, kind: Strange, metadata: {name: x}}]")}, absent("Strange/x")},
 		{"in a typed list", []preflight.Unit{in(templates, "kind: StrangeList\napiVersion: a.b/v1\nitems: [{metadata: {name: x}}]")}, absent("Strange/x")},
 		{"a removed kind", []preflight.Unit{in(templates, "apiVersion: autoscaling/v2beta2\nkind: HorizontalPodAutoscaler\nmetadata: {name: web}")},
 			never("HorizontalPodAutoscaler/web", "Kubernetes 1.26 removed", "autoscaling/v2")},
 		{"a removed kind without successor", []preflight.Unit{in(templates, "apiVersion: policy/v1beta1\nkind: PodSecurityPolicy\nmetadata: {name: web}")},
-			never("PodSecurityPolicy/web", "without a successor")},
+			never("PodSecurityPolicy/web", "without a replacement")},
 		{"its CRD is in the folder", []preflight.Unit{in(early, crd), in(templates, route)}, nil},
 		{"its CRD is in a folder of a later chart", []preflight.Unit{in(templates, route), in(early, crd)}, never("Route/web")},
 		{"its CRD is in a chart before", []preflight.Unit{in(templates, crd), in(templates, route)}, nil},
-		{"its CRD is a template beside it", []preflight.Unit{in(templates, crd, route)}, never("CustomResourceDefinition/routes.traefik.io", "crds/")},
+		{"its CRD is a template of the same chart", []preflight.Unit{in(templates, crd, route)}, never("CustomResourceDefinition/routes.traefik.io", "crds/")},
 		{"its CRD is a template in a folder of that name", []preflight.Unit{in(own, crd, route)}, never("crds/")},
 		{"a hook comes after the templates", []preflight.Unit{in(templates, crd, "apiVersion: traefik.io/v1\nkind: Route\nmetadata: {name: web, annotations: {helm.sh/hook: post-install}}")}, nil},
 		{"a version that its CRD does not serve", []preflight.Unit{in(early, crd), in(templates, "apiVersion: traefik.io/v0\nkind: Route\nmetadata: {name: web}")}, absent("traefik.io/v0")},
@@ -85,7 +85,7 @@ func TestKindsOfAnUpgrade(t *testing.T) {
 	w.Units[0].Documents = append(w.Units[0].Documents, newUnit("web", "web/templates/a.yaml", route).Documents...)
 	expectProblems(t, "Helm makes the CRD first", checkRequest(t, w, newFacts()))
 	w.Units[0].Deployed = true
-	expectProblems(t, "Helm does not touch the folder", checkRequest(t, w, newFacts()), want{v1alpha1.ReasonKindMissing, false, []string{"Route/web", "routes.traefik.io is in crds/ of the chart, which Helm applies only when it installs the chart"}})
+	expectProblems(t, "Helm does not touch the folder", checkRequest(t, w, newFacts()), want{v1alpha1.ReasonKindMissing, false, []string{"Route/web", "Helm applies the folder crds/ of the chart only when it installs the chart; apply CustomResourceDefinition/routes.traefik.io first"}})
 	f := newFacts()
 	f.Kinds[schema.FromAPIVersionAndKind("traefik.io/v1", "Route")] = preflight.Kind{Resource: "routes", Namespaced: true}
 	expectProblems(t, "the CRD is there", checkRequest(t, w, f))
@@ -94,9 +94,9 @@ func TestKindsOfAnUpgrade(t *testing.T) {
 
 func TestKindsListsEachOnce(t *testing.T) {
 	g := NewWithT(t)
-	demand, err := preflight.ParseRequest(newRequest(route + "\n---\n" + route + "\n---\n" + deploymentYAML("web", "", "")))
+	requirements, err := preflight.ParseRequest(newRequest(route + "\n---\n" + route + "\n---\n" + deploymentYAML("web", "", "")))
 	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(demand.Kinds()).To(Equal([]schema.GroupVersionKind{
+	g.Expect(requirements.Kinds()).To(Equal([]schema.GroupVersionKind{
 		{Group: "apps", Version: "v1", Kind: "Deployment"}, {Group: "traefik.io", Version: "v1", Kind: "Route"},
 	}))
 }
@@ -116,7 +116,7 @@ func TestStorage(t *testing.T) {
 	}{
 		{"the default class", claim(""), nil, nil},
 		{"no default class", claim("") + "\n---\n" + claim(""), without, missing("PersistentVolumeClaim/data", "default", "fast, slow")},
-		{"no class at all", claim("storageClassName: fast"), func(f *preflight.Facts) { f.StorageClasses = nil }, missing(`"fast"`, "has none")},
+		{"no class at all", claim("storageClassName: fast"), func(f *preflight.Facts) { f.StorageClasses = nil }, missing(`"fast"`, "one of none")},
 		{"volumes without a class that are free", claim(""), func(f *preflight.Facts) { f.DefaultClass, f.VolumeClasses = "", []string{""} }, nil},
 		{"a class that is there", claim("storageClassName: fast"), without, nil},
 		{"a class that is not", claim("storageClassName: nvme"), nil, missing("PersistentVolumeClaim/data", `"nvme"`, "fast, slow")},
@@ -153,7 +153,7 @@ func TestPodSecurity(t *testing.T) {
 		{"privileged", "privileged", "", deploymentYAML("web", "", hostPath), nil},
 		{"baseline, and nothing special", "baseline", "", deploymentYAML("web", "", ""), nil},
 		{"baseline, and a path of the host", "baseline", "v1.30", deploymentYAML("web", "", hostPath),
-			[]want{{v1alpha1.ReasonPodSecurityViolation, true, []string{"Deployment/web", "namespace team", "baseline of 1.30", "data", "pod-security.kubernetes.io/enforce"}}}},
+			[]want{{v1alpha1.ReasonPodSecurityViolation, true, []string{"Deployment/web", `violates PodSecurity "baseline:v1.30"`, `namespace "team"`, "data", "pod-security.kubernetes.io/enforce"}}}},
 		{"restricted, and nothing said", "restricted", "latest", deploymentYAML("web", "", ""),
 			[]want{{v1alpha1.ReasonPodSecurityViolation, true, []string{"restricted", "runAsNonRoot"}}}},
 		{"a level that cannot be read is the strictest", "strict", "", deploymentYAML("web", "", ""),

@@ -29,20 +29,20 @@ type Facts struct {
 	// namespace that the tenant has permission to read.
 	Quotas []Quota
 	Limits []corev1.LimitRangeItem
-	// Kinds contains the kinds of Demand.Kinds that the cluster serves.
+	// Kinds contains the kinds of Requirements.Kinds that the cluster serves.
 	Kinds map[schema.GroupVersionKind]Kind
-	// Roles contains the rules of the existing roles of Demand.Roles.
+	// Roles contains the rules of the existing roles of Requirements.Roles.
 	Roles map[RoleRef][]rbacv1.PolicyRule
-	// CRDs contains the kinds of Demand.CRDs whose CRD exists.
+	// CRDs contains the kinds of Requirements.CRDs whose CRD exists.
 	CRDs map[schema.GroupKind]bool
 	// Rights contains the permissions of the tenant's service account.
 	Rights
-	// Answers contains the results of Demand.Attempts, in the same order.
+	// Answers contains the results of Requirements.Attempts, in the same order.
 	Answers []Answer
-	// Records contains the existing releases of Demand.Releases. It is nil if they cannot
+	// Records contains the existing releases of Requirements.Releases. It is nil if they cannot
 	// be read.
 	Records map[string]Record
-	// Accounts contains the existing service accounts of Demand.Accounts.
+	// Accounts contains the existing service accounts of Requirements.Accounts.
 	Accounts map[string]bool
 	// AccountMissing reports whether the tenant's service account does not exist.
 	AccountMissing bool
@@ -95,7 +95,7 @@ type RoleRef struct {
 	Name      string
 }
 
-// Rights is the result of comparing Demand.Needs with the permissions of a service account.
+// Rights is the result of comparing Requirements.Needs with the permissions of a service account.
 type Rights struct {
 	// Missing contains the needs that the permissions do not satisfy.
 	Missing []Need

@@ -7,8 +7,8 @@
 // contains the object, its requirement, the state of the cluster, and the solution. A
 // problem about missing permissions contains a role that grants them.
 //
-// The package does not access the cluster. Read converts a Wish to a Demand, and
-// Demand.Check compares it with Facts, which internal/preflight/collector reads from the
-// API server. Unknown facts, such as a quota that the tenant has no permission to read, are
-// not problems.
+// The package does not access the cluster. ParseRequest converts a Request to Requirements,
+// and Requirements.Check compares them with Facts, which internal/preflight/collector reads
+// from the API server. Unknown facts, such as a quota that the tenant has no permission to
+// read, are not problems.
 package preflight

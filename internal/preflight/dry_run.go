@@ -63,10 +63,10 @@ func (d *Requirements) attemptedObjects(facts *Facts) []*object {
 	var all []*object
 	for i := range d.objects {
 		o := &d.objects[i]
-		where := d.objectNamespace(o, facts)
+		namespace := d.objectNamespace(o, facts)
 		_, known := facts.Kinds[o.gvk]
-		if !known || o.early || o.provisional || o.generated || len(o.faults) > 0 || denied[where] || d.isOwnNamespace(o) ||
-			skipped[identity{o.gvk.GroupKind(), where, o.name}] {
+		if !known || o.early || o.provisional || o.generated || len(o.faults) > 0 || denied[namespace] || d.isOwnNamespace(o) ||
+			skipped[identity{o.gvk.GroupKind(), namespace, o.name}] {
 			continue
 		}
 		if all = append(all, o); len(all) == maxAttempts {
@@ -98,7 +98,7 @@ func (d *Requirements) checkAnswers(facts *Facts) []Problem {
 		answer := facts.Answers[i]
 		if answer.Refusal != "" {
 			problems = append(problems, newFinalProblem(v1alpha1.ReasonInvalidObject,
-				"%s: %s; correct the values, or have the chart corrected", o.kindAndName(), answer.Refusal))
+				"%s: %s; correct the values or the chart", o.kindAndName(), answer.Refusal))
 		}
 		if !answer.Exists || o.hook || d.isOwnedByRelease(o, answer) {
 			continue
@@ -123,21 +123,21 @@ func (d *Requirements) isOwnedByRelease(o *object, answer Answer) bool {
 }
 
 // ownerText describes the release that an object belongs to.
-func (a Answer) ownerText(here string) string {
+func (a Answer) ownerText(namespace string) string {
 	switch {
 	case a.Release == "":
 		return "no release"
-	case a.Namespace != here:
-		return fmt.Sprintf("release %s in namespace %s", a.Release, a.Namespace)
+	case a.Namespace != namespace:
+		return fmt.Sprintf("release %q in namespace %q", a.Release, a.Namespace)
 	}
-	return "release " + a.Release
+	return fmt.Sprintf("release %q", a.Release)
 }
 
 func takenMessage(titles []string, owner string) string {
 	if len(titles) == 1 {
-		return fmt.Sprintf("%s exists and belongs to %s", titles[0], owner)
+		return fmt.Sprintf("%s already exists and belongs to %s", titles[0], owner)
 	}
-	return fmt.Sprintf("%s exist and belong to %s", joinNames(titles), owner)
+	return fmt.Sprintf("%s already exist and belong to %s", joinNames(titles), owner)
 }
 
 func removalAdvice(number int) string {
@@ -149,12 +149,12 @@ func removalAdvice(number int) string {
 
 // RefusalMessage joins the first errors that an API server returns for the fields of an object.
 func RefusalMessage(faults []string) string {
-	return truncateText(strings.Join(faults[:min(len(faults), maxPhrases)], "; ")) + moreFaultsText(len(faults)-maxPhrases)
+	return truncateText(strings.Join(faults[:min(len(faults), maxPhrases)], "; ")) + moreErrorsText(len(faults)-maxPhrases)
 }
 
-func moreFaultsText(number int) string {
+func moreErrorsText(number int) string {
 	if number <= 0 {
 		return ""
 	}
-	return fmt.Sprintf(" (and %s)", formatCount(number, "other fault"))
+	return fmt.Sprintf(" (and %s)", formatCount(number, "more error"))
 }

@@ -11,14 +11,14 @@ import (
 	"github.com/appmarket/operator/internal/preflight"
 )
 
-// attemptTexts returns the objects of a wish for which a dry run is requested, in the form
+// attemptTexts returns the objects of a request for which a dry run is requested, in the form
 // "namespace/kind/name".
 func attemptTexts(t *testing.T, w preflight.Request, f *preflight.Facts) []string {
 	t.Helper()
-	demand, err := preflight.ParseRequest(w)
+	requirements, err := preflight.ParseRequest(w)
 	NewWithT(t).Expect(err).NotTo(HaveOccurred())
 	var all []string
-	for _, a := range demand.Attempts(f) {
+	for _, a := range requirements.Attempts(f) {
 		all = append(all, fmt.Sprintf("%s/%s/%s", a.Namespace, a.Kind.Kind, a.Name))
 	}
 	return all
@@ -73,16 +73,16 @@ func TestAnswers(t *testing.T) {
 		{"its own", []preflight.Answer{exists("shop", "team"), none, none, none}, nil},
 		{"a hook is replaced", []preflight.Answer{none, none, none, exists("", "")}, nil},
 		{"of no release", []preflight.Answer{exists("", ""), none, none, none}, []want{{v1alpha1.ReasonObjectExists, true,
-			[]string{"ConfigMap/a exists and belongs to no release; delete it, or use another name for the instance"}}}},
+			[]string{"ConfigMap/a already exists and belongs to no release; delete it, or use another name for the instance"}}}},
 		{"of another release", []preflight.Answer{none, exists("blog", "team"), none, none}, []want{{v1alpha1.ReasonObjectExists, true,
-			[]string{"ConfigMap/b exists and belongs to release blog; delete it"}}}},
+			[]string{`ConfigMap/b already exists and belongs to release "blog"; delete it`}}}},
 		{"of the same name elsewhere", []preflight.Answer{none, exists("shop", "other"), none, none}, []want{{v1alpha1.ReasonObjectExists, true,
-			[]string{"ConfigMap/b exists and belongs to release shop in namespace other"}}}},
+			[]string{`ConfigMap/b already exists and belongs to release "shop" in namespace "other"`}}}},
 		{"several", []preflight.Answer{exists("", ""), exists("blog", "team"), exists("", ""), none}, []want{
-			{v1alpha1.ReasonObjectExists, true, []string{"ConfigMap/a, ConfigMap/c exist and belong to no release; delete them"}},
-			{v1alpha1.ReasonObjectExists, true, []string{"ConfigMap/b exists"}}}},
+			{v1alpha1.ReasonObjectExists, true, []string{"ConfigMap/a, ConfigMap/c already exist and belong to no release; delete them"}},
+			{v1alpha1.ReasonObjectExists, true, []string{"ConfigMap/b already exists"}}}},
 		{"refused", []preflight.Answer{{Refusal: preflight.RefusalMessage([]string{"data: too long", "b: c", "d: e"})}, none, none, none}, []want{{v1alpha1.ReasonInvalidObject, true,
-			[]string{"ConfigMap/a: data: too long; b: c (and 1 other fault); correct the values"}}}},
+			[]string{"ConfigMap/a: data: too long; b: c (and 1 more error); correct the values"}}}},
 	} {
 		f := newFacts()
 		f.Answers = c.answers
@@ -97,31 +97,31 @@ func TestReleases(t *testing.T) {
 	adopting := preflight.Request{Tenant: w.Tenant, Instance: "shop", App: "web", RightsOnly: true, Adopted: []string{"shop"}, Replaces: true}
 	for _, c := range []struct {
 		why     string
-		wish    preflight.Request
+		request preflight.Request
 		records map[string]preflight.Record
 		reason  string
 		words   string
 	}{
 		{"none is there", w, map[string]preflight.Record{}, "", ""},
 		{"records cannot be read", w, nil, "", ""},
-		{"one of the helm command", w, map[string]preflight.Record{"shop": {Status: "deployed"}}, v1alpha1.ReasonAlreadyInstalled, "there is a Helm release shop in namespace team already; adopt it"},
-		{"one that failed", w, map[string]preflight.Record{"shop": {Status: "failed"}}, v1alpha1.ReasonAlreadyInstalled, "there is a Helm release shop"},
+		{"one of the helm command", w, map[string]preflight.Record{"shop": {Status: "deployed"}}, v1alpha1.ReasonAlreadyInstalled, `Helm release "shop" already exists in namespace "team"; adopt it`},
+		{"one that failed", w, map[string]preflight.Record{"shop": {Status: "failed"}}, v1alpha1.ReasonAlreadyInstalled, `Helm release "shop" already exists`},
 		{"one that was removed", w, map[string]preflight.Record{"shop": {Status: "uninstalled"}}, "", ""},
 		{"its own", w, map[string]preflight.Record{"shop": {Status: "failed", Instance: "shop"}}, "", ""},
-		{"another instance's", w, map[string]preflight.Record{"shop": {Status: "deployed", Instance: "other"}}, v1alpha1.ReasonAlreadyInstalled, "belongs to instance other"},
-		{"adopt nothing", adopting, map[string]preflight.Record{}, v1alpha1.ReasonAdoptFailed, "there is no Helm release shop in namespace team that can be adopted; use action Install"},
-		{"adopt what was removed", adopting, map[string]preflight.Record{"shop": {Status: "uninstalled"}}, v1alpha1.ReasonAdoptFailed, "there is no Helm release shop"},
-		{"adopt what is there", adopting, map[string]preflight.Record{"shop": {Status: "deployed"}}, "", ""},
-		{"adopt what failed", adopting, map[string]preflight.Record{"shop": {Status: "failed"}}, v1alpha1.ReasonAdoptFailed, "is failed and cannot be adopted"},
-		{"adopt another instance's", adopting, map[string]preflight.Record{"shop": {Status: "deployed", Instance: "other"}}, v1alpha1.ReasonAdoptFailed, "belongs to instance other"},
+		{"another instance's", w, map[string]preflight.Record{"shop": {Status: "deployed", Instance: "other"}}, v1alpha1.ReasonAlreadyInstalled, `belongs to instance "other"`},
+		{"adopt nothing", adopting, map[string]preflight.Record{}, v1alpha1.ReasonAdoptFailed, `Helm release "shop" not found in namespace "team"; use action Install`},
+		{"adopt what was removed", adopting, map[string]preflight.Record{"shop": {Status: "uninstalled"}}, v1alpha1.ReasonAdoptFailed, `Helm release "shop" not found`},
+		{"adopt a deployed release", adopting, map[string]preflight.Record{"shop": {Status: "deployed"}}, "", ""},
+		{"adopt what failed", adopting, map[string]preflight.Record{"shop": {Status: "failed"}}, v1alpha1.ReasonAdoptFailed, `has status "failed" and cannot be adopted`},
+		{"adopt another instance's", adopting, map[string]preflight.Record{"shop": {Status: "deployed", Instance: "other"}}, v1alpha1.ReasonAdoptFailed, `belongs to instance "other"`},
 	} {
 		f := newFacts()
 		f.Records = c.records
 		if c.reason == "" {
-			expectProblems(t, c.why, checkRequest(t, c.wish, f))
+			expectProblems(t, c.why, checkRequest(t, c.request, f))
 			continue
 		}
-		expectProblems(t, c.why, checkRequest(t, c.wish, f), want{c.reason, true, []string{c.words}})
+		expectProblems(t, c.why, checkRequest(t, c.request, f), want{c.reason, true, []string{c.words}})
 	}
 }
 
@@ -133,18 +133,18 @@ func TestAccountsOfHooks(t *testing.T) {
 	account := func(annotations string) string {
 		return "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: migrator, annotations: {" + annotations + "}}"
 	}
-	const nobody = "Job/migrate: the pre-install hook runs as service account migrator, which does not exist in namespace team"
+	const notFound = `Job/migrate: service account "migrator" of the pre-install hook not found in namespace "team"`
 	for _, c := range []struct{ why, text, words string }{
-		{"an account that nobody creates", job("pre-install", "0", "migrator"), nobody},
+		{"an account that notFound creates", job("pre-install", "0", "migrator"), notFound},
 		{"the one of every namespace", job("pre-install", "0", "default"), ""},
 		{"none", job("pre-install", "0", "''"), ""},
-		{"one that the chart creates afterwards", job("pre-install", "0", "migrator") + "\n---\n" + account(""), "which the chart creates only afterwards"},
+		{"one that the chart creates afterwards", job("pre-install", "0", "migrator") + "\n---\n" + account(""), "is created only after the hook has run"},
 		{"one that the chart creates before", job("post-install", "0", "migrator") + "\n---\n" + account(""), ""},
 		{"a hook of both moments", job("pre-install, post-install", "0", "migrator") + "\n---\n" + account(""), "the pre-install and post-install hook"},
 		{"a hook of lower weight", job("pre-install", "1", "migrator") + "\n---\n" + account("helm.sh/hook: pre-install, helm.sh/hook-weight: '0'"), ""},
-		{"a hook of higher weight", job("pre-install", "1", "migrator") + "\n---\n" + account("helm.sh/hook: pre-install, helm.sh/hook-weight: '5'"), "which the chart creates only afterwards"},
+		{"a hook of higher weight", job("pre-install", "1", "migrator") + "\n---\n" + account("helm.sh/hook: pre-install, helm.sh/hook-weight: '5'"), "is created only after the hook has run"},
 		{"a hook of an earlier moment", job("post-install", "-1", "migrator") + "\n---\n" + account("helm.sh/hook: pre-install, helm.sh/hook-weight: '5'"), ""},
-		{"a hook of a later moment", job("pre-install", "5", "migrator") + "\n---\n" + account("helm.sh/hook: post-install"), "which the chart creates only afterwards"},
+		{"a hook of a later moment", job("pre-install", "5", "migrator") + "\n---\n" + account("helm.sh/hook: post-install"), "is created only after the hook has run"},
 		{"a moment of another operation", job("pre-delete", "0", "migrator"), ""},
 		{"a hook in another namespace", strings.Replace(job("pre-install", "0", "migrator"), "name: migrate,", "name: migrate, namespace: other,", 1), ""},
 	} {
@@ -154,7 +154,7 @@ func TestAccountsOfHooks(t *testing.T) {
 			expectProblems(t, c.why, checkRequest(t, w, newFacts()))
 			continue
 		}
-		expectProblems(t, c.why, checkRequest(t, w, newFacts()), want{v1alpha1.ReasonServiceAccountMissing, c.words != nobody, []string{c.words}})
+		expectProblems(t, c.why, checkRequest(t, w, newFacts()), want{v1alpha1.ReasonServiceAccountMissing, c.words != notFound, []string{c.words}})
 		f := newFacts()
 		f.Accounts = map[string]bool{"migrator": true}
 		expectProblems(t, c.why+", which exists", checkRequest(t, w, f))

@@ -18,7 +18,7 @@ func (d *Requirements) checkDuplicates(facts *Facts) []Problem {
 		namespace, name string
 	}
 	first := map[identity]*object{}
-	var doubled []string
+	var duplicates []string
 	charts := map[string]bool{}
 	for i := range d.objects {
 		o := &d.objects[i]
@@ -31,14 +31,14 @@ func (d *Requirements) checkDuplicates(facts *Facts) []Problem {
 		case other == nil:
 			first[id] = o
 		case other.unit != o.unit:
-			doubled = append(doubled, o.kindAndName())
+			duplicates = append(duplicates, o.kindAndName())
 			charts[d.request.Units[other.unit].Name], charts[d.request.Units[o.unit].Name] = true, true
 		}
 	}
-	if len(doubled) == 0 {
+	if len(duplicates) == 0 {
 		return nil
 	}
 	return []Problem{newFinalProblem(v1alpha1.ReasonInvalidChart,
-		"%s: several charts of the app bring it (%s), and they cannot live in one namespace; only the app's developer can correct that",
-		joinNames(doubled), strings.Join(slices.Sorted(maps.Keys(charts)), ", "))}
+		"%s: defined by several charts of the app (%s) that are installed in the same namespace; report this to the developer of the app",
+		joinNames(duplicates), strings.Join(slices.Sorted(maps.Keys(charts)), ", "))}
 }

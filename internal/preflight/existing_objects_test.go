@@ -41,7 +41,7 @@ func TestWhatIsThere(t *testing.T) {
 func TestWhatIsThereAndBrought(t *testing.T) {
 	g, w := NewWithT(t), newRequest(deploymentYAML("web", "", ""))
 	w.Existing = []v1alpha1.ObjectReference{objectRef("apps/v1", "Deployment", "team", "web"), objectRef("v1", "Service", "team", "old")}
-	expectProblems(t, "what is brought anew is not there twice", checkRequest(t, w, newFacts()))
+	expectProblems(t, "an existing object that the app contains is reported once", checkRequest(t, w, newFacts()))
 	g.Expect(needsOf(t, w, newFacts())).To(ContainElement("team /services: create delete get list patch watch"), "what is not brought any more is removed")
 }
 

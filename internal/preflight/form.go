@@ -102,7 +102,7 @@ func (f *formChecker) checkReader(t reflect.Type, value any, path string) {
 func (f *formChecker) checkStruct(t reflect.Type, value any, path string) {
 	fields, ok := value.(map[string]any)
 	if !ok {
-		f.addFault(path, "a mapping", value)
+		f.addFault(path, "a map", value)
 		return
 	}
 	for i := range t.NumField() {
@@ -128,7 +128,7 @@ func (f *formChecker) checkStruct(t reflect.Type, value any, path string) {
 func (f *formChecker) checkMap(t reflect.Type, value any, path string) {
 	entries, ok := value.(map[string]any)
 	if !ok {
-		f.addFault(path, "a mapping", value)
+		f.addFault(path, "a map", value)
 		return
 	}
 	for _, key := range slices.Sorted(maps.Keys(entries)) {
@@ -140,7 +140,7 @@ func (f *formChecker) checkSlice(t reflect.Type, value any, path string) {
 	if t.Elem().Kind() == reflect.Uint8 {
 		text, ok := value.(string)
 		if _, err := base64.StdEncoding.DecodeString(text); !ok || err != nil {
-			f.addFault(path, "a string in base64", value)
+			f.addFault(path, "a base64-encoded string", value)
 		}
 		return
 	}
@@ -187,7 +187,7 @@ func (f *formChecker) checkLabels(value any, path string) {
 	for _, key := range slices.Sorted(maps.Keys(labels)) {
 		text, ok := labels[key].(string)
 		if ok && len(validation.IsValidLabelValue(text)) > 0 {
-			f.addFault(keyPath(path, key), `at most 63 letters, digits, "-", "_" and ".", with a letter or digit at both ends`, text)
+			f.addFault(keyPath(path, key), `at most 63 alphanumeric characters, "-", "_" or ".", and must start and end with an alphanumeric character`, text)
 		}
 	}
 }
@@ -196,7 +196,7 @@ func (f *formChecker) checkKeys(value any, path string) {
 	entries, _ := value.(map[string]any)
 	for _, key := range slices.Sorted(maps.Keys(entries)) {
 		if len(validation.IsQualifiedName(strings.ToLower(key))) > 0 {
-			f.faults = append(f.faults, keyPath(path, key)+` must have a key such as "app" or "example.com/app"`)
+			f.faults = append(f.faults, fmt.Sprintf(`%s: Invalid value: %q: must be a qualified name such as "app" or "example.com/app"`, path, truncateText(key)))
 		}
 	}
 }
@@ -204,26 +204,27 @@ func (f *formChecker) checkKeys(value any, path string) {
 // addFault reports a value that does not match its field. A number in a string field is not
 // quoted, because it may be a password that consists of digits.
 func (f *formChecker) addFault(path, want string, value any) {
-	is := ""
+	is := "map"
 	switch given := value.(type) {
 	case string:
 		is = fmt.Sprintf("%q", truncateText(given))
 		if f.secret {
-			is = "not"
+			is = ""
 		}
 	case int64, float64:
-		is = "a number"
+		is = "number"
 		if want != "a string" && !f.secret {
 			is = fmt.Sprint(given)
 		}
 	case bool:
 		is = fmt.Sprint(given)
 	case []any:
-		is = "a list"
-	default:
-		is = "a mapping"
+		is = "list"
 	}
-	f.faults = append(f.faults, fmt.Sprintf("%s must be %s, and is %s", path, want, is))
+	if is != "" {
+		is += ": "
+	}
+	f.faults = append(f.faults, fmt.Sprintf("%s: Invalid value: %smust be %s", path, is, want))
 }
 
 func joinPath(path, name string) string {
@@ -246,7 +247,7 @@ func (d *Requirements) checkForm(*Facts) []Problem {
 		}
 		fault := o.faults[0]
 		if more := len(o.faults) - 1; more > 0 {
-			fault += fmt.Sprintf(" (and %s)", formatCount(more, "other fault"))
+			fault += fmt.Sprintf(" (and %s)", formatCount(more, "more error"))
 		}
 		if first[fault] == nil {
 			first[fault] = o
@@ -256,7 +257,7 @@ func (d *Requirements) checkForm(*Facts) []Problem {
 	}
 	var problems []Problem
 	for _, fault := range order {
-		problems = append(problems, newFinalProblem(v1alpha1.ReasonInvalidObject, "%s%s: %s; correct the values, or have the chart corrected",
+		problems = append(problems, newFinalProblem(v1alpha1.ReasonInvalidObject, "%s%s: %s; correct the values or the chart",
 			first[fault].kindAndName(), otherObjectsText(count[fault]), truncateText(fault)))
 	}
 	return problems

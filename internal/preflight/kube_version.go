@@ -18,7 +18,7 @@ func (d *Requirements) checkKubernetes(facts *Facts) []Problem {
 			continue
 		}
 		problems = append(problems, newFinalProblem(v1alpha1.ReasonIncompatibleKubernetes,
-			"chart %s asks for Kubernetes %s, and the cluster has %s; choose a version of the app that goes with it",
+			"chart %q requires Kubernetes %s, but the cluster has %s; use a version of the app that supports the cluster",
 			unit.Name, truncateText(unit.KubeVersion), facts.Version))
 	}
 	return problems

@@ -18,7 +18,7 @@ func (d *Requirements) checkNamespace(*Facts) []Problem {
 	for i := range d.objects {
 		if o := &d.objects[i]; d.isOwnNamespace(o) {
 			return []Problem{newFinalProblem(v1alpha1.ReasonInvalidChart,
-				"%s: chart %s contains the namespace that it is installed in, and removing the app would delete everything in it; set values that leave the namespace out",
+				"%s: chart %q contains the namespace that it is installed in, which would be deleted with the app; set values that omit the namespace",
 				o.kindAndName(), d.request.Units[o.unit].Name)}
 		}
 	}

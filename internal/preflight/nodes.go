@@ -85,19 +85,19 @@ func (d *Requirements) checkNodes(facts *Facts) []Problem {
 		return nil
 	}
 	var problems []Problem
-	told := map[corev1.ResourceName]bool{}
+	reported := map[corev1.ResourceName]bool{}
 	for i := range d.workloads {
 		w := &d.workloads[i]
-		where := placePod(&w.pod, facts.Nodes)
-		problem := where.unschedulableProblem(w)
+		placement := placePod(&w.pod, facts.Nodes)
+		problem := placement.unschedulableProblem(w)
 		if problem == nil {
-			problem = d.checkNodeFit(w, where.usable, facts, told)
+			problem = d.checkNodeFit(w, placement.usable, facts, reported)
 		}
 		if problem != nil {
 			problems = append(problems, *problem)
 		}
 	}
-	return append(problems, d.checkCapacity(facts, told)...)
+	return append(problems, d.checkCapacity(facts, reported)...)
 }
 
 // unschedulableProblem returns the problem of a workload that no node can run, otherwise nil. A
@@ -107,18 +107,19 @@ func (p *placement) unschedulableProblem(w *workload) *Problem {
 		return nil
 	}
 	var problem Problem
-	switch who := w.object.kindAndName(); {
+	switch name := w.object.kindAndName(); {
 	case p.invalid != nil:
-		problem = newFinalProblem(v1alpha1.ReasonUnschedulable, "%s: its node affinity cannot be evaluated: %s", who, truncateText(p.invalid.Error()))
+		problem = newFinalProblem(v1alpha1.ReasonUnschedulable, "%s: invalid node affinity: %s; correct the values or the chart", name, truncateText(p.invalid.Error()))
 	case len(p.matching) == 0:
-		problem = newFinalProblem(v1alpha1.ReasonUnschedulable, "%s: no node has %s; label a node so, or set other values",
-			who, truncateText(requiredNodeText(&w.pod.Spec)))
+		problem = newFinalProblem(v1alpha1.ReasonUnschedulable, "%s: no node has %s; label a node, or set other values",
+			name, truncateText(requiredNodeText(&w.pod.Spec)))
 	case len(p.tolerated) == 0:
 		problem = newFinalProblem(v1alpha1.ReasonUnschedulable,
-			"%s: it does not tolerate the taint %s of %s; add a node without it, or set a toleration in the values",
-			who, p.taint.ToString(), formatNodes(p.matching))
+			"%s: Pods do not tolerate the taint %q of %s; add a node without the taint, or set a toleration in the values",
+			name, p.taint.ToString(), formatNodes(p.matching))
 	default:
-		problem = newTransientProblem(v1alpha1.ReasonUnschedulable, "%s: %s may take its pods, but is not ready or is cordoned", who, formatNodes(p.tolerated))
+		problem = newTransientProblem(v1alpha1.ReasonUnschedulable,
+			"%s: every matching node is not ready or is cordoned (%s); repair or uncordon a node", name, formatNodes(p.tolerated))
 	}
 	return &problem
 }
@@ -138,37 +139,37 @@ func formatNodes(list []*Node) string {
 
 // requiredNodeText describes the labels, the fields and the name that a Pod requires of its node.
 func requiredNodeText(spec *corev1.PodSpec) string {
-	var said []string
+	var parts []string
 	if spec.NodeName != "" {
-		said = append(said, "the name "+spec.NodeName)
+		parts = append(parts, "the name "+spec.NodeName)
 	}
 	for _, key := range slices.Sorted(maps.Keys(spec.NodeSelector)) {
-		said = append(said, fmt.Sprintf("the label %s=%s", key, spec.NodeSelector[key]))
+		parts = append(parts, fmt.Sprintf("the label %s=%s", key, spec.NodeSelector[key]))
 	}
 	if spec.Affinity == nil || spec.Affinity.NodeAffinity == nil {
-		return strings.Join(said, " and ")
+		return strings.Join(parts, " and ")
 	}
 	if required := spec.Affinity.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution; required != nil {
 		var terms []string
 		for _, term := range required.NodeSelectorTerms {
 			terms = append(terms, nodeTermText(term))
 		}
-		said = append(said, strings.Join(terms, ", or "))
+		parts = append(parts, strings.Join(terms, ", or "))
 	}
-	return strings.Join(said, " and ")
+	return strings.Join(parts, " and ")
 }
 
 func nodeTermText(term corev1.NodeSelectorTerm) string {
-	var said []string
+	var parts []string
 	for _, r := range slices.Concat(term.MatchExpressions, term.MatchFields) {
 		switch r.Operator {
 		case corev1.NodeSelectorOpExists:
-			said = append(said, "the label "+r.Key)
+			parts = append(parts, "the label "+r.Key)
 		case corev1.NodeSelectorOpDoesNotExist:
-			said = append(said, "no label "+r.Key)
+			parts = append(parts, "no label "+r.Key)
 		default:
-			said = append(said, fmt.Sprintf("%s %s (%s)", r.Key, r.Operator, strings.Join(r.Values, ", ")))
+			parts = append(parts, fmt.Sprintf("%s %s (%s)", r.Key, r.Operator, strings.Join(r.Values, ", ")))
 		}
 	}
-	return strings.Join(said, " and ")
+	return strings.Join(parts, " and ")
 }

@@ -42,7 +42,7 @@ type object struct {
 	// namespace is the rendered namespace.
 	namespace string
 	name      string
-	// unit is the index of the chart in the wish, or noUnit.
+	// unit is the index of the chart in the request, or noUnit.
 	unit int
 	// hook reports whether the object is a Helm hook. early reports whether it is a CRD
 	// that Helm creates before all other objects.
@@ -186,7 +186,7 @@ func (d *Requirements) readObject(content map[string]any, text []byte, like obje
 		return nil
 	}
 	if len(d.objects) == maxObjects {
-		return outcome.Stalled(v1alpha1.ReasonLimitExceeded, fmt.Errorf("more than %d objects", maxObjects))
+		return outcome.Stalled(v1alpha1.ReasonLimitExceeded, fmt.Errorf("must have at most %d objects", maxObjects))
 	}
 	like.gvk = schema.FromAPIVersionAndKind(version, kind)
 	like.namespace, like.name, like.text = nestedString(content, "metadata", "namespace"), nestedString(content, "metadata", "name"), text

@@ -21,12 +21,12 @@ const maxRemedies = 10
 // require an administrator.
 func (d *Requirements) checkPermissions(facts *Facts) []Problem {
 	var problems []Problem
-	places := d.namespacesOf(facts.Missing)
-	if own := d.request.Tenant.Namespace; facts.AccountMissing && !slices.Contains(places, own) {
-		places = append([]string{own}, places...)
+	namespaces := d.namespacesOf(facts.Missing)
+	if own := d.request.Tenant.Namespace; facts.AccountMissing && !slices.Contains(namespaces, own) {
+		namespaces = append([]string{own}, namespaces...)
 	}
-	for _, where := range places {
-		problems = append(problems, d.permissionProblem(where, facts))
+	for _, namespace := range namespaces {
+		problems = append(problems, d.permissionProblem(namespace, facts))
 	}
 	return problems
 }
@@ -61,27 +61,27 @@ func (d *Requirements) permissionProblem(where string, facts *Facts) Problem {
 	remedy := d.remedyManifest(where, facts)
 	advice := "apply " + RemedyPlaceholder
 	if remedy == "" {
-		advice = "grant them; the role is too large for a remedy"
+		advice = "grant the permissions (the role is too large for a remedy)"
 	}
 	lacks := missingRightsText(where, facts.Missing)
 	var problem Problem
 	switch {
 	case where == tenant.Namespace && facts.AccountMissing:
 		problem = newTransientProblem(v1alpha1.ReasonServiceAccountMissing,
-			"there is no service account %s in namespace %s: %s", tenant.ServiceAccount, where, advice)
+			"service account %q not found in namespace %q; %s", tenant.ServiceAccount, where, advice)
 	case where == tenant.Namespace && d.request.DefaultAccount:
 		problem = newTransientProblem(v1alpha1.ReasonPermissionDenied,
-			"spec.serviceAccountName is unset, and account %s lacks %s that %s needs: %s", tenant.ServiceAccount, lacks, d.request.App, advice)
+			"spec.serviceAccountName is not set, and service account %q lacks %s that app %q requires; %s", tenant.ServiceAccount, lacks, d.request.App, advice)
 	case where == tenant.Namespace:
 		problem = newTransientProblem(v1alpha1.ReasonPermissionDenied,
-			"service account %s lacks %s in namespace %s that %s needs: %s", tenant.ServiceAccount, lacks, where, d.request.App, advice)
+			"service account %q lacks %s in namespace %q that app %q requires; %s", tenant.ServiceAccount, lacks, where, d.request.App, advice)
 	case where == "":
 		problem = newTransientProblem(v1alpha1.ReasonAdministratorNeeded,
-			"%s has objects of the whole cluster (%s), and service account %s lacks %s to them: an administrator of the cluster must %s",
+			"app %q has cluster-scoped objects (%s), for which service account %q lacks %s; a cluster administrator must %s",
 			d.request.App, truncateText(joinNames(d.objectTitles(where, facts))), tenant.ServiceAccount, lacks, advice)
 	default:
 		problem = newTransientProblem(v1alpha1.ReasonAdministratorNeeded,
-			"%s has objects in namespace %s (%s), and service account %s lacks %s to them: an administrator of namespace %s must %s",
+			"app %q has objects in namespace %q (%s), for which service account %q lacks %s; an administrator of namespace %q must %s",
 			d.request.App, where, truncateText(joinNames(d.objectTitles(where, facts))), tenant.ServiceAccount, lacks, where, advice)
 	}
 	problem.Remedy = remedy
@@ -91,7 +91,7 @@ func (d *Requirements) permissionProblem(where string, facts *Facts) Problem {
 // maxPhrases is the maximum number of rules or errors that a message contains.
 const maxPhrases = 2
 
-// missingRightsText returns the number of missing permissions in a place, with the rules if there are
+// missingRightsText returns the number of missing permissions in a namespace, with the rules if there are
 // at most maxPhrases.
 func missingRightsText(where string, missing []Need) string {
 	rights := map[permission]bool{}
@@ -105,32 +105,32 @@ func missingRightsText(where string, missing []Need) string {
 		}
 		rules = append(rules, need.Rules...)
 	}
-	number := fmt.Sprintf("%d rights", len(rights))
+	number := fmt.Sprintf("%d permissions", len(rights))
 	if len(rights) == 1 {
-		number = "1 right"
+		number = "1 permission"
 	}
 	if rules = mergeRules(rules); len(rules) > maxPhrases {
 		return number
 	}
-	var said []string
+	var parts []string
 	for _, rule := range rules {
-		said = append(said, formatRule(rule))
+		parts = append(parts, formatRule(rule))
 	}
-	return fmt.Sprintf("%s (%s)", number, truncateText(strings.Join(said, "; ")))
+	return fmt.Sprintf("%s (%s)", number, truncateText(strings.Join(parts, "; ")))
 }
 
-// objectTitles returns the titles of the objects in a place, without duplicates.
+// objectTitles returns the titles of the objects in a namespace, without duplicates.
 func (d *Requirements) objectTitles(where string, facts *Facts) []string {
-	var said []string
+	var titles []string
 	for _, o := range d.allObjects() {
 		if d.isOwnNamespace(o) || d.isEstablished(o, facts) {
 			continue
 		}
-		if title := o.kindAndName(); d.objectNamespace(o, facts) == where && !slices.Contains(said, title) {
-			said = append(said, title)
+		if title := o.kindAndName(); d.objectNamespace(o, facts) == where && !slices.Contains(titles, title) {
+			titles = append(titles, title)
 		}
 	}
-	return said
+	return titles
 }
 
 // formatRule describes a rule, such as "get, list secrets".
@@ -146,9 +146,9 @@ func formatRule(rule rbacv1.PolicyRule) string {
 		}
 		names = append(names, resource)
 	}
-	said := verbs + " " + strings.Join(names, ", ")
+	phrase := verbs + " " + strings.Join(names, ", ")
 	if len(rule.ResourceNames) > 0 {
-		said += " (" + joinNames(rule.ResourceNames) + ")"
+		phrase += " (" + joinNames(rule.ResourceNames) + ")"
 	}
-	return said
+	return phrase
 }

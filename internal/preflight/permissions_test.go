@@ -16,15 +16,15 @@ import (
 	"github.com/appmarket/operator/internal/release"
 )
 
-// needsOf returns the needs of a wish, with one line for the namespace, the rules and the
+// needsOf returns the needs of a request, with one line for the namespace, the rules and the
 // alternative rules of each.
 func needsOf(t *testing.T, w preflight.Request, f *preflight.Facts) []string {
 	t.Helper()
 	g := NewWithT(t)
-	demand, err := preflight.ParseRequest(w)
+	requirements, err := preflight.ParseRequest(w)
 	g.Expect(err).NotTo(HaveOccurred())
 	verbs := map[string][]string{}
-	for _, need := range demand.Needs(f) {
+	for _, need := range requirements.Needs(f) {
 		for _, rule := range need.Rules {
 			g.Expect(rule.Verbs).To(HaveLen(1))
 			line := need.Namespace + " " + policyRuleText(rule)
@@ -58,7 +58,7 @@ func TestNeeds(t *testing.T) {
 		{"the record of a release, and pods to explain", "", nil},
 		{"a workload is followed", deploymentYAML("web", "", ""), []string{"team apps/deployments: create delete get list patch watch", "team autoscaling/horizontalpodautoscalers: list"}},
 		{"what has no state is too", "kind: ConfigMap\napiVersion: v1\nmetadata: {name: a}", []string{"team /configmaps: create delete get list patch watch"}},
-		{"a hook is made anew", "kind: Job\napiVersion: batch/v1\nmetadata: {name: a, annotations: {helm.sh/hook: pre-install}}\nspec: {template: {spec: {containers: [{name: a}]}}}",
+		{"a hook is created again", "kind: Job\napiVersion: batch/v1\nmetadata: {name: a, annotations: {helm.sh/hook: pre-install}}\nspec: {template: {spec: {containers: [{name: a}]}}}",
 			[]string{"team batch/jobs: create delete get watch"}},
 		{"an object of another namespace", "kind: ConfigMap\napiVersion: v1\nmetadata: {name: a, namespace: other}", []string{"other /configmaps: create delete get patch"}},
 		{"an object of the cluster, by name", "kind: Namespace\napiVersion: v1\nmetadata: {name: a}",
@@ -80,7 +80,7 @@ func TestNeeds(t *testing.T) {
 		{"a binding to a role that is there", fmt.Sprintf(binding, "RoleBinding", "ClusterRole", "view"), []string{
 			"team rbac.authorization.k8s.io/clusterrolesview or /services watch: bind", "team rbac.authorization.k8s.io/rolebindings: create delete get list patch watch",
 		}},
-		{"a binding to a role that nobody knows", fmt.Sprintf(binding, "ClusterRoleBinding", "ClusterRole", "odd"), []string{
+		{"a binding to an unknown role", fmt.Sprintf(binding, "ClusterRoleBinding", "ClusterRole", "odd"), []string{
 			" rbac.authorization.k8s.io/clusterrolebindings: create", " rbac.authorization.k8s.io/clusterrolebindingsreader: delete get patch",
 			" rbac.authorization.k8s.io/clusterrolesodd: bind",
 		}},
@@ -115,9 +115,9 @@ func TestRoles(t *testing.T) {
 		fmt.Sprintf(binding, "ClusterRole", "view"), fmt.Sprintf(binding, "ClusterRole", "view"), fmt.Sprintf(binding, "Role", "own"), fmt.Sprintf(binding, "Role", "local"),
 		"apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {name: own}",
 	}, "\n---\n")
-	demand, err := preflight.ParseRequest(newRequest(text))
+	requirements, err := preflight.ParseRequest(newRequest(text))
 	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(demand.Roles(newFacts())).To(Equal([]preflight.RoleRef{{Name: "view"}, {Namespace: "team", Name: "local"}}))
+	g.Expect(requirements.Roles(newFacts())).To(Equal([]preflight.RoleRef{{Name: "view"}, {Namespace: "team", Name: "local"}}))
 }
 
 func TestMissingRights(t *testing.T) {
@@ -126,18 +126,18 @@ func TestMissingRights(t *testing.T) {
 		deploymentYAML("web", "", ""), "kind: Namespace\napiVersion: v1\nmetadata: {name: extra}",
 		"kind: ConfigMap\napiVersion: v1\nmetadata: {name: a, namespace: other}", "kind: Service\napiVersion: v1\nmetadata: {name: web}",
 	}, "\n---\n")
-	demand, err := preflight.ParseRequest(newRequest(text))
+	requirements, err := preflight.ParseRequest(newRequest(text))
 	g.Expect(err).NotTo(HaveOccurred())
 	f := newFacts()
-	g.Expect(demand.Check(f)).To(BeEmpty(), "nothing is missing")
+	g.Expect(requirements.Check(f)).To(BeEmpty(), "nothing is missing")
 
-	f.Missing = demand.Needs(f)
-	problems := demand.Check(f)
+	f.Missing = requirements.Needs(f)
+	problems := requirements.Check(f)
 	expectProblems(t, "everything is missing", problems,
-		want{v1alpha1.ReasonPermissionDenied, false, []string{"service account installer lacks 19 rights in namespace team that web needs: apply the remedy"}},
-		want{v1alpha1.ReasonAdministratorNeeded, false, []string{"web has objects of the whole cluster (Namespace/extra), and service account installer lacks 4 rights",
-			"(create namespaces; delete, get, patch namespaces (extra)) to them: an administrator of the cluster must apply the remedy"}},
-		want{v1alpha1.ReasonAdministratorNeeded, false, []string{"web has objects in namespace other (ConfigMap/a)", "an administrator of namespace other must apply the remedy"}})
+		want{v1alpha1.ReasonPermissionDenied, false, []string{`service account "installer" lacks 19 permissions in namespace "team" that app "web" requires; apply the remedy`}},
+		want{v1alpha1.ReasonAdministratorNeeded, false, []string{`app "web" has cluster-scoped objects (Namespace/extra), for which service account "installer" lacks 4 permissions`,
+			"(create namespaces; delete, get, patch namespaces (extra)); a cluster administrator must apply the remedy"}},
+		want{v1alpha1.ReasonAdministratorNeeded, false, []string{`app "web" has objects in namespace "other" (ConfigMap/a)`, `an administrator of namespace "other" must apply the remedy`}})
 	g.Expect(problems[0].Remedy).To(Equal(`apiVersion: rbac.authorization.k8s.io/v1
 kind: Role
 metadata: {"name":"appmarket:shop:installer","namespace":"team"}
@@ -165,23 +165,23 @@ subjects:
 	g.Expect(problems[2].Remedy).To(ContainSubstring(`{"name":"appmarket:team:shop:installer","namespace":"other"}`))
 
 	f.Missing = f.Missing[len(f.Missing)-1:]
-	g.Expect(demand.Check(f)[0].Remedy).To(Equal(problems[0].Remedy), "the role is whole, whatever is missing")
+	g.Expect(requirements.Check(f)[0].Remedy).To(Equal(problems[0].Remedy), "the role is whole, whatever is missing")
 }
 
 func TestRemedyOfGrantedRights(t *testing.T) {
 	g := NewWithT(t)
 	text := "apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {name: reader}\nrules: [{apiGroups: [''], resources: [endpoints], verbs: [get]}]"
-	demand, err := preflight.ParseRequest(newRequest(text))
+	requirements, err := preflight.ParseRequest(newRequest(text))
 	g.Expect(err).NotTo(HaveOccurred())
 	f := newFacts()
-	needs := demand.Needs(f)
+	needs := requirements.Needs(f)
 	granted := needs[len(needs)-1:]
 	f.Missing, f.Replaced = needs[:1], granted
-	g.Expect(demand.Check(f)[0].Remedy).NotTo(ContainSubstring("endpoints"), "the account may grant it by the right to escalate")
+	g.Expect(requirements.Check(f)[0].Remedy).NotTo(ContainSubstring("endpoints"), "the account may grant it by the right to escalate")
 	f.Replaced = nil
-	g.Expect(demand.Check(f)[0].Remedy).To(ContainSubstring("endpoints"), "the account has it, perhaps by the role that the remedy replaces")
+	g.Expect(requirements.Check(f)[0].Remedy).To(ContainSubstring("endpoints"), "the account has it, perhaps by the role that the remedy replaces")
 	f.Missing = granted
-	g.Expect(demand.Check(f)[0].Remedy).To(ContainSubstring("endpoints"))
+	g.Expect(requirements.Check(f)[0].Remedy).To(ContainSubstring("endpoints"))
 }
 
 // TestRemedyKeepsNamesApart uses the name of a role that contains a comma.
@@ -193,12 +193,12 @@ func TestRemedyKeepsNamesApart(t *testing.T) {
 	} {
 		t.Run(why, func(t *testing.T) {
 			g := NewWithT(t)
-			demand, err := preflight.ParseRequest(newRequest(text))
+			requirements, err := preflight.ParseRequest(newRequest(text))
 			g.Expect(err).NotTo(HaveOccurred())
 			f := newFacts()
-			f.Missing = demand.Needs(f)
+			f.Missing = requirements.Needs(f)
 			var names []string
-			for _, problem := range demand.Check(f) {
+			for _, problem := range requirements.Check(f) {
 				text, _, _ := strings.Cut(problem.Remedy, "---\n")
 				var role rbacv1.Role
 				g.Expect(yaml.Unmarshal([]byte(text), &role)).To(Succeed())
@@ -220,11 +220,11 @@ func TestRemediesDoNotReplaceEachOther(t *testing.T) {
 		one := newRequest("kind: Namespace\napiVersion: v1\nmetadata: {name: extra}")
 		one.Tenant = release.Tenant{Namespace: w.namespace, ServiceAccount: w.account}
 		one.Instance = w.instance
-		demand, err := preflight.ParseRequest(one)
+		requirements, err := preflight.ParseRequest(one)
 		g.Expect(err).NotTo(HaveOccurred())
 		f := newFacts()
-		f.Missing = demand.Needs(f)
-		for _, problem := range demand.Check(f) {
+		f.Missing = requirements.Needs(f)
+		for _, problem := range requirements.Check(f) {
 			role, _, _ := strings.Cut(problem.Remedy, "rules:")
 			g.Expect(names).NotTo(HaveKey(role))
 			names[role] = true
@@ -236,9 +236,9 @@ func TestAccounts(t *testing.T) {
 	g := NewWithT(t)
 	missing := func(change func(*preflight.Request, *preflight.Facts)) preflight.Problem {
 		w, f := newRequest("kind: ConfigMap\napiVersion: v1\nmetadata: {name: a}"), newFacts()
-		demand, err := preflight.ParseRequest(w)
+		requirements, err := preflight.ParseRequest(w)
 		g.Expect(err).NotTo(HaveOccurred())
-		f.Missing = demand.Needs(f)
+		f.Missing = requirements.Needs(f)
 		change(&w, f)
 		problems := checkRequest(t, w, f)
 		g.Expect(problems).To(HaveLen(1))
@@ -246,41 +246,41 @@ func TestAccounts(t *testing.T) {
 	}
 	absent := missing(func(_ *preflight.Request, f *preflight.Facts) { f.AccountMissing = true })
 	g.Expect(absent.Reason).To(Equal(v1alpha1.ReasonServiceAccountMissing))
-	g.Expect(absent.Message).To(Equal("there is no service account installer in namespace team: apply the remedy"))
+	g.Expect(absent.Message).To(Equal(`service account "installer" not found in namespace "team"; apply the remedy`))
 	g.Expect(absent.Remedy).To(HavePrefix("apiVersion: v1\nkind: ServiceAccount\nmetadata: {\"name\":\"installer\",\"namespace\":\"team\"}\n---\n"))
 
 	unset := missing(func(w *preflight.Request, _ *preflight.Facts) {
 		w.Tenant.ServiceAccount, w.DefaultAccount = "default", true
 	})
 	g.Expect(unset.Reason).To(Equal(v1alpha1.ReasonPermissionDenied))
-	g.Expect(unset.Message).To(Equal("spec.serviceAccountName is unset, and account default lacks 12 rights that web needs: apply the remedy"))
+	g.Expect(unset.Message).To(Equal(`spec.serviceAccountName is not set, and service account "default" lacks 12 permissions that app "web" requires; apply the remedy`))
 
 	few := missing(func(_ *preflight.Request, f *preflight.Facts) { f.Missing = f.Missing[:1] })
-	g.Expect(few.Message).To(Equal("service account installer lacks 1 right (create configmaps) in namespace team that web needs: apply the remedy"))
+	g.Expect(few.Message).To(Equal(`service account "installer" lacks 1 permission (create configmaps) in namespace "team" that app "web" requires; apply the remedy`))
 }
 
 func TestAccountThatIsMissingElsewhere(t *testing.T) {
-	demand, err := preflight.ParseRequest(newRequest("kind: Namespace\napiVersion: v1\nmetadata: {name: extra}"))
+	requirements, err := preflight.ParseRequest(newRequest("kind: Namespace\napiVersion: v1\nmetadata: {name: extra}"))
 	NewWithT(t).Expect(err).NotTo(HaveOccurred())
 	f := newFacts()
-	f.AccountMissing, f.Missing = true, demand.Needs(f)[:1]
+	f.AccountMissing, f.Missing = true, requirements.Needs(f)[:1]
 	NewWithT(t).Expect(f.Missing[0].Namespace).To(BeEmpty(), "rights in the namespace are held by a group of accounts")
-	expectProblems(t, "the account comes first", demand.Check(f), want{v1alpha1.ReasonServiceAccountMissing, false, nil}, want{v1alpha1.ReasonAdministratorNeeded, false, nil})
+	expectProblems(t, "the account comes first", requirements.Check(f), want{v1alpha1.ReasonServiceAccountMissing, false, nil}, want{v1alpha1.ReasonAdministratorNeeded, false, nil})
 }
 
 func TestExistingCRDs(t *testing.T) {
 	g := NewWithT(t)
 	w := newRequest("")
 	w.Units = []preflight.Unit{newUnit("web", "web/crds/a.yaml", crd), newUnit("web", "web/templates/a.yaml", route)}
-	demand, err := preflight.ParseRequest(w)
+	requirements, err := preflight.ParseRequest(w)
 	g.Expect(err).NotTo(HaveOccurred())
 	kind := schema.GroupKind{Group: "traefik.io", Kind: "Route"}
-	g.Expect(demand.CRDs()).To(Equal([]schema.GroupKind{kind}))
+	g.Expect(requirements.CRDs()).To(Equal([]schema.GroupKind{kind}))
 	f := newFacts()
 	f.CRDs = map[schema.GroupKind]bool{kind: true}
 	g.Expect(needsOf(t, w, f)).NotTo(ContainElement(ContainSubstring("customresourcedefinitions")))
-	f.Missing = demand.Needs(f)
-	expectProblems(t, "no administrator is needed", demand.Check(f), want{v1alpha1.ReasonPermissionDenied, false, nil})
+	f.Missing = requirements.Needs(f)
+	expectProblems(t, "no administrator is needed", requirements.Check(f), want{v1alpha1.ReasonPermissionDenied, false, nil})
 
 	template := newRequest(crd)
 	g.Expect(needsOf(t, template, f)).To(ContainElement(ContainSubstring("customresourcedefinitions")), "a CRD among the templates is one of the release's objects")
@@ -294,10 +294,10 @@ func TestOwnNamespace(t *testing.T) {
 	hook := "kind: Namespace\napiVersion: v1\nmetadata: {name: team, annotations: {helm.sh/hook: pre-install}}"
 	for why, text := range map[string]string{"an object": own, "one of a list": list, "a hook": hook} {
 		f := newFacts()
-		demand, err := preflight.ParseRequest(newRequest(text))
+		requirements, err := preflight.ParseRequest(newRequest(text))
 		g.Expect(err).NotTo(HaveOccurred())
-		f.Missing = demand.Needs(f)
-		problems := demand.Check(f)
+		f.Missing = requirements.Needs(f)
+		problems := requirements.Check(f)
 		expectProblems(t, why, problems, refused, want{v1alpha1.ReasonPermissionDenied, false, nil})
 		g.Expect(problems[1].Remedy).NotTo(ContainSubstring("namespaces"), "the account must not get rights to its own namespace")
 	}
@@ -318,11 +318,11 @@ func TestRemedyIsBounded(t *testing.T) {
 	for i := range 20 {
 		docs = append(docs, fmt.Sprintf("kind: ConfigMap\napiVersion: v1\nmetadata: {name: a, namespace: place-%d}", i))
 	}
-	demand, err := preflight.ParseRequest(newRequest(strings.Join(docs, "\n---\n")))
+	requirements, err := preflight.ParseRequest(newRequest(strings.Join(docs, "\n---\n")))
 	g.Expect(err).NotTo(HaveOccurred())
 	f := newFacts()
-	f.Missing = demand.Needs(f)
-	problems := demand.Check(f)
+	f.Missing = requirements.Needs(f)
+	problems := requirements.Check(f)
 	g.Expect(problems).To(HaveLen(10), "a bounded number of places")
 	g.Expect(problems[1].Reason).To(Equal(v1alpha1.ReasonAdministratorNeeded))
 	g.Expect(problems[1].Remedy).To(BeEmpty())
@@ -337,7 +337,7 @@ func wideRole(name string, each int) string {
 
 func TestRulesAreBounded(t *testing.T) {
 	tooMany := func(role string) want {
-		return want{v1alpha1.ReasonLimitExceeded, true, []string{"Role/" + role + " is refused", "more than 10000 rules"}}
+		return want{v1alpha1.ReasonLimitExceeded, true, []string{"Role/" + role + ": ", "more than 10000 rules"}}
 	}
 	expectProblems(t, "a role whose lists multiply", checkRequest(t, newRequest(wideRole("a", 100)), newFacts()), tooMany("a"))
 	expectProblems(t, "one whose product is no number any more", checkRequest(t, newRequest(wideRole("a", 1<<16)), newFacts()), tooMany("a"))
@@ -355,10 +355,10 @@ func TestRulesOfBindingsAreBounded(t *testing.T) {
 	}
 	g.Expect(needsOf(t, newRequest(fmt.Sprintf(binding, "there")), f)).To(ContainElement("team rbac.authorization.k8s.io/rolesthere: bind"), "a role that is there")
 
-	demand, err := preflight.ParseRequest(newRequest(wideRole("own", 10) + strings.Repeat(fmt.Sprintf(binding, "own"), 100)))
+	requirements, err := preflight.ParseRequest(newRequest(wideRole("own", 10) + strings.Repeat(fmt.Sprintf(binding, "own"), 100)))
 	g.Expect(err).NotTo(HaveOccurred())
 	rules := 0
-	for _, need := range demand.Needs(f) {
+	for _, need := range requirements.Needs(f) {
 		rules += len(need.Rules)
 	}
 	g.Expect(rules).To(BeNumerically("<", 21_000), "one role that is bound to many times")

@@ -1,9 +1,6 @@
 package preflight
 
 import (
-	"fmt"
-	"strings"
-
 	"github.com/Masterminds/semver/v3"
 	"k8s.io/pod-security-admission/api"
 	"k8s.io/pod-security-admission/policy"
@@ -24,7 +21,7 @@ func (d *Requirements) checkPodSecurity(facts *Facts) []Problem {
 	}
 	evaluator, err := policy.NewEvaluator(policy.DefaultChecks(), podSecurityVersion(facts.Version))
 	if err != nil {
-		return []Problem{newTransientProblem(v1alpha1.ReasonPodSecurityViolation, "the rules of Pod Security cannot be read: %s", truncateText(err.Error()))}
+		return []Problem{newTransientProblem(v1alpha1.ReasonPodSecurityViolation, "Pod Security cannot be evaluated: %s", truncateText(err.Error()))}
 	}
 	var problems []Problem
 	for i := range d.workloads {
@@ -37,17 +34,10 @@ func (d *Requirements) checkPodSecurity(facts *Facts) []Problem {
 			continue
 		}
 		problems = append(problems, newFinalProblem(v1alpha1.ReasonPodSecurityViolation,
-			"%s: namespace %s enforces the Pod Security level %s, which forbids %s; set other values, or have an administrator set the label %s of the namespace",
-			w.object.kindAndName(), d.request.Tenant.Namespace, levelName(level), truncateText(result.ForbiddenDetail()), api.EnforceLevelLabel))
+			"%s: violates PodSecurity %q: %s; set other values, or have an administrator change the label %s of namespace %q",
+			w.object.kindAndName(), level.String(), truncateText(result.ForbiddenDetail()), api.EnforceLevelLabel, d.request.Tenant.Namespace))
 	}
 	return problems
-}
-
-func levelName(level api.LevelVersion) string {
-	if level.Latest() {
-		return string(level.Level)
-	}
-	return fmt.Sprintf("%s of %s", level.Level, strings.TrimPrefix(level.Version.String(), "v"))
 }
 
 // podSecurityVersion returns the Kubernetes version whose rules apply. The evaluator may contain

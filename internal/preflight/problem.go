@@ -40,7 +40,7 @@ func newTransientProblem(reason, format string, args ...any) Problem {
 	return Problem{Reason: reason, Message: fmt.Sprintf(format, args...)}
 }
 
-// Check compares the demand with the facts and returns all problems in a stable order, the
+// Check compares the requirements with the facts and returns all problems in a stable order, the
 // problems of the chart and the cluster first.
 func (d *Requirements) Check(facts *Facts) []Problem {
 	if d.request.RightsOnly {
@@ -96,4 +96,4 @@ func otherObjectsText(all int) string {
 const maxQuoted = 300
 
 // truncateText returns a text of the chart or the cluster for use in a message.
-func truncateText(said string) string { return text.OneLine(said, maxQuoted) }
+func truncateText(quoted string) string { return text.OneLine(quoted, maxQuoted) }

@@ -60,18 +60,19 @@ func (d *Requirements) checkQuotas(facts *Facts) []Problem {
 func (d *Requirements) quotaProblems(quota *Quota, charged corev1.ResourceList) []Problem {
 	var problems []Problem
 	for _, name := range slices.Sorted(maps.Keys(quota.Hard)) {
-		hard, asked := quota.Hard[name], charged[name]
-		free := hard.DeepCopy()
+		hard, requested := quota.Hard[name], charged[name]
+		free, usage := hard.DeepCopy(), ""
 		if used, ok := quota.Used[name]; ok && !d.request.Replaces {
 			free.Sub(used)
+			usage = fmt.Sprintf(", used: %s=%s", name, formatAmount(name, used))
 		}
-		if asked.IsZero() || asked.Cmp(free) <= 0 {
+		if requested.IsZero() || requested.Cmp(free) <= 0 {
 			continue
 		}
 		problem := newTransientProblem(v1alpha1.ReasonQuotaExceeded,
-			"the app asks for %s %s, and quota %s of namespace %s has %s of %s left; free some, or have the quota raised",
-			formatAmount(name, asked), name, quota.Name, d.request.Tenant.Namespace, formatAmount(name, free), formatAmount(name, hard))
-		problem.Final = asked.Cmp(hard) > 0
+			"exceeded quota: %s, requested: %s=%s%s, limited: %s=%s; free resources in namespace %q, or have the quota increased",
+			quota.Name, name, formatAmount(name, requested), usage, name, formatAmount(name, hard), d.request.Tenant.Namespace)
+		problem.Final = requested.Cmp(hard) > 0
 		problems = append(problems, problem)
 	}
 	return problems
@@ -87,19 +88,19 @@ var quotaRequiredResources = []corev1.ResourceName{
 // server rejects such Pods.
 func (d *Requirements) missingRequestsProblem(w *workload, pod *corev1.Pod, quota *Quota) *Problem {
 	for _, container := range slices.Concat(pod.Spec.InitContainers, pod.Spec.Containers) {
-		says := containerCharges(container.Resources)
-		var silent []string
+		charges := containerCharges(container.Resources)
+		var missing []string
 		for _, name := range quotaRequiredResources {
 			_, counted := quota.Hard[name]
-			_, said := says[name]
-			if counted && !said && pod.Spec.Resources == nil {
-				silent = append(silent, string(name))
+			_, specified := charges[name]
+			if counted && !specified && pod.Spec.Resources == nil {
+				missing = append(missing, string(name))
 			}
 		}
-		if len(silent) > 0 {
+		if len(missing) > 0 {
 			problem := newFinalProblem(v1alpha1.ReasonQuotaExceeded,
-				"%s: container %s does not say its %s, and quota %s of namespace %s asks for that; set them in the values, or have a LimitRange give defaults",
-				w.object.kindAndName(), container.Name, strings.Join(silent, ", "), quota.Name, d.request.Tenant.Namespace)
+				"%s: failed quota: %s: must specify %s for container %q; set values for it, or create a LimitRange with defaults in namespace %q",
+				w.object.kindAndName(), quota.Name, strings.Join(missing, ","), container.Name, d.request.Tenant.Namespace)
 			return &problem
 		}
 	}

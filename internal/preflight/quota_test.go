@@ -20,7 +20,7 @@ func TestQuota(t *testing.T) {
 		return "apiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec: {type: " + kind + ", ports: [{port: 80}, {port: 443}]}"
 	}
 	exceeded := func(final bool, words ...string) []want {
-		return []want{{v1alpha1.ReasonQuotaExceeded, final, append(words, "quota all of namespace team")}}
+		return []want{{v1alpha1.ReasonQuotaExceeded, final, append(words, "quota: all", `namespace "team"`)}}
 	}
 	for _, c := range []struct {
 		why, text, hard, used string
@@ -28,32 +28,32 @@ func TestQuota(t *testing.T) {
 		wants                 []want
 	}{
 		{"enough is left", web, "requests.cpu=4 pods=10", "requests.cpu=1", nil, nil},
-		{"too little is left", web, "requests.cpu=4", "requests.cpu=1500m", nil, exceeded(false, "3 requests.cpu", "2500m of 4 left")},
-		{"the quota is too small", web, "cpu=2", "", nil, exceeded(true, "3 cpu", "2 of 2")},
-		{"memory", web, "memory=8Gi", "memory=6Gi", nil, exceeded(false, "3Gi memory", "2Gi of 8Gi")},
-		{"pods", web, "pods=5", "pods=3", nil, exceeded(false, "3 pods", "2 of 5")},
+		{"too little is left", web, "requests.cpu=4", "requests.cpu=1500m", nil, exceeded(false, "requested: requests.cpu=3", "used: requests.cpu=1500m, limited: requests.cpu=4")},
+		{"the quota is too small", web, "cpu=2", "", nil, exceeded(true, "requested: cpu=3", "limited: cpu=2")},
+		{"memory", web, "memory=8Gi", "memory=6Gi", nil, exceeded(false, "requested: memory=3Gi", "used: memory=6Gi, limited: memory=8Gi")},
+		{"pods", web, "pods=5", "pods=3", nil, exceeded(false, "requested: pods=3", "used: pods=3, limited: pods=5")},
 		{"limits, and requests that follow from them", limited, "limits.cpu=1 requests.cpu=1", "", nil,
-			append(exceeded(true, "2 limits.cpu"), exceeded(true, "2 requests.cpu")...)},
-		{"devices", limited, "requests.nvidia.com/gpu=0", "", nil, exceeded(true, "1 requests.nvidia.com/gpu")},
-		{"a container that does not say", bare, "limits.memory=1Gi requests.cpu=1", "", nil, exceeded(true, "container app", "requests.cpu, limits.memory")},
+			append(exceeded(true, "requested: limits.cpu=2"), exceeded(true, "requested: requests.cpu=2")...)},
+		{"devices", limited, "requests.nvidia.com/gpu=0", "", nil, exceeded(true, "requested: requests.nvidia.com/gpu=1")},
+		{"a container that does not say", bare, "limits.memory=1Gi requests.cpu=1", "", nil, exceeded(true, `must specify requests.cpu,limits.memory for container "app"`)},
 		{"what hooks ask for comes and goes", hook, "requests.cpu=1", "", nil, nil},
 		{"claims of a stateful set", set, "requests.storage=10Gi persistentvolumeclaims=2", "", nil,
-			append(exceeded(true, "3 persistentvolumeclaims"), exceeded(true, "15Gi requests.storage")...)},
+			append(exceeded(true, "requested: persistentvolumeclaims=3"), exceeded(true, "requested: requests.storage=15Gi")...)},
 		{"claims of a class", set, "slow.storageclass.storage.k8s.io/requests.storage=20Gi slow.storageclass.storage.k8s.io/persistentvolumeclaims=1", "", nil,
-			exceeded(true, "3 slow.storageclass.storage.k8s.io/persistentvolumeclaims")},
+			exceeded(true, "requested: slow.storageclass.storage.k8s.io/persistentvolumeclaims=3")},
 		{"claims of another class", set, "fast.storageclass.storage.k8s.io/requests.storage=1Gi", "", nil, nil},
 		{"objects by kind", web + "\n---\n" + set, "count/deployments.apps=0 count/replicasets.apps=0 count/statefulsets.apps=1 count/pods=5", "", nil,
-			append(append(exceeded(true, "1 count/deployments.apps"), exceeded(true, "6 count/pods")...), exceeded(true, "1 count/replicasets.apps")...)},
-		{"the record of the release", "", "secrets=3", "secrets=3", nil, exceeded(false, "1 secrets", "0 of 3")},
-		{"node ports", service("NodePort"), "services.nodeports=1", "", nil, exceeded(true, "2 services.nodeports")},
-		{"load balancers", service("LoadBalancer"), "services.loadbalancers=0 services=1", "", nil, exceeded(true, "1 services.loadbalancers")},
+			append(append(exceeded(true, "requested: count/deployments.apps=1"), exceeded(true, "requested: count/pods=6")...), exceeded(true, "requested: count/replicasets.apps=1")...)},
+		{"the record of the release", "", "secrets=3", "secrets=3", nil, exceeded(false, "requested: secrets=1", "used: secrets=3, limited: secrets=3")},
+		{"node ports", service("NodePort"), "services.nodeports=1", "", nil, exceeded(true, "requested: services.nodeports=2")},
+		{"load balancers", service("LoadBalancer"), "services.loadbalancers=0 services=1", "", nil, exceeded(true, "requested: services.loadbalancers=1")},
 		{"pods that end only", web, "pods=1", "", []corev1.ResourceQuotaScope{corev1.ResourceQuotaScopeTerminating}, nil},
-		{"pods that do not end", web, "pods=1", "", []corev1.ResourceQuotaScope{corev1.ResourceQuotaScopeNotTerminating}, exceeded(true, "3 pods")},
-		{"pods that ask for nothing", bare + "\n---\n" + web, "pods=0", "", []corev1.ResourceQuotaScope{corev1.ResourceQuotaScopeBestEffort}, exceeded(true, "1 pods")},
-		{"pods that ask for something", bare + "\n---\n" + web, "pods=2", "", []corev1.ResourceQuotaScope{corev1.ResourceQuotaScopeNotBestEffort}, exceeded(true, "3 pods")},
+		{"pods that do not end", web, "pods=1", "", []corev1.ResourceQuotaScope{corev1.ResourceQuotaScopeNotTerminating}, exceeded(true, "requested: pods=3")},
+		{"pods that ask for nothing", bare + "\n---\n" + web, "pods=0", "", []corev1.ResourceQuotaScope{corev1.ResourceQuotaScopeBestEffort}, exceeded(true, "requested: pods=1")},
+		{"pods that ask for something", bare + "\n---\n" + web, "pods=2", "", []corev1.ResourceQuotaScope{corev1.ResourceQuotaScopeNotBestEffort}, exceeded(true, "requested: pods=3")},
 		{"a scope that is not looked into", web, "pods=0", "", []corev1.ResourceQuotaScope{corev1.ResourceQuotaScopePriorityClass}, nil},
 		{"objects of another namespace", strings.Replace(web, "{name: web}", "{name: web, namespace: other}", 1), "pods=0", "", nil, nil},
-		{"the namespace that the templates were told is the tenant's", strings.Replace(web, "{name: web}", "{name: web, namespace: default}", 1), "pods=0", "", nil, exceeded(true, "3 pods")},
+		{"the namespace of the templates is the tenant's", strings.Replace(web, "{name: web}", "{name: web, namespace: default}", 1), "pods=0", "", nil, exceeded(true, "requested: pods=3")},
 	} {
 		f := newFacts()
 		f.Quotas = []preflight.Quota{{Name: "all", Scopes: c.scopes, Hard: parseResources(c.hard), Used: parseResources(c.used)}}
@@ -66,7 +66,7 @@ func TestQuota(t *testing.T) {
 	w.Replaces = true
 	expectProblems(t, "an app in place of itself", checkRequest(t, w, f))
 	f.Quotas[0].Hard = parseResources("requests.cpu=2")
-	expectProblems(t, "an app in place of itself that is too large", checkRequest(t, w, f), exceeded(true, "2 of 2")...)
+	expectProblems(t, "an app in place of itself that is too large", checkRequest(t, w, f), exceeded(true, "requested: requests.cpu=3, limited: requests.cpu=2")...)
 
 	f = newFacts()
 	f.Quotas = []preflight.Quota{{Name: "all", Hard: parseResources("limits.memory=1Gi")}}
@@ -76,5 +76,5 @@ func TestQuota(t *testing.T) {
 	f.Quotas = []preflight.Quota{{Name: "all", Scopes: []corev1.ResourceQuotaScope{corev1.ResourceQuotaScopeBestEffort}, Hard: parseResources("pods=0")}}
 	expectProblems(t, "a default takes the pod out of a scope", checkRequest(t, newRequest(bare), f))
 	f.Quotas[0].Scopes = []corev1.ResourceQuotaScope{corev1.ResourceQuotaScopeNotBestEffort}
-	expectProblems(t, "a default takes the pod into a scope", checkRequest(t, newRequest(bare), f), exceeded(true, "1 pods")...)
+	expectProblems(t, "a default takes the pod into a scope", checkRequest(t, newRequest(bare), f), exceeded(true, "requested: pods=1")...)
 }

@@ -52,7 +52,7 @@ func (d *Requirements) addGrant(o *object) error {
 			return err
 		}
 		if one.RoleRef.Name == "" {
-			return errors.New("roleRef has no name")
+			return errors.New("roleRef.name: Required value")
 		}
 		g.ref = &one.RoleRef
 	default:
@@ -60,7 +60,7 @@ func (d *Requirements) addGrant(o *object) error {
 	}
 	if !d.granted.addRules(g.rules) {
 		return outcome.Stalled(v1alpha1.ReasonLimitExceeded,
-			fmt.Errorf("the roles of the app come to more than %d rules of one resource and one verb each", maxRules))
+			fmt.Errorf("the roles of the app expand to more than %d rules with one resource and one verb", maxRules))
 	}
 	d.roles = append(d.roles, g)
 	return nil
@@ -115,14 +115,14 @@ func (d *Requirements) grantNeeds(facts *Facts) []Need {
 	var all []Need
 	var bound ruleCount
 	for _, g := range d.roles {
-		where := d.objectNamespace(g.object, facts)
+		namespace := d.objectNamespace(g.object, facts)
 		if g.ref == nil {
 			rules := g.rules
 			if g.aggregated {
 				rules = allRules
 			}
 			if len(rules) > 0 {
-				all = append(all, Need{Namespace: where, Rules: splitRules(rules), Instead: []rbacv1.PolicyRule{newGrantRule(where, "escalate", "")}})
+				all = append(all, Need{Namespace: namespace, Rules: splitRules(rules), Instead: []rbacv1.PolicyRule{newGrantRule(namespace, "escalate", "")}})
 			}
 			continue
 		}
@@ -134,9 +134,9 @@ func (d *Requirements) grantNeeds(facts *Facts) []Need {
 		// Beyond the limit no need is added: creating the role requires the same
 		// permissions.
 		case ours && len(own) > 0 && bound.addRules(own):
-			all = append(all, Need{Namespace: where, Rules: splitRules(own), Instead: []rbacv1.PolicyRule{bind}})
+			all = append(all, Need{Namespace: namespace, Rules: splitRules(own), Instead: []rbacv1.PolicyRule{bind}})
 		case !ours && (!known || len(others) > 0):
-			need := Need{Namespace: where, Rules: []rbacv1.PolicyRule{bind}}
+			need := Need{Namespace: namespace, Rules: []rbacv1.PolicyRule{bind}}
 			if bound.addRules(others) {
 				need.Instead = splitRules(others)
 			}

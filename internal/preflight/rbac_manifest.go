@@ -10,7 +10,7 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 )
 
-// remedyManifest returns, as YAML, a role with all permissions that the app needs in a place and
+// remedyManifest returns, as YAML, a role with all permissions that the app needs in a namespace and
 // its binding to the tenant's service account, and the account if it is missing. The role
 // contains the permissions that the account already has, because the remedy may replace the
 // role that grants them. It returns "" if the text exceeds MaxRemedy.
@@ -40,7 +40,7 @@ func (d *Requirements) remedyManifest(where string, facts *Facts) string {
 	return text
 }
 
-// roleName returns the name of the role for a place, an instance and a service account. The
+// roleName returns the name of the role for a namespace, an instance and a service account. The
 // name of a role may contain colons and its parts may not, so that the names are unique.
 func (d *Requirements) roleName(where string) string {
 	parts := []string{"appmarket", d.request.Instance, d.request.Tenant.ServiceAccount}

@@ -61,13 +61,13 @@ func (d *Requirements) checkAdopted(name string, record Record, exists bool) []P
 	switch {
 	case !exists:
 		return []Problem{newFinalProblem(v1alpha1.ReasonAdoptFailed,
-			"there is no Helm release %s in namespace %s that can be adopted; use action Install", name, namespace)}
+			"Helm release %q not found in namespace %q; use action Install", name, namespace)}
 	case record.Instance != "" && record.Instance != d.request.Instance:
 		return []Problem{newFinalProblem(v1alpha1.ReasonAdoptFailed,
-			"Helm release %s in namespace %s belongs to instance %s and cannot be adopted", name, namespace, record.Instance)}
+			"Helm release %q in namespace %q belongs to instance %q and cannot be adopted; use that instance", name, namespace, record.Instance)}
 	case record.Status != statusDeployed:
 		return []Problem{newFinalProblem(v1alpha1.ReasonAdoptFailed,
-			"Helm release %s in namespace %s is %s and cannot be adopted; complete it with helm upgrade or helm rollback first", name, namespace, record.Status)}
+			"Helm release %q in namespace %q has status %q and cannot be adopted; complete it with helm upgrade or helm rollback first", name, namespace, record.Status)}
 	}
 	return nil
 }
@@ -77,8 +77,8 @@ func (d *Requirements) releaseTakenProblem(name string, record Record) Problem {
 	namespace := d.request.Tenant.Namespace
 	if record.Instance != "" {
 		return newFinalProblem(v1alpha1.ReasonAlreadyInstalled,
-			"Helm release %s in namespace %s belongs to instance %s; use another name for the instance", name, namespace, record.Instance)
+			"Helm release %q in namespace %q belongs to instance %q; use another name for the instance", name, namespace, record.Instance)
 	}
 	return newFinalProblem(v1alpha1.ReasonAlreadyInstalled,
-		"there is a Helm release %s in namespace %s already; adopt it with action Adopt, remove it with helm uninstall, or use another name for the instance", name, namespace)
+		"Helm release %q already exists in namespace %q; adopt it with action Adopt, remove it with helm uninstall, or use another name for the instance", name, namespace)
 }

@@ -62,10 +62,10 @@ var removedKinds = newRemovedKinds(map[removal]map[string][]string{
 
 func newRemovedKinds(table map[removal]map[string][]string) map[removedKind]removal {
 	byKind := map[removedKind]removal{}
-	for what, versions := range table {
+	for removal, versions := range table {
 		for version, kinds := range versions {
 			for _, kind := range kinds {
-				byKind[removedKind{version, kind}] = what
+				byKind[removedKind{version, kind}] = removal
 			}
 		}
 	}

@@ -78,7 +78,7 @@ type Unit struct {
 	Deployed bool
 }
 
-// SetAppRequirements adds the requirements in the status of an AppInfo to the wish. Only the images
+// SetAppRequirements adds the requirements in the status of an AppInfo to the request. Only the images
 // of the selected version have platforms. Other images are assumed to run on any node.
 func (w *Request) SetAppRequirements(app *v1alpha1.AppInfo) {
 	w.App = app.Spec.App
@@ -128,7 +128,7 @@ func (u Unit) FilterDocuments(kept bool, moments ...string) Unit {
 	return u
 }
 
-// Requirements is a wish with decoded documents.
+// Requirements is a Request with decoded documents.
 type Requirements struct {
 	request        Request
 	objects        []object
@@ -146,7 +146,7 @@ type Requirements struct {
 	invalidObjects []Problem
 }
 
-// ParseRequest decodes the documents of a wish. It returns a terminal error with reason
+// ParseRequest decodes the documents of a request. It returns a terminal error with reason
 // RenderFailed for a document that is not valid JSON, and with LimitExceeded for more than
 // 5,000 objects. Check reports objects that do not match the schema of their kind.
 func ParseRequest(w Request) (*Requirements, error) {
@@ -175,10 +175,6 @@ func ParseRequest(w Request) (*Requirements, error) {
 // rejectedProblem returns the problem of an object that cannot be decoded. If the error has no
 // reason, the object does not match the schema of its kind.
 func rejectedProblem(o *object, err error) Problem {
-	what := "is not of the form of its kind"
-	if outcome.IsStalled(err) {
-		what = "is refused"
-	}
 	return newFinalProblem(outcome.Reason(err, v1alpha1.ReasonInvalidObject),
-		"%s %s: %s; correct the values, or have the chart corrected", o.kindAndName(), what, truncateText(err.Error()))
+		"%s: %s; correct the values or the chart", o.kindAndName(), truncateText(err.Error()))
 }

@@ -62,27 +62,27 @@ func (d *Requirements) Needs(facts *Facts) []Need {
 		if !ok || d.isOwnNamespace(o) || d.isEstablished(o, facts) {
 			continue
 		}
-		where, name := d.objectNamespace(o, facts), ""
-		if where == "" {
+		namespace, name := d.objectNamespace(o, facts), ""
+		if namespace == "" {
 			name = o.name
 		}
-		for _, verb := range d.verbsFor(o, where) {
+		for _, verb := range d.verbsFor(o, namespace) {
 			// A create permission cannot be restricted by name.
 			if verb == "create" {
-				all.addVerbs(where, o.gvk.Group, kind.Resource, "", verb)
+				all.addVerbs(namespace, o.gvk.Group, kind.Resource, "", verb)
 			} else {
-				all.addVerbs(where, o.gvk.Group, kind.Resource, name, verb)
+				all.addVerbs(namespace, o.gvk.Group, kind.Resource, name, verb)
 			}
 		}
 		if o.isKind(appsv1.SchemeGroupVersion, "StatefulSet") && d.hasClaims(o) {
-			all.addVerbs(where, corev1.GroupName, "persistentvolumeclaims", "", claimVerbs...)
+			all.addVerbs(namespace, corev1.GroupName, "persistentvolumeclaims", "", claimVerbs...)
 		}
-		if place, ok := d.ownedClaimsNamespace(o, where); ok {
-			all.addVerbs(place, corev1.GroupName, "persistentvolumeclaims", "", ownedVerbs...)
+		if claimNamespace, ok := d.ownedClaimsNamespace(o, namespace); ok {
+			all.addVerbs(claimNamespace, corev1.GroupName, "persistentvolumeclaims", "", ownedVerbs...)
 		}
 		// Replicas are compared only if no autoscaler sets them.
 		if scalableKinds[o.gvk.GroupKind()] && !o.hook {
-			all.addVerbs(where, autoscalingv2.GroupName, "horizontalpodautoscalers", "", "list")
+			all.addVerbs(namespace, autoscalingv2.GroupName, "horizontalpodautoscalers", "", "list")
 		}
 	}
 	return append(all.toSortedNeeds(), d.grantNeeds(facts)...)

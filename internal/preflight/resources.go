@@ -43,15 +43,15 @@ func withDefaults(pod *corev1.Pod, limits []corev1.LimitRangeItem) *corev1.Pod {
 }
 
 // checkNodeFit checks whether a usable node fits one Pod of a workload, or for a DaemonSet whether
-// all of them do. It adds the resources of a problem to told.
-func (d *Requirements) checkNodeFit(w *workload, usable []*Node, facts *Facts, told map[corev1.ResourceName]bool) *Problem {
-	asked := withoutExtenderResources(podRequests(&w.pod, facts.Limits), usable)
-	if problem := missingResourceProblem(w, asked, usable, facts); problem != nil {
+// all of them do. It adds the resources of a problem to reported.
+func (d *Requirements) checkNodeFit(w *workload, usable []*Node, facts *Facts, reported map[corev1.ResourceName]bool) *Problem {
+	requested := withoutExtenderResources(podRequests(&w.pod, facts.Limits), usable)
+	if problem := missingResourceProblem(w, requested, usable, facts); problem != nil {
 		return problem
 	}
 	var full []*Node
 	for _, node := range usable {
-		if len(d.missingOnNode(asked, node)) > 0 {
+		if len(d.missingOnNode(requested, node)) > 0 {
 			full = append(full, node)
 		}
 	}
@@ -59,15 +59,15 @@ func (d *Requirements) checkNodeFit(w *workload, usable []*Node, facts *Facts, t
 		return nil
 	}
 	best := slices.MinFunc(full, func(a, b *Node) int {
-		if c := largestShortage(asked, d.availableResources(a)) - largestShortage(asked, d.availableResources(b)); c != 0 {
+		if c := largestShortage(requested, d.availableResources(a)) - largestShortage(requested, d.availableResources(b)); c != 0 {
 			return signOf(c)
 		}
 		return strings.Compare(a.Name, b.Name)
 	})
-	for _, name := range d.missingOnNode(asked, best) {
-		told[name] = true
+	for _, name := range d.missingOnNode(requested, best) {
+		reported[name] = true
 	}
-	problem := d.insufficientNodeProblem(w, asked, best, full)
+	problem := d.insufficientNodeProblem(w, requested, best, full)
 	return &problem
 }
 
@@ -108,16 +108,16 @@ func missingResourceProblem(w *workload, asked corev1.ResourceList, usable []*No
 		if amount := asked[name]; amount.IsZero() || commonResources[name] || len(usable) == 0 || slices.ContainsFunc(usable, offersResource(name)) {
 			continue
 		}
-		elsewhere := "no node of the cluster offers it"
+		offer := "no node provides it"
 		for i := range facts.Nodes {
 			if offersResource(name)(&facts.Nodes[i]) {
-				elsewhere = fmt.Sprintf("node %s offers it and may not take the pod", facts.Nodes[i].Name)
+				offer = fmt.Sprintf("only nodes that cannot run the Pod, such as %s, provide it", facts.Nodes[i].Name)
 				break
 			}
 		}
 		problem := newFinalProblem(v1alpha1.ReasonInsufficientResources,
-			"%s asks for %s: %s; add a node with such a device and its device plugin, or set values that do without",
-			w.object.kindAndName(), formatQuantity(name, asked[name]), elsewhere)
+			"%s: requests %s, but %s; add a node with the device and its device plugin, or set values that do not need it",
+			w.object.kindAndName(), formatQuantity(name, asked[name]), offer)
 		return &problem
 	}
 	return nil
@@ -164,8 +164,8 @@ func (d *Requirements) missingOnNode(asked corev1.ResourceList, node *Node) []co
 func insufficientResources(asked, has corev1.ResourceList) []corev1.ResourceName {
 	var names []corev1.ResourceName
 	for _, name := range slices.Sorted(maps.Keys(asked)) {
-		amount, there := asked[name], has[name]
-		if !amount.IsZero() && amount.Cmp(there) > 0 {
+		amount, available := asked[name], has[name]
+		if !amount.IsZero() && amount.Cmp(available) > 0 {
 			names = append(names, name)
 		}
 	}
@@ -176,9 +176,9 @@ func insufficientResources(asked, has corev1.ResourceList) []corev1.ResourceName
 func largestShortage(asked, has corev1.ResourceList) float64 {
 	worst := 0.0
 	for name, amount := range asked {
-		there := has[name]
-		if wants := amount.AsApproximateFloat64(); wants > 0 {
-			worst = max(worst, (wants-there.AsApproximateFloat64())/wants)
+		available := has[name]
+		if requested := amount.AsApproximateFloat64(); requested > 0 {
+			worst = max(worst, (requested-available.AsApproximateFloat64())/requested)
 		}
 	}
 	return worst
@@ -188,17 +188,17 @@ func largestShortage(asked, has corev1.ResourceList) float64 {
 // they would not suffice even on empty nodes.
 func (d *Requirements) insufficientNodeProblem(w *workload, asked corev1.ResourceList, best *Node, full []*Node) Problem {
 	free := d.availableResources(best)
-	var wants, has []string
+	var requested, available []string
 	for _, name := range d.missingOnNode(asked, best) {
-		wants = append(wants, formatQuantity(name, asked[name]))
-		has = append(has, fmt.Sprintf("%s of %s", formatQuantity(name, free[name]), formatAmount(name, best.Allocatable[name])))
+		requested = append(requested, formatQuantity(name, asked[name]))
+		available = append(available, fmt.Sprintf("%s of %s", formatQuantity(name, free[name]), formatAmount(name, best.Allocatable[name])))
 	}
-	which := "the node with the most room, " + best.Name + ","
+	nodeText := "node " + best.Name + ", which has the most available,"
 	if w.each {
-		which = fmt.Sprintf("node %s, of %d without room,", best.Name, len(full))
+		nodeText = fmt.Sprintf("node %s, one of %s without enough resources,", best.Name, formatCount(len(full), "node"))
 	}
-	message := fmt.Sprintf("%s: a pod asks for %s, and %s has %s left; free or add resources, or set lower requests in the values",
-		w.object.kindAndName(), strings.Join(wants, " and "), which, strings.Join(has, " and "))
+	message := fmt.Sprintf("%s: a Pod requests %s, but %s has only %s; free or add resources, or set lower requests in the values",
+		w.object.kindAndName(), strings.Join(requested, " and "), nodeText, strings.Join(available, " and "))
 	tooSmall := true
 	for _, node := range full {
 		tooSmall = tooSmall && len(insufficientResources(asked, node.Allocatable)) > 0

@@ -23,7 +23,7 @@ func TestRetainedClaims(t *testing.T) {
 	}
 	claims := func(names ...string) []v1alpha1.ObjectReference { return of("team", "PersistentVolumeClaim", names...) }
 	refused := func(storage string) []want {
-		return []want{{v1alpha1.ReasonStorageClassMissing, false, []string{`"gone"`}}, {v1alpha1.ReasonQuotaExceeded, false, []string{storage + " requests.storage"}}}
+		return []want{{v1alpha1.ReasonStorageClassMissing, false, []string{`"gone"`}}, {v1alpha1.ReasonQuotaExceeded, false, []string{"requested: requests.storage=" + storage}}}
 	}
 	for _, c := range []struct {
 		why, text string
@@ -39,8 +39,8 @@ func TestRetainedClaims(t *testing.T) {
 		{"all of a set are", set(""), claims("disk-db-0", "disk-db-1"), nil},
 		{"one of a set is, and listed twice", set(""), claims("disk-db-1", "disk-db-1"), refused("5Gi")},
 		{"those that the set had when it was larger", set(""), claims("disk-db-0", "disk-db-2", "disk-db-3"), refused("5Gi")},
-		{"those of a set that counts from elsewhere", set("ordinals: {start: 2}, "), claims("disk-db-2", "disk-db-3"), nil},
-		{"those of other sets and templates are", set(""), claims("disk-db-a-0", "disk-db-", "log-db-0", "disk-db", "data"), refused("10Gi")},
+		{"claims of a set with another first ordinal", set("ordinals: {start: 2}, "), claims("disk-db-2", "disk-db-3"), nil},
+		{"claims of other sets and templates are", set(""), claims("disk-db-a-0", "disk-db-", "log-db-0", "disk-db", "data"), refused("10Gi")},
 	} {
 		f, w := newFacts(), newRequest(c.text)
 		f.Quotas = []preflight.Quota{{Name: "all", Hard: parseResources("requests.storage=10Gi"), Used: parseResources("requests.storage=10Gi")}}

@@ -37,12 +37,12 @@ func (d *Requirements) checkStorage(facts *Facts) []Problem {
 	}
 	if len(classless) > 0 {
 		problems = append(problems, newTransientProblem(v1alpha1.ReasonStorageClassMissing,
-			"%s: no storage class is named, and the cluster has no default one; mark one as default with the annotation %s, or name one in the values (the cluster has %s)",
-			joinNames(classless), defaultClassAnnotation, formatStorageClasses(facts)))
+			"%s: storageClassName is not set, and the cluster has no default StorageClass; set one of %s in the values, or set the annotation %s on a StorageClass",
+			joinNames(classless), formatStorageClasses(facts), defaultClassAnnotation))
 	}
 	for _, name := range order {
 		problems = append(problems, newTransientProblem(v1alpha1.ReasonStorageClassMissing,
-			"%s: there is no storage class %q; the cluster has %s, and one can be named in the values", joinNames(missing[name]), name, formatStorageClasses(facts)))
+			"%s: StorageClass %q not found; create it, or set one of %s in the values", joinNames(missing[name]), name, formatStorageClasses(facts)))
 	}
 	return problems
 }

@@ -112,7 +112,7 @@ func newJobWorkload(spec batchv1.JobSpec) *workload {
 	return w
 }
 
-// readStatefulSet returns the workload and adds the claim templates to the demand.
+// readStatefulSet returns the workload and adds the claim templates to the requirements.
 func (d *Requirements) readStatefulSet(o *object) (*workload, error) {
 	one, err := decodeObject[appsv1.StatefulSet](o)
 	if err != nil {

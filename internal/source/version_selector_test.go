@@ -74,9 +74,9 @@ func TestSkippedEntries(t *testing.T) {
 		{"many problems", "  web:\n" + formatNumbers(30, "  - {name: web, version: x%d, urls: [u]}\n"), 30, []string{"web: " +
 			strings.TrimSuffix(formatNumbers(10, `version "x%d" is not a semantic version; `), "; ") + "; and 20 more"}},
 		{"invalid YAML, with its line in the index", "  web:\n" + good + "  - name: web\n    version: 2.0.0\n    urls: [u}\n  z:\n" + strings.ReplaceAll(good, "web", "z"), 1,
-			[]string{`web: read entry: not YAML: line 7: "," or "]" is expected before this line; close the list in brackets`}},
+			[]string{`web: read entry: invalid YAML: line 7: "," or "]" is expected before this line; close the list in brackets`}},
 		{"an app that is indented too deep, so that it belongs to the entry before it", "  web:\n" + good + "  b:\n  - name: b\n    urls: [u]\n   c:\n   - name: c\n", 1,
-			[]string{"b: read entry: not YAML: line 8: a list item (\"- \") is expected here; check the indentation"}},
+			[]string{"b: read entry: invalid YAML: line 8: a list item (\"- \") is expected here; check the indentation"}},
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			g := NewWithT(t)
@@ -89,7 +89,7 @@ func TestSkippedEntries(t *testing.T) {
 			}
 			g.Expect(got).To(Equal(c.want))
 			g.Expect(list.SkippedEntries).To(Equal(c.count))
-			g.Expect(list.Incomplete).To(Equal(strings.Contains(c.want[0], "not YAML")), "the invalid YAML may contain another app")
+			g.Expect(list.Incomplete).To(Equal(strings.Contains(c.want[0], "invalid YAML")), "the invalid YAML may contain another app")
 		})
 	}
 }

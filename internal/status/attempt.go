@@ -43,7 +43,7 @@ func (w Work) IsExhausted(last v1alpha1.Attempt) bool {
 // how to request another attempt.
 func InterruptedError(work, kind, name string) error {
 	return outcome.Stalled(v1alpha1.ReasonInterrupted, fmt.Errorf(
-		"%s was interrupted %d times without a result: set the annotation %s of %s %q to another value to try again",
+		"%s was interrupted %d times without a result; change the annotation %s of %s %q to retry",
 		work, MaxInterruptions, v1alpha1.ReconcileRequestAnnotation, kind, name))
 }
 

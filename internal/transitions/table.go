@@ -56,7 +56,8 @@ var (
 var (
 	installRow = map[State]decision{
 		None: allow, Installing: denyBusy, InstallFailed: allow, Running: denyAlreadyInstalled, Unhealthy: denyAlreadyInstalled, Changing: denyAlreadyInstalled,
-		ChangeFailed: denyAlreadyInstalled, Stopped: denyAlreadyInstalled, Removing: denyBusy, RemoveFailed: denyRemovalFailed, Removed: allow, Deleting: denyTerminating,
+		ChangeFailed: denyAlreadyInstalled, Stopped: denyAlreadyInstalled, Removing: denyBusy, RemoveFailed: denyRemovalFailed, Removed: allow,
+		Deleting: denyTerminating,
 	}
 	upgradeRow = map[State]decision{
 		None: denyNotInstalled, Installing: denyBusy, InstallFailed: denyInstallFailed, Running: allow, Unhealthy: allow, Changing: denyBusy,

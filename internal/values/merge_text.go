@@ -36,13 +36,13 @@ func (e *editor) mergeMapping(mapping *yaml.Node, end int, base, params map[stri
 	pairs := pairsOf(mapping, end)
 	added := map[string]any{}
 	for _, key := range slices.Sorted(maps.Keys(params)) {
-		pair, there := pairs[key]
+		pair, exists := pairs[key]
 		_, inherited := base[key]
 		switch want := mergedValue(base[key], params[key]); {
-		case want == nil && !there && inherited:
+		case want == nil && !exists && inherited:
 			return false // The key comes from a merge key, so there is no pair to remove.
-		case want == nil && !there:
-		case there:
+		case want == nil && !exists:
+		case exists:
 			if !e.changePair(pair, base[key], params[key], want) {
 				return false
 			}

@@ -89,7 +89,7 @@ func compileSchema(text []byte) (*jsonschema.Schema, error) {
 type noRefLoader struct{}
 
 func (noRefLoader) Load(url string) (any, error) {
-	return nil, fmt.Errorf("reference to %q: a chart's schema must be complete in itself", url)
+	return nil, fmt.Errorf("$ref %q: references to other documents are not supported", url)
 }
 
 // withoutChartURL removes chartURL from the message of an error.
@@ -103,7 +103,7 @@ func checkNumbers(value any) error {
 	switch value := value.(type) {
 	case json.Number:
 		if _, err := strconv.ParseFloat(value.String(), 64); err != nil {
-			return errors.New("a number is out of range")
+			return errors.New("a number exceeds the range of a 64-bit float")
 		}
 	case map[string]any:
 		for _, item := range value {

@@ -38,21 +38,21 @@ func TestCheckSchema(t *testing.T) {
 	}{
 		{"values that fit", map[string]any{"name": "a", "kind": "web", "replicas": 2.0, "image": map[string]any{"tag": nil}, "env": []any{map[string]any{"name": "x"}}}, nil},
 		{"Go's own numbers", map[string]any{"name": "a", "kind": "web", "replicas": int64(2)}, nil},
-		{"no values", nil, []string{"kind: missing", "name: missing"}},
+		{"no values", nil, []string{"kind: Required value", "name: Required value"}},
 		{"all that is wrong at once, sorted", map[string]any{
 			"name": "S3CRET", "kind": "x", "replicas": 0, "mail": "S3CRET", "b": 1, "a": 2,
 			"image": map[string]any{"tag": 1.27}, "env": []any{map[string]any{}, map[string]any{"name": true}},
 			"annotations": map[string]any{"example.com/x": 1},
 		}, []string{
-			`a: not allowed (allowed are: annotations, env, image, kind, mail, name, replicas)`,
-			`annotations["example.com/x"]: expected string, but got number`,
-			`b: not allowed (allowed are: annotations, env, image, kind, mail, name, replicas)`,
-			`env[1].name: expected string, but got boolean`,
-			`image.tag: expected null or string, but got number`,
+			`a: unknown key (supported keys: annotations, env, image, kind, mail, name, replicas)`,
+			`annotations["example.com/x"]: must be of type string, but is number`,
+			`b: unknown key (supported keys: annotations, env, image, kind, mail, name, replicas)`,
+			`env[1].name: must be of type string, but is boolean`,
+			`image.tag: must be of type null or string, but is number`,
 			`kind: must be one of: web, job`,
-			`mail: is not a valid email`,
-			`name: does not match pattern "^[a-z]+$"`,
-			`replicas: must be at least 1, and is 0`,
+			`mail: must be a valid email`,
+			`name: must match pattern "^[a-z]+$"`,
+			`replicas: Invalid value: 0: must be at least 1`,
 		}},
 	} {
 		t.Run(c.why, func(t *testing.T) {
@@ -64,7 +64,7 @@ func TestCheckSchema(t *testing.T) {
 			}
 			g.Expect(outcome.IsStalled(err)).To(BeTrue())
 			g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonSchemaViolation))
-			g.Expect(err.Error()).To(Equal("values do not meet values.schema.json: " + strings.Join(c.says, "; ")))
+			g.Expect(err.Error()).To(Equal("values do not match values.schema.json: " + strings.Join(c.says, "; ")))
 			g.Expect(err.Error()).NotTo(ContainSubstring("S3CRET"))
 		})
 	}
@@ -74,9 +74,9 @@ func TestCheckSchema(t *testing.T) {
 func TestCheckSchemaOfDependencies(t *testing.T) {
 	g := NewWithT(t)
 	err := values.CheckSchema([]byte(`{"required": ["a"], "maxProperties": 0}`), map[string]any{"b": 1}, "web", "cache")
-	g.Expect(err).To(MatchError(`values do not meet values.schema.json of chart "web.cache": web.cache.a: missing; web.cache: must have at most 0 keys, and has 1`))
+	g.Expect(err).To(MatchError(`values do not match values.schema.json of chart "web.cache": web.cache.a: Required value; web.cache: must have at most 0 keys, but has 1`))
 	err = values.CheckSchema([]byte(`{"maxProperties": 0}`), map[string]any{"b": 1})
-	g.Expect(err).To(MatchError(`values do not meet values.schema.json: values: must have at most 0 keys, and has 1`))
+	g.Expect(err).To(MatchError(`values do not match values.schema.json: values: must have at most 0 keys, but has 1`))
 }
 
 // TestCheckSchemaSaysWhatIsWrong covers the message for each kind of violation.
@@ -86,27 +86,27 @@ func TestCheckSchemaSaysWhatIsWrong(t *testing.T) {
 		value  any
 		want   string
 	}{
-		{`{"minimum": 2}`, 1, "must be at least 2, and is 1"},
-		{`{"maximum": 5}`, 9, "must be at most 5, and is 9"},
-		{`{"exclusiveMinimum": 0.5}`, 0.5, "must be more than 0.5, and is 0.5"},
-		{`{"exclusiveMaximum": 10}`, 10, "must be less than 10, and is 10"},
-		{`{"multipleOf": 5}`, 7, "must be a multiple of 5, and is 7"},
-		{`{"minLength": 1}`, "", "must have at least 1 character, and has 0"},
-		{`{"maxLength": 2}`, "abc", "must have at most 2 characters, and has 3"},
-		{`{"minItems": 1}`, []any{}, "must have at least 1 item, and has 0"},
-		{`{"maxItems": 2}`, []any{1, 2, 3}, "must have at most 2 items, and has 3"},
-		{`{"uniqueItems": true}`, []any{1, 2, 1}, "items 0 and 2 are equal, and must differ"},
-		{`{"minProperties": 1}`, map[string]any{}, "must have at least 1 key, and has 0"},
+		{`{"minimum": 2}`, 1, "Invalid value: 1: must be at least 2"},
+		{`{"maximum": 5}`, 9, "Invalid value: 9: must be at most 5"},
+		{`{"exclusiveMinimum": 0.5}`, 0.5, "Invalid value: 0.5: must be more than 0.5"},
+		{`{"exclusiveMaximum": 10}`, 10, "Invalid value: 10: must be less than 10"},
+		{`{"multipleOf": 5}`, 7, "Invalid value: 7: must be a multiple of 5"},
+		{`{"minLength": 1}`, "", "must have at least 1 character, but has 0"},
+		{`{"maxLength": 2}`, "abc", "must have at most 2 characters, but has 3"},
+		{`{"minItems": 1}`, []any{}, "must have at least 1 item, but has 0"},
+		{`{"maxItems": 2}`, []any{1, 2, 3}, "must have at most 2 items, but has 3"},
+		{`{"uniqueItems": true}`, []any{1, 2, 1}, "items 0 and 2 must not be equal"},
+		{`{"minProperties": 1}`, map[string]any{}, "must have at least 1 key, but has 0"},
 		{`{"const": "x"}`, "S3CRET", "must be x"},
 		{`{"enum": [1, null, ""]}`, "S3CRET", `must be one of: 1, null, ""`},
-		{`{"not": {"type": "string"}}`, "S3CRET", "has a form that the schema excludes"},
-		{`{"oneOf": [{"type": "string"}, {"minLength": 1}]}`, "S3CRET", "has several of the forms of which the schema allows one"},
-		{`{"dependentRequired": {"a": ["b"]}}`, map[string]any{"a": 1}, "a needs b"},
-		{`{"type": "string"}`, 1, "expected string, but got number"},
-		{`false`, 1, "nothing is allowed here"},
+		{`{"not": {"type": "string"}}`, "S3CRET", `must not match the schema in "not"`},
+		{`{"oneOf": [{"type": "string"}, {"minLength": 1}]}`, "S3CRET", `must match exactly one schema in "oneOf"`},
+		{`{"dependentRequired": {"a": ["b"]}}`, map[string]any{"a": 1}, "a requires b"},
+		{`{"type": "string"}`, 1, "must be of type string, but is number"},
+		{`false`, 1, "must not be set"},
 	} {
 		err := values.CheckSchema(fmt.Appendf(nil, `{"properties": {"a": %s}}`, c.schema), map[string]any{"a": c.value})
-		NewWithT(t).Expect(err).To(MatchError("values do not meet values.schema.json: a: "+c.want), c.schema)
+		NewWithT(t).Expect(err).To(MatchError("values do not match values.schema.json: a: "+c.want), c.schema)
 	}
 }
 
@@ -117,7 +117,7 @@ func TestCheckSchemaListsTwenty(t *testing.T) {
 		decoded[fmt.Sprintf("k%02d", i)] = i
 	}
 	err := values.CheckSchema([]byte(`{"additionalProperties": {"type": "string"}}`), decoded)
-	g.Expect(strings.Count(err.Error(), "expected string")).To(Equal(20))
+	g.Expect(strings.Count(err.Error(), "must be of type string")).To(Equal(20))
 	g.Expect(err).To(MatchError(HaveSuffix("; and 10 more")))
 }
 
@@ -162,7 +162,7 @@ func TestCheckSchemaRefuses(t *testing.T) {
 		{"a pattern that is none", `{"properties": {"a": {"pattern": "("}}}`, nil, v1alpha1.ReasonInvalidChart},
 		{"a reference to nothing", `{"$ref": "#/$defs/x"}`, nil, v1alpha1.ReasonInvalidChart},
 		{"a reference to a file", `{"$ref": "file:///etc/passwd"}`, nil, v1alpha1.ReasonInvalidChart},
-		{"a reference beside the schema", `{"$ref": "other.json"}`, nil, v1alpha1.ReasonInvalidChart},
+		{"a reference to another file", `{"$ref": "other.json"}`, nil, v1alpha1.ReasonInvalidChart},
 		{"a reference to an address", `{"properties": {"a": {"$ref": "https://example.com/s.json"}}}`, nil, v1alpha1.ReasonInvalidChart},
 		{"a dialect from an address", `{"$schema": "https://example.com/s.json"}`, nil, v1alpha1.ReasonInvalidChart},
 		{"a number out of range", `{"properties": {"a": {"minimum": 1e999999}}}`, map[string]any{"a": 1}, v1alpha1.ReasonInvalidChart},

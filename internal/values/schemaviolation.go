@@ -30,7 +30,7 @@ func violationError(err *jsonschema.ValidationError, schema []byte, at []string)
 	if len(at) > 0 {
 		of = fmt.Sprintf(" of chart %q", strings.Join(at, "."))
 	}
-	return fmt.Errorf("values do not meet %s%s: %s", chart.SchemaFile, of, strings.Join(found, "; "))
+	return fmt.Errorf("values do not match %s%s: %s", chart.SchemaFile, of, strings.Join(found, "; "))
 }
 
 // violationsOf appends the innermost causes of an error to found.
@@ -41,20 +41,20 @@ func violationsOf(err *jsonschema.ValidationError, schema []byte, at []string, f
 	if len(err.Causes) > 0 {
 		return found
 	}
-	place := slices.Concat(at, err.InstanceLocation)
-	below := func(keys []string, complaint string) []string {
+	path := slices.Concat(at, err.InstanceLocation)
+	below := func(keys []string, message string) []string {
 		for _, key := range keys {
-			found = append(found, jsonPath(append(place[:len(place):len(place)], key))+": "+complaint)
+			found = append(found, jsonPath(append(path[:len(path):len(path)], key))+": "+message)
 		}
 		return found
 	}
 	switch of := err.ErrorKind.(type) {
 	case *kind.Required:
-		return below(of.Missing, "missing")
+		return below(of.Missing, "Required value")
 	case *kind.AdditionalProperties:
-		return below(of.Properties, "not allowed"+allowedKeys(schema, err.SchemaURL))
+		return below(of.Properties, "unknown key"+allowedKeys(schema, err.SchemaURL))
 	}
-	return append(found, jsonPath(place)+": "+violationMessage(err.ErrorKind))
+	return append(found, jsonPath(path)+": "+violationMessage(err.ErrorKind))
 }
 
 // jsonPath returns a path in the values, such as "env[0].name".
@@ -110,7 +110,7 @@ func allowedKeys(schema []byte, url string) string {
 	if len(properties) == 0 {
 		return ""
 	}
-	return " (allowed are: " + text.List(slices.Sorted(maps.Keys(properties)), ", ", maxKeys) + ")"
+	return " (supported keys: " + text.List(slices.Sorted(maps.Keys(properties)), ", ", maxKeys) + ")"
 }
 
 var english = message.NewPrinter(language.English)
@@ -118,36 +118,36 @@ var english = message.NewPrinter(language.English)
 // violationMessage returns the message for a violation. It shows only numbers and sizes from the
 // value because strings may be secret.
 func violationMessage(of jsonschema.ErrorKind) string {
-	if said := sizeViolationMessage(of); said != "" {
-		return said
+	if message := sizeViolationMessage(of); message != "" {
+		return message
 	}
 	switch of := of.(type) {
 	case *kind.Type:
-		return fmt.Sprintf("expected %s, but got %s", strings.Join(of.Want, " or "), of.Got)
+		return fmt.Sprintf("must be of type %s, but is %s", strings.Join(of.Want, " or "), of.Got)
 	case *kind.Enum:
 		return "must be one of: " + text.List(valueTexts(of.Want), ", ", maxKeys)
 	case *kind.Const:
 		return "must be " + valueTexts([]any{of.Want})[0]
 	case *kind.Pattern:
-		return fmt.Sprintf("does not match pattern %q", of.Want)
+		return fmt.Sprintf("must match pattern %q", of.Want)
 	case *kind.Format:
-		return "is not a valid " + of.Want
+		return "must be a valid " + of.Want
 	case *kind.ContentEncoding:
-		return "is not encoded as " + of.Want
+		return "must be encoded as " + of.Want
 	case *kind.ContentMediaType:
-		return "is not of media type " + of.Want
+		return "must have media type " + of.Want
 	case *kind.UniqueItems:
-		return fmt.Sprintf("items %d and %d are equal, and must differ", of.Duplicates[0], of.Duplicates[1])
+		return fmt.Sprintf("items %d and %d must not be equal", of.Duplicates[0], of.Duplicates[1])
 	case *kind.Dependency:
-		return fmt.Sprintf("%s needs %s", of.Prop, strings.Join(of.Missing, ", "))
+		return fmt.Sprintf("%s requires %s", of.Prop, strings.Join(of.Missing, ", "))
 	case *kind.DependentRequired:
-		return fmt.Sprintf("%s needs %s", of.Prop, strings.Join(of.Missing, ", "))
+		return fmt.Sprintf("%s requires %s", of.Prop, strings.Join(of.Missing, ", "))
 	case *kind.Not:
-		return "has a form that the schema excludes"
+		return `must not match the schema in "not"`
 	case *kind.OneOf:
-		return "has several of the forms of which the schema allows one"
+		return `must match exactly one schema in "oneOf"`
 	case *kind.FalseSchema:
-		return "nothing is allowed here"
+		return "must not be set"
 	}
 	return of.LocalizedString(english)
 }
@@ -157,27 +157,27 @@ func violationMessage(of jsonschema.ErrorKind) string {
 func sizeViolationMessage(of jsonschema.ErrorKind) string {
 	switch of := of.(type) {
 	case *kind.Minimum:
-		return fmt.Sprintf("must be at least %s, and is %s", formatNumber(of.Want), formatNumber(of.Got))
+		return fmt.Sprintf("Invalid value: %s: must be at least %s", formatNumber(of.Got), formatNumber(of.Want))
 	case *kind.Maximum:
-		return fmt.Sprintf("must be at most %s, and is %s", formatNumber(of.Want), formatNumber(of.Got))
+		return fmt.Sprintf("Invalid value: %s: must be at most %s", formatNumber(of.Got), formatNumber(of.Want))
 	case *kind.ExclusiveMinimum:
-		return fmt.Sprintf("must be more than %s, and is %s", formatNumber(of.Want), formatNumber(of.Got))
+		return fmt.Sprintf("Invalid value: %s: must be more than %s", formatNumber(of.Got), formatNumber(of.Want))
 	case *kind.ExclusiveMaximum:
-		return fmt.Sprintf("must be less than %s, and is %s", formatNumber(of.Want), formatNumber(of.Got))
+		return fmt.Sprintf("Invalid value: %s: must be less than %s", formatNumber(of.Got), formatNumber(of.Want))
 	case *kind.MultipleOf:
-		return fmt.Sprintf("must be a multiple of %s, and is %s", formatNumber(of.Want), formatNumber(of.Got))
+		return fmt.Sprintf("Invalid value: %s: must be a multiple of %s", formatNumber(of.Got), formatNumber(of.Want))
 	case *kind.MinLength:
-		return fmt.Sprintf("must have at least %s, and has %d", text.Count(of.Want, "character", "characters"), of.Got)
+		return fmt.Sprintf("must have at least %s, but has %d", text.Count(of.Want, "character", "characters"), of.Got)
 	case *kind.MaxLength:
-		return fmt.Sprintf("must have at most %s, and has %d", text.Count(of.Want, "character", "characters"), of.Got)
+		return fmt.Sprintf("must have at most %s, but has %d", text.Count(of.Want, "character", "characters"), of.Got)
 	case *kind.MinItems:
-		return fmt.Sprintf("must have at least %s, and has %d", text.Count(of.Want, "item", "items"), of.Got)
+		return fmt.Sprintf("must have at least %s, but has %d", text.Count(of.Want, "item", "items"), of.Got)
 	case *kind.MaxItems:
-		return fmt.Sprintf("must have at most %s, and has %d", text.Count(of.Want, "item", "items"), of.Got)
+		return fmt.Sprintf("must have at most %s, but has %d", text.Count(of.Want, "item", "items"), of.Got)
 	case *kind.MinProperties:
-		return fmt.Sprintf("must have at least %s, and has %d", text.Count(of.Want, "key", "keys"), of.Got)
+		return fmt.Sprintf("must have at least %s, but has %d", text.Count(of.Want, "key", "keys"), of.Got)
 	case *kind.MaxProperties:
-		return fmt.Sprintf("must have at most %s, and has %d", text.Count(of.Want, "key", "keys"), of.Got)
+		return fmt.Sprintf("must have at most %s, but has %d", text.Count(of.Want, "key", "keys"), of.Got)
 	}
 	return ""
 }

@@ -37,7 +37,7 @@ func Decode(text []byte) (map[string]any, error) {
 	return values, nil
 }
 
-var errSecondDocument = outcome.Stalledf(v1alpha1.ReasonInvalidValues, "read values: there is a second YAML document, which Helm does not read; merge the two into one")
+var errSecondDocument = outcome.Stalledf(v1alpha1.ReasonInvalidValues, "read values: Helm reads only the first of several YAML documents; merge them into one")
 
 // DecodeFirst parses values like Decode and ignores all documents after the first.
 func DecodeFirst(text []byte) (map[string]any, error) {
@@ -49,7 +49,7 @@ func DecodeFirst(text []byte) (map[string]any, error) {
 		if notAMap.MatchString(err.Error()) {
 			return nil, outcome.Stalledf(v1alpha1.ReasonInvalidValues, "read values: %s", ParseProblem(err))
 		}
-		return nil, outcome.Stalledf(v1alpha1.ReasonInvalidValues, "read values: not YAML: %s", yamlfault.Locate(text, err))
+		return nil, outcome.Stalledf(v1alpha1.ReasonInvalidValues, "read values: invalid YAML: %s", yamlfault.Locate(text, err))
 	}
 	if values == nil {
 		values = map[string]any{}
@@ -61,19 +61,19 @@ var (
 	// notAMap matches the error of encoding/json for a document that is not a map.
 	notAMap = regexp.MustCompile(`cannot unmarshal (\w+) into Go value of type map`)
 	// typesOfJSON maps the type names in that error to the names in messages.
-	typesOfJSON = map[string]string{"array": "a list", "string": "a text", "number": "a number", "bool": "a boolean"}
+	typesOfJSON = map[string]string{"array": "a list", "string": "a string", "number": "a number", "bool": "a boolean"}
 )
 
 // ParseProblem returns the message for an error of the YAML decoder.
 func ParseProblem(err error) string {
 	text := err.Error()
 	if m := notAMap.FindStringSubmatch(text); m != nil {
-		return fmt.Sprintf("values must be a map of keys to values, but are %s", cmp.Or(typesOfJSON[m[1]], m[1]))
+		return fmt.Sprintf("values must be a map, but are %s", cmp.Or(typesOfJSON[m[1]], m[1]))
 	}
 	if _, problem, ok := strings.Cut(text, "error converting YAML to JSON: "); ok {
 		text = strings.TrimPrefix(problem, "yaml: ")
 	}
-	return "not YAML: " + text
+	return "invalid YAML: " + text
 }
 
 // HasSecondDocument reports whether a document after the first is not empty.

@@ -157,8 +157,8 @@ func TestMergeValuesOfDependencies(t *testing.T) {
 		want   string
 	}{
 		{"a default that only the dependency has", "own: 1\n", map[string]any{"sub": map[string]any{"a": map[string]any{"b": nil}}, "own": nil, "none": nil}, "sub:\n  a:\n    b: null\n"},
-		{"a default that the chart sets anew", "sub:\n  a: 1 # one\n  b: 2\n", map[string]any{"sub": map[string]any{"a": nil}}, "sub:\n  a: null # one\n  b: 2\n"},
-		{"a map that the chart sets anew", "sub:\n  a:\n    x: 1\n  b: 2\n", map[string]any{"sub": map[string]any{"a": nil}}, "sub:\n  a: null\n  b: 2\n"},
+		{"a default that the chart sets again", "sub:\n  a: 1 # one\n  b: 2\n", map[string]any{"sub": map[string]any{"a": nil}}, "sub:\n  a: null # one\n  b: 2\n"},
+		{"a map that the chart sets again", "sub:\n  a:\n    x: 1\n  b: 2\n", map[string]any{"sub": map[string]any{"a": nil}}, "sub:\n  a: null\n  b: 2\n"},
 		{"a null that is there", "sub: {a: null}\n", map[string]any{"sub": map[string]any{"a": nil}}, "sub: {a: null}\n"},
 		{"no dependency of this name", "own: {a: 1}\n", map[string]any{"own": map[string]any{"a": nil}, "other": map[string]any{"a": nil}}, "own: {}\nother: {}\n"},
 	} {
@@ -207,15 +207,15 @@ func TestDecodeValues(t *testing.T) {
 
 // TestDecodeValuesSaysWhatIsWrong covers the messages for invalid values.
 func TestDecodeValuesSaysWhatIsWrong(t *testing.T) {
-	const second = "read values: there is a second YAML document, which Helm does not read; merge the two into one"
+	const second = "read values: Helm reads only the first of several YAML documents; merge them into one"
 	for _, c := range []struct{ why, text, want string }{
-		{"a list", "- a\n", "read values: values must be a map of keys to values, but are a list"},
-		{"a text", "hello\n", "read values: values must be a map of keys to values, but are a text"},
-		{"a number", "5\n", "read values: values must be a map of keys to values, but are a number"},
-		{"a boolean", "yes\n", "read values: values must be a map of keys to values, but are a boolean"},
-		{"what cannot be read", "a: 1\nb: c: d\n", `read values: not YAML: line 2: the line has a second ": ", or its indentation is wrong; put a value that contains ": " in quotes`},
-		{"a key that is one space off", "a: 1\nb:\n  c: 1\n d: 2\n", "read values: not YAML: line 4: a key is expected here; check the indentation and the quotes"},
-		{"a key among the items of a list", "a:\n  - b\n  c: d\n", `read values: not YAML: line 3: a list item ("- ") is expected here; check the indentation`},
+		{"a list", "- a\n", "read values: values must be a map, but are a list"},
+		{"a text", "hello\n", "read values: values must be a map, but are a string"},
+		{"a number", "5\n", "read values: values must be a map, but are a number"},
+		{"a boolean", "yes\n", "read values: values must be a map, but are a boolean"},
+		{"what cannot be read", "a: 1\nb: c: d\n", `read values: invalid YAML: line 2: the line has a second ": ", or its indentation is wrong; put a value that contains ": " in quotes`},
+		{"a key that is one space off", "a: 1\nb:\n  c: 1\n d: 2\n", "read values: invalid YAML: line 4: a key is expected here; check the indentation and the quotes"},
+		{"a key among the items of a list", "a:\n  - b\n  c: d\n", `read values: invalid YAML: line 3: a list item ("- ") is expected here; check the indentation`},
 		{"a second document", "a: 1\n---\nb: 2\n", second},
 		{"a third document", "a: 1\n---\n# nothing\n---\nb: 2\n", second},
 		{"a document after nothing", "---\n---\na: 1\n", second},

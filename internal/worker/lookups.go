@@ -56,10 +56,10 @@ func queryName(query hydrate.LookupQuery) string {
 
 func (q *lookups) runLookup(ctx context.Context, query hydrate.LookupQuery) ([]byte, error) {
 	if q.lookup == nil {
-		return nil, errors.New("nobody answers")
+		return nil, errors.New("lookups are not supported")
 	}
 	if q.count++; q.count > maxLookups {
-		return nil, outcome.Stalled(v1alpha1.ReasonLimitExceeded, fmt.Errorf("the templates of the app ask for more than %d objects", maxLookups))
+		return nil, outcome.Stalled(v1alpha1.ReasonLimitExceeded, fmt.Errorf("the templates of the app look up more than %d objects", maxLookups))
 	}
 	ctx, cancel := context.WithTimeout(ctx, lookupTime)
 	defer cancel()
@@ -72,7 +72,7 @@ func (q *lookups) runLookup(ctx context.Context, query hydrate.LookupQuery) ([]b
 		return nil, err
 	}
 	if q.bytes += len(text); q.bytes > maxLookupBytes {
-		return nil, outcome.Stalled(v1alpha1.ReasonLimitExceeded, fmt.Errorf("the templates of the app ask for more than %d MiB", maxLookupBytes>>20))
+		return nil, outcome.Stalled(v1alpha1.ReasonLimitExceeded, fmt.Errorf("the templates of the app look up more than %d MiB of objects", maxLookupBytes>>20))
 	}
 	return text, nil
 }

@@ -85,7 +85,7 @@ func packRequest(r hydrate.Request) (request, error) {
 		}
 	}
 	if !known {
-		return request{}, fmt.Errorf("carry request to a worker: profile %T is not known", r.Profile)
+		return request{}, fmt.Errorf("encode request for worker: unknown profile %T", r.Profile)
 	}
 	r.Source, r.Profile, r.Lookup = nil, nil, nil
 	var err error
@@ -184,16 +184,16 @@ func packValue(value any) (any, error) {
 func packOther(value any) (any, error) {
 	text, err := json.Marshal(value)
 	if err != nil {
-		return nil, fmt.Errorf("carry value of type %T: %w", value, err)
+		return nil, fmt.Errorf("encode value of type %T: %w", value, err)
 	}
 	var plain any
 	if err := json.Unmarshal(text, &plain); err != nil {
-		return nil, fmt.Errorf("carry value of type %T: %w", value, err)
+		return nil, fmt.Errorf("encode value of type %T: %w", value, err)
 	}
 	return packValue(plain)
 }
 
-// unpackValue reverses pack in place.
+// unpackValue reverses packValue in place.
 func unpackValue(value any) any {
 	switch value := value.(type) {
 	case null:
@@ -220,12 +220,12 @@ func packValues(values map[string]any) (map[string]any, error) {
 	}
 	packed, err := packValue(values)
 	if err != nil {
-		return nil, fmt.Errorf("carry values to a worker: %w", err)
+		return nil, fmt.Errorf("encode values for worker: %w", err)
 	}
 	return packed.(map[string]any), nil
 }
 
-var errTooMuch = errors.New("answer is longer than any allowed")
+var errTooMuch = errors.New("response exceeds the maximum size")
 
 // answerReader reads at most left bytes. left is reset before each order.
 type answerReader struct {

@@ -54,7 +54,7 @@ type Pool struct {
 
 var _ hydrate.Worker = (*Pool)(nil)
 
-var errClosed = errors.New("the workers have been closed")
+var errClosed = errors.New("worker pool is closed")
 
 // Analyze works like Analyze of hydrate.InProcess, with the errors of Prepare.
 func (p *Pool) Analyze(ctx context.Context, r hydrate.Request, payload hydrate.ChartContent) (*hydrate.Draft, map[hydrate.Name]time.Duration, error) {
@@ -101,11 +101,11 @@ func (p *Pool) Prepare(ctx context.Context, in hydrate.Preparation) (*hydrate.Pr
 // unknown reason, because another process may have killed it. It also returns how far the
 // order came.
 func (p *Pool) runOrder(ctx context.Context, namespace string, next order, lookup hydrate.Lookup) (answer, done, error) {
-	places := p.setDefaults()
-	if err := places.acquireSlot(ctx, namespace); err != nil {
+	available := p.setDefaults()
+	if err := available.acquireSlot(ctx, namespace); err != nil {
 		return answer{}, done{}, err
 	}
-	defer places.releaseSlot(namespace)
+	defer available.releaseSlot(namespace)
 	got, at, err := p.tryOrder(ctx, next, lookup)
 	var died *workerExitError
 	if errors.As(err, &died) && !died.isOutOfMemory() {
@@ -153,15 +153,15 @@ func (p *Pool) toChartError(ctx context.Context, err error) error {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case errors.Is(err, errDeadline):
-		return fmt.Errorf("render chart: not done within %s by the clock; the machine is busy", p.Deadline)
+		return fmt.Errorf("render chart: not completed within %s because the node is overloaded; the operator retries", p.Deadline)
 	case errors.Is(err, errCPUTime):
-		err = fmt.Errorf("render chart: it takes more than %s of processor time", p.Time)
+		err = fmt.Errorf("render chart: exceeded the CPU time limit of %s", p.Time)
 	case errors.Is(err, errTooMuch):
-		err = fmt.Errorf("render chart: more than %d bytes of output", maxAnswerBytes)
+		err = fmt.Errorf("render chart: exceeded the output limit of %d bytes", maxAnswerBytes)
 	case errors.As(err, &died) && died.isOutOfMemory():
-		err = fmt.Errorf("render chart: it uses more than %d MiB of memory", p.Memory>>20)
+		err = fmt.Errorf("render chart: exceeded the memory limit of %d MiB", p.Memory>>20)
 	case errors.As(err, &died):
-		return errors.New("render chart: the worker was killed; the machine may be short of memory")
+		return errors.New("render chart: the worker process was killed, possibly because the node is out of memory; the operator retries")
 	default:
 		return err
 	}

@@ -218,23 +218,23 @@ func TestPoolBoundsAChart(t *testing.T) {
 		why:      "a template that never ends",
 		template: `{{ range until 100000 }}{{ range until 100000 }}{{ range until 100000 }}{{ end }}{{ end }}{{ end }}`,
 		time:     time.Second,
-		want:     "it takes more than 1s of processor time",
+		want:     "exceeded the CPU time limit of 1s",
 	}, {
 		why:      "a list that does not fit",
 		template: `{{ range until 1000000000 }}{{ end }}`,
-		want:     "it uses more than 256 MiB of memory",
+		want:     "exceeded the memory limit of 256 MiB",
 	}, {
 		why:      "a text that does not fit",
 		template: `{{ $x := repeat 100000000 "0123456789" }}`,
-		want:     "it uses more than 256 MiB of memory",
+		want:     "exceeded the memory limit of 256 MiB",
 	}, {
 		why:      "gigabytes of output",
 		template: `{{ $x := repeat 1000 "0123456789" }}{{ range until 1000000 }}{{ $x }}{{ end }}`,
-		want:     "it uses more than 256 MiB of memory",
+		want:     "exceeded the memory limit of 256 MiB",
 	}, {
 		why:      "a template that grows what it keeps",
 		template: `{{ $x := "x" }}{{ range until 64 }}{{ $x = print $x $x }}{{ end }}`,
-		want:     "it uses more than 256 MiB of memory",
+		want:     "exceeded the memory limit of 256 MiB",
 	}, {
 		why:      "more output than is allowed",
 		template: `a: {{ repeat 17000000 "x" }}`,
@@ -270,7 +270,7 @@ func TestPoolBlamesTheMachine(t *testing.T) {
 		g := NewWithT(t)
 		p := newPool(t, func(p *worker.Pool) { p.Deadline = 100 * time.Millisecond })
 		_, err := renderChart(t.Context(), t, p, templateChart(endless))
-		g.Expect(err).To(MatchError("render chart: not done within 100ms by the clock; the machine is busy"))
+		g.Expect(err).To(MatchError("render chart: not completed within 100ms because the node is overloaded; the operator retries"))
 		g.Expect(outcome.IsStalled(err)).To(BeFalse())
 		g.Expect(outcome.Reason(err, "")).To(BeEmpty())
 	})
@@ -281,7 +281,7 @@ func TestPoolBlamesTheMachine(t *testing.T) {
 		g.Expect(syscall.Kill(workerPIDs(t)[0], syscall.SIGSTOP)).To(Succeed())
 		p.Time, p.Deadline = 300*time.Millisecond, time.Second
 		_, err := renderChart(t.Context(), t, p, withValue(2))
-		g.Expect(err).To(MatchError(ContainSubstring("not done within 1s")))
+		g.Expect(err).To(MatchError(ContainSubstring("not completed within 1s")))
 		g.Expect(outcome.IsStalled(err)).To(BeFalse(), "though its time by the clock is up many times")
 	})
 	t.Run("workers that are killed", func(t *testing.T) {
@@ -302,7 +302,7 @@ func TestPoolBlamesTheMachine(t *testing.T) {
 			return len(done)
 		}, "20s", "50ms").Should(Equal(1))
 		err := <-done
-		g.Expect(err).To(MatchError(ContainSubstring("the worker was killed")))
+		g.Expect(err).To(MatchError(ContainSubstring("the worker process was killed")))
 		g.Expect(outcome.IsStalled(err)).To(BeFalse())
 	})
 }
@@ -341,7 +341,7 @@ func TestPoolReplacesAWorkerThatWasKilled(t *testing.T) {
 		g.Expect(err).NotTo(HaveOccurred())
 		g.Expect(out.Documents).To(HaveLen(1))
 	})
-	t.Run("at work, by somebody else", func(t *testing.T) {
+	t.Run("at work, by another process", func(t *testing.T) {
 		g := NewWithT(t)
 		p := newPool(t, func(p *worker.Pool) { p.Workers, p.Time = 1, 2*time.Second })
 		done := make(chan error, 1)
@@ -355,7 +355,7 @@ func TestPoolReplacesAWorkerThatWasKilled(t *testing.T) {
 		g.Expect(syscall.Kill(first, syscall.SIGKILL)).To(Succeed())
 		g.Eventually(func() []int { return workerPIDs(t) }).Should(And(HaveLen(1), Not(ContainElement(first))),
 			"it is tried once more, since the chart may not be to blame")
-		g.Eventually(done, "20s").Should(Receive(MatchError(ContainSubstring("takes more than 2s of processor time"))))
+		g.Eventually(done, "20s").Should(Receive(MatchError(ContainSubstring("exceeded the CPU time limit of 2s"))))
 	})
 }
 
@@ -447,7 +447,7 @@ func TestPoolSaysHowFarAChartCame(t *testing.T) {
 			request := templateChart(c.template).newPreparation(t)
 			request.Request.At, request.Request.Offer.Version = hydrate.InstallTarget{}, "1.2.3"
 			d, _, err := p.Analyze(t.Context(), request.Request, hydrate.ChartContent{Archive: request.Archive})
-			g.Expect(err).To(MatchError(ContainSubstring("it takes more than 1s of processor time")))
+			g.Expect(err).To(MatchError(ContainSubstring("exceeded the CPU time limit of 1s")))
 			g.Expect(hydrate.FailedStep(err, "")).To(Equal(c.step))
 			g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonLimitExceeded))
 			g.Expect(d.FileCount).To(Equal(c.files))

@@ -21,18 +21,18 @@ type workerExitError struct {
 	cause error
 }
 
-func (d *workerExitError) Error() string { return "worker ended: " + d.cause.Error() }
+func (d *workerExitError) Error() string { return "worker exited: " + d.cause.Error() }
 func (d *workerExitError) Unwrap() error { return d.cause }
 
 // isOutOfMemory reports whether the stderr of the worker contains one of the messages that
 // the Go runtime prints when it is out of memory. The last two are printed by the race
 // detector.
 func (d *workerExitError) isOutOfMemory() bool {
-	for _, sign := range []string{
+	for _, text := range []string{
 		"out of memory", "cannot allocate memory", "errno=12", "stack exceeds", "stack overflow",
 		"failed to allocate", "too many address space collisions",
 	} {
-		if strings.Contains(d.output, sign) {
+		if strings.Contains(d.output, text) {
 			return true
 		}
 	}
@@ -59,22 +59,22 @@ func startProcess(command []string, with settings) (*process, error) {
 	if len(command) == 0 {
 		return nil, errors.New("start worker: no command is configured")
 	}
-	itsStdin, stdin, err := os.Pipe()
+	childStdin, stdin, err := os.Pipe()
 	if err != nil {
 		return nil, fmt.Errorf("start worker: %w", err)
 	}
-	stdout, itsStdout, err := os.Pipe()
+	stdout, childStdout, err := os.Pipe()
 	if err != nil {
-		return nil, fmt.Errorf("start worker: %w", errors.Join(err, itsStdin.Close(), stdin.Close()))
+		return nil, fmt.Errorf("start worker: %w", errors.Join(err, childStdin.Close(), stdin.Close()))
 	}
 	w := &process{stdin: stdin, stdout: stdout, stderr: &headBuffer{}, exited: make(chan struct{})}
 	w.command = exec.Command(command[0], command[1:]...)
 	w.command.Env = []string{}
 	w.command.Dir = "/"
 	w.command.SysProcAttr = diesWithParent()
-	w.command.Stdin, w.command.Stdout, w.command.Stderr = itsStdin, itsStdout, w.stderr
+	w.command.Stdin, w.command.Stdout, w.command.Stderr = childStdin, childStdout, w.stderr
 	err = w.command.Start()
-	err = errors.Join(err, itsStdin.Close(), itsStdout.Close())
+	err = errors.Join(err, childStdin.Close(), childStdout.Close())
 	if err != nil {
 		return nil, fmt.Errorf("start worker: %w", errors.Join(err, stdin.Close(), stdout.Close()))
 	}
@@ -107,12 +107,12 @@ func (w *process) isRunning() bool {
 var (
 	// errCPUTime reports that an order exceeded its CPU time, and errDeadline that it
 	// exceeded the elapsed time.
-	errCPUTime  = errors.New("the order takes more processor time than it may")
-	errDeadline = errors.New("the order takes too long")
+	errCPUTime  = errors.New("CPU time limit exceeded")
+	errDeadline = errors.New("deadline exceeded")
 )
 
 // sendOrder sends one order to the worker, limits its CPU time, and answers the worker's
-// lookups. After an error the process has ended. The error is a *death, errTooMuch,
+// lookups. After an error the process has ended. The error is a *workerExitError, errTooMuch,
 // errCPUTime, errDeadline or the error of ctx.
 func (w *process) sendOrder(ctx context.Context, next order, cpu time.Duration, questions *lookups) (answer, error) {
 	stop := context.AfterFunc(ctx, w.killWorker)

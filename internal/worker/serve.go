@@ -39,7 +39,7 @@ func Serve(stdin io.Reader, stdout io.Writer) error {
 		return fmt.Errorf("read settings: %w", err)
 	}
 	if err := boundMemory(with.Memory); err != nil {
-		return fmt.Errorf("bound memory: %w", err)
+		return fmt.Errorf("limit memory: %w", err)
 	}
 	for {
 		var next order
@@ -50,7 +50,7 @@ func Serve(stdin io.Reader, stdout io.Writer) error {
 		}
 		err := s.out.Encode(s.handleOrder(next))
 		if err != nil { // No part of the answer was written.
-			err = s.out.Encode(newErrorAnswer(outcome.Stalled(v1alpha1.ReasonInvalidChart, fmt.Errorf("the chart cannot be described: %w", err))))
+			err = s.out.Encode(newErrorAnswer(outcome.Stalled(v1alpha1.ReasonInvalidChart, fmt.Errorf("encode result: %w", err))))
 		}
 		if err != nil {
 			return fmt.Errorf("write answer: %w", err)
@@ -96,7 +96,7 @@ func (s *server) handleOrder(next order) (result answer) {
 			}
 		}
 	default:
-		return newErrorAnswer(errors.New("an order without a content"))
+		return newErrorAnswer(errors.New("empty order"))
 	}
 	return result
 }
@@ -120,12 +120,12 @@ func withoutKnownFields(d *hydrate.Draft) *hydrate.Draft {
 	return &out
 }
 
-var errNoReply = errors.New("lookup: the operator did not answer")
+var errNoReply = errors.New("lookup: the operator did not respond")
 
 // requestLookup requests an object from the operator.
 func (s *server) requestLookup(_ context.Context, query hydrate.LookupQuery) (map[string]any, error) {
 	if err := s.out.Encode(answer{Query: &query}); err != nil {
-		return nil, fmt.Errorf("ask: %w", err)
+		return nil, fmt.Errorf("send lookup: %w", err)
 	}
 	var next order
 	if err := s.in.Decode(&next); err != nil || next.Reply == nil {
@@ -148,7 +148,7 @@ func (s *server) requestLookup(_ context.Context, query hydrate.LookupQuery) (ma
 // exceeded, and a lower limit for the garbage collector, which then runs more often.
 func boundMemory(bytes int64) error {
 	if bytes <= 0 || bytes == math.MaxInt64 {
-		return fmt.Errorf("bound of %d bytes is not possible", bytes)
+		return fmt.Errorf("invalid limit of %d bytes", bytes)
 	}
 	debug.SetMemoryLimit(bytes / 4 * 3)
 	return limitMemory(uint64(bytes))

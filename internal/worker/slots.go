@@ -32,21 +32,21 @@ func (p *slots) acquireSlot(ctx context.Context, namespace string) error {
 		p.mu.Unlock()
 		return nil
 	}
-	mine := make(chan struct{})
-	p.waiting[namespace] = append(p.waiting[namespace], mine)
+	turn := make(chan struct{})
+	p.waiting[namespace] = append(p.waiting[namespace], turn)
 	p.mu.Unlock()
 	select {
-	case <-mine:
+	case <-turn:
 		return nil
 	case <-ctx.Done():
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	select {
-	case <-mine: // The place was given at the same time.
+	case <-turn: // The place was given at the same time.
 		p.freeSlot(namespace)
 	default:
-		p.removeWaiter(namespace, mine)
+		p.removeWaiter(namespace, turn)
 	}
 	return ctx.Err()
 }

@@ -2,7 +2,6 @@ package yamlbounds
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 
 	"go.yaml.in/yaml/v3"
@@ -23,14 +22,14 @@ const (
 // whether the text is valid YAML. Its errors are Stalled with LimitExceeded.
 func CheckText(text []byte, maxBytes int) error {
 	if len(text) > maxBytes {
-		return outcome.Stalledf(v1alpha1.ReasonLimitExceeded, "%d bytes of YAML, at most %d are allowed", len(text), maxBytes)
+		return outcome.Stalledf(v1alpha1.ReasonLimitExceeded, "YAML document has %d bytes, at most %d are allowed", len(text), maxBytes)
 	}
 	marks := 0
 	for _, mark := range []string{"\n", ":", ",", "[", "{", "-", "?"} {
 		marks += bytes.Count(text, []byte(mark))
 	}
 	if marks > maxYAMLMarks {
-		return outcome.Stalledf(v1alpha1.ReasonLimitExceeded, "YAML of more than %d elements", maxYAMLMarks)
+		return outcome.Stalledf(v1alpha1.ReasonLimitExceeded, "YAML document has more than %d elements", maxYAMLMarks)
 	}
 	if !mayExpand(text) {
 		return nil
@@ -102,7 +101,7 @@ func (e aliasExpansion) expandedSize(node *yaml.Node) (int, error) {
 			return 0, err
 		}
 		if total += size; total > maxYAMLExpanded {
-			return 0, errors.New("YAML aliases expand to too much")
+			return 0, fmt.Errorf("YAML aliases expand to more than %d bytes", maxYAMLExpanded)
 		}
 	}
 	if node.Anchor != "" {

@@ -114,12 +114,12 @@ func parseMessage(err error) (line int, problem string) {
 	if !numbered {
 		return 0, problem
 	}
-	number, said, found := strings.Cut(rest, ": ")
+	number, message, found := strings.Cut(rest, ": ")
 	line, err = strconv.Atoi(number)
 	if !found || err != nil {
 		return 0, problem
 	}
-	return line, said
+	return line, message
 }
 
 // firstUnreadableLine returns the line of the first byte that is not valid text.

@@ -31,9 +31,9 @@ type Reasons struct {
 
 // Sentences in conditions.go that refer to the reasons of other conditions.
 const (
-	refersToCondition   = "that of the milestone that failed"
-	refersToReconciling = "that of Reconciling"
-	refersToFailure     = "the reason is that of the failure"
+	refersToCondition   = "the reason of the milestone that failed"
+	refersToReconciling = "the reason of Reconciling"
+	refersToFailure     = "it has the reason of the failure"
 )
 
 var (

@@ -66,7 +66,7 @@ subjects: [{apiGroup: rbac.authorization.k8s.io, kind: Group, name: "system:serv
 		t.Apply(ctx, text.String())
 		for i := range 5 {
 			instance := t.Instance(ctx, fmt.Sprintf("ghost-%d", i))
-			Expect(t.WaitsFor(ctx, v1alpha1.ReasonServiceAccountMissing, instance)).To(ContainSubstring("there is no service account ghost-%d in namespace", i))
+			Expect(t.WaitsFor(ctx, v1alpha1.ReasonServiceAccountMissing, instance)).To(ContainSubstring(`service account "ghost-%d" not found in namespace`, i))
 			Expect(instance.Status.Releases).To(BeEmpty())
 		}
 	})

@@ -105,7 +105,7 @@ var _ = Describe("A namespace whose service accounts the operator may not act as
 		restrictOperator(ctx, "default")
 		for _, action := range []v1alpha1.Action{v1alpha1.ActionStop, v1alpha1.ActionUninstall} {
 			message := denied.Fail(ctx, v1alpha1.ReasonPermissionDenied, action, "site", fixture.As("running"))
-			Expect(message).To(ContainSubstring("the operator may not act as service account tenant"), string(action))
+			Expect(message).To(ContainSubstring(`the operator cannot impersonate service account "tenant"`), string(action))
 		}
 	})
 })

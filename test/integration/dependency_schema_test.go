@@ -33,7 +33,7 @@ var _ = Describe("A dependency with a strict schema", func() {
 
 		message := t.Fail(ctx, v1alpha1.ReasonSchemaViolation, v1alpha1.ActionInstall, "shop", fixture.As("bad"),
 			fixture.Values(values{"ledger": values{"enabled": true}}))
-		Expect(message).To(And(ContainSubstring(`chart "ledger"`), ContainSubstring("ledger.owner: missing")))
+		Expect(message).To(And(ContainSubstring(`chart "ledger"`), ContainSubstring("ledger.owner: Required value")))
 		Expect(t.Names(ctx, "configmaps")).NotTo(ContainElement(HavePrefix("bad-")), "it is told before anything is made")
 
 		t.Succeed(ctx, v1alpha1.ActionInstall, "shop", fixture.As("with"),
@@ -50,10 +50,10 @@ var _ = Describe("A dependency with a strict schema", func() {
 	It("reads the values under its alias, and names them from the top", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		t.Offer(ctx, shopFiles("alias: books"))
-		Expect(t.App(ctx, "shop").Status.Summary.Warnings).To(ContainElement(ContainSubstring("books.owner: missing")), "its own values lack the owner")
+		Expect(t.App(ctx, "shop").Status.Summary.Warnings).To(ContainElement(ContainSubstring("books.owner: Required value")), "its own values lack the owner")
 		message := t.Fail(ctx, v1alpha1.ReasonSchemaViolation, v1alpha1.ActionInstall, "shop", fixture.As("bad"),
 			fixture.Values(values{"books": values{"owner": "a", "pages": values{"count": "many"}}}))
-		Expect(message).To(ContainSubstring("books.pages.count: expected integer, but got string"))
+		Expect(message).To(ContainSubstring("books.pages.count: must be of type integer, but is string"))
 		t.Succeed(ctx, v1alpha1.ActionInstall, "shop", fixture.As("good"),
 			fixture.Values(values{"books": values{"owner": "a", "pages": values{"count": 3}}}))
 		Expect(t.Names(ctx, "configmaps")).To(ContainElement("good-books"))

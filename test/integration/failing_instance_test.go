@@ -55,13 +55,13 @@ var _ = Describe("An instance that is not installed", func() {
 			func(s *v1alpha1.AppInstanceSpec) { s.AppRef.Source = "nowhere" }),
 		Entry("a version that is a word", v1alpha1.ReasonInvalidSpec, "leave it out for the newest version", version("latest")),
 		Entry("a version that does not exist", v1alpha1.ReasonVersionNotFound, `app "store" has no version 9.0.0`, version("9.0.0")),
-		Entry("a number that is too large for the schema", v1alpha1.ReasonSchemaViolation, "replicas: must be at most 5, and is 9", values(map[string]any{"replicas": 9})),
-		Entry("a text where an object has a number", v1alpha1.ReasonInvalidObject, "Deployment/mine: spec.replicas must be a number, and is \"two\"", values(map[string]any{"count": "two"})),
+		Entry("a number that is too large for the schema", v1alpha1.ReasonSchemaViolation, "replicas: Invalid value: 9: must be at most 5", values(map[string]any{"replicas": 9})),
+		Entry("a text where an object has a number", v1alpha1.ReasonInvalidObject, `Deployment/mine: spec.replicas: Invalid value: "two": must be a number`, values(map[string]any{"count": "two"})),
 		Entry("a revision that does not exist", v1alpha1.ReasonRevisionNotFound, "spec.revision: status.history has no revision 7",
 			func(s *v1alpha1.AppInstanceSpec) { s.Revision = 7 }),
 		Entry("a release that cannot be adopted", v1alpha1.ReasonAdoptFailed, "there is no Helm release mine",
 			func(s *v1alpha1.AppInstanceSpec) { s.Adopt = new(true) }),
-		Entry("an object in the way", v1alpha1.ReasonObjectExists, "exists and belongs to no release; delete it, or use another name for the instance",
+		Entry("an object in the way", v1alpha1.ReasonObjectExists, "already exists and belongs to no release; delete it, or use another name for the instance",
 			func(s *v1alpha1.AppInstanceSpec) { s.Title = "taken" }),
 	)
 
@@ -83,8 +83,8 @@ var _ = Describe("An instance that is not installed", func() {
 		t.WaitCondition(ctx, instance, v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonReady)
 		Expect(instance.Status.Preflight).To(BeEmpty())
 	},
-		Entry("rights of the account default", v1alpha1.ReasonPermissionDenied, "spec.serviceAccountName is unset, and account default lacks", "", remedies),
-		Entry("an account", v1alpha1.ReasonServiceAccountMissing, "there is no service account absent in namespace", "absent", remedies),
+		Entry("rights of the account default", v1alpha1.ReasonPermissionDenied, `spec.serviceAccountName is not set, and service account "default" lacks`, "", remedies),
+		Entry("an account", v1alpha1.ReasonServiceAccountMissing, `service account "absent" not found in namespace`, "absent", remedies),
 		Entry("a kind", v1alpha1.ReasonKindMissing, "install the operator that provides this CRD first", fixture.Account,
 			func(ctx context.Context, t *fixture.Tenant, _ *v1alpha1.AppInstance) {
 				t.GrantAll(ctx)

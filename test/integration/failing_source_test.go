@@ -41,7 +41,7 @@ var _ = Describe("A source that cannot be read", func() {
 		t.AddSource(ctx, repository, func(s *v1alpha1.MarketSourceSpec) { s.Include = []string{"blog*"} })
 		t.WaitTrue(ctx, t.Source, v1alpha1.ConditionReady)
 		message := t.WaitCondition(ctx, t.Source, v1alpha1.ConditionReady, "True", v1alpha1.ReasonReady)
-		Expect(message).To(Equal("none of the 2 apps offered matches spec.include"))
+		Expect(message).To(Equal("spec.include matches no app of the source (2 apps offered); correct the patterns"))
 		t.RecordMessage(message)
 	})
 })

@@ -64,7 +64,7 @@ var _ = Describe("Values that are given", func() {
 		message := t.Fail(ctx, v1alpha1.ReasonInvalidValues, v1alpha1.ActionInstall, "echo", from("wrong", "values.yaml", false))
 		Expect(message).To(And(ContainSubstring("ConfigMap wrong"), ContainSubstring(says)))
 	},
-		Entry("but a list", "- a\n", "values must be a map of keys to values, but are a list"),
+		Entry("but a list", "- a\n", "values must be a map, but are a list"),
 		Entry("but a text", "hello\n", "but are a text"),
 		Entry("but two documents", "a: 1\n---\nb: 2\n", "there is a second YAML document"),
 	)

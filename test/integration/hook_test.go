@@ -132,6 +132,6 @@ var _ = Describe("A chart with hooks", func() {
 		chart.Files["templates/account.yaml"] = "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: \"{{ .Release.Name }}-account\"}\n"
 		t.Offer(ctx, chart)
 		message := t.Fail(ctx, v1alpha1.ReasonServiceAccountMissing, v1alpha1.ActionInstall, "hooked")
-		Expect(message).To(ContainSubstring("Job/hooked-init: the pre-install hook runs as service account hooked-account, which the chart creates only afterwards"))
+		Expect(message).To(ContainSubstring(`Job/hooked-init: service account "hooked-account" of the pre-install hook is created only after the hook has run`))
 	})
 })

@@ -31,11 +31,11 @@ var _ = Describe("A chart that renders what the API server does not accept", fun
 		Expect(t.Names(ctx, "configmaps,services,deployments")).NotTo(ContainElement("forms"))
 	},
 		Entry("if a hash of digits becomes an annotation", templated("rev: abc\n", settings+"  annotations:\n    checksum/config: {{ .Values.rev }}\n"),
-			`ConfigMap/forms: metadata.annotations["checksum/config"] must be a string, and is a number`, map[string]any{"rev": 123456}),
+			`ConfigMap/forms: metadata.annotations["checksum/config"]: Invalid value: number: must be a string`, map[string]any{"rev": 123456}),
 		Entry("if true becomes a label", templated("debug: \"no\"\n", settings+"  labels:\n    debug: {{ .Values.debug | quote }}\n    other: {{ .Values.other | default \"none\" }}\n"),
-			`ConfigMap/forms: metadata.labels["other"] must be a string, and is true`, map[string]any{"other": true}),
+			`ConfigMap/forms: metadata.labels["other"]: Invalid value: true: must be a string`, map[string]any{"other": true}),
 		Entry("if a number becomes data", templated("port: x\n", settings+"data:\n  port: {{ .Values.port }}\n"),
-			`ConfigMap/forms: data["port"] must be a string, and is a number`, map[string]any{"port": 8080}),
+			`ConfigMap/forms: data["port"]: Invalid value: number: must be a string`, map[string]any{"port": 8080}),
 		Entry("if a text becomes a number of replicas", templated("replicas: 0\n", `apiVersion: apps/v1
 kind: Deployment
 metadata:
@@ -46,7 +46,7 @@ spec:
   template:
     metadata: {labels: {app: {{ .Release.Name }}}}
     spec: {containers: [{name: web, image: `+fixture.Image+`}]}
-`), `Deployment/forms: spec.replicas must be a number, and is "two"`, map[string]any{"replicas": "two"}),
+`), `Deployment/forms: spec.replicas: Invalid value: "two": must be a number`, map[string]any{"replicas": "two"}),
 		Entry("if a port has a name in capitals", templated("port: web\n", `apiVersion: v1
 kind: Service
 metadata:

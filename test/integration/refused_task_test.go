@@ -72,11 +72,11 @@ var _ = Describe("A task that is refused", func() {
 		Entry("an app that the source does not have", v1alpha1.ReasonNotFound, v1alpha1.ActionInstall, "stoer", `has no app "stoer"`),
 		Entry("an app that cannot be published", v1alpha1.ReasonRenderFailed, v1alpha1.ActionInstall, "faulty", "cannot be published: version 1.0.0: chart faulty: templates/a.yaml"),
 		Entry("a number that is too large for the schema", v1alpha1.ReasonSchemaViolation, v1alpha1.ActionInstall, "store",
-			"replicas: must be at most 5, and is 9", fixture.As("other"), fixture.Values(values{"replicas": 9})),
+			"replicas: Invalid value: 9: must be at most 5", fixture.As("other"), fixture.Values(values{"replicas": 9})),
 		Entry("a value that the schema does not know", v1alpha1.ReasonSchemaViolation, v1alpha1.ActionInstall, "store",
-			"service.prot: not allowed (allowed are: port)", fixture.As("other"), fixture.Values(values{"service": values{"prot": 1}})),
+			"service.prot: unknown key (supported keys: port)", fixture.As("other"), fixture.Values(values{"service": values{"prot": 1}})),
 		Entry("a text where an object has a number", v1alpha1.ReasonInvalidObject, v1alpha1.ActionInstall, "store",
-			`Deployment/other: spec.replicas must be a number, and is "two"`, fixture.As("other"), fixture.Values(values{"count": "two"})),
+			`Deployment/other: spec.replicas: Invalid value: "two": must be a number`, fixture.As("other"), fixture.Values(values{"count": "two"})),
 		Entry("a rollback before the first revision", v1alpha1.ReasonRevisionNotFound, v1alpha1.ActionRollback, "store",
 			"has no revision before the present one: its status.history has 1 (version 1.1.0)"),
 		Entry("a rollback to a revision that does not exist", v1alpha1.ReasonRevisionNotFound, v1alpha1.ActionRollback, "store",
@@ -91,16 +91,16 @@ var _ = Describe("A task that is refused", func() {
 `}))
 		end := t.Do(ctx, v1alpha1.ActionInstall, "site", func(s *v1alpha1.AppInstallTaskSpec) {
 			s.OnMissingInput = v1alpha1.MissingInputFail
-			s.Envs = []v1alpha1.EnvVar{{Name: "text", Value: new("too long")}, {Name: "colour", Value: new("red")}}
+			s.Envs = []v1alpha1.EnvVar{{Name: "text", Value: new("too long")}, {Name: "color", Value: new("red")}}
 		})
 		Expect(end.Message).To(Equal("inputs in spec.envs: give owner; correct text (must have at most 3 characters); " +
-			"remove colour, which the app does not ask for; see status.requiredInputs"))
+			"remove color, which the app does not ask for; see status.requiredInputs"))
 		t.RecordMessage(end.Reason + ": " + end.Message)
 		Expect(end.Task.Status.InstanceName).To(Equal("site"), "a task that was refused names its instance")
 		Expect(slices.Collect(func(yield func(string) bool) {
 			for _, input := range end.Task.Status.RequiredInputs {
 				yield(input.Name)
 			}
-		})).To(ConsistOf("owner", "text", "colour"))
+		})).To(ConsistOf("owner", "text", "color"))
 	})
 })

@@ -67,7 +67,7 @@ rules:
 			end := t.Do(ctx, v1alpha1.ActionInstall, "forms", fixture.As(name))
 			Expect(end.Reason).To(Equal(v1alpha1.ReasonAdministratorNeeded), end.Message)
 			Expect(end.Message).To(And(ContainSubstring(fmt.Sprintf("ClusterRole/%s-%s", t.Namespace, name)), Not(ContainSubstring("kube-system")),
-				HaveSuffix("an administrator of the cluster must apply status.preflight[0].remedy")))
+				HaveSuffix("a cluster administrator must apply status.preflight[0].remedy")))
 			applyRemedy(ctx, t, end.Task.Status.Preflight)
 			succeedSoon(ctx, t, v1alpha1.ActionInstall, fixture.As(name))
 		}
@@ -80,7 +80,7 @@ rules:
 		t.Offer(ctx, templated("", "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {{ .Release.Name }}\n"))
 		end := t.Do(ctx, v1alpha1.ActionInstall, "forms", account("absent"))
 		Expect(end.Reason).To(Equal(v1alpha1.ReasonServiceAccountMissing), end.Message)
-		Expect(end.Message).To(Equal(fmt.Sprintf("there is no service account absent in namespace %s: apply status.preflight[0].remedy", t.Namespace)))
+		Expect(end.Message).To(Equal(fmt.Sprintf(`service account "absent" not found in namespace %q; apply status.preflight[0].remedy`, t.Namespace)))
 		applyRemedy(ctx, t, end.Task.Status.Preflight)
 		t.Get(ctx, &corev1.ServiceAccount{}, "absent")
 		succeedSoon(ctx, t, v1alpha1.ActionInstall, account("absent"))
@@ -90,7 +90,7 @@ rules:
 		t := newTenant(ctx)
 		t.Offer(ctx, templated("", "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {{ .Release.Name }}\n"))
 		message := t.Fail(ctx, v1alpha1.ReasonPermissionDenied, v1alpha1.ActionInstall, "forms", account(""))
-		Expect(message).To(MatchRegexp(`^spec.serviceAccountName is unset, and account default lacks \d+ rights that forms needs: apply status.preflight\[0\].remedy$`))
+		Expect(message).To(MatchRegexp(`^spec.serviceAccountName is not set, and service account "default" lacks \d+ permissions that app "forms" requires; apply status.preflight\[0\].remedy$`))
 		message = t.Fail(ctx, v1alpha1.ReasonNotInstalled, v1alpha1.ActionUpgrade, "forms", account(""), fixture.As("nothing"))
 		Expect(message).NotTo(ContainSubstring("rights"))
 	})
@@ -166,7 +166,7 @@ metadata:
 		t := newTenant(ctx)
 		t.Offer(ctx, templated("", job))
 		message := t.Fail(ctx, v1alpha1.ReasonServiceAccountMissing, v1alpha1.ActionInstall, "forms")
-		Expect(message).To(HavePrefix("Job/forms-migrate: the pre-install hook runs as service account forms-migrator, which the chart creates only afterwards"))
+		Expect(message).To(HavePrefix(`Job/forms-migrate: service account "forms-migrator" of the pre-install hook is created only after the hook has run`))
 	})
 
 	It("runs if the account is a hook of lower weight", func(ctx SpecContext) {

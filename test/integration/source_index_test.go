@@ -204,7 +204,7 @@ var _ = Describe("A source of which every app is left out", func() {
 		repository.Add(note, note.With("1.1.0", nil))
 		t.AddSource(ctx, repository, func(spec *v1alpha1.MarketSourceSpec) { spec.Include = []string{"shop*"} })
 		t.WaitTrue(ctx, t.Source, v1alpha1.ConditionReady)
-		Expect(sourceCondition(t.Source, v1alpha1.ConditionReady, v1alpha1.ReasonReady)).To(Equal("the only app offered does not match spec.include"))
+		Expect(sourceCondition(t.Source, v1alpha1.ConditionReady, v1alpha1.ReasonReady)).To(Equal("spec.include matches no app of the source (1 app offered); correct the patterns"))
 	})
 })
 

@@ -20,8 +20,8 @@ var _ = Describe("An app whose names are taken", func() {
 			"apiVersion: v1\nkind: Service\nmetadata:\n  name: forms\n  labels: {app.kubernetes.io/managed-by: Helm}\n  annotations: {meta.helm.sh/release-name: blog, meta.helm.sh/release-namespace: "+t.Namespace+"}\nspec: {ports: [{port: 80}]}\n")
 		end := t.Do(ctx, v1alpha1.ActionInstall, "forms")
 		Expect(end.Reason).To(Equal(v1alpha1.ReasonObjectExists), end.Message)
-		Expect(end.Message).To(And(ContainSubstring("ConfigMap/forms-settings exists and belongs to no release; delete it"),
-			ContainSubstring("Service/forms exists and belongs to release blog")))
+		Expect(end.Message).To(And(ContainSubstring("ConfigMap/forms-settings already exists and belongs to no release; delete it"),
+			ContainSubstring(`Service/forms already exists and belongs to release "blog"`)))
 		Expect(end.Task.Status.InstanceRef).To(BeNil())
 
 		t.Succeed(ctx, v1alpha1.ActionInstall, "forms", fixture.As("other"))
@@ -37,18 +37,18 @@ var _ = Describe("An app whose names are taken", func() {
 		repository.Add(chart.With("1.1.0", fixture.Files{"templates/more.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {{ .Release.Name }}-more\n"}))
 		t.Sync(ctx)
 		message := t.Fail(ctx, v1alpha1.ReasonObjectExists, v1alpha1.ActionUpgrade, "forms", fixture.Version("1.1.0"))
-		Expect(message).To(HavePrefix("ConfigMap/forms-more exists and belongs to no release"))
+		Expect(message).To(HavePrefix("ConfigMap/forms-more already exists and belongs to no release"))
 	})
 
 	It("is refused where the helm command has a release of the name, which can be adopted", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		t.Offer(ctx, chart)
 		message := t.Fail(ctx, v1alpha1.ReasonAdoptFailed, v1alpha1.ActionAdopt, "forms", fixture.As("absent"))
-		Expect(message).To(Equal(fmt.Sprintf("there is no Helm release absent in namespace %s that can be adopted; use action Install", t.Namespace)))
+		Expect(message).To(Equal(fmt.Sprintf(`Helm release "absent" not found in namespace %q; use action Install`, t.Namespace)))
 		Expect(t.Names(ctx, "appinstances")).To(BeEmpty())
 
 		t.Apply(ctx, "apiVersion: v1\nkind: Secret\nmetadata:\n  name: sh.helm.release.v1.forms.v1\n  labels: {owner: helm, name: forms, version: \"1\", status: deployed}\n")
 		message = t.Fail(ctx, v1alpha1.ReasonAlreadyInstalled, v1alpha1.ActionInstall, "forms")
-		Expect(message).To(HavePrefix(fmt.Sprintf("there is a Helm release forms in namespace %s already; adopt it with action Adopt", t.Namespace)))
+		Expect(message).To(HavePrefix(fmt.Sprintf(`Helm release "forms" already exists in namespace %q; adopt it with action Adopt`, t.Namespace)))
 	})
 })

@@ -53,7 +53,7 @@ var _ = Describe("A chart that uses its version as a label", func() {
 		t := newTenant(ctx)
 		t.Offer(ctx, chart)
 		message := t.Fail(ctx, v1alpha1.ReasonInvalidObject, v1alpha1.ActionInstall, "labeled")
-		Expect(message).To(HavePrefix(`ConfigMap/labeled-settings: metadata.labels["example.com/release"] must be`))
+		Expect(message).To(HavePrefix(`ConfigMap/labeled-settings: metadata.labels["example.com/release"]: Invalid value: `))
 		Expect(t.Leftovers(ctx)).To(BeEmpty())
 		Expect(t.Names(ctx, "serviceaccounts")).NotTo(ContainElement(ContainSubstring("labeled")))
 		Expect(t.Names(ctx, "appinstances")).To(BeEmpty())

@@ -153,7 +153,7 @@ var _ = Describe("A tenant whose app asks for inputs", Ordered, ContinueOnFailur
 		Expect(task.Status.RequiredInputs).To(HaveLen(1))
 		asks := task.Status.RequiredInputs[0]
 		Expect([]any{asks.Name, asks.Secret, asks.Default}).To(Equal([]any{"MAIL_PASSWORD", true, ""}))
-		Expect(asks.Problem).To(Equal("give it by valueFrom.secretKeyRef: a password is never stored in an object"))
+		Expect(asks.Problem).To(Equal("must be set with valueFrom.secretKeyRef, because an object must not store a password"))
 		Expect(t.state(ctx)).To(BeEmpty())
 
 		By("giving it as it should be")

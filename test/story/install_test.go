@@ -144,7 +144,7 @@ var _ = Describe("A tenant", Ordered, func() {
 		Eventually(func(g Gomega) {
 			g.Expect(cluster.Get(ctx, client.ObjectKeyFromObject(task), task)).To(Succeed())
 			g.Expect(task.Status.RequiredInputs).To(HaveLen(1))
-			g.Expect(task.Status.RequiredInputs[0].Problem).To(Equal("not an e-mail address"))
+			g.Expect(task.Status.RequiredInputs[0].Problem).To(Equal("must be an email address"))
 		}).WithContext(ctx).Should(Succeed())
 
 		By("giving all of them right")

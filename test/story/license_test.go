@@ -77,8 +77,8 @@ var _ = Describe("A tenant of an app that must be bought", Ordered, ContinueOnFa
 	DescribeTable("installs it with a credential of its developer", func(ctx SpecContext, source func() *v1alpha1.MarketSource) {
 		t = newTenant(ctx, source())
 		credential := maker.credential("a credential", nil)
-		t.has(ctx, "licence", "token", credential+"\n")
-		t.succeed(ctx, wish(ctx, named("licence")))
+		t.has(ctx, "license", "token", credential+"\n")
+		t.succeed(ctx, wish(ctx, named("license")))
 		told(ctx, credential)
 	},
 		Entry("whose keys are in the source", func() *v1alpha1.MarketSource { return inline }),
@@ -87,9 +87,9 @@ var _ = Describe("A tenant of an app that must be bought", Ordered, ContinueOnFa
 
 	DescribeTable("is refused, and nothing is installed, with one that", func(ctx SpecContext, reason string, credential func() string) {
 		t = newTenant(ctx, inline)
-		t.has(ctx, "licence", "token", credential())
+		t.has(ctx, "license", "token", credential())
 		since := takeTrail()
-		t.fails(ctx, wish(ctx, named("licence")), reason)
+		t.fails(ctx, wish(ctx, named("license")), reason)
 		running.WaitIdle(ctx)
 		Expect(t.state(ctx)).To(BeEmpty())
 		Expect(t.touched(since)).To(BeEmpty())
@@ -129,16 +129,16 @@ var _ = Describe("A tenant of an app that must be bought", Ordered, ContinueOnFa
 
 	It("is refused where the market does not name the issuer", func(ctx SpecContext) {
 		t = newTenant(ctx, silent)
-		t.has(ctx, "licence", "token", maker.credential("a credential that nobody can check", nil))
-		t.fails(ctx, wish(ctx, named("licence")), v1alpha1.ReasonLicenseInvalid)
+		t.has(ctx, "license", "token", maker.credential("a credential that nobody can check", nil))
+		t.fails(ctx, wish(ctx, named("license")), v1alpha1.ReasonLicenseInvalid)
 		Expect(t.state(ctx)).To(BeEmpty())
 	})
 
 	It("waits for an issuer that does not answer", func(ctx SpecContext) {
 		t = newTenant(ctx, unreachable)
-		t.has(ctx, "licence", "token", maker.credential("a credential without keys", nil))
+		t.has(ctx, "license", "token", maker.credential("a credential without keys", nil))
 		since := takeTrail()
-		t.waits(ctx, wish(ctx, named("licence")), v1alpha1.ReasonLicenseKeysUnavailable)
+		t.waits(ctx, wish(ctx, named("license")), v1alpha1.ReasonLicenseKeysUnavailable)
 		running.WaitIdle(ctx)
 		Expect(t.state(ctx)).To(BeEmpty())
 		Expect(t.touched(since)).To(BeEmpty())
@@ -155,7 +155,7 @@ var _ = Describe("A tenant of an app that must be bought", Ordered, ContinueOnFa
 		Expect(t.state(ctx)).To(BeEmpty())
 
 		By("naming a Secret that is not there yet")
-		task.Spec.CredentialRef = &v1alpha1.KeyReference{Name: "licence", Key: "token"}
+		task.Spec.CredentialRef = &v1alpha1.KeyReference{Name: "license", Key: "token"}
 		Expect(cluster.Update(ctx, task)).To(Succeed())
 		Eventually(func(g Gomega) {
 			g.Expect(cluster.Get(ctx, client.ObjectKeyFromObject(task), task)).To(Succeed())
@@ -166,7 +166,7 @@ var _ = Describe("A tenant of an app that must be bought", Ordered, ContinueOnFa
 
 		By("making it")
 		credential := maker.credential("a credential that came late", nil)
-		t.has(ctx, "licence", "token", credential)
+		t.has(ctx, "license", "token", credential)
 		t.succeed(ctx, task)
 		told(ctx, credential)
 	})
@@ -178,14 +178,14 @@ var _ = Describe("A tenant of an app that must be bought", Ordered, ContinueOnFa
 	buys := func(ctx context.Context, request string) *v1alpha1.AppInstallTask {
 		GinkgoHelper()
 		t.has(ctx, "request", "signed", request)
-		return wish(ctx, named("licence"), requested)
+		return wish(ctx, named("license"), requested)
 	}
 
 	It("buys it: the checkout is asked until it knows of the payment", func(ctx SpecContext) {
 		t = newTenant(ctx, inline)
 		request, credential := secrets.canary("a purchase request"), maker.credential("a credential that was bought", nil)
 		checkout.sells(request, noRecord(), noRecord(), bought(credential))
-		t.has(ctx, "licence", "invoice", "17")
+		t.has(ctx, "license", "invoice", "17")
 		task := buys(ctx, request)
 		t.waits(ctx, task, v1alpha1.ReasonPurchaseNotFound)
 		Expect(task.Status.PurchaseAttempts).To(BeNumerically(">=", 1))
@@ -193,7 +193,7 @@ var _ = Describe("A tenant of an app that must be bought", Ordered, ContinueOnFa
 		t.succeed(ctx, task)
 		Expect(checkout.products(request)).To(Equal([]string{product, product, product}))
 		Expect(task.Status.PurchaseAttempts).To(BeEquivalentTo(3))
-		Expect(t.keeps(ctx, "licence")).To(And(HaveKeyWithValue("token", credential), HaveKeyWithValue("invoice", "17")))
+		Expect(t.keeps(ctx, "license")).To(And(HaveKeyWithValue("token", credential), HaveKeyWithValue("invoice", "17")))
 		told(ctx, credential)
 	})
 
@@ -204,7 +204,7 @@ var _ = Describe("A tenant of an app that must be bought", Ordered, ContinueOnFa
 		t.fails(ctx, buys(ctx, request), reason)
 		Expect(checkout.products(request)).To(HaveLen(1))
 		Expect(t.state(ctx)).To(BeEmpty())
-		err := cluster.Get(ctx, client.ObjectKey{Namespace: t.Namespace, Name: "licence"}, &corev1.Secret{})
+		err := cluster.Get(ctx, client.ObjectKey{Namespace: t.Namespace, Name: "license"}, &corev1.Secret{})
 		Expect(apierrors.IsNotFound(err)).To(BeTrue(), "%v", err)
 	},
 		Entry("does not accept the request", v1alpha1.ReasonPurchaseSignAgain, signAgain),
@@ -233,7 +233,7 @@ var _ = Describe("A tenant of an app that must be bought", Ordered, ContinueOnFa
 		t.succeed(ctx, task)
 		Expect(checkout.products(request)).To(HaveLen(before + 2))
 		Expect(task.Status.PurchaseAttempts).To(Equal(counted + 2))
-		Expect(t.keeps(ctx, "licence")).To(HaveKeyWithValue("token", credential))
+		Expect(t.keeps(ctx, "license")).To(HaveKeyWithValue("token", credential))
 		told(ctx, credential)
 	})
 
@@ -241,7 +241,7 @@ var _ = Describe("A tenant of an app that must be bought", Ordered, ContinueOnFa
 		t = newTenant(ctx, late)
 		request, credential := secrets.canary("a purchase request"), maker.credential("a credential that was bought", nil)
 		checkout.sells(request, bought(credential))
-		task := wish(ctx, named("licence"), requested)
+		task := wish(ctx, named("license"), requested)
 		t.waits(ctx, task, v1alpha1.ReasonWaitingForInput)
 		Expect(task.Status.PurchaseAttempts).To(BeZero(), "nobody was asked")
 
@@ -261,8 +261,8 @@ var _ = Describe("A tenant of an app that must be bought", Ordered, ContinueOnFa
 		sources := []*v1alpha1.MarketSource{inline, referenced, unreachable, silent, late}
 		t = newTenant(ctx, inline)
 		credential := maker.credential("a credential", nil)
-		t.has(ctx, "licence", "token", credential)
-		t.succeed(ctx, wish(ctx, named("licence")))
+		t.has(ctx, "license", "token", credential)
+		t.succeed(ctx, wish(ctx, named("license")))
 		secrets.searchCluster(ctx)
 		secrets.searchRepository(ctx, running, sources...)
 		running.Stop() // Stopping flushes pending writes.

@@ -174,7 +174,7 @@ var _ = Describe("A tenant whose account may do nothing", Ordered, ContinueOnFai
 			was := t.state(ctx)
 			first := t.Task(ctx, action, "office", change, asPoor)
 			message := t.fails(ctx, first, v1alpha1.ReasonPermissionDenied)
-			Expect(message).To(MatchRegexp("^service account poor lacks .+ in namespace %s that office needs: apply status.preflight\\[0\\].remedy$", t.Namespace))
+			Expect(message).To(MatchRegexp(`^service account "poor" lacks .+ in namespace "%s" that app "office" requires; apply status.preflight\[0\].remedy$`, t.Namespace))
 			Expect(first.Status.Preflight).To(HaveLen(1))
 			Expect(first.Status.Preflight[0].Reason).To(Equal(v1alpha1.ReasonPermissionDenied))
 			Expect(first.Status.InstanceRef).To(BeNil())

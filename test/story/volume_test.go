@@ -56,9 +56,9 @@ func fill(dir string) string {
 	return path
 }
 
-// customise changes the custom parameters of a source, so that all of its charts are published
+// customize changes the custom parameters of a source, so that all of its charts are published
 // again.
-func customise(ctx context.Context, source *v1alpha1.MarketSource, params string) {
+func customize(ctx context.Context, source *v1alpha1.MarketSource, params string) {
 	GinkgoHelper()
 	Expect(cluster.Get(ctx, client.ObjectKeyFromObject(source), source)).To(Succeed())
 	patch := client.MergeFrom(source.DeepCopy())
@@ -149,32 +149,32 @@ var _ = Describe("A volume", func() {
 		// What the operator still writes or deletes would leave space for another chart.
 		other.WaitIdle(ctx)
 		ballast := fill(volume)
-		customise(ctx, source, `{"greeting":"hi"}`)
+		customize(ctx, source, `{"greeting":"hi"}`)
 		fresh, _ := pagesAt(ctx, ns, "fresh")
 		Eventually(func() int { return len(appsIn(ctx, ns)) }).WithContext(ctx).Should(Equal(6))
 		troubled(ctx, v1alpha1.ReasonStorageFull, plain)
 
 		By("having space again")
 		Expect(os.Remove(ballast)).To(Succeed())
-		customise(ctx, fresh, `{"greeting":"hi"}`)
-		customised := ready(ctx, "hi")
-		Expect(customised).To(HaveLen(6))
-		Expect(customised).NotTo(Equal(plain))
+		customize(ctx, fresh, `{"greeting":"hi"}`)
+		customized := ready(ctx, "hi")
+		Expect(customized).To(HaveLen(6))
+		Expect(customized).NotTo(Equal(plain))
 
 		By("being read-only")
 		remount(ctx, volume, syscall.MS_RDONLY)
-		customise(ctx, source, `{"greeting":"hey"}`)
-		customise(ctx, fresh, `{"greeting":"hey"}`)
-		troubled(ctx, v1alpha1.ReasonStorageReadOnly, customised)
+		customize(ctx, source, `{"greeting":"hey"}`)
+		customize(ctx, fresh, `{"greeting":"hey"}`)
+		troubled(ctx, v1alpha1.ReasonStorageReadOnly, customized)
 
 		By("starting again on it")
 		other.Restart()
-		troubled(ctx, v1alpha1.ReasonStorageReadOnly, customised)
+		troubled(ctx, v1alpha1.ReasonStorageReadOnly, customized)
 
 		By("being writable again")
 		remount(ctx, volume, 0)
 		Eventually(func(g Gomega) {
-			for url, digest := range customised {
+			for url, digest := range customized {
 				now, err := digestAt(ctx, url)
 				g.Expect(err).NotTo(HaveOccurred())
 				g.Expect(now).NotTo(Equal(digest))

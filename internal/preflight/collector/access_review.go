@@ -33,17 +33,17 @@ const maxNamespaces = 100
 // namespace first, and then each permission that the rules do not decide, because authorizers
 // other than RBAC and cluster-wide rules are not part of the rules. If the API server forbids
 // access reviews, all permissions are assumed to exist.
-func (c *Collector) Rights(ctx context.Context, of release.Tenant, needs []preflight.Need) (found preflight.Rights, err error) {
-	as, err := authorizationclient.NewForConfig(impersonation.Config(c.config, of))
+func (c *Collector) Rights(ctx context.Context, tenant release.Tenant, needs []preflight.Need) (found preflight.Rights, err error) {
+	as, err := authorizationclient.NewForConfig(impersonation.Config(c.config, tenant))
 	if err != nil {
 		return found, fmt.Errorf("create client: %w", err)
 	}
 	a := &accessReviewer{as: as, rules: map[string]accountRules{}, answers: map[accessQuery]bool{}}
 	if err := a.reviewRules(ctx, needs); err != nil {
-		return found, fmt.Errorf("review the rules of service account %q: %w", of.ServiceAccount, err)
+		return found, fmt.Errorf("review the rules of service account %q: %w", tenant.ServiceAccount, err)
 	}
 	if err := a.reviewPermissions(ctx, needs, func(n preflight.Need) []rbacv1.PolicyRule { return n.Rules }); err != nil {
-		return found, fmt.Errorf("review the permissions of service account %q: %w", of.ServiceAccount, err)
+		return found, fmt.Errorf("review the permissions of service account %q: %w", tenant.ServiceAccount, err)
 	}
 	var lacking []preflight.Need
 	for _, need := range needs {
@@ -52,7 +52,7 @@ func (c *Collector) Rights(ctx context.Context, of release.Tenant, needs []prefl
 		}
 	}
 	if err := a.reviewPermissions(ctx, lacking, func(n preflight.Need) []rbacv1.PolicyRule { return n.Instead }); err != nil {
-		return found, fmt.Errorf("review the permissions of service account %q: %w", of.ServiceAccount, err)
+		return found, fmt.Errorf("review the permissions of service account %q: %w", tenant.ServiceAccount, err)
 	}
 	for _, need := range lacking {
 		if a.hasPermissions(need.Namespace, need.Instead) {
@@ -85,15 +85,15 @@ type accessReviewer struct {
 
 // reviewRules reviews the rules of each namespace of needs.
 func (a *accessReviewer) reviewRules(ctx context.Context, needs []preflight.Need) error {
-	places := map[string]bool{}
+	namespaces := map[string]bool{}
 	for _, need := range needs {
 		if need.Namespace != "" {
-			places[need.Namespace] = true
+			namespaces[need.Namespace] = true
 		}
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(maxConcurrentRequests)
-	for _, namespace := range limitSlice(slices.Sorted(maps.Keys(places)), maxNamespaces) {
+	for _, namespace := range limitSlice(slices.Sorted(maps.Keys(namespaces)), maxNamespaces) {
 		group.Go(outcome.Guarded(func() error {
 			review := &authorizationv1.SelfSubjectRulesReview{Spec: authorizationv1.SelfSubjectRulesReviewSpec{Namespace: namespace}}
 			answer, err := a.as.SelfSubjectRulesReviews().Create(ctx, review, metav1.CreateOptions{})
@@ -132,7 +132,7 @@ func (a *accessReviewer) reviewPermissions(ctx context.Context, needs []prefligh
 	for _, need := range needs {
 		for _, rule := range rights(need) {
 			q := queryFor(need.Namespace, rule)
-			if _, asked := a.answers[q]; asked {
+			if _, isKnown := a.answers[q]; isKnown {
 				continue
 			}
 			settled, held := a.decidedByRules(need.Namespace, rule)

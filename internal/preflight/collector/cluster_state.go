@@ -53,11 +53,11 @@ func (c *Collector) addSnapshot(ctx context.Context, facts *preflight.Facts) err
 	if s == nil {
 		began := context.WithoutCancel(ctx)
 		flight := c.inFlight.DoChan("", func() (any, error) {
-			asking, cancel := context.WithTimeout(began, snapshotTimeout)
+			requestCtx, cancel := context.WithTimeout(began, snapshotTimeout)
 			defer cancel()
 			var found *clusterSnapshot
 			err := outcome.Guarded(func() (err error) {
-				found, err = c.collectSnapshot(asking)
+				found, err = c.collectSnapshot(requestCtx)
 				return err
 			})()
 			return found, err
@@ -236,9 +236,9 @@ func toNode(node *corev1.Node) preflight.Node {
 
 // addPodUsage adds the requests of a pod to its node.
 func addPodUsage(node *preflight.Node, pod *corev1.Pod) {
-	asked := podresource.PodRequests(pod, podresource.PodResourcesOptions{})
-	asked[corev1.ResourcePods] = *resource.NewQuantity(1, resource.DecimalSI)
-	for name, amount := range asked {
+	requested := podresource.PodRequests(pod, podresource.PodResourcesOptions{})
+	requested[corev1.ResourcePods] = *resource.NewQuantity(1, resource.DecimalSI)
+	for name, amount := range requested {
 		sum := node.Requested[name]
 		sum.Add(amount)
 		node.Requested[name] = sum

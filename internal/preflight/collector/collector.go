@@ -83,24 +83,24 @@ func New(cfg *rest.Config, mapper meta.RESTMapper, options ...Option) (*Collecto
 // reason RenderFailed or LimitExceeded and is Stalled if the documents of the app cannot be
 // read.
 func (c *Collector) Check(ctx context.Context, request preflight.Request) ([]preflight.Problem, error) {
-	demand, err := preflight.ParseRequest(request)
+	requirements, err := preflight.ParseRequest(request)
 	if err != nil {
 		return nil, err
 	}
-	facts, account, err := c.collectIndependent(ctx, request, demand)
+	facts, account, err := c.collectIndependent(ctx, request, requirements)
 	if err != nil {
 		return nil, err
 	}
 	if facts == nil {
 		return []preflight.Problem{preflight.ImpersonationProblem(request.Tenant)}, nil
 	}
-	if facts.CRDs, err = c.existingCRDs(demand.CRDs()); err != nil {
+	if facts.CRDs, err = c.existingCRDs(requirements.CRDs()); err != nil {
 		return nil, err
 	}
-	if facts.Roles, err = c.readRoles(ctx, demand.Roles(facts)); err != nil {
+	if facts.Roles, err = c.readRoles(ctx, requirements.Roles(facts)); err != nil {
 		return nil, err
 	}
-	if facts.Rights, err = c.Rights(ctx, request.Tenant, demand.Needs(facts)); err != nil {
+	if facts.Rights, err = c.Rights(ctx, request.Tenant, requirements.Needs(facts)); err != nil {
 		return nil, err
 	}
 	// Permissions can be bound to all accounts of a namespace, including accounts that do not exist.
@@ -111,11 +111,11 @@ func (c *Collector) Check(ctx context.Context, request preflight.Request) ([]pre
 	default:
 		facts.AccountMissing = !account.exists
 	}
-	if err := c.addNames(ctx, request.Tenant, demand, facts); err != nil {
+	if err := c.addNames(ctx, request.Tenant, requirements, facts); err != nil {
 		return nil, err
 	}
-	c.rememberUnrecorded(request.Tenant, demand.Releases(), facts.Records)
-	return demand.Check(facts), nil
+	c.rememberUnrecorded(request.Tenant, requirements.Releases(), facts.Records)
+	return requirements.Check(facts), nil
 }
 
 // accountState reports whether the service account of a tenant exists, if the operator may read it.
@@ -126,31 +126,33 @@ type accountState struct {
 
 // collectIndependent collects the state that does not depend on other results, concurrently. It
 // returns nil if the operator may not impersonate the tenant.
-func (c *Collector) collectIndependent(ctx context.Context, request preflight.Request, demand *preflight.Requirements) (*preflight.Facts, accountState, error) {
+func (c *Collector) collectIndependent(
+	ctx context.Context, request preflight.Request, requirements *preflight.Requirements,
+) (*preflight.Facts, accountState, error) {
 	var facts *preflight.Facts
 	var known map[schema.GroupVersionKind]preflight.Kind
 	var allowed bool
 	var of accountState
 	var factsErr, kindsErr error
-	group, asking := errgroup.WithContext(ctx)
+	group, groupCtx := errgroup.WithContext(ctx)
 	group.Go(outcome.Guarded(func() (err error) {
-		allowed, err = c.mayImpersonate(asking, request.Tenant)
+		allowed, err = c.mayImpersonate(groupCtx, request.Tenant)
 		return err
 	}))
 	// Errors of the following requests are ignored if the operator may not impersonate the tenant.
 	group.Go(outcome.Guarded(func() error {
-		facts, factsErr = c.collectState(asking, request, demand)
+		facts, factsErr = c.collectState(groupCtx, request, requirements)
 		return nil
 	}))
 	group.Go(outcome.Guarded(func() error {
-		if kindsErr = c.refreshKinds(asking); kindsErr == nil {
-			known, kindsErr = c.resolveKinds(demand.Kinds())
+		if kindsErr = c.refreshKinds(groupCtx); kindsErr == nil {
+			known, kindsErr = c.resolveKinds(requirements.Kinds())
 		}
 		return nil
 	}))
 	group.Go(outcome.Guarded(func() error {
 		var existing map[string]bool
-		existing, of.err = c.existingAccounts(asking, request.Tenant.Namespace, []string{request.Tenant.ServiceAccount})
+		existing, of.err = c.existingAccounts(groupCtx, request.Tenant.Namespace, []string{request.Tenant.ServiceAccount})
 		of.exists = existing[request.Tenant.ServiceAccount]
 		return nil
 	}))
@@ -168,7 +170,7 @@ func (c *Collector) collectIndependent(ctx context.Context, request preflight.Re
 }
 
 // collectState collects the state of the cluster, the namespace and the releases.
-func (c *Collector) collectState(ctx context.Context, request preflight.Request, demand *preflight.Requirements) (*preflight.Facts, error) {
+func (c *Collector) collectState(ctx context.Context, request preflight.Request, requirements *preflight.Requirements) (*preflight.Facts, error) {
 	// Each function sets different fields.
 	facts := &preflight.Facts{}
 	group, asking := errgroup.WithContext(ctx)
@@ -177,18 +179,18 @@ func (c *Collector) collectState(ctx context.Context, request preflight.Request,
 		group.Go(outcome.Guarded(func() error { return c.addTenant(asking, request.Tenant, facts) }))
 	}
 	group.Go(outcome.Guarded(func() (err error) {
-		facts.Records, err = c.newestRecords(asking, request.Tenant, demand.Releases())
+		facts.Records, err = c.newestRecords(asking, request.Tenant, requirements.Releases())
 		return err
 	}))
 	return facts, group.Wait()
 }
 
 // addNames adds which object names are taken, and which required service accounts exist.
-func (c *Collector) addNames(ctx context.Context, of release.Tenant, demand *preflight.Requirements, facts *preflight.Facts) (err error) {
-	if facts.Accounts, err = c.existingAccounts(ctx, of.Namespace, demand.Accounts(facts)); err != nil {
+func (c *Collector) addNames(ctx context.Context, of release.Tenant, requirements *preflight.Requirements, facts *preflight.Facts) (err error) {
+	if facts.Accounts, err = c.existingAccounts(ctx, of.Namespace, requirements.Accounts(facts)); err != nil {
 		return err
 	}
-	facts.Answers, err = c.tryObjects(ctx, of, demand.Attempts(facts), facts.Kinds)
+	facts.Answers, err = c.tryObjects(ctx, of, requirements.Attempts(facts), facts.Kinds)
 	return err
 }
 

@@ -54,7 +54,7 @@ func TestNodeCapacity(t *testing.T) {
 	}
 	g.Expect(checkMessages(t.Context(), g, newCollector(t, server), newRequest(tenant, deploymentYAML("cpu: 2500m")))).To(BeEmpty(), "completed pods use no resources")
 	g.Expect(checkMessages(t.Context(), g, newCollector(t, server), newRequest(tenant, deploymentYAML("cpu: 2600m")))).To(ConsistOf(ContainSubstring(large + ", has 2500m CPU of 4 left")))
-	g.Expect(checkMessages(t.Context(), g, newCollector(t, server), newRequest(tenant, deploymentYAML("nvidia.com/gpu: 1")))).To(ContainElement(ContainSubstring("no node of the cluster offers it")))
+	g.Expect(checkMessages(t.Context(), g, newCollector(t, server), newRequest(tenant, deploymentYAML("nvidia.com/gpu: 1")))).To(ContainElement(ContainSubstring("no node provides it")))
 	elastic, err := collector.New(server.Config, server.Mapper, collector.WithElasticNodes())
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(checkMessages(t.Context(), g, elastic, newRequest(tenant, deploymentYAML("cpu: 900")))).To(BeEmpty(), "nodes are created on demand")

@@ -37,11 +37,13 @@ const (
 
 // tryObjects creates objects as the tenant with a dry run. Only errors about the objects
 // themselves are returned as answers.
-func (c *Collector) tryObjects(ctx context.Context, of release.Tenant, attempts []preflight.Attempt, kinds map[schema.GroupVersionKind]preflight.Kind) ([]preflight.Answer, error) {
+func (c *Collector) tryObjects(
+	ctx context.Context, tenant release.Tenant, attempts []preflight.Attempt, kinds map[schema.GroupVersionKind]preflight.Kind,
+) ([]preflight.Answer, error) {
 	if len(attempts) == 0 {
 		return nil, nil
 	}
-	as, err := dynamic.NewForConfig(impersonation.Config(c.config, of))
+	as, err := dynamic.NewForConfig(impersonation.Config(c.config, tenant))
 	if err != nil {
 		return nil, fmt.Errorf("create client: %w", err)
 	}
@@ -66,35 +68,35 @@ func (c *Collector) tryObjects(ctx context.Context, of release.Tenant, attempts 
 	return answers, ctx.Err()
 }
 
-func tryObject(ctx context.Context, objects dynamic.ResourceInterface, attempt preflight.Attempt) (said preflight.Answer) {
+func tryObject(ctx context.Context, objects dynamic.ResourceInterface, attempt preflight.Attempt) (answer preflight.Answer) {
 	wanted := &unstructured.Unstructured{}
 	if err := wanted.UnmarshalJSON(attempt.Text); err != nil {
-		return said
+		return answer
 	}
 	wanted.SetNamespace(attempt.Namespace)
 	_, err := objects.Create(ctx, wanted, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
 	switch {
 	case err == nil:
-		return said
+		return answer
 	case apierrors.IsAlreadyExists(err), apierrors.IsNotFound(err):
 		return existingOwner(ctx, objects, attempt.Name)
 	}
-	said.Refusal = rejectionMessage(err)
-	return said
+	answer.Refusal = rejectionMessage(err)
+	return answer
 }
 
 // existingOwner returns whether an object exists, and its release.
-func existingOwner(ctx context.Context, objects dynamic.ResourceInterface, name string) (said preflight.Answer) {
+func existingOwner(ctx context.Context, objects dynamic.ResourceInterface, name string) (answer preflight.Answer) {
 	found, err := objects.Get(ctx, name, metav1.GetOptions{})
 	if err != nil {
-		return said
+		return answer
 	}
-	said.Exists = true
+	answer.Exists = true
 	if found.GetLabels()[managedByLabel] == "Helm" {
-		said.Release = found.GetAnnotations()[releaseNameAnnotation]
-		said.Namespace = found.GetAnnotations()[releaseNamespaceAnnotation]
+		answer.Release = found.GetAnnotations()[releaseNameAnnotation]
+		answer.Namespace = found.GetAnnotations()[releaseNamespaceAnnotation]
 	}
-	return said
+	return answer
 }
 
 // rejectionMessage returns why the API server rejects an object, empty if the error has another
@@ -105,8 +107,8 @@ func rejectionMessage(err error) string {
 		return ""
 	}
 	about := status.Status()
-	if _, said, denied := strings.Cut(about.Message, "admission webhook "); denied && strings.Contains(said, "denied the request") {
-		return preflight.RefusalMessage([]string{"admission webhook " + said})
+	if _, denial, isDenied := strings.Cut(about.Message, "admission webhook "); isDenied && strings.Contains(denial, "denied the request") {
+		return preflight.RefusalMessage([]string{"admission webhook " + denial})
 	}
 	if !apierrors.IsInvalid(err) {
 		return ""

@@ -14,10 +14,10 @@ import (
 // mayImpersonate reports whether the operator may impersonate the service account of the tenant.
 // Every account may review its own access. If the API server forbids the review, the permission
 // is assumed to exist.
-func (c *Collector) mayImpersonate(ctx context.Context, of release.Tenant) (bool, error) {
+func (c *Collector) mayImpersonate(ctx context.Context, tenant release.Tenant) (bool, error) {
 	review := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{
 		ResourceAttributes: &authorizationv1.ResourceAttributes{
-			Verb: "impersonate", Resource: "serviceaccounts", Namespace: of.Namespace, Name: of.ServiceAccount,
+			Verb: "impersonate", Resource: "serviceaccounts", Namespace: tenant.Namespace, Name: tenant.ServiceAccount,
 		},
 	}}
 	answer, err := c.operator.AuthorizationV1().SelfSubjectAccessReviews().Create(ctx, review, metav1.CreateOptions{})
@@ -25,7 +25,7 @@ func (c *Collector) mayImpersonate(ctx context.Context, of release.Tenant) (bool
 		return true, nil
 	}
 	if err != nil {
-		return false, fmt.Errorf("review whether the operator may impersonate service account %s/%s: %w", of.Namespace, of.ServiceAccount, err)
+		return false, fmt.Errorf("review whether the operator may impersonate service account %s/%s: %w", tenant.Namespace, tenant.ServiceAccount, err)
 	}
 	return answer.Status.Allowed, nil
 }

@@ -20,22 +20,22 @@ import (
 const maxQuotas = 100
 
 // addTenant adds the state of the tenant's namespace, except permissions.
-func (c *Collector) addTenant(ctx context.Context, of release.Tenant, facts *preflight.Facts) error {
-	as, err := corev1client.NewForConfig(impersonation.Config(c.config, of))
+func (c *Collector) addTenant(ctx context.Context, tenant release.Tenant, facts *preflight.Facts) error {
+	as, err := corev1client.NewForConfig(impersonation.Config(c.config, tenant))
 	if err != nil {
 		return fmt.Errorf("create client: %w", err)
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(outcome.Guarded(func() error {
-		namespace, err := c.operator.CoreV1().Namespaces().Get(ctx, of.Namespace, metav1.GetOptions{})
+		namespace, err := c.operator.CoreV1().Namespaces().Get(ctx, tenant.Namespace, metav1.GetOptions{})
 		if err != nil {
-			return fmt.Errorf("get namespace %s: %w", of.Namespace, err)
+			return fmt.Errorf("get namespace %s: %w", tenant.Namespace, err)
 		}
 		facts.NamespaceLabels = namespace.Labels
 		return nil
 	}))
 	group.Go(outcome.Guarded(func() error {
-		quotas, err := as.ResourceQuotas(of.Namespace).List(ctx, metav1.ListOptions{Limit: maxQuotas})
+		quotas, err := as.ResourceQuotas(tenant.Namespace).List(ctx, metav1.ListOptions{Limit: maxQuotas})
 		if apierrors.IsForbidden(err) {
 			return nil
 		}
@@ -46,7 +46,7 @@ func (c *Collector) addTenant(ctx context.Context, of release.Tenant, facts *pre
 		return nil
 	}))
 	group.Go(outcome.Guarded(func() error {
-		limits, err := as.LimitRanges(of.Namespace).List(ctx, metav1.ListOptions{Limit: maxQuotas})
+		limits, err := as.LimitRanges(tenant.Namespace).List(ctx, metav1.ListOptions{Limit: maxQuotas})
 		if apierrors.IsForbidden(err) {
 			return nil
 		}

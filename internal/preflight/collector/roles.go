@@ -17,7 +17,7 @@ import (
 func (c *Collector) readRoles(ctx context.Context, refs []preflight.RoleRef) (map[preflight.RoleRef][]rbacv1.PolicyRule, error) {
 	refs = limitSlice(refs, maxRoles)
 	rules := make([][]rbacv1.PolicyRule, len(refs))
-	there := make([]bool, len(refs))
+	exists := make([]bool, len(refs))
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(maxConcurrentRequests)
 	for i, ref := range refs {
@@ -26,7 +26,7 @@ func (c *Collector) readRoles(ctx context.Context, refs []preflight.RoleRef) (ma
 			if apierrors.IsNotFound(err) {
 				return nil
 			}
-			rules[i], there[i] = found, err == nil
+			rules[i], exists[i] = found, err == nil
 			return err
 		}))
 	}
@@ -35,7 +35,7 @@ func (c *Collector) readRoles(ctx context.Context, refs []preflight.RoleRef) (ma
 	}
 	known := map[preflight.RoleRef][]rbacv1.PolicyRule{}
 	for i, ref := range refs {
-		if there[i] {
+		if exists[i] {
 			known[ref] = rules[i]
 		}
 	}

@@ -35,7 +35,7 @@ func (c *Collector) refreshKinds(ctx context.Context) error {
 // resolveKinds returns how kinds are served. Kinds that are not served are omitted.
 func (c *Collector) resolveKinds(all []schema.GroupVersionKind) (map[schema.GroupVersionKind]preflight.Kind, error) {
 	if len(all) > maxKinds {
-		return nil, outcome.Stalled(v1alpha1.ReasonLimitExceeded, fmt.Errorf("the app has objects of %d kinds, but at most %d are allowed: split it into several apps", len(all), maxKinds))
+		return nil, outcome.Stalled(v1alpha1.ReasonLimitExceeded, fmt.Errorf("the app has objects of %d kinds, but at most %d are allowed; split it into several apps", len(all), maxKinds))
 	}
 	known := map[schema.GroupVersionKind]preflight.Kind{}
 	served := servedKinds{discovery: c.operator.Discovery(), versions: map[schema.GroupVersion][]metav1.APIResource{}}
@@ -90,7 +90,7 @@ type servedKinds struct {
 
 func (s *servedKinds) findKind(gvk schema.GroupVersionKind) (preflight.Kind, bool, error) {
 	version := gvk.GroupVersion()
-	if _, asked := s.versions[version]; !asked {
+	if _, known := s.versions[version]; !known {
 		list, err := s.discovery.ServerResourcesForGroupVersion(version.String())
 		if err != nil && !apierrors.IsNotFound(err) {
 			return preflight.Kind{}, false, fmt.Errorf("list resources of %s: %w", version, err)

@@ -30,7 +30,7 @@ type releaseKey struct {
 
 // rememberUnrecorded remembers the releases that have no records. If records is nil, the tenant
 // may not list records.
-func (c *Collector) rememberUnrecorded(of release.Tenant, names []string, records map[string]preflight.Record) {
+func (c *Collector) rememberUnrecorded(tenant release.Tenant, names []string, records map[string]preflight.Record) {
 	if records == nil {
 		return
 	}
@@ -42,7 +42,7 @@ func (c *Collector) rememberUnrecorded(of release.Tenant, names []string, record
 		u.seen = map[releaseKey]time.Time{}
 	}
 	for _, name := range names {
-		one := releaseKey{tenant: of, name: name}
+		one := releaseKey{tenant: tenant, name: name}
 		if _, recorded := records[name]; recorded {
 			delete(u.seen, one)
 		} else {

@@ -221,7 +221,7 @@ func TestLineOfInvalidYAML(t *testing.T) {
 		t.Run(c.why, func(t *testing.T) {
 			g := NewWithT(t)
 			_, _, err := Read(strings.NewReader(c.text), newRecorder)
-			g.Expect(err).To(MatchError(ContainSubstring("read index: not YAML: " + c.want)))
+			g.Expect(err).To(MatchError(ContainSubstring("read index: invalid YAML: " + c.want)))
 		})
 	}
 }

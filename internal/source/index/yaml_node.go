@@ -23,7 +23,7 @@ const (
 	maxMergeDepth = 8
 )
 
-var errNotYAML = errors.New("not YAML")
+var errNotYAML = errors.New("invalid YAML")
 
 // anchorName matches the part of a parser error that quotes the text. The text may
 // be the response of a server that the reader of the message cannot reach.

@@ -20,7 +20,7 @@ import (
 	"github.com/appmarket/operator/internal/release"
 )
 
-// newRequest returns a wish for a chart with one template, which contains YAML documents.
+// newRequest returns a request for a chart with one template, which contains YAML documents.
 func newRequest(template string) preflight.Request {
 	return preflight.Request{
 		Tenant: release.Tenant{Namespace: "team", ServiceAccount: "installer"},
@@ -46,14 +46,14 @@ func newDocument(path, text string) objects.Document {
 	return objects.Document{Path: path, Text: text, Object: string(object), Hook: strings.Contains(text, "helm.sh/hook")}
 }
 
-// checkRequest reads a wish and compares it with facts.
+// checkRequest reads a request and compares it with facts.
 func checkRequest(t *testing.T, w preflight.Request, facts *preflight.Facts) []preflight.Problem {
 	t.Helper()
 	g := NewWithT(t)
-	demand, err := preflight.ParseRequest(w)
+	requirements, err := preflight.ParseRequest(w)
 	g.Expect(err).NotTo(HaveOccurred())
-	problems := demand.Check(facts)
-	g.Expect(demand.Check(facts)).To(Equal(problems), "the same again")
+	problems := requirements.Check(facts)
+	g.Expect(requirements.Check(facts)).To(Equal(problems), "the same again")
 	for _, p := range problems {
 		g.Expect(p.Message).NotTo(BeEmpty())
 		g.Expect(p.Message).NotTo(ContainSubstring("\n"))
@@ -164,7 +164,7 @@ func TestReadPassesOver(t *testing.T) {
 
 func TestObjectOfTheWrongForm(t *testing.T) {
 	text := "kind: Deployment\napiVersion: apps/v1\nmetadata: {name: web}\nspec: {replicas: '3'}"
-	expectProblems(t, "a string for a number", checkRequest(t, newRequest(text), newFacts()), want{v1alpha1.ReasonInvalidObject, true, []string{`Deployment/web: spec.replicas must be a number, and is "3"`}})
+	expectProblems(t, "a string for a number", checkRequest(t, newRequest(text), newFacts()), want{v1alpha1.ReasonInvalidObject, true, []string{`Deployment/web: spec.replicas: Invalid value: "3": must be a number`}})
 }
 
 func TestDescribe(t *testing.T) {
