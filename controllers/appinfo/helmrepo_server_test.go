@@ -133,7 +133,7 @@ func (s *helmServer) indexYAML() []byte {
 func configMapFiles() map[string]string {
 	return map[string]string{
 		"templates/page.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: page}\ndata: {color: {{ .Values.color | quote }}, zone: {{ .Values.zone | quote }}}\n",
-		"values.yaml":         "# What people see.\ncolour: gray\n",
+		"values.yaml":         "# What people see.\ncolor: gray\n",
 	}
 }
 

@@ -71,7 +71,7 @@ var _ = Describe("A version is due", func() {
 		})
 		hydrated("1.0.0", "paramsChanged")
 		Expect(b.conditionMessage(v1alpha1.ConditionCustomized)).To(Equal("parameters merged into values.yaml"))
-		Expect(b.publishedValues()).To(Equal("# What people see.\ncolour: blue\n"))
+		Expect(b.publishedValues()).To(Equal("# What people see.\ncolor: blue\n"))
 	})
 
 	It("when the source gives all its apps parameters, below the parameters of the app", func() {

@@ -71,7 +71,7 @@ var _ = Describe("An app whose chart is lost", func() {
 		Entry("for its source",
 			func() { b.editSource(func(spec *v1alpha1.MarketSourceSpec) { spec.Suspend = new(true) }) },
 			func() { b.editSource(func(spec *v1alpha1.MarketSourceSpec) { spec.Suspend = nil }) },
-			"Unknown Suspended", `source "main" is suspended`),
+			"Unknown Suspended", `MarketSource "main" is suspended by spec.suspend`),
 		Entry("without its source",
 			func() { Expect(server.Client.Delete(b.ctx, b.source)).To(Succeed()) },
 			func() {

@@ -65,7 +65,7 @@ var _ = Describe("The summary of an app", func() {
 		b.writeListing()
 		b.expectServed("1.0.0")
 		Expect(b.app.Status.Summary.Inputs).To(HaveLen(60))
-		Expect(b.app.Status.Summary.Warnings).To(ContainElement(HavePrefix("the description of version 1.0.0 is longer than 256 KiB; left out: options of inputs")))
+		Expect(b.app.Status.Summary.Warnings).To(ContainElement(HavePrefix("the description of version 1.0.0 exceeds 256 KiB and omits options of inputs")))
 		Expect(b.takeEvents()).To(ContainElement(HavePrefix("Warning LimitExceeded the description of version 1.0.0")))
 		b.takeFetchCount("1.0.0")
 		b.expectServed("1.0.0")

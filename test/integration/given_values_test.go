@@ -66,7 +66,7 @@ var _ = Describe("Values that are given", func() {
 	},
 		Entry("but a list", "- a\n", "values must be a map, but are a list"),
 		Entry("but a text", "hello\n", "but are a text"),
-		Entry("but two documents", "a: 1\n---\nb: 2\n", "there is a second YAML document"),
+		Entry("but two documents", "a: 1\n---\nb: 2\n", "several YAML documents"),
 	)
 
 	It("may be missing or say nothing where they are optional", func(ctx SpecContext) {
@@ -80,7 +80,7 @@ var _ = Describe("Values that are given", func() {
 	It("are told of a second document in values.yaml, which Helm does not read", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		t.Offer(ctx, echo.With("1.0.0", fixture.Files{"values.yaml": "own: 1\n---\nlost: 2\n"}))
-		Expect(t.App(ctx, "echo").Status.Summary.Warnings).To(HaveExactElements(ContainSubstring("second YAML document")))
+		Expect(t.App(ctx, "echo").Status.Summary.Warnings).To(HaveExactElements(ContainSubstring("several YAML documents")))
 		t.Succeed(ctx, v1alpha1.ActionInstall, "echo")
 	})
 })
