@@ -40,7 +40,7 @@ func TestDeniedImpersonation(t *testing.T) {
 	for range 2 {
 		reasons, messages := check(stranger)
 		g.Expect(reasons).To(Equal([]string{v1alpha1.ReasonPermissionDenied}))
-		g.Expect(messages[0]).To(And(ContainSubstring(fmt.Sprintf("cannot impersonate service account %q", stranger.ServiceAccount)),
-			ContainSubstring(fmt.Sprintf("namespace %q", stranger.Namespace)), ContainSubstring("value tenants")))
+		g.Expect(messages[0]).To(And(ContainSubstring(`cannot impersonate service account "`+stranger.ServiceAccount+`"`),
+			ContainSubstring(`namespace "`+stranger.Namespace+`"`), ContainSubstring("value tenants")))
 	}
 }
