@@ -46,7 +46,7 @@ var _ = Describe("A panic", func() {
 		_, err := b.reconcileInstance()
 		Expect(err).To(MatchError(reconcile.TerminalError(nil)))
 		Expect(b.conditionStatus(v1alpha1.ConditionStalled)).To(Equal("True Interrupted"))
-		Expect(b.conditionMessage(v1alpha1.ConditionApplied)).To(ContainSubstring("set the annotation appmarket.io/reconcile-requested-at"))
+		Expect(b.conditionMessage(v1alpha1.ConditionApplied)).To(ContainSubstring("change the annotation appmarket.io/reconcile-requested-at"))
 		Expect(tries).To(Equal(3))
 		Expect(b.instance.Status.History[0].Count).To(Equal(int32(3)))
 		b.expectNoWrites()
