@@ -34,7 +34,7 @@ func TestMemoryShares(t *testing.T) {
 	for name, limit := range map[string]int64{"a limit that is too small for a worker": 767 * mib, "a tiny limit": 1} {
 		t.Run(name, func(t *testing.T) {
 			_, _, err := memoryShares(limit, 512*mib, 2)
-			NewWithT(t).Expect(err).To(MatchError(And(ContainSubstring("required 768 MiB"), ContainSubstring("raise the memory limit"))))
+			NewWithT(t).Expect(err).To(MatchError(And(ContainSubstring("must be at least 768 MiB"), ContainSubstring("raise the memory limit"))))
 		})
 	}
 }
