@@ -116,7 +116,7 @@ func TestStorage(t *testing.T) {
 	}{
 		{"the default class", claim(""), nil, nil},
 		{"no default class", claim("") + "\n---\n" + claim(""), without, missing("PersistentVolumeClaim/data", "default", "fast, slow")},
-		{"no class at all", claim("storageClassName: fast"), func(f *preflight.Facts) { f.StorageClasses = nil }, missing(`"fast"`, "one of none")},
+		{"no class at all", claim("storageClassName: fast"), func(f *preflight.Facts) { f.StorageClasses = nil }, missing(`"fast"`, "another StorageClass (none)")},
 		{"volumes without a class that are free", claim(""), func(f *preflight.Facts) { f.DefaultClass, f.VolumeClasses = "", []string{""} }, nil},
 		{"a class that is there", claim("storageClassName: fast"), without, nil},
 		{"a class that is not", claim("storageClassName: nvme"), nil, missing("PersistentVolumeClaim/data", `"nvme"`, "fast, slow")},

@@ -53,7 +53,7 @@ func TestNodeCapacity(t *testing.T) {
 		g.Expect(server.Client.Status().Update(t.Context(), pod)).To(Succeed())
 	}
 	g.Expect(checkMessages(t.Context(), g, newCollector(t, server), newRequest(tenant, deploymentYAML("cpu: 2500m")))).To(BeEmpty(), "completed pods use no resources")
-	g.Expect(checkMessages(t.Context(), g, newCollector(t, server), newRequest(tenant, deploymentYAML("cpu: 2600m")))).To(ConsistOf(ContainSubstring(large + ", has 2500m CPU of 4 left")))
+	g.Expect(checkMessages(t.Context(), g, newCollector(t, server), newRequest(tenant, deploymentYAML("cpu: 2600m")))).To(ConsistOf(ContainSubstring(large + ", which has the most available, has only 2500m CPU of 4")))
 	g.Expect(checkMessages(t.Context(), g, newCollector(t, server), newRequest(tenant, deploymentYAML("nvidia.com/gpu: 1")))).To(ContainElement(ContainSubstring("no node provides it")))
 	elastic, err := collector.New(server.Config, server.Mapper, collector.WithElasticNodes())
 	g.Expect(err).NotTo(HaveOccurred())
@@ -73,7 +73,7 @@ func TestStorageClasses(t *testing.T) {
 	check := func(spec string) []string {
 		return checkMessages(t.Context(), g, newCollector(t, server), newRequest(tenant, claim(spec)))
 	}
-	g.Expect(check("")).To(ConsistOf(ContainSubstring("no default one")))
+	g.Expect(check("")).To(ConsistOf(ContainSubstring("no default StorageClass")))
 
 	manual := tenant.Namespace + "-by-hand"
 	class := &storagev1.StorageClass{
