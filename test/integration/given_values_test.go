@@ -65,7 +65,7 @@ var _ = Describe("Values that are given", func() {
 		Expect(message).To(And(ContainSubstring("ConfigMap wrong"), ContainSubstring(says)))
 	},
 		Entry("but a list", "- a\n", "values must be a map, but are a list"),
-		Entry("but a text", "hello\n", "but are a text"),
+		Entry("but a text", "hello\n", "but are a string"),
 		Entry("but two documents", "a: 1\n---\nb: 2\n", "several YAML documents"),
 	)
 
