@@ -132,7 +132,7 @@ var _ = Describe("A chart that contains the namespace it is installed in", func(
 		t.Offer(ctx, templated("", template))
 		end := t.Do(ctx, v1alpha1.ActionInstall, "forms")
 		Expect(end.Reason).To(Equal(v1alpha1.ReasonInvalidChart), end.Message)
-		Expect(end.Message).To(HavePrefix("Namespace/" + t.Namespace + ": chart forms contains the namespace that it is installed in"))
+		Expect(end.Message).To(HavePrefix("Namespace/" + t.Namespace + ": chart \"forms\" contains the namespace that it is installed in"))
 		for _, problem := range end.Task.Status.Preflight {
 			Expect(problem.Remedy).NotTo(ContainSubstring("namespaces"))
 		}
