@@ -35,12 +35,12 @@ func (r *Reconciler) cancelTarget(ctx context.Context, s *scope) error {
 	case newOwnership(target, "", nil).isPastCancel:
 		return wrongStateError("task %s (%s) of instance %s has begun, and cannot be cancelled any more", name, target.Spec.Action, target.Instance())
 	case !target.Finished():
-		s.statusWriter.MarkTrue(v1alpha1.ConditionAdmitted, v1alpha1.ReasonAdmitted, "cancelling task "+name)
-		return outcome.Waiting(v1alpha1.ReasonProgressing, 0, fmt.Errorf("cancelling task %s (%s)", name, target.Spec.Action))
+		s.statusWriter.MarkTrue(v1alpha1.ConditionAdmitted, v1alpha1.ReasonAdmitted, "canceling task "+name)
+		return outcome.Waiting(v1alpha1.ReasonProgressing, 0, fmt.Errorf("canceling task %s (%s)", name, target.Spec.Action))
 	case !hasBeenCanceled(target):
 		return wrongStateError("task %s had ended before it could be cancelled", name)
 	}
-	s.statusWriter.MarkTrue(v1alpha1.ConditionAdmitted, v1alpha1.ReasonAdmitted, "cancelling task "+name)
+	s.statusWriter.MarkTrue(v1alpha1.ConditionAdmitted, v1alpha1.ReasonAdmitted, "canceling task "+name)
 	s.statusWriter.SetReady(v1alpha1.ReasonSucceeded, fmt.Sprintf("task %s (%s) was cancelled", name, target.Spec.Action))
 	return nil
 }
@@ -59,7 +59,7 @@ func selectTarget(ctx context.Context, r *Reconciler, s *scope) error {
 		}
 	}
 	s.task.Status.TargetTask = target
-	s.statusWriter.MarkReconciling("cancelling task " + target)
+	s.statusWriter.MarkReconciling("canceling task " + target)
 	return s.statusWriter.Save(ctx)
 }
 
@@ -131,7 +131,7 @@ func (r *Reconciler) handleCancellation(ctx context.Context, s *scope) error {
 	if s.ownership.isPastCancel {
 		return nil // The operation has started, and the status update was lost.
 	}
-	return startRevert(ctx, r, s, why)
+	return startRevert(ctx, s, why)
 }
 
 // readInstanceLive reads the instance from the API server if status.instanceRef is not set. The task

@@ -87,7 +87,7 @@ func refreshInstance(ctx context.Context, r *Reconciler, s *scope) error {
 // requires that.
 func failTask(ctx context.Context, r *Reconciler, s *scope, reason, message string) error {
 	if shouldRevertOnFailure(s) {
-		if err := startRevert(ctx, r, s, newProblem(reason, message)); err != nil {
+		if err := startRevert(ctx, s, newProblem(reason, message)); err != nil {
 			return err
 		}
 		return finishRevert(ctx, r, s)

@@ -18,7 +18,7 @@ import (
 
 // startRevert starts to revert the changes of a task. It saves the decision first, so that a
 // restart does not lose it.
-func startRevert(ctx context.Context, r *Reconciler, s *scope, why v1alpha1.Problem) error {
+func startRevert(ctx context.Context, s *scope, why v1alpha1.Problem) error {
 	markReverting(s, why)
 	s.statusWriter.MarkReconciling("taking back what was begun: " + why.Message)
 	return s.statusWriter.Save(ctx)

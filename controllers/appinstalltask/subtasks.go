@@ -129,7 +129,7 @@ func ensureSubtask(ctx context.Context, r *Reconciler, s *scope, wish *v1alpha1.
 // createSubtask creates a subtask. In another namespace, it does so only if the tenant has
 // permission to uninstall the instance.
 func createSubtask(ctx context.Context, r *Reconciler, s *scope, step *v1alpha1.AppInstallTask) error {
-	if err := recordSubtask(ctx, r, s, step); err != nil {
+	if err := recordSubtask(ctx, s, step); err != nil {
 		return err
 	}
 	if step.Namespace != s.task.Namespace {
@@ -196,7 +196,7 @@ func subtaskTitle(task, step *v1alpha1.AppInstallTask) string {
 
 // recordSubtask records a subtask in status before it is created, so that it can be found and
 // reverted whenever the task ends.
-func recordSubtask(ctx context.Context, r *Reconciler, s *scope, step *v1alpha1.AppInstallTask) error {
+func recordSubtask(ctx context.Context, s *scope, step *v1alpha1.AppInstallTask) error {
 	noted := v1alpha1.Step{Task: step.Name, Instance: step.Instance(), Action: step.Spec.Action}
 	if step.Namespace != s.task.Namespace {
 		noted.Namespace = step.Namespace
@@ -272,7 +272,7 @@ func cancelSubtask(ctx context.Context, writer client.Writer, step *v1alpha1.App
 			return fmt.Errorf("cancel task %s: %w", step.Name, err)
 		}
 	}
-	return outcome.Waiting(v1alpha1.ReasonProgressing, 0, fmt.Errorf("cancelling task %s", step.Name))
+	return outcome.Waiting(v1alpha1.ReasonProgressing, 0, fmt.Errorf("canceling task %s", step.Name))
 }
 
 // maxTaskName is the maximum length of the name of a subtask, because it can become the

@@ -29,8 +29,8 @@ import (
 )
 
 // valuesWithColor returns values with a color.
-func valuesWithColor(colour string) *runtime.RawExtension {
-	return &runtime.RawExtension{Raw: []byte(`{"colour": "` + colour + `"}`)}
+func valuesWithColor(color string) *runtime.RawExtension {
+	return &runtime.RawExtension{Raw: []byte(`{"color": "` + color + `"}`)}
 }
 
 var _ = Describe("Going back", func() {
@@ -53,7 +53,7 @@ var _ = Describe("Going back", func() {
 		Expect(b.instance.Status.Revision).To(Equal(int32(2)))
 		pin(1)
 		b.expectReady("1.0.0", 3)
-		Expect(b.configMapData()).To(HaveKeyWithValue("colour", "green"))
+		Expect(b.configMapData()).To(HaveKeyWithValue("color", "green"))
 		Expect(b.historySummary()[0]).To(Equal("Rollback 1.0.0 Succeeded"))
 		Expect([]int32{b.instance.Status.Revision, b.instance.Status.History[0].Operation.To}).To(Equal([]int32{3, 1}))
 		Expect(b.instance.Status.AvailableUpdate).To(Equal("1.1.0"))
@@ -65,7 +65,7 @@ var _ = Describe("Going back", func() {
 		By("letting go of it")
 		pin(0)
 		b.expectReady("1.1.0", 4)
-		Expect(b.configMapData()).To(HaveKeyWithValue("colour", "red"))
+		Expect(b.configMapData()).To(HaveKeyWithValue("color", "red"))
 	})
 
 	It("needs no chart that is still published", func() {
@@ -265,7 +265,7 @@ var _ = Describe("Adopting", func() {
 		Expect(err).NotTo(HaveOccurred())
 		files, err := chart.Unpack(archive)
 		Expect(err).NotTo(HaveOccurred())
-		values := map[string]any{"colour": "blue"}
+		values := map[string]any{"color": "blue"}
 		_, err = clients.For(tenantFor(b), nil).Install(b.ctx, release.Spec{
 			Name: "mine", Render: fixture.Rendering(clients, tenantFor(b), "mine", files, values), Values: values, Timeout: time.Minute,
 		})
@@ -284,7 +284,7 @@ var _ = Describe("Adopting", func() {
 		Expect(kept.OwnerReferences).To(ConsistOf(HaveField("UID", b.instance.UID)), "the Secret goes with the instance")
 		b.editInstance(func(i *v1alpha1.AppInstance) { i.Spec.Version = "1.1.0" })
 		b.expectReady("1.1.0", 2)
-		Expect(b.configMapData()).To(HaveKeyWithValue("colour", "blue"))
+		Expect(b.configMapData()).To(HaveKeyWithValue("color", "blue"))
 	})
 
 	It("does not write its values over a Secret of somebody else", func() {

@@ -14,7 +14,7 @@ var _ = Describe("Drift", func() {
 	It("is over when an operation makes of the objects what they are already", func() {
 		b := newInstanceFixture()
 		content := configMapFiles()
-		content["templates/page.yaml"] = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: mine-page}\ndata: {colour: {{ .Values.colour }}}\n"
+		content["templates/page.yaml"] = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: mine-page}\ndata: {color: {{ .Values.color }}}\n"
 		b.publishVersion("1.0.0", content)
 		b.createInstance(func(spec *v1alpha1.AppInstanceSpec) { spec.DriftPolicy = v1alpha1.DriftWarn })
 		b.expectReady("1.0.0", 1)
@@ -22,7 +22,7 @@ var _ = Describe("Drift", func() {
 		config := &corev1.ConfigMap{}
 		Expect(server.Client.Get(b.ctx, types.NamespacedName{Namespace: b.instance.Namespace, Name: "mine-page"}, config)).To(Succeed())
 		before := client.MergeFrom(config.DeepCopy())
-		config.Data["colour"] = "red"
+		config.Data["color"] = "red"
 		Expect(server.Client.Patch(b.ctx, config, before)).To(Succeed())
 		Eventually(func() string {
 			_, _ = b.reconcileInstance()

@@ -22,9 +22,9 @@ var _ = Describe("Installing", func() {
 		b.publishVersion("1.0.0", configMapFiles())
 	})
 
-	paint := func(colour string) func(*v1alpha1.AppInstance) {
+	paint := func(color string) func(*v1alpha1.AppInstance) {
 		return func(i *v1alpha1.AppInstance) {
-			i.Spec.Values = &runtime.RawExtension{Raw: []byte(`{"colour": "` + colour + `"}`)}
+			i.Spec.Values = &runtime.RawExtension{Raw: []byte(`{"color": "` + color + `"}`)}
 		}
 	}
 	// obstacle creates an object with the name of an object of the app.
@@ -73,7 +73,7 @@ var _ = Describe("Installing", func() {
 		b.expectReady("1.0.0", 1)
 		b.editInstance(paint("blue"))
 		b.expectReady("1.0.0", 2)
-		Expect(b.configMapData()).To(HaveKeyWithValue("colour", "blue"))
+		Expect(b.configMapData()).To(HaveKeyWithValue("color", "blue"))
 		Expect(b.historySummary()).To(Equal([]string{"Upgrade 1.0.0 Succeeded", "Install 1.0.0 Succeeded"}))
 	})
 
@@ -91,12 +91,12 @@ var _ = Describe("Installing", func() {
 		b.createInstance()
 		b.expectReady("1.0.0", 1)
 		other := configMapFiles()
-		other["values.yaml"] = "colour: green\n"
+		other["values.yaml"] = "color: green\n"
 		b.publishVersion("1.0.0", other)
 		b.expectReady("1.0.0", 1)
 		b.requestReconcile("now")
 		b.expectReady("1.0.0", 2)
-		Expect(b.configMapData()).To(HaveKeyWithValue("colour", "green"))
+		Expect(b.configMapData()).To(HaveKeyWithValue("color", "green"))
 		b.requestReconcile("again")
 		b.expectReady("1.0.0", 2)
 	})
@@ -142,7 +142,7 @@ var _ = Describe("Installing", func() {
 		Expect(err).NotTo(HaveOccurred())
 		Expect(b.conditionStatus(v1alpha1.ConditionReady)).To(Equal("True Ready"))
 		Expect(b.historySummary()[0]).To(Equal("Install 1.0.0 Succeeded"))
-		Expect(b.configMapData()).To(HaveKeyWithValue("colour", "blue"))
+		Expect(b.configMapData()).To(HaveKeyWithValue("color", "blue"))
 	})
 
 	It("tries another version than the one that failed", func() {
@@ -173,21 +173,21 @@ var _ = Describe("Installing", func() {
 		b.createInstance()
 		b.expectReady("1.0.0", 1)
 		b.editInstance(func(i *v1alpha1.AppInstance) {
-			i.Spec.Values = &runtime.RawExtension{Raw: []byte(`{"colour": "blue", "port": 99999}`)}
+			i.Spec.Values = &runtime.RawExtension{Raw: []byte(`{"color": "blue", "port": 99999}`)}
 		})
 		_, err := b.reconcileInstance()
 		stalled(err, v1alpha1.ReasonUpgradeFailed)
-		Expect(b.configMapData()).To(HaveKeyWithValue("colour", "blue"))
+		Expect(b.configMapData()).To(HaveKeyWithValue("color", "blue"))
 		b.editInstance(func(i *v1alpha1.AppInstance) { i.Spec.Values = nil })
 		b.expectReady("1.0.0", 3)
-		Expect(b.configMapData()).To(HaveKeyWithValue("colour", "grey"))
+		Expect(b.configMapData()).To(HaveKeyWithValue("color", "gray"))
 	})
 
 	It("forgets operations that are long ago", func() {
 		b.createInstance()
 		b.expectReady("1.0.0", 1)
-		for _, colour := range []string{"a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k"} {
-			b.editInstance(paint(colour))
+		for _, color := range []string{"a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k"} {
+			b.editInstance(paint(color))
 			_, err := b.reconcileInstance()
 			Expect(err).NotTo(HaveOccurred())
 		}

@@ -177,15 +177,15 @@ var _ = Describe("A revision to go back to", func() {
 		b.publishVersion("1.0.0", configMapFiles())
 		b.createInstance(func(spec *v1alpha1.AppInstanceSpec) { spec.History = 1 })
 		b.expectReady("1.0.0", 1)
-		for at, colour := range []string{"red", "blue"} {
-			b.editInstance(func(i *v1alpha1.AppInstance) { i.Spec.Values = valuesWithColor(colour) })
+		for at, color := range []string{"red", "blue"} {
+			b.editInstance(func(i *v1alpha1.AppInstance) { i.Spec.Values = valuesWithColor(color) })
 			b.expectReady("1.0.0", at+2)
 		}
 		b.editInstance(func(i *v1alpha1.AppInstance) { i.Spec.Revision = 1 })
 		b.expectUnresolved(v1alpha1.ReasonRevisionNotFound)
 		Expect(b.conditionStatus(v1alpha1.ConditionReady)).To(Equal("True ServingPrevious"))
 		Expect(b.conditionMessage(v1alpha1.ConditionResolved)).To(ContainSubstring("1 cannot be restored, since Helm has no record of it any more"))
-		Expect(b.configMapData()).To(HaveKeyWithValue("colour", "blue"))
+		Expect(b.configMapData()).To(HaveKeyWithValue("color", "blue"))
 	})
 })
 

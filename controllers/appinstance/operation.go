@@ -148,7 +148,8 @@ func saveOperation(ctx context.Context, s *scope, operation v1alpha1.Operation) 
 	}
 	s.observed = nil
 	// This event replaces the event of the Resolved condition, which contains less.
-	s.statusWriter.Event(v1alpha1.ConditionResolved, corev1.EventTypeNormal, operationKinds[operation.Type].begins, inProgressMessage(operation)+requesterMessage(operation))
+	s.statusWriter.Event(v1alpha1.ConditionResolved, corev1.EventTypeNormal, operationKinds[operation.Type].begins,
+		inProgressMessage(operation)+requesterMessage(operation))
 	return s.statusWriter.Save(ctx)
 }
 

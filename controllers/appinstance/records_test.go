@@ -92,7 +92,7 @@ var _ = Describe("A record of a release that somebody else has written", func() 
 		Expect(err).NotTo(HaveOccurred())
 		plant(2)
 		page := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: b.instance.Namespace, Name: "mine-page"}}
-		Expect(server.Client.Patch(b.ctx, page, client.RawPatch("application/merge-patch+json", []byte(`{"data":{"colour":"red"}}`)))).To(Succeed())
+		Expect(server.Client.Patch(b.ctx, page, client.RawPatch("application/merge-patch+json", []byte(`{"data":{"color":"red"}}`)))).To(Succeed())
 		Eventually(func() string {
 			_, _ = b.reconcileInstance()
 			return b.conditionStatus(v1alpha1.ConditionStalled)

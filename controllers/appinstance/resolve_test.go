@@ -114,15 +114,15 @@ var _ = Describe("Resolving an instance", func() {
 		b.expectNoWrites()
 		server.Create(GinkgoTB(), &corev1.Secret{
 			ObjectMeta: metav1.ObjectMeta{Namespace: b.instance.Namespace, Name: "values"},
-			StringData: map[string]string{"values.yaml": "colour: red\n"},
+			StringData: map[string]string{"values.yaml": "color: red\n"},
 		})
 		b.expectReady("1.0.0", 1)
-		Expect(b.configMapData()).To(HaveKeyWithValue("colour", "red"))
+		Expect(b.configMapData()).To(HaveKeyWithValue("color", "red"))
 		b.editInstance(func(i *v1alpha1.AppInstance) {
-			i.Spec.Values = &runtime.RawExtension{Raw: []byte(`{"colour": "blue"}`)}
+			i.Spec.Values = &runtime.RawExtension{Raw: []byte(`{"color": "blue"}`)}
 		})
 		b.expectReady("1.0.0", 2)
-		Expect(b.configMapData()).To(HaveKeyWithValue("colour", "blue"))
+		Expect(b.configMapData()).To(HaveKeyWithValue("color", "blue"))
 	})
 
 	It("reads values with the rights of the tenant", func() {
@@ -130,7 +130,7 @@ var _ = Describe("Resolving an instance", func() {
 		b.publishVersion("1.0.0", configMapFiles())
 		server.Create(GinkgoTB(), &corev1.Secret{
 			ObjectMeta: metav1.ObjectMeta{Namespace: b.instance.Namespace, Name: "values"},
-			StringData: map[string]string{"values.yaml": "colour: red\n"},
+			StringData: map[string]string{"values.yaml": "color: red\n"},
 		})
 		b.createInstance(func(spec *v1alpha1.AppInstanceSpec) {
 			spec.ValuesFrom = []v1alpha1.ValuesReference{{Kind: v1alpha1.ValuesFromSecret, Name: "values", Key: "values.yaml"}}

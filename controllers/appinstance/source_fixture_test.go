@@ -92,7 +92,7 @@ const (
 	configMapTemplate = `apiVersion: v1
 kind: ConfigMap
 metadata: {name: {{ .Release.Name }}-page}
-data: {colour: {{ .Values.colour | quote }}, theme: {{ (.Values.olaresEnv).THEME | quote }}}
+data: {color: {{ .Values.color | quote }}, theme: {{ (.Values.olaresEnv).THEME | quote }}}
 `
 	deploymentTemplate = `apiVersion: apps/v1
 kind: Deployment
@@ -119,7 +119,7 @@ envs:
 
 // configMapFiles returns the files of an app that is ready immediately.
 func configMapFiles() map[string]string {
-	return map[string]string{"templates/page.yaml": configMapTemplate, "values.yaml": "colour: grey\n"}
+	return map[string]string{"templates/page.yaml": configMapTemplate, "values.yaml": "color: gray\n"}
 }
 
 // workloadFiles returns the files of an app with a workload.

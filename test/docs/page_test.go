@@ -34,7 +34,7 @@ func listPages(t *testing.T) []page {
 	for _, path := range []string{"README.md", "CONTRIBUTING.md", "SECURITY.md", "charts/appmarket/README.md", "config/samples/README.md"} {
 		pages = append(pages, readPage(t, path))
 	}
-	err := filepath.WalkDir(filepath.Join(root, "docs"), func(path string, entry fs.DirEntry, err error) error {
+	err := filepath.WalkDir(filepath.Join(root, "docs"), func(path string, _ fs.DirEntry, err error) error {
 		if err == nil && filepath.Ext(path) == ".md" {
 			name, _ := filepath.Rel(root, path)
 			pages = append(pages, readPage(t, filepath.ToSlash(name)))

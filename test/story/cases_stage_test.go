@@ -44,7 +44,7 @@ func newStage(ctx context.Context) *stage {
 		all = append(all, fixture.NewOffer("actor", version, "actor-"+version+".tgz", archive))
 	}
 	repo.Handle("/index.yaml", fixture.Content(fixture.IndexOf(all...)))
-	s.source = sourceOf(ctx, namespace(ctx, "market"), "theatre", repo.URL, sharedByAll)
+	s.source = sourceOf(ctx, namespace(ctx, "market"), "theater", repo.URL, sharedByAll)
 	eventuallyTrue(ctx, s.source, v1alpha1.ConditionReady)
 
 	life, end := context.WithCancel(world)

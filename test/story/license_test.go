@@ -161,7 +161,7 @@ var _ = Describe("A tenant of an app that must be bought", Ordered, ContinueOnFa
 			g.Expect(cluster.Get(ctx, client.ObjectKeyFromObject(task), task)).To(Succeed())
 			g.Expect(task.Status.ObservedGeneration).NotTo(Equal(task.Generation), "it counts as dealt with")
 			g.Expect(task.Status.RequiredInputs).To(BeEmpty())
-			g.Expect(task.Status.Preflight).To(ContainElement(HaveField("Message", ContainSubstring("no Secret \"licence\""))))
+			g.Expect(task.Status.Preflight).To(ContainElement(HaveField("Message", ContainSubstring("no Secret \"license\""))))
 		}).WithContext(ctx).Should(Succeed())
 
 		By("making it")

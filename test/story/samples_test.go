@@ -72,7 +72,7 @@ var _ = Describe("The samples", Ordered, func() {
 		demo.succeed(ctx, task("resume-hello"))
 		Expect(replicas(ctx, demo, "hello")).To(BeEquivalentTo(1))
 
-		By("cancelling an upgrade that is held back")
+		By("canceling an upgrade that is held back")
 		applySample(ctx, "task-cancel-hello.yaml")
 		demo.succeed(ctx, task("cancel-hello"))
 		demo.fails(ctx, task("upgrade-hello-later"), v1alpha1.ReasonCancelled)
