@@ -243,7 +243,8 @@ var _ = Describe("A volume", func() {
 		eventuallyTrue(ctx, source, v1alpha1.ConditionReady)
 		served := ready(ctx, "")
 		for _, folder := range []string{"records", "blobs"} {
-			Expect(os.RemoveAll(filepath.Join(store, folder))).To(Succeed())
+			// The operator can write a file into a folder while it is deleted.
+			Eventually(os.RemoveAll).WithContext(ctx).WithArguments(filepath.Join(store, folder)).Should(Succeed())
 		}
 		Eventually(func() int { return other.records(ns) }).WithContext(ctx).Should(Equal(len(served)))
 		Expect(ready(ctx, "")).To(Equal(served))
