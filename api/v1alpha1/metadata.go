@@ -24,7 +24,7 @@ const (
 	TaskUIDAnnotation = "appmarket.io/task-uid"
 
 	// TaskUndoneAnnotation on an AppInstance indicates that the task has reverted its changes.
-	// Its value is the reason: Cancelled, or the reason of the failure of the task.
+	// Its value is the reason: Canceled, or the reason of the failure of the task.
 	TaskUndoneAnnotation = "appmarket.io/task-undone"
 
 	// TaskBeforeAnnotation on an AppInstance is the revision that was installed before the task
@@ -38,6 +38,10 @@ const (
 	// KeepReleasesAnnotation on an AppInstance specifies, with the value "true", that its
 	// releases are kept in the cluster when the AppInstance is deleted.
 	KeepReleasesAnnotation = "appmarket.io/keep-releases"
+
+	// ClonedFromAnnotation on an AppInstance is the name of the AppInstance from which it was
+	// cloned, with its namespace if that is a different namespace. It is informational.
+	ClonedFromAnnotation = "appmarket.io/cloned-from"
 
 	// BeforeStopAnnotation on a workload contains the fields, such as the number of replicas,
 	// that were changed when its instance was stopped. They are restored when the instance is

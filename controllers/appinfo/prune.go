@@ -44,7 +44,7 @@ func (r *Reconciler) pruneVersions(ctx context.Context, s *scope) error {
 	}
 	s.app.Status.Versions = versions
 	if len(versions) == 0 {
-		s.app.Status.Version, s.app.Status.Summary, s.app.Status.Images = "", nil, nil
+		s.app.Status.SelectedVersion, s.app.Status.Summary, s.app.Status.Images = "", nil, nil
 	}
 	return nil
 }
@@ -72,7 +72,7 @@ func (r *Reconciler) reportServing(_ context.Context, s *scope) error {
 		s.statusWriter.SetReady(v1alpha1.ReasonReady, "the source offers no version")
 		return nil
 	}
-	message := "serving " + s.app.Status.Version
+	message := "serving " + s.app.Status.SelectedVersion
 	if n := len(versions); n > 1 {
 		message += " and " + text.Count(n-1, "other version", "other versions")
 	}

@@ -47,7 +47,7 @@ func fitStatus(st *v1alpha1.AppInfoStatus) string {
 		return ""
 	}
 	message := fmt.Sprintf("the description of version %s is longer than %d KiB; left out: %s; app.json at reportURL has them",
-		st.Version, maxStatus>>10, strings.Join(cut, ", "))
+		st.SelectedVersion, maxStatus>>10, strings.Join(cut, ", "))
 	st.Summary.Warnings = append(catalog.FirstItems(st.Summary.Warnings, maxFew-1), text.Limit(message, maxSentence))
 	return message
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -70,21 +71,21 @@ func (r *Reconciler) createOrPatchInstance(ctx context.Context, s *scope) (*v1al
 // applyTaskToSpec applies the spec of the task to the instance.
 func (s *scope) applyTaskToSpec(instance *v1alpha1.AppInstance) {
 	s.setTaskAnnotations(instance)
-	task, spec := s.task.Spec, &instance.Spec
+	task, spec := &s.task.Spec, &instance.Spec
 	if s.isInstallAction() {
 		// Only the reference of the app and the status of a removed instance are kept.
 		*spec = v1alpha1.AppInstanceSpec{AppRef: spec.AppRef}
 		if from := s.cloneSource; from != nil {
-			spec.DataPolicy, spec.DriftPolicy, spec.History = from.Spec.DataPolicy, from.Spec.DriftPolicy, from.Spec.History
+			spec.DataPolicy, spec.DriftPolicy, spec.RevisionHistoryLimit = from.Spec.DataPolicy, from.Spec.DriftPolicy, from.Spec.RevisionHistoryLimit
 		}
 	}
-	spec.DataPolicy = cmp.Or(task.DataPolicy, spec.DataPolicy, v1alpha1.DataRetain)
+	spec.DataPolicy = cmp.Or(task.RequestedDataPolicy(), spec.DataPolicy, v1alpha1.DataRetain)
 	spec.ServiceAccountName = s.specifiedServiceAccount()
 	spec.Timeout = task.Timeout
 	spec.DesiredState = s.desiredState()
 	switch task.Action {
 	case v1alpha1.ActionRollback:
-		spec.Revision = s.rollbackEntry.Revision
+		spec.PinnedRevision = s.rollbackEntry.Revision
 	case v1alpha1.ActionInstall, v1alpha1.ActionClone, v1alpha1.ActionUpgrade, v1alpha1.ActionAdopt:
 		s.setDesiredRelease(spec)
 	}
@@ -114,33 +115,36 @@ func (s *scope) setTaskAnnotations(instance *v1alpha1.AppInstance) {
 		marks[v1alpha1.TaskBeforeAnnotation] = strconv.Itoa(int(instance.Status.Revision))
 	}
 	delete(marks, v1alpha1.TaskUndoneAnnotation)
+	if s.cloneSource != nil {
+		marks[v1alpha1.ClonedFromAnnotation] = strings.TrimPrefix(s.cloneSource.Namespace+"/"+s.cloneSource.Name, s.task.Namespace+"/")
+	}
 	marks[v1alpha1.TaskAnnotation], marks[v1alpha1.TaskHashAnnotation] = s.task.Name, s.hash
 	marks[v1alpha1.TaskUIDAnnotation] = string(s.task.UID)
 	// A new request makes the instance retry a failed operation although the spec is
 	// unchanged.
 	marks[v1alpha1.ReconcileRequestAnnotation] = string(s.task.UID)
-	instance.Labels[v1alpha1.AppLabel] = s.task.Spec.App.Name
+	instance.Labels[v1alpha1.AppLabel] = s.task.Spec.AppRef.Name
 }
 
 // setDesiredRelease sets the version, the values and the related fields of the spec.
 func (s *scope) setDesiredRelease(spec *v1alpha1.AppInstanceSpec) {
-	task := s.task.Spec
+	task, configuration := &s.task.Spec, s.task.Spec.Parameters()
 	given := s.resolveTaskInputs()
-	spec.AppRef, spec.Revision = task.App, 0
-	spec.Version = task.Version
+	spec.AppRef, spec.PinnedRevision = task.AppRef, 0
+	spec.Version = configuration.Version
 	if s.version != nil {
 		spec.Version = s.version.Version
 	}
-	spec.Title = cmp.Or(task.Title, spec.Title)
-	if len(task.Entrances) > 0 {
-		spec.Entrances = task.Entrances
+	spec.Title = cmp.Or(configuration.Title, spec.Title)
+	if len(configuration.Entrances) > 0 {
+		spec.Entrances = configuration.Entrances
 	}
-	if task.CredentialRef != nil {
-		spec.CredentialRef = task.CredentialRef
+	if configuration.CredentialSecretRef != nil {
+		spec.CredentialSecretRef = configuration.CredentialSecretRef
 	}
-	spec.Values, spec.ValuesFrom, spec.Envs = given.Values, given.ValuesFrom, given.Envs
-	spec.CloneOf, spec.Adopt = task.CloneOf, nil
+	spec.Values, spec.ValuesFrom, spec.Inputs = given.Values, given.ValuesFrom, given.Envs
+	spec.AdoptionPolicy = v1alpha1.AdoptionReject
 	if task.Action == v1alpha1.ActionAdopt {
-		spec.Adopt = new(true)
+		spec.AdoptionPolicy = v1alpha1.AdoptionAdopt
 	}
 }

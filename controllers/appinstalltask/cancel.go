@@ -45,7 +45,7 @@ func (r *Reconciler) cancelTarget(ctx context.Context, s *scope) error {
 	return nil
 }
 
-// selectTarget chooses the task to cancel: spec.targetTask, or else the running task of the
+// selectTarget chooses the task to cancel: spec.cancelTask.name, or else the running task of the
 // instance, or else the next task in the queue. A Cancel that was deleted and applied again
 // chooses the task that it canceled before.
 func (r *Reconciler) selectTarget(ctx context.Context, s *scope) error {
@@ -69,7 +69,7 @@ func (r *Reconciler) defaultCancelTarget(ctx context.Context, s *scope) (string,
 		return "", err
 	}
 	slices.SortFunc(waiting, compareQueueOrder(s.ownerTask()))
-	named := s.task.Spec.TargetTask
+	named := s.task.Spec.CancelTaskName()
 	at := slices.IndexFunc(waiting, func(t v1alpha1.AppInstallTask) bool { return named == "" || t.Name == named })
 	switch {
 	case at < 0 && named != "":
@@ -94,7 +94,7 @@ func (r *Reconciler) previouslyCanceledTask(ctx context.Context, s *scope) (stri
 		return "", fmt.Errorf("list tasks of instance %s: %w", s.task.Instance(), err)
 	}
 	for i := range list.Items {
-		if *list.Items[i].Status.CancelledBy == this && list.Items[i].Instance() == s.task.Instance() {
+		if *list.Items[i].Status.CanceledBy == this && list.Items[i].Instance() == s.task.Instance() {
 			return list.Items[i].Name, nil
 		}
 	}
@@ -102,7 +102,7 @@ func (r *Reconciler) previouslyCanceledTask(ctx context.Context, s *scope) (stri
 }
 
 func wrongStateError(format string, args ...any) error {
-	return status.ForCondition(v1alpha1.ConditionAdmitted, outcome.Stalled(v1alpha1.ReasonWrongState, fmt.Errorf(format, args...)))
+	return status.ForCondition(v1alpha1.ConditionAdmitted, outcome.Stalled(v1alpha1.ReasonInvalidState, fmt.Errorf(format, args...)))
 }
 
 // isPastCancel reports whether a task has started an action that cannot be canceled after its
@@ -114,7 +114,7 @@ func isPastCancel(task *v1alpha1.AppInstallTask) bool {
 func hasBeenCanceled(task *v1alpha1.AppInstallTask) bool {
 	for _, c := range task.Status.Conditions {
 		if c.Type == v1alpha1.ConditionSucceeded {
-			return c.Reason == v1alpha1.ReasonCancelled
+			return c.Reason == v1alpha1.ReasonCanceled
 		}
 	}
 	return false
@@ -123,7 +123,7 @@ func hasBeenCanceled(task *v1alpha1.AppInstallTask) bool {
 // handleCancellation ends a canceled task that has not yet written its instance, and starts to revert a
 // task that has.
 func (r *Reconciler) handleCancellation(ctx context.Context, s *scope) error {
-	if s.task.Status.Undoing != nil || isPastCancel(s.task) {
+	if s.task.Status.Reverting != nil || isPastCancel(s.task) {
 		return nil
 	}
 	by, err := r.canceledBy(ctx, s)
@@ -131,7 +131,7 @@ func (r *Reconciler) handleCancellation(ctx context.Context, s *scope) error {
 		return err
 	}
 	s.task.Status.RequiredInputs, s.task.Status.Preflight = nil, nil
-	why := v1alpha1.Problem{Reason: v1alpha1.ReasonCancelled, Message: "cancelled by " + by}
+	why := v1alpha1.Problem{Reason: v1alpha1.ReasonCanceled, Message: "cancelled by " + by}
 	if err := r.readInstanceLive(ctx, s); err != nil {
 		return err
 	}
@@ -173,7 +173,7 @@ func (r *Reconciler) canceledBy(ctx context.Context, s *scope) (string, error) {
 		other := &tasks[i]
 		if other.Spec.Action == v1alpha1.ActionCancel && other.Status.TargetTask == s.task.Name && !other.Finished() {
 			hash, err := transitions.HashSpec(other)
-			s.task.Status.CancelledBy = &v1alpha1.TaskReference{Name: other.Name, Hash: hash}
+			s.task.Status.CanceledBy = &v1alpha1.TaskReference{Name: other.Name, Hash: hash}
 			return "task " + other.Name, err
 		}
 	}

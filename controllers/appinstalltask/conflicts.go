@@ -48,7 +48,7 @@ func (r *Reconciler) checkConflicts(ctx context.Context, s *scope, p *taskFindin
 	if err != nil {
 		return err
 	}
-	name, mine := s.task.Spec.App.Name, s.app.Info.Status.Summary
+	name, mine := s.task.Spec.AppRef.Name, s.app.Info.Status.Summary
 	for i := range others {
 		other := &others[i]
 		theirs, err := r.getAppSummary(ctx, other)
@@ -60,7 +60,7 @@ func (r *Reconciler) checkConflicts(ctx context.Context, s *scope, p *taskFindin
 			p.Add(outcome.Stalled(v1alpha1.ReasonConflictingApp, fmt.Errorf(
 				"app %s cannot run beside app %s, which instance %s is of; uninstall that first", name, app, other.Name)))
 		}
-		if app == name && other.Spec.AppRef.Source == s.task.Spec.App.Source && isSingleInstance(mine) {
+		if app == name && other.Spec.AppRef.Source == s.task.Spec.AppRef.Source && isSingleInstance(mine) {
 			p.Add(outcome.Stalled(v1alpha1.ReasonSingleInstance, fmt.Errorf(
 				"app %s may be installed once in a namespace, and instance %s is there", name, other.Name)))
 		}
@@ -89,8 +89,8 @@ func hasAppInRange(list []v1alpha1.AppDependency, app, version string) bool {
 	})
 }
 
-// checkDependents returns a finding if other instances depend on this one, unless spec.all
-// is set.
+// checkDependents returns a finding if other instances depend on this one, unless
+// spec.uninstall.dependents is Uninstall.
 func (r *Reconciler) checkDependents(ctx context.Context, s *scope, p *taskFindings) error {
 	if s.instance == nil {
 		return nil
@@ -99,7 +99,7 @@ func (r *Reconciler) checkDependents(ctx context.Context, s *scope, p *taskFindi
 	if err != nil {
 		return err
 	}
-	if s.shouldCascade() {
+	if s.task.Spec.UninstallsDependents() {
 		s.addUninstallSubtasks(p, dependents)
 		return nil
 	}
@@ -110,13 +110,10 @@ func (r *Reconciler) checkDependents(ctx context.Context, s *scope, p *taskFindi
 	for _, d := range dependents {
 		said = append(said, d.Name)
 	}
-	p.Add(outcome.Stalled(v1alpha1.ReasonDependedUpon, fmt.Errorf(
-		"these instances need app %s: %s; uninstall them first, or set spec.all", s.instance.Spec.AppRef.Name, strings.Join(said, ", "))))
+	p.Add(outcome.Stalled(v1alpha1.ReasonHasDependents, fmt.Errorf(
+		"these instances need app %s: %s; uninstall them first, or set spec.uninstall.dependents to Uninstall", s.instance.Spec.AppRef.Name, strings.Join(said, ", "))))
 	return nil
 }
-
-// shouldCascade reports whether an uninstall also removes dependent instances and shared charts.
-func (s *scope) shouldCascade() bool { return s.task.Spec.All != nil && *s.task.Spec.All }
 
 // dependentInstances returns the instances that depend on the app of this one, sorted for removal.
 // It returns none if another instance of the app remains in the namespace.
@@ -139,7 +136,7 @@ func (r *Reconciler) dependentInstances(ctx context.Context, s *scope) ([]v1alph
 			continue
 		}
 		for _, d := range summary.Dependencies {
-			if d.Type == application && d.Mandatory {
+			if d.Type == application && d.Required {
 				needs[other.Name] = append(needs[other.Name], d.Name)
 			}
 		}

@@ -20,8 +20,8 @@ import (
 )
 
 const (
-	// credentialInput is the name of spec.credentialRef in the list of inputs.
-	credentialInput = "spec.credentialRef"
+	// credentialInput is the name of spec.credentialSecretRef in the list of inputs.
+	credentialInput = "spec.credentialSecretRef"
 	// maxPurchases is the maximum number of checkout requests for one task.
 	maxPurchases = 100
 )
@@ -31,11 +31,11 @@ const (
 // the credential from the checkout of the developer.
 func (r *Reconciler) resolveCredential(ctx context.Context, s *scope, tenant client.Client) (string, error) {
 	ref := s.credentialRef()
-	if s.version.License == nil || ref == nil || s.task.Spec.PurchaseRequestRef == nil {
+	if s.version.Purchase == nil || ref == nil || s.task.Spec.Parameters().PurchaseRequestSecretRef == nil {
 		return r.Catalog.ReadCredential(ctx, tenant, s.tenant, s.app, s.version, ref)
 	}
 	credential, err := r.Catalog.ReadCredential(ctx, tenant, s.tenant, s.app, s.version, ref)
-	if outcome.Reason(err, "") != v1alpha1.ReasonSecretMissing {
+	if outcome.Reason(err, "") != v1alpha1.ReasonReferenceNotFound {
 		return credential, err
 	}
 	return r.purchaseCredential(ctx, s, tenant, ref)
@@ -44,10 +44,10 @@ func (r *Reconciler) resolveCredential(ctx context.Context, s *scope, tenant cli
 // credentialRef returns the reference of the task. It defaults to the reference of the
 // upgraded or cloned instance.
 func (s *scope) credentialRef() *v1alpha1.KeyReference {
-	if from := s.valuesSource(); s.task.Spec.CredentialRef == nil && from != nil {
-		return from.Spec.CredentialRef
+	if from := s.valuesSource(); s.task.Spec.Parameters().CredentialSecretRef == nil && from != nil {
+		return from.Spec.CredentialSecretRef
 	}
-	return s.task.Spec.CredentialRef
+	return s.task.Spec.Parameters().CredentialSecretRef
 }
 
 // purchaseCredential requests the credential from the checkout and stores it, with the permissions of the
@@ -59,9 +59,9 @@ func (r *Reconciler) purchaseCredential(ctx context.Context, s *scope, tenant cl
 			"the checkout was asked %d times and has no purchase; buy the app, and make another task", maxPurchases))
 	}
 	attempt := s.task.Status.PurchaseAttempts + 1
-	credential, err := r.Catalog.PurchaseCredential(ctx, tenant, s.tenant, s.app, s.version.License, s.task.Spec.PurchaseRequestRef, int(attempt))
+	credential, err := r.Catalog.PurchaseCredential(ctx, tenant, s.tenant, s.app, s.version.Purchase, s.task.Spec.Parameters().PurchaseRequestSecretRef, int(attempt))
 	switch outcome.Reason(err, "") {
-	case v1alpha1.ReasonSecretMissing, v1alpha1.ReasonPermissionDenied:
+	case v1alpha1.ReasonReferenceNotFound, v1alpha1.ReasonPermissionDenied:
 		return "", err // No request was sent.
 	}
 	s.task.Status.PurchaseAttempts = attempt
@@ -102,10 +102,10 @@ func storeCredential(ctx context.Context, tenant client.Client, namespace string
 // handleLicenseError reports a missing or invalid credential. If no credential is referenced, it
 // lists the credential as a required input.
 func (r *Reconciler) handleLicenseError(s *scope, p *taskFindings, err error) error {
-	if outcome.Reason(err, "") != v1alpha1.ReasonLicenseMissing || s.credentialRef() != nil {
+	if outcome.Reason(err, "") != v1alpha1.ReasonLicenseNotFound || s.credentialRef() != nil {
 		return p.AddOrReturn(inputReadError(err))
 	}
-	terms := s.version.License
+	terms := s.version.Purchase
 	p.addInputProblems(s.task, catalog.Inputs, []inputs.Problem{{
 		Input: inputs.Input{
 			Name: credentialInput, Type: "credential", Required: true, Title: terms.Product, Description: err.Error(),

@@ -65,7 +65,7 @@ func (r *Reconciler) missingDependencyError(ctx context.Context, s *scope, d v1a
 		said += fmt.Sprintf(" in a version %q", d.Version)
 	}
 	said += " to run in this namespace"
-	ref := s.task.Spec.App
+	ref := s.task.Spec.AppRef
 	ref.Name = d.Name
 	app, err := r.Catalog.Find(ctx, ref, s.task.Namespace)
 	if err == nil {
@@ -100,7 +100,7 @@ func missingDependencies(summary *v1alpha1.AppSummary, instances []v1alpha1.AppI
 		return nil
 	}
 	return slices.DeleteFunc(slices.Clone(summary.Dependencies), func(d v1alpha1.AppDependency) bool {
-		return d.Type != application || !d.Mandatory || isDependencySatisfied(d, instances)
+		return d.Type != application || !d.Required || isDependencySatisfied(d, instances)
 	})
 }
 
@@ -128,7 +128,7 @@ func (r *Reconciler) resolveDependencies(ctx context.Context, s *scope, instance
 		}
 		return simple.Node(ids[app])
 	}
-	root := s.task.Spec.App.Name
+	root := s.task.Spec.AppRef.Name
 	node(root)
 	for open := []string{root}; len(open) > 0; open = open[1:] {
 		summary, err := r.getInstallableSummary(ctx, s, open[0])
@@ -175,7 +175,7 @@ func dependencyCycleError(apps []string) error {
 // getInstallableSummary returns the summary of an app of the same source. It returns a terminal error
 // if the app cannot be installed.
 func (r *Reconciler) getInstallableSummary(ctx context.Context, s *scope, name string) (*v1alpha1.AppSummary, error) {
-	ref := s.task.Spec.App
+	ref := s.task.Spec.AppRef
 	ref.Name = name
 	app, err := r.Catalog.Find(ctx, ref, s.task.Namespace)
 	if outcome.IsStalled(err) {

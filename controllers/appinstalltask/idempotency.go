@@ -48,7 +48,7 @@ func (r *Reconciler) restoreCompletedTask(_ context.Context, s *scope) error {
 // changedSince describes how the instance has changed since a task succeeded, so that it no
 // longer has the state or the version that the task requests. It returns "" if the instance
 // still has both.
-func (s *scope) changedSince(entry *v1alpha1.LedgerEntry) string {
+func (s *scope) changedSince(entry *v1alpha1.CompletedTask) string {
 	have, made := s.instance.Status.Version, entry.Version
 	isOther := false
 	switch s.task.Spec.Action {
@@ -82,11 +82,11 @@ func (s *scope) currentStateMessage() string {
 }
 
 // recordedFailureReason returns the reason for which a task fails that failed or was canceled before.
-func recordedFailureReason(entry *v1alpha1.LedgerEntry) string {
-	if entry.Outcome == v1alpha1.OutcomeCancelled {
-		return v1alpha1.ReasonCancelled
+func recordedFailureReason(entry *v1alpha1.CompletedTask) string {
+	if entry.Outcome == v1alpha1.OutcomeCanceled {
+		return v1alpha1.ReasonCanceled
 	}
-	return v1alpha1.ReasonFailedBefore
+	return v1alpha1.ReasonPreviouslyFailed
 }
 
 // instanceReference returns the reference of the instance with its current generation.

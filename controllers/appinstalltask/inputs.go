@@ -56,7 +56,7 @@ func (r *Reconciler) checkInputs(ctx context.Context, s *scope, p *taskFindings)
 // because the tenant can correct this without changing the task.
 func inputReadError(err error) error {
 	switch outcome.Reason(err, "") {
-	case v1alpha1.ReasonSecretMissing, v1alpha1.ReasonPermissionDenied:
+	case v1alpha1.ReasonReferenceNotFound, v1alpha1.ReasonPermissionDenied:
 		return outcome.Waiting(v1alpha1.ReasonWaitingForInput, recheckInterval, err)
 	}
 	return err
@@ -65,7 +65,7 @@ func inputReadError(err error) error {
 // resolveTaskInputs returns the values and the inputs of the instance. The fields that the task does not
 // specify default to the fields of the upgraded or cloned instance.
 func (s *scope) resolveTaskInputs() catalog.ValueSources {
-	given := catalog.ValueSources{Values: s.task.Spec.Values, ValuesFrom: s.task.Spec.ValuesFrom, Envs: s.task.Spec.Envs}
+	given := catalog.ValueSources{Values: s.task.Spec.Parameters().Values, ValuesFrom: s.task.Spec.Parameters().ValuesFrom, Envs: s.task.Spec.Parameters().Inputs}
 	if from := s.valuesSource(); from != nil {
 		have := from.Spec
 		if given.Values == nil {
@@ -74,7 +74,7 @@ func (s *scope) resolveTaskInputs() catalog.ValueSources {
 		if given.ValuesFrom == nil {
 			given.ValuesFrom = have.ValuesFrom
 		}
-		given.Envs = mergeEnvs(have.Envs, given.Envs)
+		given.Envs = mergeEnvs(have.Inputs, given.Envs)
 	}
 	return given
 }
@@ -107,10 +107,10 @@ func (s *scope) specifiedServiceAccount() string {
 }
 
 // mergeEnvs merges two lists of inputs by name. The second list has precedence.
-func mergeEnvs(have, more []v1alpha1.EnvVar) []v1alpha1.EnvVar {
+func mergeEnvs(have, more []v1alpha1.InputValue) []v1alpha1.InputValue {
 	out := slices.Clone(have)
 	for _, env := range more {
-		at := slices.IndexFunc(out, func(e v1alpha1.EnvVar) bool { return e.Name == env.Name })
+		at := slices.IndexFunc(out, func(e v1alpha1.InputValue) bool { return e.Name == env.Name })
 		if at < 0 {
 			out = append(out, env)
 		} else {

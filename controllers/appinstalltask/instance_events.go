@@ -59,7 +59,7 @@ func (r *Reconciler) enqueueTasksForInstance(ctx context.Context, queue workqueu
 // annotation shows that the task is about to record it. So is a task that is being canceled
 // or reverted.
 func isOnlyProgress(task *v1alpha1.AppInstallTask, instance *v1alpha1.AppInstance) bool {
-	if task.Status.Undoing != nil || task.Spec.Cancel != nil || !instance.DeletionTimestamp.IsZero() || hasConcluded(instance, instance.Generation) {
+	if task.Status.Reverting != nil || task.Spec.Cancel != nil || !instance.DeletionTimestamp.IsZero() || hasConcluded(instance, instance.Generation) {
 		return false
 	}
 	ref := task.Status.InstanceRef
@@ -90,5 +90,5 @@ func (r *Reconciler) tasksForInstance(ctx context.Context, o client.Object) []re
 // isAffectedByInstance reports whether a task has written its instance, or waits for the state of
 // the instance rather than for other tasks.
 func isAffectedByInstance(task *v1alpha1.AppInstallTask) bool {
-	return task.Status.InstanceRef != nil || task.Status.Undoing != nil || task.Status.QueuePosition == 0
+	return task.Status.InstanceRef != nil || task.Status.Reverting != nil || task.Status.QueuePosition == 0
 }

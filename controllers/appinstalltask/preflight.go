@@ -44,7 +44,7 @@ func (r *Reconciler) checkPermissions(ctx context.Context, s *scope, p *taskFind
 	}
 	wish := preflight.Request{
 		Tenant:         release.Tenant{Namespace: s.task.Namespace, ServiceAccount: s.serviceAccountName()},
-		DefaultAccount: s.specifiedServiceAccount() == "", Instance: s.task.Instance(), App: s.task.Spec.App.Name,
+		DefaultAccount: s.specifiedServiceAccount() == "", Instance: s.task.Instance(), App: s.task.Spec.AppRef.Name,
 		RightsOnly: true, Replaces: true, Existing: admission.InventoryObjects(s.instance),
 	}
 	if err := r.addPreflightObjects(ctx, s, &wish); err != nil {
@@ -119,7 +119,7 @@ func toObjectReferences(objects []objects.Object) []v1alpha1.ObjectReference {
 // the task. It returns nil if inputs are missing. An error with a reason means that the
 // version is not available or that its inputs cannot be read.
 func (r *Reconciler) renderPreview(ctx context.Context, s *scope, tenant release.Tenant, version string) (*hydrate.Draft, error) {
-	app, err := r.Catalog.Find(ctx, s.task.Spec.App, s.task.Namespace)
+	app, err := r.Catalog.Find(ctx, s.task.Spec.AppRef, s.task.Namespace)
 	if err != nil {
 		return nil, err
 	}
@@ -134,7 +134,7 @@ func (r *Reconciler) renderPreview(ctx context.Context, s *scope, tenant release
 	given := s.resolveTaskInputs()
 	credential := s.credentialRef()
 	if s.instance != nil {
-		given, credential = catalog.ValueSourcesFor(s.instance), s.instance.Spec.CredentialRef
+		given, credential = catalog.ValueSourcesFor(s.instance), s.instance.Spec.CredentialSecretRef
 	}
 	wish, err := r.Catalog.ResolveValues(ctx, reader, tenant, given)
 	if err != nil {

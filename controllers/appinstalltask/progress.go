@@ -24,7 +24,7 @@ func (r *Reconciler) waitForInstance(ctx context.Context, s *scope) error {
 	if err := r.refreshInstance(ctx, s); err != nil {
 		return err
 	}
-	if s.task.Status.Undoing != nil {
+	if s.task.Status.Reverting != nil {
 		return r.finishRevert(ctx, s)
 	}
 	ref := s.task.Status.InstanceRef
@@ -162,7 +162,7 @@ func (r *Reconciler) describeTask(ctx context.Context, namespace, name string) s
 func (s *scope) desiredState() v1alpha1.DesiredState {
 	switch transitions.Outcomes[s.task.Spec.Action].Succeeded {
 	case transitions.Removed:
-		return v1alpha1.StateAbsent
+		return v1alpha1.StateUninstalled
 	case transitions.Stopped:
 		return v1alpha1.StateStopped
 	}

@@ -26,7 +26,7 @@ func (r *Reconciler) startRevert(ctx context.Context, s *scope, why v1alpha1.Pro
 
 func (s *scope) markReverting(why v1alpha1.Problem) {
 	now := metav1.Now()
-	s.task.Status.Undoing, s.task.Status.UndoingSince = &why, &now
+	s.task.Status.Reverting, s.task.Status.RevertStartTime = &why, &now
 }
 
 // newProblem returns a problem whose message is limited to the length that a status allows.
@@ -45,7 +45,7 @@ func (r *Reconciler) revertInstance(ctx context.Context, s *scope) error {
 		instance.Annotations = map[string]string{}
 	}
 	if marks := instance.Annotations; marks[v1alpha1.TaskUndoneAnnotation] == "" {
-		marks[v1alpha1.TaskUndoneAnnotation] = s.task.Status.Undoing.Reason
+		marks[v1alpha1.TaskUndoneAnnotation] = s.task.Status.Reverting.Reason
 		marks[v1alpha1.ReconcileRequestAnnotation] = string(s.task.UID) + revertedSuffix
 	}
 	s.revertSpec(instance)
@@ -66,14 +66,14 @@ func (s *scope) revertSpec(instance *v1alpha1.AppInstance) {
 	spec := &instance.Spec
 	switch transitions.Outcomes[s.task.Spec.Action].Canceled {
 	case transitions.Removed:
-		spec.DesiredState = v1alpha1.StateAbsent
+		spec.DesiredState = v1alpha1.StateUninstalled
 	case transitions.Before:
 		spec.DesiredState = v1alpha1.StateRunning
 		if s.task.Spec.Action == v1alpha1.ActionResume {
 			spec.DesiredState = v1alpha1.StateStopped
 		}
 		if revision := s.revisionBefore(); revision > 0 && s.isVersionChange() {
-			spec.Revision = revision
+			spec.PinnedRevision = revision
 		}
 	}
 }
@@ -95,7 +95,7 @@ func (s *scope) revisionBefore() int32 {
 // finishRevert waits for the reversal to complete, and then ends the task with the reason of the
 // reversal.
 func (r *Reconciler) finishRevert(ctx context.Context, s *scope) error {
-	why := *s.task.Status.Undoing
+	why := *s.task.Status.Reverting
 	if err := r.readInstanceLive(ctx, s); err != nil {
 		return err
 	}
@@ -131,7 +131,7 @@ func (r *Reconciler) finishRevert(ctx context.Context, s *scope) error {
 // the instance is not retrying, because other operations have their own timeout.
 func (s *scope) revertTimeRemaining(generation int64) (time.Duration, bool) {
 	c := s.conditionForGeneration(v1alpha1.ConditionReconciling, generation)
-	since := s.task.Status.UndoingSince
+	since := s.task.Status.RevertStartTime
 	if c == nil || c.Reason != v1alpha1.ReasonProgressingWithRetry || since == nil {
 		return 0, false
 	}
@@ -142,7 +142,7 @@ func (s *scope) revertTimeRemaining(generation int64) (time.Duration, bool) {
 func (s *scope) shouldRevertOnFailure() bool {
 	switch s.task.Spec.OnFailure {
 	case v1alpha1.FailureRemove:
-		return transitions.Outcomes[s.task.Spec.Action].Canceled == transitions.Removed || len(s.task.Status.Steps) > 0
+		return transitions.Outcomes[s.task.Spec.Action].Canceled == transitions.Removed || len(s.task.Status.Subtasks) > 0
 	case v1alpha1.FailureRollback:
 		return s.isVersionChange() && s.revisionBefore() > 0
 	}

@@ -45,7 +45,7 @@ var Indexes = map[string]func(*v1alpha1.AppInstallTask) string{
 	TasksByReason:   indexUnfinishedBy(waitingReason),
 	TasksWithValues: indexUnfinishedBy(valuesIndexKey),
 	TasksByCancel: func(task *v1alpha1.AppInstallTask) string {
-		if by := task.Status.CancelledBy; by != nil && task.Finished() {
+		if by := task.Status.CanceledBy; by != nil && task.Finished() {
 			return by.Name
 		}
 		return ""
@@ -79,7 +79,7 @@ func AddIndexes(ctx context.Context, indexer client.FieldIndexer) error {
 
 // AppKey returns the namespace and the name of the AppInfo of a task.
 func AppKey(task *v1alpha1.AppInstallTask) string {
-	return cmp.Or(task.Spec.App.Namespace, task.Namespace) + "/" + task.Spec.App.AppInfoName()
+	return cmp.Or(task.Spec.AppRef.Namespace, task.Namespace) + "/" + task.Spec.AppRef.AppInfoName()
 }
 
 // waitingReason returns the reason of the Reconciling condition, or "" if there is none.
@@ -226,7 +226,7 @@ func (r *Reconciler) nextInQueue(ctx context.Context, o client.Object) []reconci
 // tasksForSource returns the tasks that wait for a source.
 func (r *Reconciler) tasksForSource(ctx context.Context, source client.Object) []reconcile.Request {
 	return r.unfinishedTaskRequests(ctx, func(task *v1alpha1.AppInstallTask) bool {
-		app := task.Spec.App
+		app := task.Spec.AppRef
 		return app.Source == source.GetName() && cmp.Or(app.Namespace, task.Namespace) == source.GetNamespace()
 	}, client.MatchingFields{TasksByReason: v1alpha1.ReasonWaitingForSource})
 }

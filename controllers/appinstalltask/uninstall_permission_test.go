@@ -33,7 +33,7 @@ func TestRemediesQuoteNames(t *testing.T) {
 			s := &scope{task: &v1alpha1.AppInstallTask{}}
 			s.task.Namespace = "team"
 			s.task.Spec.ServiceAccountName = name
-			s.task.Spec.App = v1alpha1.AppReference{Source: "main", Name: "shop"}
+			s.task.Spec.AppRef = v1alpha1.AppReference{Source: "main", Name: "shop"}
 			text, err := s.installTaskYAML(name + "-shared")
 			g.Expect(err).NotTo(HaveOccurred())
 			want := strings.ToValidUTF8(name, "\u00ff") + "-shared"

@@ -45,7 +45,7 @@ var _ = Describe("Going back", func() {
 	})
 	pin := func(revision int32) {
 		GinkgoHelper()
-		b.editInstance(func(i *v1alpha1.AppInstance) { i.Spec.Revision = revision })
+		b.editInstance(func(i *v1alpha1.AppInstance) { i.Spec.PinnedRevision = revision })
 	}
 
 	It("brings chart and values of the revision back, and stays there", func() {
@@ -270,7 +270,7 @@ var _ = Describe("Adopting", func() {
 		})
 		Expect(err).NotTo(HaveOccurred())
 	}
-	adopt := func(spec *v1alpha1.AppInstanceSpec) { spec.Adopt = new(true) }
+	adopt := func(spec *v1alpha1.AppInstanceSpec) { spec.AdoptionPolicy = v1alpha1.AdoptionAdopt }
 
 	It("takes a release over as it is, and keeps its values from then on", func() {
 		foreign()
@@ -318,10 +318,10 @@ var _ = Describe("Adopting", func() {
 		Expect(err).NotTo(HaveOccurred())
 		Expect(b.conditionStatus(v1alpha1.ConditionResolved)).To(Equal("False AlreadyInstalled"))
 		Expect(b.conditionMessage(v1alpha1.ConditionResolved)).To(ContainSubstring("adopt it with action Adopt"))
-		b.editInstance(func(i *v1alpha1.AppInstance) { i.Spec.DesiredState = v1alpha1.StateAbsent })
+		b.editInstance(func(i *v1alpha1.AppInstance) { i.Spec.DesiredState = v1alpha1.StateUninstalled })
 		_, err = b.reconcileInstance()
 		Expect(err).NotTo(HaveOccurred())
-		Expect(b.conditionStatus(v1alpha1.ConditionReady)).To(Equal("True Removed"))
+		Expect(b.conditionStatus(v1alpha1.ConditionReady)).To(Equal("True Uninstalled"))
 		Expect(b.releaseRevision("mine")).To(Equal(1), "the release stays")
 	})
 })
@@ -353,12 +353,12 @@ var _ = Describe("The ledger", func() {
 		b.expectReady("1.0.0", 1)
 		Expect(entry("install", "h1")).To(Equal("Succeeded Succeeded"))
 		b.editInstance(func(i *v1alpha1.AppInstance) {
-			i.Spec.DesiredState, i.Annotations = v1alpha1.StateAbsent, signed("remove", "h2")
+			i.Spec.DesiredState, i.Annotations = v1alpha1.StateUninstalled, signed("remove", "h2")
 		})
 		_, err := b.reconcileInstance()
 		Expect(err).NotTo(HaveOccurred())
 		Expect(entry("remove", "h2")).To(Equal("Succeeded Succeeded"))
-		Expect(b.instance.Status.Ledger).To(HaveLen(2))
+		Expect(b.instance.Status.CompletedTasks).To(HaveLen(2))
 	})
 
 	It("notes a failure, and what was taken back", func() {
@@ -367,10 +367,10 @@ var _ = Describe("The ledger", func() {
 		b.expectUnresolved(v1alpha1.ReasonVersionNotFound)
 		Expect(entry("install", "h1")).To(Equal("Failed VersionNotFound"))
 		b.editInstance(func(i *v1alpha1.AppInstance) {
-			i.Spec.DesiredState, i.Annotations = v1alpha1.StateAbsent, signed("other", "h2", v1alpha1.ReasonCancelled)
+			i.Spec.DesiredState, i.Annotations = v1alpha1.StateUninstalled, signed("other", "h2", v1alpha1.ReasonCanceled)
 		})
 		_, err := b.reconcileInstance()
 		Expect(err).NotTo(HaveOccurred())
-		Expect(entry("other", "h2")).To(Equal("Cancelled Cancelled"))
+		Expect(entry("other", "h2")).To(Equal("Canceled Canceled"))
 	})
 })

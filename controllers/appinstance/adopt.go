@@ -21,7 +21,7 @@ import (
 
 // shouldAdopt reports whether an existing Helm release must be adopted.
 func (s *scope) shouldAdopt() bool {
-	return s.instance.Spec.Adopt != nil && *s.instance.Spec.Adopt && s.instance.Status.Revision == 0
+	return s.instance.Spec.AdoptionPolicy == v1alpha1.AdoptionAdopt && s.instance.Status.Revision == 0
 }
 
 // adoptableVersion returns the chart version of the release to adopt.
@@ -33,7 +33,7 @@ func (r *Reconciler) adoptableVersion(ctx context.Context, s *scope) (string, er
 		return "", err
 	case have == nil:
 		return "", outcome.Stalled(v1alpha1.ReasonAdoptFailed, fmt.Errorf(
-			"there is no Helm release %s in namespace %s that can be adopted: remove spec.adopt to install the app", name, s.instance.Namespace))
+			"there is no Helm release %s in namespace %s that can be adopted: remove spec.adoptionPolicy to install the app", name, s.instance.Namespace))
 	case have.ChartName != s.instance.Spec.AppRef.Name:
 		return "", outcome.Stalled(v1alpha1.ReasonAdoptFailed, fmt.Errorf(
 			"release %s is of chart %q, not of app %q: adopt it with that app, or use another name for the instance", name, have.ChartName, s.instance.Spec.AppRef.Name))

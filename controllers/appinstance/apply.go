@@ -79,7 +79,7 @@ func (r *Reconciler) applyOperation(ctx context.Context, s *scope, operation v1a
 		if st.ValuesDigest, err = r.valuesDigest(ctx, s); err != nil {
 			return status.ForCondition(v1alpha1.ConditionResolved, err)
 		}
-		s.instance.Status.Operation.ValuesDigest = st.ValuesDigest
+		s.instance.Status.CurrentOperation.ValuesDigest = st.ValuesDigest
 	}
 	st.Stopped = false
 	st.Outputs = toOutputs(s.instance)
@@ -223,7 +223,7 @@ func (s *scope) countInterruptions(next v1alpha1.Operation) int32 {
 
 // isResumingOperation reports whether the current operation continues an interrupted one.
 func (s *scope) isResumingOperation() bool {
-	return s.instance.Status.Operation != nil && s.hasBeenInterrupted(*s.instance.Status.Operation)
+	return s.instance.Status.CurrentOperation != nil && s.hasBeenInterrupted(*s.instance.Status.CurrentOperation)
 }
 
 // hasBeenInterrupted reports whether the last operation was the same one and was interrupted.
@@ -272,7 +272,7 @@ func (r *Reconciler) installReleases(ctx context.Context, s *scope, plans []plan
 	for i, p := range plans {
 		rel, err := r.installRelease(ctx, s, release.Spec{
 			Name: p.name, Labels: releaseLabels(s.instance), Render: r.rendererFor(s, p, i > 0), Values: p.unit.Values,
-			MaxHistory: int(s.instance.Spec.History), Timeout: operationTimeout(s.instance), Resumed: s.isResumingOperation(),
+			MaxHistory: int(s.instance.Spec.RevisionHistoryLimit), Timeout: operationTimeout(s.instance), Resumed: s.isResumingOperation(),
 		})
 		if err != nil {
 			return err
@@ -338,7 +338,7 @@ func (r *Reconciler) installRelease(ctx context.Context, s *scope, spec release.
 		return s.helm.Install(ctx, spec)
 	case !s.isOwnRelease(have):
 		return nil, outcome.Stalled(v1alpha1.ReasonInstallFailed, fmt.Errorf(
-			"there is a Helm release %s in namespace %s already: adopt it with spec.adopt, remove it with helm uninstall, or use another name for the instance",
+			"there is a Helm release %s in namespace %s already: set spec.adoptionPolicy to Adopt, remove it with helm uninstall, or use another name for the instance",
 			spec.Name, s.instance.Namespace))
 	case have.Pending:
 		if err := s.helm.Unlock(ctx, spec.Name); err != nil {

@@ -10,7 +10,7 @@ import (
 	"github.com/appmarket/operator/internal/transitions"
 )
 
-// maxCompletedTasks is the maximum number of tasks in status.ledger.
+// maxCompletedTasks is the maximum number of tasks in status.completedTasks.
 const maxCompletedTasks = 30
 
 // recordTask records the result of the task that last wrote the spec, after the reconcile has
@@ -23,7 +23,7 @@ func (s *scope) recordTask(err error) {
 		return
 	}
 	st := &s.instance.Status
-	entry := v1alpha1.LedgerEntry{
+	entry := v1alpha1.CompletedTask{
 		Task: name, Hash: hash, Outcome: v1alpha1.OutcomeSucceeded, Reason: v1alpha1.ReasonSucceeded,
 		Version: st.Version, EndedAt: metav1.Now(),
 	}
@@ -33,9 +33,9 @@ func (s *scope) recordTask(err error) {
 	}
 	if undone := s.instance.Annotations[v1alpha1.TaskUndoneAnnotation]; undone != "" {
 		entry.Outcome, entry.Reason = v1alpha1.OutcomeFailed, undone
-		if undone == v1alpha1.ReasonCancelled {
-			entry.Outcome = v1alpha1.OutcomeCancelled
+		if undone == v1alpha1.ReasonCanceled {
+			entry.Outcome = v1alpha1.OutcomeCanceled
 		}
 	}
-	st.Ledger = catalog.FirstItems(append([]v1alpha1.LedgerEntry{entry}, st.Ledger...), maxCompletedTasks)
+	st.CompletedTasks = catalog.FirstItems(append([]v1alpha1.CompletedTask{entry}, st.CompletedTasks...), maxCompletedTasks)
 }

@@ -153,7 +153,7 @@ func (s *scope) remedyForMissing(health release.Health) string {
 	switch {
 	case health.Missing == 0 || s.shouldBeRemoved():
 		return ""
-	case health.KindMissing:
+	case health.NoKindMatch:
 		return "; use a version of the app without it, or install the operator that provides the CRD and then set the annotation " +
 			v1alpha1.ReconcileRequestAnnotation + " to another value"
 	}
@@ -162,7 +162,7 @@ func (s *scope) remedyForMissing(health release.Health) string {
 
 // shouldBeRemoved reports whether the spec requires that the instance has no objects.
 func (s *scope) shouldBeRemoved() bool {
-	return !s.instance.DeletionTimestamp.IsZero() || s.instance.Spec.DesiredState == v1alpha1.StateAbsent
+	return !s.instance.DeletionTimestamp.IsZero() || s.instance.Spec.DesiredState == v1alpha1.StateUninstalled
 }
 
 // unhealthyError returns the error of an instance with objects that are not ready. It waits for
@@ -179,7 +179,7 @@ func (r *Reconciler) unhealthyError(s *scope, health release.Health) error {
 	switch {
 	case health.Failed:
 		s.setObjectCounts(health)
-		return outcome.Stalled(v1alpha1.ReasonNotHealthy, message)
+		return outcome.Stalled(v1alpha1.ReasonUnhealthy, message)
 	case late && !s.isReconcileRequested():
 		s.setObjectCounts(health)
 		return outcome.Stalled(v1alpha1.ReasonTimedOut, message)

@@ -26,7 +26,7 @@ func (r *Reconciler) addDefaultInputs(ctx context.Context, s *scope) error {
 	}
 	wish := &s.target.valuesRequest
 	wish.At = hydrate.InstallTarget{Namespace: s.instance.Namespace, Instance: s.instance.Name}
-	if wish.Credential, err = r.Catalog.ReadCredential(ctx, tenant, s.tenant, s.target.app, s.target.version, s.instance.Spec.CredentialRef); err != nil {
+	if wish.Credential, err = r.Catalog.ReadCredential(ctx, tenant, s.tenant, s.target.app, s.target.version, s.instance.Spec.CredentialSecretRef); err != nil {
 		return err
 	}
 	wish.Defaults, err = r.Catalog.ReadDefaultInputs(ctx, tenant, s.tenant, s.target.app)

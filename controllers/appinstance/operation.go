@@ -109,7 +109,7 @@ func (s *scope) timeoutError(ctx context.Context, err error) error {
 // recordNamespaceDeletion records an operation that was canceled because its namespace is being
 // deleted. The deletion of the instance triggers another reconcile.
 func (r *Reconciler) recordNamespaceDeletion(s *scope) error {
-	s.recordHistory(v1alpha1.OutcomeCancelled, v1alpha1.ReasonCancelled, errNamespaceTerminating)
+	s.recordHistory(v1alpha1.OutcomeCanceled, v1alpha1.ReasonCanceled, errNamespaceTerminating)
 	return outcome.Waiting(v1alpha1.ReasonProgressing, 0, errNamespaceTerminating)
 }
 
@@ -137,7 +137,7 @@ func (s *scope) saveOperation(ctx context.Context, operation v1alpha1.Operation)
 	operation.Task, operation.Request = s.requestingTask(), status.ReconcileRequest(s.instance)
 	operation.Interruptions = s.countInterruptions(operation)
 	operation.StartedAt = metav1.Now()
-	s.instance.Status.Operation = &operation
+	s.instance.Status.CurrentOperation = &operation
 	s.statusWriter.MarkReconciling(inProgressMessage(operation))
 	if s.instance.Status.Revision > 0 {
 		s.statusWriter.ShowSummary(v1alpha1.ReasonProgressing, s.runningMessage(s.recordedHealth())+"; "+inProgressMessage(operation))
@@ -175,7 +175,7 @@ func (s *scope) emitEndEvent(entry v1alpha1.HistoryEntry) {
 	switch entry.Outcome {
 	case v1alpha1.OutcomeSucceeded:
 		s.statusWriter.Event(v1alpha1.ConditionApplied, corev1.EventTypeNormal, operationEvents[entry.Operation.Type].ends, doneMessage(entry.Operation))
-	case v1alpha1.OutcomeCancelled:
+	case v1alpha1.OutcomeCanceled:
 		s.statusWriter.Event("", corev1.EventTypeNormal, entry.Reason, inProgressMessage(entry.Operation)+": "+entry.Message)
 	default:
 		s.statusWriter.Event("", corev1.EventTypeWarning, entry.Reason, inProgressMessage(entry.Operation)+": "+entry.Message)
@@ -214,7 +214,7 @@ func (r *Reconciler) recordAbandoned(ctx context.Context, s *scope, err error) e
 	if err := s.abandonReleases(ctx); err != nil {
 		return err
 	}
-	s.recordHistory(v1alpha1.OutcomeCancelled, v1alpha1.ReasonCancelled, errOutdated)
+	s.recordHistory(v1alpha1.OutcomeCanceled, v1alpha1.ReasonCanceled, errOutdated)
 	return outcome.Waiting(v1alpha1.ReasonProgressing, immediateRequeue, fmt.Errorf("%w: %w", errOutdated, err))
 }
 
@@ -248,7 +248,7 @@ func (r *Reconciler) recordFailure(ctx context.Context, s *scope, err error) err
 	switch {
 	case reason == "":
 		if _, ok := errors.AsType[*outcome.Panic](err); ok {
-			s.instance.Status.Operation.Interruptions++
+			s.instance.Status.CurrentOperation.Interruptions++
 		}
 		s.recordHistory(v1alpha1.OutcomeInterrupted, v1alpha1.ReasonInterrupted, err)
 		err = outcome.Failed(v1alpha1.ReasonInterrupted, err)
@@ -266,7 +266,7 @@ func (r *Reconciler) recordFailure(ctx context.Context, s *scope, err error) err
 // the start of a reconcile was started by an earlier process or reconcile, because no
 // object is reconciled concurrently.
 func (r *Reconciler) recoverInterrupted(ctx context.Context, s *scope) error {
-	if s.instance.Status.Operation == nil {
+	if s.instance.Status.CurrentOperation == nil {
 		return nil
 	}
 	for _, known := range s.instance.Status.Releases {
@@ -274,7 +274,7 @@ func (r *Reconciler) recoverInterrupted(ctx context.Context, s *scope) error {
 			return fmt.Errorf("settle release %s: %w", known.Name, err)
 		}
 	}
-	s.instance.Status.Operation.Interruptions++
+	s.instance.Status.CurrentOperation.Interruptions++
 	s.recordHistory(v1alpha1.OutcomeInterrupted, v1alpha1.ReasonInterrupted, errInterrupted)
 	return s.statusWriter.Save(ctx)
 }

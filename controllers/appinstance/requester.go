@@ -17,9 +17,9 @@ func (s *scope) recordRequester() {
 	}
 	writer := v1alpha1.SpecWriter{
 		Task: task, UID: text.Limit(marks[v1alpha1.TaskUIDAnnotation], 128),
-		Undone: marks[v1alpha1.TaskUndoneAnnotation] != "", Generation: s.instance.Generation,
+		Reverted: marks[v1alpha1.TaskUndoneAnnotation] != "", Generation: s.instance.Generation,
 	}
-	if noted := s.instance.Status.Writer; noted == nil || noted.Task != writer.Task || noted.UID != writer.UID || noted.Undone != writer.Undone {
+	if noted := s.instance.Status.Writer; noted == nil || noted.Task != writer.Task || noted.UID != writer.UID || noted.Reverted != writer.Reverted {
 		s.instance.Status.Writer = &writer
 	}
 }

@@ -59,7 +59,7 @@ func (t *desiredRelease) targetVersion() string {
 
 func (r *Reconciler) resolveSpec(ctx context.Context, s *scope) error {
 	s.instance.Status.Preflight = nil
-	if s.instance.Spec.DesiredState == v1alpha1.StateAbsent {
+	if s.instance.Spec.DesiredState == v1alpha1.StateUninstalled {
 		return nil
 	}
 	t, err := r.resolveTarget(ctx, s)
@@ -73,7 +73,7 @@ func (r *Reconciler) resolveSpec(ctx context.Context, s *scope) error {
 
 // resolveTarget resolves the spec to a target and updates status.availableUpdate.
 func (r *Reconciler) resolveTarget(ctx context.Context, s *scope) (*desiredRelease, error) {
-	if s.instance.Spec.Revision == 0 {
+	if s.instance.Spec.PinnedRevision == 0 {
 		t, err := r.resolveChart(ctx, s)
 		if err != nil {
 			return s.currentAsTarget(err)

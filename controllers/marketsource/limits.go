@@ -39,7 +39,7 @@ func (r *Reconciler) checkAllowance(ctx context.Context, s *scope, changes int) 
 	}
 	if listed := len(s.listing.Apps); listed > len(s.apps) && others+listed > r.MaxApps {
 		return outcome.Stalled(v1alpha1.ReasonAllowanceExceeded, fmt.Errorf(
-			"the source offers %s, and other sources of namespace %q have %d; a namespace may have %d: narrow spec.include, or have --namespace-apps of the operator raised",
+			"the source offers %s, and other sources of namespace %q have %d; a namespace may have %d: narrow spec.filter.include, or have --namespace-apps of the operator raised",
 			text.Count(listed, "app", "apps"), s.source.Namespace, others, r.MaxApps))
 	}
 	if delay := r.writeLimits.reserveWrites(s.source.Namespace, changes, r.MaxApps); delay > 0 {

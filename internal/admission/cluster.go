@@ -55,7 +55,7 @@ func (d *Deployment) toPreflightRequest() preflight.Request {
 	}
 	if d.Instance != nil {
 		// An upgrade removes the objects that the new version does not have.
-		wish.Existing, wish.Retained = InventoryObjects(d.Instance), d.Instance.Status.Retained
+		wish.Existing, wish.Retained = InventoryObjects(d.Instance), d.Instance.Status.RetainedObjects
 		// The objects of a failed install are reused.
 		wish.Replaces = d.Upgrade || len(d.Instance.Status.Releases) > 0
 	}

@@ -13,7 +13,7 @@ import (
 // ToEntrance converts an entrance to the form of a status.
 func ToEntrance(e inputs.Entrance) v1alpha1.Entrance {
 	return v1alpha1.Entrance{
-		Name: text.Limit(e.Name, 63), Title: text.Limit(e.Title, 200), Host: text.Limit(e.Host, 253), Port: e.Port, Invisible: e.Invisible,
+		Name: text.Limit(e.Name, 63), Title: text.Limit(e.Title, 200), Host: text.Limit(e.Host, 253), Port: e.Port, Hidden: e.Invisible,
 	}
 }
 

@@ -35,7 +35,7 @@ func (s DefaultInputs) setInput(name, text string, plain bool) {
 // and the Secret are skipped if they do not exist or may not be read.
 func (c *Catalog) ReadDefaultInputs(ctx context.Context, reader client.Reader, tenant release.Tenant, app *App) (DefaultInputs, error) {
 	supplied := DefaultInputs{Texts: map[string]string{}, Plain: map[string]bool{}}
-	if envs := app.Source.Spec.Envs; len(envs) > 0 {
+	if envs := app.Source.Spec.Inputs; len(envs) > 0 {
 		market := valueReader{reader: c.Secrets, tenant: release.Tenant{Namespace: app.Source.Namespace, ServiceAccount: "the operator"}, objects: c.Objects}
 		for _, env := range envs {
 			text, err := market.readInput(ctx, env)

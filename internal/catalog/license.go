@@ -19,11 +19,11 @@ import (
 
 // LicenseTermsOf returns the license terms of a chart in the form of a status. It returns nil for an
 // app that need not be purchased.
-func LicenseTermsOf(of *hydrate.License) *v1alpha1.LicenseTerms {
+func LicenseTermsOf(of *hydrate.License) *v1alpha1.PurchaseTerms {
 	if of == nil {
 		return nil
 	}
-	terms := &v1alpha1.LicenseTerms{Product: text.Limit(of.Product, 253), Issuer: text.Limit(of.Issuer, 253)}
+	terms := &v1alpha1.PurchaseTerms{Product: text.Limit(of.Product, 253), Issuer: text.Limit(of.Issuer, 253)}
 	for _, p := range FirstItems(of.Prices, maxPrices) {
 		terms.Prices = append(terms.Prices, text.Limit(p.String(), 253))
 	}
@@ -39,13 +39,13 @@ const maxPrices = 20
 func (c *Catalog) ReadCredential(
 	ctx context.Context, reader client.Reader, tenant release.Tenant, app *App, version *v1alpha1.PublishedVersion, ref *v1alpha1.KeyReference,
 ) (string, error) {
-	terms := version.License
+	terms := version.Purchase
 	if terms == nil {
 		return "", nil
 	}
 	if ref == nil {
-		return "", outcome.Stalled(v1alpha1.ReasonLicenseMissing, fmt.Errorf(
-			"version %s of app %q must be bought: product %s of %s, at %s; give its credential in spec.credentialRef",
+		return "", outcome.Stalled(v1alpha1.ReasonLicenseNotFound, fmt.Errorf(
+			"version %s of app %q must be bought: product %s of %s, at %s; give its credential in spec.credentialSecretRef",
 			version.Version, app.Info.Spec.App, terms.Product, terms.Issuer, priceText(terms)))
 	}
 	g := valueReader{reader: reader, tenant: tenant, objects: c.Objects}
@@ -63,9 +63,9 @@ func (c *Catalog) ReadCredential(
 func checkTerms(app *App, version *v1alpha1.PublishedVersion, chart *hydrate.License) error {
 	terms := LicenseTermsOf(chart)
 	switch {
-	case terms == nil && version.License == nil:
+	case terms == nil && version.Purchase == nil:
 		return nil
-	case terms != nil && version.License != nil && terms.Product == version.License.Product && terms.Issuer == version.License.Issuer:
+	case terms != nil && version.Purchase != nil && terms.Product == version.Purchase.Product && terms.Issuer == version.Purchase.Issuer:
 		return nil
 	}
 	return outcome.Stalled(v1alpha1.ReasonLicenseInvalid, fmt.Errorf(
@@ -73,7 +73,7 @@ func checkTerms(app *App, version *v1alpha1.PublishedVersion, chart *hydrate.Lic
 		version.Version, app.Info.Spec.App))
 }
 
-func priceText(terms *v1alpha1.LicenseTerms) string {
+func priceText(terms *v1alpha1.PurchaseTerms) string {
 	if len(terms.Prices) == 0 {
 		return "a price that its developer does not tell"
 	}
@@ -81,7 +81,7 @@ func priceText(terms *v1alpha1.LicenseTerms) string {
 }
 
 // checkLicense verifies a credential with the keys of the issuer.
-func (c *Catalog) checkLicense(ctx context.Context, app *App, of *v1alpha1.LicenseTerms, credential string) error {
+func (c *Catalog) checkLicense(ctx context.Context, app *App, of *v1alpha1.PurchaseTerms, credential string) error {
 	issuer, err := app.findIssuer(of)
 	if err != nil {
 		return err
@@ -92,7 +92,7 @@ func (c *Catalog) checkLicense(ctx context.Context, app *App, of *v1alpha1.Licen
 		return err
 	}
 	terms.Keys = []byte(issuer.Keys)
-	if ref := issuer.KeysRef; ref != nil {
+	if ref := issuer.KeysSecretRef; ref != nil {
 		market := valueReader{reader: c.Secrets, tenant: release.Tenant{Namespace: app.Source.Namespace, ServiceAccount: "the operator"}, objects: c.Objects}
 		keys, err := market.readKey(ctx, v1alpha1.ValuesFromSecret, ref.Name, ref.Key)
 		if err != nil {
@@ -105,7 +105,7 @@ func (c *Catalog) checkLicense(ctx context.Context, app *App, of *v1alpha1.Licen
 }
 
 // findIssuer returns the issuer of the terms as specified in spec.licensing of the source.
-func (a *App) findIssuer(of *v1alpha1.LicenseTerms) (*v1alpha1.LicenseIssuer, error) {
+func (a *App) findIssuer(of *v1alpha1.PurchaseTerms) (*v1alpha1.LicenseIssuer, error) {
 	wanted := of.Issuer
 	for i := range a.Source.Spec.Licensing {
 		if issuer := &a.Source.Spec.Licensing[i]; issuer.Issuer == wanted {
@@ -120,7 +120,7 @@ func (a *App) findIssuer(of *v1alpha1.LicenseTerms) (*v1alpha1.LicenseIssuer, er
 // PurchaseCredential requests the credential of a purchased app from the checkout of the developer and
 // verifies it. While the credential is not available, the error is Waiting.
 func (c *Catalog) PurchaseCredential(
-	ctx context.Context, reader client.Reader, tenant release.Tenant, app *App, of *v1alpha1.LicenseTerms, request *v1alpha1.KeyReference, attempt int,
+	ctx context.Context, reader client.Reader, tenant release.Tenant, app *App, of *v1alpha1.PurchaseTerms, request *v1alpha1.KeyReference, attempt int,
 ) (string, error) {
 	issuer, err := app.findIssuer(of)
 	if err != nil {
@@ -128,7 +128,7 @@ func (c *Catalog) PurchaseCredential(
 	}
 	if issuer.CheckoutURL == "" {
 		return "", outcome.Stalled(v1alpha1.ReasonPurchaseFailed, fmt.Errorf(
-			"source %s/%s has no checkout for issuer %s; give the credential in spec.credentialRef", app.Source.Namespace, app.Source.Name, issuer.Issuer))
+			"source %s/%s has no checkout for issuer %s; give the credential in spec.credentialSecretRef", app.Source.Namespace, app.Source.Name, issuer.Issuer))
 	}
 	g := valueReader{reader: reader, tenant: tenant, objects: c.Objects}
 	signed, err := g.readKey(ctx, v1alpha1.ValuesFromSecret, request.Name, request.Key)

@@ -66,7 +66,7 @@ func (c *Catalog) newPreparation(ctx context.Context, app *App, version *v1alpha
 	}
 	archive, err := c.Archives.Archive(version.Digest)
 	if err != nil {
-		return hydrate.Preparation{}, outcome.Failed(v1alpha1.ReasonChartMissing, fmt.Errorf("open chart %s-%s: %w", app.Info.Spec.App, version.Version, err))
+		return hydrate.Preparation{}, outcome.Failed(v1alpha1.ReasonChartNotFound, fmt.Errorf("open chart %s-%s: %w", app.Info.Spec.App, version.Version, err))
 	}
 	request := hydrate.Request{
 		Owner:    hydrate.Owner{Namespace: app.Source.Namespace, Source: app.Source.Name},

@@ -215,7 +215,7 @@ func TestPrepareWithoutTheChart(t *testing.T) {
 	s := newCatalogFixture(t, plainInputs())
 	s.version.Digest = chart.Digest(nil)
 	_, err := s.Prepare(t.Context(), s.app, s.version, catalog.Request{})
-	g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonChartMissing))
+	g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonChartNotFound))
 	g.Expect(outcome.IsStalled(err)).To(BeFalse(), "it is published again")
 	g.Expect(err).To(MatchError(ContainSubstring("web-1.0.0")))
 }

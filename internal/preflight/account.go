@@ -105,12 +105,12 @@ func (d *Requirements) checkAccounts(facts *Facts) []Problem {
 		if slices.ContainsFunc(d.objects, func(o object) bool {
 			return o.isKind(corev1.SchemeGroupVersion, "ServiceAccount") && o.name == hook.account
 		}) {
-			problems = append(problems, newFinalProblem(v1alpha1.ReasonServiceAccountMissing,
+			problems = append(problems, newFinalProblem(v1alpha1.ReasonServiceAccountNotFound,
 				"%s: the %s hook runs as service account %s, which the chart creates only afterwards; create the account in namespace %s first, or have the chart corrected",
 				hook.object.kindAndName(), when, hook.account, d.request.Tenant.Namespace))
 			continue
 		}
-		problems = append(problems, newTransientProblem(v1alpha1.ReasonServiceAccountMissing,
+		problems = append(problems, newTransientProblem(v1alpha1.ReasonServiceAccountNotFound,
 			"%s: the %s hook runs as service account %s, which does not exist in namespace %s; create it, or name another in the values",
 			hook.object.kindAndName(), when, hook.account, d.request.Tenant.Namespace))
 	}

@@ -154,20 +154,20 @@ func (d *Requirements) noMatchProblem(gvk schema.GroupVersionKind, who string) P
 	version := gvk.GroupVersion().String()
 	if gone, ok := removedKinds[removedKind{version, gvk.Kind}]; ok {
 		if gone.use == "" {
-			return newFinalProblem(v1alpha1.ReasonKindMissing, "%s: Kubernetes %s removed %s of %s without a successor; the chart must do without", who, gone.in, gvk.Kind, version)
+			return newFinalProblem(v1alpha1.ReasonNoKindMatch, "%s: Kubernetes %s removed %s of %s without a successor; the chart must do without", who, gone.in, gvk.Kind, version)
 		}
-		return newFinalProblem(v1alpha1.ReasonKindMissing, "%s: Kubernetes %s removed %s of %s; the chart must use %s", who, gone.in, gvk.Kind, version, gone.use)
+		return newFinalProblem(v1alpha1.ReasonNoKindMatch, "%s: Kubernetes %s removed %s of %s; the chart must use %s", who, gone.in, gvk.Kind, version, gone.use)
 	}
 	if own := d.ownCRD(gvk); own != nil {
-		return newFinalProblem(v1alpha1.ReasonKindMissing, "%s: %s of %s comes with %s, but Helm looks for it before that is made; the chart must keep it in %s",
+		return newFinalProblem(v1alpha1.ReasonNoKindMatch, "%s: %s of %s comes with %s, but Helm looks for it before that is made; the chart must keep it in %s",
 			who, gvk.Kind, version, own.object.kindAndName(), crdFolder)
 	}
 	message := fmt.Sprintf("%s: no matches for kind %q in version %q", who, gvk.Kind, version)
 	for _, b := range d.skipped {
 		if b.group == gvk.Group && b.kind == gvk.Kind && slices.Contains(b.versions, gvk.Version) {
-			return newTransientProblem(v1alpha1.ReasonKindMissing, "%s: %s is in %s of the chart, which Helm applies only when it installs the chart: apply it first, as with helm show crds",
+			return newTransientProblem(v1alpha1.ReasonNoKindMatch, "%s: %s is in %s of the chart, which Helm applies only when it installs the chart: apply it first, as with helm show crds",
 				message, b.object.kindAndName(), crdFolder)
 		}
 	}
-	return newTransientProblem(v1alpha1.ReasonKindMissing, "%s: install the operator that provides this CRD first", message)
+	return newTransientProblem(v1alpha1.ReasonNoKindMatch, "%s: install the operator that provides this CRD first", message)
 }

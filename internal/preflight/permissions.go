@@ -67,7 +67,7 @@ func (d *Requirements) permissionProblem(where string, facts *Facts) Problem {
 	var problem Problem
 	switch {
 	case where == tenant.Namespace && facts.AccountMissing:
-		problem = newTransientProblem(v1alpha1.ReasonServiceAccountMissing,
+		problem = newTransientProblem(v1alpha1.ReasonServiceAccountNotFound,
 			"there is no service account %s in namespace %s: %s", tenant.ServiceAccount, where, advice)
 	case where == tenant.Namespace && d.request.DefaultAccount:
 		problem = newTransientProblem(v1alpha1.ReasonPermissionDenied,
@@ -76,11 +76,11 @@ func (d *Requirements) permissionProblem(where string, facts *Facts) Problem {
 		problem = newTransientProblem(v1alpha1.ReasonPermissionDenied,
 			"service account %s lacks %s in namespace %s that %s needs: %s", tenant.ServiceAccount, lacks, where, d.request.App, advice)
 	case where == "":
-		problem = newTransientProblem(v1alpha1.ReasonAdministratorNeeded,
+		problem = newTransientProblem(v1alpha1.ReasonClusterPermissionRequired,
 			"%s has objects of the whole cluster (%s), and service account %s lacks %s to them: an administrator of the cluster must %s",
 			d.request.App, truncateText(joinNames(d.objectTitles(where, facts))), tenant.ServiceAccount, lacks, advice)
 	default:
-		problem = newTransientProblem(v1alpha1.ReasonAdministratorNeeded,
+		problem = newTransientProblem(v1alpha1.ReasonClusterPermissionRequired,
 			"%s has objects in namespace %s (%s), and service account %s lacks %s to them: an administrator of namespace %s must %s",
 			d.request.App, where, truncateText(joinNames(d.objectTitles(where, facts))), tenant.ServiceAccount, lacks, where, advice)
 	}

@@ -36,12 +36,12 @@ func (d *Requirements) checkStorage(facts *Facts) []Problem {
 		}
 	}
 	if len(classless) > 0 {
-		problems = append(problems, newTransientProblem(v1alpha1.ReasonStorageClassMissing,
+		problems = append(problems, newTransientProblem(v1alpha1.ReasonStorageClassNotFound,
 			"%s: no storage class is named, and the cluster has no default one; mark one as default with the annotation %s, or name one in the values (the cluster has %s)",
 			joinNames(classless), defaultClassAnnotation, formatStorageClasses(facts)))
 	}
 	for _, name := range order {
-		problems = append(problems, newTransientProblem(v1alpha1.ReasonStorageClassMissing,
+		problems = append(problems, newTransientProblem(v1alpha1.ReasonStorageClassNotFound,
 			"%s: there is no storage class %q; the cluster has %s, and one can be named in the values", joinNames(missing[name]), name, formatStorageClasses(facts)))
 	}
 	return problems
