@@ -21,6 +21,7 @@ import (
 	"github.com/appmarket/operator/internal/catalog"
 	"github.com/appmarket/operator/internal/chartrepo"
 	"github.com/appmarket/operator/internal/fairlimiter"
+	"github.com/appmarket/operator/internal/inputwatch"
 )
 
 // registerControllers adds the controllers and servers to the manager.
@@ -32,6 +33,7 @@ func (p *components) registerControllers(ctx context.Context, mgr ctrl.Manager, 
 	}
 	installs, removals := fairlimiter.New(o.installs, instances.Wake), fairlimiter.New(o.installs, instances.Wake)
 	instances.Turns, instances.Removals = installs, removals
+	instances.Inputs = inputwatch.NewWatcher(mgr.GetConfig(), o.limits.watches, instances.Wake)
 	options := func(kind string, workers int) controller.Options {
 		return controller.Options{MaxConcurrentReconciles: workers, LogConstructor: logConstructor(mgr.GetLogger(), kind)}
 	}
