@@ -195,6 +195,10 @@ func (in *AppInfoStatus) DeepCopyInto(out *AppInfoStatus) {
 			(*in)[i].DeepCopyInto(&(*out)[i])
 		}
 	}
+	if in.ImagesCheckedAt != nil {
+		in, out := &in.ImagesCheckedAt, &out.ImagesCheckedAt
+		*out = (*in).DeepCopy()
+	}
 	if in.Attempts != nil {
 		in, out := &in.Attempts, &out.Attempts
 		*out = make([]VersionAttempt, len(*in))

@@ -35,6 +35,7 @@ func (r *Reconciler) finalizeApp(ctx context.Context, s *scope) error {
 }
 
 // checkArtifacts finds the published versions whose chart is missing from the repository.
+	r.imageRetries.deleteRetry(s.app.UID)
 // They are hydrated again if the app and its source allow that. The app is not ready if all
 // charts are missing.
 func (r *Reconciler) checkArtifacts(_ context.Context, s *scope) error {

@@ -44,7 +44,7 @@ func (r *Reconciler) pruneVersions(ctx context.Context, s *scope) error {
 	}
 	s.app.Status.Versions = versions
 	if len(versions) == 0 {
-		s.app.Status.Version, s.app.Status.Summary, s.app.Status.Images = "", nil, nil
+		s.app.Status.Version, s.app.Status.Summary, s.app.Status.Images, s.app.Status.ImagesCheckedAt = "", nil, nil, nil
 	}
 	return nil
 }

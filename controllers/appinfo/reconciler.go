@@ -9,6 +9,7 @@ package appinfo
 
 import (
 	"context"
+	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
@@ -36,8 +37,10 @@ type Reconciler struct {
 	client.Client
 	Recorder events.EventRecorder
 	// Open opens a source as its spec requires.
-	Open       func(ctx context.Context, source *v1alpha1.MarketSource) (hydrate.Fetcher, error)
-	Pipeline   hydrate.Pipeline
+	Open     func(ctx context.Context, source *v1alpha1.MarketSource) (hydrate.Fetcher, error)
+	Pipeline hydrate.Pipeline
+	// Inspector returns the inspector of the images of a source.
+	Inspector  func(ctx context.Context, source *v1alpha1.MarketSource) hydrate.Inspector
 	Repository Repository
 	Profiles   catalog.Profiles
 	// RepositoryURL is the URL at which the charts are served, without a trailing slash.
@@ -48,9 +51,10 @@ type Reconciler struct {
 	// only one hydration at a time of versions whose hydration was interrupted by a crash.
 	Turns, Suspects *fairlimiter.Limiter
 
-	queue    fairlimiter.Queue
-	drafts   draftCache
-	failures failureCache
+	queue        fairlimiter.Queue
+	drafts       draftCache
+	failures     failureCache
+	imageRetries imageRetries
 }
 
 // Wake requeues an app that has acquired a slot of Turns.
@@ -68,6 +72,8 @@ type scope struct {
 	renewed []string
 	// missingCharts contains the published versions whose chart is missing from the repository.
 	missingCharts map[string]bool
+	// nextLookup is the time until images are looked up again, 0 if that is not scheduled.
+	nextLookup time.Duration
 }
 
 // +kubebuilder:rbac:groups=appmarket.io,resources=appinfos,verbs=list;watch;patch
@@ -82,10 +88,10 @@ func (r *Reconciler) Reconcile(ctx context.Context, app *v1alpha1.AppInfo) (resu
 	}
 	defer r.Turns.Release(key)
 	keeper := status.NewWriter(r.Client, r.Recorder, status.AppInfo, app)
-	defer func() { result, err = keeper.Finish(ctx, err, 0) }()
-	defer outcome.Recover(&err)
 	s := &scope{app: app, statusWriter: keeper}
 	if !app.DeletionTimestamp.IsZero() {
+	defer func() { result, err = keeper.Finish(ctx, err, s.nextLookup) }()
+	defer outcome.Recover(&err)
 		return result, r.finalizeApp(ctx, s)
 	}
 	for _, phase := range []func(context.Context, *scope) error{
@@ -97,6 +103,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, app *v1alpha1.AppInfo) (resu
 		r.hydrateVersions, // sets the published versions in status
 		r.pruneVersions,
 		r.reportServing,
+		r.refreshImages, // sets s.nextLookup
 	} {
 		if err := phase(ctx, s); err != nil {
 			return result, err

@@ -119,17 +119,7 @@ func countKinds(d *hydrate.Draft) []v1alpha1.KindCount {
 func toAppImages(found []images.Image) []v1alpha1.AppImage {
 	var out []v1alpha1.AppImage
 	for _, i := range catalog.FirstItems(found, maxImages) {
-		image := v1alpha1.AppImage{Name: text.Limit(i.Name, 512), Problem: text.Limit(i.Problem, maxSentence)}
-		if i.Detail != nil {
-			image.Digest = i.Detail.Digest
-			for _, p := range catalog.FirstItems(i.Detail.Platforms, maxPlatforms) {
-				image.Platforms = append(image.Platforms, text.Limit(formatPlatform(p), 64))
-				if p.Size > image.Size {
-					image.Size, image.Layers = p.Size, int32(p.Layers)
-				}
-			}
-		}
-		out = append(out, image)
+		out = append(out, toAppImage(i))
 	}
 	return out
 }
@@ -144,6 +134,21 @@ func formatPlatform(p images.Platform) string {
 
 func copyBounded(list []string, n, length int) []string {
 	var out []string
+func toAppImage(i images.Image) v1alpha1.AppImage {
+	image := v1alpha1.AppImage{Name: text.Limit(i.Name, 512), Problem: text.Limit(i.Problem, maxSentence)}
+	if i.Detail == nil {
+		return image
+	}
+	image.Digest = i.Detail.Digest
+	for _, p := range catalog.FirstItems(i.Detail.Platforms, maxPlatforms) {
+		image.Platforms = append(image.Platforms, text.Limit(formatPlatform(p), 64))
+		if p.Size > image.Size {
+			image.Size, image.Layers = p.Size, int32(p.Layers)
+		}
+	}
+	return image
+}
+
 	for _, s := range catalog.FirstItems(list, n) {
 		out = append(out, text.Limit(s, length))
 	}

@@ -48,7 +48,7 @@ func (p *components) registerControllers(ctx context.Context, mgr ctrl.Manager, 
 		Open: func(ctx context.Context, from *v1alpha1.MarketSource) (hydrate.Fetcher, error) {
 			return p.opener.openSource(ctx, from)
 		},
-		Pipeline: p.pipeline, Repository: p.store, Profiles: p.catalog.Profiles,
+		Pipeline: p.pipeline, Inspector: p.images.inspectorFor, Repository: p.store, Profiles: p.catalog.Profiles,
 	}
 	tasks := &appinstalltask.Reconciler{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: mgr.GetEventRecorder("appinstalltask"), Catalog: p.catalog, Tenants: p.tenants, Cluster: p.cluster,

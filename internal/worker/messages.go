@@ -87,7 +87,7 @@ func packRequest(r hydrate.Request) (request, error) {
 	if !known {
 		return request{}, fmt.Errorf("carry request to a worker: profile %T is not known", r.Profile)
 	}
-	r.Source, r.Profile, r.Lookup = nil, nil, nil
+	r.Source, r.Profile, r.Lookup, r.Inspector = nil, nil, nil, nil
 	var err error
 	if r.Platform, err = packValues(r.Platform); err != nil {
 		return request{}, err
