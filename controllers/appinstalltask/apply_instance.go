@@ -72,8 +72,7 @@ func (s *scope) applyTaskToSpec(instance *v1alpha1.AppInstance) {
 	s.setTaskAnnotations(instance)
 	task, spec := s.task.Spec, &instance.Spec
 	if s.isInstallAction() {
-		// Only the reference of the app and the status of a removed instance are kept.
-		*spec = v1alpha1.AppInstanceSpec{AppRef: spec.AppRef}
+		*spec = s.initialSpec(*spec)
 		if from := s.cloneSource; from != nil {
 			spec.DataPolicy, spec.DriftPolicy, spec.History = from.Spec.DataPolicy, from.Spec.DriftPolicy, from.Spec.History
 		}
