@@ -79,6 +79,7 @@ type scope struct {
 // +kubebuilder:rbac:groups=appmarket.io,resources=appinfos,verbs=list;watch;patch
 // +kubebuilder:rbac:groups=appmarket.io,resources=appinfos/status,verbs=patch
 // +kubebuilder:rbac:groups=appmarket.io,resources=marketsources;appinstances,verbs=list;watch
+// +kubebuilder:rbac:groups="",resources=namespaces,verbs=get;list;watch
 
 // Reconcile runs the phases of an app until one returns an error.
 func (r *Reconciler) Reconcile(ctx context.Context, app *v1alpha1.AppInfo) (result ctrl.Result, err error) {
@@ -89,9 +90,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, app *v1alpha1.AppInfo) (resu
 	defer r.Turns.Release(key)
 	keeper := status.NewWriter(r.Client, r.Recorder, status.AppInfo, app)
 	s := &scope{app: app, statusWriter: keeper}
-	if !app.DeletionTimestamp.IsZero() {
 	defer func() { result, err = keeper.Finish(ctx, err, s.nextLookup) }()
 	defer outcome.Recover(&err)
+	if !app.DeletionTimestamp.IsZero() {
 		return result, r.finalizeApp(ctx, s)
 	}
 	for _, phase := range []func(context.Context, *scope) error{
@@ -102,8 +103,8 @@ func (r *Reconciler) Reconcile(ctx context.Context, app *v1alpha1.AppInfo) (resu
 		r.planHydration,   // sets s.jobs, empty if nothing is due
 		r.hydrateVersions, // sets the published versions in status
 		r.pruneVersions,
-		r.reportServing,
 		r.refreshImages, // sets s.nextLookup
+		r.reportServing,
 	} {
 		if err := phase(ctx, s); err != nil {
 			return result, err

@@ -92,7 +92,8 @@ func registerIndexes(ctx context.Context, mgr ctrl.Manager) error {
 	)
 }
 
-// installedCharts returns a function that lists the charts that instances have installed.
+// installedCharts returns a function that lists the charts that instances name, and that AppInfos
+// serve.
 func installedCharts(objects client.Reader) func(context.Context) (func(string) bool, error) {
 	return func(ctx context.Context) (func(string) bool, error) {
 		var list v1alpha1.AppInstanceList
@@ -101,7 +102,18 @@ func installedCharts(objects client.Reader) func(context.Context) (func(string) 
 		}
 		digests := map[string]bool{}
 		for i := range list.Items {
-			digests[list.Items[i].Status.ChartDigest] = true
+			for _, digest := range catalog.NamedDigests(&list.Items[i]) {
+				digests[digest] = true
+			}
+		}
+		var apps v1alpha1.AppInfoList
+		if err := objects.List(ctx, &apps, client.UnsafeDisableDeepCopy); err != nil {
+			return nil, fmt.Errorf("list apps: %w", err)
+		}
+		for i := range apps.Items {
+			for _, v := range apps.Items[i].Status.Versions {
+				digests[v.Digest] = true
+			}
 		}
 		return func(digest string) bool { return digests[digest] }, nil
 	}
