@@ -86,6 +86,14 @@ type MarketSourceSpec struct {
 	// +optional
 	SecretRef *LocalObjectReference `json:"secretRef,omitempty"`
 
+	// registrySecretRef refers to a Secret of type kubernetes.io/dockerconfigjson in the same
+	// namespace that contains credentials for the image registries of the apps. They are used to
+	// look up images, and not to pull them. The Secret must have the label
+	// appmarket.io/credentials with the value "true". Each credential is sent only to the registry
+	// for which the Secret contains it. If not specified, registries are accessed anonymously.
+	// +optional
+	RegistrySecretRef *LocalObjectReference `json:"registrySecretRef,omitempty"`
+
 	// certSecretRef refers to a Secret in the same namespace whose key ca.crt contains
 	// PEM-encoded CA certificates. They are trusted in addition to the CA certificates of the
 	// system. If not specified, only the CA certificates of the system are trusted.

@@ -1197,6 +1197,11 @@ func (in *MarketSourceSpec) DeepCopyInto(out *MarketSourceSpec) {
 		*out = new(LocalObjectReference)
 		**out = **in
 	}
+	if in.RegistrySecretRef != nil {
+		in, out := &in.RegistrySecretRef, &out.RegistrySecretRef
+		*out = new(LocalObjectReference)
+		**out = **in
+	}
 	if in.CertSecretRef != nil {
 		in, out := &in.CertSecretRef, &out.CertSecretRef
 		*out = new(LocalObjectReference)

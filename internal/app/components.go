@@ -50,7 +50,7 @@ func newComponents(mgr ctrl.Manager, known *kinds.Kinds, o *options) (*component
 	if err != nil {
 		return nil, fmt.Errorf("find executable: %w", err)
 	}
-	images, err := newImageInspectors(o)
+	images, err := newImageInspectors(o, mgr.GetAPIReader())
 	if err != nil {
 		return nil, err
 	}
