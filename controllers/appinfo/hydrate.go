@@ -193,7 +193,7 @@ func (r *Reconciler) recordVersion(s *scope, j hydrationJob, d *hydrate.Draft) {
 		Version: d.Chart.Version, AppVersion: text.Limit(d.Chart.AppVersion, 128),
 		SourceDigest: j.inputs.Source, PlatformDigest: j.inputs.Platform, ParamsDigest: j.inputs.Params, Hydrator: j.inputs.Revision,
 		Digest: d.Published.Digest, URL: r.RepositoryURL + "/" + d.Published.Chart, ReportURL: r.RepositoryURL + "/" + d.Published.Report,
-		Images: int32(len(d.Images)), PublishedAt: &now, Deprecated: j.request.Offer.Deprecated || d.Chart.Deprecated,
+		Images: int32(len(d.Images)), PublishedAt: &now, Deprecated: isDeprecated(d),
 		License: catalog.LicenseTermsOf(d.License),
 	}
 	have := findPublished(s.app, made.Version)

@@ -49,6 +49,9 @@ func newSummary(d *hydrate.Draft) *v1alpha1.AppSummary {
 		out.Inputs = append(out.Inputs, catalog.ToInput(in))
 	}
 	out.Warnings = append(copyBounded(d.ListWarnings(), maxFew, maxSentence), out.Warnings...)
+	if isDeprecated(d) {
+		out.Warnings = append([]string{deprecatedWarning}, out.Warnings...)
+	}
 	if c := d.Clone; c != nil {
 		out.Clone = &v1alpha1.CloneSafety{Verdict: v1alpha1.CloneVerdict(c.Verdict), Collisions: copyBounded(c.Collisions, maxMany, 253)}
 	}
@@ -59,6 +62,13 @@ func newSummary(d *hydrate.Draft) *v1alpha1.AppSummary {
 	out.Warnings = catalog.FirstItems(out.Warnings, maxFew)
 	return out
 }
+
+// deprecatedWarning is the warning of a version whose chart or entry in the index is marked as
+// deprecated.
+const deprecatedWarning = "the chart is deprecated and may no longer be maintained; before you install the app, look for another one that replaces it"
+
+// isDeprecated reports whether the source or Chart.yaml marks the version as deprecated.
+func isDeprecated(d *hydrate.Draft) bool { return d.Request.Offer.Deprecated || d.Chart.Deprecated }
 
 func fillFromManifest(out *v1alpha1.AppSummary, m *hydrate.Manifest) {
 	out.Title = text.Limit(cmp.Or(m.Title, out.Title), 200)
@@ -124,16 +134,6 @@ func toAppImages(found []images.Image) []v1alpha1.AppImage {
 	return out
 }
 
-func formatPlatform(p images.Platform) string {
-	name := p.OS + "/" + p.Architecture
-	if p.Variant != "" {
-		name += "/" + p.Variant
-	}
-	return name
-}
-
-func copyBounded(list []string, n, length int) []string {
-	var out []string
 func toAppImage(i images.Image) v1alpha1.AppImage {
 	image := v1alpha1.AppImage{Name: text.Limit(i.Name, 512), Problem: text.Limit(i.Problem, maxSentence)}
 	if i.Detail == nil {
@@ -149,6 +149,16 @@ func toAppImage(i images.Image) v1alpha1.AppImage {
 	return image
 }
 
+func formatPlatform(p images.Platform) string {
+	name := p.OS + "/" + p.Architecture
+	if p.Variant != "" {
+		name += "/" + p.Variant
+	}
+	return name
+}
+
+func copyBounded(list []string, n, length int) []string {
+	var out []string
 	for _, s := range catalog.FirstItems(list, n) {
 		out = append(out, text.Limit(s, length))
 	}
