@@ -1,6 +1,7 @@
 package appinfo_test
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"log"
@@ -11,7 +12,7 @@ import (
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
-	"github.com/google/go-containerregistry/pkg/registry"
+	registryserver "github.com/google/go-containerregistry/pkg/registry"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/random"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
@@ -21,11 +22,15 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/hydrate"
+	images "github.com/appmarket/operator/internal/registry"
 )
 
-// imageRegistry is a registry that can be unavailable, and counts requests of manifests.
+// imageRegistry is a registry that can be unavailable, and counts requests of manifests. It is the
+// mirror of the registry in the name of the image, so that messages do not contain ports.
 type imageRegistry struct {
 	image       string
+	url         string
 	unavailable atomic.Bool
 	requests    atomic.Int32
 }
@@ -33,7 +38,7 @@ type imageRegistry struct {
 func newImageRegistry() *imageRegistry {
 	GinkgoHelper()
 	r := &imageRegistry{}
-	store := registry.New(registry.Logger(log.New(io.Discard, "", 0)))
+	store := registryserver.New(registryserver.Logger(log.New(io.Discard, "", 0)))
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
 		if request.Method == http.MethodGet && strings.Contains(request.URL.Path, "/manifests/") {
 			r.requests.Add(1)
@@ -45,8 +50,15 @@ func newImageRegistry() *imageRegistry {
 		store.ServeHTTP(w, request)
 	}))
 	DeferCleanup(server.Close)
-	r.image = strings.TrimPrefix(server.URL, "http://") + "/team/app:1"
+	r.image, r.url = "images.example.com/team/app:1", server.URL
 	return r
+}
+
+// inspector returns the inspector of a source.
+func (r *imageRegistry) inspector(context.Context, *v1alpha1.MarketSource) hydrate.Inspector {
+	inspector, err := images.New(images.Options{Mirrors: map[string]string{"images.example.com": r.url}})
+	Expect(err).NotTo(HaveOccurred())
+	return inspector
 }
 
 // push pushes a new image with the same tag and returns its digest.
@@ -54,7 +66,7 @@ func (r *imageRegistry) push() string {
 	GinkgoHelper()
 	image, err := random.Image(100, 1)
 	Expect(err).NotTo(HaveOccurred())
-	ref, err := name.ParseReference(r.image)
+	ref, err := name.ParseReference(strings.Replace(r.image, "images.example.com", strings.TrimPrefix(r.url, "http://"), 1))
 	Expect(err).NotTo(HaveOccurred())
 	Expect(remote.Write(ref, image)).To(Succeed())
 	var digest v1.Hash
@@ -74,11 +86,12 @@ func podFiles(images ...string) map[string]string {
 
 var _ = Describe("Images of a served version", func() {
 	var b *appFixture
-	var images *imageRegistry
+	var registry *imageRegistry
 	BeforeEach(func() {
-		b, images = newAppFixture(), newImageRegistry()
-		images.push()
-		b.addVersion("1.0.0", podFiles(images.image))
+		b, registry = newAppFixture(), newImageRegistry()
+		b.reconciler.Inspector = registry.inspector
+		registry.push()
+		b.addVersion("1.0.0", podFiles(registry.image))
 		b.writeListing()
 	})
 
@@ -98,23 +111,24 @@ var _ = Describe("Images of a served version", func() {
 	}
 
 	It("are looked up again with a backoff if the registry was unavailable, without another hydration", func() {
-		images.unavailable.Store(true)
+		registry.unavailable.Store(true)
 		Expect(reconcile().RequeueAfter).To(BeNumerically("~", time.Minute, 10*time.Second))
 		Expect(b.app.Status.Images).To(HaveExactElements(HaveField("Problem", ContainSubstring("502"))))
 		Expect(b.takeFetchCount("1.0.0")).To(Equal(1))
-		images.requests.Store(0)
+		registry.requests.Store(0)
 		reconcile()
-		Expect(images.requests.Load()).To(BeZero(), "the first retry is not due")
+		Expect(registry.requests.Load()).To(BeZero(), "the first retry is not due")
 
 		lookedUp(2 * time.Minute)
 		Expect(reconcile().RequeueAfter).To(BeNumerically("~", 2*time.Minute, 20*time.Second))
-		Expect(images.requests.Load()).To(BeEquivalentTo(1))
+		Expect(registry.requests.Load()).To(BeEquivalentTo(1))
 		Expect(b.writes.Take()).To(BeEmpty(), "nothing has changed")
 		reconcile()
-		Expect(images.requests.Load()).To(BeEquivalentTo(1), "the second retry is not due")
+		Expect(registry.requests.Load()).To(BeEquivalentTo(1), "the second retry is not due")
 
-		images.unavailable.Store(false)
+		registry.unavailable.Store(false)
 		b.restartReconciler()
+		b.reconciler.Inspector = registry.inspector
 		b.takeEvents()
 		Expect(reconcile().RequeueAfter).To(BeNumerically("~", 24*time.Hour, 3*time.Hour))
 		Expect(b.app.Status.Images).To(HaveExactElements(And(HaveField("Problem", ""), HaveField("Digest", HavePrefix("sha256:")))))
@@ -128,23 +142,23 @@ var _ = Describe("Images of a served version", func() {
 		b.editSource(func(spec *v1alpha1.MarketSourceSpec) { spec.ImageInterval = "2h" })
 		Expect(reconcile().RequeueAfter).To(BeNumerically("~", 2*time.Hour, 15*time.Minute))
 		before := b.app.Status.Images[0].Digest
-		images.requests.Store(0)
+		registry.requests.Store(0)
 		lookedUp(time.Hour)
 		reconcile()
-		Expect(images.requests.Load()).To(BeZero(), "the interval has not passed")
+		Expect(registry.requests.Load()).To(BeZero(), "the interval has not passed")
 
 		lookedUp(2 * time.Hour)
 		reconcile()
-		Expect(images.requests.Load()).NotTo(BeZero())
+		Expect(registry.requests.Load()).NotTo(BeZero())
 		Expect(b.app.Status.ImagesCheckedAt.Time).To(BeTemporally("~", time.Now(), time.Minute))
 		Expect(b.app.Status.Images[0].Digest).To(Equal(before))
 
-		digest := images.push()
+		digest := registry.push()
 		b.takeEvents()
 		lookedUp(2 * time.Hour)
 		reconcile()
 		Expect(b.app.Status.Images[0].Digest).To(Equal(digest))
-		Expect(b.takeEvents()).To(ConsistOf("Normal Analyzed images of version 1.0.0: " + images.image + " is now " + digest))
+		Expect(b.takeEvents()).To(ConsistOf("Normal Analyzed images of version 1.0.0: " + registry.image + " is now " + digest))
 		Expect(b.takeFetchCount("1.0.0")).To(Equal(1), "the chart was fetched once")
 		b.expectNoWrites()
 	})
@@ -152,7 +166,7 @@ var _ = Describe("Images of a served version", func() {
 	It("keep their last known digest while the registry is unavailable", func() {
 		reconcile()
 		digest := b.app.Status.Images[0].Digest
-		images.unavailable.Store(true)
+		registry.unavailable.Store(true)
 		lookedUp(25 * time.Hour)
 		reconcile()
 		Expect(b.app.Status.Images).To(HaveExactElements(And(HaveField("Problem", ContainSubstring("502")), HaveField("Digest", digest))))
@@ -161,13 +175,13 @@ var _ = Describe("Images of a served version", func() {
 	})
 
 	It("are not looked up again if they are pinned by digest", func() {
-		pinned := strings.TrimSuffix(images.image, ":1") + "@" + images.push()
+		pinned := strings.TrimSuffix(registry.image, ":1") + "@" + registry.push()
 		b.addVersion("1.0.0", podFiles(pinned))
 		b.writeListing()
 		Expect(reconcile().RequeueAfter).To(BeZero())
-		images.requests.Store(0)
+		registry.requests.Store(0)
 		lookedUp(1000 * time.Hour)
 		reconcile()
-		Expect(images.requests.Load()).To(BeZero())
+		Expect(registry.requests.Load()).To(BeZero())
 	})
 })
