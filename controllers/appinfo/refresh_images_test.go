@@ -26,8 +26,8 @@ import (
 	images "github.com/appmarket/operator/internal/registry"
 )
 
-// imageRegistry is a registry that can be unavailable, and counts requests of manifests. It is the
-// mirror of the registry in the name of the image, so that messages do not contain ports.
+// imageRegistry is a registry that can be unavailable, and counts requests. It is the mirror of the
+// registry in the name of the image, so that messages do not contain ports.
 type imageRegistry struct {
 	image       string
 	url         string
@@ -40,9 +40,7 @@ func newImageRegistry() *imageRegistry {
 	r := &imageRegistry{}
 	store := registryserver.New(registryserver.Logger(log.New(io.Discard, "", 0)))
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
-		if request.Method == http.MethodGet && strings.Contains(request.URL.Path, "/manifests/") {
-			r.requests.Add(1)
-		}
+		r.requests.Add(1)
 		if r.unavailable.Load() {
 			w.WriteHeader(http.StatusBadGateway)
 			return
@@ -121,10 +119,10 @@ var _ = Describe("Images of a served version", func() {
 
 		lookedUp(2 * time.Minute)
 		Expect(reconcile().RequeueAfter).To(BeNumerically("~", 2*time.Minute, 20*time.Second))
-		Expect(registry.requests.Load()).To(BeEquivalentTo(1))
+		Expect(registry.requests.Swap(0)).NotTo(BeZero())
 		Expect(b.writes.Take()).To(BeEmpty(), "nothing has changed")
 		reconcile()
-		Expect(registry.requests.Load()).To(BeEquivalentTo(1), "the second retry is not due")
+		Expect(registry.requests.Load()).To(BeZero(), "the second retry is not due")
 
 		registry.unavailable.Store(false)
 		b.restartReconciler()
