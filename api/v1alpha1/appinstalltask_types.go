@@ -86,14 +86,16 @@ type AppInstallTaskSpec struct {
 	TargetTask string `json:"targetTask,omitempty"`
 
 	// title specifies the display name of the instance. It is required if action is Clone. If
-	// not specified, an upgrade keeps the title of the instance.
+	// not specified, an upgrade keeps the title of the instance, and an installation the title of
+	// the removed instance with the same name.
 	// +optional
 	// +kubebuilder:validation:MaxLength=200
 	Title string `json:"title,omitempty"`
 
 	// entrances specifies titles for the entrances of the app. If action is Clone, it must
 	// contain a title for each visible entrance. If not specified, an upgrade keeps the titles
-	// of the instance.
+	// of the instance, and an installation the titles of the removed instance with the same
+	// name.
 	// +optional
 	// +listType=map
 	// +listMapKey=name
@@ -102,7 +104,8 @@ type AppInstallTaskSpec struct {
 
 	// credentialRef refers to the key of a Secret in the same namespace that contains the
 	// credential for an app that must be purchased. If not specified, an upgrade uses the
-	// credential of the instance.
+	// credential of the instance, and an installation the credential of the removed instance with
+	// the same name.
 	// +optional
 	CredentialRef *KeyReference `json:"credentialRef,omitempty"`
 
@@ -115,22 +118,24 @@ type AppInstallTaskSpec struct {
 	PurchaseRequestRef *KeyReference `json:"purchaseRequestRef,omitempty"`
 
 	// values specifies Helm values. They override the values of the chart and valuesFrom. If
-	// not specified, an upgrade uses the values of the instance, and a clone the values of the
-	// cloned instance.
+	// not specified, an upgrade uses the values of the instance, a clone the values of the cloned
+	// instance, and an installation the values of the removed instance with the same name.
 	// +optional
 	// +kubebuilder:pruning:PreserveUnknownFields
 	Values *runtime.RawExtension `json:"values,omitempty"`
 
 	// valuesFrom refers to Secrets and ConfigMaps with Helm values. They are merged in order,
 	// so that later entries override earlier ones. If not specified, an upgrade uses the
-	// references of the instance, and a clone the references of the cloned instance.
+	// references of the instance, a clone the references of the cloned instance, and an
+	// installation the references of the removed instance with the same name.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=20
 	ValuesFrom []ValuesReference `json:"valuesFrom,omitempty"`
 
-	// envs specifies inputs of the app. An upgrade adds them to the inputs of the instance, and
-	// a clone to the inputs of the cloned instance. If not specified, no inputs are added.
+	// envs specifies inputs of the app. An upgrade adds them to the inputs of the instance, a
+	// clone to the inputs of the cloned instance, and an installation to the inputs of the removed
+	// instance with the same name. If not specified, no inputs are added.
 	// +optional
 	// +listType=map
 	// +listMapKey=name

@@ -17,6 +17,7 @@ const (
 	// * "WaitingForDependency"
 	// * "WaitingForTurn"
 	// * "WaitingForObjects"
+	// * "InUse"
 	// * "RateLimited"
 	// * "LicenseKeysUnavailable"
 	// * "PurchasePending"

@@ -50,7 +50,7 @@ func (r *Reconciler) admitTask(ctx context.Context, s *scope) error {
 	if err := p.toError(s.task); err != nil {
 		return rejectAdmission(ctx, r, s, requeueOnce(s.task, err))
 	}
-	s.statusWriter.MarkTrue(v1alpha1.ConditionAdmitted, v1alpha1.ReasonAdmitted, "every check passed")
+	s.markAdmitted()
 	if s.version != nil {
 		s.task.Status.Version = s.version.Version
 	}

@@ -80,10 +80,13 @@ func (s *scope) resolveTaskInputs() catalog.ValueSources {
 }
 
 // valuesSource returns the instance whose values and inputs are the defaults of the task: the
-// upgraded instance or the origin of a clone.
+// upgraded instance, the removed instance that is installed again, or the origin of a clone.
 func (s *scope) valuesSource() *v1alpha1.AppInstance {
 	if s.action.isUpgrade {
 		return s.instance
+	}
+	if removed := s.reinstalledInstance(); removed != nil {
+		return removed
 	}
 	return s.cloneSource
 }

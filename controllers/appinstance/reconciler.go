@@ -44,6 +44,8 @@ type Reconciler struct {
 	Monitor  release.Monitor
 	// Tenants returns the clients that read values and inputs as the service account.
 	Tenants Tenants
+	// Inputs watches the Secrets and ConfigMaps that instances read.
+	Inputs InputWatcher
 	// Cluster checks the requirements of an app against the cluster and the permissions of
 	// the tenant.
 	Cluster admission.Cluster

@@ -37,6 +37,7 @@ type components struct {
 	monitor  *health.Watcher
 	opener   sourceFactory
 	pipeline hydrate.Pipeline
+	images   *imageInspectors
 	catalog  *catalog.Catalog
 	tenants  *impersonation.Clients
 	cluster  *collector.Collector
@@ -49,13 +50,14 @@ func newComponents(mgr ctrl.Manager, known *kinds.Kinds, o *options) (*component
 	if err != nil {
 		return nil, fmt.Errorf("find executable: %w", err)
 	}
-	images, err := newImageAnalysis(o)
+	images, err := newImageInspectors(o, mgr.GetAPIReader())
 	if err != nil {
 		return nil, err
 	}
 	p := &components{
 		process: string(uuid.NewUUID()),
 		url:     repositoryURL(o),
+		images:  images,
 		damaged: make(chan event.GenericEvent),
 		changed: make(chan event.GenericEvent, changeBuffer),
 		workers: &worker.Pool{
@@ -81,7 +83,7 @@ func newComponents(mgr ctrl.Manager, known *kinds.Kinds, o *options) (*component
 		Observer: appinfo.Metrics{},
 		Steps: []hydrate.Step{
 			hydrate.Analysis{Worker: p.workers, Observer: appinfo.Metrics{}},
-			images,
+			hydrate.ImageAnalysis{},
 			hydrate.RepoUpdate{Publisher: p.store},
 		},
 	}
