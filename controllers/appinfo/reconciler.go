@@ -17,9 +17,9 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
-	"github.com/appmarket/operator/internal/catalog"
 	"github.com/appmarket/operator/internal/fairlimiter"
 	"github.com/appmarket/operator/internal/outcome"
+	"github.com/appmarket/operator/internal/platform"
 	"github.com/appmarket/operator/internal/status"
 )
 
@@ -39,7 +39,7 @@ type Reconciler struct {
 	Open       func(ctx context.Context, source *v1alpha1.MarketSource) (hydrate.Fetcher, error)
 	Pipeline   hydrate.Pipeline
 	Repository Repository
-	Profiles   catalog.Profiles
+	Profiles   platform.Profiles
 	// RepositoryURL is the URL at which the charts are served, without a trailing slash.
 	RepositoryURL string
 	// Process identifies this operator process among its predecessors and replicas.

@@ -269,7 +269,7 @@ func (r *Reconciler) checkRevision(ctx context.Context, s *scope, p *taskFinding
 // account has no permission to read the releases, checkPermissions lists the missing
 // permissions.
 func (r *Reconciler) checkRecorded(ctx context.Context, s *scope, p *taskFindings) error {
-	reader, err := r.Tenants.ClientFor(release.Tenant{Namespace: s.task.Namespace, ServiceAccount: s.serviceAccountName()})
+	reader, err := r.Tenants.ClientFor(s.tenant())
 	if err != nil {
 		return fmt.Errorf("read as service account %s: %w", s.serviceAccountName(), err)
 	}

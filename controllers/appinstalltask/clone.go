@@ -11,9 +11,8 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/appmarket/operator/api/v1alpha1"
-	"github.com/appmarket/operator/internal/catalog"
+	"github.com/appmarket/operator/internal/installplan"
 	"github.com/appmarket/operator/internal/outcome"
-	"github.com/appmarket/operator/internal/release"
 	"github.com/appmarket/operator/internal/transitions"
 )
 
@@ -84,7 +83,7 @@ func (r *Reconciler) getCloneSource(ctx context.Context, s *scope) (*v1alpha1.Ap
 	if !s.isCrossNamespace() {
 		return r.getInstance(ctx, s.task.Namespace, s.task.Spec.CloneOf)
 	}
-	tenant := release.Tenant{Namespace: s.task.Namespace, ServiceAccount: s.serviceAccountName()}
+	tenant := s.tenant()
 	reader, err := r.Tenants.ClientFor(tenant)
 	if err != nil {
 		return nil, fmt.Errorf("read as service account %s: %w", tenant.ServiceAccount, err)
@@ -126,7 +125,7 @@ func (r *Reconciler) checkCloneTitles(ctx context.Context, s *scope, p *taskFind
 	for _, e := range s.task.Spec.Entrances {
 		given[e.Name] = e.Title
 	}
-	p.addInputProblems(s.task, catalog.Titles, inputs.CheckTitles(wanted, given, taken))
+	p.addInputProblems(s.task, installplan.Titles, inputs.CheckTitles(wanted, given, taken))
 	return nil
 }
 

@@ -86,7 +86,7 @@ func (r *Reconciler) checkSystemRequirements(s *scope, d v1alpha1.AppDependency)
 	if d.Type != system || d.Version == "" {
 		return nil
 	}
-	have, err := r.Catalog.SystemVersion(s.app)
+	have, err := r.Planner.Profiles.SystemVersion(s.app.Source)
 	if err != nil || have == "" || isVersionInRange(have, d.Version) {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/appmarket/operator/internal/admission"
 	"github.com/appmarket/operator/internal/catalog"
 	"github.com/appmarket/operator/internal/inputs"
+	"github.com/appmarket/operator/internal/installplan"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/text"
 )
@@ -40,7 +41,7 @@ func (p *taskFindings) addInputProblems(task *v1alpha1.AppInstallTask, what stri
 		return
 	}
 	task.Status.RequiredInputs = truncateToSize(append(task.Status.RequiredInputs, toRequiredInputs(wrong)...), maxInputs, maxInputsBytes)
-	missing := fmt.Errorf("%s; see status.requiredInputs", catalog.InputsMessage(what, wrong))
+	missing := fmt.Errorf("%s; see status.requiredInputs", installplan.InputsMessage(what, wrong))
 	if task.Spec.OnMissingInput == v1alpha1.MissingInputFail {
 		p.Add(outcome.Stalled(v1alpha1.ReasonInputMissing, missing))
 		return

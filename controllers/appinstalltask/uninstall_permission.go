@@ -11,7 +11,6 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/preflight"
-	"github.com/appmarket/operator/internal/release"
 )
 
 // uninstallVerb is the RBAC verb that allows an account to have an instance in another
@@ -39,7 +38,7 @@ func (r *Reconciler) checkUninstallPermission(ctx context.Context, s *scope, p *
 // canUninstall reports whether the tenant has permission to uninstall the instance of a
 // subtask. It sends a SelfSubjectAccessReview as the tenant.
 func (r *Reconciler) canUninstall(ctx context.Context, s *scope, step *v1alpha1.AppInstallTask) (bool, error) {
-	tenant, err := r.Tenants.ClientFor(release.Tenant{Namespace: s.task.Namespace, ServiceAccount: s.serviceAccountName()})
+	tenant, err := r.Tenants.ClientFor(s.tenant())
 	if err != nil {
 		return false, fmt.Errorf("act as service account %s: %w", s.serviceAccountName(), err)
 	}

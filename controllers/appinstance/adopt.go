@@ -15,7 +15,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/appmarket/operator/api/v1alpha1"
-	"github.com/appmarket/operator/internal/catalog"
+	"github.com/appmarket/operator/internal/installplan"
 	"github.com/appmarket/operator/internal/outcome"
 )
 
@@ -85,7 +85,7 @@ func (r *Reconciler) storeAdoptedValues(ctx context.Context, s *scope, values ma
 				APIVersion: v1alpha1.GroupVersion.String(), Kind: "AppInstance", Name: s.instance.Name, UID: s.instance.UID,
 			}},
 		},
-		Data: map[string][]byte{catalog.ValuesKey: text},
+		Data: map[string][]byte{installplan.ValuesKey: text},
 	}
 	err = c.Create(ctx, secret)
 	if apierrors.IsAlreadyExists(err) {

@@ -76,7 +76,12 @@ func (r *Reconciler) applyOperation(ctx context.Context, s *scope, operation v1a
 	st := &s.instance.Status
 	st.Version, st.ChartDigest, st.ValuesDigest = operation.Version, operation.ChartDigest, operation.ValuesDigest
 	if operation.Type == v1alpha1.OperationAdopt {
-		if st.ValuesDigest, err = r.valuesDigest(ctx, s); err != nil {
+		// The values of the adopted release now belong to the instance.
+		plan, err := r.Planner.Resolve(ctx, s.planRequest(s.target.app, s.target.version))
+		if err != nil {
+			return status.ForCondition(v1alpha1.ConditionResolved, err)
+		}
+		if st.ValuesDigest, err = plan.ValuesDigest(s.instance.UID); err != nil {
 			return status.ForCondition(v1alpha1.ConditionResolved, err)
 		}
 		s.instance.Status.Operation.ValuesDigest = st.ValuesDigest
@@ -98,7 +103,8 @@ func (r *Reconciler) prepareOperation(ctx context.Context, s *scope, operation v
 		st.Releases = addRollbackReleases(st.Releases, s.target.rollbackEntry)
 		return func(ctx context.Context) error { return r.rollbackReleases(ctx, s) }, nil
 	}
-	draft, err := r.prepareTarget(ctx, s)
+	s.target.revisions = s.nextReleaseRevisions()
+	draft, err := s.renderTarget(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -271,7 +277,7 @@ func (r *Reconciler) installReleases(ctx context.Context, s *scope, plans []plan
 	var objects []v1alpha1.ObjectReference
 	for i, p := range plans {
 		rel, err := r.installRelease(ctx, s, release.Spec{
-			Name: p.name, Labels: releaseLabels(s.instance), Render: r.rendererFor(s, p, i > 0), Values: p.unit.Values,
+			Name: p.name, Labels: releaseLabels(s.instance), Render: s.rendererFor(p, i > 0), Values: p.unit.Values,
 			MaxHistory: int(s.instance.Spec.History), Timeout: operationTimeout(s.instance), Resumed: s.isResumingOperation(),
 		})
 		if err != nil {
