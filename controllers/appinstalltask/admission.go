@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/admission"
 	"github.com/appmarket/operator/internal/catalog"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/release"
@@ -27,7 +28,7 @@ func (r *Reconciler) admitTask(ctx context.Context, s *scope) error {
 	if s.hasStarted() || s.recoverWrittenTask() {
 		return nil
 	}
-	p := &taskFindings{}
+	p := newTaskFindings(s.task, time.Now())
 	s.task.Status.RequiredInputs = nil
 	state, err := r.withOtherInstances(ctx, s, s.checkState())
 	if err != nil {
@@ -211,9 +212,8 @@ func (r *Reconciler) checkApp(ctx context.Context, s *scope, p *taskFindings) er
 	if err := r.findApp(ctx, s, p); err != nil || s.app == nil {
 		return err
 	}
-	if s.app.Info.Spec.Withdrawn && s.isInstallAction() {
-		p.Add(outcome.Stalled(v1alpha1.ReasonWithdrawn, fmt.Errorf(
-			"app %q has been withdrawn by its source and cannot be newly installed: choose another app", s.app.Info.Spec.App)))
+	if err := admission.CheckWithdrawn(ctx, r.newOperation(s), &p.Findings); err != nil {
+		return err
 	}
 	if s.version == nil {
 		return nil

@@ -3,14 +3,13 @@ package appinstalltask
 import (
 	"context"
 	"fmt"
-	"strings"
-
-	"github.com/appmarket/operator/internal/inputs"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/admission"
+	"github.com/appmarket/operator/internal/inputs"
 	"github.com/appmarket/operator/internal/installplan"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/transitions"
@@ -49,17 +48,8 @@ func (r *Reconciler) checkClone(ctx context.Context, s *scope, p *taskFindings) 
 	if s.app == nil || s.app.Info.Status.Summary == nil {
 		return nil
 	}
-	summary := s.app.Info.Status.Summary
-	if isSingleInstance(summary) {
-		p.Add(outcome.Stalled(v1alpha1.ReasonSingleInstance, fmt.Errorf("app %s may be installed once only: its manifest does not allow a second instance", s.app.Info.Spec.App)))
-	}
-	if clone := summary.Clone; clone != nil && !s.isCloneAllowed(clone.Verdict) {
-		where := "in one namespace (set spec.cloneNamespace, and make the clone in another)"
-		if clone.Verdict == v1alpha1.CloneUnsafe {
-			where = "in this cluster"
-		}
-		p.Add(outcome.Stalled(v1alpha1.ReasonCloneUnsafe, fmt.Errorf(
-			"two instances of app %s %s would both claim: %s", s.app.Info.Spec.App, where, strings.Join(clone.Collisions, "; "))))
+	if err := admission.CheckCloneSafety(s.isCrossNamespace())(ctx, r.newOperation(s), &p.Findings); err != nil {
+		return err
 	}
 	return r.checkCloneTitles(ctx, s, p)
 }
@@ -68,12 +58,6 @@ func (r *Reconciler) checkClone(ctx context.Context, s *scope, p *taskFindings) 
 func (s *scope) isCrossNamespace() bool {
 	from := s.task.Spec.CloneNamespace
 	return from != "" && from != s.task.Namespace
-}
-
-// isCloneAllowed reports whether the clone verdict of the app allows a clone in the namespace of the
-// task.
-func (s *scope) isCloneAllowed(verdict v1alpha1.CloneVerdict) bool {
-	return verdict == v1alpha1.CloneSafe || verdict == v1alpha1.CloneNamespacedOnly && s.isCrossNamespace()
 }
 
 // getCloneSource returns the instance to clone, or nil if it does not exist. It reads an instance

@@ -17,18 +17,24 @@ import (
 // permissions of the tenant. It is the last check, because it is the most expensive and
 // requires that all inputs are given.
 func (r *Reconciler) checkCluster(ctx context.Context, s *scope, p *taskFindings) error {
-	if s.rendered == nil || len(s.rendered.InputProblems) > 0 || s.isActionRefused() {
+	if s.isActionRefused() {
 		return nil
 	}
-	problems, err := admission.CheckDeployment(ctx, r.Cluster, admission.Deployment{
-		Tenant: s.tenant(), DefaultAccount: s.specifiedServiceAccount() == "", Name: s.task.Instance(), Instance: s.instance,
-		App: s.app.Info, Draft: s.rendered.Draft, Upgrade: s.task.Spec.Action == v1alpha1.ActionUpgrade,
-	})
-	if err != nil {
-		return p.AddOrReturn(err)
+	return admission.CheckRequirements(ctx, r.newOperation(s), &p.Findings)
+}
+
+// newOperation returns the operation of the task, with what is known of it so far.
+func (r *Reconciler) newOperation(s *scope) *admission.Operation {
+	operation := &admission.Operation{
+		Objects: r.Client, Catalog: r.Catalog, Profiles: r.Planner.Profiles, Cluster: r.Cluster,
+		Tenant: s.tenant(), DefaultAccount: s.specifiedServiceAccount() == "", Name: s.task.Instance(), AppRef: s.task.Spec.App,
+		Instance: s.instance, App: s.app, Version: s.version,
+		Upgrade: s.task.Spec.Action == v1alpha1.ActionUpgrade, InstallsDependencies: true,
 	}
-	p.AddTerminal(problems...)
-	return nil
+	if s.rendered != nil && len(s.rendered.InputProblems) == 0 {
+		operation.Draft = s.rendered.Draft
+	}
+	return operation
 }
 
 // isActionRefused reports whether the state of the instance does not allow the action. The check
@@ -50,9 +56,9 @@ func (r *Reconciler) checkPermissions(ctx context.Context, s *scope, p *taskFind
 	}
 	problems, err := r.Cluster.Check(ctx, wish)
 	if err != nil {
-		return fmt.Errorf("look at the cluster: %w", err)
+		return fmt.Errorf("read the state of the cluster: %w", err)
 	}
-	p.AddTerminal(problems...)
+	p.AddProblems(problems...)
 	return nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/types"
@@ -21,6 +22,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/catalog"
 )
 
 // Names of the field indexes of AppInstallTasks. All except TasksByCancel omit finished
@@ -79,7 +81,7 @@ func AddIndexes(ctx context.Context, indexer client.FieldIndexer) error {
 
 // AppKey returns the namespace and the name of the AppInfo of a task.
 func AppKey(task *v1alpha1.AppInstallTask) string {
-	return cmp.Or(task.Spec.App.Namespace, task.Namespace) + "/" + task.Spec.App.AppInfoName()
+	return catalog.AppKey(task.Spec.App, task.Namespace)
 }
 
 // waitingReason returns the reason of the Reconciling condition, or "" if there is none.
@@ -98,6 +100,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, options controller.Optio
 		Watches(&v1alpha1.AppInstallTask{}, handler.Funcs{CreateFunc: r.onCancelCreated, UpdateFunc: r.onTaskCanceled}).
 		Watches(&v1alpha1.AppInstallTask{}, handler.Funcs{CreateFunc: r.onTaskCreated}).
 		Watches(&v1alpha1.AppInstance{}, handler.Funcs{CreateFunc: r.onInstanceCreated, UpdateFunc: r.onInstanceChanged, DeleteFunc: r.onInstanceDeleted}).
+		Watches(&corev1.Namespace{}, handler.EnqueueRequestsFromMapFunc(r.tasksForNamespace), builder.WithPredicates(labelsChanged)).
 		Watches(&v1alpha1.MarketSource{}, handler.EnqueueRequestsFromMapFunc(r.tasksForSource)).
 		Watches(&v1alpha1.AppInfo{}, handler.Funcs{CreateFunc: r.onAppCreated, UpdateFunc: r.onAppChanged, DeleteFunc: r.onAppDeleted}).
 		Watches(&v1alpha1.AppInstallTask{}, handler.Funcs{DeleteFunc: r.onTaskDeleted}).

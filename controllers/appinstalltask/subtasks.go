@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/admission"
 	"github.com/appmarket/operator/internal/outcome"
 )
 
@@ -63,15 +64,15 @@ func (s *scope) waitForSubtaskResults(now time.Time) error {
 }
 
 // addInstallSubtasks adds the subtasks that install the missing dependencies.
-func (r *Reconciler) addInstallSubtasks(ctx context.Context, s *scope, p *taskFindings, instances []v1alpha1.AppInstance) error {
-	needs, err := r.resolveDependencies(ctx, s, instances)
+func (r *Reconciler) addInstallSubtasks(ctx context.Context, s *scope, p *taskFindings) error {
+	needs, err := admission.ResolveDependencies(ctx, r.newOperation(s))
 	if err != nil {
 		return p.AddOrReturn(err)
 	}
 	for _, n := range needs {
-		step := s.newSubtask(s.task.Namespace, n.app)
-		step.Spec.Action, step.Spec.App, step.Spec.Version = v1alpha1.ActionInstall, s.task.Spec.App, n.version
-		step.Spec.App.Name = n.app
+		step := s.newSubtask(s.task.Namespace, n.App)
+		step.Spec.Action, step.Spec.App, step.Spec.Version = v1alpha1.ActionInstall, s.task.Spec.App, n.Version
+		step.Spec.App.Name = n.App
 		p.subtasks = append(p.subtasks, step)
 	}
 	return nil
@@ -157,7 +158,7 @@ func (s *scope) newSubtask(namespace, of string) *v1alpha1.AppInstallTask {
 			Namespace: namespace, Name: subtaskName(s.task.Name, of), Labels: map[string]string{v1alpha1.ParentLabel: s.task.Name},
 		},
 		Spec: v1alpha1.AppInstallTaskSpec{
-			ServiceAccountName: parent.ServiceAccountName, OnMissingInput: parent.OnMissingInput,
+			ServiceAccountName: parent.ServiceAccountName, OnMissingInput: parent.OnMissingInput, OnUnmetRequirement: parent.OnUnmetRequirement,
 			Timeout: parent.Timeout, RunID: string(s.task.UID),
 		},
 	}

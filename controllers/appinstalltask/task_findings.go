@@ -3,6 +3,7 @@ package appinstalltask
 import (
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/admission"
@@ -18,6 +19,13 @@ type taskFindings struct {
 	admission.Findings
 	// subtasks are the subtasks that must end before this task starts, in order.
 	subtasks []*v1alpha1.AppInstallTask
+}
+
+// newTaskFindings returns findings that wait for unmet requirements if the task specifies so.
+func newTaskFindings(task *v1alpha1.AppInstallTask, now time.Time) *taskFindings {
+	return &taskFindings{Findings: admission.Findings{
+		WaitsForUnmet: task.Spec.OnUnmetRequirement == v1alpha1.UnmetRequirementWait, Interval: admission.CheckInterval(task, now),
+	}}
 }
 
 // toError combines the findings into one error, nil if there are none. The task waits no

@@ -104,11 +104,8 @@ func (r *Reconciler) prepareOperation(ctx context.Context, s *scope, operation v
 		return func(ctx context.Context) error { return r.rollbackReleases(ctx, s) }, nil
 	}
 	s.target.revisions = s.nextReleaseRevisions()
-	draft, err := s.renderTarget(ctx)
+	draft, err := r.admitOperation(ctx, s, operation)
 	if err != nil {
-		return nil, err
-	}
-	if err := r.checkAdmission(ctx, s, operation, draft); err != nil {
 		return nil, err
 	}
 	plans := planReleases(s.instance, draft)

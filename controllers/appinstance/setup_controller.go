@@ -28,6 +28,9 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, changed <-chan event.Gen
 			predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}))).
 		Watches(&v1alpha1.AppInfo{}, handler.EnqueueRequestsFromMapFunc(r.instancesForApp),
 			builder.WithPredicates(servedVersionsPredicate())).
+		Watches(&v1alpha1.AppInfo{}, handler.EnqueueRequestsFromMapFunc(r.waitingForApp), builder.WithPredicates(requirementsPredicate())).
+		Watches(&v1alpha1.AppInstance{}, handler.EnqueueRequestsFromMapFunc(r.waitingForInstance), builder.WithPredicates(dependencyPredicate())).
+		Watches(&corev1.Namespace{}, handler.EnqueueRequestsFromMapFunc(r.waitingForNamespace), builder.WithPredicates(namespaceLabelsPredicate())).
 		Watches(&v1alpha1.MarketSource{}, handler.EnqueueRequestsFromMapFunc(r.unresolvedInstances),
 			builder.WithPredicates(listingPredicate())).
 		Watches(&v1alpha1.AppInstance{}, handler.Funcs{UpdateFunc: r.cancelOutdated}).

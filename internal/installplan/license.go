@@ -59,7 +59,7 @@ func checkTerms(app *catalog.App, version *v1alpha1.PublishedVersion, chart *hyd
 		return nil
 	}
 	return outcome.Stalled(v1alpha1.ReasonLicenseInvalid, fmt.Errorf(
-		"the license terms in the chart of version %s of app %q are not those of status.versions of its AppInfo; have the app hydrated again",
+		"the license terms in the chart of version %s of app %q differ from status.versions of its AppInfo; have the app hydrated again",
 		version.Version, app.Info.Spec.App))
 }
 

@@ -18,7 +18,7 @@ func TestProfiles(t *testing.T) {
 	source := &v1alpha1.MarketSource{}
 	profile, values, err := profiles.ProfileFor(source)
 	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(profile).To(Equal(olares.HelmProfile{}), "that of a source that names none")
+	g.Expect(profile).To(Equal(olares.HelmProfile{}), "the default profile")
 	g.Expect(values).To(BeEmpty())
 
 	source.Spec.Platform = &v1alpha1.Platform{Profile: v1alpha1.ProfileOlares, Values: &runtime.RawExtension{Raw: []byte(`{"admin": "eve"}`)}}
