@@ -21,6 +21,7 @@ import (
 // +kubebuilder:validation:XValidation:rule="has(self.cloneOf) == has(oldSelf.cloneOf) && (!has(self.cloneOf) || self.cloneOf == oldSelf.cloneOf)",message="cloneOf is immutable; create another task"
 // +kubebuilder:validation:XValidation:rule="!has(self.revision) || self.action == 'Rollback'",message="revision may only be set when action is Rollback"
 // +kubebuilder:validation:XValidation:rule="!has(self.targetTask) || self.action == 'Cancel'",message="targetTask may only be set when action is Cancel"
+// +kubebuilder:validation:XValidation:rule="self.action != 'Cancel' || !has(self.onUnmetRequirement) || self.onUnmetRequirement == 'Fail'",message="onUnmetRequirement may not be Wait when action is Cancel"
 // +kubebuilder:validation:XValidation:rule="!has(oldSelf.cancel) || !oldSelf.cancel || (has(self.cancel) && self.cancel)",message="cancel is immutable once true; create another task"
 type AppInstallTaskSpec struct {
 	// action specifies the operation to perform.
@@ -183,6 +184,15 @@ type AppInstallTaskSpec struct {
 	// +default="Wait"
 	OnMissingInput MissingInputPolicy `json:"onMissingInput,omitempty"`
 
+	// onUnmetRequirement specifies how the task handles requirements that are not met and that
+	// may be met later, such as permissions, free resources, or the removal of a conflicting
+	// app: Fail or Wait. A task that waits is bounded by deadline. Missing inputs and
+	// dependencies are handled as onMissingInput and dependencies specify. It can be set to Wait
+	// only if action is not Cancel. Defaults to Fail.
+	// +optional
+	// +default="Fail"
+	OnUnmetRequirement UnmetRequirementPolicy `json:"onUnmetRequirement,omitempty"`
+
 	// timeout specifies the time limit of the operation, including its hooks. After the
 	// operation, the same limit applies to the objects becoming ready. Must be from 1s to 24h.
 	// Defaults to 10m.
@@ -242,6 +252,7 @@ type AppInstallTaskSpec struct {
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:printcolumn:name="Status",type=string,JSONPath=`.status.conditions[?(@.type=="Succeeded")].message`
 // +kubebuilder:printcolumn:name="Queue",type=integer,JSONPath=`.status.queuePosition`,priority=1
+// +kubebuilder:printcolumn:name="Unmet",type=string,JSONPath=`.spec.onUnmetRequirement`,priority=1
 type AppInstallTask struct {
 	metav1.TypeMeta `json:",inline"`
 

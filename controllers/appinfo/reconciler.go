@@ -18,9 +18,9 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
-	"github.com/appmarket/operator/internal/catalog"
 	"github.com/appmarket/operator/internal/fairlimiter"
 	"github.com/appmarket/operator/internal/outcome"
+	"github.com/appmarket/operator/internal/platform"
 	"github.com/appmarket/operator/internal/status"
 )
 
@@ -42,7 +42,7 @@ type Reconciler struct {
 	// Inspector returns the inspector of the images of a source.
 	Inspector  func(ctx context.Context, source *v1alpha1.MarketSource) hydrate.Inspector
 	Repository Repository
-	Profiles   catalog.Profiles
+	Profiles   platform.Profiles
 	// RepositoryURL is the URL at which the charts are served, without a trailing slash.
 	RepositoryURL string
 	// Process identifies this operator process among its predecessors and replicas.

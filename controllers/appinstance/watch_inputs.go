@@ -15,7 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/appmarket/operator/api/v1alpha1"
-	"github.com/appmarket/operator/internal/catalog"
+	"github.com/appmarket/operator/internal/installplan"
 	"github.com/appmarket/operator/internal/release"
 )
 
@@ -61,7 +61,7 @@ func InputsOf(instance *v1alpha1.AppInstance) []v1alpha1.ValuesReference {
 	if !instance.DeletionTimestamp.IsZero() || spec.DesiredState == v1alpha1.StateAbsent || spec.Revision != 0 {
 		return nil
 	}
-	given := catalog.ValueSourcesFor(instance)
+	given := installplan.ValueSourcesFor(instance)
 	inputs := slices.Clone(given.ValuesFrom)
 	add := func(kind v1alpha1.ValuesKind, ref *v1alpha1.KeyReference) {
 		if ref != nil {
@@ -76,8 +76,8 @@ func InputsOf(instance *v1alpha1.AppInstance) []v1alpha1.ValuesReference {
 	}
 	add(v1alpha1.ValuesFromSecret, spec.CredentialRef)
 	if meta.IsStatusConditionFalse(instance.Status.Conditions, v1alpha1.ConditionResolved) {
-		add(v1alpha1.ValuesFromSecret, &v1alpha1.KeyReference{Name: catalog.TenantEnvs})
-		add(v1alpha1.ValuesFromConfigMap, &v1alpha1.KeyReference{Name: catalog.TenantEnvs})
+		add(v1alpha1.ValuesFromSecret, &v1alpha1.KeyReference{Name: installplan.TenantEnvs})
+		add(v1alpha1.ValuesFromConfigMap, &v1alpha1.KeyReference{Name: installplan.TenantEnvs})
 	}
 	return inputs
 }

@@ -17,8 +17,10 @@ import (
 	"github.com/appmarket/operator/internal/health"
 	"github.com/appmarket/operator/internal/helm"
 	"github.com/appmarket/operator/internal/impersonation"
+	"github.com/appmarket/operator/internal/installplan"
 	"github.com/appmarket/operator/internal/kinds"
 	"github.com/appmarket/operator/internal/olares"
+	"github.com/appmarket/operator/internal/platform"
 	"github.com/appmarket/operator/internal/preflight/collector"
 	"github.com/appmarket/operator/internal/release"
 	"github.com/appmarket/operator/internal/source"
@@ -39,6 +41,8 @@ type components struct {
 	pipeline hydrate.Pipeline
 	images   *imageInspectors
 	catalog  *catalog.Catalog
+	profiles platform.Profiles
+	planner  *installplan.Planner
 	tenants  *impersonation.Clients
 	cluster  *collector.Collector
 	// process identifies this process in recorded attempts.
@@ -87,11 +91,11 @@ func newComponents(mgr ctrl.Manager, known *kinds.Kinds, o *options) (*component
 			hydrate.RepoUpdate{Publisher: p.store},
 		},
 	}
-	p.catalog = &catalog.Catalog{
-		Worker: p.workers, Cluster: p.clients,
-		Objects: mgr.GetClient(), Archives: p.store, Secrets: mgr.GetAPIReader(),
-		Markets: o.marketNamespaces(), Issuers: newIssuers(o),
-		Profiles: catalog.Profiles{v1alpha1.ProfileHelm: olares.HelmProfile{}, v1alpha1.ProfileOlares: olares.Profile{}},
+	p.catalog = &catalog.Catalog{Objects: mgr.GetClient(), Markets: o.marketNamespaces()}
+	p.profiles = platform.Profiles{v1alpha1.ProfileHelm: olares.HelmProfile{}, v1alpha1.ProfileOlares: olares.Profile{}}
+	p.planner = &installplan.Planner{
+		Objects: mgr.GetClient(), Secrets: mgr.GetAPIReader(), Tenants: p.tenants, Archives: p.store,
+		Profiles: p.profiles, Worker: p.workers, Cluster: p.clients, Issuers: newIssuers(o),
 	}
 	return p, nil
 }

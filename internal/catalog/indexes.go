@@ -22,7 +22,12 @@ const (
 
 // InstanceKey returns the namespace and name of the AppInfo that an instance uses.
 func InstanceKey(instance *v1alpha1.AppInstance) string {
-	return InstanceNamespace(instance) + "/" + instance.Spec.AppRef.AppInfoName()
+	return AppKey(instance.Spec.AppRef, instance.Namespace)
+}
+
+// AppKey returns the namespace and name of the AppInfo to which an object in a namespace refers.
+func AppKey(ref v1alpha1.AppReference, namespace string) string {
+	return cmp.Or(ref.Namespace, namespace) + "/" + ref.AppInfoName()
 }
 
 // InstanceNamespace returns the namespace of the AppInfo that an instance uses.

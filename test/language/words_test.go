@@ -26,11 +26,11 @@ var wordList string
 // wordBudget contains the hits that are left in each part of the repository.
 var wordBudget = map[string]int{
 	"api/v1alpha1":               6,
-	"controllers/appinstalltask": 19,
+	"controllers/appinstalltask": 18,
 	"controllers/appinstance":    22,
 	"documents":                  13,
 	"hack/localcluster":          13,
-	"internal/catalog":           5,
+	"internal/catalog":           2,
 	"internal/helm":              33,
 	"test/bench":                 2,
 	"test/chart":                 2,
