@@ -25,7 +25,7 @@ var wordList string
 
 // wordBudget contains the hits that are left in each part of the repository.
 var wordBudget = map[string]int{
-	"api/v1alpha1":               6,
+	"api/v1alpha1":               5,
 	"controllers/appinstalltask": 18,
 	"controllers/appinstance":    22,
 	"documents":                  13,
