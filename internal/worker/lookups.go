@@ -56,7 +56,7 @@ func queryName(query hydrate.LookupQuery) string {
 
 func (q *lookups) runLookup(ctx context.Context, query hydrate.LookupQuery) ([]byte, error) {
 	if q.lookup == nil {
-		return nil, errors.New("nobody answers")
+		return nil, errors.New("lookups are not answered")
 	}
 	if q.count++; q.count > maxLookups {
 		return nil, outcome.Stalled(v1alpha1.ReasonLimitExceeded, fmt.Errorf("the templates of the app ask for more than %d objects", maxLookups))

@@ -48,7 +48,7 @@ all: {{ range (lookup "apps/v1" "Deployment" "" "").items }}{{ .metadata.name }}
 	c.files = map[string]string{"templates/a.yaml": `kind: A{{ lookup "v1" "Secret" "a" "b" | len }}`}
 	unit, err = renderChart(t.Context(), t, p, c)
 	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(unit.Documents[0].Text).To(Equal("kind: A0"), "where nobody answers there are no objects")
+	g.Expect(unit.Documents[0].Text).To(Equal("kind: A0"), "without answers there are no objects")
 }
 
 func TestLookupsAreBounded(t *testing.T) {
@@ -65,7 +65,7 @@ func TestLookupsAreBounded(t *testing.T) {
 		{"more bytes than are sent", `{{ range until 4 }}{{ lookup "v1" "Secret" "a" "" | len }}{{ end }}`,
 			func(context.Context, hydrate.LookupQuery) (map[string]any, error) { return big, nil },
 			v1alpha1.ReasonLimitExceeded, "lookup Secret a/list: the templates of the app ask for more than 8 MiB"},
-		{"an answer that cannot be had", `{{ lookup "v1" "Secret" "a" "b" | len }}`,
+		{"an answer that is not available", `{{ lookup "v1" "Secret" "a" "b" | len }}`,
 			func(context.Context, hydrate.LookupQuery) (map[string]any, error) { return nil, down },
 			"", "lookup Secret a/b: the API server is down"},
 		{"what is not allowed", `{{ lookup "v1" "Secret" "" "b" | len }}`,

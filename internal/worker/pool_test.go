@@ -341,7 +341,7 @@ func TestPoolReplacesAWorkerThatWasKilled(t *testing.T) {
 		g.Expect(err).NotTo(HaveOccurred())
 		g.Expect(out.Documents).To(HaveLen(1))
 	})
-	t.Run("at work, by somebody else", func(t *testing.T) {
+	t.Run("at work, by another process", func(t *testing.T) {
 		g := NewWithT(t)
 		p := newPool(t, func(p *worker.Pool) { p.Workers, p.Time = 1, 2*time.Second })
 		done := make(chan error, 1)

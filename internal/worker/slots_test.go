@@ -56,7 +56,7 @@ func TestPlacesAreGivenUp(t *testing.T) {
 	defer cancel()
 	g.Expect(p.acquireSlot(ctx, "b")).To(MatchError(context.DeadlineExceeded))
 	p.releaseSlot("a")
-	g.Expect(p.acquireSlot(t.Context(), "c")).To(Succeed(), "nobody is in line any more")
+	g.Expect(p.acquireSlot(t.Context(), "c")).To(Succeed(), "no caller waits any more")
 	p.releaseSlot("c")
 	g.Expect(p.free).To(Equal(1))
 }
