@@ -39,7 +39,7 @@ var _ = Describe("AppInstallTask", func() {
 		Entry("that rolls back with values", change("spec.action: Rollback\nspec.values: {a: 1}"), "version, values, valuesFrom and envs may only be set"),
 		Entry("that stops with inputs", change("spec.action: Stop\nspec.envs: [{name: A, value: a}]"), "version, values, valuesFrom and envs may only be set"),
 		Entry("that removes with a title", change("spec.action: Uninstall\nspec.title: Mine"), "title, entrances, credentialRef and purchaseRequestRef may only be set"),
-		Entry("that installs what is older", change("spec.allowDowngrade: true"), "allowDowngrade may only be set when action is Upgrade"),
+		Entry("that sets allowDowngrade for an installation", change("spec.allowDowngrade: true"), "allowDowngrade may only be set when action is Upgrade"),
 		Entry("that installs all", change("spec.all: true"), "all may only be set when action is Uninstall"),
 		Entry("with an input of two values", change("spec.envs: [{name: A, value: a, valueFrom: {secretKeyRef: {name: s, key: k}}}]"), "exactly one of value and valueFrom must be set"),
 	)

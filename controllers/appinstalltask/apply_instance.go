@@ -94,7 +94,7 @@ func applyTask(s *scope, instance *v1alpha1.AppInstance) error {
 }
 
 // signInstance records in the instance which task wrote it and the revision before. A repeated
-// write keeps the recorded revision, because the current one may be that of this task.
+// write keeps the recorded revision, because this task may have created the current one.
 func signInstance(s *scope, instance *v1alpha1.AppInstance) error {
 	record := taskrecord.Record{
 		Task: s.task.Name, UID: string(s.task.UID), Hash: s.hash, PreviousRevision: instance.Status.Revision,

@@ -46,17 +46,17 @@ func (r *Reconciler) checkPermissions(ctx context.Context, s *scope, p *taskFind
 	if s.isActionRefused() || admission.InventoryObjects(s.instance) == nil && (added == nil || !added.adoptsObjects) {
 		return nil
 	}
-	wish := preflight.Request{
+	request := preflight.Request{
 		Tenant:         release.Tenant{Namespace: s.task.Namespace, ServiceAccount: s.serviceAccountName()},
 		DefaultAccount: s.specifiedServiceAccount() == "", Instance: s.task.Instance(), App: s.task.Spec.App.Name,
 		RightsOnly: true, Replaces: true, Existing: admission.InventoryObjects(s.instance),
 	}
 	if added != nil {
-		if err := r.addPreflightObjects(ctx, s, &wish, *added); err != nil {
+		if err := r.addPreflightObjects(ctx, s, &request, *added); err != nil {
 			return err
 		}
 	}
-	problems, err := r.Cluster.Check(ctx, wish)
+	problems, err := r.Cluster.Check(ctx, request)
 	if err != nil {
 		return fmt.Errorf("look at the cluster: %w", err)
 	}
@@ -64,14 +64,14 @@ func (r *Reconciler) checkPermissions(ctx context.Context, s *scope, p *taskFind
 	return nil
 }
 
-// addPreflightObjects adds the objects to a wish that the inventory of the instance does not contain:
+// addPreflightObjects adds the objects to a request that the inventory of the instance does not contain:
 // hooks, the objects that a rollback restores, and the objects of a release to adopt. It
 // renders the chart to find them, and skips them if the chart cannot be rendered.
-func (r *Reconciler) addPreflightObjects(ctx context.Context, s *scope, wish *preflight.Request, added preview) error {
+func (r *Reconciler) addPreflightObjects(ctx context.Context, s *scope, request *preflight.Request, added preview) error {
 	if added.adoptsObjects {
-		wish.Adopted = []string{s.task.Instance()}
+		request.Adopted = []string{s.task.Instance()}
 	}
-	draft, err := r.renderPreview(ctx, s, wish.Tenant, added.version)
+	draft, err := r.renderPreview(ctx, s, request.Tenant, added.version)
 	if outcome.Reason(err, "") != "" {
 		return nil // The chart cannot be rendered.
 	}
@@ -79,12 +79,12 @@ func (r *Reconciler) addPreflightObjects(ctx context.Context, s *scope, wish *pr
 		return err
 	}
 	if added.adoptsObjects {
-		wish.Existing, wish.Adopted = toObjectReferences(draft.AllObjects()), releaseNames(draft)
+		request.Existing, request.Adopted = toObjectReferences(draft.AllObjects()), releaseNames(draft)
 		return nil
 	}
-	wish.HookEvents = added.hookEvents
+	request.HookEvents = added.hookEvents
 	for _, u := range preflight.UnitsOf(draft, s.task.Namespace) {
-		wish.Units = append(wish.Units, u.FilterDocuments(added.restoresObjects, added.hookEvents...))
+		request.Units = append(request.Units, u.FilterDocuments(added.restoresObjects, added.hookEvents...))
 	}
 	return nil
 }
@@ -130,18 +130,18 @@ func (r *Reconciler) renderPreview(ctx context.Context, s *scope, tenant release
 	if s.instance != nil {
 		given, credential = catalog.ValueSourcesFor(s.instance), s.instance.Spec.CredentialRef
 	}
-	wish, err := r.Catalog.ResolveValues(ctx, reader, tenant, given)
+	request, err := r.Catalog.ResolveValues(ctx, reader, tenant, given)
 	if err != nil {
 		return nil, err
 	}
-	wish.At = hydrate.InstallTarget{Namespace: s.task.Namespace, Instance: s.task.Instance()}
-	if wish.Defaults, err = r.Catalog.ReadDefaultInputs(ctx, reader, tenant, app); err != nil {
+	request.At = hydrate.InstallTarget{Namespace: s.task.Namespace, Instance: s.task.Instance()}
+	if request.Defaults, err = r.Catalog.ReadDefaultInputs(ctx, reader, tenant, app); err != nil {
 		return nil, err
 	}
-	if wish.Credential, err = r.Catalog.ReadCredential(ctx, reader, tenant, app, published, credential); err != nil {
+	if request.Credential, err = r.Catalog.ReadCredential(ctx, reader, tenant, app, published, credential); err != nil {
 		return nil, err
 	}
-	plan, err := r.Catalog.Prepare(ctx, app, published, wish)
+	plan, err := r.Catalog.Prepare(ctx, app, published, request)
 	if err != nil || len(plan.InputProblems) > 0 {
 		return nil, err
 	}

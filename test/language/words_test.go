@@ -26,7 +26,7 @@ var wordList string
 // wordBudget contains the hits that are left in each part of the repository.
 var wordBudget = map[string]int{
 	"api/v1alpha1":               5,
-	"controllers/appinstalltask": 19,
+	"controllers/appinstalltask": 17,
 	"controllers/appinstance":    22,
 	"documents":                  13,
 	"hack/localcluster":          13,
