@@ -85,8 +85,12 @@ func doneMessage(o v1alpha1.Operation) string {
 	return strings.TrimSpace(operationKinds[o.Type].done + " " + operationTarget(o))
 }
 
-// operationTarget returns the revision and the version of an operation for messages.
+// operationTarget returns the revision and the version of an operation for messages. It is empty if
+// the version is unknown.
 func operationTarget(o v1alpha1.Operation) string {
+	if o.Version == "" {
+		return ""
+	}
 	if o.To != 0 {
 		return fmt.Sprintf("to revision %d, version %s", o.To, o.Version)
 	}
