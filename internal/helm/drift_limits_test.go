@@ -52,7 +52,7 @@ func TestDriftIsBounded(t *testing.T) {
 	found, err := counted.Drift(t.Context(), "blog")
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(found).To(HaveLen(50))
-	g.Expect(most.Load()).To(And(BeNumerically(">", 1), BeNumerically("<=", 8)), "objects are looked at side by side, not all at once")
+	g.Expect(most.Load()).To(And(BeNumerically(">", 1), BeNumerically("<=", 8)), "objects are compared concurrently, up to a limit")
 	g.Expect(found[0].Fields).To(Equal([]string{("data." + long)[:253]}))
 	g.Expect(found[1].Fields).To(HaveLen(20))
 	g.Expect(found[1].Fields[19]).To(Equal("data.key-19"), "the first of them")

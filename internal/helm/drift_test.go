@@ -203,7 +203,7 @@ func TestDriftIsFoundAndCorrected(t *testing.T) {
 		want []string
 		left []string // objects that Correct does not change
 	}{
-		{why: "nobody has done anything, and quantities are only spelled differently"},
+		{why: "nothing was changed, and quantities only have another notation"},
 		{
 			why:  "an image",
 			do:   []doing{containers(strings.Replace(web, "nginx:1", "evil:1", 1), log)},
@@ -217,7 +217,7 @@ func TestDriftIsFoundAndCorrected(t *testing.T) {
 			do:   []doing{containers(web)},
 			want: []string{"Deployment/web spec.template.spec.containers[name=log]"},
 		}, {
-			why: "a container and a field of somebody else",
+			why: "a container and a field of another client",
 			do: []doing{
 				containers(web, log, `{"name":"mesh","image":"envoy"}`),
 				editObject("Deployment/web", `{"metadata":{"annotations":{"note":"mine"}},"spec":{"revisionHistoryLimit":3,"paused":true}}`),
@@ -264,14 +264,14 @@ func TestDriftIsFoundAndCorrected(t *testing.T) {
 			do:   []doing{editObject("Service/dns", `{"spec":{"ports":[{"name":"dns","port":53,"protocol":"UDP","targetPort":53}]}}`)},
 			want: []string{"Service/dns spec.ports[name=dns-tcp]"},
 		}, {
-			why:  "replicas, of which nobody but the chart says how many",
+			why:  "replicas that only the chart specifies",
 			do:   []doing{editObject("Deployment/web", `{"spec":{"replicas":5}}`)},
 			want: []string{"Deployment/web spec.replicas"},
 		}, {
 			why: "replicas that are scaled",
 			do:  []doing{addAutoscaler("Deployment")},
 		}, {
-			why:  "replicas beside something that is scaled",
+			why:  "replicas of a workload next to one that is scaled",
 			do:   []doing{addAutoscaler("StatefulSet")},
 			want: []string{"Deployment/web spec.replicas"},
 		}, {

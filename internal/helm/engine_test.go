@@ -41,7 +41,7 @@ func TestEngineRenders(t *testing.T) {
 		want  []objects.Document
 		notes string
 	}{{
-		why: "values given win over those of the chart, and the release is known",
+		why: "given values override the values of the chart, and the release is known",
 		chart: map[string]string{
 			"values.yaml":        "a: chart\nb: chart\n",
 			"templates/web.yaml": "kind: ConfigMap\nv: {{ .Values.a }} {{ .Values.b }} {{ .Release.Name }} {{ .Release.Namespace }} {{ .Release.IsInstall }}",
@@ -109,7 +109,7 @@ func TestEngineRenders(t *testing.T) {
 		},
 		want: []objects.Document{{Path: "web/templates/a.yaml", Text: "kind: 00 36 true"}},
 	}, {
-		why: "the usual kinds are known, and the wish of the chart is the cluster's to judge",
+		why: "the usual kinds are known, and the kubeVersion of the chart is not checked",
 		chart: map[string]string{
 			"Chart.yaml":       "apiVersion: v2\nname: web\nversion: 1.0.0\nkubeVersion: '< 1.20.0'\n",
 			"templates/a.yaml": `kind: {{ .Capabilities.APIVersions.Has "networking.k8s.io/v1/Ingress" }} {{ .Capabilities.APIVersions.Has "v1/Pod" }} {{ .Release.Revision }}`,
@@ -140,7 +140,7 @@ func TestEngineExplainsWhatFails(t *testing.T) {
 		chart: map[string]string{"templates/web.yaml": "kind: A\n\nhost: {{ .Values.domain.web }}\n"},
 		want:  "templates/web.yaml:3: nil pointer evaluating interface {}.web; give .Values.domain.web",
 	}, {
-		why: "the innermost file counts, and who included it is told",
+		why: "the innermost file counts, and the error names the file that includes it",
 		chart: map[string]string{
 			"templates/_help.tpl": "{{ define \"x\" }}\n{{ .Values.os.app.key }}{{ end }}",
 			"templates/web.yaml":  "kind: A\nx: {{ include \"x\" . }}",
@@ -151,7 +151,7 @@ func TestEngineExplainsWhatFails(t *testing.T) {
 		chart: map[string]string{"values.yaml": "domain: {}", "templates/web.yaml": "{{ split \",\" $.Values.domain.web }}"},
 		want:  "templates/web.yaml:1: wrong type for value; expected string; got interface {}; give .Values.domain.web",
 	}, {
-		why:   "required says what it was told to say",
+		why:   "the message of required is kept",
 		chart: map[string]string{"templates/web.yaml": "a: {{ required \"give\\n  a host\" .Values.host }}"},
 		want:  "templates/web.yaml:1: give a host",
 	}, {

@@ -63,17 +63,17 @@ func (h *hooks) restoreRun(revisions []*release.Release, since helmtime.Time) {
 }
 
 // resumeRun continues the interrupted run if it has the same goal, or starts a new run. It returns
-// the labels of the new revision. wish identifies the goal.
-func (o *operation) resumeRun(wish string, wanted map[string]string, history []*release.Release) map[string]string {
-	o.cluster.hooks.run = runName(1, wish)
+// the labels of the new revision. request identifies the goal.
+func (o *operation) resumeRun(request string, wanted map[string]string, history []*release.Release) map[string]string {
+	o.cluster.hooks.run = runName(1, request)
 	if len(history) > 0 {
 		last := history[len(history)-1]
 		run := last.Labels[runKey]
-		if isInterrupted(last) && last.Info.Deleted.IsZero() && isRunOfRequest(run, wish) {
+		if isInterrupted(last) && last.Info.Deleted.IsZero() && isRunOfRequest(run, request) {
 			o.cluster.hooks.run = run
 			o.cluster.hooks.restoreRun(revisionsOfRun(history, run), helmtime.Time{})
 		} else {
-			o.cluster.hooks.run = runName(last.Version+1, wish)
+			o.cluster.hooks.run = runName(last.Version+1, request)
 		}
 	}
 	labels := maps.Clone(wanted)
@@ -326,10 +326,10 @@ func (c *kubeClient) hookRemedyText(info *resource.Info) string {
 }
 
 // runName returns the name of a run that starts at a revision.
-func runName(revision int, wish string) string { return strconv.Itoa(revision) + "." + wish }
+func runName(revision int, request string) string { return strconv.Itoa(revision) + "." + request }
 
-// isRunOfRequest reports whether a run has the goal that wish identifies.
-func isRunOfRequest(run, wish string) bool { return strings.HasSuffix(run, "."+wish) }
+// isRunOfRequest reports whether a run has the goal that request identifies.
+func isRunOfRequest(run, request string) bool { return strings.HasSuffix(run, "."+request) }
 
 // revisionsOfRun returns the revisions that belong to a run.
 func revisionsOfRun(history []*release.Release, run string) []*release.Release {

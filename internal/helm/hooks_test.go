@@ -97,7 +97,7 @@ func TestHooksAreWaitedFor(t *testing.T) {
 	g.Eventually(func() bool {
 		job, err := apiServer.admin.BatchV1().Jobs(namespace).Get(t.Context(), "init", metav1.GetOptions{})
 		return err == nil && len(job.Status.Conditions) == 0
-	}, "10s").Should(BeTrue(), "another try is another run: a hook of the installation runs anew")
+	}, "10s").Should(BeTrue(), "another attempt is another run: a hook of the installation runs again")
 	endJob(t, namespace, "init", completed...)
 	g.Eventually(done, "10s").Should(Receive(BeNil()))
 

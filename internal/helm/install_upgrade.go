@@ -88,18 +88,18 @@ func (c *Client) installOrUpgrade(
 	if err != nil {
 		return nil, o.classifyError(reason, err)
 	}
-	wish, err := requestDigest(made.files, spec.Values)
+	request, err := requestDigest(made.files, spec.Values)
 	if err != nil {
 		return nil, err
 	}
-	if spec.Resumed && isAlreadyApplied(wish, spec.Labels, history) {
+	if spec.Resumed && isAlreadyApplied(request, spec.Labels, history) {
 		last := len(history) - 1
 		return o.finishOperation(spec.Name, reason, o.cleanUp(incompleteRevisions(history[:last]), history[last]))
 	}
 	if err := admit(history); err != nil {
 		return nil, err
 	}
-	err = o.applyChart(spec, made, wish, history)
+	err = o.applyChart(spec, made, request, history)
 	if spec.Unrecorded && !o.records.hasCreated && errors.Is(err, driver.ErrReleaseExists) {
 		return c.retryWithRecords(ctx, spec, admit)
 	}
@@ -121,12 +121,12 @@ func (c *Client) retryWithRecords(ctx context.Context, spec Spec, admit func([]*
 
 // isAlreadyApplied reports whether the newest revision completed the same operation, so that only its
 // result was lost, and possibly its cleanup was interrupted.
-func isAlreadyApplied(wish string, labels map[string]string, history []*release.Release) bool {
+func isAlreadyApplied(request string, labels map[string]string, history []*release.Release) bool {
 	if len(history) == 0 {
 		return false
 	}
 	last := history[len(history)-1]
-	return last.Info.Status == release.StatusDeployed && isRunOfRequest(last.Labels[runKey], wish) &&
+	return last.Info.Status == release.StatusDeployed && isRunOfRequest(last.Labels[runKey], request) &&
 		hasLabels(last.Labels, labels)
 }
 
@@ -146,7 +146,7 @@ func (o *operation) finishOperation(name, reason string, err error) (*Release, e
 }
 
 // applyChart settles interrupted revisions, and then installs or upgrades the release.
-func (o *operation) applyChart(spec Spec, made *renderedChart, wish string, history []*release.Release) error {
+func (o *operation) applyChart(spec Spec, made *renderedChart, request string, history []*release.Release) error {
 	err := o.client.clients.kinds.Refresh(o.ctx, capabilitiesAge)
 	if err != nil {
 		return err
@@ -161,7 +161,7 @@ func (o *operation) applyChart(spec Spec, made *renderedChart, wish string, hist
 	if err := o.storeIncomplete(incompleteRevisions(history)); err != nil {
 		return err
 	}
-	labels := o.resumeRun(wish, spec.Labels, history)
+	labels := o.resumeRun(request, spec.Labels, history)
 	o.store.MaxHistory = max(spec.MaxHistory, 0)
 	o.records.chart = made.original
 	if hasBeenDeployed(history) {

@@ -48,7 +48,7 @@ func TestHookThatIsGoneHasEnded(t *testing.T) {
 		want   string
 	}{
 		{why: "after it was completed", before: func(t testing.TB, namespace string) { endJob(t, namespace, "init", completed...) }},
-		{why: "and nobody knows more", before: func(testing.TB, string) {}},
+		{why: "and no reason is known", before: func(testing.TB, string) {}},
 		{why: "after it has failed", before: func(t testing.TB, namespace string) { endJob(t, namespace, "init", failed...) },
 			want: "pre-install Job/init failed: Played: by the test"},
 		{why: "where the tenant may not watch it", rules: []rbacv1.PolicyRule{records, watchless}, before: func(testing.TB, string) {}},
@@ -85,7 +85,7 @@ func TestHooksThatWereLeftAreReplaced(t *testing.T) {
 	done := runInBackground(func() error { _, err := c.Install(t.Context(), s); return err })
 	first := endJob(t, namespace, "setup", failed...)
 	g.Eventually(done, "10s").Should(Receive(MatchError("post-install Job/setup failed: Played: by the test")))
-	g.Expect(jobExists(t, namespace, "setup")).To(Succeed(), "it can be looked at")
+	g.Expect(jobExists(t, namespace, "setup")).To(Succeed(), "a failed hook is kept for inspection")
 
 	done = runInBackground(func() error { _, err := c.Upgrade(t.Context(), s); return err })
 	waitForNewJob(t, namespace, "setup", first)
@@ -103,7 +103,7 @@ func TestHooksOfOthersAreLeft(t *testing.T) {
 		marks       map[string]string
 		want        string
 	}{
-		{why: "of nobody, and no policy to delete it", policy: "hook-succeeded",
+		{why: "without an owner, and no policy to delete it", policy: "hook-succeeded",
 			want: "pre-install Job/setup exists and belongs to no release; delete it, or install the app under another name"},
 		{why: "of another release", policy: "hook-succeeded", marks: map[string]string{"meta.helm.sh/release-name": "shop"},
 			want: `pre-install Job/setup exists and belongs to release "shop"; delete it, or install the app under another name`},

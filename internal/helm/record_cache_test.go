@@ -47,22 +47,22 @@ func newCountingClient(t *testing.T) (*chartClient, *listCounter) {
 func TestAnOperationListsTheRecordsOfItsReleaseOnce(t *testing.T) {
 	g := NewWithT(t)
 	c, counter := newCountingClient(t)
-	wish := newSpec(map[string]string{"cm.yaml": configMap})
-	wish.MaxHistory = 3
+	spec := newSpec(map[string]string{"cm.yaml": configMap})
+	spec.MaxHistory = 3
 	lists := func(do func()) int64 {
 		before := counter.lists.Load()
 		do()
 		return counter.lists.Load() - before
 	}
 	g.Expect(lists(func() {
-		wish.Unrecorded = true
-		_, err := c.Install(t.Context(), wish)
+		spec.Unrecorded = true
+		_, err := c.Install(t.Context(), spec)
 		g.Expect(err).NotTo(HaveOccurred())
 	})).To(BeEquivalentTo(0), "an install of a release that is known to have none")
-	wish.Unrecorded = false
+	spec.Unrecorded = false
 	for revision := 2; revision <= 5; revision++ {
 		g.Expect(lists(func() {
-			made, err := c.Upgrade(t.Context(), wish)
+			made, err := c.Upgrade(t.Context(), spec)
 			g.Expect(err).NotTo(HaveOccurred())
 			g.Expect(made.Revision).To(Equal(revision))
 		})).To(BeEquivalentTo(1), "upgrade to revision %d", revision)
@@ -79,8 +79,8 @@ func TestAnOperationListsTheRecordsOfItsReleaseOnce(t *testing.T) {
 func TestTheNextOperationSeesWhatOthersHaveDoneToTheRecords(t *testing.T) {
 	g := NewWithT(t)
 	c, _ := newCountingClient(t)
-	wish := newSpec(map[string]string{"cm.yaml": configMap})
-	_, err := c.Install(t.Context(), wish)
+	spec := newSpec(map[string]string{"cm.yaml": configMap})
+	_, err := c.Install(t.Context(), spec)
 	g.Expect(err).NotTo(HaveOccurred())
 	secrets := apiServer.admin.CoreV1().Secrets(c.tenant.Namespace)
 	label := []byte(`{"metadata":{"labels":{"appmarket.io/instance":"other"}}}`)
@@ -90,7 +90,7 @@ func TestTheNextOperationSeesWhatOthersHaveDoneToTheRecords(t *testing.T) {
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(found.Labels).To(HaveKeyWithValue("appmarket.io/instance", "other"))
 	g.Expect(secrets.Delete(t.Context(), "sh.helm.release.v1.blog.v1", metav1.DeleteOptions{})).To(Succeed())
-	_, err = c.Upgrade(t.Context(), wish)
+	_, err = c.Upgrade(t.Context(), spec)
 	g.Expect(err).To(MatchError(ContainSubstring("has no release of that name")))
 }
 

@@ -230,7 +230,7 @@ func TestTenantHasOnlyItsRights(t *testing.T) {
 		_, err := c.Install(t.Context(), newSpec(map[string]string{"cm.yaml": configMap}))
 		g.Expect(err).To(MatchError("service account " + tenant.Namespace + "/installer may not list secrets in namespace " + tenant.Namespace))
 		g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonPermissionDenied))
-		g.Expect(outcome.IsStalled(err)).To(BeFalse(), "somebody may grant it at any time")
+		g.Expect(outcome.IsStalled(err)).To(BeFalse(), "the permission can be granted at any time")
 	})
 	t.Run("some", func(t *testing.T) {
 		g := NewWithT(t)

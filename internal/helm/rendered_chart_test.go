@@ -101,19 +101,19 @@ func TestRenderingKnowsTheRevision(t *testing.T) {
 	c, namespace := newClient(t)
 	g := NewWithT(t)
 	chart := newSpec(map[string]string{"cm.yaml": configMap + "  is: {{ printf \"%v %v\" .Release.IsInstall .Release.IsUpgrade | quote }}\n"})
-	told := func() []string {
+	printed := func() []string {
 		cm, err := getConfigMap(t, namespace, "blog")
 		g.Expect(err).NotTo(HaveOccurred())
 		return []string{cm.Data["revision"], cm.Data["is"]}
 	}
 	_, err := c.Install(t.Context(), chart)
 	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(told()).To(Equal([]string{"1", "true false"}))
+	g.Expect(printed()).To(Equal([]string{"1", "true false"}))
 	_, err = c.Upgrade(t.Context(), chart)
 	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(told()).To(Equal([]string{"2", "false true"}))
+	g.Expect(printed()).To(Equal([]string{"2", "false true"}))
 	g.Expect(c.Rollback(t.Context(), helm.Rollback{Name: "blog", Revision: 1})).NotTo(BeNil())
 	_, err = c.Upgrade(t.Context(), chart)
 	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(told()).To(Equal([]string{"4", "false true"}))
+	g.Expect(printed()).To(Equal([]string{"4", "false true"}))
 }

@@ -51,7 +51,7 @@ func TestResumedAndNotCompleteIsContinued(t *testing.T) {
 	other.Resumed, other.Values = true, map[string]any{"v": "two"}
 	r, err := c.Upgrade(ctx, other)
 	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(r.Revision).To(Equal(2), "other values are another wish")
+	g.Expect(r.Revision).To(Equal(2), "other values are another request")
 
 	stranger := other
 	stranger.Labels = map[string]string{v1alpha1.InstanceLabel: "other"}

@@ -41,8 +41,8 @@ func (c *Client) Rollback(ctx context.Context, to Rollback) (*Release, error) {
 	if err != nil {
 		return nil, o.classifyError(reason, err)
 	}
-	wish := fmt.Sprintf("rollback-%d", to.Revision)
-	if to.Resumed && isAlreadyApplied(wish, to.Labels, history) {
+	request := fmt.Sprintf("rollback-%d", to.Revision)
+	if to.Resumed && isAlreadyApplied(request, to.Labels, history) {
 		last := len(history) - 1
 		return o.finishOperation(to.Name, reason, o.cleanUp(replacedRevisions(history[:last]), history[last]))
 	}
@@ -50,7 +50,7 @@ func (c *Client) Rollback(ctx context.Context, to Rollback) (*Release, error) {
 	if err != nil {
 		return nil, err
 	}
-	return o.finishOperation(to.Name, reason, o.rollBackRelease(to, target, wish, history))
+	return o.finishOperation(to.Name, reason, o.rollBackRelease(to, target, request, history))
 }
 
 // findRevision returns the revision to roll back to.
@@ -98,7 +98,7 @@ func revisionsText(history []*release.Release) string {
 
 // rollBackRelease settles interrupted revisions and then rolls back.
 func (o *operation) rollBackRelease(
-	to Rollback, target *release.Release, wish string, history []*release.Release,
+	to Rollback, target *release.Release, request string, history []*release.Release,
 ) error {
 	if err := o.client.clients.kinds.Refresh(o.ctx, 0); err != nil {
 		return err
@@ -117,7 +117,7 @@ func (o *operation) rollBackRelease(
 	if err := o.storeIncomplete(replacedRevisions(history)); err != nil {
 		return err
 	}
-	o.records.labels = o.resumeRun(wish, to.Labels, history)
+	o.records.labels = o.resumeRun(request, to.Labels, history)
 	o.records.kept = recordName(to.Name, to.Revision)
 	o.cluster.phase = phaseRollback
 	rollback := action.NewRollback(o.action)

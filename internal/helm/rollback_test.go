@@ -73,7 +73,7 @@ func TestRollbackGoesBack(t *testing.T) {
 	g.Expect(r.Labels).To(HaveKeyWithValue("appmarket.io/run", "3.rollback-1"))
 	cm, err := getConfigMap(t, namespace, "blog")
 	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(cm.Data).To(Equal(map[string]string{"v": "one", "revision": "1"}), "what was recorded, not rendered anew")
+	g.Expect(cm.Data).To(Equal(map[string]string{"v": "one", "revision": "1"}), "the recorded manifest is not rendered again")
 	_, err = apiServer.admin.CoreV1().Services(namespace).Get(ctx, "blog", metav1.GetOptions{})
 	g.Expect(err).NotTo(HaveOccurred(), "what went is there again")
 	g.Expect(configMaps(t, namespace)).To(Equal([]string{"blog"}), "what came since is gone")
@@ -87,7 +87,7 @@ func TestRollbackGoesBack(t *testing.T) {
 	g.Expect(r.Revision).To(Equal(3), "it was complete when it was cut off")
 	r, err = c.Rollback(ctx, newRollback(1))
 	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(r.Revision).To(Equal(4), "asked for anew it is done anew")
+	g.Expect(r.Revision).To(Equal(4), "a repeated request is a new rollback")
 	again.Revision = 2
 	r, err = c.Rollback(ctx, again)
 	g.Expect(err).NotTo(HaveOccurred())

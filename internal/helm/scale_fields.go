@@ -18,8 +18,8 @@ const stoppedLabel = "appmarket.io/stopped"
 // scaleField is the field of a workload that is changed to stop it.
 type scaleField struct {
 	field
-	// beside is a second field that must be off while the workload is stopped, or nil.
-	beside *field
+	// second is another field that must be off while the workload is stopped, or nil.
+	second *field
 }
 
 // field is a field that Stop changes.
@@ -43,7 +43,7 @@ var (
 	}
 )
 
-// scaleFieldFor returns the lever of a kind, and false if the kind is not a workload.
+// scaleFieldFor returns the scale field of a kind, and false if the kind is not a workload.
 func scaleFieldFor(ref ObjectRef) (scaleField, bool) {
 	switch schema.FromAPIVersionAndKind(ref.APIVersion, ref.Kind).GroupKind() {
 	case schema.GroupKind{Group: "apps", Kind: "Deployment"},
@@ -51,7 +51,7 @@ func scaleFieldFor(ref ObjectRef) (scaleField, bool) {
 		schema.GroupKind{Kind: "ReplicationController"}:
 		return scaleField{field: fieldReplicas}, true
 	case schema.GroupKind{Group: "apps", Kind: "StatefulSet"}:
-		return scaleField{field: fieldReplicas, beside: &fieldClaims}, true
+		return scaleField{field: fieldReplicas, second: &fieldClaims}, true
 	case schema.GroupKind{Group: "batch", Kind: "CronJob"}, schema.GroupKind{Group: "batch", Kind: "Job"}:
 		return scaleField{field: fieldSuspend}, true
 	case schema.GroupKind{Group: "apps", Kind: "DaemonSet"}:
@@ -88,14 +88,14 @@ func (f field) hasTypeOf(value any) bool {
 
 // allFields returns all fields that Stop may change.
 func (l scaleField) allFields() []field {
-	if l.beside == nil {
+	if l.second == nil {
 		return []field{l.field}
 	}
-	return []field{l.field, *l.beside}
+	return []field{l.field, *l.second}
 }
 
 // savedState contains the fields of a workload before it was stopped, by name. It contains the second
-// field of a lever only if Stop changed that field.
+// field only if Stop changed that field.
 type savedState map[string]any
 
 // isStopped reports whether Stop has stopped a workload.

@@ -25,7 +25,7 @@ func TestResumeKeepsToAutoscalers(t *testing.T) {
 		scaler   *autoscalingv2.HorizontalPodAutoscalerSpec
 		want     int64
 	}{
-		{why: "nobody scales it", name: "free", replicas: "9", want: 9},
+		{why: "no autoscaler", name: "free", replicas: "9", want: 9},
 		{why: "it was below the least", name: "low", replicas: "1", scaler: newAutoscalerSpec("Deployment", &two, 5), want: 2},
 		{why: "it was above the most", name: "high", replicas: "9", scaler: newAutoscalerSpec("Deployment", &two, 5), want: 5},
 		{why: "it was between", name: "fit", replicas: "3", scaler: newAutoscalerSpec("Deployment", &two, 5), want: 3},

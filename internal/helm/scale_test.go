@@ -105,7 +105,7 @@ func patchObject(t testing.TB, resource schema.GroupVersionResource, namespace, 
 	admin, err := dynamic.NewForConfig(apiServer.config)
 	NewWithT(t).Expect(err).NotTo(HaveOccurred())
 	_, err = admin.Resource(resource).Namespace(namespace).Patch(context.Background(), name, types.MergePatchType,
-		[]byte(patch), metav1.PatchOptions{FieldManager: "somebody"})
+		[]byte(patch), metav1.PatchOptions{FieldManager: "kubectl"})
 	NewWithT(t).Expect(err).NotTo(HaveOccurred())
 }
 

@@ -74,7 +74,7 @@ func TestClaimsOfOthersAreLeft(t *testing.T) {
 	_, err = claims.Patch(t.Context(), "shared", types.MergePatchType,
 		[]byte(`{"metadata":{"annotations":{"meta.helm.sh/release-name":null}}}`), metav1.PatchOptions{})
 	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(c.ListRetained(t.Context(), "blog")).To(BeEmpty(), "nobody knows whose it is")
+	g.Expect(c.ListRetained(t.Context(), "blog")).To(BeEmpty(), "its owner is unknown")
 }
 
 func TestClaimsOutliveTheirStatefulSet(t *testing.T) {

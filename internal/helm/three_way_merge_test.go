@@ -61,7 +61,7 @@ func TestPatchTo(t *testing.T) {
 			live:    service + "{ports: [{name: tcp, port: 53, protocol: TCP, nodePort: 30053}]}}",
 			want:    "{spec: {ports: [{name: tcp, port: 53, protocol: TCP, nodePort: 30053}, {name: udp, port: 53, protocol: UDP}]}}",
 		}, {
-			why:     "both protocols of a port change, and a port of somebody else stays",
+			why:     "both protocols of a port change, and a port of another client stays",
 			earlier: service + "{ports: [{name: tcp, port: 53, targetPort: 1}, {name: udp, port: 53, protocol: UDP, targetPort: 1}]}}",
 			target:  service + "{ports: [{name: tcp, port: 53, targetPort: 2}, {name: udp, port: 53, protocol: UDP, targetPort: 2}]}}",
 			live: service + "{ports: [{name: own, port: 80, protocol: TCP}, {name: tcp, port: 53, protocol: TCP, targetPort: 1, nodePort: 1}, " +
@@ -93,7 +93,7 @@ func TestPatchTo(t *testing.T) {
 			live:    env("{name: MODE, value: a}, {name: MODE, value: b}"),
 			want:    "{}",
 		}, {
-			why:     "an element of somebody else, with defaults, stays where it is",
+			why:     "an element of another client, with defaults, keeps its position",
 			earlier: containers("{name: web, image: a}, {name: log, image: l}"),
 			target:  containers("{name: web, image: b}"),
 			live:    containers("{name: mesh, image: m}, {name: web, image: a, imagePullPolicy: Always}, {name: log, image: l}"),

@@ -164,7 +164,7 @@ spec:
 		if claim.Name != "data-db-1" && claim.Name != "data-db-x" {
 			g.Expect(claim.DeletionTimestamp).NotTo(BeNil(), claim.Name+" goes when its volume is free")
 		} else {
-			g.Expect(claim.DeletionTimestamp).To(BeNil(), claim.Name+" is somebody else's")
+			g.Expect(claim.DeletionTimestamp).To(BeNil(), claim.Name+" belongs to another release")
 		}
 	}
 }

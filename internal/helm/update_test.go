@@ -170,7 +170,7 @@ func TestUpgradeReachesWhatTheManifestSays(t *testing.T) {
 			object: "Secret/a", path: []string{"data"},
 			want: map[string]any{"kept": "YQ=="},
 		}, {
-			why:    "a key of somebody else stays in the Secret",
+			why:    "a key of another client stays in the Secret",
 			charts: []string{fmt.Sprintf(secretChart, "stringData: {kept: a, revoked: b}"), fmt.Sprintf(secretChart, "data: {kept: Yg==}")},
 			object: "Secret/a", edit: `{"data":{"own":"YQ=="}}`, path: []string{"data"},
 			want: map[string]any{"kept": "Yg==", "own": "YQ=="},

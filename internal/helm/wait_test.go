@@ -56,8 +56,8 @@ func TestTimeoutNamesWhatWasWaitedFor(t *testing.T) {
 			want: "container a: ImagePullBackOff: image registry.example/app:9"},
 		{why: "a pod that takes long", begun: func(t testing.TB, job *batchv1.Job) { makePod(t, job, corev1.PodStatus{Phase: corev1.PodRunning}) },
 			want: "its pod is running"},
-		{why: "a service account that does not exist", job: "serviceAccountName: nobody\n      ",
-			want: `service account "nobody" does not exist in namespace NAMESPACE`},
+		{why: "a service account that does not exist", job: "serviceAccountName: absent\n      ",
+			want: `service account "absent" does not exist in namespace NAMESPACE`},
 		{why: "pods that are refused", begun: func(t testing.TB, job *batchv1.Job) {
 			makeEvent(t, job, `Error creating: pods "init-4k2jd" is forbidden: exceeded quota: small, requested: pods=1, used: pods=0, limited: pods=0`)
 		}, want: "exceeded quota: small, requested: pods=1, used: pods=0, limited: pods=0"},
@@ -94,7 +94,7 @@ func TestTimeoutNamesWhatWasWaitedFor(t *testing.T) {
 			g.Expect(err).NotTo(HaveOccurred())
 			g.Expect([]any{r.Pending, r.Interrupted}).To(Equal([]any{false, true}))
 			g.Expect(c.CancelRelease(t.Context(), "blog")).To(Succeed())
-			g.Expect(jobExists(t, namespace, "init")).NotTo(Succeed(), "nobody waits for it")
+			g.Expect(jobExists(t, namespace, "init")).NotTo(Succeed(), "the operation does not wait for it")
 		})
 	}
 }

@@ -31,7 +31,6 @@ var wordBudget = map[string]int{
 	"documents":                  13,
 	"hack/localcluster":          13,
 	"internal/catalog":           5,
-	"internal/helm":              33,
 	"test/bench":                 2,
 	"test/chart":                 2,
 	"test/e2e":                   1,
