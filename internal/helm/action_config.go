@@ -28,9 +28,9 @@ import (
 
 // operation is one use of the SDK. It ends when ctx ends.
 type operation struct {
+	*objectClient
 	client  *Client
 	ctx     context.Context
-	rest    *rest.Config
 	cluster *kubeClient
 	secrets *chunkedSecrets
 	listed  *recordCache
@@ -51,7 +51,7 @@ func (c *Client) newOperation(ctx context.Context) (*operation, error) {
 		return nil, fmt.Errorf("make client: %w", err)
 	}
 	listed := newRecordCache(secrets.Secrets(c.tenant.Namespace))
-	o := &operation{client: c, ctx: ctx, rest: cfg, listed: listed, secrets: newChunkedSecrets(listed, c.clients.chunks)}
+	o := &operation{objectClient: &objectClient{Mapper: c.clients.kinds, Config: cfg}, client: c, ctx: ctx, listed: listed, secrets: newChunkedSecrets(listed, c.clients.chunks)}
 	o.records = &records{Driver: driver.NewSecrets(o.secrets), verifier: newRecordVerifier(ctx, c.known)}
 	o.store = storage.Init(o.records)
 	o.cluster = &kubeClient{
@@ -109,10 +109,10 @@ func (o *operation) readHistory(name string) ([]*release.Release, error) {
 // are sent as the tenant.
 type factory struct{ *operation }
 
-func (f factory) ToRESTConfig() (*rest.Config, error)       { return rest.CopyConfig(f.rest), nil }
+func (f factory) ToRESTConfig() (*rest.Config, error)       { return rest.CopyConfig(f.Config), nil }
 func (f factory) ToRESTMapper() (meta.RESTMapper, error)    { return f.client.clients.kinds, nil }
 func (f factory) NewBuilder() *resource.Builder             { return resource.NewBuilder(f) }
-func (f factory) DynamicClient() (dynamic.Interface, error) { return dynamic.NewForConfig(f.rest) }
+func (f factory) DynamicClient() (dynamic.Interface, error) { return dynamic.NewForConfig(f.Config) }
 func (f factory) ToRawKubeConfigLoader() clientcmd.ClientConfig {
 	overrides := &clientcmd.ConfigOverrides{Context: clientcmdapi.Context{Namespace: f.client.tenant.Namespace}}
 	return clientcmd.NewDefaultClientConfig(*clientcmdapi.NewConfig(), overrides)
@@ -128,7 +128,7 @@ func (f factory) ToDiscoveryClient() (discovery.CachedDiscoveryInterface, error)
 }
 
 func (f factory) KubernetesClientSet() (*kubernetes.Clientset, error) {
-	return kubernetes.NewForConfig(f.rest)
+	return kubernetes.NewForConfig(f.Config)
 }
 
 // Validator returns a schema that accepts everything. The validator of Helm does nothing else if

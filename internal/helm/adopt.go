@@ -44,7 +44,7 @@ func (c *Client) Adopt(
 	if err := o.records.verifier.storeDigests(name); err != nil {
 		return nil, nil, err
 	}
-	adopted, err := c.toRelease(history)
+	adopted, err := o.toRelease(history)
 	if err != nil {
 		return nil, nil, err
 	}

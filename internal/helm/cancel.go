@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"helm.sh/helm/v3/pkg/release"
-	"sigs.k8s.io/yaml"
 
 	"github.com/appmarket/operator/api/v1alpha1"
 )
@@ -42,7 +41,7 @@ func (o *operation) deleteUnfinishedHooks(cut *release.Release) error {
 		if hook.LastRun.Phase == release.HookPhaseSucceeded && !hook.LastRun.StartedAt.Before(cut.Info.Deleted) {
 			continue
 		}
-		ref, err := o.hookObjectRef(hook, cut)
+		ref, err := o.HookRef(hook, cut)
 		if err != nil {
 			return err
 		}
@@ -53,22 +52,13 @@ func (o *operation) deleteUnfinishedHooks(cut *release.Release) error {
 	return nil
 }
 
-// hookObjectRef returns the reference of the object of a hook.
-func (o *operation) hookObjectRef(hook *release.Hook, of *release.Release) (ObjectRef, error) {
-	var head objectHead
-	if err := yaml.Unmarshal([]byte(hook.Manifest), &head); err != nil {
-		return ObjectRef{}, fmt.Errorf("read hook %s: %w", hook.Name, err)
-	}
-	return o.client.objectRefFor(head, of.Namespace), nil
-}
-
 // deleteHookOfRun deletes a hook if the run has created it and the hook does not have to outlive its
 // release.
 func (o *operation) deleteHookOfRun(ref ObjectRef, run string) error {
 	if ref.Kind == claimKind.Kind || isContainer(ref) {
 		return nil
 	}
-	live, err := o.getObject(o.ctx, ref)
+	live, err := o.GetObject(o.ctx, ref)
 	if err != nil || live == nil || live.GetAnnotations()[runKey] != run {
 		return err
 	}

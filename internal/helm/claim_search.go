@@ -17,7 +17,7 @@ import (
 type claimSearch struct {
 	*operation
 	*retention
-	removed map[identity]bool
+	removed map[Identity]bool
 	// defined contains the CRDs among the leaving objects, by the kind that they define.
 	defined map[schema.GroupKind]ObjectRef
 	known   map[types.UID]origin
@@ -32,7 +32,7 @@ type origin struct {
 }
 
 func (s *claimSearch) addObject(one removedObject) {
-	s.removed[identityOf(one.ref)] = true
+	s.removed[IdentityOf(one.ref)] = true
 	if one.defines.Kind != "" {
 		s.defined[one.defines] = one.ref
 	}
@@ -58,17 +58,17 @@ func (s *claimSearch) searchNamespaces(places map[string]*removedObject) error {
 // may not list. Other objects are unlikely to own claims.
 func (s *claimSearch) keepUnreadable(namespace string) {
 	inside := ObjectRef{APIVersion: "v1", Kind: namespaceKind.Kind, Name: namespace}
-	if s.removed[identityOf(inside)] {
-		s.retained[identityOf(inside)] = inside
+	if s.removed[IdentityOf(inside)] {
+		s.retained[IdentityOf(inside)] = inside
 	}
 	for _, crd := range s.defined {
-		s.retained[identityOf(crd)] = crd
+		s.retained[IdentityOf(crd)] = crd
 	}
 }
 
 // searchNamespace checks the claims of a namespace, or of all namespaces if the name is empty.
 func (s *claimSearch) searchNamespace(namespace string) error {
-	claims, err := s.resourceClient(claimRef(namespace, ""))
+	claims, err := s.ResourceClient(ClaimRef(namespace, ""))
 	if err != nil {
 		return err
 	}
@@ -112,20 +112,20 @@ func (s *claimSearch) checkClaim(claim *unstructured.Unstructured) error {
 			own.owners = append(own.owners, owner.UID)
 		}
 		for _, crd := range from.crds {
-			s.retained[identityOf(crd)] = crd
+			s.retained[IdentityOf(crd)] = crd
 		}
 	}
-	ref := claimRef(claim.GetNamespace(), claim.GetName())
+	ref := ClaimRef(claim.GetNamespace(), claim.GetName())
 	inside := ObjectRef{APIVersion: "v1", Kind: namespaceKind.Kind, Name: claim.GetNamespace()}
-	held := s.removed[identityOf(inside)]
+	held := s.removed[IdentityOf(inside)]
 	if held {
-		s.retained[identityOf(inside)] = inside
+		s.retained[IdentityOf(inside)] = inside
 	}
 	if len(own.owners) > 0 {
 		s.owned = append(s.owned, own)
 	}
-	if (held || len(own.owners) > 0) && !isOwnedByOther(claim, s.release) {
-		s.claims[identityOf(ref)] = ref
+	if (held || len(own.owners) > 0) && !IsOwnedByOther(claim, s.release) {
+		s.claims[IdentityOf(ref)] = ref
 	}
 	return unseen
 }
@@ -136,18 +136,18 @@ func (s *claimSearch) traceOwner(owner metav1.OwnerReference, namespace string, 
 		return known, nil
 	}
 	ref := ObjectRef{APIVersion: owner.APIVersion, Kind: owner.Kind, Namespace: namespace, Name: owner.Name}
-	key := identityOf(ref)
+	key := IdentityOf(ref)
 	atCluster := key
-	atCluster.namespace = ""
+	atCluster.Namespace = ""
 	from := origin{removed: s.removed[key] || s.removed[atCluster]}
-	if crd, ok := s.defined[schema.GroupKind{Group: key.group, Kind: key.kind}]; ok && !from.removed {
+	if crd, ok := s.defined[schema.GroupKind{Group: key.Group, Kind: key.Kind}]; ok && !from.removed {
 		from.crds = append(from.crds, crd)
 	}
 	s.known[owner.UID] = from // ends a cycle
 	if from.removed || depth == 0 {
 		return from, nil
 	}
-	live, err := s.getObject(s.ctx, ref)
+	live, err := s.GetObject(s.ctx, ref)
 	if err != nil || live == nil {
 		return from, err
 	}

@@ -4,6 +4,8 @@ import (
 	"helm.sh/helm/v3/pkg/chart"
 	apiextensions "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"sigs.k8s.io/yaml"
+
+	"github.com/appmarket/operator/internal/objects"
 )
 
 // definedKinds returns the kinds that the CRDs of a chart define, in the format of
@@ -12,7 +14,7 @@ import (
 func definedKinds(unit *chart.Chart) []string {
 	var all []string
 	for _, file := range unit.CRDObjects() {
-		for _, text := range splitDocuments(string(file.File.Data)) {
+		for _, text := range objects.SplitDocuments(string(file.File.Data)) {
 			var crd apiextensions.CustomResourceDefinition
 			if yaml.Unmarshal([]byte(text), &crd) != nil {
 				continue

@@ -16,7 +16,7 @@ import (
 	"k8s.io/client-go/dynamic"
 	"sigs.k8s.io/yaml"
 
-	"github.com/appmarket/operator/internal/helm"
+	plain "github.com/appmarket/operator/internal/release"
 )
 
 // driftChart contains spellings that are common in charts: quantities in other notations, unknown
@@ -141,7 +141,7 @@ func requireWidgets(t testing.TB) {
 }
 
 // formatDrift formats drift as lines such as "ConfigMap/settings data.color".
-func formatDrift(found []helm.Drifted) []string {
+func formatDrift(found []plain.Drifted) []string {
 	lines := []string{}
 	for _, one := range found {
 		line := one.Object.String()

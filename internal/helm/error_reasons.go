@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/impersonation"
 	"github.com/appmarket/operator/internal/outcome"
 )
 
@@ -15,8 +16,6 @@ import (
 const maxNamed = 5
 
 var (
-	// denied matches the error of the API server for a missing permission.
-	denied = regexp.MustCompile(`User "([^"]*)" cannot (\S+) resource "([^"]*)"(?: in API group "([^"]*)")?(?: in the namespace "([^"]*)")?`)
 	// escalation matches the error for granting permissions that the account does not have.
 	escalation = regexp.MustCompile(`(\S+) "([^"]*)" is forbidden: user "[^"]*"[^:]*is attempting to grant RBAC permissions not currently held`)
 	// missingKind matches the error of the REST mapper for a kind that the cluster does not serve.
@@ -97,19 +96,8 @@ func (o *operation) describeDenials(text string) []string {
 			named = append(named, said)
 		}
 	}
-	for _, m := range denied.FindAllStringSubmatch(text, -1) {
-		who := "user " + m[1]
-		if account, ok := strings.CutPrefix(m[1], "system:serviceaccount:"); ok {
-			who = "service account " + strings.ReplaceAll(account, ":", "/")
-		}
-		what, where := m[3], "at cluster scope"
-		if m[4] != "" {
-			what += "." + m[4]
-		}
-		if m[5] != "" {
-			where = "in namespace " + m[5]
-		}
-		add(fmt.Sprintf("%s may not %s %s %s", who, m[2], what, where))
+	for _, said := range impersonation.Denials(text) {
+		add(said)
 	}
 	for _, m := range escalation.FindAllStringSubmatch(text, -1) {
 		add(fmt.Sprintf("service account %s/%s may not grant the rights of %s %q, which it does not have itself",

@@ -121,7 +121,7 @@ func (c *kubeClient) resumeHook(info *resource.Info) (bool, error) {
 	}
 	annotations[runKey] = c.hooks.run
 	owner := c.operation.release
-	annotations[releaseNameAnnotation], annotations[releaseNamespaceAnnotation] = owner.Name, owner.Namespace
+	annotations[ReleaseNameAnnotation], annotations[ReleaseNamespaceAnnotation] = owner.Name, owner.Namespace
 	return false, access.SetAnnotations(info.Object, annotations)
 }
 
@@ -134,7 +134,7 @@ func isLasting(info *resource.Info) bool {
 // hasLiveHook reports whether the hook exists and was created by this run. A hook that outlives
 // releases may have been created by any client.
 func (c *kubeClient) hasLiveHook(info *resource.Info) (bool, error) {
-	live, err := c.operation.getObject(c.ctx, infoRef(info))
+	live, err := c.operation.GetObject(c.ctx, infoRef(info))
 	if err != nil || live == nil {
 		return false, err
 	}
@@ -171,12 +171,12 @@ func (c *kubeClient) createHooks(hooks kube.ResourceList) (*kube.Result, error) 
 
 // refuseForeignHook returns an error if a hook exists that no earlier run of the release has created.
 func (c *kubeClient) refuseForeignHook(info *resource.Info) error {
-	live, err := c.operation.getObject(c.ctx, infoRef(info))
+	live, err := c.operation.GetObject(c.ctx, infoRef(info))
 	if err != nil || live == nil || isLeftover(live, c.operation.release) {
 		return err
 	}
 	marks := live.GetAnnotations()
-	text := alreadyExistsMessage(c.describeObject(info), marks[releaseNameAnnotation], "")
+	text := alreadyExistsMessage(c.describeObject(info), marks[ReleaseNameAnnotation], "")
 	return &stepFailure{text: text}
 }
 
@@ -186,13 +186,13 @@ func (c *kubeClient) isGoneHook(info *resource.Info) (bool, error) {
 	if c.hooks.passed[hookKey(info)] {
 		return false, nil
 	}
-	live, err := c.operation.getObject(c.ctx, infoRef(info))
+	live, err := c.operation.GetObject(c.ctx, infoRef(info))
 	switch {
 	case apierrors.IsForbidden(err):
 		return false, nil
 	case err != nil || live == nil:
 		return err == nil, err
-	case isOwnedByOther(live, c.operation.release):
+	case IsOwnedByOther(live, c.operation.release):
 		return false, c.refuseForeignHook(info)
 	}
 	return false, nil
@@ -200,7 +200,7 @@ func (c *kubeClient) isGoneHook(info *resource.Info) (bool, error) {
 
 // isLeftover reports whether an object is a hook that a run of the release has created.
 func isLeftover(live *unstructured.Unstructured, of *release.Release) bool {
-	return isOwnedBy(of, live) && live.GetAnnotations()[runKey] != ""
+	return IsOwnedBy(of, live) && live.GetAnnotations()[runKey] != ""
 }
 
 // refuseMissingAccount returns an error if a Job or a Pod needs a service account that the release
@@ -223,11 +223,11 @@ func (c *kubeClient) refuseMissingAccount(info *resource.Info) error {
 		return nil // the API server reports what is wrong
 	}
 	account := accountRef(info.Namespace, name)
-	made, err := c.operation.client.objectRefs(current)
+	made, err := c.operation.ObjectRefs(current)
 	if err != nil || !slices.Contains(made, account) {
 		return err
 	}
-	live, err := c.operation.getObject(c.ctx, account)
+	live, err := c.operation.GetObject(c.ctx, account)
 	if err != nil || live != nil {
 		return nil // the hook itself finds out what the tenant may not see
 	}
@@ -239,7 +239,7 @@ func (c *kubeClient) refuseMissingAccount(info *resource.Info) error {
 // a hook that this run has completed, or a hook that this run has created and not waited for yet.
 // After the wait, Helm deletes the hook if its deletion policy requires it.
 func (c *kubeClient) isProtected(info *resource.Info) (bool, error) {
-	if isClaimInfo(info) || c.retained[identityOf(infoRef(info))] {
+	if isClaimInfo(info) || c.retained[IdentityOf(infoRef(info))] {
 		return true, nil
 	}
 	if !isHook(info) || !c.hooks.resumed || c.hooks.passed[hookKey(info)] {

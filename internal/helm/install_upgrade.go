@@ -28,7 +28,7 @@ func (c *Client) Get(ctx context.Context, name string) (*Release, error) {
 	if err != nil || len(history) == 0 {
 		return nil, o.classifyError(v1alpha1.ReasonInstallFailed, err)
 	}
-	return c.toRelease(history)
+	return o.toRelease(history)
 }
 
 // Install creates a release. If a release with the same name exists and was never complete, Install
@@ -142,7 +142,7 @@ func (o *operation) finishOperation(name, reason string, err error) (*Release, e
 	if err != nil {
 		return nil, o.classifyError(reason, err)
 	}
-	return o.client.toRelease(history)
+	return o.toRelease(history)
 }
 
 // applyChart settles interrupted revisions, and then installs or upgrades the release.
@@ -250,4 +250,20 @@ func hasLabels(labels, wanted map[string]string) bool {
 		}
 	}
 	return true
+}
+
+// storeIncomplete stores the objects of the revisions, so that an update removes the fields that they set.
+func (o *operation) storeIncomplete(revisions []*release.Release) error {
+	o.cluster.incomplete = map[Identity][]map[string]any{}
+	for _, revision := range revisions {
+		objects, err := o.DecodeManifest(revision)
+		if err != nil {
+			return err
+		}
+		for _, one := range objects {
+			key := IdentityOf(one.Ref)
+			o.cluster.incomplete[key] = append(o.cluster.incomplete[key], one.Object.Object)
+		}
+	}
+	return nil
 }

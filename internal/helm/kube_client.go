@@ -38,13 +38,13 @@ type kubeClient struct {
 	ignoresMissingKinds bool
 	// retained contains the objects that are known not to be deletable, because claims depend on
 	// them or because they belong to another release.
-	retained map[identity]bool
+	retained map[Identity]bool
 	// present contains the manifests of recorded revisions. When such a manifest is compared with
 	// another one, objects of kinds that the cluster does not serve anymore are ignored.
 	present map[string]bool
 	// incomplete contains the objects of revisions that Helm does not compare with, and that may
 	// exist in the cluster.
-	incomplete map[identity][]map[string]any
+	incomplete map[Identity][]map[string]any
 	mapper     meta.RESTMapper
 	// operation is the operation to which the client belongs.
 	operation *operation

@@ -26,30 +26,30 @@ var native = sync.OnceValues(func() (*runtime.Scheme, error) {
 	return kinds, scheme.AddToScheme(kinds)
 })
 
-// conflicts is the backoff for patches of an object that a controller changes at the same time.
-var conflicts = wait.Backoff{Steps: 8, Duration: 10 * time.Millisecond, Factor: 2, Jitter: 0.1}
+// Conflicts is the backoff for patches of an object that a controller changes at the same time.
+var Conflicts = wait.Backoff{Steps: 8, Duration: 10 * time.Millisecond, Factor: 2, Jitter: 0.1}
 
-// patch is a change of a live object. An empty body means that there is nothing to change.
-type patch struct {
+// Patch is a change of a live object. An empty body means that there is nothing to change.
+type Patch struct {
 	body map[string]any
 	live *unstructured.Unstructured
 	// expected is the live object with the change applied.
 	expected *unstructured.Unstructured
 }
 
-// newPatch returns the patch that changes a live object to the state in its manifest, and removes
+// NewPatch returns the patch that changes a live object to the state in its manifest, and removes
 // fields that only earlier manifests contain; see merge.
-func newPatch(wanted, live *unstructured.Unstructured, earlier ...map[string]any) (patch, error) {
+func NewPatch(wanted, live *unstructured.Unstructured, earlier ...map[string]any) (Patch, error) {
 	shape, err := patchMetaFor(live)
 	if err != nil {
-		return patch{}, err
+		return Patch{}, err
 	}
 	before := make([]map[string]any, 0, len(earlier))
 	for _, one := range earlier {
 		before = append(before, storedForm(one))
 	}
 	expected := mergeThreeWay(shape, before, storedForm(wanted.Object), live.Object)
-	return patch{
+	return Patch{
 		body: mergePatchOf(live.Object, expected), live: live,
 		expected: &unstructured.Unstructured{Object: expected},
 	}, nil
@@ -71,12 +71,12 @@ func patchMetaFor(object *unstructured.Unstructured) (strategicpatch.LookupPatch
 	return strategicpatch.NewPatchMetaFromStruct(example)
 }
 
-// isEmpty reports whether there is nothing to change.
-func (p patch) isEmpty() bool { return len(p.body) == 0 }
+// IsEmpty reports whether there is nothing to change.
+func (p Patch) IsEmpty() bool { return len(p.body) == 0 }
 
-// sendPatch sends the patch and returns the object in the response. It returns a conflict if the live
+// Send sends the patch and returns the object in the response. It returns a conflict if the live
 // object has changed since it was read.
-func (p patch) sendPatch(ctx context.Context, objects dynamic.ResourceInterface, dryRun ...string) (*unstructured.Unstructured, error) {
+func (p Patch) Send(ctx context.Context, objects dynamic.ResourceInterface, dryRun ...string) (*unstructured.Unstructured, error) {
 	body := maps.Clone(p.body)
 	metadata := map[string]any{}
 	if given, ok := body["metadata"].(map[string]any); ok {

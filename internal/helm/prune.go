@@ -8,9 +8,7 @@ import (
 	"helm.sh/helm/v3/pkg/release"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/dynamic"
 )
 
@@ -18,33 +16,33 @@ import (
 // contain, starting with the newest revision. It keeps volume claims and objects that are marked to
 // be kept.
 func (o *operation) pruneObjects(revisions []*release.Release, present *release.Release) error {
-	wanted := map[identity]bool{}
-	refs, err := o.client.objectRefs(present)
+	wanted := map[Identity]bool{}
+	refs, err := o.ObjectRefs(present)
 	if err != nil {
 		return err
 	}
 	for _, ref := range refs {
-		wanted[identityOf(ref)] = true
+		wanted[IdentityOf(ref)] = true
 	}
 	var left []removedObject
 	for _, revision := range slices.Backward(revisions) {
 		if revision.Version == present.Version {
 			continue
 		}
-		refs, err := o.client.objectRefs(revision)
+		refs, err := o.ObjectRefs(revision)
 		if err != nil {
 			return err
 		}
 		for _, ref := range refs {
-			if wanted[identityOf(ref)] {
+			if wanted[IdentityOf(ref)] {
 				continue
 			}
-			wanted[identityOf(ref)] = true // check each object only once
-			live, err := o.getObject(o.ctx, ref)
+			wanted[IdentityOf(ref)] = true // check each object only once
+			live, err := o.GetObject(o.ctx, ref)
 			if err != nil {
 				return fmt.Errorf("get %s, left behind by revision %d: %w", ref, revision.Version, err)
 			}
-			if live != nil && isOwnedBy(present, live) {
+			if live != nil && IsOwnedBy(present, live) {
 				left = append(left, removedObjectFor(ref, live))
 			}
 		}
@@ -67,7 +65,7 @@ func (o *operation) deleteLeftover(objects []removedObject) error {
 		return err
 	}
 	for _, one := range objects {
-		if one.keeps || kept[identityOf(one.ref)] {
+		if one.keeps || kept[IdentityOf(one.ref)] {
 			continue
 		}
 		if err := o.deleteObjectRef(one.ref); err != nil {
@@ -78,7 +76,7 @@ func (o *operation) deleteLeftover(objects []removedObject) error {
 }
 
 func (o *operation) deleteObjectRef(ref ObjectRef) error {
-	objects, err := o.resourceClient(ref)
+	objects, err := o.ResourceClient(ref)
 	if err != nil {
 		return err
 	}
@@ -97,6 +95,12 @@ func replacedRevisions(history []*release.Release) []*release.Release {
 	return history[max(lastCompleteIndex(history), 0):]
 }
 
+// isRemoved reports whether a release was removed, or its removal was started.
+func isRemoved(r *release.Release) bool {
+	return !r.Info.Deleted.IsZero() ||
+		r.Info.Status == release.StatusUninstalled || r.Info.Status == release.StatusUninstalling
+}
+
 // lastCompleteIndex returns the index of the newest revision that was complete, or -1 if there is none.
 func lastCompleteIndex(history []*release.Release) int {
 	last := -1
@@ -106,34 +110,6 @@ func lastCompleteIndex(history []*release.Release) int {
 		}
 	}
 	return last
-}
-
-// isOwnedBy reports whether an object belongs to the release.
-func isOwnedBy(owner *release.Release, live *unstructured.Unstructured) bool {
-	marks := live.GetAnnotations()
-	return marks[releaseNameAnnotation] == owner.Name && marks[releaseNamespaceAnnotation] == owner.Namespace
-}
-
-// Annotations by which Helm recognizes the objects of a release.
-const (
-	releaseNameAnnotation      = "meta.helm.sh/release-name"
-	releaseNamespaceAnnotation = "meta.helm.sh/release-namespace"
-)
-
-// resourceClient returns a client for the objects of a kind, which acts as the tenant.
-func (o *operation) resourceClient(ref ObjectRef) (dynamic.ResourceInterface, error) {
-	mapping, err := o.client.restMappingFor(ref)
-	if err != nil {
-		return nil, err
-	}
-	client, err := dynamic.NewForConfig(o.rest)
-	if err != nil {
-		return nil, fmt.Errorf("make client: %w", err)
-	}
-	if mapping.Scope.Name() == meta.RESTScopeNameRoot {
-		return client.Resource(mapping.Resource), nil
-	}
-	return client.Resource(mapping.Resource).Namespace(ref.Namespace), nil
 }
 
 func deleteObject(ctx context.Context, objects dynamic.ResourceInterface, name string) error {

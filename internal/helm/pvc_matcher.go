@@ -12,6 +12,8 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
 	"sigs.k8s.io/yaml"
+
+	"github.com/appmarket/operator/internal/objects"
 )
 
 // pvcMatcher specifies which claims of a namespace belong to a release.
@@ -34,7 +36,7 @@ type pvcPattern struct {
 }
 
 func collectClaims(revision *release.Release, into map[string]*pvcMatcher) error {
-	for _, document := range splitDocuments(revision.Manifest) {
+	for _, document := range objects.SplitDocuments(revision.Manifest) {
 		if err := collectDocument(document, revision, false, into); err != nil {
 			return err
 		}
@@ -113,7 +115,7 @@ func (o *operation) findClaims(owner *release.Release, namespace string, rule *p
 	if len(rule.names) == 0 && len(rule.hooks) == 0 && len(rule.sets) == 0 {
 		return nil, nil
 	}
-	claims, err := o.resourceClient(claimRef(namespace, ""))
+	claims, err := o.ResourceClient(ClaimRef(namespace, ""))
 	if err != nil {
 		return nil, err
 	}
@@ -126,8 +128,8 @@ func (o *operation) findClaims(owner *release.Release, namespace string, rule *p
 	}
 	var found []ObjectRef
 	for _, claim := range all.Items {
-		if !isOwnedByOther(&claim, owner) && rule.isClaimOf(&claim, owner) {
-			found = append(found, claimRef(namespace, claim.GetName()))
+		if !IsOwnedByOther(&claim, owner) && rule.isClaimOf(&claim, owner) {
+			found = append(found, ClaimRef(namespace, claim.GetName()))
 		}
 	}
 	return found, nil
@@ -141,11 +143,11 @@ func (o *operation) dropForeignStatefulSets(owner *release.Release, namespace st
 		if _, asked := isForeign[pattern.set]; asked {
 			continue
 		}
-		live, err := o.getObject(o.ctx, ObjectRef{APIVersion: setResource.GroupVersion().String(), Kind: setKind, Namespace: namespace, Name: pattern.set})
+		live, err := o.GetObject(o.ctx, ObjectRef{APIVersion: setResource.GroupVersion().String(), Kind: setKind, Namespace: namespace, Name: pattern.set})
 		if err != nil && !apierrors.IsForbidden(err) {
 			return fmt.Errorf("get stateful set %s: %w", pattern.set, err)
 		}
-		isForeign[pattern.set] = err == nil && live != nil && isOwnedByOther(live, owner)
+		isForeign[pattern.set] = err == nil && live != nil && IsOwnedByOther(live, owner)
 	}
 	rule.sets = slices.DeleteFunc(rule.sets, func(one pvcPattern) bool { return isForeign[one.set] })
 	return nil
@@ -153,7 +155,7 @@ func (o *operation) dropForeignStatefulSets(owner *release.Release, namespace st
 
 func (r *pvcMatcher) isClaimOf(claim *unstructured.Unstructured, owner *release.Release) bool {
 	name := claim.GetName()
-	if r.names[name] || r.hooks[name] && isOwnedBy(owner, claim) {
+	if r.names[name] || r.hooks[name] && IsOwnedBy(owner, claim) {
 		return true
 	}
 	for _, set := range r.sets {

@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/objects"
 )
 
 // claimPolicyRenderer marks every volume claim of a release so that Helm keeps it when the release is
@@ -32,7 +33,7 @@ func (claimPolicyRenderer) Run(manifest *bytes.Buffer) (*bytes.Buffer, error) {
 		return manifest, nil
 	}
 	var out bytes.Buffer
-	for _, document := range splitDocuments(manifest.String()) {
+	for _, document := range objects.SplitDocuments(manifest.String()) {
 		marked, err := annotateDocument(document)
 		if err != nil {
 			return nil, err
@@ -131,7 +132,7 @@ func (o *operation) objectsRetainedBy(history []*release.Release) ([]ObjectRef, 
 		return nil, err
 	}
 	// The claims are listed below, which includes the claims of StatefulSets.
-	r, err := o.planRetention(slices.DeleteFunc(objects, func(one removedObject) bool { return isClaimRef(one.ref) }))
+	r, err := o.planRetention(slices.DeleteFunc(objects, func(one removedObject) bool { return IsClaim(one.ref) }))
 	if err != nil {
 		return nil, err
 	}
@@ -147,7 +148,7 @@ func (o *operation) objectsRetainedBy(history []*release.Release) ([]ObjectRef, 
 			return nil, fmt.Errorf("list volume claims: %w", err)
 		}
 		for _, claim := range claims {
-			r.claims[identityOf(claim)] = claim
+			r.claims[IdentityOf(claim)] = claim
 		}
 	}
 	return r.keptObjects(), nil
@@ -156,14 +157,14 @@ func (o *operation) objectsRetainedBy(history []*release.Release) ([]ObjectRef, 
 // removedObjectsOf returns the objects of revisions, starting with the newest revision.
 func (o *operation) removedObjectsOf(revisions []*release.Release) ([]removedObject, error) {
 	var all []removedObject
-	seen := map[identity]bool{}
+	seen := map[Identity]bool{}
 	for _, revision := range slices.Backward(revisions) {
 		some, err := o.removedObjectsOfManifest(revision)
 		if err != nil {
 			return nil, err
 		}
 		for _, one := range some {
-			if key := identityOf(one.ref); !seen[key] {
+			if key := IdentityOf(one.ref); !seen[key] {
 				seen[key] = true
 				all = append(all, one)
 			}
@@ -176,14 +177,14 @@ func (o *operation) removedObjectsOf(revisions []*release.Release) ([]removedObj
 // may contain a CRD or a resource policy.
 func (o *operation) removedObjectsOfManifest(revision *release.Release) ([]removedObject, error) {
 	var all []removedObject
-	for _, document := range splitDocuments(revision.Manifest) {
+	for _, document := range objects.SplitDocuments(revision.Manifest) {
 		if !strings.Contains(document, kube.ResourcePolicyAnno) && !strings.Contains(document, crdKind) {
-			var head objectHead
-			if err := yaml.Unmarshal([]byte(document), &head); err != nil {
-				return nil, fmt.Errorf("read manifest of revision %d: %w", revision.Version, err)
+			refs, err := o.DocumentRefs(document, revision)
+			if err != nil {
+				return nil, err
 			}
-			for _, one := range flattenHead(head) {
-				all = append(all, removedObject{ref: o.client.objectRefFor(one, revision.Namespace)})
+			for _, ref := range refs {
+				all = append(all, removedObject{ref: ref})
 			}
 			continue
 		}
@@ -191,17 +192,11 @@ func (o *operation) removedObjectsOfManifest(revision *release.Release) ([]remov
 		if err := yaml.Unmarshal([]byte(document), &object); err != nil {
 			return nil, fmt.Errorf("read manifest of revision %d: %w", revision.Version, err)
 		}
-		for _, one := range flattenList(&unstructured.Unstructured{Object: object}) {
-			all = append(all, removedObjectFor(o.client.objectRefFor(objectHeadOf(one), revision.Namespace), one))
+		for _, one := range FlattenList(&unstructured.Unstructured{Object: object}) {
+			all = append(all, removedObjectFor(o.RefFor(one, revision), one))
 		}
 	}
 	return all, nil
-}
-
-func claimRef(namespace, name string) ObjectRef {
-	return ObjectRef{
-		APIVersion: claimKind.GroupVersion().String(), Kind: claimKind.Kind, Namespace: namespace, Name: name,
-	}
 }
 
 // DeleteKept deletes volume claims that were kept, as the tenant, and then the Namespaces that were
@@ -229,7 +224,7 @@ func (c *Client) DeleteKept(ctx context.Context, refs []ObjectRef) error {
 }
 
 func (o *operation) deleteKeptObject(ref ObjectRef) error {
-	objects, err := o.resourceClient(ref)
+	objects, err := o.ResourceClient(ref)
 	if err != nil {
 		return err
 	}
@@ -255,7 +250,7 @@ func (o *operation) hasOtherClaims(namespace *unstructured.Unstructured) (bool, 
 	if namespace.GetAnnotations()[kube.ResourcePolicyAnno] == kube.KeepPolicy {
 		return true, nil
 	}
-	claims, err := o.resourceClient(claimRef(namespace.GetName(), ""))
+	claims, err := o.ResourceClient(ClaimRef(namespace.GetName(), ""))
 	if err != nil {
 		return false, err
 	}
@@ -270,7 +265,7 @@ func (o *operation) hasOtherClaims(namespace *unstructured.Unstructured) (bool, 
 // another one, since the release that kept the object has been removed.
 func (o *operation) isInUse(live *unstructured.Unstructured) (bool, error) {
 	marks := live.GetAnnotations()
-	name, namespace := marks[releaseNameAnnotation], marks[releaseNamespaceAnnotation]
+	name, namespace := marks[ReleaseNameAnnotation], marks[ReleaseNamespaceAnnotation]
 	if name == "" || namespace == "" {
 		return false, nil
 	}

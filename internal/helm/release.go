@@ -57,13 +57,13 @@ func ConfigDigest(values map[string]any) (string, error) {
 }
 
 // toRelease returns the newest revision of a history that is sorted by revision.
-func (c *Client) toRelease(history []*release.Release) (*Release, error) {
+func (o *operation) toRelease(history []*release.Release) (*Release, error) {
 	last := history[len(history)-1]
 	digest, err := ConfigDigest(last.Config)
 	if err != nil {
 		return nil, fmt.Errorf("read release %q: %w", last.Name, err)
 	}
-	objects, err := c.objectRefs(last)
+	objects, err := o.ObjectRefs(last)
 	if err != nil {
 		return nil, fmt.Errorf("read release %q: %w", last.Name, err)
 	}

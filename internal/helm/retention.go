@@ -41,9 +41,9 @@ type retention struct {
 	// retained contains the objects that must not be deleted: the namespace of the release,
 	// Namespaces that contain claims, CRDs whose resources own claims, and objects that are kept in
 	// any case.
-	retained map[identity]ObjectRef
+	retained map[Identity]ObjectRef
 	// claims contains the claims that belong to the release and are kept.
-	claims map[identity]ObjectRef
+	claims map[Identity]ObjectRef
 	// owned contains the claims that would be deleted with their owners.
 	owned []ownedClaim
 }
@@ -71,14 +71,14 @@ func sortKey(ref ObjectRef) string {
 func isContainer(ref ObjectRef) bool { return isNamespace(ref) || isCRD(ref) }
 
 func isNamespace(ref ObjectRef) bool {
-	return ref.Kind == namespaceKind.Kind && identityOf(ref).group == corev1.GroupName
+	return ref.Kind == namespaceKind.Kind && IdentityOf(ref).Group == corev1.GroupName
 }
 
 func isCRD(ref ObjectRef) bool {
-	return ref.Kind == crdKind && identityOf(ref).group == "apiextensions.k8s.io"
+	return ref.Kind == crdKind && IdentityOf(ref).Group == "apiextensions.k8s.io"
 }
 
-func isCustom(ref ObjectRef) bool { return plain.IsCustomGroup(identityOf(ref).group) }
+func isCustom(ref ObjectRef) bool { return plain.IsCustomGroup(IdentityOf(ref).Group) }
 
 // removedObjectFor returns the description of an object from a manifest or from the cluster.
 func removedObjectFor(ref ObjectRef, object *unstructured.Unstructured) removedObject {
@@ -103,7 +103,7 @@ func toRemovedObjects(resources kube.ResourceList) []removedObject {
 // retainObjects prepares the deletion of objects and returns the objects that must not be deleted. It
 // notifies the observer of all objects that are kept before it changes anything, and then removes
 // owners that are about to be deleted from claims.
-func (o *operation) retainObjects(objects []removedObject) (map[identity]bool, error) {
+func (o *operation) retainObjects(objects []removedObject) (map[Identity]bool, error) {
 	r, err := o.planRetention(objects)
 	if err != nil {
 		return nil, err
@@ -116,7 +116,7 @@ func (o *operation) retainObjects(objects []removedObject) (map[identity]bool, e
 			return nil, fmt.Errorf("keep volume claim %s: %w", one.claim.GetName(), err)
 		}
 	}
-	kept := map[identity]bool{}
+	kept := map[Identity]bool{}
 	for key := range r.retained {
 		kept[key] = true
 	}
@@ -134,7 +134,7 @@ func (o *operation) noteRetained(objects []ObjectRef) error {
 		}
 	}
 	for _, one := range objects {
-		if isClaimRef(one) && o.instance != "" {
+		if IsClaim(one) && o.instance != "" {
 			if err := o.labelClaim(one); err != nil {
 				return fmt.Errorf("label volume claim %s: %w", one.Name, err)
 			}
@@ -145,7 +145,7 @@ func (o *operation) noteRetained(objects []ObjectRef) error {
 
 // labelClaim adds the label of the instance to a claim, if the tenant may change the claim.
 func (o *operation) labelClaim(ref ObjectRef) error {
-	claims, err := o.resourceClient(ref)
+	claims, err := o.ResourceClient(ref)
 	if err != nil {
 		return err
 	}
@@ -171,30 +171,30 @@ func (c *kubeClient) retainInfos(resources kube.ResourceList) error {
 }
 
 // keepObjects stores objects that must not be deleted.
-func (c *kubeClient) keepObjects(objects map[identity]bool) {
+func (c *kubeClient) keepObjects(objects map[Identity]bool) {
 	if c.retained == nil {
-		c.retained = map[identity]bool{}
+		c.retained = map[Identity]bool{}
 	}
 	maps.Copy(c.retained, objects)
 }
 
 func (c *kubeClient) isRetained(info *resource.Info) bool {
-	return c.retained[identityOf(infoRef(info))]
+	return c.retained[IdentityOf(infoRef(info))]
 }
 
 // planRetention returns the objects that must be kept when the given objects are deleted. It
 // changes nothing.
 func (o *operation) planRetention(objects []removedObject) (*retention, error) {
-	r := &retention{retained: map[identity]ObjectRef{}, claims: map[identity]ObjectRef{}}
+	r := &retention{retained: map[Identity]ObjectRef{}, claims: map[Identity]ObjectRef{}}
 	search := claimSearch{
-		operation: o, retention: r, removed: map[identity]bool{}, defined: map[schema.GroupKind]ObjectRef{}, known: map[types.UID]origin{},
+		operation: o, retention: r, removed: map[Identity]bool{}, defined: map[schema.GroupKind]ObjectRef{}, known: map[types.UID]origin{},
 	}
 	places := map[string]*removedObject{}
 	for _, one := range objects {
 		switch {
 		case isNamespace(one.ref) && one.ref.Name == o.client.tenant.Namespace:
-			r.retained[identityOf(one.ref)] = one.ref
-		case one.keeps || isClaimRef(one.ref):
+			r.retained[IdentityOf(one.ref)] = one.ref
+		case one.keeps || IsClaim(one.ref):
 			if err := o.addKept(r, one.ref); err != nil {
 				return nil, err
 			}
@@ -212,12 +212,12 @@ func (o *operation) planRetention(objects []removedObject) (*retention, error) {
 // addKept adds an object that is kept in any case, if it exists and does not belong to another
 // release.
 func (o *operation) addKept(r *retention, ref ObjectRef) error {
-	live, err := o.getObject(o.ctx, ref)
+	live, err := o.GetObject(o.ctx, ref)
 	if err != nil {
 		return fmt.Errorf("get %s: %w", ref, err)
 	}
-	if live != nil && live.GetDeletionTimestamp() == nil && !isOwnedByOther(live, o.release) {
-		r.retained[identityOf(ref)] = ref
+	if live != nil && live.GetDeletionTimestamp() == nil && !IsOwnedByOther(live, o.release) {
+		r.retained[IdentityOf(ref)] = ref
 	}
 	return nil
 }
@@ -255,7 +255,7 @@ func deletionRisk(ref ObjectRef) int {
 
 // releaseOwnedClaim removes the owners that are about to be deleted from a claim.
 func (o *operation) releaseOwnedClaim(one ownedClaim) error {
-	claims, err := o.resourceClient(claimRef(one.claim.GetNamespace(), ""))
+	claims, err := o.ResourceClient(ClaimRef(one.claim.GetNamespace(), ""))
 	if err != nil {
 		return err
 	}
@@ -263,7 +263,7 @@ func (o *operation) releaseOwnedClaim(one ownedClaim) error {
 	return retry.RetryOnConflict(retry.DefaultBackoff, func() error {
 		err := removeClaimOwners(o.ctx, claims, claim, one.owners...)
 		if apierrors.IsConflict(err) {
-			fresh, getErr := o.getObject(o.ctx, claimRef(claim.GetNamespace(), claim.GetName()))
+			fresh, getErr := o.GetObject(o.ctx, ClaimRef(claim.GetNamespace(), claim.GetName()))
 			if getErr != nil || fresh == nil {
 				return errors.Join(getErr)
 			}

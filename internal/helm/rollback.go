@@ -148,13 +148,13 @@ func (o *operation) failPending(what string, cause error) error {
 // refuseMissingKinds returns an error if the cluster does not serve the kind of an object of the
 // revision. Helm detects this only after it has created the new revision, or later.
 func (o *operation) refuseMissingKinds(target *release.Release) error {
-	refs, err := o.client.objectRefs(target)
+	refs, err := o.ObjectRefs(target)
 	if err != nil {
 		return err
 	}
 	var missing []string
 	for _, ref := range refs {
-		_, err := o.client.restMappingFor(ref)
+		_, err := o.MappingFor(ref)
 		kind := fmt.Sprintf("kind %q in version %q", ref.Kind, ref.APIVersion)
 		switch {
 		case err == nil || meta.IsNoMatchError(err) && slices.Contains(missing, kind):
@@ -174,23 +174,23 @@ func (o *operation) refuseMissingKinds(target *release.Release) error {
 // refuseForeignObjects returns an error if an object that the newest revision does not contain exists and
 // does not belong to the release. Helm checks this before an upgrade, but not before a rollback.
 func (o *operation) refuseForeignObjects(target, newest *release.Release) error {
-	wanted, err := o.client.objectRefs(target)
+	wanted, err := o.ObjectRefs(target)
 	if err != nil {
 		return err
 	}
-	present, err := o.client.objectRefs(newest)
+	present, err := o.ObjectRefs(newest)
 	if err != nil {
 		return err
 	}
 	for _, ref := range wanted {
-		if slices.ContainsFunc(present, func(one ObjectRef) bool { return identityOf(one) == identityOf(ref) }) {
+		if slices.ContainsFunc(present, func(one ObjectRef) bool { return IdentityOf(one) == IdentityOf(ref) }) {
 			continue
 		}
-		live, err := o.getObject(o.ctx, ref)
+		live, err := o.GetObject(o.ctx, ref)
 		if err != nil {
 			return fmt.Errorf("get %s: %w", ref, err)
 		}
-		if live != nil && !isOwnedBy(target, live) {
+		if live != nil && !IsOwnedBy(target, live) {
 			return outcome.Failed(v1alpha1.ReasonRollbackFailed, errors.New(ownerMessage(ref, live, target)))
 		}
 	}
@@ -204,7 +204,7 @@ func ownerMessage(ref ObjectRef, live *unstructured.Unstructured, not *release.R
 		said += " in namespace " + ref.Namespace
 	}
 	marks := live.GetAnnotations()
-	name, namespace := marks[releaseNameAnnotation], marks[releaseNamespaceAnnotation]
+	name, namespace := marks[ReleaseNameAnnotation], marks[ReleaseNamespaceAnnotation]
 	if name == not.Name {
 		name = ""
 	}

@@ -44,7 +44,7 @@ var (
 )
 
 // scaleFieldFor returns the scale field of a kind, and false if the kind is not a workload.
-func scaleFieldFor(ref ObjectRef) (scaleField, bool) {
+func scaleFieldFor(ref v1alpha1.ObjectReference) (scaleField, bool) {
 	switch schema.FromAPIVersionAndKind(ref.APIVersion, ref.Kind).GroupKind() {
 	case schema.GroupKind{Group: "apps", Kind: "Deployment"},
 		schema.GroupKind{Group: "apps", Kind: "ReplicaSet"},

@@ -8,6 +8,8 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/yaml"
+
+	"github.com/appmarket/operator/internal/objects"
 )
 
 // buildServed reads the objects of a manifest that was applied before. It leaves out
@@ -29,9 +31,9 @@ func (c *kubeClient) buildServed(manifest string, validate bool) (kube.ResourceL
 // inServedVersions returns a manifest with another apiVersion for each object whose
 // version the cluster does not serve, if it serves another version of the kind.
 func (c *kubeClient) inServedVersions(manifest string) (string, error) {
-	documents := splitDocuments(manifest)
+	documents := objects.SplitDocuments(manifest)
 	for i, document := range documents {
-		if isEmptyDocument(document) {
+		if objects.IsEmptyDocument(document) {
 			continue
 		}
 		text, err := yaml.YAMLToJSON([]byte(document))

@@ -35,7 +35,7 @@ func splitRendered(unit *chart.Chart, texts map[string]string) (hydrate.Rendered
 		if !known {
 			document = objects.NewDocument(path, text)
 		}
-		if document.Hook = hook; !isEmptyDocument(document.Text) {
+		if document.Hook = hook; !objects.IsEmptyDocument(document.Text) {
 			out.Documents = append(out.Documents, document)
 		}
 	}
@@ -58,8 +58,8 @@ func readHeads(texts map[string]string) (documents map[string]objects.Document, 
 		if isPartial(path) {
 			continue
 		}
-		for i, part := range splitDocuments(text) {
-			if isEmptyDocument(part) {
+		for i, part := range objects.SplitDocuments(text) {
+			if objects.IsEmptyDocument(part) {
 				continue
 			}
 			document := objects.NewDocument(path, part)
@@ -81,46 +81,13 @@ func isPartial(name string) bool { return strings.HasPrefix(path.Base(name), "_"
 func crdDocuments(unit *chart.Chart) []objects.Document {
 	var documents []objects.Document
 	for _, crd := range unit.CRDObjects() {
-		for _, text := range splitDocuments(string(crd.File.Data)) {
-			if !isEmptyDocument(text) {
+		for _, text := range objects.SplitDocuments(string(crd.File.Data)) {
+			if !objects.IsEmptyDocument(text) {
 				documents = append(documents, objects.NewDocument(crd.Filename, text))
 			}
 		}
 	}
 	return documents
-}
-
-// splitDocuments splits a YAML text into documents. It is equivalent to releaseutil.SplitManifests, whose
-// regular expression takes most of the time of rendering a chart. Like Helm, it does not recognize
-// block scalars that contain a separator.
-func splitDocuments(text string) []string {
-	const separator, space = "---", " \t\n\f\r"
-	text = strings.TrimSpace(text)
-	if rest, ok := strings.CutPrefix(text, separator); ok {
-		text = strings.TrimLeft(rest, space)
-	}
-	var documents []string
-	for more := true; more; {
-		var document string
-		document, text, more = strings.Cut(text, "\n"+separator)
-		text = strings.TrimLeft(text, space)
-		if document = strings.TrimSpace(document); document != "" {
-			documents = append(documents, document)
-		}
-	}
-	return documents
-}
-
-// isEmptyDocument reports whether a document is empty or contains only comments, for example because the
-// condition of a template is false.
-func isEmptyDocument(text string) bool {
-	for line := range strings.Lines(text) {
-		line = strings.TrimSpace(line)
-		if line != "" && !strings.HasPrefix(line, "#") {
-			return false
-		}
-	}
-	return true
 }
 
 // splitUnsorted splits rendered texts into documents without decoding them. Hooks are not separated
@@ -131,8 +98,8 @@ func splitUnsorted(unit *chart.Chart, texts map[string]string) hydrate.Rendered 
 		if isPartial(path) {
 			continue
 		}
-		for _, text := range splitDocuments(texts[path]) {
-			if !isEmptyDocument(text) {
+		for _, text := range objects.SplitDocuments(texts[path]) {
+			if !objects.IsEmptyDocument(text) {
 				out.Documents = append(out.Documents, objects.NewDocument(path, text))
 			}
 		}

@@ -60,7 +60,7 @@ func (c *kubeClient) retainObjectsOf(resources kube.ResourceList) error {
 // kept. This is necessary for a release that was adopted, or that was created before claimPolicyRenderer
 // existed. It does nothing for other objects.
 func (c *kubeClient) retainClaims(ref ObjectRef) error {
-	if key := identityOf(ref); key.group != appsv1.GroupName || key.kind != setKind {
+	if key := IdentityOf(ref); key.Group != appsv1.GroupName || key.Kind != setKind {
 		return nil
 	}
 	client, err := c.Factory.DynamicClient()
@@ -155,12 +155,11 @@ func removeClaimOwners(
 	ctx context.Context, claims dynamic.ResourceInterface, claim *unstructured.Unstructured, owners ...types.UID,
 ) error {
 	others := slices.DeleteFunc(claim.GetOwnerReferences(), func(one metav1.OwnerReference) bool { return slices.Contains(owners, one.UID) })
-	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"ownerReferences": others}})
+	patch, err := json.Marshal(map[string]any{
+		"metadata": map[string]any{"ownerReferences": others, "resourceVersion": claim.GetResourceVersion()},
+	})
 	if err != nil {
 		return fmt.Errorf("make patch: %w", err)
-	}
-	if patch, err = withResourceVersion(patch, claim); err != nil {
-		return err
 	}
 	_, err = claims.Patch(ctx, claim.GetName(), types.MergePatchType, patch, metav1.PatchOptions{FieldManager: kube.ManagedFieldsManager})
 	if apierrors.IsNotFound(err) {

@@ -195,7 +195,7 @@ func TestPatchTo(t *testing.T) {
 				return parsed
 			}
 			earlier, target, live := object(one.earlier), object(one.target), object(one.live)
-			change, err := newPatch(target, live, earlier.Object)
+			change, err := NewPatch(target, live, earlier.Object)
 			g.Expect(err).NotTo(HaveOccurred())
 			body, err := yaml.Marshal(change.body)
 			g.Expect(err).NotTo(HaveOccurred())
@@ -203,7 +203,7 @@ func TestPatchTo(t *testing.T) {
 			g.Expect(live.Object).To(Equal(object(one.live).Object), "the arguments are left as they are")
 			g.Expect(target.Object).To(Equal(object(one.target).Object))
 
-			again, err := newPatch(target, change.expected, earlier.Object)
+			again, err := NewPatch(target, change.expected, earlier.Object)
 			g.Expect(err).NotTo(HaveOccurred())
 			g.Expect(again.body).To(BeEmpty(), "once is enough")
 		})

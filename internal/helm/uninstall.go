@@ -114,7 +114,7 @@ func removalRunName(last *release.Release) string { return runName(last.Version,
 // removeHooks deletes the hooks that the runs of a release have left behind, except hooks that must
 // be kept. When the records of the release are deleted, these hooks cannot be found anymore.
 func (o *operation) removeHooks(history []*release.Release) error {
-	seen := map[identity]bool{}
+	seen := map[Identity]bool{}
 	var left []removedObject
 	revisions := history
 	if current := o.records.current; current != nil {
@@ -122,15 +122,15 @@ func (o *operation) removeHooks(history []*release.Release) error {
 	}
 	for _, revision := range revisions {
 		for _, hook := range revision.Hooks {
-			ref, err := o.hookObjectRef(hook, revision)
+			ref, err := o.HookRef(hook, revision)
 			if err != nil {
 				return err
 			}
-			if hook.LastRun.Phase == "" || ref.Kind == claimKind.Kind || isContainer(ref) || seen[identityOf(ref)] {
+			if hook.LastRun.Phase == "" || ref.Kind == claimKind.Kind || isContainer(ref) || seen[IdentityOf(ref)] {
 				continue
 			}
-			seen[identityOf(ref)] = true
-			live, err := o.getObject(o.ctx, ref)
+			seen[IdentityOf(ref)] = true
+			live, err := o.GetObject(o.ctx, ref)
 			if err != nil {
 				return fmt.Errorf("get hook %s: %w", ref, err)
 			}

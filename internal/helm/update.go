@@ -69,11 +69,11 @@ func (c *kubeClient) withoutForeign(resources kube.ResourceList) (kube.ResourceL
 		places[info] = i
 	}
 	err := c.forEachObject(resources, func(info *resource.Info) error {
-		live, err := c.operation.getObject(c.ctx, infoRef(info))
+		live, err := c.operation.GetObject(c.ctx, infoRef(info))
 		if apierrors.IsForbidden(err) {
 			return nil
 		}
-		isForeign[places[info]] = live != nil && isOwnedByOther(live, c.operation.release)
+		isForeign[places[info]] = live != nil && IsOwnedByOther(live, c.operation.release)
 		return withObjectName(info, err)
 	})
 	if err != nil {
@@ -82,7 +82,7 @@ func (c *kubeClient) withoutForeign(resources kube.ResourceList) (kube.ResourceL
 	var own kube.ResourceList
 	for i, info := range resources {
 		if isForeign[i] {
-			c.keepObjects(map[identity]bool{identityOf(infoRef(info)): true})
+			c.keepObjects(map[Identity]bool{IdentityOf(infoRef(info)): true})
 			continue
 		}
 		own.Append(info)
@@ -92,14 +92,14 @@ func (c *kubeClient) withoutForeign(resources kube.ResourceList) (kube.ResourceL
 
 // earlierObjectsOf returns the objects of the manifests whose objects may exist in the cluster: the
 // manifest that Helm compares with, and the manifests of incomplete revisions, which Helm ignores.
-func (c *kubeClient) earlierObjectsOf(original kube.ResourceList) map[identity][]map[string]any {
+func (c *kubeClient) earlierObjectsOf(original kube.ResourceList) map[Identity][]map[string]any {
 	earlier := maps.Clone(c.incomplete)
 	if earlier == nil {
-		earlier = map[identity][]map[string]any{}
+		earlier = map[Identity][]map[string]any{}
 	}
 	for _, info := range original {
 		if object, ok := info.Object.(*unstructured.Unstructured); ok {
-			key := identityOf(infoRef(info))
+			key := IdentityOf(infoRef(info))
 			earlier[key] = append(slices.Clip(earlier[key]), object.Object)
 		}
 	}
@@ -111,7 +111,7 @@ type update struct {
 	cluster *kubeClient
 	client  dynamic.Interface
 	// earlier contains the objects of the manifests whose objects may exist in the cluster.
-	earlier map[identity][]map[string]any
+	earlier map[Identity][]map[string]any
 
 	mu sync.Mutex
 }
@@ -125,7 +125,7 @@ func (u *update) applyObject(info *resource.Info, result *kube.Result) error {
 	}
 	objects := objectsOf(u.client, info)
 	var noted *kube.ResourceList
-	err := retry.RetryOnConflict(conflicts, func() error {
+	err := retry.RetryOnConflict(Conflicts, func() error {
 		live, err := objects.Get(u.cluster.ctx, info.Name, metav1.GetOptions{})
 		if apierrors.IsNotFound(err) {
 			noted = &result.Created
@@ -134,9 +134,9 @@ func (u *update) applyObject(info *resource.Info, result *kube.Result) error {
 		if err != nil {
 			return withObjectName(info, err)
 		}
-		change, err := newPatch(wanted, live, u.earlier[identityOf(infoRef(info))]...)
-		if err == nil && !change.isEmpty() {
-			_, err = change.sendPatch(u.cluster.ctx, objects)
+		change, err := NewPatch(wanted, live, u.earlier[IdentityOf(infoRef(info))]...)
+		if err == nil && !change.IsEmpty() {
+			_, err = change.Send(u.cluster.ctx, objects)
 		}
 		noted = &result.Updated
 		return withObjectName(info, err)

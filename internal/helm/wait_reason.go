@@ -7,8 +7,6 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/fields"
@@ -24,7 +22,7 @@ const maxExplained = 50
 // waitReason describes why an object has not reached its goal, as far as the tenant may see it. It
 // returns "" if the reason is unknown.
 func (o *operation) waitReason(ctx context.Context, ref ObjectRef) string {
-	live, err := o.getObject(ctx, ref)
+	live, err := o.GetObject(ctx, ref)
 	if err != nil || live == nil {
 		return ""
 	}
@@ -73,7 +71,7 @@ func (o *operation) jobReason(ctx context.Context, ref ObjectRef, job *unstructu
 	}
 	account, _, err := unstructured.NestedString(job.Object, "spec", "template", "spec", "serviceAccountName")
 	if err == nil && account != "" {
-		found, err := o.getObject(ctx, accountRef(ref.Namespace, account))
+		found, err := o.GetObject(ctx, accountRef(ref.Namespace, account))
 		if err == nil && found == nil {
 			return fmt.Sprintf("service account %q does not exist in namespace %s", account, ref.Namespace)
 		}
@@ -138,25 +136,9 @@ func (o *operation) eventReason(ctx context.Context, about *unstructured.Unstruc
 	return oneLine(withoutDetails(message))
 }
 
-// getObject returns an object, or nil if the object or its kind does not exist.
-func (o *operation) getObject(ctx context.Context, ref ObjectRef) (*unstructured.Unstructured, error) {
-	objects, err := o.resourceClient(ref)
-	if meta.IsNoMatchError(err) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	live, err := objects.Get(ctx, ref.Name, metav1.GetOptions{})
-	if apierrors.IsNotFound(err) {
-		return nil, nil
-	}
-	return live, err
-}
-
 // listObjects returns the objects of a kind, or none if an error occurs.
 func (o *operation) listObjects(ctx context.Context, kind ObjectRef, options metav1.ListOptions) []unstructured.Unstructured {
-	objects, err := o.resourceClient(kind)
+	objects, err := o.ResourceClient(kind)
 	if err != nil {
 		return nil
 	}
