@@ -116,7 +116,7 @@ test: assets helm $(BIN)/ginkgo $(BIN)/testreport ## Run every test that needs n
 	@code=0; rm -rf $(REPORTS); mkdir -p $(REPORTS); export $(TEST_ENV); \
 	$(call gotest,unit,.,$(RACE) $$(go list ./... | grep -v /operator/test/)) || code=$$?; \
 	$(call gotest,test,.,$$(go list ./test/... | grep -vE '/test/(integration|story|hostile)$$')) || code=$$?; \
-	$(call gotest,faults,.,-tags faults -run 'Point|InvalidVariables|KilledAtEachPoint' ./internal/failpoint ./internal/helm) || code=$$?; \
+	$(call gotest,faults,.,-tags faults -run 'Point|InvalidVariables|KilledAtEachPoint' ./internal/failpoint ./internal/helm/...) || code=$$?; \
 	$(call gotest,localcluster,hack/localcluster,./...) || code=$$?; \
 	$(call gotest,argohealth,hack/tools/argohealth,./...) || code=$$?; \
 	$(call specs,integration,$(INTEGRATION_PROCS)); \
@@ -134,7 +134,7 @@ e2e: $(BIN)/localcluster-node $(BIN)/helm3 ## Run the operator's image on a node
 test-catalog: assets helm $(BIN)/ginkgo $(BIN)/testreport ## Run the lives of all real charts in MARKET_CATALOG=dir; make test takes each eighth.
 	@test -n "$(MARKET_CATALOG)" || { echo "say which charts: make test-catalog MARKET_CATALOG=dir"; exit 2; }
 	@code=0; mkdir -p $(REPORTS); export $(TEST_ENV) MARKET_CATALOG_WHOLE=true; \
-	go test -timeout $(TEST_TIMEOUT) -run CatalogDoesNotDrift ./internal/helm || code=$$?; \
+	go test -timeout $(TEST_TIMEOUT) -run CatalogDoesNotDrift ./internal/helm/drift || code=$$?; \
 	$(BIN)/ginkgo run --timeout $(TEST_TIMEOUT) --no-color --focus 'A catalog of real apps' ./test/story || code=$$?; \
 	cat $(REPORTS)/*.txt 2>/dev/null || true; \
 	exit $$code

@@ -12,7 +12,7 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
-	"github.com/appmarket/operator/internal/helm"
+	"github.com/appmarket/operator/internal/helm/render"
 	"github.com/appmarket/operator/internal/olares"
 	"github.com/appmarket/operator/internal/outcome"
 )
@@ -29,7 +29,7 @@ func (dead) Analyze(context.Context, hydrate.Request, hydrate.ChartContent) (*hy
 // TestAnalysisStandsForItsSteps shows that the result is the same whether the steps run in
 // this process or in a worker.
 func TestAnalysisStandsForItsSteps(t *testing.T) {
-	inProcess := hydrate.InProcess{Renderer: helm.Engine{}, Reader: olares.Reader{}}
+	inProcess := hydrate.InProcess{Renderer: render.Engine{}, Reader: olares.Reader{}}
 	for _, c := range []struct {
 		why    string
 		worker hydrate.Worker

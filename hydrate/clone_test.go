@@ -12,7 +12,7 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
-	"github.com/appmarket/operator/internal/helm"
+	"github.com/appmarket/operator/internal/helm/render"
 	"github.com/appmarket/operator/internal/outcome"
 )
 
@@ -242,7 +242,7 @@ type counter struct{ orders []hydrate.RenderInput }
 
 func (c *counter) Render(ctx context.Context, in hydrate.RenderInput) (hydrate.Rendered, error) {
 	c.orders = append(c.orders, in)
-	return helm.Engine{}.Render(ctx, in)
+	return render.Engine{}.Render(ctx, in)
 }
 
 // TestCloneSeesTheParameters shows that the files are judged after parameters are merged

@@ -11,10 +11,10 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
-	"github.com/appmarket/operator/internal/helm"
+	"github.com/appmarket/operator/internal/helm/render"
 )
 
-var customizing = hydrate.CustomParams{Renderer: helm.Engine{}}
+var customizing = hydrate.CustomParams{Renderer: render.Engine{}}
 
 // applyCustomParams returns a draft after the step RenderedChart.
 func applyCustomParams(t *testing.T, params map[string]any, files []chart.File) *hydrate.Draft {

@@ -18,7 +18,7 @@ import (
 
 	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/chartrepo"
-	"github.com/appmarket/operator/internal/helm"
+	"github.com/appmarket/operator/internal/helm/render"
 	"github.com/appmarket/operator/internal/olares"
 	"github.com/appmarket/operator/internal/source"
 )
@@ -100,8 +100,8 @@ func hydrateFolder(t *testing.T, inspector hydrate.Inspector, in string) map[str
 	}}
 	pipeline := hydrate.Pipeline{Steps: []hydrate.Step{
 		hydrate.SourceChart{},
-		hydrate.RenderedChart{Renderer: helm.Engine{}, Reader: olares.Reader{}},
-		hydrate.CustomParams{Renderer: helm.Engine{}},
+		hydrate.RenderedChart{Renderer: render.Engine{}, Reader: olares.Reader{}},
+		hydrate.CustomParams{Renderer: render.Engine{}},
 		hydrate.ImageAnalysis{Inspector: inspector},
 		hydrate.RepoUpdate{Publisher: recorder},
 	}}

@@ -10,12 +10,12 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
-	"github.com/appmarket/operator/internal/helm"
+	"github.com/appmarket/operator/internal/helm/render"
 	"github.com/appmarket/operator/internal/olares"
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-var rendering = hydrate.RenderedChart{Renderer: helm.Engine{}, Reader: olares.Reader{}}
+var rendering = hydrate.RenderedChart{Renderer: render.Engine{}, Reader: olares.Reader{}}
 
 // literal and templated are manifests in the two formats.
 const (

@@ -32,7 +32,7 @@ import (
 	"github.com/appmarket/operator/internal/catalog"
 	"github.com/appmarket/operator/internal/chartrepo"
 	"github.com/appmarket/operator/internal/fairlimiter"
-	"github.com/appmarket/operator/internal/helm"
+	"github.com/appmarket/operator/internal/helm/render"
 	"github.com/appmarket/operator/internal/netguard"
 	"github.com/appmarket/operator/internal/olares"
 	"github.com/appmarket/operator/internal/registry"
@@ -94,7 +94,7 @@ func (b *appFixture) restartReconciler() {
 		Turns:   fairlimiter.NewForShortWork(8, ignoreFreeSlot), Suspects: fairlimiter.New(1, ignoreFreeSlot),
 		Profiles: catalog.Profiles{v1alpha1.ProfileHelm: olares.HelmProfile{}, v1alpha1.ProfileOlares: olares.Profile{}},
 		Pipeline: hydrate.Pipeline{Observer: appinfo.Metrics{}, Steps: []hydrate.Step{
-			hydrate.Analysis{Worker: hydrate.InProcess{Renderer: helm.Engine{}, Reader: olares.Reader{}}, Observer: appinfo.Metrics{}},
+			hydrate.Analysis{Worker: hydrate.InProcess{Renderer: render.Engine{}, Reader: olares.Reader{}}, Observer: appinfo.Metrics{}},
 			hydrate.ImageAnalysis{Inspector: inspector},
 			hydrate.RepoUpdate{Publisher: b.store},
 		}},

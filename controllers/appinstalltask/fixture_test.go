@@ -24,7 +24,7 @@ import (
 	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/catalog"
 	"github.com/appmarket/operator/internal/fairlimiter"
-	"github.com/appmarket/operator/internal/helm"
+	"github.com/appmarket/operator/internal/helm/render"
 	"github.com/appmarket/operator/internal/impersonation"
 	"github.com/appmarket/operator/internal/olares"
 	"github.com/appmarket/operator/test/testenv"
@@ -61,7 +61,7 @@ func newTaskFixture() *taskFixture {
 		Tenants: &impersonation.Clients{Config: server.Config, Mapper: server.Mapper, Scheme: server.Scheme},
 		Catalog: &catalog.Catalog{
 			Objects: server.Client, Archives: b.store, Markets: []string{b.source.Namespace},
-			Worker:   hydrate.InProcess{Renderer: helm.Engine{}, Reader: olares.Reader{}},
+			Worker:   hydrate.InProcess{Renderer: render.Engine{}, Reader: olares.Reader{}},
 			Profiles: catalog.Profiles{v1alpha1.ProfileHelm: olares.HelmProfile{}, v1alpha1.ProfileOlares: olares.Profile{}},
 		},
 	}

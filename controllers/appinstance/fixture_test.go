@@ -27,7 +27,7 @@ import (
 	"github.com/appmarket/operator/internal/catalog"
 	"github.com/appmarket/operator/internal/fairlimiter"
 	"github.com/appmarket/operator/internal/health"
-	"github.com/appmarket/operator/internal/helm"
+	"github.com/appmarket/operator/internal/helm/render"
 	"github.com/appmarket/operator/internal/olares"
 	"github.com/appmarket/operator/internal/release"
 	"github.com/appmarket/operator/internal/taskrecord"
@@ -80,7 +80,7 @@ func (b *instanceFixture) restartReconciler() {
 		Tenants: &impersonation.Clients{Config: server.Config, Mapper: server.Mapper, Scheme: server.Scheme},
 		Catalog: &catalog.Catalog{
 			Objects: server.Client, Archives: b.store, Markets: []string{b.source.Namespace},
-			Worker:   hydrate.InProcess{Renderer: helm.Engine{}, Reader: olares.Reader{}},
+			Worker:   hydrate.InProcess{Renderer: render.Engine{}, Reader: olares.Reader{}},
 			Profiles: catalog.Profiles{v1alpha1.ProfileHelm: olares.HelmProfile{}, v1alpha1.ProfileOlares: olares.Profile{}},
 		},
 	}

@@ -9,14 +9,14 @@ import (
 	storagev1 "k8s.io/api/storage/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/appmarket/operator/internal/helm"
+	helmrelease "github.com/appmarket/operator/internal/helm/release"
 	"github.com/appmarket/operator/test/testenv"
 )
 
 // The environment of the specs.
 var (
 	server  *testenv.Env
-	clients *helm.Clients
+	clients *helmrelease.Clients
 )
 
 func TestMain(m *testing.M) { os.Exit(testenv.Run(m)) }
@@ -31,7 +31,7 @@ func TestAppInstance(t *testing.T) {
 
 var _ = BeforeSuite(func() {
 	var err error
-	clients, err = helm.NewClients(server.Config, server.Mapper)
+	clients, err = helmrelease.NewClients(server.Config, server.Mapper)
 	Expect(err).NotTo(HaveOccurred())
 	server.Create(GinkgoTB(), &storagev1.StorageClass{
 		ObjectMeta: metav1.ObjectMeta{

@@ -15,7 +15,7 @@ import (
 	"github.com/appmarket/operator/internal/catalog"
 	"github.com/appmarket/operator/internal/chartrepo"
 	"github.com/appmarket/operator/internal/health"
-	"github.com/appmarket/operator/internal/helm"
+	helmrelease "github.com/appmarket/operator/internal/helm/release"
 	"github.com/appmarket/operator/internal/impersonation"
 	"github.com/appmarket/operator/internal/kinds"
 	"github.com/appmarket/operator/internal/olares"
@@ -33,7 +33,7 @@ type components struct {
 	damaged  chan event.GenericEvent
 	changed  chan event.GenericEvent
 	workers  *worker.Pool
-	clients  *helm.Clients
+	clients  *helmrelease.Clients
 	monitor  *health.Watcher
 	opener   sourceFactory
 	pipeline hydrate.Pipeline
@@ -70,7 +70,7 @@ func newComponents(mgr ctrl.Manager, known *kinds.Kinds, o *options) (*component
 	if err != nil {
 		return nil, fmt.Errorf("--store-dir: %w", err)
 	}
-	if p.clients, err = helm.NewClients(mgr.GetConfig(), known); err != nil {
+	if p.clients, err = helmrelease.NewClients(mgr.GetConfig(), known); err != nil {
 		return nil, fmt.Errorf("configure Helm: %w", err)
 	}
 	if p.cluster, err = collector.New(mgr.GetConfig(), mgr.GetRESTMapper()); err != nil {

@@ -13,7 +13,7 @@ import (
 	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/catalog"
 	"github.com/appmarket/operator/internal/chartrepo"
-	"github.com/appmarket/operator/internal/helm"
+	"github.com/appmarket/operator/internal/helm/render"
 	"github.com/appmarket/operator/internal/olares"
 	"github.com/appmarket/operator/internal/outcome"
 )
@@ -63,7 +63,7 @@ func newCatalogFixture(t *testing.T, content map[string]string) catalogFixture {
 	return catalogFixture{
 		Catalog: &catalog.Catalog{
 			Archives: store,
-			Worker:   hydrate.InProcess{Renderer: helm.Engine{}, Reader: olares.Reader{}},
+			Worker:   hydrate.InProcess{Renderer: render.Engine{}, Reader: olares.Reader{}},
 			Profiles: catalog.Profiles{v1alpha1.ProfileHelm: olares.HelmProfile{}, v1alpha1.ProfileOlares: olares.Profile{}},
 		},
 		store: store, app: app, version: &app.Info.Status.Versions[0],

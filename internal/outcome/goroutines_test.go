@@ -25,7 +25,7 @@ var allowedWithoutRecover = map[string]string{
 	"internal/health/debounce.go: d.deliverEvents()":                                "sends names to a channel",
 	"internal/health/watch.go: w.informer.RunWithContext(ctx)":                      "the functions of the informer recover panics",
 	"internal/health/watch.go: func() {":                                            "adds names to a map",
-	"internal/helm/context_transport.go: cancel":                                    "cancels a context",
+	"internal/helm/release/context_transport.go: cancel":                            "cancels a context",
 	"internal/worker/pool.go: func() { p.expireWorker(w) }":                         "kills a process",
 	"internal/worker/process.go: w.waitForExit()":                                   "waits for a process",
 	"internal/worker/process.go: w.killWorker":                                      "kills a process",

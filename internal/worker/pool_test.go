@@ -21,7 +21,7 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
-	"github.com/appmarket/operator/internal/helm"
+	"github.com/appmarket/operator/internal/helm/render"
 	"github.com/appmarket/operator/internal/olares"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/worker"
@@ -79,7 +79,7 @@ func renderChart(ctx context.Context, t testing.TB, with hydrate.Worker, c testC
 }
 
 // inProcess renders without a worker process.
-var inProcess = hydrate.InProcess{Renderer: helm.Engine{}, Reader: olares.Reader{}}
+var inProcess = hydrate.InProcess{Renderer: render.Engine{}, Reader: olares.Reader{}}
 
 func withValue(n any) testChart {
 	return testChart{

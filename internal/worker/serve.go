@@ -15,7 +15,7 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
-	"github.com/appmarket/operator/internal/helm"
+	"github.com/appmarket/operator/internal/helm/render"
 	"github.com/appmarket/operator/internal/olares"
 	"github.com/appmarket/operator/internal/outcome"
 )
@@ -72,7 +72,7 @@ func (s *server) handleOrder(next order) (result answer) {
 			result = newErrorAnswer(outcome.Stalled(v1alpha1.ReasonRenderFailed, fmt.Errorf("panic: %.200s", text)))
 		}
 	}()
-	ctx, with := context.Background(), hydrate.InProcess{Renderer: helm.Engine{}, Reader: olares.Reader{}, Done: s.reportProgress}
+	ctx, with := context.Background(), hydrate.InProcess{Renderer: render.Engine{}, Reader: olares.Reader{}, Done: s.reportProgress}
 	switch {
 	case next.Analysis != nil:
 		draft, took, err := with.Analyze(ctx, next.Analysis.Request.toRequest(), next.Analysis.Payload)

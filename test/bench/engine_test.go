@@ -13,14 +13,14 @@ import (
 	"helm.sh/helm/v3/pkg/releaseutil"
 
 	"github.com/appmarket/operator/hydrate"
-	"github.com/appmarket/operator/internal/helm"
+	"github.com/appmarket/operator/internal/helm/render"
 	"github.com/appmarket/operator/internal/olares"
 	"github.com/appmarket/operator/internal/source"
 )
 
 // recorder is an engine that records the inputs that it renders.
 type recorder struct {
-	helm.Engine
+	render.Engine
 	asked []hydrate.RenderInput
 }
 
@@ -38,7 +38,7 @@ func renderCatalog(folder string) (int, time.Duration, error) {
 		return 0, 0, err
 	}
 	capabilities := chartutil.DefaultCapabilities.Copy()
-	version, err := chartutil.ParseKubeVersion(helm.DefaultKubeVersion)
+	version, err := chartutil.ParseKubeVersion(render.DefaultKubeVersion)
 	if err != nil {
 		return 0, 0, err
 	}

@@ -30,7 +30,7 @@ import (
 	sigsyaml "sigs.k8s.io/yaml"
 
 	"github.com/appmarket/operator/hydrate"
-	"github.com/appmarket/operator/internal/helm"
+	"github.com/appmarket/operator/internal/helm/render"
 	"github.com/appmarket/operator/internal/olares"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/worker"
@@ -218,7 +218,7 @@ func renderOnce(archive []byte) (objects map[string][]any, library bool, err err
 	install.DryRun, install.ClientOnly, install.Replace = true, true, true
 	install.ReleaseName, install.Namespace = name, hydrate.RenderNamespace
 	install.APIVersions = knownKinds()
-	if install.KubeVersion, err = chartutil.ParseKubeVersion(helm.DefaultKubeVersion); err != nil {
+	if install.KubeVersion, err = chartutil.ParseKubeVersion(render.DefaultKubeVersion); err != nil {
 		return nil, false, err
 	}
 	// The Kubernetes version is checked when the chart is installed.

@@ -13,7 +13,7 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
-	"github.com/appmarket/operator/internal/helm"
+	"github.com/appmarket/operator/internal/helm/render"
 	"github.com/appmarket/operator/internal/olares"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/registry"
@@ -42,8 +42,8 @@ func hydrated(t *testing.T, app, version string) (*hydrate.Draft, error) {
 	}
 	pipeline := hydrate.Pipeline{Steps: []hydrate.Step{
 		hydrate.SourceChart{},
-		hydrate.RenderedChart{Renderer: helm.Engine{}, Reader: olares.Reader{}},
-		hydrate.CustomParams{Renderer: helm.Engine{}},
+		hydrate.RenderedChart{Renderer: render.Engine{}, Reader: olares.Reader{}},
+		hydrate.CustomParams{Renderer: render.Engine{}},
 		hydrate.ImageAnalysis{Inspector: client},
 	}}
 	draft := &hydrate.Draft{Request: hydrate.Request{

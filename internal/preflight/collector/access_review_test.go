@@ -28,7 +28,7 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/health"
-	"github.com/appmarket/operator/internal/helm"
+	helmrelease "github.com/appmarket/operator/internal/helm/release"
 	"github.com/appmarket/operator/internal/preflight"
 	"github.com/appmarket/operator/internal/release"
 	"github.com/appmarket/operator/test/fixture"
@@ -84,7 +84,7 @@ func TestRemedySuffices(t *testing.T) {
 	}
 	g.Eventually(func() ([]preflight.Problem, error) { return c.Check(t.Context(), w) }).Should(BeEmpty())
 
-	clients, err := helm.NewClients(server.Config, server.Mapper)
+	clients, err := helmrelease.NewClients(server.Config, server.Mapper)
 	g.Expect(err).NotTo(HaveOccurred())
 	as := clients.For(tenant, nil)
 	spec := release.Spec{Name: "web", Labels: map[string]string{"appmarket.io/instance": "web"}, Render: fixture.Rendering(clients, tenant, "web", chartFiles(texts), nil)}

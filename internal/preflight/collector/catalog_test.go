@@ -20,7 +20,7 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
-	"github.com/appmarket/operator/internal/helm"
+	"github.com/appmarket/operator/internal/helm/render"
 	"github.com/appmarket/operator/internal/olares"
 	"github.com/appmarket/operator/internal/preflight"
 	"github.com/appmarket/operator/internal/release"
@@ -38,7 +38,7 @@ func catalogDrafts(t *testing.T) map[string]*hydrate.Draft {
 	charts, err := filepath.Glob(filepath.Join(root, "*", "Chart.yaml"))
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(charts).NotTo(BeEmpty())
-	render := hydrate.RenderedChart{Renderer: helm.Engine{}, Reader: olares.Reader{}}
+	render := hydrate.RenderedChart{Renderer: render.Engine{}, Reader: olares.Reader{}}
 	drafts := map[string]*hydrate.Draft{}
 	for _, file := range charts {
 		files := readFolder(t, filepath.Dir(file))
