@@ -53,7 +53,7 @@ type Release struct {
 	Revision  int
 	// Status is the status of the Helm release, such as deployed or failed.
 	Status string
-	// Pending reports that an operation is in progress or was interrupted; see Client.Settle.
+	// Pending reports that an operation is in progress or was interrupted; see Client.Unlock.
 	Pending bool
 	// Interrupted reports that an operation was interrupted, and marked as failed later.
 	Interrupted bool
@@ -76,54 +76,6 @@ type Release struct {
 	// Labels are the labels of Spec and of Helm.
 	Labels map[string]string
 }
-
-// Client performs operations on the releases in the namespace of a tenant. Errors of Helm and
-// rejections by the API server have the reason InstallFailed, UpgradeFailed, UninstallFailed,
-// PermissionDenied, SchemaViolation or RenderFailed. Unclassified errors can be retried.
-type Client interface {
-	// Get returns the newest revision of a release, nil if there is none.
-	Get(ctx context.Context, name string) (*Release, error)
-	// Install creates a release. It waits for hooks, but not for readiness. Volume claims of
-	// the chart are kept when the release is removed.
-	Install(ctx context.Context, spec Spec) (*Release, error)
-	// Upgrade updates a release to spec. It also completes an installation that was never
-	// complete.
-	Upgrade(ctx context.Context, spec Spec) (*Release, error)
-	// Uninstall removes a release, waits until its objects are deleted, and keeps the volume
-	// claims. It notifies the observer of ctx of the objects that it keeps. A missing release
-	// is not an error.
-	Uninstall(ctx context.Context, removal Removal) error
-	// Rollback creates a new revision from an earlier one. It returns RevisionNotFound if the
-	// record of the earlier revision does not exist any more.
-	Rollback(ctx context.Context, back Rollback) (*Release, error)
-	// Adopt adds labels to the record of a release that another client created, and changes
-	// nothing else. It returns the values of the release.
-	Adopt(ctx context.Context, name string, labels map[string]string) (*Release, map[string]any, error)
-	// Stop scales the workloads of a release to zero, and Resume to their previous scale.
-	// Neither waits for pods.
-	Stop(ctx context.Context, name string) error
-	Resume(ctx context.Context, name string) error
-	// Drift lists the objects that differ from the newest revision. Correct restores them and
-	// lists the restored objects.
-	Drift(ctx context.Context, name string) ([]Drifted, error)
-	Correct(ctx context.Context, name string) ([]Drifted, error)
-	// Settle marks a release as failed if an interrupted operation left it pending, so that
-	// Upgrade or Uninstall can continue. It changes nothing else.
-	Unlock(ctx context.Context, name string) error
-	// Abandon does the same as Settle after a canceled operation, and deletes the hooks that
-	// are still running.
-	CancelRelease(ctx context.Context, name string) error
-	// Retained lists the objects that would be kept if the release were removed: volume claims,
-	// objects that the claims need, and objects that the chart marks to be kept.
-	ListRetained(ctx context.Context, name string) ([]v1alpha1.ObjectReference, error)
-	// DeleteKept deletes volume claims that were kept, including their data, and then the
-	// Namespaces that were kept for them.
-	DeleteKept(ctx context.Context, kept []v1alpha1.ObjectReference) error
-}
-
-// Clients returns the client of a tenant, which rejects records with unknown digests. If known
-// is nil, it trusts every record.
-type Clients func(tenant Tenant, known Records) Client
 
 // Health is the health of the objects of an instance.
 type Health struct {
