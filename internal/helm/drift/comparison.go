@@ -97,7 +97,7 @@ func (c *Comparison) findDrift(ctx context.Context) ([]*driftItem, error) {
 		all.Go(func() {
 			defer func() { <-turns }()
 			if found[i], failed[i] = one.compareWithRecover(ctx); failed[i] != nil {
-				failed[i] = fmt.Errorf("look at %s: %w", one.Ref, failed[i])
+				failed[i] = fmt.Errorf("compare %s: %w", one.Ref, failed[i])
 			}
 		})
 	}

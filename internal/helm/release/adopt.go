@@ -53,15 +53,15 @@ func (c *Client) Adopt(
 // checkAdoptable returns an error if a release cannot be adopted.
 func (c *Client) checkAdoptable(name string, labels map[string]string, history []*release.Release) error {
 	if len(history) == 0 {
-		return fmt.Errorf("namespace %s has no release of that name", c.tenant.Namespace)
+		return fmt.Errorf("not found in namespace %s", c.tenant.Namespace)
 	}
 	last := history[len(history)-1]
 	owner := last.Labels[v1alpha1.InstanceLabel]
 	switch {
 	case owner != "" && owner != labels[v1alpha1.InstanceLabel]:
-		return fmt.Errorf("it belongs to instance %q", owner)
+		return fmt.Errorf("belongs to instance %q", owner)
 	case last.Info.Status != release.StatusDeployed:
-		return fmt.Errorf("revision %d is %s; bring it to an end with helm first: helm status %s", last.Version, last.Info.Status, name)
+		return fmt.Errorf("revision %d is %s; complete the operation with Helm first, see \"helm status %s\"", last.Version, last.Info.Status, name)
 	}
 	return nil
 }

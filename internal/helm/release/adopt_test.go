@@ -163,8 +163,8 @@ func TestAdoptRefuses(t *testing.T) {
 		status release.Status
 		want   string
 	}{
-		{why: "no release", name: "none", owner: "blog", status: release.StatusDeployed, want: "has no release of that name"},
-		{why: "another instance's", name: "blog", owner: "mine", status: release.StatusDeployed, want: `it belongs to instance "blog"`},
+		{why: "no release", name: "none", owner: "blog", status: release.StatusDeployed, want: "not found in namespace"},
+		{why: "another instance's", name: "blog", owner: "mine", status: release.StatusDeployed, want: `belongs to instance "blog"`},
 		{why: "an installation under way", name: "blog", owner: "blog", status: release.StatusPendingInstall, want: "revision 1 is pending-install"},
 		{why: "an upgrade under way", name: "blog", owner: "blog", status: release.StatusPendingUpgrade, want: "revision 1 is pending-upgrade"},
 		{why: "a removal under way", name: "blog", owner: "blog", status: release.StatusUninstalling, want: "revision 1 is uninstalling"},

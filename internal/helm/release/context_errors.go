@@ -33,11 +33,11 @@ func (o *operation) newContextEndedError(err error) error {
 	}
 	text := err.Error()
 	if m := openRequest.FindStringSubmatch(text); m != nil {
-		text = fmt.Sprintf("the API server had not answered %s %s", strings.ToUpper(m[1]), m[2])
+		text = fmt.Sprintf("the API server did not answer %s %s in time", strings.ToUpper(m[1]), m[2])
 	}
 	text = strings.Trim(contextWords.ReplaceAllString(oneLine(withoutDetails(text)), ""), ": ")
 	if text == "" {
-		text = "it was still at work"
+		text = "the operation did not end in time"
 	}
 	if o.release != nil {
 		text = fmt.Sprintf("release %q: %s", o.release.Name, text)

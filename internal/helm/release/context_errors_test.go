@@ -16,14 +16,14 @@ func TestCutOffErrorHasNoWordsOfGo(t *testing.T) {
 	cancel()
 	o := &operation{ctx: ctx, release: &release.Release{Name: "shop"}}
 	for _, c := range []struct{ err, want string }{
-		{`context deadline exceeded`, `release "shop": it was still at work`},
-		{`context canceled: context canceled`, `release "shop": it was still at work`},
+		{`context deadline exceeded`, `release "shop": the operation did not end in time`},
+		{`context canceled: context canceled`, `release "shop": the operation did not end in time`},
 		{`read release "shop": context deadline exceeded`, `release "shop": read release "shop"`},
-		{`client rate limiter Wait returned an error: context deadline exceeded`, `release "shop": it was still at work`},
+		{`client rate limiter Wait returned an error: context deadline exceeded`, `release "shop": the operation did not end in time`},
 		{`Patch "https://127.0.0.1:6443/api/v1/namespaces/demo/configmaps/a?fieldManager=helm": context deadline exceeded`,
-			`release "shop": the API server had not answered PATCH /api/v1/namespaces/demo/configmaps/a`},
+			`release "shop": the API server did not answer PATCH /api/v1/namespaces/demo/configmaps/a in time`},
 		{`create: Post "https://api.example/apis/apps/v1/namespaces/demo/deployments": net/http: request canceled (Client.Timeout exceeded while awaiting headers)`,
-			`release "shop": the API server had not answered POST /apis/apps/v1/namespaces/demo/deployments`},
+			`release "shop": the API server did not answer POST /apis/apps/v1/namespaces/demo/deployments in time`},
 	} {
 		g := NewWithT(t)
 		err := o.newContextEndedError(errors.New(c.err))

@@ -87,7 +87,7 @@ func (o *operation) classifyErrorText(reason, text string) error {
 	}
 	if tooLong.MatchString(text) {
 		return outcome.Stalled(v1alpha1.ReasonLimitExceeded, sentenceError(
-			"the record of the release is larger than a Secret may be: chart and values must be smaller"))
+			"the record of the release exceeds the size of a Secret: reduce the chart or the values"))
 	}
 	return outcome.Failed(reason, sentenceError(withoutDetails(text)))
 }
@@ -104,7 +104,7 @@ func (o *operation) describeDenials(text string) []string {
 		add(said)
 	}
 	for _, m := range escalation.FindAllStringSubmatch(text, -1) {
-		add(fmt.Sprintf("service account %s/%s may not grant the rights of %s %q, which it does not have itself",
+		add(fmt.Sprintf("service account %s/%s cannot grant the permissions of %s %q, because it does not have them",
 			o.client.tenant.Namespace, o.client.tenant.ServiceAccount, m[1], m[2]))
 	}
 	return named

@@ -45,7 +45,7 @@ func (c *Client) Install(ctx context.Context, spec plain.Spec) (*plain.Release, 
 		}
 		if hasBeenDeployed(history) || !hasLabels(history[len(history)-1].Labels, spec.Labels) {
 			return outcome.Failed(v1alpha1.ReasonInstallFailed, fmt.Errorf(
-				"install release %q: namespace %s has a release of that name already", spec.Name, c.tenant.Namespace))
+				"install release %q: namespace %s already has a release with this name", spec.Name, c.tenant.Namespace))
 		}
 		return nil
 	})
@@ -58,7 +58,7 @@ func (c *Client) Upgrade(ctx context.Context, spec plain.Spec) (*plain.Release, 
 	return c.installOrUpgrade(ctx, spec, func(history []*release.Release) error {
 		if len(history) == 0 || history[len(history)-1].Info.Status == release.StatusUninstalled {
 			return outcome.Failed(v1alpha1.ReasonUpgradeFailed, fmt.Errorf(
-				"upgrade release %q: namespace %s has no release of that name", spec.Name, c.tenant.Namespace))
+				"upgrade release %q: not found in namespace %s", spec.Name, c.tenant.Namespace))
 		}
 		return nil
 	})
@@ -114,7 +114,7 @@ func (c *Client) installOrUpgrade(
 func (c *Client) retryWithRecords(ctx context.Context, spec plain.Spec, admit func([]*release.Release) error) (*plain.Release, error) {
 	if c.known != nil {
 		if err := c.known.StoreDigests(ctx, spec.Name, nil); err != nil {
-			return nil, fmt.Errorf("forget record of release %q: %w", spec.Name, err)
+			return nil, fmt.Errorf("remove digest of the record of release %q: %w", spec.Name, err)
 		}
 	}
 	spec.Unrecorded = false
@@ -139,7 +139,7 @@ func (o *operation) finishOperation(name, reason string, err error) (*plain.Rele
 	}
 	history, err := o.readHistory(name)
 	if err == nil && len(history) == 0 {
-		err = fmt.Errorf("read release %q: it is gone", name)
+		err = fmt.Errorf("read release %q: the release was deleted during the operation", name)
 	}
 	if err != nil {
 		return nil, o.classifyError(reason, err)

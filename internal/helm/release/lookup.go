@@ -39,7 +39,7 @@ func (c *Clients) Lookup(t plain.Tenant) hydrate.Lookup {
 			return nil, nil
 		case apierrors.IsForbidden(err):
 			return nil, outcome.Stalled(v1alpha1.ReasonPermissionDenied, fmt.Errorf(
-				"the templates of the app ask for it, and service account %s/%s may not read it", t.Namespace, t.ServiceAccount))
+				"service account %s/%s cannot read the object that a template of the app looks up: grant it this permission", t.Namespace, t.ServiceAccount))
 		}
 		return found, err
 	}
@@ -71,7 +71,7 @@ func (c *Clients) lookUpObjects(ctx context.Context, t plain.Tenant, query hydra
 		return nil, err
 	}
 	if list.GetContinue() != "" {
-		return nil, outcome.Stalled(v1alpha1.ReasonLimitExceeded, fmt.Errorf("there are more than %d objects", maxListedObjects))
+		return nil, outcome.Stalled(v1alpha1.ReasonLimitExceeded, fmt.Errorf("more than %d objects", maxListedObjects))
 	}
 	return list.UnstructuredContent(), nil
 }

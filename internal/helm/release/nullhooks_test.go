@@ -58,7 +58,7 @@ func TestNullsInHooks(t *testing.T) {
 // TestNullHooksInRecords replaces the hooks in a record, as a tenant can.
 func TestNullHooksInRecords(t *testing.T) {
 	for _, one := range []struct{ why, forged, want string }{
-		{why: "a hook that is null", forged: `"hooks":[null,`, want: `read release "blog": read record of revision 1 of release "blog": it has an empty hook`},
+		{why: "a hook that is null", forged: `"hooks":[null,`, want: `read release "blog": read record of revision 1 of release "blog": a hook is empty`},
 		{why: "a hook without anything", forged: `"hooks":[{},`},
 		{why: "a hook whose manifest is null", forged: `"hooks":[{"name":"x","kind":"Job","manifest":"null","events":["pre-delete"]},`},
 	} {

@@ -75,7 +75,7 @@ func TestInstallKeepsItsHandsOffOthers(t *testing.T) {
 
 	_, err = c.Install(t.Context(), helmtest.NewSpec(map[string]string{"cm.yaml": helmtest.ConfigMap}))
 	g.Expect(err).To(MatchError(fmt.Sprintf(
-		`install release "blog": namespace %s has a release of that name already`, namespace)))
+		`install release "blog": namespace %s already has a release with this name`, namespace)))
 	g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonInstallFailed))
 
 	other := helmtest.NewSpec(map[string]string{"cm.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: blog\n"})
@@ -94,7 +94,7 @@ func TestInstallKeepsItsHandsOffOthers(t *testing.T) {
 	g.Expect(err).To(MatchError(fmt.Sprintf(`ConfigMap "mine" in namespace %s exists and belongs to no release; delete it, or install the app under another name`, namespace)))
 
 	_, err = c.Upgrade(t.Context(), mine)
-	g.Expect(err).To(MatchError(fmt.Sprintf(`upgrade release "mine": namespace %s has no release of that name`, namespace)))
+	g.Expect(err).To(MatchError(fmt.Sprintf(`upgrade release "mine": not found in namespace %s`, namespace)))
 }
 
 func TestFailedInstallIsContinued(t *testing.T) {
@@ -117,7 +117,7 @@ func TestFailedInstallIsContinued(t *testing.T) {
 	stranger := helmtest.NewSpec(map[string]string{"cm.yaml": helmtest.ConfigMap})
 	stranger.Labels = map[string]string{"appmarket.io/instance": "other"}
 	_, err = c.Install(t.Context(), stranger)
-	g.Expect(err).To(MatchError(ContainSubstring("has a release of that name already")))
+	g.Expect(err).To(MatchError(ContainSubstring("already has a release with this name")))
 
 	r, err = c.Upgrade(t.Context(), helmtest.NewSpec(map[string]string{
 		"cm.yaml": helmtest.ConfigMap, "svc.yaml": helmtest.Service,
@@ -209,7 +209,7 @@ func TestOperationsSayWhatIsWrong(t *testing.T) {
 		spec:    helmtest.NewSpec(map[string]string{"cm.yaml": helmtest.ConfigMap, "files/noise.bin": helmtest.RandomText(26 << 20)}),
 		reason:  v1alpha1.ReasonLimitExceeded,
 		stalled: true,
-		want:    "the record of the release would have 35 MiB and may have 32: chart and values must be smaller",
+		want:    "the record of the release needs 35 MiB, at most 32 MiB are allowed: reduce the chart or the values",
 	}}
 	for _, one := range cases {
 		t.Run(one.why, func(t *testing.T) {

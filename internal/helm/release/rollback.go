@@ -59,17 +59,17 @@ func (c *Client) Rollback(ctx context.Context, to plain.Rollback) (*plain.Releas
 func (c *Client) findRevision(to plain.Rollback, history []*release.Release) (*release.Release, error) {
 	if len(history) == 0 || history[len(history)-1].Info.Status == release.StatusUninstalled {
 		return nil, outcome.Stalled(v1alpha1.ReasonRevisionNotFound, fmt.Errorf(
-			"roll back release %q: namespace %s has no release of that name", to.Name, c.tenant.Namespace))
+			"roll back release %q: not found in namespace %s", to.Name, c.tenant.Namespace))
 	}
 	at := slices.IndexFunc(history, func(r *release.Release) bool { return r.Version == to.Revision })
 	if at < 0 {
 		return nil, outcome.Stalled(v1alpha1.ReasonRevisionNotFound, fmt.Errorf(
-			"roll back Helm release %q: Helm has no record of its revision %d, the recorded revisions are %s",
+			"roll back Helm release %q: revision %d is not recorded; the recorded revisions are %s",
 			to.Name, to.Revision, revisionsText(history)))
 	}
 	if !hasBeenDeployed(history[at : at+1]) {
 		return nil, outcome.Stalled(v1alpha1.ReasonRollbackFailed, fmt.Errorf(
-			"roll back Helm release %q: its revision %d is %s and was never complete; choose one of the complete revisions: %s",
+			"roll back Helm release %q: revision %d is %s and was never complete; choose a complete revision: %s",
 			to.Name, to.Revision, history[at].Info.Status, revisionsText(completeRevisions(history))))
 	}
 	return history[at], nil

@@ -149,15 +149,15 @@ func TestRollbackRefuses(t *testing.T) {
 		want   string
 	}{
 		{why: "a revision that is not recorded", to: plain.Rollback{Name: "blog", Revision: 7}, reason: v1alpha1.ReasonRevisionNotFound,
-			want: `roll back Helm release "blog": Helm has no record of its revision 7, the recorded revisions are 1, 2, 3`},
+			want: `roll back Helm release "blog": revision 7 is not recorded; the recorded revisions are 1, 2, 3`},
 		{why: "no revision at all", to: plain.Rollback{Name: "blog"}, reason: v1alpha1.ReasonRevisionNotFound,
-			want: `roll back Helm release "blog": Helm has no record of its revision 0, the recorded revisions are 1, 2, 3`},
+			want: `roll back Helm release "blog": revision 0 is not recorded; the recorded revisions are 1, 2, 3`},
 		{why: "a revision that was never complete", to: plain.Rollback{Name: "blog", Revision: 3}, reason: v1alpha1.ReasonRollbackFailed,
-			want: `roll back Helm release "blog": its revision 3 is failed and was never complete; choose one of the complete revisions: 1, 2`},
+			want: `roll back Helm release "blog": revision 3 is failed and was never complete; choose a complete revision: 1, 2`},
 		{why: "a release that is not there", to: plain.Rollback{Name: "none", Revision: 1}, reason: v1alpha1.ReasonRevisionNotFound,
-			want: fmt.Sprintf(`roll back release "none": namespace %s has no release of that name`, namespace)},
+			want: fmt.Sprintf(`roll back release "none": not found in namespace %s`, namespace)},
 		{why: "a release that was removed", to: plain.Rollback{Name: "gone", Revision: 1}, reason: v1alpha1.ReasonRevisionNotFound,
-			want: fmt.Sprintf(`roll back release "gone": namespace %s has no release of that name`, namespace)},
+			want: fmt.Sprintf(`roll back release "gone": not found in namespace %s`, namespace)},
 		{why: "a name that is none", to: plain.Rollback{Name: "Not/Good", Revision: 1}, reason: v1alpha1.ReasonRollbackFailed,
 			want: `name release "Not/Good": `},
 	} {

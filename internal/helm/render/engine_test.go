@@ -166,7 +166,7 @@ func TestEngineExplainsWhatFails(t *testing.T) {
 	}, {
 		why:   "annotations are texts",
 		chart: map[string]string{"templates/web.yaml": "kind: A\nmetadata:\n  annotations:\n    hosts: [a]\n"},
-		want:  "templates/web.yaml: metadata.annotations of an object has a value that is no text (array); quote it",
+		want:  "templates/web.yaml: metadata.annotations of an object has a value that is not a string (array); quote it",
 	}, {
 		why: "a fault in a dependency is placed there",
 		chart: map[string]string{
@@ -185,7 +185,7 @@ func TestEngineExplainsWhatFails(t *testing.T) {
 	}, {
 		why:   "a dependency that was not packed",
 		chart: map[string]string{"Chart.yaml": "apiVersion: v2\nname: web\nversion: 1.0.0\ndependencies:\n- {name: cache, version: 1.0.0}\n"},
-		want:  `chart needs "cache" in its folder charts, where they are not`,
+		want:  `dependencies "cache" are missing in the folder charts: vendor them with "helm dependency update"`,
 	}, {
 		why:   "values of a wrong shape",
 		chart: map[string]string{"values.yaml": "- a\n"},

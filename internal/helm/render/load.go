@@ -41,7 +41,7 @@ func loadChart(files []*loader.BufferedFile) (*chart.Chart, error) {
 		return nil, errLibrary
 	}
 	if missing := missingDependencies(loaded); len(missing) > 0 {
-		return nil, fmt.Errorf("chart needs %s in its folder charts, where they are not", strings.Join(missing, ", "))
+		return nil, fmt.Errorf("dependencies %s are missing in the folder charts: vendor them with \"helm dependency update\"", strings.Join(missing, ", "))
 	}
 	return loaded, nil
 }

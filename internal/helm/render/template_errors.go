@@ -35,7 +35,7 @@ func explainTemplateError(chartName string, err error) error {
 	}
 	if m := notYAML.FindStringSubmatch(text); m != nil {
 		if field := wrongType.FindStringSubmatch(m[3]); field != nil {
-			return sentenceError(fmt.Sprintf("%s: %s of an object has a value that is no text (%s); quote it", inChart(m[1]), field[2], field[1]))
+			return sentenceError(fmt.Sprintf("%s: %s of an object has a value that is not a string (%s); quote it", inChart(m[1]), field[2], field[1]))
 		}
 		where := inChart(m[1]) + ": rendered text is not YAML"
 		if m[2] != "" {

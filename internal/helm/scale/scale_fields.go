@@ -113,7 +113,7 @@ func (l scaleField) readSavedState(live *unstructured.Unstructured) (savedState,
 	}
 	for i, one := range l.allFields() {
 		if value, ok := before[one.fieldName()]; !one.hasTypeOf(value) && (ok || i == 0) {
-			return nil, fmt.Errorf("read annotation %s: it does not say what %s was", v1alpha1.BeforeStopAnnotation, one.fieldName())
+			return nil, fmt.Errorf("read annotation %s: %s is missing or has the wrong type", v1alpha1.BeforeStopAnnotation, one.fieldName())
 		}
 	}
 	return before, nil

@@ -80,7 +80,7 @@ func (w Workloads) Resume(ctx context.Context) error {
 // stopped, by Stop or by another client. Jobs that have ended and missing objects are not counted.
 // Pods of stopped workloads may still be terminating.
 func (w Workloads) Count(ctx context.Context) (stopped, total int, err error) {
-	err = w.changeWorkloads(ctx, "look at", func(_ v1alpha1.ObjectReference, by scaleField, live *unstructured.Unstructured) ([]byte, error) {
+	err = w.changeWorkloads(ctx, "count", func(_ v1alpha1.ObjectReference, by scaleField, live *unstructured.Unstructured) ([]byte, error) {
 		if isFinishedJob(live) {
 			return nil, nil
 		}

@@ -51,9 +51,9 @@ func (w decodedSize) addSize(other decodedSize) decodedSize {
 func (w decodedSize) checkBounds(times int64) error {
 	switch {
 	case w.bytes > times*maxInflatedBytes:
-		return fmt.Errorf("it unpacks to more than %d MiB", times*maxInflatedBytes>>20)
+		return fmt.Errorf("unpacked size exceeds %d MiB", times*maxInflatedBytes>>20)
 	case w.tokens > times*maxTokens:
-		return fmt.Errorf("it has more than %d values", times*maxTokens)
+		return fmt.Errorf("more than %d values", times*maxTokens)
 	}
 	return nil
 }
@@ -97,7 +97,7 @@ func (c *chunkedSecrets) List(ctx context.Context, how metav1.ListOptions) (*cor
 		}
 		all = all.addSize(c.heads[records[i].Name].size)
 		if err := all.checkBounds(maxListed); err != nil {
-			return nil, outcome.Stalled(v1alpha1.ReasonLimitExceeded, fmt.Errorf("read record %s and those before it: %w", records[i].Name, err))
+			return nil, outcome.Stalled(v1alpha1.ReasonLimitExceeded, fmt.Errorf("read record %s and earlier records: %w", records[i].Name, err))
 		}
 	}
 	list.Items = records
@@ -122,7 +122,7 @@ func (c *chunkedSecrets) listPages(ctx context.Context, how metav1.ListOptions) 
 		all.Items = append(all.Items, page.Items...)
 		if total > maxStoredBytes || len(all.Items) > maxStored {
 			return nil, outcome.Stalled(v1alpha1.ReasonLimitExceeded, fmt.Errorf(
-				"the records of the release are more than %d Secrets, or more than %d MiB: delete the oldest of them (kubectl get secrets -l '%s')",
+				"the records of the release exceed %d Secrets or %d MiB: delete the oldest records, which \"kubectl get secrets -l '%s'\" lists",
 				maxStored, maxStoredBytes>>20, how.LabelSelector))
 		}
 		if how.Continue = page.Continue; how.Continue == "" {
@@ -173,12 +173,12 @@ func (c *chunkedSecrets) assembleRecord(ctx context.Context, record *core.Secret
 func (c *chunkedSecrets) joinChunks(ctx context.Context, record *core.Secret, atHand map[string][]byte) error {
 	names := strings.Split(string(record.Data[headKey]), "\n")
 	if len(names) > maxChunks {
-		return fmt.Errorf("it has %d parts, at most %d are allowed", len(names), maxChunks)
+		return fmt.Errorf("%d chunks: at most %d are allowed", len(names), maxChunks)
 	}
 	var text bytes.Buffer
 	for _, name := range names {
 		if of, ok := recordOfChunkName(name); !ok || of != record.Name {
-			return fmt.Errorf("%q is no part of it", name)
+			return fmt.Errorf("Secret %q is not a chunk of the record", name)
 		}
 		part, ok := atHand[name]
 		if !ok {
@@ -191,7 +191,7 @@ func (c *chunkedSecrets) joinChunks(ctx context.Context, record *core.Secret, at
 		text.Write(part)
 	}
 	if digestOf(text.Bytes()) != string(record.Data[digestKey]) {
-		return errors.New("its parts are not what was written")
+		return errors.New("the digest of the chunks does not match: delete the Secret to continue with the earlier revision")
 	}
 	record.Data = map[string][]byte{recordKey: text.Bytes()}
 	record.Labels[ownerLabel] = helmOwner

@@ -97,7 +97,7 @@ func newChunkedSecrets(secrets corev1.SecretInterface, sizes ChunkSizes) *chunke
 type recordTooLargeError struct{ bytes int }
 
 func (t *recordTooLargeError) Error() string {
-	return fmt.Sprintf("the record of the release would have %d MiB and may have %d: chart and values must be smaller",
+	return fmt.Sprintf("the record of the release needs %d MiB, at most %d MiB are allowed: reduce the chart or the values",
 		(t.bytes+1<<20-1)>>20, maxRecordBytes>>20)
 }
 

@@ -277,15 +277,15 @@ func TestRecordsUnpackToABound(t *testing.T) {
 	}, metav1.CreateOptions{})
 	g.Expect(err).NotTo(HaveOccurred())
 	_, err = c.Get(t.Context(), "blog")
-	g.Expect(err).To(MatchError(ContainSubstring("it unpacks to more than 160 MiB")))
+	g.Expect(err).To(MatchError(ContainSubstring("unpacked size exceeds 160 MiB")))
 }
 
 func TestHostileRecordIsAnError(t *testing.T) {
 	for _, one := range []struct{ why, record, want string }{
-		{why: "much of little", record: `{"info":{},"hooks":[` + strings.Repeat("{},", 600_000) + `{}]}`, want: "it has more than 1000000 values"},
-		{why: "no info", record: `{"name":"blog","version":1}`, want: `revision 1 of release "blog": it has no info`},
-		{why: "nothing", record: `null`, want: "it has no info"},
-		{why: "a hook that is none", record: `{"info":{},"hooks":[null]}`, want: "it has an empty hook"},
+		{why: "much of little", record: `{"info":{},"hooks":[` + strings.Repeat("{},", 600_000) + `{}]}`, want: "more than 1000000 values"},
+		{why: "no info", record: `{"name":"blog","version":1}`, want: `revision 1 of release "blog": info is missing`},
+		{why: "nothing", record: `null`, want: "info is missing"},
+		{why: "a hook that is none", record: `{"info":{},"hooks":[null]}`, want: "a hook is empty"},
 	} {
 		t.Run(one.why, func(t *testing.T) {
 			c, namespace := helmtest.NewClient(t)
@@ -309,7 +309,7 @@ func TestRecordsAreBoundedTogether(t *testing.T) {
 		if revision < 2 {
 			g.Expect(err).NotTo(HaveOccurred())
 		} else {
-			g.Expect(err).To(MatchError(ContainSubstring("and those before it: it has more than 2000000 values")))
+			g.Expect(err).To(MatchError(ContainSubstring("and earlier records: more than 2000000 values")))
 		}
 	}
 }

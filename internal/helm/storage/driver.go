@@ -134,10 +134,10 @@ func (r *Driver) checkReleases(all ...*release.Release) error {
 func checkRecords(all ...*release.Release) error {
 	for _, one := range all {
 		if one.Info == nil {
-			return fmt.Errorf("read record of revision %d of release %q: it has no info", one.Version, one.Name)
+			return fmt.Errorf("read record of revision %d of release %q: info is missing", one.Version, one.Name)
 		}
 		if slices.Contains(one.Hooks, nil) {
-			return fmt.Errorf("read record of revision %d of release %q: it has an empty hook", one.Version, one.Name)
+			return fmt.Errorf("read record of revision %d of release %q: a hook is empty", one.Version, one.Name)
 		}
 	}
 	return nil

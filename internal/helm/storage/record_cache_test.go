@@ -93,7 +93,7 @@ func TestTheNextOperationSeesWhatOthersHaveDoneToTheRecords(t *testing.T) {
 	g.Expect(found.Labels).To(HaveKeyWithValue("appmarket.io/instance", "other"))
 	g.Expect(secrets.Delete(t.Context(), "sh.helm.release.v1.blog.v1", metav1.DeleteOptions{})).To(Succeed())
 	_, err = c.Upgrade(t.Context(), spec)
-	g.Expect(err).To(MatchError(ContainSubstring("has no release of that name")))
+	g.Expect(err).To(MatchError(ContainSubstring("not found in namespace")))
 }
 
 func TestAReleaseThatAnotherClientHasMadeMeanwhileStays(t *testing.T) {
@@ -105,7 +105,7 @@ func TestAReleaseThatAnotherClientHasMadeMeanwhileStays(t *testing.T) {
 	ours := helmtest.NewSpec(map[string]string{"ours.yaml": strings.Replace(helmtest.ConfigMap, "{{ .Release.Name }}", "ours", 1)})
 	ours.Unrecorded = true
 	_, err = c.Install(t.Context(), ours)
-	g.Expect(err).To(MatchError(ContainSubstring("has a release of that name already")), "as without the hint")
+	g.Expect(err).To(MatchError(ContainSubstring("already has a release with this name")), "as without the hint")
 	found, err := c.Get(t.Context(), "blog")
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(found.Revision).To(Equal(1))

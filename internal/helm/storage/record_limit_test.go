@@ -42,7 +42,7 @@ func TestRecordsAreCountedBeforeTheyAreRead(t *testing.T) {
 
 	junk(45, 501)
 	_, err = c.Get(t.Context(), "blog")
-	g.Expect(err).To(MatchError(ContainSubstring("the records of the release are more than 500 Secrets")))
+	g.Expect(err).To(MatchError(ContainSubstring("the records of the release exceed 500 Secrets or 128 MiB")))
 	g.Expect(err).To(MatchError(ContainSubstring("kubectl get secrets -l '")), "%v", err)
 	g.Expect(outcome.IsStalled(err)).To(BeTrue())
 	g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonLimitExceeded))

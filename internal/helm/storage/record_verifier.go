@@ -42,8 +42,8 @@ func (t *recordVerifier) checkDigests(records ...*release.Release) error {
 		recorded := t.known.RecordDigests(record.Name)
 		if len(recorded) > 0 && recorded[record.Version] != digest {
 			return outcome.Stalled(v1alpha1.ReasonRecordChanged, fmt.Errorf(
-				"the Secret %s records revision %d of release %q and was not written by AppMarket, or was changed since: "+
-					"delete it to continue with the revision before, and set the annotation %s of the AppInstance to another value",
+				"Secret %s, the record of revision %d of release %q, was not written by AppMarket or was changed since: "+
+					"delete the Secret to continue with the earlier revision, and set the annotation %s of the AppInstance to another value",
 				recordName(record.Name, record.Version), record.Version, record.Name, v1alpha1.ReconcileRequestAnnotation))
 		}
 		t.addDigest(record.Name, record.Version, digest)
@@ -62,7 +62,7 @@ func (t *recordVerifier) storeDigest(record *release.Release) error {
 	}
 	t.addDigest(record.Name, record.Version, digest)
 	if err := t.known.StoreDigests(t.ctx, record.Name, maps.Clone(t.seen[record.Name])); err != nil {
-		return fmt.Errorf("note record of revision %d of release %q: %w", record.Version, record.Name, err)
+		return fmt.Errorf("store digest of revision %d of release %q: %w", record.Version, record.Name, err)
 	}
 	return nil
 }
