@@ -15,7 +15,7 @@ type cover struct{ act, file, spec string }
 
 // covered are the acts that other suites cover.
 var covered = []cover{
-	{"A Deployment that awaits a release with a null in its list", "internal/helm/release/update_test.go", "TestNullsInRecordsAndManifests"},
+	{"A Deployment that awaits a release with a null in its list", "internal/helm/release/null_records_test.go", "TestNullsInRecordsAndManifests"},
 	{"The same by a task, and by an instance", "test/integration/null_in_list_test.go", "is taken over by a release with a null in a list"},
 	{"A record with a null that a rollback goes back to", "internal/helm/release/panic_test.go", "TestPanicsInTheCallsOfHelmAreErrors"},
 	{"A record that is to be carried out where drift is corrected", "controllers/appinstance/records_test.go", "is not carried out to correct drift"},

@@ -1,11 +1,7 @@
 package release_test
 
 import (
-	"bytes"
-	"compress/gzip"
-	"encoding/base64"
 	"fmt"
-	"io"
 	"strings"
 	"testing"
 
@@ -54,22 +50,6 @@ data: {v: %s}
 	gearChart   = "apiVersion: test.appmarket.io/v1\nkind: Widget\nmetadata: {name: a}\nspec: %s\n"
 )
 
-// newPortsChart returns a chart with a Service and a container that have the same port for TCP and UDP. A
-// target of 0 omits the protocol.
-func newPortsChart(tcp, udp int) string {
-	service, container := "", ""
-	for _, one := range []struct {
-		protocol string
-		target   int
-	}{{"TCP", tcp}, {"UDP", udp}} {
-		if one.target > 0 {
-			service += fmt.Sprintf("{name: %[1]s, protocol: %[2]s, port: 53, targetPort: %[3]d}, ", strings.ToLower(one.protocol), one.protocol, one.target)
-			container += fmt.Sprintf("{protocol: %s, containerPort: 1053, hostPort: %d}, ", one.protocol, one.target)
-		}
-	}
-	return fmt.Sprintf(portsChart, "["+service+"]", "["+container+"]")
-}
-
 // TestManyNewObjectsOfAnUpgrade is a test for the race detector: objects of one kind are created
 // concurrently, and each object is updated from the response of the API server.
 func TestManyNewObjectsOfAnUpgrade(t *testing.T) {
@@ -85,62 +65,6 @@ func TestManyNewObjectsOfAnUpgrade(t *testing.T) {
 		_, err := helmtest.GetConfigMap(t, namespace, name)
 		g.Expect(err).NotTo(HaveOccurred(), name)
 	}
-}
-
-// portsOf lists the ports of Service a and of Deployment a.
-func portsOf(t testing.TB, namespace string) []string {
-	t.Helper()
-	g := NewWithT(t)
-	var found []string
-	service, err := helmtest.Server.Admin.CoreV1().Services(namespace).Get(t.Context(), "a", metav1.GetOptions{})
-	g.Expect(err).NotTo(HaveOccurred())
-	for _, one := range service.Spec.Ports {
-		found = append(found, fmt.Sprintf("%s %d", one.Protocol, one.TargetPort.IntValue()))
-	}
-	workload, err := helmtest.Server.Admin.AppsV1().Deployments(namespace).Get(t.Context(), "a", metav1.GetOptions{})
-	g.Expect(err).NotTo(HaveOccurred())
-	for _, one := range workload.Spec.Template.Spec.Containers[0].Ports {
-		found = append(found, fmt.Sprintf("container %s %d", one.Protocol, one.HostPort))
-	}
-	return found
-}
-
-func expectedPorts(tcp, udp int) []string {
-	return []string{
-		fmt.Sprintf("TCP %d", tcp), fmt.Sprintf("UDP %d", udp),
-		fmt.Sprintf("container TCP %d", tcp), fmt.Sprintf("container UDP %d", udp),
-	}
-}
-
-func TestUpgradeKeepsBothProtocolsOfAPort(t *testing.T) {
-	c, namespace := helmtest.NewClient(t)
-	g := NewWithT(t)
-	ctx := t.Context()
-	to := func(text string) {
-		t.Helper()
-		_, err := c.Upgrade(ctx, helmtest.NewSpec(map[string]string{"a.yaml": text}))
-		g.Expect(err).NotTo(HaveOccurred())
-		g.Expect(c.Drift(ctx, "blog")).To(BeEmpty())
-	}
-	_, err := c.Install(ctx, helmtest.NewSpec(map[string]string{"a.yaml": newPortsChart(1053, 0)}))
-	g.Expect(err).NotTo(HaveOccurred())
-	to(newPortsChart(1053, 1053))
-	g.Expect(portsOf(t, namespace)).To(Equal(expectedPorts(1053, 1053)))
-	service, err := helmtest.Server.Admin.CoreV1().Services(namespace).Get(ctx, "a", metav1.GetOptions{})
-	g.Expect(err).NotTo(HaveOccurred())
-	udp := service.Spec.Ports[1].NodePort
-
-	to(newPortsChart(2053, 2053))
-	g.Expect(portsOf(t, namespace)).To(Equal(expectedPorts(2053, 2053)))
-	service, err = helmtest.Server.Admin.CoreV1().Services(namespace).Get(ctx, "a", metav1.GetOptions{})
-	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(service.Spec.Ports[1].NodePort).To(Equal(udp), "what the cluster has given stays")
-
-	_, err = c.Rollback(ctx, helmtest.NewRollback(2))
-	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(portsOf(t, namespace)).To(Equal(expectedPorts(1053, 1053)))
-	to(newPortsChart(0, 1053))
-	g.Expect(portsOf(t, namespace)).To(Equal([]string{"UDP 1053", "container UDP 1053"}))
 }
 
 func TestUpgradeReachesWhatTheManifestSays(t *testing.T) {
@@ -360,84 +284,4 @@ func nestedField(object map[string]any, path []string) any {
 		value, _, _ = unstructured.NestedFieldNoCopy(value.(map[string]any), key)
 	}
 	return value
-}
-
-func TestNullsInRecordsAndManifests(t *testing.T) {
-	pod := func(text string) string { return fmt.Sprintf(podChart, text) }
-	cases := []struct {
-		why             string
-		recorded, edits string // a replacement in the record
-		present         bool   // a Deployment of the release exists without a record
-		install, then   string
-		want            string // substring of the error, if any
-	}{
-		{
-			why:      "a record whose containers are null",
-			recorded: "[{name: a, image: a}]", edits: "[null]",
-			install: pod("{containers: [{name: a, image: a}]}"), then: pod("{containers: [{name: a, image: b}]}"),
-		}, {
-			why:      "a record whose containers are a number",
-			recorded: "[{name: a, image: a}]", edits: "1",
-			install: pod("{containers: [{name: a, image: a}]}"), then: pod("{containers: [{name: a, image: b}]}"),
-		}, {
-			why: "an object that is there, and a null in a list that it does not have", present: true,
-			install: pod("{containers: [{name: a, image: a}], imagePullSecrets: [null]}"), then: pod("{containers: [{name: a, image: b}], imagePullSecrets: [null]}"),
-		}, {
-			why:     "containers that are null",
-			install: pod("{containers: [{name: a, image: a}]}"), then: pod("{containers: [null]}"),
-			want: `Deployment.apps "a" is invalid: [spec.template.spec.containers[0].name: Required value, spec.template.spec.containers[0].image: Required value]`,
-		}, {
-			why:     "a list of objects that is null",
-			install: pod("{containers: [{name: a, image: a}]}"), then: "apiVersion: v1\nkind: List\nitems: [null]\n",
-			want: "is missing",
-		},
-	}
-	for _, one := range cases {
-		t.Run(one.why, func(t *testing.T) {
-			c, namespace := helmtest.NewClient(t)
-			g := NewWithT(t)
-			ctx := t.Context()
-			if one.present {
-				_, err := c.Install(ctx, helmtest.NewSpec(map[string]string{"a.yaml": pod("{containers: [{name: a, image: a}]}")}))
-				g.Expect(err).NotTo(HaveOccurred())
-				g.Expect(helmtest.Server.Admin.CoreV1().Secrets(namespace).Delete(ctx, "sh.helm.release.v1.blog.v1", metav1.DeleteOptions{})).To(Succeed())
-			}
-			_, err := c.Install(ctx, helmtest.NewSpec(map[string]string{"a.yaml": one.install}))
-			g.Expect(err).NotTo(HaveOccurred())
-			if one.recorded != "" {
-				forgeRecord(t, namespace, one.recorded, one.edits)
-			}
-			_, err = c.Upgrade(ctx, helmtest.NewSpec(map[string]string{"a.yaml": one.then}))
-			if one.want != "" {
-				g.Expect(err).To(MatchError(ContainSubstring(one.want)))
-			} else {
-				g.Expect(err).NotTo(HaveOccurred())
-				g.Expect(c.Drift(ctx, "blog")).To(BeEmpty())
-			}
-		})
-	}
-}
-
-// forgeRecord replaces a text in the record of revision 1, as its tenant may.
-func forgeRecord(t testing.TB, namespace, before, after string) {
-	t.Helper()
-	g := NewWithT(t)
-	secrets := helmtest.Server.Admin.CoreV1().Secrets(namespace)
-	record, err := secrets.Get(t.Context(), "sh.helm.release.v1.blog.v1", metav1.GetOptions{})
-	g.Expect(err).NotTo(HaveOccurred())
-	packed, err := base64.StdEncoding.DecodeString(string(record.Data["release"]))
-	g.Expect(err).NotTo(HaveOccurred())
-	from, err := gzip.NewReader(bytes.NewReader(packed))
-	g.Expect(err).NotTo(HaveOccurred())
-	text, err := io.ReadAll(from)
-	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(string(text)).To(ContainSubstring(before))
-	var out bytes.Buffer
-	to := gzip.NewWriter(&out)
-	_, err = to.Write(bytes.ReplaceAll(text, []byte(before), []byte(after)))
-	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(to.Close()).To(Succeed())
-	record.Data["release"] = []byte(base64.StdEncoding.EncodeToString(out.Bytes()))
-	_, err = secrets.Update(t.Context(), record, metav1.UpdateOptions{})
-	g.Expect(err).NotTo(HaveOccurred())
 }
