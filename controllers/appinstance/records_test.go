@@ -60,7 +60,7 @@ var _ = Describe("A record of a release that somebody else has written", func() 
 		_, err := b.reconcileUntilObserved()
 		Expect(err).To(HaveOccurred())
 		Expect(b.conditionStatus(v1alpha1.ConditionStalled)).To(Equal("True RecordChanged"))
-		Expect(b.conditionMessage(condition)).To(ContainSubstring("the Secret sh.helm.release.v1.mine.v"))
+		Expect(b.conditionMessage(condition)).To(ContainSubstring("Secret sh.helm.release.v1.mine.v"))
 		planted := &corev1.ConfigMap{}
 		err = server.Client.Get(b.ctx, client.ObjectKey{Namespace: b.instance.Namespace, Name: "planted"}, planted)
 		Expect(apierrors.IsNotFound(err)).To(BeTrue(), "nothing of the record is carried out")
