@@ -22,6 +22,8 @@ type Request struct {
 	Offer Offer
 	// Source fetches the chart.
 	Source Fetcher
+	// Inspector inspects the images. If nil, the one of ImageAnalysis is used.
+	Inspector Inspector
 	// Profile and Platform supply the values with which the charts of the source are
 	// rendered. Platform is merged over the values of the profile.
 	Profile  Profile

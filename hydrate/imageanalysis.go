@@ -19,6 +19,7 @@ const maxInspections = 8
 // a registry does not respond, or if a registry does not have an image that only Chart.yaml
 // lists: the error is recorded in the Problem of the image.
 type ImageAnalysis struct {
+	// Inspector inspects the images of requests without an inspector.
 	Inspector Inspector
 }
 
@@ -34,10 +35,14 @@ func (s ImageAnalysis) Apply(ctx context.Context, d *Draft) error {
 			return err
 		}
 	}
+	inspector := d.Request.Inspector
+	if inspector == nil {
+		inspector = s.Inspector
+	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(maxInspections)
 	for i := range images {
-		group.Go(outcome.Guarded(func() error { return s.inspectImage(ctx, &images[i]) }))
+		group.Go(outcome.Guarded(func() error { return inspectImage(ctx, inspector, &images[i]) }))
 	}
 	if err := group.Wait(); err != nil {
 		return err
@@ -67,8 +72,8 @@ func findImages(d *Draft) ([]images.Image, error) {
 	return images.FindImages(d.AllDocuments(), listed, images.AnnotatedImages(d.Chart)...)
 }
 
-func (s ImageAnalysis) inspectImage(ctx context.Context, image *images.Image) error {
-	detail, err := s.Inspector.Inspect(ctx, image.Name)
+func inspectImage(ctx context.Context, inspector Inspector, image *images.Image) error {
+	detail, err := inspector.Inspect(ctx, image.Name)
 	switch {
 	case err == nil:
 		image.Detail = &detail

@@ -56,6 +56,18 @@ const (
 	FailureRemove FailurePolicy = "Remove"
 )
 
+// UnmetRequirementPolicy specifies how a task handles requirements that are not met and that may
+// be met later.
+// +kubebuilder:validation:Enum=Fail;Wait
+type UnmetRequirementPolicy string
+
+const (
+	// UnmetRequirementFail fails the task.
+	UnmetRequirementFail UnmetRequirementPolicy = "Fail"
+	// UnmetRequirementWait waits until the requirements are met.
+	UnmetRequirementWait UnmetRequirementPolicy = "Wait"
+)
+
 // MissingInputPolicy specifies how a task handles inputs that are missing or invalid.
 // +kubebuilder:validation:Enum=Wait;Fail
 type MissingInputPolicy string

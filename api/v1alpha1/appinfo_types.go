@@ -129,6 +129,10 @@ type AppInfoStatus struct {
 	// +kubebuilder:validation:MaxItems=100
 	Images []AppImage `json:"images,omitempty"`
 
+	// imagesCheckedAt is the time at which all images were last looked up in their registries.
+	// +optional
+	ImagesCheckedAt *metav1.Time `json:"imagesCheckedAt,omitempty"`
+
 	// attempts are the hydrations that have started and have no result yet. An entry is written
 	// before the work starts and removed when it has a result. An entry of an earlier operator
 	// process therefore indicates an interrupted hydration.
@@ -246,7 +250,8 @@ type AppImage struct {
 	// +optional
 	Layers int32 `json:"layers,omitempty"`
 
-	// problem describes why the image could not be looked up in its registry.
+	// problem describes why the image could not be looked up in its registry. It is looked up
+	// again later. The other fields contain the result of the last successful lookup.
 	// +optional
 	// +kubebuilder:validation:MaxLength=512
 	Problem string `json:"problem,omitempty"`

@@ -35,6 +35,8 @@ var _ = Describe("AppInstallTask", func() {
 		Entry("removed at once", change("spec.ttlSecondsAfterFinished: 59"), "should be greater than or equal to 60"),
 		Entry("removed after more than a year", change("spec.ttlSecondsAfterFinished: 31536001"), "should be less than or equal to 31536000"),
 		Entry("with another answer to missing inputs", change("spec.onMissingInput: Guess"), `Unsupported value: "Guess"`),
+		Entry("with another answer to unmet requirements", change("spec.onUnmetRequirement: Guess"), `Unsupported value: "Guess"`),
+		Entry("that cancels when a requirement is met", change("spec.action: Cancel\nspec.onUnmetRequirement: Wait"), "onUnmetRequirement may not be Wait when action is Cancel"),
 		Entry("that rolls back to a version", change("spec.action: Rollback\nspec.version: 1.0.0"), "version, values, valuesFrom and envs may only be set when action is Install, Upgrade, Clone or Adopt"),
 		Entry("that rolls back with values", change("spec.action: Rollback\nspec.values: {a: 1}"), "version, values, valuesFrom and envs may only be set"),
 		Entry("that stops with inputs", change("spec.action: Stop\nspec.envs: [{name: A, value: a}]"), "version, values, valuesFrom and envs may only be set"),
@@ -47,6 +49,7 @@ var _ = Describe("AppInstallTask", func() {
 	It("has its defaults", func() {
 		o := typed[v1alpha1.AppInstallTask](kept(object("AppInstallTask", task)))
 		Expect(o.Spec.OnMissingInput).To(Equal(v1alpha1.MissingInputWait))
+		Expect(o.Spec.OnUnmetRequirement).To(Equal(v1alpha1.UnmetRequirementFail))
 		Expect(o.Spec.Timeout).To(BeEquivalentTo("10m"))
 		Expect(o.Spec.Deadline).To(BeEmpty(), "it waits indefinitely")
 		Expect(o.Spec.DataPolicy).To(BeEmpty(), "the policy of the instance applies")

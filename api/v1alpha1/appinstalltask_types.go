@@ -21,6 +21,7 @@ import (
 // +kubebuilder:validation:XValidation:rule="has(self.cloneOf) == has(oldSelf.cloneOf) && (!has(self.cloneOf) || self.cloneOf == oldSelf.cloneOf)",message="cloneOf is immutable; create another task"
 // +kubebuilder:validation:XValidation:rule="!has(self.revision) || self.action == 'Rollback'",message="revision may only be set when action is Rollback"
 // +kubebuilder:validation:XValidation:rule="!has(self.targetTask) || self.action == 'Cancel'",message="targetTask may only be set when action is Cancel"
+// +kubebuilder:validation:XValidation:rule="self.action != 'Cancel' || !has(self.onUnmetRequirement) || self.onUnmetRequirement == 'Fail'",message="onUnmetRequirement may not be Wait when action is Cancel"
 // +kubebuilder:validation:XValidation:rule="!has(oldSelf.cancel) || !oldSelf.cancel || (has(self.cancel) && self.cancel)",message="cancel is immutable once true; create another task"
 type AppInstallTaskSpec struct {
 	// action specifies the operation to perform.
@@ -86,14 +87,16 @@ type AppInstallTaskSpec struct {
 	TargetTask string `json:"targetTask,omitempty"`
 
 	// title specifies the display name of the instance. It is required if action is Clone. If
-	// not specified, an upgrade keeps the title of the instance.
+	// not specified, an upgrade keeps the title of the instance, and an installation the title of
+	// the removed instance with the same name.
 	// +optional
 	// +kubebuilder:validation:MaxLength=200
 	Title string `json:"title,omitempty"`
 
 	// entrances specifies titles for the entrances of the app. If action is Clone, it must
 	// contain a title for each visible entrance. If not specified, an upgrade keeps the titles
-	// of the instance.
+	// of the instance, and an installation the titles of the removed instance with the same
+	// name.
 	// +optional
 	// +listType=map
 	// +listMapKey=name
@@ -102,7 +105,8 @@ type AppInstallTaskSpec struct {
 
 	// credentialRef refers to the key of a Secret in the same namespace that contains the
 	// credential for an app that must be purchased. If not specified, an upgrade uses the
-	// credential of the instance.
+	// credential of the instance, and an installation the credential of the removed instance with
+	// the same name.
 	// +optional
 	CredentialRef *KeyReference `json:"credentialRef,omitempty"`
 
@@ -115,22 +119,24 @@ type AppInstallTaskSpec struct {
 	PurchaseRequestRef *KeyReference `json:"purchaseRequestRef,omitempty"`
 
 	// values specifies Helm values. They override the values of the chart and valuesFrom. If
-	// not specified, an upgrade uses the values of the instance, and a clone the values of the
-	// cloned instance.
+	// not specified, an upgrade uses the values of the instance, a clone the values of the cloned
+	// instance, and an installation the values of the removed instance with the same name.
 	// +optional
 	// +kubebuilder:pruning:PreserveUnknownFields
 	Values *runtime.RawExtension `json:"values,omitempty"`
 
 	// valuesFrom refers to Secrets and ConfigMaps with Helm values. They are merged in order,
 	// so that later entries override earlier ones. If not specified, an upgrade uses the
-	// references of the instance, and a clone the references of the cloned instance.
+	// references of the instance, a clone the references of the cloned instance, and an
+	// installation the references of the removed instance with the same name.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=20
 	ValuesFrom []ValuesReference `json:"valuesFrom,omitempty"`
 
-	// envs specifies inputs of the app. An upgrade adds them to the inputs of the instance, and
-	// a clone to the inputs of the cloned instance. If not specified, no inputs are added.
+	// envs specifies inputs of the app. An upgrade adds them to the inputs of the instance, a
+	// clone to the inputs of the cloned instance, and an installation to the inputs of the removed
+	// instance with the same name. If not specified, no inputs are added.
 	// +optional
 	// +listType=map
 	// +listMapKey=name
@@ -177,6 +183,15 @@ type AppInstallTaskSpec struct {
 	// +optional
 	// +default="Wait"
 	OnMissingInput MissingInputPolicy `json:"onMissingInput,omitempty"`
+
+	// onUnmetRequirement specifies how the task handles requirements that are not met and that
+	// may be met later, such as permissions, free resources, or the removal of a conflicting
+	// app: Fail or Wait. A task that waits is bounded by deadline. Missing inputs and
+	// dependencies are handled as onMissingInput and dependencies specify. It can be set to Wait
+	// only if action is not Cancel. Defaults to Fail.
+	// +optional
+	// +default="Fail"
+	OnUnmetRequirement UnmetRequirementPolicy `json:"onUnmetRequirement,omitempty"`
 
 	// timeout specifies the time limit of the operation, including its hooks. After the
 	// operation, the same limit applies to the objects becoming ready. Must be from 1s to 24h.
@@ -237,6 +252,7 @@ type AppInstallTaskSpec struct {
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:printcolumn:name="Status",type=string,JSONPath=`.status.conditions[?(@.type=="Succeeded")].message`
 // +kubebuilder:printcolumn:name="Queue",type=integer,JSONPath=`.status.queuePosition`,priority=1
+// +kubebuilder:printcolumn:name="Unmet",type=string,JSONPath=`.spec.onUnmetRequirement`,priority=1
 type AppInstallTask struct {
 	metav1.TypeMeta `json:",inline"`
 

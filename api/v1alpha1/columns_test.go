@@ -46,7 +46,7 @@ var _ = Describe("kubectl", func() {
 		Entry("sources", "marketsources", 2, "Name", "Type", "Ready", "Apps", "Served", "Failed", "Age", "Status"),
 		Entry("apps", "appinfos", 2, "Name", "Title", "Version", "App Version", "Ready", "Images", "Age", "Status"),
 		Entry("instances", "appinstances", 2, "Name", "App", "Version", "Ready", "Update", "Age", "Status"),
-		Entry("tasks", "appinstalltasks", 1, "Name", "Action", "App", "Instance", "Version", "Succeeded", "Age", "Status"),
+		Entry("tasks", "appinstalltasks", 2, "Name", "Action", "App", "Instance", "Version", "Succeeded", "Age", "Status"),
 	)
 
 	It("finds what the columns show", func(ctx SpecContext) {

@@ -17,6 +17,7 @@ const (
 	// * "WaitingForDependency"
 	// * "WaitingForTurn"
 	// * "WaitingForObjects"
+	// * "InUse"
 	// * "RateLimited"
 	// * "LicenseKeysUnavailable"
 	// * "PurchasePending"
@@ -30,6 +31,10 @@ const (
 	// * "QuotaExceeded"
 	// * "Unschedulable"
 	// * "PodSecurityViolation"
+	// * "Withdrawn"
+	// * "DependencyFailed"
+	// * "ConflictingApp"
+	// * "SingleInstance"
 	// * "Suspended" (of a task)
 	ConditionReconciling = "Reconciling"
 
@@ -229,7 +234,8 @@ const (
 // ConditionAdmitted.
 const (
 	// ConditionResolved indicates that the exact version, digest and values are known, and that
-	// no problem prevents the operation.
+	// no problem prevents the operation. It is also False while an AppInstance waits for a
+	// requirement of its app.
 	//
 	// Reasons for True:
 	//
@@ -284,6 +290,13 @@ const (
 	// * "InvalidObject"
 	// * "ObjectExists"
 	// * "AlreadyInstalled"
+	// * "Withdrawn"
+	// * "WaitingForDependency"
+	// * "DependencyFailed"
+	// * "ConflictingApp"
+	// * "SingleInstance"
+	// * "StorageClassMissing"
+	// * "AdministratorNeeded"
 	ConditionResolved = "Resolved"
 
 	// ConditionApplied indicates that the operation that the spec requires was performed.

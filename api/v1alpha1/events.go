@@ -30,3 +30,7 @@ const (
 	// entrance.
 	EventEntranceWithoutService = "EntranceWithoutService"
 )
+
+// EventDeprecated indicates that an AppInstallTask installs a version that is deprecated by its
+// chart.
+const EventDeprecated = "Deprecated"

@@ -64,6 +64,15 @@ type MarketSourceSpec struct {
 	// +kubebuilder:validation:XValidation:rule="duration(self) > duration('0s') && duration(self) <= duration('10m')",message="timeout must be greater than 0s and at most 10m"
 	Timeout Duration `json:"timeout,omitempty"`
 
+	// imageInterval specifies the interval at which the images of the apps are looked up again in
+	// their registries, because their tags may have moved. It varies by up to 10% so that images
+	// are not looked up at the same time. Images that could not be looked up are looked up again
+	// earlier. Must be from 1h to 720h. Defaults to 24h.
+	// +optional
+	// +default="24h"
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1h') && duration(self) <= duration('720h')",message="imageInterval must be from 1h to 720h"
+	ImageInterval Duration `json:"imageInterval,omitempty"`
+
 	// suspend specifies whether the synchronization of the source and the hydration of its apps
 	// are suspended. Published charts are still served. Defaults to false.
 	// +optional
@@ -76,6 +85,14 @@ type MarketSourceSpec struct {
 	// If not specified, requests are not authenticated.
 	// +optional
 	SecretRef *LocalObjectReference `json:"secretRef,omitempty"`
+
+	// registrySecretRef refers to a Secret of type kubernetes.io/dockerconfigjson in the same
+	// namespace that contains credentials for the image registries of the apps. They are used to
+	// look up images, and not to pull them. The Secret must have the label
+	// appmarket.io/credentials with the value "true". Each credential is sent only to the registry
+	// for which the Secret contains it. If not specified, registries are accessed anonymously.
+	// +optional
+	RegistrySecretRef *LocalObjectReference `json:"registrySecretRef,omitempty"`
 
 	// certSecretRef refers to a Secret in the same namespace whose key ca.crt contains
 	// PEM-encoded CA certificates. They are trusted in addition to the CA certificates of the

@@ -13,9 +13,11 @@ const (
 	ReasonWaitingForDependency = "WaitingForDependency"
 	ReasonWaitingForTurn       = "WaitingForTurn"
 	ReasonWaitingForObjects    = "WaitingForObjects"
-	ReasonSuspended            = "Suspended"
-	ReasonPurchasePending      = "PurchasePending"
-	ReasonPurchaseNotFound     = "PurchaseNotFound"
+	// ReasonInUse indicates that the object is deleted, and that instances use its charts.
+	ReasonInUse            = "InUse"
+	ReasonSuspended        = "Suspended"
+	ReasonPurchasePending  = "PurchasePending"
+	ReasonPurchaseNotFound = "PurchaseNotFound"
 
 	// Reasons for conditions that are True.
 

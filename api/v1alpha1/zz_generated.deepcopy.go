@@ -195,6 +195,10 @@ func (in *AppInfoStatus) DeepCopyInto(out *AppInfoStatus) {
 			(*in)[i].DeepCopyInto(&(*out)[i])
 		}
 	}
+	if in.ImagesCheckedAt != nil {
+		in, out := &in.ImagesCheckedAt, &out.ImagesCheckedAt
+		*out = (*in).DeepCopy()
+	}
 	if in.Attempts != nil {
 		in, out := &in.Attempts, &out.Attempts
 		*out = make([]VersionAttempt, len(*in))
@@ -1190,6 +1194,11 @@ func (in *MarketSourceSpec) DeepCopyInto(out *MarketSourceSpec) {
 	}
 	if in.SecretRef != nil {
 		in, out := &in.SecretRef, &out.SecretRef
+		*out = new(LocalObjectReference)
+		**out = **in
+	}
+	if in.RegistrySecretRef != nil {
+		in, out := &in.RegistrySecretRef, &out.RegistrySecretRef
 		*out = new(LocalObjectReference)
 		**out = **in
 	}

@@ -39,7 +39,7 @@ func (d *draftCache) takeDraft(app types.UID, j hydrationJob) *hydrate.Draft {
 		k := e.Value.(*cachedDraft)
 		if k.app == app && k.inputs == j.inputs && k.draft.Request.Offer.Version == j.request.Offer.Version {
 			d.order.Remove(e)
-			k.draft.Request.Source = j.request.Source
+			k.draft.Request.Source, k.draft.Request.Inspector = j.request.Source, j.request.Inspector
 			return k.draft
 		}
 	}

@@ -22,8 +22,12 @@ func (r *Reconciler) ensureFinalizer(ctx context.Context, s *scope) error {
 	return s.statusWriter.AddFinalizer(ctx)
 }
 
-// finalizeApp removes the charts of the app from the repository, and then the finalizer.
+// finalizeApp removes the charts of the app from the repository when no instance uses them, and then
+// the finalizer.
 func (r *Reconciler) finalizeApp(ctx context.Context, s *scope) error {
+	if err := r.checkUnused(ctx, s); err != nil {
+		return err
+	}
 	if err := r.Repository.Remove(ownerFor(s.app), s.app.Spec.App); err != nil {
 		return fmt.Errorf("remove charts of app %s: %w", s.app.Spec.App, err)
 	}
@@ -31,6 +35,7 @@ func (r *Reconciler) finalizeApp(ctx context.Context, s *scope) error {
 	r.Suspects.Cancel(client.ObjectKeyFromObject(s.app))
 	r.drafts.deleteDrafts(s.app.UID)
 	r.failures.deleteFailures(s.app.UID)
+	r.imageRetries.deleteRetry(s.app.UID)
 	return s.statusWriter.RemoveFinalizer(ctx)
 }
 

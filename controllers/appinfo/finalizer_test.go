@@ -100,6 +100,44 @@ var _ = Describe("An app", func() {
 		Expect(b.store.Entries()[0].Owner).To(Equal(other))
 	})
 
+	It("keeps its charts until no instance uses them, and names these instances", func() {
+		b.expectServed("1.0.0")
+		mine := instance("1.0.0")
+		Expect(server.Client.Delete(b.ctx, b.app)).To(Succeed())
+		_, err := b.reconcileApp()
+		Expect(err).NotTo(HaveOccurred())
+		Expect(b.conditionStatus(v1alpha1.ConditionReconciling)).To(Equal("True InUse"))
+		Expect(b.conditionMessage(v1alpha1.ConditionReconciling)).To(HaveSuffix("uninstall " + mine.Namespace + "/mine"))
+		Expect(b.repositoryVersions()).To(Equal([]string{"1.0.0"}))
+		b.expectNoWrites()
+
+		before := client.MergeFrom(mine.DeepCopy())
+		mine.Status.Version = ""
+		Expect(objects.Status().Patch(b.ctx, mine, before)).To(Succeed())
+		b.readApp()
+		_, err = b.reconciler.Reconcile(b.ctx, b.app)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(apierrors.IsNotFound(server.Client.Get(b.ctx, client.ObjectKeyFromObject(b.app), b.app))).To(BeTrue())
+		Expect(b.repositoryVersions()).To(BeEmpty())
+	})
+
+	It("keeps a version that the history of an instance names", func() {
+		b.expectServed("1.0.0")
+		mine := instance("2.0.0")
+		before := client.MergeFrom(mine.DeepCopy())
+		mine.Status.History = []v1alpha1.HistoryEntry{{
+			Operation: v1alpha1.Operation{Type: v1alpha1.OperationInstall, ChartDigest: b.app.Status.Versions[0].Digest, StartedAt: metav1.Now()},
+			Outcome:   v1alpha1.OutcomeSucceeded, EndedAt: metav1.Now(),
+		}}
+		Expect(objects.Status().Patch(b.ctx, mine, before)).To(Succeed())
+		b.addVersion("2.0.0", configMapFiles())
+		b.removeVersion("1.0.0")
+		b.writeListing()
+		b.expectServed("2.0.0", "1.0.0")
+		Expect(objects.Delete(b.ctx, mine)).To(Succeed())
+		b.expectServed("2.0.0")
+	})
+
 	It("stays until its charts could be removed", func() {
 		b.expectServed("1.0.0")
 		Expect(server.Client.Delete(b.ctx, b.app)).To(Succeed())

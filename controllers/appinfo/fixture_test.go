@@ -29,12 +29,12 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/controllers/appinfo"
 	"github.com/appmarket/operator/hydrate"
-	"github.com/appmarket/operator/internal/catalog"
 	"github.com/appmarket/operator/internal/chartrepo"
 	"github.com/appmarket/operator/internal/fairlimiter"
 	"github.com/appmarket/operator/internal/helm/render"
 	"github.com/appmarket/operator/internal/netguard"
 	"github.com/appmarket/operator/internal/olares"
+	"github.com/appmarket/operator/internal/platform"
 	"github.com/appmarket/operator/internal/registry"
 	"github.com/appmarket/operator/internal/source"
 	"github.com/appmarket/operator/test/conformance"
@@ -90,12 +90,13 @@ func (b *appFixture) restartReconciler() {
 	Expect(err).NotTo(HaveOccurred())
 	b.reconciler = &appinfo.Reconciler{
 		Client: b.client, Recorder: &events.FakeRecorder{Events: b.events}, Open: b.openSource, Repository: b.store, RepositoryURL: repositoryURL,
-		Process: rand.String(10),
-		Turns:   fairlimiter.NewForShortWork(8, ignoreFreeSlot), Suspects: fairlimiter.New(1, ignoreFreeSlot),
-		Profiles: catalog.Profiles{v1alpha1.ProfileHelm: olares.HelmProfile{}, v1alpha1.ProfileOlares: olares.Profile{}},
+		Process:   rand.String(10),
+		Inspector: func(context.Context, *v1alpha1.MarketSource) hydrate.Inspector { return inspector },
+		Turns:     fairlimiter.NewForShortWork(8, ignoreFreeSlot), Suspects: fairlimiter.New(1, ignoreFreeSlot),
+		Profiles: platform.Profiles{v1alpha1.ProfileHelm: olares.HelmProfile{}, v1alpha1.ProfileOlares: olares.Profile{}},
 		Pipeline: hydrate.Pipeline{Observer: appinfo.Metrics{}, Steps: []hydrate.Step{
 			hydrate.Analysis{Worker: hydrate.InProcess{Renderer: render.Engine{}, Reader: olares.Reader{}}, Observer: appinfo.Metrics{}},
-			hydrate.ImageAnalysis{Inspector: inspector},
+			hydrate.ImageAnalysis{},
 			hydrate.RepoUpdate{Publisher: b.store},
 		}},
 	}

@@ -8,8 +8,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/appmarket/operator/internal/images"
-
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/appmarket/operator/api/v1alpha1"
@@ -50,6 +48,7 @@ func (r *Reconciler) hydrateVersions(ctx context.Context, s *scope) error {
 	if err != nil {
 		return r.keepReady(s, status.ForCondition(v1alpha1.ConditionFetched, err))
 	}
+	inspector := r.Inspector(ctx, s.source)
 	var first error
 	images := slices.Clone(s.app.Status.Images)
 	defer func() { s.emitEvents(images, first) }()
@@ -57,7 +56,7 @@ func (r *Reconciler) hydrateVersions(ctx context.Context, s *scope) error {
 		if ctx.Err() != nil {
 			return attempts.restoreOnShutdown(ctx)
 		}
-		j.request.Source = fetcher
+		j.request.Source, j.request.Inspector = fetcher, inspector
 		draft, err := attempts.hydrateAttempt(ctx, j)
 		if i == 0 || err != nil && first == nil {
 			markReachedConditions(s.statusWriter, draft, hydrate.FailedStep(err, ""))
@@ -169,11 +168,21 @@ func analyzedMessage(d *hydrate.Draft) string {
 	if len(d.Images) == 0 && d.UnrenderedReason() != "" {
 		return "images are unknown until a value is set"
 	}
-	failed := slices.DeleteFunc(slices.Clone(d.Images), func(i images.Image) bool { return i.Problem == "" })
-	if len(failed) == 0 {
-		return text.Count(len(d.Images), "image", "images")
+	var problems []string
+	for _, image := range d.Images {
+		if image.Problem != "" {
+			problems = append(problems, image.Problem)
+		}
 	}
-	return fmt.Sprintf("%s, %d not inspected: %s", text.Count(len(d.Images), "image", "images"), len(failed), failed[0].Problem)
+	return lookupMessage(len(d.Images), problems)
+}
+
+// lookupMessage returns a message about the number of images and the first problem.
+func lookupMessage(count int, problems []string) string {
+	if len(problems) == 0 {
+		return text.Count(count, "image", "images")
+	}
+	return fmt.Sprintf("%s, %d not looked up: %s", text.Count(count, "image", "images"), len(problems), problems[0])
 }
 
 // recordVersion adds a published version to status. If it is the selected version, it also updates
@@ -184,7 +193,7 @@ func (r *Reconciler) recordVersion(s *scope, j hydrationJob, d *hydrate.Draft) {
 		Version: d.Chart.Version, AppVersion: text.Limit(d.Chart.AppVersion, 128),
 		SourceDigest: j.inputs.Source, PlatformDigest: j.inputs.Platform, ParamsDigest: j.inputs.Params, Hydrator: j.inputs.Revision,
 		Digest: d.Published.Digest, URL: r.RepositoryURL + "/" + d.Published.Chart, ReportURL: r.RepositoryURL + "/" + d.Published.Report,
-		Images: int32(len(d.Images)), PublishedAt: &now, Deprecated: j.request.Offer.Deprecated || d.Chart.Deprecated,
+		Images: int32(len(d.Images)), PublishedAt: &now, Deprecated: isDeprecated(d),
 		License: catalog.LicenseTermsOf(d.License),
 	}
 	have := findPublished(s.app, published.Version)
@@ -201,6 +210,8 @@ func (r *Reconciler) recordVersion(s *scope, j hydrationJob, d *hydrate.Draft) {
 		s.app.Status.Version = published.Version
 		s.app.Status.Summary = newSummary(d)
 		s.app.Status.Images = toAppImages(d.Images)
+		s.app.Status.ImagesCheckedAt = &now
+		r.imageRetries.deleteRetry(s.app.UID)
 	}
 }
 

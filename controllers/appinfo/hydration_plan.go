@@ -77,11 +77,11 @@ func (r *Reconciler) newBaseRequest(s *scope) (hydrate.Request, error) {
 	if err != nil {
 		return hydrate.Request{}, err
 	}
-	market, err := catalog.DecodeValues(s.source.Spec.CustomParams)
+	market, err := values.DecodeField(s.source.Spec.CustomParams)
 	if err != nil {
 		return hydrate.Request{}, fmt.Errorf("spec.customParams of source %s: %w", s.source.Name, err)
 	}
-	own, err := catalog.DecodeValues(s.app.Spec.CustomParams)
+	own, err := values.DecodeField(s.app.Spec.CustomParams)
 	if err != nil {
 		return hydrate.Request{}, fmt.Errorf("spec.customParams: %w", err)
 	}

@@ -13,8 +13,12 @@ import (
 	"github.com/appmarket/operator/internal/text"
 )
 
-// pruneVersions removes versions from the repository that the source no longer offers and no
-// instance has installed.
+// maxVersions is the maximum number of versions in status.
+const maxVersions = 50
+
+// pruneVersions removes versions from the repository that the source no longer offers, and that no
+// instance has installed or names in its history. Versions of histories are kept up to
+// maxVersions.
 func (r *Reconciler) pruneVersions(ctx context.Context, s *scope) error {
 	var instances v1alpha1.AppInstanceList
 	err := r.List(ctx, &instances, client.MatchingFields{catalog.InstancesByApp: s.app.Namespace + "/" + s.app.Name})
@@ -29,7 +33,13 @@ func (r *Reconciler) pruneVersions(ctx context.Context, s *scope) error {
 		// A chart that is missing and no longer offered cannot be restored.
 		kept[i.Status.Version] = kept[i.Status.Version] || !s.missingCharts[i.Status.Version]
 	}
+	named := namedDigests(instances.Items)
+	room := maxVersions - countKept(s.app.Status.Versions, kept)
 	versions := slices.DeleteFunc(slices.Clone(s.app.Status.Versions), func(v v1alpha1.PublishedVersion) bool {
+		if !kept[v.Version] && named[v.Digest] && !s.missingCharts[v.Version] && room > 0 {
+			room--
+			return false
+		}
 		return !kept[v.Version]
 	})
 	if len(versions) == len(s.app.Status.Versions) {
@@ -44,9 +54,30 @@ func (r *Reconciler) pruneVersions(ctx context.Context, s *scope) error {
 	}
 	s.app.Status.Versions = versions
 	if len(versions) == 0 {
-		s.app.Status.Version, s.app.Status.Summary, s.app.Status.Images = "", nil, nil
+		s.app.Status.Version, s.app.Status.Summary, s.app.Status.Images, s.app.Status.ImagesCheckedAt = "", nil, nil, nil
 	}
 	return nil
+}
+
+// namedDigests returns the digests that instances name.
+func namedDigests(instances []v1alpha1.AppInstance) map[string]bool {
+	named := map[string]bool{}
+	for i := range instances {
+		for _, digest := range catalog.NamedDigests(&instances[i]) {
+			named[digest] = digest != ""
+		}
+	}
+	return named
+}
+
+func countKept(versions []v1alpha1.PublishedVersion, kept map[string]bool) int {
+	count := 0
+	for _, v := range versions {
+		if kept[v.Version] {
+			count++
+		}
+	}
+	return count
 }
 
 // sortVersions sorts versions, the newest first.

@@ -9,6 +9,7 @@ package appinfo
 
 import (
 	"context"
+	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
@@ -17,9 +18,9 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
-	"github.com/appmarket/operator/internal/catalog"
 	"github.com/appmarket/operator/internal/fairlimiter"
 	"github.com/appmarket/operator/internal/outcome"
+	"github.com/appmarket/operator/internal/platform"
 	"github.com/appmarket/operator/internal/status"
 )
 
@@ -36,10 +37,12 @@ type Reconciler struct {
 	client.Client
 	Recorder events.EventRecorder
 	// Open opens a source as its spec requires.
-	Open       func(ctx context.Context, source *v1alpha1.MarketSource) (hydrate.Fetcher, error)
-	Pipeline   hydrate.Pipeline
+	Open     func(ctx context.Context, source *v1alpha1.MarketSource) (hydrate.Fetcher, error)
+	Pipeline hydrate.Pipeline
+	// Inspector returns the inspector of the images of a source.
+	Inspector  func(ctx context.Context, source *v1alpha1.MarketSource) hydrate.Inspector
 	Repository Repository
-	Profiles   catalog.Profiles
+	Profiles   platform.Profiles
 	// RepositoryURL is the URL at which the charts are served, without a trailing slash.
 	RepositoryURL string
 	// Process identifies this operator process among its predecessors and replicas.
@@ -48,9 +51,10 @@ type Reconciler struct {
 	// only one hydration at a time of versions whose hydration was interrupted by a crash.
 	Turns, Suspects *fairlimiter.Limiter
 
-	queue    fairlimiter.Queue
-	drafts   draftCache
-	failures failureCache
+	queue        fairlimiter.Queue
+	drafts       draftCache
+	failures     failureCache
+	imageRetries imageRetries
 }
 
 // Wake requeues an app that has acquired a slot of Turns.
@@ -68,11 +72,14 @@ type scope struct {
 	renewed []string
 	// missingCharts contains the published versions whose chart is missing from the repository.
 	missingCharts map[string]bool
+	// nextLookup is the time until images are looked up again, 0 if that is not scheduled.
+	nextLookup time.Duration
 }
 
 // +kubebuilder:rbac:groups=appmarket.io,resources=appinfos,verbs=list;watch;patch
 // +kubebuilder:rbac:groups=appmarket.io,resources=appinfos/status,verbs=patch
 // +kubebuilder:rbac:groups=appmarket.io,resources=marketsources;appinstances,verbs=list;watch
+// +kubebuilder:rbac:groups="",resources=namespaces,verbs=get;list;watch
 
 // Reconcile runs the phases of an app until one returns an error.
 func (r *Reconciler) Reconcile(ctx context.Context, app *v1alpha1.AppInfo) (result ctrl.Result, err error) {
@@ -82,9 +89,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, app *v1alpha1.AppInfo) (resu
 	}
 	defer r.Turns.Release(key)
 	writer := status.NewWriter(r.Client, r.Recorder, status.AppInfo, app)
-	defer func() { result, err = writer.Finish(ctx, err, 0) }()
-	defer outcome.Recover(&err)
 	s := &scope{app: app, statusWriter: writer}
+	defer func() { result, err = writer.Finish(ctx, err, s.nextLookup) }()
+	defer outcome.Recover(&err)
 	if !app.DeletionTimestamp.IsZero() {
 		return result, r.finalizeApp(ctx, s)
 	}
@@ -96,6 +103,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, app *v1alpha1.AppInfo) (resu
 		r.planHydration,   // sets s.jobs, empty if nothing is due
 		r.hydrateVersions, // sets the published versions in status
 		r.pruneVersions,
+		r.refreshImages, // sets s.nextLookup
 		r.reportServing,
 	} {
 		if err := phase(ctx, s); err != nil {

@@ -25,6 +25,8 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, damaged <-chan event.Gen
 		For(&v1alpha1.AppInfo{}, builder.WithPredicates(changed)).
 		Watches(&v1alpha1.MarketSource{}, handler.EnqueueRequestsFromMapFunc(r.appsForSource),
 			builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&v1alpha1.AppInstance{}, handler.EnqueueRequestsFromMapFunc(appOfInstance),
+			builder.WithPredicates(releasedChartPredicate())).
 		WatchesRawSource(source.Channel(damaged, &handler.EnqueueRequestForObject{})).
 		WatchesRawSource(source.Func(r.queue.Start)).
 		WithOptions(options).

@@ -49,6 +49,9 @@ func newSummary(d *hydrate.Draft) *v1alpha1.AppSummary {
 		out.Inputs = append(out.Inputs, catalog.ToInput(in))
 	}
 	out.Warnings = append(copyBounded(d.ListWarnings(), maxFew, maxSentence), out.Warnings...)
+	if isDeprecated(d) {
+		out.Warnings = append([]string{deprecatedWarning}, out.Warnings...)
+	}
 	if c := d.Clone; c != nil {
 		out.Clone = &v1alpha1.CloneSafety{Verdict: v1alpha1.CloneVerdict(c.Verdict), Collisions: copyBounded(c.Collisions, maxMany, 253)}
 	}
@@ -59,6 +62,13 @@ func newSummary(d *hydrate.Draft) *v1alpha1.AppSummary {
 	out.Warnings = catalog.FirstItems(out.Warnings, maxFew)
 	return out
 }
+
+// deprecatedWarning is the warning of a version whose chart or entry in the index is marked as
+// deprecated.
+const deprecatedWarning = "the chart is deprecated and may no longer be maintained; before you install the app, look for another one that replaces it"
+
+// isDeprecated reports whether the source or Chart.yaml marks the version as deprecated.
+func isDeprecated(d *hydrate.Draft) bool { return d.Request.Offer.Deprecated || d.Chart.Deprecated }
 
 func fillFromManifest(out *v1alpha1.AppSummary, m *hydrate.Manifest) {
 	out.Title = text.Limit(cmp.Or(m.Title, out.Title), 200)
@@ -119,19 +129,24 @@ func countKinds(d *hydrate.Draft) []v1alpha1.KindCount {
 func toAppImages(found []images.Image) []v1alpha1.AppImage {
 	var out []v1alpha1.AppImage
 	for _, i := range catalog.FirstItems(found, maxImages) {
-		image := v1alpha1.AppImage{Name: text.Limit(i.Name, 512), Problem: text.Limit(i.Problem, maxSentence)}
-		if i.Detail != nil {
-			image.Digest = i.Detail.Digest
-			for _, p := range catalog.FirstItems(i.Detail.Platforms, maxPlatforms) {
-				image.Platforms = append(image.Platforms, text.Limit(formatPlatform(p), 64))
-				if p.Size > image.Size {
-					image.Size, image.Layers = p.Size, int32(p.Layers)
-				}
-			}
-		}
-		out = append(out, image)
+		out = append(out, toAppImage(i))
 	}
 	return out
+}
+
+func toAppImage(i images.Image) v1alpha1.AppImage {
+	image := v1alpha1.AppImage{Name: text.Limit(i.Name, 512), Problem: text.Limit(i.Problem, maxSentence)}
+	if i.Detail == nil {
+		return image
+	}
+	image.Digest = i.Detail.Digest
+	for _, p := range catalog.FirstItems(i.Detail.Platforms, maxPlatforms) {
+		image.Platforms = append(image.Platforms, text.Limit(formatPlatform(p), 64))
+		if p.Size > image.Size {
+			image.Size, image.Layers = p.Size, int32(p.Layers)
+		}
+	}
+	return image
 }
 
 func formatPlatform(p images.Platform) string {

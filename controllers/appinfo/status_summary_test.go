@@ -48,6 +48,20 @@ var _ = Describe("The summary of an app", func() {
 		}))
 	})
 
+	It("warns of a version that its chart marks as deprecated", func() {
+		content := configMapFiles()
+		content["Chart.yaml"] = "deprecated: true\n"
+		b.addVersion("1.0.0", content)
+		b.writeListing()
+		b.expectServed("1.0.0")
+		Expect(b.app.Status.Versions[0].Deprecated).To(BeTrue())
+		Expect(b.app.Status.Summary.Warnings).To(HaveExactElements(HavePrefix("the chart is deprecated")))
+		b.addVersion("1.1.0", configMapFiles())
+		b.writeListing()
+		b.expectServed("1.1.0", "1.0.0")
+		Expect(b.app.Status.Summary.Warnings).To(BeEmpty())
+	})
+
 	It("is cut where it would be larger than status may be, and the app is left alone", func() {
 		content := configMapFiles()
 		var form strings.Builder

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/admission"
 	"github.com/appmarket/operator/internal/catalog"
 	"github.com/appmarket/operator/internal/transitions"
 )
@@ -56,6 +57,13 @@ func checkWith(method func(r *Reconciler, ctx context.Context, s *scope, p *task
 	return func(ctx context.Context, r *Reconciler, s *scope, p *taskFindings) error { return method(r, ctx, s, p) }
 }
 
+// admissionCheck returns a check that runs checks of package admission.
+func admissionCheck(checks ...admission.Check) check {
+	return func(ctx context.Context, r *Reconciler, s *scope, p *taskFindings) error {
+		return admission.RunChecks(ctx, newOperation(r, s), &p.Findings, checks...)
+	}
+}
+
 // withVersion returns a check that is skipped if the version of the app is unknown.
 func withVersion(next check) check {
 	return func(ctx context.Context, r *Reconciler, s *scope, p *taskFindings) error {
@@ -104,8 +112,8 @@ func previewUninstallation(s *scope) *preview {
 var actions = map[v1alpha1.Action]action{
 	v1alpha1.ActionInstall: {
 		checks: []check{
-			findApp, findVersion, checkWithdrawn, dependenciesCheck, inputsCheck,
-			checkWith((*Reconciler).checkSharedRunning), checkWith((*Reconciler).checkConflicts), clusterCheck,
+			findApp, findVersion, admissionCheck(admission.CheckWithdrawn), dependenciesCheck, inputsCheck,
+			admissionCheck(admission.CheckSharedCharts, admission.CheckConflicts, admission.CheckSingleInstance), clusterCheck,
 		},
 		apply: setDesiredRelease, revert: setAbsent,
 		conflicts: []v1alpha1.Action{v1alpha1.ActionUninstall, v1alpha1.ActionStop},
@@ -113,8 +121,8 @@ var actions = map[v1alpha1.Action]action{
 	},
 	v1alpha1.ActionClone: {
 		checks: []check{
-			checkWith((*Reconciler).checkCloneSource), findApp, findVersion, checkWithdrawn, dependenciesCheck, inputsCheck,
-			checkWith((*Reconciler).checkSharedRunning), checkWith((*Reconciler).checkClone), clusterCheck,
+			checkWith((*Reconciler).checkCloneSource), findApp, findVersion, admissionCheck(admission.CheckWithdrawn), dependenciesCheck, inputsCheck,
+			admissionCheck(admission.CheckSharedCharts), checkWith((*Reconciler).checkClone), clusterCheck,
 		},
 		apply: setDesiredRelease, revert: setAbsent,
 		conflicts: []v1alpha1.Action{v1alpha1.ActionUninstall, v1alpha1.ActionStop},
@@ -160,7 +168,7 @@ var actions = map[v1alpha1.Action]action{
 
 // Checks of several actions.
 var (
-	dependenciesCheck = withVersion(checkWith((*Reconciler).checkDependencies))
+	dependenciesCheck = withVersion(checkDependencies)
 	inputsCheck       = withVersion(checkWith((*Reconciler).checkInputs))
 	clusterCheck      = checkWith((*Reconciler).checkCluster)
 	permissionsCheck  = checkWith((*Reconciler).checkPermissions)

@@ -31,7 +31,7 @@ func (r *Reconciler) admitTask(ctx context.Context, s *scope) error {
 		recordLostWrite(s)
 		return nil
 	}
-	p := &taskFindings{}
+	p := newTaskFindings(s.task, time.Now())
 	s.task.Status.RequiredInputs = nil
 	state, err := withOtherInstances(ctx, r, s, s.checkState())
 	if err != nil {
@@ -50,7 +50,7 @@ func (r *Reconciler) admitTask(ctx context.Context, s *scope) error {
 	if err := p.toError(s.task); err != nil {
 		return rejectAdmission(ctx, r, s, requeueOnce(s.task, err))
 	}
-	s.statusWriter.MarkTrue(v1alpha1.ConditionAdmitted, v1alpha1.ReasonAdmitted, "every check passed")
+	s.markAdmitted()
 	if s.version != nil {
 		s.task.Status.Version = s.version.Version
 	}
@@ -178,15 +178,6 @@ func (s *scope) requestedVersion() string {
 	return s.task.Spec.Version
 }
 
-// checkWithdrawn adds a finding if the source no longer offers the app to new users.
-func checkWithdrawn(_ context.Context, _ *Reconciler, s *scope, p *taskFindings) error {
-	if s.app != nil && s.app.Info.Spec.Withdrawn {
-		p.Add(outcome.Stalled(v1alpha1.ReasonWithdrawn, fmt.Errorf(
-			"app %q has been withdrawn by its source and cannot be newly installed: choose another app", s.app.Info.Spec.App)))
-	}
-	return nil
-}
-
 // checkNewerVersion adds a finding if an upgrade does not lead to a newer version.
 func checkNewerVersion(_ context.Context, _ *Reconciler, s *scope, p *taskFindings) error {
 	if s.instance != nil && s.version != nil {
@@ -238,7 +229,7 @@ func checkRevision(ctx context.Context, r *Reconciler, s *scope, p *taskFindings
 // account has no permission to read the releases, checkPermissions lists the missing
 // permissions.
 func checkRecorded(ctx context.Context, r *Reconciler, s *scope, p *taskFindings) error {
-	reader, err := r.Tenants.ClientFor(release.Tenant{Namespace: s.task.Namespace, ServiceAccount: s.serviceAccountName()})
+	reader, err := r.Tenants.ClientFor(s.tenant())
 	if err != nil {
 		return fmt.Errorf("read as service account %s: %w", s.serviceAccountName(), err)
 	}

@@ -77,8 +77,7 @@ func applyTask(s *scope, instance *v1alpha1.AppInstance) error {
 	}
 	task, spec := s.task.Spec, &instance.Spec
 	if s.action.isInstall {
-		// Only the reference of the app and the status of a removed instance are kept.
-		*spec = v1alpha1.AppInstanceSpec{AppRef: spec.AppRef}
+		*spec = s.initialSpec(*spec)
 		if from := s.cloneSource; from != nil {
 			spec.DataPolicy, spec.DriftPolicy, spec.History = from.Spec.DataPolicy, from.Spec.DriftPolicy, from.Spec.History
 		}

@@ -3,17 +3,15 @@ package appinstalltask
 import (
 	"context"
 	"fmt"
-	"strings"
-
-	"github.com/appmarket/operator/internal/inputs"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/appmarket/operator/api/v1alpha1"
-	"github.com/appmarket/operator/internal/catalog"
+	"github.com/appmarket/operator/internal/admission"
+	"github.com/appmarket/operator/internal/inputs"
+	"github.com/appmarket/operator/internal/installplan"
 	"github.com/appmarket/operator/internal/outcome"
-	"github.com/appmarket/operator/internal/release"
 	"github.com/appmarket/operator/internal/transitions"
 )
 
@@ -50,17 +48,8 @@ func (r *Reconciler) checkClone(ctx context.Context, s *scope, p *taskFindings) 
 	if s.app == nil || s.app.Info.Status.Summary == nil {
 		return nil
 	}
-	summary := s.app.Info.Status.Summary
-	if isSingleInstance(summary) {
-		p.Add(outcome.Stalled(v1alpha1.ReasonSingleInstance, fmt.Errorf("app %s may be installed once only: its manifest does not allow a second instance", s.app.Info.Spec.App)))
-	}
-	if clone := summary.Clone; clone != nil && !s.isCloneAllowed(clone.Verdict) {
-		where := "in one namespace (set spec.cloneNamespace, and make the clone in another)"
-		if clone.Verdict == v1alpha1.CloneUnsafe {
-			where = "in this cluster"
-		}
-		p.Add(outcome.Stalled(v1alpha1.ReasonCloneUnsafe, fmt.Errorf(
-			"two instances of app %s %s would both claim: %s", s.app.Info.Spec.App, where, strings.Join(clone.Collisions, "; "))))
+	if err := admission.CheckCloneSafety(s.isCrossNamespace())(ctx, newOperation(r, s), &p.Findings); err != nil {
+		return err
 	}
 	return r.checkCloneTitles(ctx, s, p)
 }
@@ -71,12 +60,6 @@ func (s *scope) isCrossNamespace() bool {
 	return from != "" && from != s.task.Namespace
 }
 
-// isCloneAllowed reports whether the clone verdict of the app allows a clone in the namespace of the
-// task.
-func (s *scope) isCloneAllowed(verdict v1alpha1.CloneVerdict) bool {
-	return verdict == v1alpha1.CloneSafe || verdict == v1alpha1.CloneNamespacedOnly && s.isCrossNamespace()
-}
-
 // getCloneSource returns the instance to clone, or nil if it does not exist. It reads an instance
 // in another namespace as the service account of the task, which needs permission to get
 // it.
@@ -84,7 +67,7 @@ func (r *Reconciler) getCloneSource(ctx context.Context, s *scope) (*v1alpha1.Ap
 	if !s.isCrossNamespace() {
 		return getInstance(ctx, r, s.task.Namespace, s.task.Spec.CloneOf)
 	}
-	tenant := release.Tenant{Namespace: s.task.Namespace, ServiceAccount: s.serviceAccountName()}
+	tenant := s.tenant()
 	reader, err := r.Tenants.ClientFor(tenant)
 	if err != nil {
 		return nil, fmt.Errorf("read as service account %s: %w", tenant.ServiceAccount, err)
@@ -126,7 +109,7 @@ func (r *Reconciler) checkCloneTitles(ctx context.Context, s *scope, p *taskFind
 	for _, e := range s.task.Spec.Entrances {
 		given[e.Name] = e.Title
 	}
-	p.addInputProblems(s.task, catalog.Titles, inputs.CheckTitles(wanted, given, taken))
+	p.addInputProblems(s.task, installplan.Titles, inputs.CheckTitles(wanted, given, taken))
 	return nil
 }
 

@@ -4,19 +4,17 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/appmarket/operator/internal/inputs"
-
 	corev1 "k8s.io/api/core/v1"
-
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appmarket/operator/api/v1alpha1"
-	"github.com/appmarket/operator/internal/catalog"
+	"github.com/appmarket/operator/internal/inputs"
+	"github.com/appmarket/operator/internal/installplan"
 	"github.com/appmarket/operator/internal/outcome"
+	"github.com/appmarket/operator/internal/status"
 )
 
 const (
@@ -25,21 +23,6 @@ const (
 	// maxPurchases is the maximum number of checkout requests for one task.
 	maxPurchases = 100
 )
-
-// resolveCredential returns the verified credential of an app that must be purchased, or "" for
-// any other app. If the Secret is missing and the task has a purchase request, it requests
-// the credential from the checkout of the developer.
-func (r *Reconciler) resolveCredential(ctx context.Context, s *scope, tenant client.Client) (string, error) {
-	ref := s.credentialRef()
-	if s.version.License == nil || ref == nil || s.task.Spec.PurchaseRequestRef == nil {
-		return r.Catalog.ReadCredential(ctx, tenant, s.tenant, s.app, s.version, ref)
-	}
-	credential, err := r.Catalog.ReadCredential(ctx, tenant, s.tenant, s.app, s.version, ref)
-	if outcome.Reason(err, "") != v1alpha1.ReasonSecretMissing {
-		return credential, err
-	}
-	return r.purchaseCredential(ctx, s, tenant, ref)
-}
 
 // credentialRef returns the reference of the task. It defaults to the reference of the
 // upgraded or cloned instance.
@@ -59,7 +42,7 @@ func (r *Reconciler) purchaseCredential(ctx context.Context, s *scope, tenant cl
 			"the checkout was asked %d times and has no purchase; buy the app, and make another task", maxPurchases))
 	}
 	attempt := s.task.Status.PurchaseAttempts + 1
-	credential, err := r.Catalog.PurchaseCredential(ctx, tenant, s.tenant, s.app, s.version.License, s.task.Spec.PurchaseRequestRef, int(attempt))
+	credential, err := r.Planner.PurchaseCredential(ctx, tenant, s.tenant(), s.app, s.version.License, s.task.Spec.PurchaseRequestRef, int(attempt))
 	switch outcome.Reason(err, "") {
 	case v1alpha1.ReasonSecretMissing, v1alpha1.ReasonPermissionDenied:
 		return "", err // No request was sent.
@@ -99,14 +82,15 @@ func storeCredential(ctx context.Context, tenant client.Client, namespace string
 	return nil
 }
 
-// handleLicenseError reports a missing or invalid credential. If no credential is referenced, it
-// lists the credential as a required input.
-func (r *Reconciler) handleLicenseError(s *scope, p *taskFindings, err error) error {
+// handleRenderError reports an input or a credential that is missing or cannot be read, and a chart
+// that cannot be rendered. If no credential is referenced, it lists the credential as a required
+// input.
+func handleRenderError(s *scope, p *taskFindings, err error) error {
 	if outcome.Reason(err, "") != v1alpha1.ReasonLicenseMissing || s.credentialRef() != nil {
-		return p.AddOrReturn(inputReadError(err))
+		return p.AddOrReturn(status.ForCondition(v1alpha1.ConditionAdmitted, inputReadError(err)))
 	}
 	terms := s.version.License
-	p.addInputProblems(s.task, catalog.Inputs, []inputs.Problem{{
+	p.addInputProblems(s.task, installplan.Inputs, []inputs.Problem{{
 		Input: inputs.Input{
 			Name: credentialInput, Type: "credential", Required: true, Title: terms.Product, Description: err.Error(),
 		},

@@ -26,7 +26,9 @@ import (
 	"github.com/appmarket/operator/internal/fairlimiter"
 	"github.com/appmarket/operator/internal/helm/render"
 	"github.com/appmarket/operator/internal/impersonation"
+	"github.com/appmarket/operator/internal/installplan"
 	"github.com/appmarket/operator/internal/olares"
+	"github.com/appmarket/operator/internal/platform"
 	"github.com/appmarket/operator/test/testenv"
 )
 
@@ -55,14 +57,15 @@ func newTaskFixture() *taskFixture {
 	})
 	surroundings, err := collector.New(server.Config, server.Mapper)
 	Expect(err).NotTo(HaveOccurred())
+	tenants := &impersonation.Clients{Config: server.Config, Mapper: server.Mapper, Scheme: server.Scheme}
 	b.reconciler = &appinstalltask.Reconciler{
 		Client: b.client, Live: server.Client, Recorder: &events.FakeRecorder{}, Cluster: surroundings,
 		Turns:   fairlimiter.NewForShortWork(16, func(types.NamespacedName) {}),
-		Tenants: &impersonation.Clients{Config: server.Config, Mapper: server.Mapper, Scheme: server.Scheme},
-		Catalog: &catalog.Catalog{
-			Objects: server.Client, Archives: b.store, Markets: []string{b.source.Namespace},
+		Tenants: tenants, Catalog: &catalog.Catalog{Objects: server.Client, Markets: []string{b.source.Namespace}},
+		Planner: &installplan.Planner{
+			Objects: server.Client, Tenants: tenants, Archives: b.store,
 			Worker:   hydrate.InProcess{Renderer: render.Engine{}, Reader: olares.Reader{}},
-			Profiles: catalog.Profiles{v1alpha1.ProfileHelm: olares.HelmProfile{}, v1alpha1.ProfileOlares: olares.Profile{}},
+			Profiles: platform.Profiles{v1alpha1.ProfileHelm: olares.HelmProfile{}, v1alpha1.ProfileOlares: olares.Profile{}},
 		},
 	}
 	return b

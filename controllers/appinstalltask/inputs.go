@@ -3,16 +3,15 @@ package appinstalltask
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"slices"
 	"time"
 
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
 	"github.com/appmarket/operator/api/v1alpha1"
-	"github.com/appmarket/operator/hydrate"
-	"github.com/appmarket/operator/internal/catalog"
+	"github.com/appmarket/operator/internal/installplan"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/release"
-	"github.com/appmarket/operator/internal/status"
 )
 
 // recheckInterval is the interval at which a missing Secret or ConfigMap is read again. The
@@ -22,34 +21,41 @@ const recheckInterval = 15 * time.Second
 // checkInputs lists every input that is missing or invalid, and renders the app if there is
 // none.
 func (r *Reconciler) checkInputs(ctx context.Context, s *scope, p *taskFindings) error {
-	given := s.resolveTaskInputs()
-	s.tenant = release.Tenant{Namespace: s.task.Namespace, ServiceAccount: s.serviceAccountName()}
-	reader, err := r.Tenants.ClientFor(s.tenant)
-	if err != nil {
-		return fmt.Errorf("read as service account %s: %w", s.tenant.ServiceAccount, err)
-	}
-	wish, err := r.Catalog.ResolveValues(ctx, reader, s.tenant, given)
+	plan, err := r.Planner.Resolve(ctx, planRequest(r, s))
 	if err != nil {
 		return p.AddOrReturn(inputReadError(err))
 	}
-	wish.At = hydrate.InstallTarget{Namespace: s.task.Namespace, Instance: s.task.Instance()}
-	if wish.Defaults, err = r.Catalog.ReadDefaultInputs(ctx, reader, s.tenant, s.app); err != nil {
-		return p.AddOrReturn(inputReadError(err))
-	}
-	if wish.Credential, err = r.resolveCredential(ctx, s, reader); err != nil {
-		return r.handleLicenseError(s, p, err)
-	}
-	prepare := r.Catalog.Prepare
 	if s.action.isInstall {
 		// Keep the result for the instance controller, which soon needs the same one. It renders
 		// an upgrade for other revisions.
-		prepare = r.Catalog.PrepareAhead
+		s.rendered, err = plan.RenderAhead(ctx)
+	} else {
+		s.rendered, err = plan.Render(ctx, nil)
 	}
-	if s.plan, err = prepare(ctx, s.app, s.version, wish); err != nil {
-		return p.AddOrReturn(status.ForCondition(v1alpha1.ConditionAdmitted, err))
+	if err != nil {
+		return handleRenderError(s, p, err)
 	}
-	p.addInputProblems(s.task, catalog.Inputs, s.plan.InputProblems)
+	p.addInputProblems(s.task, installplan.Inputs, s.rendered.InputProblems)
 	return nil
+}
+
+// planRequest returns the installation that the task requests.
+func planRequest(r *Reconciler, s *scope) installplan.Request {
+	request := installplan.Request{
+		App: s.app, Version: s.version, Tenant: s.tenant(), Instance: s.task.Instance(),
+		Sources: s.resolveTaskInputs(), CredentialRef: s.credentialRef(),
+	}
+	if s.task.Spec.PurchaseRequestRef != nil {
+		request.Purchase = func(ctx context.Context, tenant client.Client) (string, error) {
+			return r.purchaseCredential(ctx, s, tenant, request.CredentialRef)
+		}
+	}
+	return request
+}
+
+// tenant returns the namespace and the service account of the task.
+func (s *scope) tenant() release.Tenant {
+	return release.Tenant{Namespace: s.task.Namespace, ServiceAccount: s.serviceAccountName()}
 }
 
 // inputReadError makes the task wait if a Secret or ConfigMap is missing or cannot be read,
@@ -64,8 +70,8 @@ func inputReadError(err error) error {
 
 // resolveTaskInputs returns the values and the inputs of the instance. The fields that the task does not
 // specify default to the fields of the upgraded or cloned instance.
-func (s *scope) resolveTaskInputs() catalog.ValueSources {
-	given := catalog.ValueSources{Values: s.task.Spec.Values, ValuesFrom: s.task.Spec.ValuesFrom, Envs: s.task.Spec.Envs}
+func (s *scope) resolveTaskInputs() installplan.ValueSources {
+	given := installplan.ValueSources{Values: s.task.Spec.Values, ValuesFrom: s.task.Spec.ValuesFrom, Envs: s.task.Spec.Envs}
 	if from := s.valuesSource(); from != nil {
 		have := from.Spec
 		if given.Values == nil {
@@ -80,10 +86,13 @@ func (s *scope) resolveTaskInputs() catalog.ValueSources {
 }
 
 // valuesSource returns the instance whose values and inputs are the defaults of the task: the
-// upgraded instance or the origin of a clone.
+// upgraded instance, the removed instance that is installed again, or the origin of a clone.
 func (s *scope) valuesSource() *v1alpha1.AppInstance {
 	if s.action.isUpgrade {
 		return s.instance
+	}
+	if removed := s.reinstalledInstance(); removed != nil {
+		return removed
 	}
 	return s.cloneSource
 }

@@ -2,14 +2,18 @@ package appinstalltask
 
 import (
 	"context"
+	"maps"
 	"time"
 
 	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/admission"
+	"github.com/appmarket/operator/internal/catalog"
 	"github.com/appmarket/operator/internal/taskrecord"
 )
 
@@ -72,22 +76,44 @@ func isOnlyProgress(task *v1alpha1.AppInstallTask, instance *v1alpha1.AppInstanc
 	return ref.UID == string(instance.UID) && ref.Generation == instance.Generation
 }
 
-// tasksForInstance returns the tasks that act on an instance or wait for it as a dependency. The
-// tasks that wait for a shared instance can be in any namespace.
+// reasonsForInstances are the reasons of Reconciling of a task that waits for other instances.
+var reasonsForInstances = []string{v1alpha1.ReasonWaitingForDependency, v1alpha1.ReasonConflictingApp, v1alpha1.ReasonSingleInstance}
+
+// tasksForInstance returns the tasks that act on an instance or wait for it, as a dependency or
+// because of a conflict. The tasks that wait for a shared instance can be in any namespace.
 func (h eventHandlers) tasksForInstance(ctx context.Context, o client.Object) []reconcile.Request {
 	instance, ok := o.(*v1alpha1.AppInstance)
 	if !ok {
 		return nil
 	}
 	here := client.InNamespace(o.GetNamespace())
-	dependent := client.MatchingFields{TasksByReason: v1alpha1.ReasonWaitingForDependency}
 	requests := h.unfinishedTaskRequests(ctx, isAffectedByInstance, here, client.MatchingFields{TasksByInstance: o.GetName()})
-	requests = append(requests, h.unfinishedTaskRequests(ctx, nil, here, dependent)...)
-	if isSharedInstance(instance) {
-		app := appKeyFor(instance)
-		requests = append(requests, h.unfinishedTaskRequests(ctx, func(t *v1alpha1.AppInstallTask) bool { return AppKey(t) == app }, dependent)...)
+	for _, reason := range reasonsForInstances {
+		requests = append(requests, h.unfinishedTaskRequests(ctx, nil, here, client.MatchingFields{TasksByReason: reason})...)
+	}
+	if admission.IsSharedInstance(instance) {
+		isSameApp := func(t *v1alpha1.AppInstallTask) bool { return AppKey(t) == catalog.InstanceKey(instance) }
+		requests = append(requests, h.unfinishedTaskRequests(ctx, isSameApp, client.MatchingFields{TasksByReason: v1alpha1.ReasonWaitingForDependency})...)
 	}
 	return requests
+}
+
+// tasksForNamespace returns the tasks that a change of the labels of a namespace may affect: the
+// tasks in it that wait for a source and, if the namespace may contain a shared chart, the tasks
+// that wait for a dependency.
+func (h eventHandlers) tasksForNamespace(ctx context.Context, namespace client.Object) []reconcile.Request {
+	requests := h.unfinishedTaskRequests(ctx, nil, client.InNamespace(namespace.GetName()), client.MatchingFields{TasksByReason: v1alpha1.ReasonWaitingForSource})
+	if _, labeled := namespace.GetLabels()[v1alpha1.SharedPartsLabel]; labeled {
+		requests = append(requests, h.unfinishedTaskRequests(ctx, nil, client.MatchingFields{TasksByReason: v1alpha1.ReasonWaitingForDependency})...)
+	}
+	return requests
+}
+
+// labelsChanged passes updates that change labels.
+var labelsChanged = predicate.Funcs{
+	CreateFunc: func(event.CreateEvent) bool { return false },
+	DeleteFunc: func(event.DeleteEvent) bool { return false },
+	UpdateFunc: func(e event.UpdateEvent) bool { return !maps.Equal(e.ObjectOld.GetLabels(), e.ObjectNew.GetLabels()) },
 }
 
 // isAffectedByInstance reports whether a task has written its instance, or waits for the state of

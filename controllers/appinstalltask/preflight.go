@@ -7,29 +7,34 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/admission"
-	"github.com/appmarket/operator/internal/catalog"
+	"github.com/appmarket/operator/internal/installplan"
 	"github.com/appmarket/operator/internal/objects"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/preflight"
-	"github.com/appmarket/operator/internal/release"
 )
 
 // checkCluster checks the objects of the rendered app against the cluster and the
 // permissions of the tenant. It is the last check, because it is the most expensive and
 // requires that all inputs are given.
 func (r *Reconciler) checkCluster(ctx context.Context, s *scope, p *taskFindings) error {
-	if s.plan == nil || len(s.plan.InputProblems) > 0 || s.isActionRefused() {
+	if s.isActionRefused() {
 		return nil
 	}
-	problems, err := admission.CheckDeployment(ctx, r.Cluster, admission.Deployment{
-		Tenant: s.tenant, DefaultAccount: s.specifiedServiceAccount() == "", Name: s.task.Instance(), Instance: s.instance,
-		App: s.app.Info, Draft: s.plan.Draft, Upgrade: s.action.isUpgrade,
-	})
-	if err != nil {
-		return p.AddOrReturn(err)
+	return admission.CheckRequirements(ctx, newOperation(r, s), &p.Findings)
+}
+
+// newOperation returns the operation of the task, with what is known of it so far.
+func newOperation(r *Reconciler, s *scope) *admission.Operation {
+	operation := &admission.Operation{
+		Objects: r.Client, Catalog: r.Catalog, Profiles: r.Planner.Profiles, Cluster: r.Cluster,
+		Tenant: s.tenant(), DefaultAccount: s.specifiedServiceAccount() == "", Name: s.task.Instance(), AppRef: s.task.Spec.App,
+		Instance: s.instance, App: s.app, Version: s.version,
+		Upgrade: s.action.isUpgrade, InstallsDependencies: true,
 	}
-	p.AddTerminal(problems...)
-	return nil
+	if s.rendered != nil && len(s.rendered.InputProblems) == 0 {
+		operation.Draft = s.rendered.Draft
+	}
+	return operation
 }
 
 // isActionRefused reports whether the state of the instance does not allow the action. The check
@@ -47,8 +52,7 @@ func (r *Reconciler) checkPermissions(ctx context.Context, s *scope, p *taskFind
 		return nil
 	}
 	request := preflight.Request{
-		Tenant:         release.Tenant{Namespace: s.task.Namespace, ServiceAccount: s.serviceAccountName()},
-		DefaultAccount: s.specifiedServiceAccount() == "", Instance: s.task.Instance(), App: s.task.Spec.App.Name,
+		Tenant: s.tenant(), DefaultAccount: s.specifiedServiceAccount() == "", Instance: s.task.Instance(), App: s.task.Spec.App.Name,
 		RightsOnly: true, Replaces: true, Existing: admission.InventoryObjects(s.instance),
 	}
 	if added != nil {
@@ -58,9 +62,9 @@ func (r *Reconciler) checkPermissions(ctx context.Context, s *scope, p *taskFind
 	}
 	problems, err := r.Cluster.Check(ctx, request)
 	if err != nil {
-		return fmt.Errorf("look at the cluster: %w", err)
+		return fmt.Errorf("read the state of the cluster: %w", err)
 	}
-	p.AddTerminal(problems...)
+	p.AddProblems(problems...)
 	return nil
 }
 
@@ -71,7 +75,7 @@ func (r *Reconciler) addPreflightObjects(ctx context.Context, s *scope, request 
 	if added.adoptsObjects {
 		request.Adopted = []string{s.task.Instance()}
 	}
-	draft, err := r.renderPreview(ctx, s, request.Tenant, added.version)
+	draft, err := r.renderPreview(ctx, s, added.version)
 	if outcome.Reason(err, "") != "" {
 		return nil // The chart cannot be rendered.
 	}
@@ -112,7 +116,7 @@ func toObjectReferences(objects []objects.Object) []v1alpha1.ObjectReference {
 // renderPreview renders a version with the values of the instance or, if it does not exist, of
 // the task. It returns nil if inputs are missing. An error with a reason means that the
 // version is not available or that its inputs cannot be read.
-func (r *Reconciler) renderPreview(ctx context.Context, s *scope, tenant release.Tenant, version string) (*hydrate.Draft, error) {
+func (r *Reconciler) renderPreview(ctx context.Context, s *scope, version string) (*hydrate.Draft, error) {
 	app, err := r.Catalog.Find(ctx, s.task.Spec.App, s.task.Namespace)
 	if err != nil {
 		return nil, err
@@ -121,29 +125,20 @@ func (r *Reconciler) renderPreview(ctx context.Context, s *scope, tenant release
 	if err != nil {
 		return nil, err
 	}
-	reader, err := r.Tenants.ClientFor(tenant)
-	if err != nil {
-		return nil, fmt.Errorf("read as service account %s: %w", tenant.ServiceAccount, err)
+	planRequest := installplan.Request{
+		App: app, Version: published, Tenant: s.tenant(), Instance: s.task.Instance(),
+		Sources: s.resolveTaskInputs(), CredentialRef: s.credentialRef(),
 	}
-	given := s.resolveTaskInputs()
-	credential := s.credentialRef()
 	if s.instance != nil {
-		given, credential = catalog.ValueSourcesFor(s.instance), s.instance.Spec.CredentialRef
+		planRequest.Sources, planRequest.CredentialRef = installplan.ValueSourcesFor(s.instance), s.instance.Spec.CredentialRef
 	}
-	request, err := r.Catalog.ResolveValues(ctx, reader, tenant, given)
+	plan, err := r.Planner.Resolve(ctx, planRequest)
 	if err != nil {
 		return nil, err
 	}
-	request.At = hydrate.InstallTarget{Namespace: s.task.Namespace, Instance: s.task.Instance()}
-	if request.Defaults, err = r.Catalog.ReadDefaultInputs(ctx, reader, tenant, app); err != nil {
+	rendered, err := plan.Render(ctx, nil)
+	if err != nil || len(rendered.InputProblems) > 0 {
 		return nil, err
 	}
-	if request.Credential, err = r.Catalog.ReadCredential(ctx, reader, tenant, app, published, credential); err != nil {
-		return nil, err
-	}
-	plan, err := r.Catalog.Prepare(ctx, app, published, request)
-	if err != nil || len(plan.InputProblems) > 0 {
-		return nil, err
-	}
-	return plan.Draft, nil
+	return rendered.Draft, nil
 }

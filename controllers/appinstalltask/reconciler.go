@@ -26,9 +26,11 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/admission"
 	"github.com/appmarket/operator/internal/catalog"
 	"github.com/appmarket/operator/internal/fairlimiter"
+	"github.com/appmarket/operator/internal/installplan"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/release"
 	"github.com/appmarket/operator/internal/status"
@@ -42,6 +44,7 @@ type Reconciler struct {
 	Live     client.Reader
 	Recorder events.EventRecorder
 	Catalog  *catalog.Catalog
+	Planner  *installplan.Planner
 	// Tenants returns the clients that read values and inputs as the service account.
 	Tenants Tenants
 	// Cluster checks the requirements of an app against the cluster and the permissions of
@@ -75,10 +78,9 @@ type scope struct {
 	instance      *v1alpha1.AppInstance // nil if it does not exist; setInstance sets it
 	ownership     ownership             // of the task and the instance
 	cloneSource   *v1alpha1.AppInstance // the instance to clone
-	tenant        release.Tenant        // the service account that installs the app
 	app           *catalog.App
 	version       *v1alpha1.PublishedVersion
-	plan          *catalog.Plan            // the values and the rendered chart
+	rendered      *hydrate.Prepared        // the rendered chart, or the problems with its inputs
 	rollbackEntry *v1alpha1.HistoryEntry   // the revision to roll back to
 	lastSubtask   *v1alpha1.AppInstallTask // the subtask that ended last
 	isComplete    bool                     // the task is complete

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/types"
@@ -21,6 +22,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/catalog"
 	"github.com/appmarket/operator/internal/fairlimiter"
 )
 
@@ -80,7 +82,7 @@ func AddIndexes(ctx context.Context, indexer client.FieldIndexer) error {
 
 // AppKey returns the namespace and the name of the AppInfo of a task.
 func AppKey(task *v1alpha1.AppInstallTask) string {
-	return cmp.Or(task.Spec.App.Namespace, task.Namespace) + "/" + task.Spec.App.AppInfoName()
+	return catalog.AppKey(task.Spec.App, task.Namespace)
 }
 
 // waitingReason returns the reason of the Reconciling condition, or "" if there is none.
@@ -106,6 +108,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, options controller.Optio
 		Watches(&v1alpha1.AppInstallTask{}, handler.Funcs{CreateFunc: h.onCancelCreated, UpdateFunc: h.onTaskCanceled}).
 		Watches(&v1alpha1.AppInstallTask{}, handler.Funcs{CreateFunc: h.onTaskCreated}).
 		Watches(&v1alpha1.AppInstance{}, handler.Funcs{CreateFunc: h.onInstanceCreated, UpdateFunc: h.onInstanceChanged, DeleteFunc: h.onInstanceDeleted}).
+		Watches(&corev1.Namespace{}, handler.EnqueueRequestsFromMapFunc(h.tasksForNamespace), builder.WithPredicates(labelsChanged)).
 		Watches(&v1alpha1.MarketSource{}, handler.EnqueueRequestsFromMapFunc(h.tasksForSource)).
 		Watches(&v1alpha1.AppInfo{}, handler.Funcs{CreateFunc: h.onAppCreated, UpdateFunc: h.onAppChanged, DeleteFunc: h.onAppDeleted}).
 		Watches(&v1alpha1.AppInstallTask{}, handler.Funcs{DeleteFunc: h.onTaskDeleted}).

@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/admission"
 	"github.com/appmarket/operator/internal/outcome"
 )
 
@@ -62,15 +63,15 @@ func waitForSubtaskResults(task, last *v1alpha1.AppInstallTask, now time.Time) e
 }
 
 // addInstallSubtasks adds the subtasks that install the missing dependencies.
-func addInstallSubtasks(ctx context.Context, r *Reconciler, s *scope, p *taskFindings, instances []v1alpha1.AppInstance) error {
-	needs, err := r.resolveDependencies(ctx, s, instances)
+func addInstallSubtasks(ctx context.Context, r *Reconciler, s *scope, p *taskFindings) error {
+	needs, err := admission.ResolveDependencies(ctx, newOperation(r, s))
 	if err != nil {
 		return p.AddOrReturn(err)
 	}
 	for _, n := range needs {
-		step := newSubtask(s.task, s.task.Namespace, n.app)
-		step.Spec.Action, step.Spec.App, step.Spec.Version = v1alpha1.ActionInstall, s.task.Spec.App, n.version
-		step.Spec.App.Name = n.app
+		step := newSubtask(s.task, s.task.Namespace, n.App)
+		step.Spec.Action, step.Spec.App, step.Spec.Version = v1alpha1.ActionInstall, s.task.Spec.App, n.Version
+		step.Spec.App.Name = n.App
 		p.subtasks = append(p.subtasks, step)
 	}
 	return nil
@@ -156,7 +157,7 @@ func newSubtask(task *v1alpha1.AppInstallTask, namespace, of string) *v1alpha1.A
 			Namespace: namespace, Name: subtaskName(task.Name, of), Labels: map[string]string{v1alpha1.ParentLabel: task.Name},
 		},
 		Spec: v1alpha1.AppInstallTaskSpec{
-			ServiceAccountName: parent.ServiceAccountName, OnMissingInput: parent.OnMissingInput,
+			ServiceAccountName: parent.ServiceAccountName, OnMissingInput: parent.OnMissingInput, OnUnmetRequirement: parent.OnUnmetRequirement,
 			Timeout: parent.Timeout, RunID: string(task.UID),
 		},
 	}

@@ -3,11 +3,13 @@ package appinstalltask
 import (
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/admission"
 	"github.com/appmarket/operator/internal/catalog"
 	"github.com/appmarket/operator/internal/inputs"
+	"github.com/appmarket/operator/internal/installplan"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/text"
 )
@@ -17,6 +19,13 @@ type taskFindings struct {
 	admission.Findings
 	// subtasks are the subtasks that must end before this task starts, in order.
 	subtasks []*v1alpha1.AppInstallTask
+}
+
+// newTaskFindings returns findings that wait for unmet requirements if the task specifies so.
+func newTaskFindings(task *v1alpha1.AppInstallTask, now time.Time) *taskFindings {
+	return &taskFindings{Findings: admission.Findings{
+		WaitsForUnmet: task.Spec.OnUnmetRequirement == v1alpha1.UnmetRequirementWait, Interval: admission.CheckInterval(task, now),
+	}}
 }
 
 // toError combines the findings into one error, nil if there are none. The task waits no
@@ -40,7 +49,7 @@ func (p *taskFindings) addInputProblems(task *v1alpha1.AppInstallTask, what stri
 		return
 	}
 	task.Status.RequiredInputs = truncateToSize(append(task.Status.RequiredInputs, toRequiredInputs(wrong)...), maxInputs, maxInputsBytes)
-	missing := fmt.Errorf("%s; see status.requiredInputs", catalog.InputsMessage(what, wrong))
+	missing := fmt.Errorf("%s; see status.requiredInputs", installplan.InputsMessage(what, wrong))
 	if task.Spec.OnMissingInput == v1alpha1.MissingInputFail {
 		p.Add(outcome.Stalled(v1alpha1.ReasonInputMissing, missing))
 		return

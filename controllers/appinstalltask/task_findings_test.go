@@ -10,7 +10,7 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/appmarket/operator/api/v1alpha1"
-	"github.com/appmarket/operator/internal/catalog"
+	"github.com/appmarket/operator/internal/installplan"
 )
 
 func TestRequiredInputsStayBounded(t *testing.T) {
@@ -33,7 +33,7 @@ func TestRequiredInputsStayBounded(t *testing.T) {
 				wrong = append(wrong, inputs.Problem{Input: in, Problem: "required"})
 			}
 			p, task := &taskFindings{}, &v1alpha1.AppInstallTask{}
-			p.addInputProblems(task, catalog.Inputs, wrong)
+			p.addInputProblems(task, installplan.Inputs, wrong)
 			g.Expect(task.Status.RequiredInputs).To(HaveLen(c.want))
 			message := p.toError(task).Error()
 			if c.number > 10 {

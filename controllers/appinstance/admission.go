@@ -4,54 +4,57 @@ import (
 	"context"
 	"time"
 
-	"k8s.io/apimachinery/pkg/api/meta"
-
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/admission"
+	"github.com/appmarket/operator/internal/status"
 )
 
-// checkAdmission checks an install or upgrade against the cluster before it starts, as a task is
-// checked before it writes its instance. The instance waits for problems that may resolve
-// themselves.
-func (r *Reconciler) checkAdmission(ctx context.Context, s *scope, operation v1alpha1.Operation, draft *hydrate.Draft) error {
+// admitOperation renders the target and checks the operation before it starts, as a task is
+// checked before it writes its instance. All findings are reported together. The instance waits
+// for problems that may resolve themselves.
+func admitOperation(ctx context.Context, r *Reconciler, s *scope, operation v1alpha1.Operation) (*hydrate.Draft, error) {
 	if s.isAdmitted(operation) {
-		return nil
+		return s.renderTarget(ctx)
 	}
-	findings := &admission.Findings{}
-	problems, err := admission.CheckDeployment(ctx, r.Cluster, admission.Deployment{
-		Tenant: s.tenant, DefaultAccount: s.instance.Spec.ServiceAccountName == "",
-		Name: s.instance.Name, Instance: s.instance, App: s.app.Info, Draft: draft,
-		Upgrade: operation.Type == v1alpha1.OperationUpgrade,
-	})
-	if err = findings.AddOrReturn(err); err != nil {
-		return err
+	found := &admission.Findings{WaitsForUnmet: true, Interval: admission.CheckInterval(s.instance, time.Now())}
+	checked := newAdmissionOperation(r, s, operation)
+	if err := admission.RunChecks(ctx, checked, found, operationKinds[operation.Type].checks...); err != nil {
+		return nil, err
 	}
-	findings.AddProblems(s.admissionInterval(time.Now()), problems...)
-	s.instance.Status.Preflight = findings.ToProblems()
-	return findings.ToError(0)
+	draft, err := s.renderTarget(ctx)
+	if err := found.AddOrReturn(err); err != nil {
+		return nil, err
+	}
+	checked.Draft = draft
+	if err := admission.CheckRequirements(ctx, checked, found); err != nil {
+		return nil, err
+	}
+	s.instance.Status.Preflight = found.ToProblems()
+	return draft, unmetError(found)
 }
 
 // isAdmitted reports whether an operation was already checked, by the task that requests it
-// or before it was interrupted. Only installs and upgrades are checked.
+// or before it was interrupted, or needs no check.
 func (s *scope) isAdmitted(operation v1alpha1.Operation) bool {
-	if !operationKinds[operation.Type].needsAdmission {
+	if len(operationKinds[operation.Type].checks) == 0 {
 		return true
 	}
 	return isReconcileRequested(s.instance) && requestingTask(s.instance) != "" || hasBeenInterrupted(s.instance, operation)
 }
 
-// The bounds of the interval between two checks of a waiting instance. The interval grows
-// with the waiting time, because objects that are applied together with the instance appear
-// soon.
-const minAdmissionInterval, maxAdmissionInterval = 10 * time.Second, externalInterval
-
-// admissionInterval returns the time until a waiting instance is checked again: half of the
-// time that it has waited, within the bounds.
-func (s *scope) admissionInterval(now time.Time) time.Duration {
-	c := meta.FindStatusCondition(s.instance.Status.Conditions, v1alpha1.ConditionReconciling)
-	if c == nil || c.ObservedGeneration != s.instance.Generation {
-		return minAdmissionInterval
+// newAdmissionOperation returns what is known of an operation before its target is rendered.
+func newAdmissionOperation(r *Reconciler, s *scope, operation v1alpha1.Operation) *admission.Operation {
+	return &admission.Operation{
+		Objects: r.Client, Catalog: r.Catalog, Profiles: r.Planner.Profiles, Cluster: r.Cluster,
+		Tenant: s.tenant, DefaultAccount: s.instance.Spec.ServiceAccountName == "",
+		Name: s.instance.Name, AppRef: s.instance.Spec.AppRef, Instance: s.instance,
+		App: s.target.app, Version: s.target.version, Upgrade: operation.Type == v1alpha1.OperationUpgrade,
 	}
-	return min(max(now.Sub(c.LastTransitionTime.Time)/2, minAdmissionInterval), maxAdmissionInterval)
+}
+
+// unmetError returns the findings as one error. While the instance waits for them, the Resolved
+// condition is False with their reason.
+func unmetError(found *admission.Findings) error {
+	return status.ForUnmetCondition(v1alpha1.ConditionResolved, limitExternalWait(found.ToError(0)))
 }

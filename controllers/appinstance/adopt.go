@@ -15,7 +15,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/appmarket/operator/api/v1alpha1"
-	"github.com/appmarket/operator/internal/catalog"
+	"github.com/appmarket/operator/internal/installplan"
 	"github.com/appmarket/operator/internal/outcome"
 )
 
@@ -44,7 +44,8 @@ func (r *Reconciler) adoptableVersion(ctx context.Context, s *scope) (string, er
 // prepareAdoption renders the app to find its releases, and returns the function that adopts
 // them.
 func prepareAdoption(ctx context.Context, r *Reconciler, s *scope, _ v1alpha1.Operation) (func(context.Context) error, error) {
-	draft, err := r.prepareTarget(ctx, s)
+	s.target.revisions = s.nextReleaseRevisions()
+	draft, err := s.renderTarget(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +61,11 @@ func prepareAdoption(ctx context.Context, r *Reconciler, s *scope, _ v1alpha1.Op
 // recordAdoptedValues records the digest of the values of the tenant, which now include the values
 // of the adopted release.
 func recordAdoptedValues(ctx context.Context, r *Reconciler, s *scope) error {
-	digest, err := r.valuesDigest(ctx, s)
+	plan, err := r.Planner.Resolve(ctx, s.planRequest(s.target.app, s.target.version))
+	if err != nil {
+		return err
+	}
+	digest, err := plan.ValuesDigest(s.instance.UID)
 	s.instance.Status.ValuesDigest, s.instance.Status.Operation.ValuesDigest = digest, digest
 	return err
 }
@@ -109,7 +114,7 @@ func storeAdoptedValues(ctx context.Context, r *Reconciler, s *scope, values map
 				APIVersion: v1alpha1.GroupVersion.String(), Kind: "AppInstance", Name: s.instance.Name, UID: s.instance.UID,
 			}},
 		},
-		Data: map[string][]byte{catalog.ValuesKey: text},
+		Data: map[string][]byte{installplan.ValuesKey: text},
 	}
 	err = c.Create(ctx, secret)
 	if apierrors.IsAlreadyExists(err) {

@@ -89,11 +89,9 @@ func applyOperation(ctx context.Context, r *Reconciler, s *scope, operation v1al
 // prepareInstallation checks an installation or an upgrade, and returns the function that runs
 // it.
 func prepareInstallation(ctx context.Context, r *Reconciler, s *scope, operation v1alpha1.Operation) (func(context.Context) error, error) {
-	draft, err := r.prepareTarget(ctx, s)
+	s.target.revisions = s.nextReleaseRevisions()
+	draft, err := admitOperation(ctx, r, s, operation)
 	if err != nil {
-		return nil, err
-	}
-	if err := r.checkAdmission(ctx, s, operation, draft); err != nil {
 		return nil, err
 	}
 	plans := planReleases(s.instance, draft)
@@ -255,7 +253,7 @@ func installReleases(ctx context.Context, r *Reconciler, s *scope, plans []plann
 	var objects []v1alpha1.ObjectReference
 	for i, p := range plans {
 		rel, err := installRelease(ctx, s, release.Spec{
-			Name: p.name, Labels: releaseLabels(s.instance), Render: r.rendererFor(s, p, i > 0), Values: p.unit.Values,
+			Name: p.name, Labels: releaseLabels(s.instance), Render: s.rendererFor(p, i > 0), Values: p.unit.Values,
 			MaxHistory: int(s.instance.Spec.History), Timeout: operationTimeout(s.instance), Resumed: isResumingOperation(s.instance),
 		})
 		if err != nil {

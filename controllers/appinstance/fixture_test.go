@@ -28,7 +28,9 @@ import (
 	"github.com/appmarket/operator/internal/fairlimiter"
 	"github.com/appmarket/operator/internal/health"
 	"github.com/appmarket/operator/internal/helm/render"
+	"github.com/appmarket/operator/internal/installplan"
 	"github.com/appmarket/operator/internal/olares"
+	"github.com/appmarket/operator/internal/platform"
 	"github.com/appmarket/operator/internal/release"
 	"github.com/appmarket/operator/internal/taskrecord"
 	"github.com/appmarket/operator/test/conformance"
@@ -73,15 +75,16 @@ func (b *instanceFixture) restartReconciler() {
 	DeferCleanup(monitor.Close)
 	surroundings, err := collector.New(server.Config, server.Mapper)
 	Expect(err).NotTo(HaveOccurred())
+	tenants := &impersonation.Clients{Config: server.Config, Mapper: server.Mapper, Scheme: server.Scheme}
 	b.reconciler = &appinstance.Reconciler{
 		Client: b.client, Live: server.Client, Recorder: &events.FakeRecorder{}, Monitor: monitor, Cluster: surroundings,
 		Turns: fairlimiter.New(4, func(types.NamespacedName) {}), Removals: fairlimiter.New(4, func(types.NamespacedName) {}),
 		Clients: func(t release.Tenant, known release.Records) release.Client { return clients.For(t, known) },
-		Tenants: &impersonation.Clients{Config: server.Config, Mapper: server.Mapper, Scheme: server.Scheme},
-		Catalog: &catalog.Catalog{
-			Objects: server.Client, Archives: b.store, Markets: []string{b.source.Namespace},
+		Tenants: tenants, Catalog: &catalog.Catalog{Objects: server.Client, Markets: []string{b.source.Namespace}},
+		Planner: &installplan.Planner{
+			Objects: server.Client, Tenants: tenants, Archives: b.store,
 			Worker:   hydrate.InProcess{Renderer: render.Engine{}, Reader: olares.Reader{}},
-			Profiles: catalog.Profiles{v1alpha1.ProfileHelm: olares.HelmProfile{}, v1alpha1.ProfileOlares: olares.Profile{}},
+			Profiles: platform.Profiles{v1alpha1.ProfileHelm: olares.HelmProfile{}, v1alpha1.ProfileOlares: olares.Profile{}},
 		},
 	}
 }

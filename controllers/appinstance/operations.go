@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/admission"
 	"github.com/appmarket/operator/internal/release"
 )
 
@@ -20,13 +21,14 @@ type operationKind struct {
 	// prepare checks an operation that leads to the target, and returns the function that
 	// runs it.
 	prepare func(ctx context.Context, r *Reconciler, s *scope, operation v1alpha1.Operation) (func(context.Context) error, error)
+	// checks admit such an operation, together with the check of the rendered app. If there
+	// are none, it needs no admission.
+	checks []admission.Check
 	// complete runs after such an operation has succeeded.
 	complete func(ctx context.Context, r *Reconciler, s *scope) error
 	// scale stops or resumes the workloads of a release.
 	scale func(ctx context.Context, helm release.Client, name string) error
 
-	// needsAdmission is set if the objects of the app are checked before the operation.
-	needsAdmission bool
 	// isRemoval is set if the operation has slots of its own and is not canceled by a change
 	// of the spec.
 	isRemoval bool
@@ -42,11 +44,11 @@ func init() {
 	operationKinds = map[v1alpha1.OperationType]operationKind{
 		v1alpha1.OperationInstall: {
 			doing: "installing", done: "installed", begins: v1alpha1.EventInstalling, ends: v1alpha1.EventInstalled,
-			prepare: prepareInstallation, needsAdmission: true,
+			prepare: prepareInstallation, checks: admission.InstallChecks,
 		},
 		v1alpha1.OperationUpgrade: {
 			doing: "upgrading to", done: "upgraded to", begins: v1alpha1.EventUpgrading, ends: v1alpha1.EventUpgraded,
-			prepare: prepareInstallation, needsAdmission: true,
+			prepare: prepareInstallation, checks: admission.UpgradeChecks,
 		},
 		v1alpha1.OperationRollback: {
 			doing: "rolling back", done: "rolled back", begins: v1alpha1.EventRollingBack, ends: v1alpha1.EventRolledBack,

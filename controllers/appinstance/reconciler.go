@@ -28,6 +28,7 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/admission"
 	"github.com/appmarket/operator/internal/catalog"
+	"github.com/appmarket/operator/internal/installplan"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/release"
 	"github.com/appmarket/operator/internal/status"
@@ -40,10 +41,13 @@ type Reconciler struct {
 	Live     client.Reader
 	Recorder events.EventRecorder
 	Catalog  *catalog.Catalog
+	Planner  *installplan.Planner
 	Clients  release.Clients
 	Monitor  release.Monitor
 	// Tenants returns the clients that read values and inputs as the service account.
 	Tenants Tenants
+	// Inputs watches the Secrets and ConfigMaps that instances read.
+	Inputs InputWatcher
 	// Cluster checks the requirements of an app against the cluster and the permissions of
 	// the tenant.
 	Cluster admission.Cluster

@@ -8,28 +8,21 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
-	"github.com/appmarket/operator/internal/catalog"
+	"github.com/appmarket/operator/internal/installplan"
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-// prepareTarget renders the target. Missing inputs are an error of the spec.
-func (r *Reconciler) prepareTarget(ctx context.Context, s *scope) (*hydrate.Draft, error) {
-	if err := r.addDefaultInputs(ctx, s); err != nil {
-		return nil, err
-	}
-	s.target.valuesRequest.Releases = s.nextReleaseRevisions()
-	return r.renderTarget(ctx, s)
-}
-
-func (r *Reconciler) renderTarget(ctx context.Context, s *scope) (*hydrate.Draft, error) {
-	plan, err := r.Catalog.Prepare(ctx, s.target.app, s.target.version, s.target.valuesRequest)
+// renderTarget renders the target for the revisions of its releases. Missing inputs are an error of
+// the spec.
+func (s *scope) renderTarget(ctx context.Context) (*hydrate.Draft, error) {
+	rendered, err := s.target.plan.Render(ctx, s.target.revisions)
 	if err != nil {
 		return nil, err
 	}
-	if len(plan.InputProblems) > 0 {
-		return nil, outcome.Stalled(v1alpha1.ReasonInvalidSpec, errors.New(catalog.InputsMessage(catalog.Inputs, plan.InputProblems)))
+	if len(rendered.InputProblems) > 0 {
+		return nil, outcome.Stalled(v1alpha1.ReasonInvalidSpec, errors.New(installplan.InputsMessage(installplan.Inputs, rendered.InputProblems)))
 	}
-	return plan.Draft, nil
+	return rendered.Draft, nil
 }
 
 // nextReleaseRevisions returns the next revision of each known release, without reading the releases.
@@ -46,12 +39,12 @@ func (s *scope) nextReleaseRevisions() map[string]hydrate.ReleaseRevision {
 // rendererFor returns a function that returns the rendered unit of a release. It renders the
 // unit again if the revision differs from the expected one, or if its templates look up
 // objects, which may include objects of an earlier release of the app.
-func (r *Reconciler) rendererFor(s *scope, p plannedRelease, isLater bool) func(context.Context, hydrate.ReleaseRevision) (*hydrate.Rendered, error) {
+func (s *scope) rendererFor(p plannedRelease, isLater bool) func(context.Context, hydrate.ReleaseRevision) (*hydrate.Rendered, error) {
 	return func(ctx context.Context, revision hydrate.ReleaseRevision) (*hydrate.Rendered, error) {
 		unit := p.unit
-		if s.target.valuesRequest.Releases[p.name] != revision || isLater && unit.Lookups > 0 {
-			s.target.valuesRequest.Releases[p.name] = revision
-			draft, err := r.renderTarget(ctx, s)
+		if s.target.revisions[p.name] != revision || isLater && unit.Lookups > 0 {
+			s.target.revisions[p.name] = revision
+			draft, err := s.renderTarget(ctx)
 			if err != nil {
 				return nil, err
 			}

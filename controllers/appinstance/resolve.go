@@ -3,17 +3,16 @@ package appinstance
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
-
-	"github.com/appmarket/operator/internal/chart"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/catalog"
+	"github.com/appmarket/operator/internal/installplan"
 	"github.com/appmarket/operator/internal/status"
 	"github.com/appmarket/operator/internal/transitions"
 )
@@ -21,11 +20,14 @@ import (
 // desiredRelease is the result of resolving the spec: a published version with values, or a
 // revision to roll back to.
 type desiredRelease struct {
-	app           *catalog.App
-	version       *v1alpha1.PublishedVersion
-	valuesRequest catalog.Request
+	app     *catalog.App
+	version *v1alpha1.PublishedVersion
+	plan    *installplan.Plan
 	// values is the digest of the values and the inputs of the tenant.
 	values string
+	// revisions contains the revisions that the operation creates, by the names of the
+	// releases. They are set when the operation is prepared.
+	revisions map[string]hydrate.ReleaseRevision
 	// rollbackEntry is the revision to roll back to. If it is set, the other fields are empty.
 	rollbackEntry *v1alpha1.HistoryEntry
 }
@@ -191,34 +193,21 @@ func (r *Reconciler) resolveChart(ctx context.Context, s *scope) (*desiredReleas
 	if err != nil {
 		return nil, err
 	}
-	wish, err := r.readValues(ctx, s)
+	plan, err := r.Planner.Resolve(ctx, s.planRequest(app, version))
 	if err != nil {
 		return nil, err
 	}
-	digest, err := s.inputsDigest(wish)
+	digest, err := plan.ValuesDigest(s.instance.UID)
 	if err != nil {
 		return nil, err
 	}
-	return &desiredRelease{app: app, version: version, valuesRequest: wish, values: digest}, nil
+	return &desiredRelease{app: app, version: version, plan: plan, values: digest}, nil
 }
 
-// inputsDigest returns the digest of the values and the inputs of the tenant. It excludes the
-// values of the platform, so that changing them does not restart instances. It includes the
-// UID, so that a short secret cannot be found by comparing digests.
-func (s *scope) inputsDigest(wish catalog.Request) (string, error) {
-	text, err := json.Marshal([]any{s.instance.UID, wish.Values, wish.Envs})
-	if err != nil {
-		return "", fmt.Errorf("encode values: %w", err)
+// planRequest returns the installation that the spec specifies.
+func (s *scope) planRequest(app *catalog.App, version *v1alpha1.PublishedVersion) installplan.Request {
+	return installplan.Request{
+		App: app, Version: version, Tenant: s.tenant, Instance: s.instance.Name,
+		Sources: installplan.ValueSourcesFor(s.instance), CredentialRef: s.instance.Spec.CredentialRef,
 	}
-	return chart.Digest(text), nil
-}
-
-// valuesDigest returns the digest of the current values and inputs of the tenant, including
-// the values of an adopted release.
-func (r *Reconciler) valuesDigest(ctx context.Context, s *scope) (string, error) {
-	wish, err := r.readValues(ctx, s)
-	if err != nil {
-		return "", err
-	}
-	return s.inputsDigest(wish)
 }

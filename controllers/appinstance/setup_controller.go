@@ -36,9 +36,13 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, changed <-chan event.Gen
 			predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}))).
 		Watches(&v1alpha1.AppInfo{}, handler.EnqueueRequestsFromMapFunc(h.instancesForApp),
 			builder.WithPredicates(servedVersionsPredicate())).
+		Watches(&v1alpha1.AppInfo{}, handler.EnqueueRequestsFromMapFunc(h.waitingForApp), builder.WithPredicates(requirementsPredicate())).
+		Watches(&v1alpha1.AppInstance{}, handler.EnqueueRequestsFromMapFunc(h.waitingForInstance), builder.WithPredicates(dependencyPredicate())).
+		Watches(&corev1.Namespace{}, handler.EnqueueRequestsFromMapFunc(h.waitingForNamespace), builder.WithPredicates(namespaceLabelsPredicate())).
 		Watches(&v1alpha1.MarketSource{}, handler.EnqueueRequestsFromMapFunc(h.unresolvedInstances),
 			builder.WithPredicates(listingPredicate())).
 		Watches(&v1alpha1.AppInstance{}, handler.Funcs{UpdateFunc: h.cancelOutdated}).
+		Watches(&v1alpha1.AppInstance{}, r.inputHandler()).
 		Watches(&corev1.Namespace{}, handler.Funcs{UpdateFunc: h.cancelInTerminatingNamespace}).
 		WatchesRawSource(source.Channel(changed, &handler.EnqueueRequestForObject{})).
 		WatchesRawSource(source.Func(r.captureQueue)).

@@ -76,7 +76,9 @@ type scope struct {
 	previousAttempt *v1alpha1.Attempt
 }
 
-// +kubebuilder:rbac:groups=appmarket.io,resources=marketsources,verbs=list;watch
+// +kubebuilder:rbac:groups=appmarket.io,resources=marketsources,verbs=list;watch;patch
+// +kubebuilder:rbac:groups=appmarket.io,resources=appinstances,verbs=list;watch
+// +kubebuilder:rbac:groups="",resources=namespaces,verbs=get;list;watch
 // +kubebuilder:rbac:groups=appmarket.io,resources=marketsources/finalizers,verbs=update
 // +kubebuilder:rbac:groups=appmarket.io,resources=marketsources/status,verbs=patch
 // +kubebuilder:rbac:groups=appmarket.io,resources=appinfos,verbs=list;watch;create;patch;delete
@@ -85,7 +87,7 @@ type scope struct {
 // Reconcile runs the phases of a source until one returns an error.
 func (r *Reconciler) Reconcile(ctx context.Context, source *v1alpha1.MarketSource) (result ctrl.Result, err error) {
 	if !source.DeletionTimestamp.IsZero() {
-		return result, nil
+		return r.finalizeSource(ctx, source)
 	}
 	key := client.ObjectKeyFromObject(source)
 	if !r.Turns.TryAcquire(key) {
@@ -99,6 +101,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, source *v1alpha1.MarketSourc
 	s := &scope{source: source, statusWriter: writer}
 	defer func() { s.clearAttempt(ctx) }()
 	for _, phase := range []func(context.Context, *scope) error{
+		r.protectUsed,
 		r.checkSharing,
 		r.checkSuspended,
 		r.readApps,     // sets s.apps

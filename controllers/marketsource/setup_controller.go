@@ -31,13 +31,14 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, options controller.Optio
 			predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}))).
 		Watches(&v1alpha1.MarketSource{}, handler.Funcs{DeleteFunc: r.forgetSource}).
 		Watches(&v1alpha1.AppInfo{}, debouncedHandler()).
+		Watches(&v1alpha1.AppInstance{}, handler.EnqueueRequestsFromMapFunc(sourceOfInstance), builder.WithPredicates(usagePredicate())).
 		WatchesRawSource(source.Func(r.queue.Start)).
 		WithOptions(options).
 		Complete(reconcile.AsReconciler(r.Client, r))
 }
 
-// forgetSource removes the in-memory state of a deleted source. A source has no finalizer, so
-// that no reconcile observes its deletion.
+// forgetSource removes the in-memory state of a deleted source. A source that is not in use has no
+// finalizer, so that no reconcile observes its deletion.
 func (r *Reconciler) forgetSource(_ context.Context, e event.DeleteEvent, _ workqueue.TypedRateLimitingInterface[reconcile.Request]) {
 	r.pollStates.Delete(e.Object.GetUID())
 	r.Turns.Cancel(client.ObjectKeyFromObject(e.Object))

@@ -14,6 +14,12 @@ import (
 
 // Findings collects the problems that prevent an operation.
 type Findings struct {
+	// WaitsForUnmet specifies that the operation waits for requirements that may be met later.
+	// Otherwise an unmet requirement is terminal.
+	WaitsForUnmet bool
+	// Interval is the interval at which requirements are checked again that no watch observes.
+	Interval time.Duration
+
 	found []violation
 }
 
@@ -55,22 +61,25 @@ func (f *Findings) AddOrReturn(err error) error {
 	return nil
 }
 
-// AddTerminal adds problems as terminal errors.
-func (f *Findings) AddTerminal(problems ...preflight.Problem) {
-	for _, one := range problems {
-		f.found = append(f.found, violation{err: outcome.Stalled(one.Reason, errors.New(one.Message)), remedy: one.Remedy})
+// AddUnmet adds a requirement that may be met later, when an object changes that the operator
+// watches. The operation waits for it if WaitsForUnmet is set.
+func (f *Findings) AddUnmet(reason, format string, args ...any) {
+	err := fmt.Errorf(format, args...)
+	if f.WaitsForUnmet {
+		f.Add(outcome.Waiting(reason, 0, err))
+		return
 	}
+	f.Add(outcome.Stalled(reason, err))
 }
 
-// AddProblems adds problems. A problem that is not final becomes a waiting error that is
-// checked again after the interval.
-func (f *Findings) AddProblems(interval time.Duration, problems ...preflight.Problem) {
+// AddProblems adds problems of the cluster. A problem that is not final may be solved later,
+// without an event. The operation checks it again after Interval if WaitsForUnmet is set.
+func (f *Findings) AddProblems(problems ...preflight.Problem) {
 	for _, one := range problems {
-		if one.Final {
-			f.AddTerminal(one)
-			continue
+		err := outcome.Stalled(one.Reason, errors.New(one.Message))
+		if f.WaitsForUnmet && !one.Final {
+			err = outcome.Waiting(one.Reason, f.Interval, errors.New(one.Message))
 		}
-		err := outcome.Waiting(one.Reason, interval, errors.New(one.Message))
 		f.found = append(f.found, violation{err: err, remedy: one.Remedy})
 	}
 }

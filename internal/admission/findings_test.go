@@ -34,7 +34,7 @@ func TestFindingsStayBounded(t *testing.T) {
 			g := NewWithT(t)
 			f := &Findings{}
 			for i := range c.number {
-				f.AddTerminal(preflight.Problem{Reason: v1alpha1.ReasonPermissionDenied, Message: fmt.Sprintf("problem %d", i), Remedy: strings.Repeat("r", c.remedy)})
+				f.AddProblems(preflight.Problem{Reason: v1alpha1.ReasonPermissionDenied, Message: fmt.Sprintf("problem %d", i), Remedy: strings.Repeat("r", c.remedy)})
 			}
 			listed := f.ToProblems()
 			g.Expect(listed[len(listed)-1].Message).To(Equal(c.last))
@@ -96,8 +96,8 @@ func TestProblemsThatTimeMaySolveAreWaitedFor(t *testing.T) {
 		{"both", []preflight.Problem{passing, final}, false, v1alpha1.ReasonInvalidObject, "apply status.preflight[0].remedy; correct the values"},
 	} {
 		t.Run(c.why, func(t *testing.T) {
-			g, f := NewWithT(t), &Findings{}
-			f.AddProblems(time.Minute, c.problems...)
+			g, f := NewWithT(t), &Findings{WaitsForUnmet: true, Interval: time.Minute}
+			f.AddProblems(c.problems...)
 			err := f.ToError(0)
 			after, waits := outcome.IsWaiting(err)
 			g.Expect(waits).To(Equal(c.waits))

@@ -17,8 +17,10 @@ import (
 	"github.com/appmarket/operator/internal/health"
 	helmrelease "github.com/appmarket/operator/internal/helm/release"
 	"github.com/appmarket/operator/internal/impersonation"
+	"github.com/appmarket/operator/internal/installplan"
 	"github.com/appmarket/operator/internal/kinds"
 	"github.com/appmarket/operator/internal/olares"
+	"github.com/appmarket/operator/internal/platform"
 	"github.com/appmarket/operator/internal/preflight/collector"
 	"github.com/appmarket/operator/internal/release"
 	"github.com/appmarket/operator/internal/source"
@@ -37,7 +39,10 @@ type components struct {
 	monitor  *health.Watcher
 	opener   sourceFactory
 	pipeline hydrate.Pipeline
+	images   *imageInspectors
 	catalog  *catalog.Catalog
+	profiles platform.Profiles
+	planner  *installplan.Planner
 	tenants  *impersonation.Clients
 	cluster  *collector.Collector
 	// process identifies this process in recorded attempts.
@@ -49,13 +54,14 @@ func newComponents(mgr ctrl.Manager, known *kinds.Kinds, o *options) (*component
 	if err != nil {
 		return nil, fmt.Errorf("find executable: %w", err)
 	}
-	images, err := newImageAnalysis(o)
+	images, err := newImageInspectors(o, mgr.GetAPIReader())
 	if err != nil {
 		return nil, err
 	}
 	p := &components{
 		process: string(uuid.NewUUID()),
 		url:     repositoryURL(o),
+		images:  images,
 		damaged: make(chan event.GenericEvent),
 		changed: make(chan event.GenericEvent, changeBuffer),
 		workers: &worker.Pool{
@@ -81,15 +87,15 @@ func newComponents(mgr ctrl.Manager, known *kinds.Kinds, o *options) (*component
 		Observer: appinfo.Metrics{},
 		Steps: []hydrate.Step{
 			hydrate.Analysis{Worker: p.workers, Observer: appinfo.Metrics{}},
-			images,
+			hydrate.ImageAnalysis{},
 			hydrate.RepoUpdate{Publisher: p.store},
 		},
 	}
-	p.catalog = &catalog.Catalog{
-		Worker: p.workers, Cluster: p.clients,
-		Objects: mgr.GetClient(), Archives: p.store, Secrets: mgr.GetAPIReader(),
-		Markets: o.marketNamespaces(), Issuers: newIssuers(o),
-		Profiles: catalog.Profiles{v1alpha1.ProfileHelm: olares.HelmProfile{}, v1alpha1.ProfileOlares: olares.Profile{}},
+	p.catalog = &catalog.Catalog{Objects: mgr.GetClient(), Markets: o.marketNamespaces()}
+	p.profiles = platform.Profiles{v1alpha1.ProfileHelm: olares.HelmProfile{}, v1alpha1.ProfileOlares: olares.Profile{}}
+	p.planner = &installplan.Planner{
+		Objects: mgr.GetClient(), Secrets: mgr.GetAPIReader(), Tenants: p.tenants, Archives: p.store,
+		Profiles: p.profiles, Worker: p.workers, Cluster: p.clients, Issuers: newIssuers(o),
 	}
 	return p, nil
 }

@@ -21,17 +21,19 @@ import (
 	"github.com/appmarket/operator/internal/catalog"
 	"github.com/appmarket/operator/internal/chartrepo"
 	"github.com/appmarket/operator/internal/fairlimiter"
+	"github.com/appmarket/operator/internal/inputwatch"
 )
 
 // registerControllers adds the controllers and servers to the manager.
 func (p *components) registerControllers(ctx context.Context, mgr ctrl.Manager, o *options) error {
 	instances := &appinstance.Reconciler{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: mgr.GetEventRecorder("appinstance"),
-		Catalog: p.catalog, Clients: p.releaseClientFor, Monitor: p.monitor, Tenants: p.tenants, Cluster: p.cluster,
+		Catalog: p.catalog, Planner: p.planner, Clients: p.releaseClientFor, Monitor: p.monitor, Tenants: p.tenants, Cluster: p.cluster,
 		Unrecorded: p.cluster.TakeUnrecorded,
 	}
 	installs, removals := fairlimiter.New(o.installs, instances.Wake), fairlimiter.New(o.installs, instances.Wake)
 	instances.Turns, instances.Removals = installs, removals
+	instances.Inputs = inputwatch.NewWatcher(mgr.GetConfig(), o.limits.watches, instances.Wake)
 	options := func(kind string, workers int) controller.Options {
 		return controller.Options{MaxConcurrentReconciles: workers, LogConstructor: logConstructor(mgr.GetLogger(), kind)}
 	}
@@ -47,11 +49,11 @@ func (p *components) registerControllers(ctx context.Context, mgr ctrl.Manager, 
 		Open: func(ctx context.Context, from *v1alpha1.MarketSource) (hydrate.Fetcher, error) {
 			return p.opener.openSource(ctx, from)
 		},
-		Pipeline: p.pipeline, Repository: p.store, Profiles: p.catalog.Profiles,
+		Pipeline: p.pipeline, Inspector: p.images.inspectorFor, Repository: p.store, Profiles: p.profiles,
 	}
 	tasks := &appinstalltask.Reconciler{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: mgr.GetEventRecorder("appinstalltask"),
-		Catalog: p.catalog, Tenants: p.tenants, Cluster: p.cluster,
+		Catalog: p.catalog, Planner: p.planner, Tenants: p.tenants, Cluster: p.cluster,
 		MaxTasks: o.limits.tasks, MaxValueBytes: o.limits.taskBytes,
 	}
 	setTurns(o, sources, apps, tasks)
@@ -92,7 +94,8 @@ func registerIndexes(ctx context.Context, mgr ctrl.Manager) error {
 	)
 }
 
-// installedCharts returns a function that lists the charts that instances have installed.
+// installedCharts returns a function that lists the charts that instances name, and that AppInfos
+// serve.
 func installedCharts(objects client.Reader) func(context.Context) (func(string) bool, error) {
 	return func(ctx context.Context) (func(string) bool, error) {
 		var list v1alpha1.AppInstanceList
@@ -101,7 +104,18 @@ func installedCharts(objects client.Reader) func(context.Context) (func(string) 
 		}
 		digests := map[string]bool{}
 		for i := range list.Items {
-			digests[list.Items[i].Status.ChartDigest] = true
+			for _, digest := range catalog.NamedDigests(&list.Items[i]) {
+				digests[digest] = true
+			}
+		}
+		var apps v1alpha1.AppInfoList
+		if err := objects.List(ctx, &apps, client.UnsafeDisableDeepCopy); err != nil {
+			return nil, fmt.Errorf("list apps: %w", err)
+		}
+		for i := range apps.Items {
+			for _, v := range apps.Items[i].Status.Versions {
+				digests[v.Digest] = true
+			}
 		}
 		return func(digest string) bool { return digests[digest] }, nil
 	}

@@ -27,7 +27,7 @@ const (
 	// leaseName is the name of the lease for leader election.
 	leaseName = "appmarket.io"
 	// imageCacheTTL is how long the result for an image tag is cached.
-	imageCacheTTL = time.Hour
+	imageCacheTTL = 10 * time.Minute
 	// imageCacheSize is the number of cached results.
 	imageCacheSize = 5000
 	// maxInspectionsPerRegistry is the number of concurrent inspections in one registry.

@@ -1,9 +1,9 @@
-// Package catalog resolves the reference of a tenant to an app: whether the namespace may
-// use the app, which version matches, which inputs the app needs, and which chart units and
-// values it is installed with.
+// Package catalog resolves the reference of a tenant to an app: which app it is, whether the
+// namespace may use it, and which version matches.
 //
-// The package only reads objects and published charts. The instance controller and the task
-// controller share it, so that both resolve an app in the same way.
+// The package only reads objects. The instance controller and the task controller share it, so
+// that both resolve an app in the same way. Package installplan decides how the version is
+// installed.
 package catalog
 
 import (
@@ -21,46 +21,16 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appmarket/operator/api/v1alpha1"
-	"github.com/appmarket/operator/hydrate"
-	"github.com/appmarket/operator/internal/license"
 	"github.com/appmarket/operator/internal/market"
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-// Archives opens published charts.
-type Archives interface {
-	// Archive returns a published chart by its digest in the form "sha256:<hex>".
-	Archive(digest string) ([]byte, error)
-}
-
-// Catalog finds apps and prepares their installation.
+// Catalog finds apps for the namespaces that may use them.
 type Catalog struct {
-	// Objects reads MarketSources, AppInfos, AppInstances and Namespaces, usually from a
-	// cache.
-	Objects  client.Reader
-	Archives Archives
+	// Objects reads MarketSources, AppInfos and Namespaces, usually from a cache.
+	Objects client.Reader
 	// Markets are the namespaces whose sources can be shared with other namespaces.
 	Markets market.Namespaces
-	// Worker parses and renders charts within limits.
-	Worker   hydrate.Worker
-	Profiles Profiles
-	// Cluster supplies the capabilities and objects that charts query. If nil, charts are
-	// rendered with default capabilities and without objects.
-	Cluster Cluster
-	// Secrets reads Secrets and ConfigMaps in the namespaces of sources with the
-	// permissions of the operator.
-	Secrets client.Reader
-	// Issuers returns the clients for the license issuers that the sources of a namespace
-	// specify.
-	Issuers func(namespace string) Issuers
-
-	cachedPlans planCache
-}
-
-// Issuers contains the clients for license issuers.
-type Issuers struct {
-	Keys     *license.Keys
-	Checkout *license.Checkout
 }
 
 // App is an app that a namespace may use.

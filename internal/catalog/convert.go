@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/inputs"
 	"github.com/appmarket/operator/internal/text"
 )
@@ -39,6 +40,22 @@ func ToInput(in inputs.Input) v1alpha1.Input {
 	}
 	return out
 }
+
+// LicenseTermsOf returns the license terms of a chart in the form of a status. It returns nil for an
+// app that need not be purchased.
+func LicenseTermsOf(of *hydrate.License) *v1alpha1.LicenseTerms {
+	if of == nil {
+		return nil
+	}
+	terms := &v1alpha1.LicenseTerms{Product: text.Limit(of.Product, 253), Issuer: text.Limit(of.Issuer, 253)}
+	for _, p := range FirstItems(of.Prices, maxPrices) {
+		terms.Prices = append(terms.Prices, text.Limit(p.String(), 253))
+	}
+	return terms
+}
+
+// maxPrices is the maximum number of prices in a status.
+const maxPrices = 20
 
 // numberText formats a limit on a number. It returns "" if there is no limit.
 func numberText(bound *float64) string {

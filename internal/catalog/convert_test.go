@@ -8,13 +8,10 @@ import (
 	"github.com/appmarket/operator/internal/inputs"
 
 	. "github.com/onsi/gomega"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/utils/ptr"
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/catalog"
-	"github.com/appmarket/operator/internal/olares"
-	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/text"
 )
 
@@ -63,52 +60,4 @@ func TestInstanceKey(t *testing.T) {
 	g.Expect(catalog.InstanceKey(i)).To(Equal("team/main.web"))
 	i.Spec.AppRef.Namespace = "market"
 	g.Expect(catalog.InstanceKey(i)).To(Equal("market/main.web"))
-}
-
-func TestProfiles(t *testing.T) {
-	g := NewWithT(t)
-	profiles := catalog.Profiles{v1alpha1.ProfileHelm: olares.HelmProfile{}, v1alpha1.ProfileOlares: olares.Profile{}}
-	source := &v1alpha1.MarketSource{}
-	profile, values, err := profiles.ProfileFor(source)
-	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(profile).To(Equal(olares.HelmProfile{}), "that of a source that names none")
-	g.Expect(values).To(BeEmpty())
-
-	source.Spec.Platform = &v1alpha1.Platform{Profile: v1alpha1.ProfileOlares, Values: &runtime.RawExtension{Raw: []byte(`{"admin": "eve"}`)}}
-	profile, values, err = profiles.ProfileFor(source)
-	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(profile).To(Equal(olares.Profile{}))
-	g.Expect(values).To(Equal(map[string]any{"admin": "eve"}))
-
-	source.Spec.Platform.Profile = "Other"
-	_, _, err = profiles.ProfileFor(source)
-	g.Expect(outcome.IsStalled(err)).To(BeTrue())
-	g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonInvalidSpec))
-}
-
-func TestDecode(t *testing.T) {
-	for _, c := range []struct {
-		why    string
-		raw    *runtime.RawExtension
-		want   map[string]any
-		failed bool
-	}{
-		{why: "nothing"},
-		{why: "no bytes", raw: &runtime.RawExtension{}},
-		{why: "null", raw: &runtime.RawExtension{Raw: []byte("null")}, want: map[string]any{}},
-		{why: "a map", raw: &runtime.RawExtension{Raw: []byte(`{"a": {"b": [1, "c", null]}}`)}, want: map[string]any{"a": map[string]any{"b": []any{1.0, "c", nil}}}},
-		{why: "YAML, which no object holds", raw: &runtime.RawExtension{Raw: []byte("a: 1")}, failed: true},
-		{why: "a list", raw: &runtime.RawExtension{Raw: []byte(`[1]`)}, failed: true},
-	} {
-		t.Run(c.why, func(t *testing.T) {
-			g := NewWithT(t)
-			got, err := catalog.DecodeValues(c.raw)
-			g.Expect(got).To(Equal(c.want))
-			g.Expect(err != nil).To(Equal(c.failed))
-			g.Expect(outcome.IsStalled(err)).To(Equal(c.failed))
-			if c.failed {
-				g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonInvalidValues))
-			}
-		})
-	}
 }

@@ -22,12 +22,22 @@ const (
 
 // InstanceKey returns the namespace and name of the AppInfo that an instance uses.
 func InstanceKey(instance *v1alpha1.AppInstance) string {
-	return cmp.Or(instance.Spec.AppRef.Namespace, instance.Namespace) + "/" + instance.Spec.AppRef.AppInfoName()
+	return AppKey(instance.Spec.AppRef, instance.Namespace)
+}
+
+// AppKey returns the namespace and name of the AppInfo to which an object in a namespace refers.
+func AppKey(ref v1alpha1.AppReference, namespace string) string {
+	return cmp.Or(ref.Namespace, namespace) + "/" + ref.AppInfoName()
+}
+
+// InstanceNamespace returns the namespace of the AppInfo that an instance uses.
+func InstanceNamespace(instance *v1alpha1.AppInstance) string {
+	return cmp.Or(instance.Spec.AppRef.Namespace, instance.Namespace)
 }
 
 // SourceKey returns the namespace and name of the source that an instance uses.
 func SourceKey(instance *v1alpha1.AppInstance) string {
-	return cmp.Or(instance.Spec.AppRef.Namespace, instance.Namespace) + "/" + instance.Spec.AppRef.Source
+	return InstanceNamespace(instance) + "/" + instance.Spec.AppRef.Source
 }
 
 // AddIndexes registers the indexes of AppInstances.

@@ -22,7 +22,7 @@ type Maintenance struct {
 	// Interval is the time between two runs. The first run starts immediately.
 	Interval time.Duration
 	// Keep returns a function that selects the unreferenced blobs to keep: the charts that
-	// instances have installed.
+	// an instance, its history or an AppInfo names.
 	Keep func(ctx context.Context) (func(digest string) bool, error)
 }
 

@@ -18,7 +18,7 @@ import (
 // the reason.
 var allowedWithoutRecover = map[string]string{
 	"controllers/appinstance/drift.go: func() { wake(key) }":                        "adds a name to a queue",
-	"internal/catalog/plan_cache.go: a.removeExpired":                               "deletes from a list",
+	"internal/installplan/plan_cache.go: a.removeExpired":                           "deletes from a list",
 	"internal/chartrepo/health.go: func() { states[i] = check.runCheck(ctx) }":      "the check recovers panics",
 	"internal/chartrepo/server.go: func() { failed <- s.Server.Serve(listener) }()": "net/http recovers in each request",
 	"internal/health/health.go: func() { w.changes.notifyChanged(t.name) }":         "adds a name to a map",

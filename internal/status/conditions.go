@@ -74,6 +74,7 @@ func (s ConditionSet) sortConditions(conditions []metav1.Condition) []metav1.Con
 // conditionError is an error that makes a condition False.
 type conditionError struct {
 	conditionType string
+	isUnmet       bool
 	err           error
 }
 
@@ -81,12 +82,27 @@ func (e *conditionError) Error() string { return e.err.Error() }
 func (e *conditionError) Unwrap() error { return e.err }
 
 // ForCondition attaches the condition type that err makes False. It returns nil for a nil
-// error.
+// error. The condition of a waiting error is removed.
 func ForCondition(conditionType string, err error) error {
+	if err == nil || ConditionOf(err) == conditionType {
+		return err
+	}
+	return &conditionError{conditionType: conditionType, err: err}
+}
+
+// ForUnmetCondition works like ForCondition, but the condition of a waiting error is False too. Use
+// it for a requirement of the spec that is not met yet.
+func ForUnmetCondition(conditionType string, err error) error {
 	if err == nil {
 		return nil
 	}
-	return &conditionError{conditionType: conditionType, err: err}
+	return &conditionError{conditionType: conditionType, isUnmet: true, err: err}
+}
+
+// isUnmetCondition reports whether err was made by ForUnmetCondition.
+func isUnmetCondition(err error) bool {
+	e, ok := errors.AsType[*conditionError](err)
+	return ok && e.isUnmet
 }
 
 // ConditionOf returns the condition type that is attached to err, empty if there is none.

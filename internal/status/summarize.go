@@ -53,7 +53,8 @@ type Result struct {
 //	Waiting  kept, or Unknown   its reason              removed
 //	Stalled  False, its reason  removed                 its reason
 //
-// While the object serves a previous version, the summary condition stays True for plain and
+// A progress condition that waits is removed, or False if the error is of ForUnmetCondition. While
+// the object serves a previous version, the summary condition stays True for plain and
 // Stalled errors. A suspended object of a long-lived kind keeps its summary condition, is not
 // Reconciling and counts as done, so that kstatus does not wait for it.
 func Summarize(conditions []metav1.Condition, set ConditionSet, generation int64, summary Summary, err error) ([]metav1.Condition, Result) {
@@ -121,7 +122,11 @@ func (s *summarizer) markWaiting(summary Summary, err error) (paused bool) {
 		return true
 	}
 	if conditionType := ConditionOf(err); conditionType != "" {
-		s.removeConditions(conditionType)
+		if isUnmetCondition(err) {
+			s.setCondition(conditionType, metav1.ConditionFalse, reason, err.Error())
+		} else {
+			s.removeConditions(conditionType)
+		}
 		s.removeLaterConditions(conditionType)
 	}
 	s.removeConditions(v1alpha1.ConditionStalled)

@@ -103,6 +103,13 @@ func TestSummarize(t *testing.T) {
 			result: status.Result{After: time.Minute},
 		},
 		{
+			why: "waiting for an unmet condition: it is False, and later conditions are removed", kind: status.AppInstance,
+			err:    status.ForCondition("Resolved", status.ForUnmetCondition("Resolved", waiting)),
+			have:   []metav1.Condition{previousCondition("Resolved", yes, "Resolved"), previousCondition("Applied", yes, "Applied"), previousCondition("Ready", yes, "Ready")},
+			want:   []types.GomegaMatcher{matchCondition("Resolved", no, "WaitingForApp"), matchCondition("Ready", yes, "Ready"), matchCondition("Reconciling", yes, "WaitingForApp")},
+			result: status.Result{After: time.Minute},
+		},
+		{
 			why: "waiting for a condition: it and later conditions are removed", kind: status.AppInstance, err: status.ForCondition("Healthy", waiting),
 			have:   []metav1.Condition{previousCondition("Resolved", yes, "Resolved"), previousCondition("Applied", yes, "Applied"), previousCondition("Healthy", no, "NotHealthy"), previousCondition("Ready", yes, "Ready")},
 			want:   []types.GomegaMatcher{matchCondition("Resolved", yes, "Resolved"), matchCondition("Applied", yes, "Applied"), matchCondition("Ready", yes, "Ready"), matchCondition("Reconciling", yes, "WaitingForApp")},

@@ -230,7 +230,10 @@ const recheckDelay = time.Second
 
 // recheckedReasons are the reasons by which controllers find waiting objects. The awaited
 // object may have changed before the reason was written.
-var recheckedReasons = map[string]bool{v1alpha1.ReasonWaitingForSource: true, v1alpha1.ReasonWaitingForDependency: true}
+var recheckedReasons = map[string]bool{
+	v1alpha1.ReasonWaitingForSource: true, v1alpha1.ReasonWaitingForDependency: true,
+	v1alpha1.ReasonConflictingApp: true, v1alpha1.ReasonSingleInstance: true,
+}
 
 // waitingReason returns the reason of Reconciling, empty if the condition does not exist.
 func waitingReason(conditions []metav1.Condition) string {

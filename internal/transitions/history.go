@@ -86,7 +86,7 @@ func FindTask(instance *v1alpha1.AppInstance, task, hash string) *v1alpha1.Ledge
 func HashSpec(task *v1alpha1.AppInstallTask) (string, error) {
 	spec := task.Spec.DeepCopy()
 	spec.Suspend, spec.Cancel, spec.TTLSecondsAfterFinished = nil, nil, nil
-	spec.Deadline, spec.Timeout, spec.OnMissingInput = "", "", ""
+	spec.Deadline, spec.Timeout, spec.OnMissingInput, spec.OnUnmetRequirement = "", "", "", ""
 	text, err := json.Marshal(spec)
 	if err != nil {
 		return "", fmt.Errorf("encode spec of task %s: %w", task.Name, err)

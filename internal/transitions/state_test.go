@@ -134,6 +134,7 @@ func TestHashSpec(t *testing.T) {
 	plain := hash(func(*v1alpha1.AppInstallTaskSpec) {})
 	yes := true
 	g.Expect(hash(func(s *v1alpha1.AppInstallTaskSpec) { s.Suspend, s.Timeout, s.Cancel = &yes, "1h", &yes })).To(Equal(plain), "fields that control when and how the task runs do not change the hash")
+	g.Expect(hash(func(s *v1alpha1.AppInstallTaskSpec) { s.OnUnmetRequirement = v1alpha1.UnmetRequirementWait })).To(Equal(plain))
 	g.Expect(hash(func(s *v1alpha1.AppInstallTaskSpec) { s.Version = "1.0.0" })).NotTo(Equal(plain))
 	g.Expect(hash(func(s *v1alpha1.AppInstallTaskSpec) { s.RunID = "again" })).NotTo(Equal(plain))
 }

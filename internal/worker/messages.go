@@ -87,7 +87,7 @@ func packRequest(r hydrate.Request) (request, error) {
 	if !known {
 		return request{}, fmt.Errorf("encode request for worker: unknown profile %T", r.Profile)
 	}
-	r.Source, r.Profile, r.Lookup = nil, nil, nil
+	r.Source, r.Profile, r.Lookup, r.Inspector = nil, nil, nil, nil
 	var err error
 	if r.Platform, err = packValues(r.Platform); err != nil {
 		return request{}, err

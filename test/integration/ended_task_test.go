@@ -119,11 +119,12 @@ var _ = Describe("A task", func() {
 		}).WithContext(ctx).Should(Succeed())
 	},
 		Entry("since its source is gone", `there is no source "charts"`, v1alpha1.ConditionStalled, func(ctx context.Context, t *fixture.Tenant) {
-			t.Kubectl(ctx, "delete", "marketsource", "charts", "-n", t.Namespace, "--wait")
+			deleteUsed(ctx, t, "marketsource", "charts")
 		}),
 		Entry("since its app is gone", `has no app "site"`, v1alpha1.ConditionStalled, func(ctx context.Context, t *fixture.Tenant) {
 			edit(ctx, t, t.Source, func() { t.Source.Spec.Exclude = []string{"site"} })
-			Eventually(func() []string { return t.Names(ctx, "appinfos") }).WithContext(ctx).Should(BeEmpty())
+			t.WaitReconciling(ctx, t.App(ctx, "site"), v1alpha1.ReasonInUse)
+			deleteUsed(ctx, t, "appinfo", "charts.site")
 			t.WaitTrue(ctx, t.Instance(ctx, "site"), v1alpha1.ConditionStalled)
 		}),
 		Entry("since its source has not listed its apps", "has not listed its apps yet", v1alpha1.ConditionReconciling, func(ctx context.Context, t *fixture.Tenant) {
@@ -131,7 +132,7 @@ var _ = Describe("A task", func() {
 			Expect(err).NotTo(HaveOccurred())
 			DeferCleanup(silent.Close)
 			edit(ctx, t, t.Source, func() { t.Source.Spec.Helm.URL = "http://" + silent.Addr().String() })
-			t.Kubectl(ctx, "delete", "appinfo", "charts.site", "-n", t.Namespace, "--wait")
+			deleteUsed(ctx, t, "appinfo", "charts.site")
 			t.WaitReconciling(ctx, t.Instance(ctx, "site"), v1alpha1.ReasonWaitingForSource)
 		}),
 	)
@@ -162,3 +163,12 @@ var _ = Describe("An instance with a newer version of its app", func() {
 		Expect(events()).To(ConsistOf(first, second))
 	})
 })
+
+// deleteUsed deletes an object that instances use, as an administrator does who removes its
+// finalizer.
+func deleteUsed(ctx context.Context, t *fixture.Tenant, kind, name string) {
+	GinkgoHelper()
+	t.Kubectl(ctx, "delete", kind, name, "-n", t.Namespace, "--wait=false")
+	t.Kubectl(ctx, "patch", kind, name, "-n", t.Namespace, "--type", "merge", "--patch", `{"metadata":{"finalizers":null}}`)
+	t.Kubectl(ctx, "wait", "--for=delete", kind+"/"+name, "-n", t.Namespace, "--timeout=30s")
+}

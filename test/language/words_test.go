@@ -26,11 +26,11 @@ var wordList string
 // wordBudget contains the hits that are left in each part of the repository.
 var wordBudget = map[string]int{
 	"api/v1alpha1":               5,
-	"controllers/appinstalltask": 17,
+	"controllers/appinstalltask": 18,
 	"controllers/appinstance":    22,
 	"documents":                  13,
 	"hack/localcluster":          13,
-	"internal/catalog":           5,
+	"internal/catalog":           2,
 	"test/bench":                 2,
 	"test/chart":                 2,
 	"test/e2e":                   1,

@@ -1,4 +1,4 @@
-package catalog
+package installplan
 
 import (
 	"context"
@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/catalog"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/release"
 )
@@ -40,50 +41,55 @@ func ValueSourcesFor(instance *v1alpha1.AppInstance) ValueSources {
 	return given
 }
 
-// ResolveValues reads the values and inputs of a tenant: valuesFrom in order, values merged over
-// them, and the inputs. The reader has the permissions of the tenant, so that the operator
-// does not give access to other objects. An object that is missing or may not be read is an
-// error with reason SecretMissing or PermissionDenied. It is not Stalled because the
-// operator is not notified when the cause is fixed.
-func (c *Catalog) ResolveValues(ctx context.Context, reader client.Reader, tenant release.Tenant, given ValueSources) (Request, error) {
-	g := valueReader{reader: reader, tenant: tenant, objects: c.Objects}
-	wish := Request{Values: map[string]any{}, Envs: map[string]string{}, Tenant: tenant}
+// readSettings reads the values and inputs of a tenant: valuesFrom in order, values merged over
+// them, and the inputs. The client has the permissions of the tenant, so that the operator does
+// not give access to other objects.
+func (p *Planner) readSettings(ctx context.Context, tenant client.Reader, request Request) (settings, error) {
+	reader := valueReader{reader: tenant, tenant: request.Tenant, objects: p.Objects}
+	merged, err := reader.readValues(ctx, request.Sources)
+	if err != nil {
+		return settings{}, err
+	}
+	given := settings{values: merged, inputs: map[string]string{}}
+	for _, env := range request.Sources.Envs {
+		if given.inputs[env.Name], err = reader.readInput(ctx, env); err != nil {
+			return settings{}, fmt.Errorf("input %s: %w", env.Name, err)
+		}
+		if !isSecretInput(env) {
+			given.plain = append(given.plain, env.Name)
+		}
+	}
+	return given, nil
+}
+
+// readValues returns the merged values of a tenant.
+func (g valueReader) readValues(ctx context.Context, given ValueSources) (map[string]any, error) {
+	merged := map[string]any{}
 	for _, ref := range given.ValuesFrom {
 		text, err := g.readKey(ctx, ref.Kind, ref.Name, ref.Key)
 		if err != nil && isMissingError(err) && ref.Optional != nil && *ref.Optional {
 			continue
 		}
 		if err != nil {
-			return Request{}, fmt.Errorf("spec.valuesFrom: %w", err)
+			return nil, fmt.Errorf("spec.valuesFrom: %w", err)
 		}
 		decoded, err := values.Decode([]byte(text))
 		if err != nil {
-			return Request{}, redactedParseError(ref, err)
+			return nil, redactedParseError(ref, err)
 		}
-		wish.Values = values.Overlay(wish.Values, decoded)
+		merged = values.Overlay(merged, decoded)
 	}
-	own, err := DecodeValues(given.Values)
+	own, err := values.DecodeField(given.Values)
 	if err != nil {
-		return Request{}, fmt.Errorf("spec.values: %w", err)
+		return nil, fmt.Errorf("spec.values: %w", err)
 	}
 	switch {
-	case len(wish.Values) > 0:
-		wish.Values = values.Overlay(wish.Values, own)
+	case len(merged) > 0:
+		merged = values.Overlay(merged, own)
 	case own != nil:
-		wish.Values = own
+		merged = own
 	}
-	if err := checkEntries(wish.Values); err != nil {
-		return Request{}, err
-	}
-	for _, env := range given.Envs {
-		if wish.Envs[env.Name], err = g.readInput(ctx, env); err != nil {
-			return Request{}, fmt.Errorf("input %s: %w", env.Name, err)
-		}
-		if !isSecretInput(env) {
-			wish.Plain = append(wish.Plain, env.Name)
-		}
-	}
-	return wish, nil
+	return merged, checkEntries(merged)
 }
 
 // isSecretInput reports whether an input is read from a Secret.
@@ -101,11 +107,18 @@ func redactedParseError(ref v1alpha1.ValuesReference, err error) error {
 	return fmt.Errorf("key %s of %s %s: %w", ref.Key, ref.Kind, ref.Name, err)
 }
 
+// valueReader reads the keys of Secrets and ConfigMaps in one namespace.
 type valueReader struct {
 	reader client.Reader
 	tenant release.Tenant
 	// objects reads AppInstances.
 	objects client.Reader
+}
+
+// sourceReader returns a reader for the namespace of a source, with the permissions of the
+// operator.
+func (p *Planner) sourceReader(app *catalog.App) valueReader {
+	return valueReader{reader: p.Secrets, tenant: release.Tenant{Namespace: app.Source.Namespace, ServiceAccount: "the operator"}, objects: p.Objects}
 }
 
 func (g valueReader) readInput(ctx context.Context, env v1alpha1.EnvVar) (string, error) {

@@ -1,4 +1,4 @@
-package catalog_test
+package installplan
 
 import (
 	"encoding/json"
@@ -16,19 +16,20 @@ import (
 	"github.com/appmarket/operator/internal/helm/render"
 	"github.com/appmarket/operator/internal/olares"
 	"github.com/appmarket/operator/internal/outcome"
+	"github.com/appmarket/operator/internal/platform"
+	"github.com/appmarket/operator/internal/release"
 )
 
-// catalogFixture is a catalog with a store that contains one published app.
-type catalogFixture struct {
-	*catalog.Catalog
-	store   *chartrepo.Store
+// planFixture is a planner with a store that contains one published app.
+type planFixture struct {
+	*Planner
 	app     *catalog.App
 	version *v1alpha1.PublishedVersion
 }
 
-// newCatalogFixture publishes the app web, which consists of these files and a Chart.yaml, in a
+// newPlanFixture publishes the app web, which consists of these files and a Chart.yaml, in a
 // source with the Olares profile.
-func newCatalogFixture(t *testing.T, content map[string]string) catalogFixture {
+func newPlanFixture(t *testing.T, content map[string]string) planFixture {
 	t.Helper()
 	g := NewWithT(t)
 	store, err := chartrepo.Open(t.TempDir(), chartrepo.Options{})
@@ -58,15 +59,24 @@ func newCatalogFixture(t *testing.T, content map[string]string) catalogFixture {
 		Profile: v1alpha1.ProfileOlares,
 		Values:  &runtime.RawExtension{Raw: []byte(`{"by": "platform", "zone": "north", "olaresEnv": {"REGION": "here"}}`)},
 	}
-	app := appOf([]string{"1.0.0"}, nil)
-	app.Source, app.Info.Status.Versions[0].Digest = source, published.Digest
-	return catalogFixture{
-		Catalog: &catalog.Catalog{
+	info := &v1alpha1.AppInfo{}
+	info.Namespace, info.Name, info.Spec.App = "market", "main.web", "web"
+	info.Status.Versions = []v1alpha1.PublishedVersion{{Version: "1.0.0", Digest: published.Digest}}
+	return planFixture{
+		Planner: &Planner{
 			Archives: store,
 			Worker:   hydrate.InProcess{Renderer: render.Engine{}, Reader: olares.Reader{}},
-			Profiles: catalog.Profiles{v1alpha1.ProfileHelm: olares.HelmProfile{}, v1alpha1.ProfileOlares: olares.Profile{}},
+			Profiles: platform.Profiles{v1alpha1.ProfileHelm: olares.HelmProfile{}, v1alpha1.ProfileOlares: olares.Profile{}},
 		},
-		store: store, app: app, version: &app.Info.Status.Versions[0],
+		app: &catalog.App{Source: source, Info: info}, version: &info.Status.Versions[0],
+	}
+}
+
+// newPlan returns a plan with these settings, for which everything is read.
+func (f planFixture) newPlan(given settings) *Plan {
+	tenant := release.Tenant{Namespace: "demo", ServiceAccount: "installer"}
+	return &Plan{
+		Request: Request{App: f.app, Version: f.version, Tenant: tenant, Instance: "web"}, settings: given, planner: f.Planner, isComplete: true,
 	}
 }
 
@@ -100,39 +110,39 @@ func plainInputs() map[string]string {
 	return map[string]string{"templates/page.yaml": page, "values.yaml": "chart: own\nby: chart\n"}
 }
 
-// newDefaultInputs returns a supply with one input.
-func newDefaultInputs(plain bool, name, text string) catalog.DefaultInputs {
-	return catalog.DefaultInputs{Texts: map[string]string{name: text}, Plain: map[string]bool{name: plain}}
+// newSuppliedInputs returns one supplied input.
+func newSuppliedInputs(plain bool, name, text string) suppliedInputs {
+	return suppliedInputs{texts: map[string]string{name: text}, plain: map[string]bool{name: plain}}
 }
 
 func TestInputs(t *testing.T) {
 	type problems = map[string]string
 	for _, c := range []struct {
-		why  string
-		app  map[string]string
-		wish catalog.Request
-		want problems
+		why   string
+		app   map[string]string
+		given settings
+		want  problems
 	}{
-		{"all that is missing, at once", givenInputs(), catalog.Request{Envs: map[string]string{"THEME": "blue", "OTHER": "x"}},
+		{"all that is missing, at once", givenInputs(), settings{inputs: map[string]string{"THEME": "blue", "OTHER": "x"}},
 			problems{"PASSWORD": "required", "THEME": "must be one of: light, dark", "OTHER": "unknown input"}},
-		{"all is given", givenInputs(), catalog.Request{Envs: map[string]string{"PASSWORD": "hunter2"}}, problems{}},
-		{"given among the values", givenInputs(), catalog.Request{Values: map[string]any{"olaresEnv": map[string]any{"PASSWORD": "hunter2"}}}, problems{}},
-		{"a password that stands in an object", givenInputs(), catalog.Request{Envs: map[string]string{"PASSWORD": "hunter2"}, Plain: []string{"PASSWORD"}},
+		{"all is given", givenInputs(), settings{inputs: map[string]string{"PASSWORD": "hunter2"}}, problems{}},
+		{"given among the values", givenInputs(), settings{values: map[string]any{"olaresEnv": map[string]any{"PASSWORD": "hunter2"}}}, problems{}},
+		{"a password that stands in an object", givenInputs(), settings{inputs: map[string]string{"PASSWORD": "hunter2"}, plain: []string{"PASSWORD"}},
 			problems{"PASSWORD": "must be set with valueFrom.secretKeyRef, because an object must not store a password"}},
-		{"there for every app of the namespace", givenInputs(), catalog.Request{Defaults: newDefaultInputs(false, "PASSWORD", "hunter2")}, problems{}},
-		{"there for every app, for everyone to read", givenInputs(), catalog.Request{Defaults: newDefaultInputs(true, "PASSWORD", "hunter2")},
+		{"there for every app of the namespace", givenInputs(), settings{supplied: newSuppliedInputs(false, "PASSWORD", "hunter2")}, problems{}},
+		{"there for every app, for everyone to read", givenInputs(), settings{supplied: newSuppliedInputs(true, "PASSWORD", "hunter2")},
 			problems{"PASSWORD": "must be set with valueFrom.secretKeyRef, because an object must not store a password"}},
 		{"there for everyone to read, and given from a Secret", givenInputs(),
-			catalog.Request{Defaults: newDefaultInputs(true, "PASSWORD", "hunter2"), Envs: map[string]string{"PASSWORD": "hunter3"}}, problems{}},
-		{"taken away among the values", givenInputs(), catalog.Request{Envs: map[string]string{"PASSWORD": "hunter2"}, Values: map[string]any{"olaresEnv": map[string]any{"REGION": nil}}},
+			settings{supplied: newSuppliedInputs(true, "PASSWORD", "hunter2"), inputs: map[string]string{"PASSWORD": "hunter3"}}, problems{}},
+		{"taken away among the values", givenInputs(), settings{inputs: map[string]string{"PASSWORD": "hunter2"}, values: map[string]any{"olaresEnv": map[string]any{"REGION": nil}}},
 			problems{"REGION": "required"}},
-		{"a plain chart asks for nothing", plainInputs(), catalog.Request{}, problems{}},
-		{"a plain chart, given something", plainInputs(), catalog.Request{Envs: map[string]string{"A": "x"}}, problems{"A": "unknown input"}},
+		{"a plain chart asks for nothing", plainInputs(), settings{}, problems{}},
+		{"a plain chart, given something", plainInputs(), settings{inputs: map[string]string{"A": "x"}}, problems{"A": "unknown input"}},
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			g := NewWithT(t)
-			s := newCatalogFixture(t, c.app)
-			plan, err := s.Prepare(t.Context(), s.app, s.version, c.wish)
+			s := newPlanFixture(t, c.app)
+			plan, err := s.newPlan(c.given).Render(t.Context(), nil)
 			g.Expect(err).NotTo(HaveOccurred())
 			got := problems{}
 			for _, w := range plan.InputProblems {
@@ -144,25 +154,25 @@ func TestInputs(t *testing.T) {
 	}
 }
 
-func TestPrepare(t *testing.T) {
+func TestRender(t *testing.T) {
 	for _, c := range []struct {
-		why  string
-		app  map[string]string
-		wish catalog.Request
-		want []string
+		why   string
+		app   map[string]string
+		given settings
+		want  []string
 	}{
-		{"the platform over the chart", plainInputs(), catalog.Request{}, []string{"by: platform", "zone: north", "chart: own", "theme: none"}},
-		{"the tenant over the platform", plainInputs(), catalog.Request{Values: map[string]any{"by": "tenant"}}, []string{"by: tenant", "zone: north", "chart: own"}},
-		{"null takes a value of the chart away", plainInputs(), catalog.Request{Values: map[string]any{"by": nil}}, []string{"by: none"}},
-		{"inputs over all", givenInputs(), catalog.Request{
-			Values: map[string]any{"by": "tenant", "olaresEnv": map[string]any{"THEME": "dark"}}, Envs: map[string]string{"PASSWORD": "hunter2", "THEME": "light"},
+		{"the platform over the chart", plainInputs(), settings{}, []string{"by: platform", "zone: north", "chart: own", "theme: none"}},
+		{"the tenant over the platform", plainInputs(), settings{values: map[string]any{"by": "tenant"}}, []string{"by: tenant", "zone: north", "chart: own"}},
+		{"null takes a value of the chart away", plainInputs(), settings{values: map[string]any{"by": nil}}, []string{"by: none"}},
+		{"inputs over all", givenInputs(), settings{
+			values: map[string]any{"by": "tenant", "olaresEnv": map[string]any{"THEME": "dark"}}, inputs: map[string]string{"PASSWORD": "hunter2", "THEME": "light"},
 		}, []string{"by: tenant", "theme: light", "region: here"}},
-		{"inputs that are not given", givenInputs(), catalog.Request{Envs: map[string]string{"PASSWORD": "hunter2"}}, []string{"theme: light", "region: here"}},
+		{"inputs that are not given", givenInputs(), settings{inputs: map[string]string{"PASSWORD": "hunter2"}}, []string{"theme: light", "region: here"}},
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			g := NewWithT(t)
-			s := newCatalogFixture(t, c.app)
-			plan, err := s.Prepare(t.Context(), s.app, s.version, c.wish)
+			s := newPlanFixture(t, c.app)
+			plan, err := s.newPlan(c.given).Render(t.Context(), nil)
 			g.Expect(err).NotTo(HaveOccurred())
 			g.Expect(plan.InputProblems).To(BeEmpty())
 			g.Expect(plan.Draft.Units).To(HaveLen(1))
@@ -173,57 +183,57 @@ func TestPrepare(t *testing.T) {
 	}
 }
 
-func TestPrepareChangesNothing(t *testing.T) {
+func TestRenderChangesNothing(t *testing.T) {
 	g := NewWithT(t)
-	s := newCatalogFixture(t, givenInputs())
-	wish := catalog.Request{
-		Values: map[string]any{"olaresEnv": map[string]any{"THEME": "dark"}, "list": []any{"a"}},
-		Envs:   map[string]string{"PASSWORD": "hunter2", "OTHER": "x"},
+	s := newPlanFixture(t, givenInputs())
+	given := settings{
+		values: map[string]any{"olaresEnv": map[string]any{"THEME": "dark"}, "list": []any{"a"}},
+		inputs: map[string]string{"PASSWORD": "hunter2", "OTHER": "x"},
 	}
 	app := s.app.Info.DeepCopy()
 	for range 2 {
-		_, err := s.Prepare(t.Context(), s.app, s.version, wish)
+		_, err := s.newPlan(given).Render(t.Context(), nil)
 		g.Expect(err).NotTo(HaveOccurred())
 	}
-	g.Expect(wish.Values).To(Equal(map[string]any{"olaresEnv": map[string]any{"THEME": "dark"}, "list": []any{"a"}}))
-	g.Expect(wish.Envs).To(HaveLen(2))
+	g.Expect(given.values).To(Equal(map[string]any{"olaresEnv": map[string]any{"THEME": "dark"}, "list": []any{"a"}}))
+	g.Expect(given.inputs).To(HaveLen(2))
 	g.Expect(s.app.Info).To(Equal(app))
 }
 
-func TestPrepareRefuses(t *testing.T) {
+func TestRenderRefuses(t *testing.T) {
 	for _, c := range []struct {
 		why    string
 		app    map[string]string
-		wish   catalog.Request
+		given  settings
 		reason string
 	}{
-		{"values that the chart cannot take", map[string]string{"templates/page.yaml": "a: {{ required \"give a name\" .Values.name }}\n"}, catalog.Request{At: hydrate.InstallTarget{Namespace: "home", Instance: "web"}}, v1alpha1.ReasonRenderFailed},
-		{"a template that the values break", plainInputs(), catalog.Request{Values: map[string]any{"zone": map[string]any{"a": "b: c: d"}, "by": "a: b: c"}}, v1alpha1.ReasonRenderFailed},
+		{"values that the chart cannot take", map[string]string{"templates/page.yaml": "a: {{ required \"give a name\" .Values.name }}\n"}, settings{}, v1alpha1.ReasonRenderFailed},
+		{"a template that the values break", plainInputs(), settings{values: map[string]any{"zone": map[string]any{"a": "b: c: d"}, "by": "a: b: c"}}, v1alpha1.ReasonRenderFailed},
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			g := NewWithT(t)
-			s := newCatalogFixture(t, c.app)
-			_, err := s.Prepare(t.Context(), s.app, s.version, c.wish)
+			s := newPlanFixture(t, c.app)
+			_, err := s.newPlan(c.given).Render(t.Context(), nil)
 			g.Expect(outcome.IsStalled(err)).To(BeTrue(), "%v", err)
 			g.Expect(outcome.Reason(err, "")).To(Equal(c.reason))
 		})
 	}
 }
 
-func TestPrepareWithoutTheChart(t *testing.T) {
+func TestRenderWithoutTheChart(t *testing.T) {
 	g := NewWithT(t)
-	s := newCatalogFixture(t, plainInputs())
+	s := newPlanFixture(t, plainInputs())
 	s.version.Digest = chart.Digest(nil)
-	_, err := s.Prepare(t.Context(), s.app, s.version, catalog.Request{})
+	_, err := s.newPlan(settings{}).Render(t.Context(), nil)
 	g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonChartMissing))
 	g.Expect(outcome.IsStalled(err)).To(BeFalse(), "it is published again")
 	g.Expect(err).To(MatchError(ContainSubstring("web-1.0.0")))
 }
 
-func TestPrepareOfAnUnknownProfile(t *testing.T) {
+func TestRenderWithAnUnknownProfile(t *testing.T) {
 	g := NewWithT(t)
-	s := newCatalogFixture(t, plainInputs())
+	s := newPlanFixture(t, plainInputs())
 	s.app.Source.Spec.Platform.Profile = "Other"
-	_, err := s.Prepare(t.Context(), s.app, s.version, catalog.Request{})
+	_, err := s.newPlan(settings{}).Render(t.Context(), nil)
 	g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonInvalidSpec))
 }

@@ -1,4 +1,4 @@
-package catalog_test
+package installplan_test
 
 import (
 	"fmt"
@@ -8,7 +8,7 @@ import (
 
 	. "github.com/onsi/gomega"
 
-	"github.com/appmarket/operator/internal/catalog"
+	"github.com/appmarket/operator/internal/installplan"
 )
 
 func TestInputsMessage(t *testing.T) {
@@ -34,6 +34,6 @@ func TestInputsMessage(t *testing.T) {
 		{"the field twice", []inputs.Problem{problem("spec.title", "required"), problem("spec.entrances", "taken")},
 			"give spec.title; correct spec.entrances (taken)"},
 	} {
-		NewWithT(t).Expect(catalog.InputsMessage(catalog.Inputs, c.wrong)).To(Equal(c.want), c.why)
+		NewWithT(t).Expect(installplan.InputsMessage(installplan.Inputs, c.wrong)).To(Equal(c.want), c.why)
 	}
 }

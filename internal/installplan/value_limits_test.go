@@ -1,4 +1,4 @@
-package catalog_test
+package installplan
 
 import (
 	"strings"
@@ -7,13 +7,11 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/appmarket/operator/api/v1alpha1"
-	"github.com/appmarket/operator/internal/catalog"
 	"github.com/appmarket/operator/internal/outcome"
-	"github.com/appmarket/operator/internal/release"
 )
 
-// TestGatherBoundsEntries covers values with very many short entries.
-func TestGatherBoundsEntries(t *testing.T) {
+// TestValuesBoundEntries covers values with very many short entries.
+func TestValuesBoundEntries(t *testing.T) {
 	const most = 1 << 17
 	items := func(item string, count int) string {
 		return "[" + strings.TrimSuffix(strings.Repeat(item+",", count), ",") + "]"
@@ -32,10 +30,10 @@ func TestGatherBoundsEntries(t *testing.T) {
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			g := NewWithT(t)
-			wish, err := (&catalog.Catalog{}).ResolveValues(t.Context(), nil, release.Tenant{}, catalog.ValueSources{Values: rawExtension(c.values)})
+			merged, err := valueReader{}.readValues(t.Context(), ValueSources{Values: rawExtension(c.values)})
 			if !c.refused {
 				g.Expect(err).NotTo(HaveOccurred())
-				g.Expect(wish.Values).To(HaveKey("a"))
+				g.Expect(merged).To(HaveKey("a"))
 				return
 			}
 			g.Expect(err).To(MatchError(ContainSubstring("may have 131072: give fewer")))

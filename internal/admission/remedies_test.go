@@ -1,4 +1,4 @@
-package appinstalltask
+package admission
 
 import (
 	"errors"
@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/yaml"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/release"
 )
 
 // TestRemediesQuoteNames uses names that contain YAML. A remedy must not contain more than
@@ -30,11 +31,8 @@ func TestRemediesQuoteNames(t *testing.T) {
 	} {
 		t.Run(why, func(t *testing.T) {
 			g := NewWithT(t)
-			s := &scope{task: &v1alpha1.AppInstallTask{}}
-			s.task.Namespace = "team"
-			s.task.Spec.ServiceAccountName = name
-			s.task.Spec.App = v1alpha1.AppReference{Source: "main", Name: "shop"}
-			text, err := s.installTaskYAML(name + "-shared")
+			tenant := release.Tenant{Namespace: "team", ServiceAccount: name}
+			text, err := installTaskYAML(&Operation{Tenant: tenant, AppRef: v1alpha1.AppReference{Source: "main", Name: "shop"}}, name+"-shared")
 			g.Expect(err).NotTo(HaveOccurred())
 			want := strings.ToValidUTF8(name, "\u00ff") + "-shared"
 			objects := decodeDocuments(t, text)
@@ -43,9 +41,7 @@ func TestRemediesQuoteNames(t *testing.T) {
 			g.Expect(objects[1].GetNamespace()).To(Equal(want))
 			g.Expect(objects[2].GetNamespace()).To(Equal(want))
 
-			other := &v1alpha1.AppInstallTask{}
-			other.Namespace, other.Spec.InstanceName = "other", name
-			objects = decodeDocuments(t, s.uninstallRoleYAML(other))
+			objects = decodeDocuments(t, UninstallRoleYAML(tenant, "other", name))
 			g.Expect(kindsOf(objects)).To(Equal([]string{"Role", "RoleBinding"}))
 			rules, _, err := unstructured.NestedSlice(objects[0].Object, "rules")
 			g.Expect(err).NotTo(HaveOccurred())

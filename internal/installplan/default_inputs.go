@@ -1,4 +1,4 @@
-package catalog
+package installplan
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/appmarket/operator/internal/catalog"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/release"
 )
@@ -18,29 +19,29 @@ import (
 // apps in a namespace.
 const TenantEnvs = "appmarket-envs"
 
-// DefaultInputs contains inputs by name. Plain contains the names of inputs that are stored in
+// suppliedInputs contains inputs by name. plain contains the names of inputs that are stored in
 // plain text and not in a Secret.
-type DefaultInputs struct {
-	Texts map[string]string
-	Plain map[string]bool
+type suppliedInputs struct {
+	texts map[string]string
+	plain map[string]bool
 }
 
-func (s DefaultInputs) setInput(name, text string, plain bool) {
-	s.Texts[name], s.Plain[name] = text, plain
+func (s suppliedInputs) setInput(name, text string, plain bool) {
+	s.texts[name], s.plain[name] = text, plain
 }
 
-// ReadDefaultInputs returns the inputs that are supplied to every app, in this order of increasing
+// readSuppliedInputs returns the inputs that are supplied to every app, in this order of increasing
 // precedence: the inputs of the source, the ConfigMap TenantEnvs and the Secret TenantEnvs
 // in the tenant's namespace. The reader has the permissions of the tenant. The ConfigMap
 // and the Secret are skipped if they do not exist or may not be read.
-func (c *Catalog) ReadDefaultInputs(ctx context.Context, reader client.Reader, tenant release.Tenant, app *App) (DefaultInputs, error) {
-	supplied := DefaultInputs{Texts: map[string]string{}, Plain: map[string]bool{}}
+func (p *Planner) readSuppliedInputs(ctx context.Context, reader client.Reader, tenant release.Tenant, app *catalog.App) (suppliedInputs, error) {
+	supplied := suppliedInputs{texts: map[string]string{}, plain: map[string]bool{}}
 	if envs := app.Source.Spec.Envs; len(envs) > 0 {
-		market := valueReader{reader: c.Secrets, tenant: release.Tenant{Namespace: app.Source.Namespace, ServiceAccount: "the operator"}, objects: c.Objects}
+		market := p.sourceReader(app)
 		for _, env := range envs {
 			text, err := market.readInput(ctx, env)
 			if err != nil {
-				return DefaultInputs{}, fmt.Errorf("input %s of source %s: %w", env.Name, app.Source.Name, err)
+				return suppliedInputs{}, fmt.Errorf("input %s of source %s: %w", env.Name, app.Source.Name, err)
 			}
 			supplied.setInput(env.Name, text, !isSecretInput(env))
 		}
@@ -58,7 +59,7 @@ func (c *Catalog) ReadDefaultInputs(ctx context.Context, reader client.Reader, t
 		}))
 	}
 	if err := group.Wait(); err != nil {
-		return DefaultInputs{}, fmt.Errorf("get %s: %w", TenantEnvs, err)
+		return suppliedInputs{}, fmt.Errorf("get %s: %w", TenantEnvs, err)
 	}
 	for name, text := range config.Data {
 		supplied.setInput(name, text, true)

@@ -1,6 +1,7 @@
-package catalog_test
+package installplan
 
 import (
+	"os"
 	"testing"
 
 	. "github.com/onsi/gomega"
@@ -10,12 +11,13 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/appmarket/operator/api/v1alpha1"
-	"github.com/appmarket/operator/internal/catalog"
 	"github.com/appmarket/operator/internal/impersonation"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/release"
 	"github.com/appmarket/operator/test/testenv"
 )
+
+func TestMain(m *testing.M) { os.Exit(testenv.Run(m)) }
 
 // tenantFixture is a namespace with one service account that may read objects and one that may not.
 type tenantFixture struct {
@@ -42,13 +44,14 @@ func newTenantFixture(t *testing.T) tenantFixture {
 	return r
 }
 
-// resolveValues calls Gather with the permissions of a service account.
-func (r tenantFixture) resolveValues(t *testing.T, account string, given catalog.ValueSources) (catalog.Request, error) {
+// resolveSources resolves a plan with the permissions of a service account.
+func (r tenantFixture) resolveSources(t *testing.T, account string, given ValueSources) (*Plan, error) {
 	t.Helper()
-	as := release.Tenant{Namespace: r.namespace, ServiceAccount: account}
-	reader, err := (&impersonation.Clients{Config: r.server.Config, Mapper: r.server.Mapper, Scheme: r.server.Scheme}).ClientFor(as)
-	NewWithT(t).Expect(err).NotTo(HaveOccurred())
-	return (&catalog.Catalog{Objects: r.server.Client}).ResolveValues(t.Context(), reader, as, given)
+	planner := &Planner{
+		Objects: r.server.Client,
+		Tenants: &impersonation.Clients{Config: r.server.Config, Mapper: r.server.Mapper, Scheme: r.server.Scheme},
+	}
+	return planner.Resolve(t.Context(), Request{Tenant: release.Tenant{Namespace: r.namespace, ServiceAccount: account}, Sources: given})
 }
 
 func valuesRef(kind v1alpha1.ValuesKind, name, key string) v1alpha1.ValuesReference {
@@ -76,43 +79,43 @@ func configKey(name, key string) v1alpha1.EnvVar {
 	return v1alpha1.EnvVar{Name: "B", ValueFrom: &v1alpha1.EnvVarSource{ConfigMapKeyRef: &v1alpha1.KeyReference{Name: name, Key: key}}}
 }
 
-func TestGather(t *testing.T) {
+func TestResolve(t *testing.T) {
 	r := newTenantFixture(t)
 	text := "plain"
 	empty := ""
 	for _, c := range []struct {
 		why    string
-		given  catalog.ValueSources
+		given  ValueSources
 		values map[string]any
 		envs   map[string]string
 	}{
 		{why: "nothing", values: map[string]any{}},
-		{why: "values", given: catalog.ValueSources{Values: rawExtension(`{"a": 1, "b": null}`)}, values: map[string]any{"a": 1.0, "b": nil}},
+		{why: "values", given: ValueSources{Values: rawExtension(`{"a": 1, "b": null}`)}, values: map[string]any{"a": 1.0, "b": nil}},
 		{
-			why: "in order, and values over all", given: catalog.ValueSources{
+			why: "in order, and values over all", given: ValueSources{
 				ValuesFrom: []v1alpha1.ValuesReference{valuesRef(config, "base", "values.yaml"), valuesRef(secret, "top", "values.yaml")},
 				Values:     rawExtension(`{"replicas": 3, "list": ["c"]}`),
 			},
 			values: map[string]any{"image": map[string]any{"tag": "top", "pull": "Always"}, "replicas": 3.0, "list": []any{"c"}, "password": "hunter2"},
 		},
 		{
-			why: "in the other order", given: catalog.ValueSources{ValuesFrom: []v1alpha1.ValuesReference{valuesRef(secret, "top", "values.yaml"), valuesRef(config, "base", "values.yaml")}},
+			why: "in the other order", given: ValueSources{ValuesFrom: []v1alpha1.ValuesReference{valuesRef(secret, "top", "values.yaml"), valuesRef(config, "base", "values.yaml")}},
 			values: map[string]any{"image": map[string]any{"tag": "base", "pull": "Always"}, "replicas": 1.0, "list": []any{"a", "b"}, "password": "hunter2"},
 		},
 		{
-			why: "null removes what lies below, to the chart's own", given: catalog.ValueSources{
+			why: "null removes what lies below, to the chart's own", given: ValueSources{
 				ValuesFrom: []v1alpha1.ValuesReference{valuesRef(config, "base", "values.yaml")}, Values: rawExtension(`{"image": null, "replicas": null, "list": null}`),
 			},
 			values: map[string]any{"image": nil, "replicas": nil, "list": nil},
 		},
 		{
-			why: "what may be missing is passed over", given: catalog.ValueSources{ValuesFrom: []v1alpha1.ValuesReference{
+			why: "what may be missing is passed over", given: ValueSources{ValuesFrom: []v1alpha1.ValuesReference{
 				makeOptional(valuesRef(secret, "none", "values.yaml")), makeOptional(valuesRef(config, "none", "values.yaml")), makeOptional(valuesRef(config, "base", "none")),
 			}},
 			values: map[string]any{},
 		},
 		{
-			why: "inputs", given: catalog.ValueSources{Envs: []v1alpha1.EnvVar{
+			why: "inputs", given: ValueSources{Envs: []v1alpha1.EnvVar{
 				secretKey("top", "key"), configKey("base", "list.yaml"), {Name: "C", Value: &text}, {Name: "D", Value: &empty},
 			}},
 			values: map[string]any{}, envs: map[string]string{"A": "hunter2", "B": "[a]\n", "C": "plain", "D": ""},
@@ -120,48 +123,48 @@ func TestGather(t *testing.T) {
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			g := NewWithT(t)
-			wish, err := r.resolveValues(t, "reader", c.given)
+			plan, err := r.resolveSources(t, "reader", c.given)
 			g.Expect(err).NotTo(HaveOccurred())
-			g.Expect(wish.Values).To(Equal(c.values))
+			g.Expect(plan.settings.values).To(Equal(c.values))
 			if c.envs == nil {
 				c.envs = map[string]string{}
 			}
-			g.Expect(wish.Envs).To(Equal(c.envs))
+			g.Expect(plan.settings.inputs).To(Equal(c.envs))
 		})
 	}
 }
 
-func TestGatherRefuses(t *testing.T) {
+func TestResolveRefuses(t *testing.T) {
 	r := newTenantFixture(t)
-	values := func(refs ...v1alpha1.ValuesReference) catalog.ValueSources {
-		return catalog.ValueSources{ValuesFrom: refs}
+	values := func(refs ...v1alpha1.ValuesReference) ValueSources {
+		return ValueSources{ValuesFrom: refs}
 	}
 	for _, c := range []struct {
 		why     string
 		account string
-		given   catalog.ValueSources
+		given   ValueSources
 		reason  string
 		says    string
 	}{
 		{"no such Secret", "reader", values(valuesRef(secret, "none", "values.yaml")), v1alpha1.ReasonSecretMissing, `spec.valuesFrom: there is no Secret "none" in namespace`},
 		{"no such ConfigMap", "reader", values(valuesRef(config, "none", "values.yaml")), v1alpha1.ReasonSecretMissing, `no ConfigMap "none"`},
 		{"no such key", "reader", values(valuesRef(secret, "top", "none")), v1alpha1.ReasonSecretMissing, `has no key "none": add it`},
-		{"an input of no such Secret", "reader", catalog.ValueSources{Envs: []v1alpha1.EnvVar{secretKey("none", "key")}}, v1alpha1.ReasonSecretMissing, "input A"},
-		{"an input of no such key", "reader", catalog.ValueSources{Envs: []v1alpha1.EnvVar{configKey("base", "none")}}, v1alpha1.ReasonSecretMissing, "input B"},
+		{"an input of no such Secret", "reader", ValueSources{Envs: []v1alpha1.EnvVar{secretKey("none", "key")}}, v1alpha1.ReasonSecretMissing, "input A"},
+		{"an input of no such key", "reader", ValueSources{Envs: []v1alpha1.EnvVar{configKey("base", "none")}}, v1alpha1.ReasonSecretMissing, "input B"},
 		{"a Secret one may not read", "stranger", values(valuesRef(secret, "top", "values.yaml")), v1alpha1.ReasonPermissionDenied, "service account stranger may not get Secret \"top\""},
 		{"a Secret one may not read, which may be missing", "stranger", values(makeOptional(valuesRef(secret, "top", "values.yaml"))), v1alpha1.ReasonPermissionDenied, "may not get"},
 		{"a Secret that is not there and one may not read", "stranger", values(valuesRef(secret, "none", "values.yaml")), v1alpha1.ReasonPermissionDenied, "may not get"},
-		{"an input one may not read", "stranger", catalog.ValueSources{Envs: []v1alpha1.EnvVar{configKey("base", "list.yaml")}}, v1alpha1.ReasonPermissionDenied, "may not get ConfigMap \"base\""},
+		{"an input one may not read", "stranger", ValueSources{Envs: []v1alpha1.EnvVar{configKey("base", "list.yaml")}}, v1alpha1.ReasonPermissionDenied, "may not get ConfigMap \"base\""},
 		{"values that are no YAML", "reader", values(valuesRef(config, "base", "broken.yaml")), v1alpha1.ReasonInvalidValues, "key broken.yaml of ConfigMap base"},
 		{"values that are a list", "reader", values(valuesRef(config, "base", "list.yaml")), v1alpha1.ReasonInvalidValues, "key list.yaml of ConfigMap base"},
-		{"own values that are a list", "reader", catalog.ValueSources{Values: rawExtension("[1]")}, v1alpha1.ReasonInvalidValues, "spec.values"},
+		{"own values that are a list", "reader", ValueSources{Values: rawExtension("[1]")}, v1alpha1.ReasonInvalidValues, "spec.values"},
 		{"a Secret with an alias of nothing", "reader", values(valuesRef(secret, "top", "alias.yaml")), v1alpha1.ReasonInvalidValues, "key alias.yaml of Secret top"},
 		{"a Secret with a text that has no end", "reader", values(valuesRef(secret, "top", "quote.yaml")), v1alpha1.ReasonInvalidValues, "key quote.yaml of Secret top"},
 		{"a Secret that is a text", "reader", values(valuesRef(secret, "top", "plain.yaml")), v1alpha1.ReasonInvalidValues, "key plain.yaml of Secret top"},
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			g := NewWithT(t)
-			_, err := r.resolveValues(t, c.account, c.given)
+			_, err := r.resolveSources(t, c.account, c.given)
 			g.Expect(outcome.Reason(err, "")).To(Equal(c.reason), "%v", err)
 			// The operator is not notified when a missing object or permission is added.
 			g.Expect(outcome.IsStalled(err)).To(Equal(c.reason == v1alpha1.ReasonInvalidValues), "%v", err)

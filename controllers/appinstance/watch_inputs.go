@@ -1,0 +1,83 @@
+package appinstance
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/workqueue"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/installplan"
+	"github.com/appmarket/operator/internal/release"
+)
+
+// InputWatcher requeues instances when a Secret or a ConfigMap that they read changes.
+type InputWatcher interface {
+	// WatchInputs replaces the watched Secrets and ConfigMaps of an instance.
+	WatchInputs(instance types.NamespacedName, tenant release.Tenant, inputs []v1alpha1.ValuesReference) error
+	// ForgetInstance stops watching the Secrets and ConfigMaps of an instance.
+	ForgetInstance(instance types.NamespacedName)
+}
+
+type requestQueue = workqueue.TypedRateLimitingInterface[reconcile.Request]
+
+// inputHandler keeps the watched inputs of each instance up to date. It adds no requests: the
+// watcher wakes instances when an input changes.
+func (r *Reconciler) inputHandler() handler.Funcs {
+	return handler.Funcs{
+		CreateFunc: func(ctx context.Context, e event.CreateEvent, _ requestQueue) { r.watchInputs(ctx, e.Object) },
+		UpdateFunc: func(ctx context.Context, e event.UpdateEvent, _ requestQueue) { r.watchInputs(ctx, e.ObjectNew) },
+		DeleteFunc: func(_ context.Context, e event.DeleteEvent, _ requestQueue) {
+			r.Inputs.ForgetInstance(client.ObjectKeyFromObject(e.Object))
+		},
+	}
+}
+
+// watchInputs watches the inputs of an instance.
+func (r *Reconciler) watchInputs(ctx context.Context, object client.Object) {
+	instance, ok := object.(*v1alpha1.AppInstance)
+	if !ok {
+		return
+	}
+	tenant := release.Tenant{Namespace: instance.Namespace, ServiceAccount: cmp.Or(instance.Spec.ServiceAccountName, defaultAccount)}
+	if err := r.Inputs.WatchInputs(client.ObjectKeyFromObject(instance), tenant, InputsOf(instance)); err != nil {
+		ctrl.LoggerFrom(ctx).Error(err, "Could not watch the inputs of an instance", "namespace", instance.Namespace, "name", instance.Name)
+	}
+}
+
+// InputsOf returns the Secrets and ConfigMaps that an instance reads: its values, inputs and
+// credential and, until its spec is resolved, the inputs for all apps in its namespace. It
+// returns none for an instance that is removed or pinned to a revision, because it reads none.
+func InputsOf(instance *v1alpha1.AppInstance) []v1alpha1.ValuesReference {
+	spec := instance.Spec
+	if !instance.DeletionTimestamp.IsZero() || spec.DesiredState == v1alpha1.StateAbsent || spec.Revision != 0 {
+		return nil
+	}
+	given := installplan.ValueSourcesFor(instance)
+	inputs := slices.Clone(given.ValuesFrom)
+	add := func(kind v1alpha1.ValuesKind, ref *v1alpha1.KeyReference) {
+		if ref != nil {
+			inputs = append(inputs, v1alpha1.ValuesReference{Kind: kind, Name: ref.Name, Key: ref.Key})
+		}
+	}
+	for _, env := range given.Envs {
+		if env.ValueFrom != nil {
+			add(v1alpha1.ValuesFromSecret, env.ValueFrom.SecretKeyRef)
+			add(v1alpha1.ValuesFromConfigMap, env.ValueFrom.ConfigMapKeyRef)
+		}
+	}
+	add(v1alpha1.ValuesFromSecret, spec.CredentialRef)
+	if meta.IsStatusConditionFalse(instance.Status.Conditions, v1alpha1.ConditionResolved) {
+		add(v1alpha1.ValuesFromSecret, &v1alpha1.KeyReference{Name: installplan.TenantEnvs})
+		add(v1alpha1.ValuesFromConfigMap, &v1alpha1.KeyReference{Name: installplan.TenantEnvs})
+	}
+	return inputs
+}

@@ -1,0 +1,52 @@
+package admission
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/preflight"
+)
+
+// CheckRequirements checks the requirements of the rendered app against the cluster and the
+// permissions of the tenant. If the error has a reason, the rendered app is invalid.
+func CheckRequirements(ctx context.Context, o *Operation, f *Findings) error {
+	if o.Draft == nil {
+		return nil
+	}
+	problems, err := o.Cluster.Check(ctx, o.toPreflightRequest())
+	if err != nil {
+		return f.AddOrReturn(fmt.Errorf("check requirements: %w", err))
+	}
+	f.AddProblems(problems...)
+	return nil
+}
+
+func (o *Operation) toPreflightRequest() preflight.Request {
+	request := preflight.Request{
+		Tenant: o.Tenant, DefaultAccount: o.DefaultAccount, Instance: o.Name, Replaces: o.Upgrade,
+		Units:      preflight.UnitsOf(o.Draft, o.Tenant.Namespace),
+		HookEvents: []string{"pre-install", "post-install"},
+	}
+	if o.Upgrade {
+		request.HookEvents = []string{"pre-upgrade", "post-upgrade"}
+	}
+	if o.Instance != nil {
+		// An upgrade removes the objects that the new version does not have.
+		request.Existing, request.Retained = InventoryObjects(o.Instance), o.Instance.Status.Retained
+		// The objects of a failed install are reused.
+		request.Replaces = o.Upgrade || len(o.Instance.Status.Releases) > 0
+	}
+	for i, unit := range o.Draft.Units {
+		request.Units[i].Deployed = o.Upgrade && o.Instance != nil &&
+			slices.ContainsFunc(o.Instance.Status.Releases, func(r v1alpha1.Release) bool { return r.Unit == unit.Dir })
+	}
+	request.SetAppRequirements(o.App.Info)
+	if len(SharedChartNamespaces(o.summary())) > 0 && !o.Draft.Manifest.IsSharedIn(o.Tenant.Namespace) {
+		// The resources in the manifest include the shared charts, which are already
+		// installed.
+		request.CPU, request.Memory = "", ""
+	}
+	return request
+}

@@ -1,0 +1,11 @@
+// Package inputwatch reports changes of the Secrets and ConfigMaps that instances read.
+//
+// A Watcher has one watch for each service account and kind, and acts as the service account,
+// because the operator itself has no permission to list Secrets. It requests metadata only, and
+// stores only the resource versions of the objects that an instance reads, so that its memory
+// does not depend on the size or the number of other objects. The release records of Helm are
+// excluded by the API server.
+//
+// If the service account may not list and watch the kind, the instance is not notified of
+// changes. It still reads the objects whenever it is reconciled.
+package inputwatch

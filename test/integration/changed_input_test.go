@@ -1,0 +1,32 @@
+package integration_test
+
+import (
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+)
+
+var _ = Describe("A Secret or a ConfigMap that an instance reads", func() {
+	It("is read again when it changes", func(ctx SpecContext) {
+		t := newTenant(ctx)
+		t.Offer(ctx, echo)
+		given := configMap(t, "given", "values.yaml", "given: {color: red}\n")
+		Expect(t.Client.Create(ctx, given)).To(Succeed())
+		t.Succeed(ctx, v1alpha1.ActionInstall, "echo", func(s *v1alpha1.AppInstallTaskSpec) {
+			s.ValuesFrom = []v1alpha1.ValuesReference{{Kind: v1alpha1.ValuesFromConfigMap, Name: "given", Key: "values.yaml"}}
+		})
+		json := func() string {
+			config := &corev1.ConfigMap{}
+			t.Get(ctx, config, "echo")
+			return config.Data["json"]
+		}
+		Expect(json()).To(ContainSubstring(`"color":"red"`))
+
+		given.Data["values.yaml"] = "given: {color: blue}\n"
+		Expect(t.Client.Update(ctx, given)).To(Succeed())
+		Eventually(json).WithContext(ctx).Should(ContainSubstring(`"color":"blue"`))
+		Expect(t.Instance(ctx, "echo").Status.Revision).To(BeEquivalentTo(2))
+	})
+})
