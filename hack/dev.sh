@@ -188,7 +188,7 @@ metadata: {name: catalog, namespace: market}
 spec:
   type: Directory
   directory: {path: "$catalog"}
-  sharing: {from: All}
+  allowedNamespaces: {from: All}
   platform: {profile: Olares}
 YAML
   await operator filled catalog || fail "the operator ended; see $local_dir/operator.log"

@@ -1,7 +1,7 @@
 package v1alpha1
 
 // Action is an operation that an AppInstallTask can request.
-// +kubebuilder:validation:Enum=Install;Upgrade;Rollback;Uninstall;Clone;Stop;Resume;Cancel;Adopt
+// +kubebuilder:validation:Enum=Install;Upgrade;Configure;Rollback;Uninstall;Clone;Stop;Resume;Cancel;Adopt
 type Action string
 
 const (
@@ -11,6 +11,9 @@ const (
 	// ActionUpgrade upgrades an AppInstance to a newer version of its app, or to an older
 	// version if allowDowngrade is true.
 	ActionUpgrade Action = "Upgrade"
+	// ActionConfigure changes the values, the inputs and the titles of an AppInstance, and keeps
+	// its version.
+	ActionConfigure Action = "Configure"
 	// ActionRollback rolls an AppInstance back to an earlier revision.
 	ActionRollback Action = "Rollback"
 	// ActionUninstall uninstalls the Helm releases of an AppInstance. The AppInstance is kept

@@ -73,7 +73,7 @@ type AppSummary struct {
 	// +kubebuilder:validation:MaxItems=50
 	Dependencies []AppDependency `json:"dependencies,omitempty"`
 
-	// inputs are the values that can or must be specified in spec.envs to install the app.
+	// inputs are the values that can or must be specified in spec.inputs to install the app.
 	// +optional
 	// +listType=map
 	// +listMapKey=name
@@ -97,10 +97,10 @@ type AppSummary struct {
 	// +optional
 	Clone *CloneSafety `json:"clone,omitempty"`
 
-	// license describes the purchase that is required before the app can be installed. If not
+	// purchase describes the purchase that is required before the app can be installed. If not
 	// set, no purchase is required.
 	// +optional
-	License *LicenseTerms `json:"license,omitempty"`
+	Purchase *PurchaseTerms `json:"purchase,omitempty"`
 
 	// conflicts are the apps that cannot be installed together with this app.
 	// +optional
@@ -108,9 +108,9 @@ type AppSummary struct {
 	// +kubebuilder:validation:MaxItems=50
 	Conflicts []AppDependency `json:"conflicts,omitempty"`
 
-	// images is the number of distinct images of the app.
+	// imageCount is the number of distinct images of the app.
 	// +optional
-	Images int32 `json:"images,omitempty"`
+	ImageCount int32 `json:"imageCount,omitempty"`
 
 	// subCharts are the charts of the app that are installed as separate Helm releases. It is
 	// empty for an app that consists of a single chart.
@@ -166,8 +166,8 @@ type CloneSafety struct {
 	Collisions []string `json:"collisions,omitempty"`
 }
 
-// LicenseTerms describes the purchase that is required before an app can be installed.
-type LicenseTerms struct {
+// PurchaseTerms describes the purchase that is required before an app can be installed.
+type PurchaseTerms struct {
 	// product is the product that the credential must name.
 	// +required
 	// +kubebuilder:validation:MinLength=1
@@ -257,8 +257,8 @@ type AppDependency struct {
 	// +kubebuilder:validation:MaxLength=253
 	Version string `json:"version,omitempty"`
 
-	// mandatory indicates whether the app requires the dependency. An app that is missing and
+	// required indicates whether the app requires the dependency. An app that is missing and
 	// not mandatory does not prevent the installation.
 	// +optional
-	Mandatory bool `json:"mandatory,omitempty"`
+	Required bool `json:"required,omitempty"`
 }

@@ -54,9 +54,9 @@ var _ = Describe("AppInfo", func() {
 
 	It("keeps its status apart from its spec", func() {
 		o := object("AppInfo", appInfo)
-		change(`status: {version: 9.9.9, observedGeneration: 7}`).apply(o)
+		change(`status: {selectedVersion: 9.9.9, observedGeneration: 7}`).apply(o)
 		Expect(typed[v1alpha1.AppInfo](kept(o)).Status).To(And(
-			HaveField("Version", BeEmpty()), HaveField("ObservedGeneration", BeEquivalentTo(-1))))
+			HaveField("SelectedVersion", BeEmpty()), HaveField("ObservedGeneration", BeEquivalentTo(-1))))
 	})
 
 	DescribeTable("has a status within bounds", func(c change, sentence string) {

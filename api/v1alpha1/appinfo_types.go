@@ -105,11 +105,11 @@ type AppInfoStatus struct {
 	// +kubebuilder:validation:MaxLength=256
 	LastHandledReconcileAt string `json:"lastHandledReconcileAt,omitempty"`
 
-	// version is the selected version: the latest stable version that is served, or the latest
+	// selectedVersion is the selected version: the latest stable version that is served, or the latest
 	// prerelease if no stable version is served.
 	// +optional
 	// +kubebuilder:validation:MaxLength=128
-	Version string `json:"version,omitempty"`
+	SelectedVersion string `json:"selectedVersion,omitempty"`
 
 	// summary describes the selected version.
 	// +optional
@@ -182,9 +182,9 @@ type PublishedVersion struct {
 	// +kubebuilder:validation:MaxLength=128
 	ParamsDigest string `json:"paramsDigest,omitempty"`
 
-	// hydrator is the revision of the hydration pipeline that produced the version.
+	// pipelineRevision is the revision of the hydration pipeline that produced the version.
 	// +optional
-	Hydrator int32 `json:"hydrator,omitempty"`
+	PipelineRevision int32 `json:"pipelineRevision,omitempty"`
 
 	// digest is the SHA-256 digest of the published archive, in the form `sha256:<hex>`.
 	// +required
@@ -202,9 +202,9 @@ type PublishedVersion struct {
 	// +kubebuilder:validation:MaxLength=2048
 	ReportURL string `json:"reportURL,omitempty"`
 
-	// images is the number of distinct images of the version.
+	// imageCount is the number of distinct images of the version.
 	// +optional
-	Images int32 `json:"images,omitempty"`
+	ImageCount int32 `json:"imageCount,omitempty"`
 
 	// publishedAt is the time at which the version was published.
 	// +optional
@@ -214,10 +214,10 @@ type PublishedVersion struct {
 	// +optional
 	Deprecated bool `json:"deprecated,omitempty"`
 
-	// license describes the purchase that is required before the version can be installed. If
+	// purchase describes the purchase that is required before the version can be installed. If
 	// not set, no purchase is required.
 	// +optional
-	License *LicenseTerms `json:"license,omitempty"`
+	Purchase *PurchaseTerms `json:"purchase,omitempty"`
 }
 
 // AppImage is a container image of an app.
@@ -241,10 +241,10 @@ type AppImage struct {
 	// +kubebuilder:validation:items:MaxLength=64
 	Platforms []string `json:"platforms,omitempty"`
 
-	// size is the compressed size in bytes of the image for the platform with the largest
+	// largestPlatformBytes is the compressed size in bytes of the image for the platform with the largest
 	// image.
 	// +optional
-	Size int64 `json:"size,omitempty"`
+	LargestPlatformBytes int64 `json:"largestPlatformBytes,omitempty"`
 
 	// layers is the number of layers of the image for the platform with the largest image.
 	// +optional
@@ -265,10 +265,10 @@ type AppImage struct {
 // +kubebuilder:subresource:status
 // +kubebuilder:resource:path=appinfos,shortName=ainf,categories=market
 // +kubebuilder:printcolumn:name="Title",type=string,JSONPath=`.status.summary.title`
-// +kubebuilder:printcolumn:name="Version",type=string,JSONPath=`.status.version`
+// +kubebuilder:printcolumn:name="Version",type=string,JSONPath=`.status.selectedVersion`
 // +kubebuilder:printcolumn:name="App Version",type=string,JSONPath=`.status.summary.appVersion`
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
-// +kubebuilder:printcolumn:name="Images",type=integer,JSONPath=`.status.summary.images`
+// +kubebuilder:printcolumn:name="Images",type=integer,JSONPath=`.status.summary.imageCount`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:printcolumn:name="Status",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].message`
 // +kubebuilder:printcolumn:name="Source",type=string,JSONPath=`.spec.sourceRef.name`,priority=1

@@ -52,13 +52,13 @@ type AppInstallTaskStatus struct {
 	// +optional
 	Revision int32 `json:"revision,omitempty"`
 
-	// steps are the tasks that this task has created, in order: for apps that its app requires,
+	// subtasks are the tasks that this task has created, in order: for apps that its app requires,
 	// or for instances that depend on its instance.
 	// +optional
 	// +listType=map
 	// +listMapKey=task
 	// +kubebuilder:validation:MaxItems=50
-	Steps []Step `json:"steps,omitempty"`
+	Subtasks []Subtask `json:"subtasks,omitempty"`
 
 	// purchaseAttempts is the number of requests that were sent to the checkout of the
 	// developer.
@@ -70,19 +70,19 @@ type AppInstallTaskStatus struct {
 	// +kubebuilder:validation:MaxLength=253
 	TargetTask string `json:"targetTask,omitempty"`
 
-	// cancelledBy refers to the task with action Cancel that canceled this task. If that task
+	// canceledBy refers to the task with action Cancel that canceled this task. If that task
 	// is re-created with the same spec, it does not cancel another task.
 	// +optional
-	CancelledBy *TaskReference `json:"cancelledBy,omitempty"`
+	CanceledBy *TaskReference `json:"canceledBy,omitempty"`
 
-	// undoing describes why the task is reverting its changes. Its reason is Cancelled or the
+	// reverting describes why the task is reverting its changes. Its reason is Canceled or the
 	// reason of the failure. It is not set if the task does not revert its changes.
 	// +optional
-	Undoing *Problem `json:"undoing,omitempty"`
+	Reverting *Problem `json:"reverting,omitempty"`
 
-	// undoingSince is the time at which the task started to revert its changes.
+	// revertStartTime is the time at which the task started to revert its changes.
 	// +optional
-	UndoingSince *metav1.Time `json:"undoingSince,omitempty"`
+	RevertStartTime *metav1.Time `json:"revertStartTime,omitempty"`
 
 	// outputs are the outputs of the instance at the time at which the task succeeded.
 	// +optional
@@ -92,7 +92,7 @@ type AppInstallTaskStatus struct {
 	Outputs []Output `json:"outputs,omitempty"`
 
 	// requiredInputs are all inputs that are missing or invalid, including titles and
-	// credentials. Inputs of the app are specified in spec.envs.
+	// credentials. Inputs of the app are specified in spec.inputs.
 	// +optional
 	// +listType=map
 	// +listMapKey=name
@@ -144,8 +144,8 @@ type Problem struct {
 	Remedy string `json:"remedy,omitempty"`
 }
 
-// Step is a task that another task has created.
-type Step struct {
+// Subtask is a task that another task has created.
+type Subtask struct {
 	// task is the name of the created task.
 	// +required
 	// +kubebuilder:validation:MinLength=1

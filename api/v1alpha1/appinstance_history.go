@@ -138,7 +138,7 @@ type Inventory struct {
 }
 
 // OperationOutcome is the outcome of an operation or a task.
-// +kubebuilder:validation:Enum=Succeeded;Failed;Interrupted;Cancelled
+// +kubebuilder:validation:Enum=Succeeded;Failed;Interrupted;Canceled
 type OperationOutcome string
 
 // Outcomes of operations and tasks.
@@ -146,7 +146,7 @@ const (
 	OutcomeSucceeded   OperationOutcome = "Succeeded"
 	OutcomeFailed      OperationOutcome = "Failed"
 	OutcomeInterrupted OperationOutcome = "Interrupted"
-	OutcomeCancelled   OperationOutcome = "Cancelled"
+	OutcomeCanceled    OperationOutcome = "Canceled"
 )
 
 // HistoryEntry is an operation that has ended.
@@ -218,9 +218,9 @@ type SpecWriter struct {
 	// +kubebuilder:validation:MaxLength=128
 	UID string `json:"uid,omitempty"`
 
-	// undone indicates whether the task has reverted its changes.
+	// reverted indicates whether the task has reverted its changes.
 	// +optional
-	Undone bool `json:"undone,omitempty"`
+	Reverted bool `json:"reverted,omitempty"`
 
 	// generation is the generation of the AppInstance that the task wrote. If the current
 	// generation differs, another client has changed the spec since.
@@ -228,8 +228,8 @@ type SpecWriter struct {
 	Generation int64 `json:"generation,omitempty"`
 }
 
-// LedgerEntry is a task that has completed.
-type LedgerEntry struct {
+// CompletedTask is a task that has completed.
+type CompletedTask struct {
 	// task is the name of the task.
 	// +required
 	// +kubebuilder:validation:MaxLength=253

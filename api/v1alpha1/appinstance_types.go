@@ -6,7 +6,7 @@ import (
 )
 
 // DesiredState is the desired state of an AppInstance.
-// +kubebuilder:validation:Enum=Running;Stopped;Absent
+// +kubebuilder:validation:Enum=Running;Stopped;Uninstalled
 type DesiredState string
 
 const (
@@ -15,9 +15,9 @@ const (
 	// StateStopped means that the app is installed and its workloads have no Pods. Other
 	// changes of the spec are applied when the instance is resumed.
 	StateStopped DesiredState = "Stopped"
-	// StateAbsent means that the Helm releases are uninstalled. The AppInstance is kept as a
+	// StateUninstalled means that the Helm releases are uninstalled. The AppInstance is kept as a
 	// record of its history and of the retained PersistentVolumeClaims.
-	StateAbsent DesiredState = "Absent"
+	StateUninstalled DesiredState = "Uninstalled"
 )
 
 // DriftPolicy specifies how objects that differ from their Helm release are handled.
@@ -31,6 +31,18 @@ const (
 	DriftWarn DriftPolicy = "Warn"
 	// DriftIgnore disables drift detection.
 	DriftIgnore DriftPolicy = "Ignore"
+)
+
+// AdoptionPolicy specifies how an existing Helm release with the same name as an instance is
+// handled.
+// +kubebuilder:validation:Enum=Reject;Adopt
+type AdoptionPolicy string
+
+const (
+	// AdoptionReject fails the installation.
+	AdoptionReject AdoptionPolicy = "Reject"
+	// AdoptionAdopt adopts the Helm release without changing its objects.
+	AdoptionAdopt AdoptionPolicy = "Adopt"
 )
 
 // AppInstanceSpec defines the desired state of an AppInstance.
@@ -51,27 +63,20 @@ type AppInstanceSpec struct {
 	// +kubebuilder:validation:MaxLength=128
 	Version string `json:"version,omitempty"`
 
-	// revision specifies the revision in status.history to roll back to. The chart and the
+	// pinnedRevision specifies the revision in status.history to roll back to. The chart and the
 	// values are restored from the Helm release, even if the version is no longer published.
-	// While this field is set, version, values, valuesFrom and envs are ignored. If not
+	// While this field is set, version, values, valuesFrom and inputs are ignored. If not
 	// specified, they are used.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
-	Revision int32 `json:"revision,omitempty"`
+	PinnedRevision int32 `json:"pinnedRevision,omitempty"`
 
-	// cloneOf specifies the name of the AppInstance from which this instance was cloned. It is
-	// informational. If not specified, the instance is not a clone.
+	// adoptionPolicy specifies how an existing Helm release with the same name as the instance is
+	// handled: Reject or Adopt. It has an effect only while the instance has no installed
+	// revision. Defaults to Reject.
 	// +optional
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=40
-	CloneOf string `json:"cloneOf,omitempty"`
-
-	// adopt specifies whether to adopt an existing Helm release with the same name as the
-	// instance, without changing its objects. It has an effect only while the instance has no
-	// installed revision. If false, the installation fails if such a release exists. Defaults
-	// to false.
-	// +optional
-	Adopt *bool `json:"adopt,omitempty"`
+	// +default="Reject"
+	AdoptionPolicy AdoptionPolicy `json:"adoptionPolicy,omitempty"`
 
 	// title specifies the display name of the instance. If not specified, the instance has no
 	// display name.
@@ -87,11 +92,11 @@ type AppInstanceSpec struct {
 	// +kubebuilder:validation:MaxItems=50
 	Entrances []EntranceTitle `json:"entrances,omitempty"`
 
-	// credentialRef refers to the key of a Secret in the same namespace that contains the
+	// credentialSecretRef refers to the key of a Secret in the same namespace that contains the
 	// credential for an app that must be purchased. If not specified, such an app is not
 	// installed.
 	// +optional
-	CredentialRef *KeyReference `json:"credentialRef,omitempty"`
+	CredentialSecretRef *KeyReference `json:"credentialSecretRef,omitempty"`
 
 	// values specifies Helm values. They override the values of the chart, the platform values
 	// of the source and valuesFrom; a null value removes the key. If not specified, these
@@ -108,19 +113,25 @@ type AppInstanceSpec struct {
 	// +kubebuilder:validation:MaxItems=20
 	ValuesFrom []ValuesReference `json:"valuesFrom,omitempty"`
 
-	// envs specifies inputs of the app. They override values. If not specified, the defaults of
+	// inputs specifies inputs of the app. They override values. If not specified, the defaults of
 	// the inputs are used.
 	// +optional
 	// +listType=map
 	// +listMapKey=name
 	// +kubebuilder:validation:MaxItems=100
-	Envs []EnvVar `json:"envs,omitempty"`
+	Inputs []InputValue `json:"inputs,omitempty"`
 
-	// desiredState specifies the desired state of the app: Running, Stopped or Absent. Defaults
-	// to Running.
+	// desiredState specifies the desired state of the app: Running, Stopped or Uninstalled.
+	// Defaults to Running.
 	// +optional
 	// +default="Running"
 	DesiredState DesiredState `json:"desiredState,omitempty"`
+
+	// suspend specifies whether the reconciliation of the instance is suspended: no operation
+	// starts, and drift is not detected. The deletion of the instance is not suspended. Defaults
+	// to false.
+	// +optional
+	Suspend *bool `json:"suspend,omitempty"`
 
 	// serviceAccountName specifies the service account in the same namespace that is used for
 	// all Helm operations. It must have permissions on all objects of the app, and on the
@@ -151,13 +162,13 @@ type AppInstanceSpec struct {
 	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s') && duration(self) <= duration('24h')",message="timeout must be between 1s and 24h"
 	Timeout Duration `json:"timeout,omitempty"`
 
-	// history specifies the number of revisions that are kept for each Helm release. Must be
+	// revisionHistoryLimit specifies the number of revisions that are kept for each Helm release. Must be
 	// from 1 to 20. Defaults to 5.
 	// +optional
 	// +default=5
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=20
-	History int32 `json:"history,omitempty"`
+	RevisionHistoryLimit int32 `json:"revisionHistoryLimit,omitempty"`
 }
 
 // AppInstanceStatus defines the observed state of an AppInstance.
@@ -213,11 +224,11 @@ type AppInstanceStatus struct {
 	// +optional
 	Writer *SpecWriter `json:"writer,omitempty"`
 
-	// operation is the operation in progress. It is not set if no operation is in progress. It
+	// currentOperation is the operation in progress. It is not set if no operation is in progress. It
 	// is written before Helm is called, so that an interrupted operation can be detected after
 	// a restart.
 	// +optional
-	Operation *Operation `json:"operation,omitempty"`
+	CurrentOperation *Operation `json:"currentOperation,omitempty"`
 
 	// preflight lists the problems that prevent the installation or the upgrade. The controller
 	// checks problems again that can be solved without changing the spec.
@@ -245,18 +256,18 @@ type AppInstanceStatus struct {
 	Inventory *Inventory `json:"inventory,omitempty"`
 
 	// history lists the last 10 operations, newest first. The entries of the installed revision
-	// and of spec.revision are always kept.
+	// and of spec.pinnedRevision are always kept.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=10
 	History []HistoryEntry `json:"history,omitempty"`
 
-	// ledger lists the last 30 completed tasks, newest first. A task that is re-created with
+	// completedTasks lists the last 30 completed tasks, newest first. A task that is re-created with
 	// the same name and spec as one of them ends without being carried out again.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=30
-	Ledger []LedgerEntry `json:"ledger,omitempty"`
+	CompletedTasks []CompletedTask `json:"completedTasks,omitempty"`
 
 	// stopped indicates whether the workloads have no Pods because spec.desiredState is
 	// Stopped.
@@ -283,14 +294,14 @@ type AppInstanceStatus struct {
 	// +optional
 	AdoptedValues *LocalObjectReference `json:"adoptedValues,omitempty"`
 
-	// retained lists the objects that were kept when a release was uninstalled or changed:
+	// retainedObjects lists the objects that were kept when a release was uninstalled or changed:
 	// PersistentVolumeClaims, objects whose deletion would delete PersistentVolumeClaims, and
 	// objects with the annotation helm.sh/resource-policy: keep. At most 100 objects are
 	// listed.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=100
-	Retained []ObjectReference `json:"retained,omitempty"`
+	RetainedObjects []ObjectReference `json:"retainedObjects,omitempty"`
 }
 
 // AppInstance is an installation of an app. When it is deleted, its Helm releases are

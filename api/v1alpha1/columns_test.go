@@ -51,7 +51,7 @@ var _ = Describe("kubectl", func() {
 
 	It("finds what the columns show", func(ctx SpecContext) {
 		o := kept(object("AppInfo", appInfo))
-		change(`status: {observedGeneration: 1, version: 1.2.0, summary: {title: The web, appVersion: "27", images: 3}, ` +
+		change(`status: {observedGeneration: 1, selectedVersion: 1.2.0, summary: {title: The web, appVersion: "27", imageCount: 3}, ` +
 			`conditions: [{type: Ready, status: "True", reason: Ready, message: serving 1.2.0, lastTransitionTime: "2026-01-01T00:00:00Z"}]}`).apply(o)
 		Expect(server.Client.Status().Update(ctx, o)).To(Succeed())
 		for _, row := range table(ctx, "appinfos").Rows {

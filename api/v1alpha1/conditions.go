@@ -23,10 +23,10 @@ const (
 	// * "PurchasePending"
 	// * "PurchaseNotFound"
 	// * "PermissionDenied"
-	// * "AdministratorNeeded"
-	// * "ServiceAccountMissing"
-	// * "KindMissing"
-	// * "StorageClassMissing"
+	// * "ClusterPermissionRequired"
+	// * "ServiceAccountNotFound"
+	// * "NoKindMatch"
+	// * "StorageClassNotFound"
 	// * "InsufficientResources"
 	// * "QuotaExceeded"
 	// * "Unschedulable"
@@ -50,13 +50,13 @@ const (
 	// * "Drifted"
 	ConditionDrifted = "Drifted"
 
-	// ConditionSharingIgnored indicates that spec.sharing of a MarketSource has no effect. The
+	// ConditionAllowedNamespacesIgnored indicates that spec.allowedNamespaces of a MarketSource has no effect. The
 	// message describes how to resolve it.
 	//
 	// Reasons for True:
 	//
 	// * "NotMarket"
-	ConditionSharingIgnored = "SharingIgnored"
+	ConditionAllowedNamespacesIgnored = "AllowedNamespacesIgnored"
 )
 
 // ConditionReady summarizes the state of a MarketSource, AppInfo or AppInstance. It reports
@@ -67,12 +67,12 @@ const (
 // * "Ready"
 // * "ServingPrevious"
 // * "Stopped"
-// * "Removed"
+// * "Uninstalled"
 //
 // Reasons for False: the reason of the milestone that failed, or
 //
 // * "AppsNotReady"
-// * "ChartMissing" (of an AppInfo)
+// * "ChartNotFound" (of an AppInfo)
 // * "Interrupted" (of an AppInfo)
 // * "ProgressingWithRetry" (a failure without a reason of its own)
 //
@@ -90,8 +90,8 @@ const ConditionReady = "Ready"
 // Reasons for False: the reason of the milestone that failed, or
 //
 // * "Interrupted"
-// * "Cancelled"
-// * "FailedBefore"
+// * "Canceled"
+// * "PreviouslyFailed"
 // * "Superseded"
 // * "ProgressingWithRetry" (a failure without a reason of its own)
 //
@@ -102,24 +102,24 @@ const ConditionSucceeded = "Succeeded"
 
 // Progress conditions of a MarketSource, in order.
 const (
-	// ConditionReached indicates that the source responded.
+	// ConditionReachable indicates that the source responded.
 	//
 	// Reasons for True:
 	//
-	// * "Reached"
+	// * "Reachable"
 	//
 	// Reasons for False:
 	//
 	// * "InvalidSpec"
 	// * "NotAllowed"
 	// * "NotMarket"
-	// * "SecretMissing"
+	// * "ReferenceNotFound"
 	// * "FetchFailed"
 	// * "NotFound"
 	// * "Unauthorized"
 	// * "RateLimited"
 	// * "ProgressingWithRetry"
-	ConditionReached = "Reached"
+	ConditionReachable = "Reachable"
 
 	// ConditionIndexed indicates that the list of apps of the source was read and that each app
 	// has an AppInfo.
@@ -159,7 +159,7 @@ const (
 	// * "LimitExceeded"
 	// * "NotAllowed"
 	// * "NotMarket"
-	// * "SecretMissing"
+	// * "ReferenceNotFound"
 	// * "ProgressingWithRetry"
 	ConditionFetched = "Fetched"
 
@@ -240,26 +240,26 @@ const (
 	// Reasons for True:
 	//
 	// * "Resolved"
-	// * "Removed"
+	// * "Uninstalled"
 	//
 	// Reasons for False:
 	//
-	// * "NotShared"
+	// * "RefNotPermitted"
 	// * "NotFound"
 	// * "VersionNotFound"
 	// * "RevisionNotFound"
 	// * "RecordChanged"
 	// * "AdoptFailed"
-	// * "LicenseMissing"
+	// * "LicenseNotFound"
 	// * "LicenseInvalid"
 	// * "LicenseExpired"
 	// * "LicenseNotYetValid"
 	// * "LicenseKeysUnavailable"
 	// * "InvalidSpec"
 	// * "InvalidValues"
-	// * "SecretMissing"
+	// * "ReferenceNotFound"
 	// * "PermissionDenied"
-	// * "ChartMissing"
+	// * "ChartNotFound"
 	// * "ProgressingWithRetry"
 	// * "InvalidManifest"
 	// * "SchemaViolation"
@@ -283,10 +283,10 @@ const (
 	// * "InsufficientResources"
 	// * "Unschedulable"
 	// * "QuotaExceeded"
-	// * "KindMissing"
+	// * "NoKindMatch"
 	// * "IncompatibleKubernetes"
 	// * "PodSecurityViolation"
-	// * "ServiceAccountMissing"
+	// * "ServiceAccountNotFound"
 	// * "InvalidObject"
 	// * "ObjectExists"
 	// * "AlreadyInstalled"
@@ -295,8 +295,8 @@ const (
 	// * "DependencyFailed"
 	// * "ConflictingApp"
 	// * "SingleInstance"
-	// * "StorageClassMissing"
-	// * "AdministratorNeeded"
+	// * "StorageClassNotFound"
+	// * "ClusterPermissionRequired"
 	ConditionResolved = "Resolved"
 
 	// ConditionApplied indicates that the operation that the spec requires was performed.
@@ -304,7 +304,7 @@ const (
 	// Reasons for True:
 	//
 	// * "Applied"
-	// * "Removed"
+	// * "Uninstalled"
 	//
 	// Reasons for False:
 	//
@@ -318,7 +318,7 @@ const (
 	// * "RevisionNotFound"
 	// * "RecordChanged"
 	// * "TimedOut"
-	// * "KindMissing"
+	// * "NoKindMatch"
 	// * "PermissionDenied"
 	// * "SchemaViolation"
 	// * "RenderFailed"
@@ -334,11 +334,11 @@ const (
 	//
 	// * "Healthy"
 	// * "Stopped"
-	// * "Removed"
+	// * "Uninstalled"
 	//
 	// Reasons for False:
 	//
-	// * "NotHealthy"
+	// * "Unhealthy"
 	// * "TimedOut"
 	// * "PermissionDenied"
 	// * "AllowanceExceeded"
@@ -355,18 +355,18 @@ const (
 //
 // Reasons for False:
 //
-// * "NotShared"
+// * "RefNotPermitted"
 // * "NotFound"
 // * "VersionNotFound"
 // * "Withdrawn"
 // * "AlreadyInstalled"
 // * "NotInstalled"
-// * "NotNewer"
-// * "WrongState"
+// * "VersionNotNewer"
+// * "InvalidState"
 // * "RevisionNotFound"
 // * "DependencyFailed"
 // * "DependencyCycle"
-// * "DependedUpon"
+// * "HasDependents"
 // * "ConflictingApp"
 // * "SingleInstance"
 // * "CloneUnsafe"
@@ -375,31 +375,31 @@ const (
 // * "Unschedulable"
 // * "QuotaExceeded"
 // * "AllowanceExceeded"
-// * "StorageClassMissing"
-// * "KindMissing"
+// * "StorageClassNotFound"
+// * "NoKindMatch"
 // * "IncompatibleKubernetes"
 // * "PodSecurityViolation"
-// * "AdministratorNeeded"
-// * "ServiceAccountMissing"
+// * "ClusterPermissionRequired"
+// * "ServiceAccountNotFound"
 // * "InvalidObject"
 // * "ObjectExists"
 // * "AdoptFailed"
 // * "PermissionDenied"
-// * "SecretMissing"
-// * "LicenseMissing"
+// * "ReferenceNotFound"
+// * "LicenseNotFound"
 // * "LicenseInvalid"
 // * "LicenseExpired"
 // * "LicenseNotYetValid"
 // * "LicenseKeysUnavailable"
-// * "PurchaseSignAgain"
+// * "PurchaseRequestRejected"
 // * "PurchaseFailed"
-// * "InputMissing"
+// * "InputRequired"
 // * "InvalidSpec"
-// * "TooLong"
+// * "NameTooLong"
 // * "DeadlineExceeded"
 // * "InvalidValues"
 // * "InvalidManifest"
-// * "ChartMissing"
+// * "ChartNotFound"
 // * "SchemaViolation"
 // * "RenderFailed"
 // * "LimitExceeded"

@@ -11,7 +11,7 @@ const (
 	EventRollingBack = "RollingBack"
 	EventRolledBack  = "RolledBack"
 	EventRemoving    = "Removing"
-	EventRemoved     = "Removed"
+	EventRemoved     = "Uninstalled"
 	EventReleased    = "Released"
 	EventStopping    = "Stopping"
 	EventStopped     = "Stopped"

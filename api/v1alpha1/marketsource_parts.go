@@ -6,8 +6,8 @@ import (
 )
 
 // LicenseIssuer specifies an issuer of credentials for apps that must be purchased. Exactly one
-// of keys, keysRef and keysURL must be set.
-// +kubebuilder:validation:XValidation:rule="[has(self.keys), has(self.keysRef), has(self.keysURL)].filter(x, x).size() == 1",message="exactly one of keys, keysRef and keysURL must be set"
+// of keys, keysSecretRef and keysURL must be set.
+// +kubebuilder:validation:XValidation:rule="[has(self.keys), has(self.keysSecretRef), has(self.keysURL)].filter(x, x).size() == 1",message="exactly one of keys, keysSecretRef and keysURL must be set"
 type LicenseIssuer struct {
 	// issuer specifies the name of the issuer. It must equal the `iss` claim of the credential
 	// and the developer of the app.
@@ -22,10 +22,10 @@ type LicenseIssuer struct {
 	// +kubebuilder:validation:MaxLength=65536
 	Keys string `json:"keys,omitempty"`
 
-	// keysRef refers to the key of a Secret in the namespace of the source that contains the
+	// keysSecretRef refers to the key of a Secret in the namespace of the source that contains the
 	// public keys of the issuer as a JSON Web Key Set.
 	// +optional
-	KeysRef *KeyReference `json:"keysRef,omitempty"`
+	KeysSecretRef *KeyReference `json:"keysSecretRef,omitempty"`
 
 	// keysURL specifies the HTTPS URL from which the public keys of the issuer are fetched as a
 	// JSON Web Key Set.
@@ -59,6 +59,20 @@ type HelmSource struct {
 	// +kubebuilder:validation:XValidation:rule="self.startsWith('http://') || self.startsWith('https://')",message="url must begin with http:// or https://; OCI registries are not supported"
 	// +kubebuilder:validation:XValidation:rule="!self.matches('^https?://[^/]*@')",message="url must not contain credentials; use secretRef"
 	URL string `json:"url,omitempty"`
+
+	// secretRef refers to a Secret in the same namespace that contains the keys username and
+	// password for basic authentication, or the key token for a bearer token. The Secret must
+	// have the label appmarket.io/credentials with the value "true". The credentials are sent
+	// only to the host of the source, and not to other hosts to which it redirects or refers.
+	// If not specified, requests are not authenticated.
+	// +optional
+	SecretRef *LocalObjectReference `json:"secretRef,omitempty"`
+
+	// certSecretRef refers to a Secret in the same namespace whose key ca.crt contains
+	// PEM-encoded CA certificates. They are trusted in addition to the CA certificates of the
+	// system. If not specified, only the CA certificates of the system are trusted.
+	// +optional
+	CertSecretRef *LocalObjectReference `json:"certSecretRef,omitempty"`
 }
 
 // DirectorySource specifies a directory that contains charts, unpacked or as archives.
@@ -73,29 +87,29 @@ type DirectorySource struct {
 	Path string `json:"path,omitempty"`
 }
 
-// SharingFrom specifies which namespaces can use a source.
+// FromNamespaces specifies which namespaces can use a source.
 // +kubebuilder:validation:Enum=Same;All;Selector
-type SharingFrom string
+type FromNamespaces string
 
 const (
-	// SharingSame allows only the namespace of the source.
-	SharingSame SharingFrom = "Same"
-	// SharingAll allows all namespaces.
-	SharingAll SharingFrom = "All"
-	// SharingSelector allows the namespaces whose labels match the selector.
-	SharingSelector SharingFrom = "Selector"
+	// NamespacesFromSame allows only the namespace of the source.
+	NamespacesFromSame FromNamespaces = "Same"
+	// NamespacesFromAll allows all namespaces.
+	NamespacesFromAll FromNamespaces = "All"
+	// NamespacesFromSelector allows the namespaces whose labels match the selector.
+	NamespacesFromSelector FromNamespaces = "Selector"
 )
 
-// Sharing specifies which namespaces can use a source. The aggregate index of the repository
+// AllowedNamespaces specifies which namespaces can use a source. The aggregate index of the repository
 // contains the sources that are shared with all namespaces. It has an effect only in namespaces
 // that are listed in the operator's flag --market-namespaces. In any other namespace, the
-// condition SharingIgnored is True.
+// condition AllowedNamespacesIgnored is True.
 // +kubebuilder:validation:XValidation:rule="self.from != 'Selector' || has(self.selector)",message="selector is required when from is Selector"
 // +kubebuilder:validation:XValidation:rule="self.from == 'Selector' || !has(self.selector)",message="selector may only be set when from is Selector"
-type Sharing struct {
+type AllowedNamespaces struct {
 	// from specifies which namespaces can use the source: Same, All or Selector.
 	// +required
-	From SharingFrom `json:"from,omitempty"`
+	From FromNamespaces `json:"from,omitempty"`
 
 	// selector selects namespaces by their labels. It is required if from is Selector, and
 	// cannot be set otherwise.
@@ -103,16 +117,34 @@ type Sharing struct {
 	Selector *metav1.LabelSelector `json:"selector,omitempty"`
 }
 
-// VersionPolicy specifies which versions of an app are hydrated.
-type VersionPolicy struct {
-	// keep specifies the maximum number of versions of each app that are hydrated. The latest
+// AppFilter specifies which apps and versions of a source are hydrated.
+type AppFilter struct {
+	// include specifies glob patterns, such as "gitea" or "ollama*". Only apps whose name
+	// matches a pattern are included. If not specified, all apps are included.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=100
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=253
+	Include []string `json:"include,omitempty"`
+
+	// exclude specifies glob patterns. Apps whose name matches a pattern are excluded, even if
+	// they match a pattern in include. If not specified, no apps are excluded.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=100
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=253
+	Exclude []string `json:"exclude,omitempty"`
+
+	// maxVersions specifies the maximum number of versions of each app that are hydrated. The latest
 	// versions are used, which always include the latest stable version. Must be from 1 to 50.
 	// Defaults to 3.
 	// +optional
 	// +default=3
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=50
-	Keep int32 `json:"keep,omitempty"`
+	MaxVersions int32 `json:"maxVersions,omitempty"`
 }
 
 // PlatformProfile is a set of values that charts expect from their platform.

@@ -25,9 +25,9 @@ var _ = Describe("MarketSource", func() {
 		Entry("with an interval of several units", change("spec.interval: 1h30m")),
 		Entry("with the longest timeout", change("spec.timeout: 10m")),
 		Entry("with a path and a port in its URL", change(`spec.helm: {url: "http://localhost:8080/charts@stable"}`)),
-		Entry("shared with namespaces of a label", change("spec.sharing: {from: Selector, selector: {matchLabels: {team: red}}}")),
+		Entry("shared with namespaces of a label", change("spec.allowedNamespaces: {from: Selector, selector: {matchLabels: {team: red}}}")),
 		Entry("with parameters of any form", change("spec.customParams: {a: {b: [1, {c: null}]}, d: true}")),
-		Entry("with all versions that may be kept", change("spec.versions: {keep: 50}")),
+		Entry("with all versions that may be kept", change("spec.filter: {maxVersions: 50}")),
 	)
 
 	DescribeTable("is refused", func(c change, sentence string) {
@@ -55,34 +55,34 @@ var _ = Describe("MarketSource", func() {
 		Entry("with an interval over what a duration holds", change("spec.interval: 99999999999999999999h"), "spec.interval"),
 		Entry("with no time at all", change("spec.timeout: 0s"), "timeout must be greater than 0s and at most 10m"),
 		Entry("with too much time", change("spec.timeout: 601s"), "timeout must be greater than 0s and at most 10m"),
-		Entry("with a selector missing", change("spec.sharing: {from: Selector}"), "selector is required when from is Selector"),
-		Entry("with a selector that means nothing", change("spec.sharing: {from: All, selector: {}}"), "selector may only be set when from is Selector"),
-		Entry("with another way to share", change("spec.sharing: {from: Some}"), `Unsupported value: "Some"`),
-		Entry("with a secret without a name", change(`spec.secretRef: {name: ""}`), "spec.secretRef.name"),
-		Entry("with equal globs", change("spec.include: [web, web]"), "Duplicate value"),
-		Entry("with an empty glob", change(`spec.exclude: [""]`), "should be at least 1 chars"),
-		Entry("with too many globs", change("spec.include: "+list(101, "a%d")), "must have at most 100 items"),
-		Entry("keeping no version", change("spec.versions: {keep: 0}"), "should be greater than or equal to 1"),
-		Entry("keeping too many versions", change("spec.versions: {keep: 51}"), "should be less than or equal to 50"),
+		Entry("with a selector missing", change("spec.allowedNamespaces: {from: Selector}"), "selector is required when from is Selector"),
+		Entry("with a selector that means nothing", change("spec.allowedNamespaces: {from: All, selector: {}}"), "selector may only be set when from is Selector"),
+		Entry("with another way to share", change("spec.allowedNamespaces: {from: Some}"), `Unsupported value: "Some"`),
+		Entry("with a secret without a name", change(`spec.helm.secretRef: {name: ""}`), "spec.helm.secretRef.name"),
+		Entry("with equal globs", change("spec.filter.include: [web, web]"), "Duplicate value"),
+		Entry("with an empty glob", change(`spec.filter.exclude: [""]`), "should be at least 1 chars"),
+		Entry("with too many globs", change("spec.filter.include: "+list(101, "a%d")), "must have at most 100 items"),
+		Entry("keeping no version", change("spec.filter: {maxVersions: 0}"), "should be greater than or equal to 1"),
+		Entry("keeping too many versions", change("spec.filter: {maxVersions: 51}"), "should be less than or equal to 50"),
 		Entry("with an unknown profile", change("spec.platform: {profile: Other}"), `Unsupported value: "Other"`),
 		Entry("with platform values that are a list", change("spec.platform: {values: [1]}"), "must be of type object"),
 		Entry("with parameters that are a text", change("spec.customParams: some"), "must be of type object"),
-		Entry("with an unknown readiness", change("spec.readiness: Later"), `Unsupported value: "Later"`),
+		Entry("with an unknown readiness", change("spec.readyWhen: Later"), `Unsupported value: "Later"`),
 		Entry("with a name that no label of an AppInfo can hold", change("metadata.name: "+letters(64)), "metadata.name must"),
 		Entry("with a dot in its name, which separates it from the app in the name of an AppInfo", change("metadata.name: a.b"), "metadata.name must"),
 	)
 
 	It("has its defaults", func() {
 		o := typed[v1alpha1.MarketSource](kept(object("MarketSource", source+`
-  versions: {}
+  filter: {}
   platform: {}
 `)))
 		Expect(o.Spec.Interval).To(BeEquivalentTo("10m"))
 		Expect(o.Spec.Timeout).To(BeEquivalentTo("60s"))
-		Expect(o.Spec.Readiness).To(Equal(v1alpha1.ReadinessHydrated))
-		Expect(o.Spec.Versions.Keep).To(BeEquivalentTo(3))
+		Expect(o.Spec.ReadyWhen).To(Equal(v1alpha1.ReadyWhenHydrated))
+		Expect(o.Spec.Filter.MaxVersions).To(BeEquivalentTo(3))
 		Expect(o.Spec.Platform.Profile).To(Equal(v1alpha1.ProfileHelm))
-		Expect(o.Spec.Sharing).To(BeNil())
+		Expect(o.Spec.AllowedNamespaces).To(BeNil())
 		Expect(o.Status.ObservedGeneration).To(BeEquivalentTo(-1))
 		Expect(o.Status.Conditions).To(BeEmpty())
 	})

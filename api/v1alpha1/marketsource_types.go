@@ -16,17 +16,17 @@ const (
 	SourceTypeDirectory SourceType = "Directory"
 )
 
-// SourceReadiness specifies when a source is ready.
+// ReadyWhen specifies when a source is ready.
 // +kubebuilder:validation:Enum=Synced;Hydrated
-type SourceReadiness string
+type ReadyWhen string
 
 const (
-	// ReadinessSynced means that a source is ready when each of its apps has an AppInfo.
-	ReadinessSynced SourceReadiness = "Synced"
-	// ReadinessHydrated means that a source is ready when each app that is not suspended is
+	// ReadyWhenSynced means that a source is ready when each of its apps has an AppInfo.
+	ReadyWhenSynced ReadyWhen = "Synced"
+	// ReadyWhenHydrated means that a source is ready when each app that is not suspended is
 	// served or has failed. It is not ready if apps have failed and none is served. Failed apps
 	// are listed in status.failures.
-	ReadinessHydrated SourceReadiness = "Hydrated"
+	ReadyWhenHydrated ReadyWhen = "Hydrated"
 )
 
 // MarketSourceSpec defines the desired state of a MarketSource.
@@ -78,14 +78,6 @@ type MarketSourceSpec struct {
 	// +optional
 	Suspend *bool `json:"suspend,omitempty"`
 
-	// secretRef refers to a Secret in the same namespace that contains the keys username and
-	// password for basic authentication, or the key token for a bearer token. The Secret must
-	// have the label appmarket.io/credentials with the value "true". The credentials are sent
-	// only to the host of the source, and not to other hosts to which it redirects or refers.
-	// If not specified, requests are not authenticated.
-	// +optional
-	SecretRef *LocalObjectReference `json:"secretRef,omitempty"`
-
 	// registrySecretRef refers to a Secret of type kubernetes.io/dockerconfigjson in the same
 	// namespace that contains credentials for the image registries of the apps. They are used to
 	// look up images, and not to pull them. The Secret must have the label
@@ -94,39 +86,15 @@ type MarketSourceSpec struct {
 	// +optional
 	RegistrySecretRef *LocalObjectReference `json:"registrySecretRef,omitempty"`
 
-	// certSecretRef refers to a Secret in the same namespace whose key ca.crt contains
-	// PEM-encoded CA certificates. They are trusted in addition to the CA certificates of the
-	// system. If not specified, only the CA certificates of the system are trusted.
-	// +optional
-	CertSecretRef *LocalObjectReference `json:"certSecretRef,omitempty"`
-
-	// sharing specifies which other namespaces can use the apps of the source. If not
+	// allowedNamespaces specifies which other namespaces can use the apps of the source. If not
 	// specified, only the namespace of the source can use them.
 	// +optional
-	Sharing *Sharing `json:"sharing,omitempty"`
+	AllowedNamespaces *AllowedNamespaces `json:"allowedNamespaces,omitempty"`
 
-	// include specifies glob patterns, such as "gitea" or "ollama*". Only apps whose name
-	// matches a pattern are included. If not specified, all apps are included.
+	// filter specifies which apps and versions of the source are hydrated. If not specified, the
+	// latest 3 versions of all apps are hydrated.
 	// +optional
-	// +listType=set
-	// +kubebuilder:validation:MaxItems=100
-	// +kubebuilder:validation:items:MinLength=1
-	// +kubebuilder:validation:items:MaxLength=253
-	Include []string `json:"include,omitempty"`
-
-	// exclude specifies glob patterns. Apps whose name matches a pattern are excluded, even if
-	// they match a pattern in include. If not specified, no apps are excluded.
-	// +optional
-	// +listType=set
-	// +kubebuilder:validation:MaxItems=100
-	// +kubebuilder:validation:items:MinLength=1
-	// +kubebuilder:validation:items:MaxLength=253
-	Exclude []string `json:"exclude,omitempty"`
-
-	// versions specifies which versions of each app are hydrated. If not specified, the latest
-	// 3 versions are hydrated.
-	// +optional
-	Versions *VersionPolicy `json:"versions,omitempty"`
+	Filter *AppFilter `json:"filter,omitempty"`
 
 	// platform specifies values with which the charts of the source are rendered in addition to
 	// their own values. If not specified, no values are added.
@@ -140,7 +108,7 @@ type MarketSourceSpec struct {
 	// +kubebuilder:pruning:PreserveUnknownFields
 	CustomParams *runtime.RawExtension `json:"customParams,omitempty"`
 
-	// envs specifies default inputs. Each app of the source that has an input with the same
+	// inputs specifies default inputs. Each app of the source that has an input with the same
 	// name uses the value, unless the namespace of the instance or the instance itself
 	// specifies another value. Values from Secrets and ConfigMaps are read from the namespace
 	// of the source. If not specified, the source does not provide inputs.
@@ -148,7 +116,7 @@ type MarketSourceSpec struct {
 	// +listType=map
 	// +listMapKey=name
 	// +kubebuilder:validation:MaxItems=100
-	Envs []EnvVar `json:"envs,omitempty"`
+	Inputs []InputValue `json:"inputs,omitempty"`
 
 	// licensing specifies the issuers of credentials for apps that must be purchased. If the
 	// issuer of such an app is not specified, the app cannot be installed.
@@ -158,17 +126,17 @@ type MarketSourceSpec struct {
 	// +kubebuilder:validation:MaxItems=50
 	Licensing []LicenseIssuer `json:"licensing,omitempty"`
 
-	// readiness specifies when the source is ready: Synced or Hydrated. Defaults to Hydrated.
+	// readyWhen specifies when the source is ready: Synced or Hydrated. Defaults to Hydrated.
 	// +optional
 	// +default="Hydrated"
-	Readiness SourceReadiness `json:"readiness,omitempty"`
+	ReadyWhen ReadyWhen `json:"readyWhen,omitempty"`
 }
 
 // MarketSourceStatus defines the observed state of a MarketSource.
 type MarketSourceStatus struct {
-	// conditions represent the current state of the source. Ready summarizes it. Reached and
+	// conditions represent the current state of the source. Ready summarizes it. Reachable and
 	// Indexed report, in this order, the progress of the synchronization. Reconciling, Stalled
-	// and SharingIgnored exist only while they are True.
+	// and AllowedNamespacesIgnored exist only while they are True.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -259,11 +227,11 @@ type AppFailure struct {
 	// +required
 	// +kubebuilder:validation:MaxLength=253
 	App string `json:"app,omitempty"`
-	// step is the type of the condition that failed, such as Rendered. It is Indexed for an app
+	// condition is the type of the condition that failed, such as Rendered. It is Indexed for an app
 	// that could not be listed, and Ready if no progress condition failed.
 	// +required
 	// +kubebuilder:validation:MaxLength=64
-	Step string `json:"step,omitempty"`
+	Condition string `json:"condition,omitempty"`
 	// reason is the reason of the failed condition.
 	// +required
 	// +kubebuilder:validation:MaxLength=128

@@ -34,6 +34,10 @@ const (
 	// releases are kept in the cluster when the AppInstance is deleted.
 	KeepReleasesAnnotation = "appmarket.io/keep-releases"
 
+	// ClonedFromAnnotation on an AppInstance is the name of the AppInstance from which it was
+	// cloned, with its namespace if that is a different namespace. It is informational.
+	ClonedFromAnnotation = "appmarket.io/cloned-from"
+
 	// BeforeStopAnnotation on a workload contains the fields, such as the number of replicas,
 	// that were changed when its instance was stopped. They are restored when the instance is
 	// resumed.

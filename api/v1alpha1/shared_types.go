@@ -88,10 +88,10 @@ type ValuesReference struct {
 	Optional *bool `json:"optional,omitempty"`
 }
 
-// EnvVar specifies the value of an input of an app. Exactly one of value and valueFrom must be
+// InputValue specifies the value of an input of an app. Exactly one of value and valueFrom must be
 // set.
 // +kubebuilder:validation:XValidation:rule="has(self.value) != has(self.valueFrom)",message="exactly one of value and valueFrom must be set"
-type EnvVar struct {
+type InputValue struct {
 	// name specifies the name of the input.
 	// +required
 	// +kubebuilder:validation:MinLength=1
@@ -108,12 +108,12 @@ type EnvVar struct {
 	// valueFrom specifies the source of the value in the same namespace. For an AppInstance or
 	// an AppInstallTask, it is read with the permissions of the service account.
 	// +optional
-	ValueFrom *EnvVarSource `json:"valueFrom,omitempty"`
+	ValueFrom *InputValueSource `json:"valueFrom,omitempty"`
 }
 
-// EnvVarSource specifies the source of a value. Exactly one of its fields must be set.
+// InputValueSource specifies the source of a value. Exactly one of its fields must be set.
 // +kubebuilder:validation:XValidation:rule="[has(self.secretKeyRef), has(self.configMapKeyRef), has(self.outputRef)].filter(x, x).size() == 1",message="exactly one of secretKeyRef, configMapKeyRef and outputRef must be set"
-type EnvVarSource struct {
+type InputValueSource struct {
 	// secretKeyRef refers to a key of a Secret.
 	// +optional
 	SecretKeyRef *KeyReference `json:"secretKeyRef,omitempty"`
@@ -179,7 +179,7 @@ type KeyReference struct {
 type DataPolicy string
 
 const (
-	// DataRetain retains the PersistentVolumeClaims and lists them in status.retained of the
+	// DataRetain retains the PersistentVolumeClaims and lists them in status.retainedObjects of the
 	// instance.
 	DataRetain DataPolicy = "Retain"
 	// DataDelete deletes the PersistentVolumeClaims.
@@ -210,14 +210,14 @@ type Entrance struct {
 	// +kubebuilder:validation:Maximum=65535
 	Port int32 `json:"port,omitempty"`
 
-	// invisible indicates whether the entrance is hidden from users.
+	// hidden indicates whether the entrance is hidden from users.
 	// +optional
-	Invisible bool `json:"invisible,omitempty"`
+	Hidden bool `json:"hidden,omitempty"`
 }
 
 // Input is a value that can or must be specified to install an app.
 type Input struct {
-	// name is the name of the input in spec.envs.
+	// name is the name of the input in spec.inputs.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
@@ -348,12 +348,12 @@ type Attempt struct {
 	// +kubebuilder:validation:MaxLength=128
 	Inputs string `json:"inputs,omitempty"`
 
-	// begun is the number of consecutive times that the work has started. After three times
+	// starts is the number of consecutive times that the work has started. After three times
 	// without a result, the work is not started again until its inputs change or the annotation
 	// appmarket.io/reconcile-requested-at has another value.
 	// +required
 	// +kubebuilder:validation:Minimum=1
-	Begun int32 `json:"begun,omitempty"`
+	Starts int32 `json:"starts,omitempty"`
 
 	// request is the value of the annotation appmarket.io/reconcile-requested-at at the time at
 	// which the work started. If the value changes, the count starts again.

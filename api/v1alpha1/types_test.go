@@ -48,8 +48,8 @@ func TestObjectsShareOneStatus(t *testing.T) {
 func TestNames(t *testing.T) {
 	g := NewWithT(t)
 	task := &v1alpha1.AppInstallTask{}
-	task.Spec.App = v1alpha1.AppReference{Source: "market", Name: "web"}
-	g.Expect(task.Spec.App.AppInfoName()).To(Equal("market.web"))
+	task.Spec.AppRef = v1alpha1.AppReference{Source: "market", Name: "web"}
+	g.Expect(task.Spec.AppRef.AppInfoName()).To(Equal("market.web"))
 	g.Expect(task.Instance()).To(Equal("web"), "an instance is named after its app")
 	task.Spec.InstanceName = "blog"
 	g.Expect(task.Instance()).To(Equal("blog"), "unless a name is given")

@@ -95,7 +95,7 @@ func (a *attemptRecorder) removeAttempt(version string) {
 // isExhausted reports whether the hydration of a version was interrupted too often to be
 // retried.
 func (a *attemptRecorder) isExhausted(version string) bool {
-	return a.interrupted[version].Begun >= status.MaxInterruptions
+	return a.interrupted[version].Starts >= status.MaxInterruptions
 }
 
 // hydrateAttempt hydrates a version, and records a failure in memory.

@@ -41,7 +41,7 @@ var _ = Describe("The hydration of a version", func() {
 		b.readApp()
 		begun := map[string]int32{}
 		for _, a := range b.app.Status.Attempts {
-			begun[a.Version] = a.Begun
+			begun[a.Version] = a.Starts
 		}
 		return begun
 	}

@@ -31,7 +31,7 @@ func (s *scope) emitEvents(before []v1alpha1.AppImage, failure error) {
 	}
 	if changes := imageChanges(before, s.app.Status.Images); len(before) > 0 && len(changes) > 0 {
 		s.statusWriter.Report(corev1.EventTypeNormal, v1alpha1.ReasonAnalyzed,
-			"images of version "+s.app.Status.Version+": "+formatNames(changes))
+			"images of version "+s.app.Status.SelectedVersion+": "+formatNames(changes))
 	}
 	if omitted := fitStatus(&s.app.Status); omitted != "" {
 		s.statusWriter.Report(corev1.EventTypeWarning, v1alpha1.ReasonLimitExceeded, omitted)

@@ -50,7 +50,7 @@ func (r *Reconciler) checkArtifacts(_ context.Context, s *scope) error {
 		}
 	}
 	if len(s.missingCharts) > 0 && r.servedVersion(s) == "" {
-		s.statusWriter.SetNotReady(v1alpha1.ReasonChartMissing, missingChartsMessage(s))
+		s.statusWriter.SetNotReady(v1alpha1.ReasonChartNotFound, missingChartsMessage(s))
 	}
 	return nil
 }

@@ -191,10 +191,10 @@ func (r *Reconciler) recordVersion(s *scope, j hydrationJob, d *hydrate.Draft) {
 	now := metav1.NewTime(time.Now())
 	published := v1alpha1.PublishedVersion{
 		Version: d.Chart.Version, AppVersion: text.Limit(d.Chart.AppVersion, 128),
-		SourceDigest: j.inputs.Source, PlatformDigest: j.inputs.Platform, ParamsDigest: j.inputs.Params, Hydrator: j.inputs.Revision,
+		SourceDigest: j.inputs.Source, PlatformDigest: j.inputs.Platform, ParamsDigest: j.inputs.Params, PipelineRevision: j.inputs.Revision,
 		Digest: d.Published.Digest, URL: r.RepositoryURL + "/" + d.Published.Chart, ReportURL: r.RepositoryURL + "/" + d.Published.Report,
-		Images: int32(len(d.Images)), PublishedAt: &now, Deprecated: isDeprecated(d),
-		License: catalog.LicenseTermsOf(d.License),
+		ImageCount: int32(len(d.Images)), PublishedAt: &now, Deprecated: isDeprecated(d),
+		Purchase: catalog.LicenseTermsOf(d.License),
 	}
 	have := findPublished(s.app, published.Version)
 	if have == nil || have.Digest != published.Digest {
@@ -207,7 +207,7 @@ func (r *Reconciler) recordVersion(s *scope, j hydrationJob, d *hydrate.Draft) {
 	}
 	sortVersions(s.app.Status.Versions)
 	if selectedVersion(s.app) == published.Version {
-		s.app.Status.Version = published.Version
+		s.app.Status.SelectedVersion = published.Version
 		s.app.Status.Summary = newSummary(d)
 		s.app.Status.Images = toAppImages(d.Images)
 		s.app.Status.ImagesCheckedAt = &now
@@ -231,7 +231,7 @@ func (r *Reconciler) servedVersion(s *scope) string {
 		if s.missingCharts[v.Version] {
 			continue
 		}
-		if v.Version == app.Status.Version {
+		if v.Version == app.Status.SelectedVersion {
 			return v.Version
 		}
 		newest = cmp.Or(newest, v.Version)

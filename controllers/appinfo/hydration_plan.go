@@ -54,8 +54,8 @@ func hydrationReason(s *scope, version string, want hydrate.Inputs) string {
 		{"sourceMoved", have.SourceDigest != want.Source},
 		{"paramsChanged", have.ParamsDigest != want.Params},
 		{"platformChanged", have.PlatformDigest != want.Platform},
-		{"hydratorUpgraded", have.Hydrator != want.Revision},
-		{"notDescribed", selectedVersion(app) == version && app.Status.Version != version},
+		{"hydratorUpgraded", have.PipelineRevision != want.Revision},
+		{"notDescribed", selectedVersion(app) == version && app.Status.SelectedVersion != version},
 		{"asked", isReconcileRequested(app)},
 	}
 	for _, c := range checks {

@@ -100,15 +100,15 @@ var _ = Describe("A version is due", func() {
 	})
 
 	It("when the steps have become others", func() {
-		b.editStatus(func(status *v1alpha1.AppInfoStatus) { status.Versions[0].Hydrator = hydrate.Revision - 1 })
+		b.editStatus(func(status *v1alpha1.AppInfoStatus) { status.Versions[0].PipelineRevision = hydrate.Revision - 1 })
 		hydrated("1.0.0", "hydratorUpgraded")
-		Expect(b.app.Status.Versions[0].Hydrator).To(Equal(hydrate.Revision))
+		Expect(b.app.Status.Versions[0].PipelineRevision).To(Equal(hydrate.Revision))
 	})
 
 	It("when the app is not described by it", func() {
-		b.editStatus(func(status *v1alpha1.AppInfoStatus) { status.Version, status.Summary = "0.9.0", nil })
+		b.editStatus(func(status *v1alpha1.AppInfoStatus) { status.SelectedVersion, status.Summary = "0.9.0", nil })
 		hydrated("1.0.0", "notDescribed")
-		Expect(b.app.Status.Version).To(Equal("1.0.0"))
+		Expect(b.app.Status.SelectedVersion).To(Equal("1.0.0"))
 		Expect(b.app.Status.Summary).NotTo(BeNil())
 	})
 
@@ -128,8 +128,8 @@ var _ = Describe("A version is due", func() {
 	It("for the first reason of several", func() {
 		b.addVersion("1.0.0", map[string]string{"templates/page.yaml": "", "values.yaml": "color: red\n"})
 		b.writeListing()
-		b.editStatus(func(status *v1alpha1.AppInfoStatus) { status.Versions[0].Hydrator = 0 })
+		b.editStatus(func(status *v1alpha1.AppInfoStatus) { status.Versions[0].PipelineRevision = 0 })
 		hydrated("1.0.0", "sourceMoved")
-		Expect(b.app.Status.Versions[0].Hydrator).To(Equal(hydrate.Revision))
+		Expect(b.app.Status.Versions[0].PipelineRevision).To(Equal(hydrate.Revision))
 	})
 })

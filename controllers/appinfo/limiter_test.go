@@ -47,7 +47,7 @@ var _ = Describe("The turns of apps", func() {
 		inputs := attemptInputs(b, "1.1.0")
 		b.editStatus(func(st *v1alpha1.AppInfoStatus) {
 			st.Attempts = []v1alpha1.VersionAttempt{{Version: "1.1.0", Attempt: v1alpha1.Attempt{
-				Inputs: inputs, Begun: 1, Process: "before"}}}
+				Inputs: inputs, Starts: 1, Process: "before"}}}
 		})
 		b.takeFetchCount("1.1.0")
 		_, err := b.reconcileApp()
@@ -55,7 +55,7 @@ var _ = Describe("The turns of apps", func() {
 		Expect(b.takeFetchCount("1.1.0")).To(BeZero())
 		Expect(b.conditionStatus(v1alpha1.ConditionReconciling)).To(Equal("True WaitingForTurn"))
 		Expect(b.app.Status.Attempts).To(HaveLen(1))
-		Expect(b.app.Status.Attempts[0].Begun).To(BeEquivalentTo(1), "it was not begun")
+		Expect(b.app.Status.Attempts[0].Starts).To(BeEquivalentTo(1), "it was not begun")
 
 		b.reconciler.Suspects.Release(other)
 		Expect(notified).To(HaveLen(1))

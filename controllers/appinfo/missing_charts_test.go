@@ -46,7 +46,7 @@ var _ = Describe("An app whose chart is lost", func() {
 		b.takeEvents()
 		b.expectServed("1.0.0")
 		Expect(b.takeEvents()).To(HaveExactElements(
-			"Warning ChartMissing the chart of version 1.0.0 is missing from the repository",
+			"Warning ChartNotFound the chart of version 1.0.0 is missing from the repository",
 			"Normal Ready serving 1.0.0"))
 	})
 

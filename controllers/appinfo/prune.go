@@ -54,7 +54,7 @@ func (r *Reconciler) pruneVersions(ctx context.Context, s *scope) error {
 	}
 	s.app.Status.Versions = versions
 	if len(versions) == 0 {
-		s.app.Status.Version, s.app.Status.Summary, s.app.Status.Images, s.app.Status.ImagesCheckedAt = "", nil, nil, nil
+		s.app.Status.SelectedVersion, s.app.Status.Summary, s.app.Status.Images, s.app.Status.ImagesCheckedAt = "", nil, nil, nil
 	}
 	return nil
 }
@@ -103,7 +103,7 @@ func (r *Reconciler) reportServing(_ context.Context, s *scope) error {
 		s.statusWriter.SetReady(v1alpha1.ReasonReady, "the source does not offer any version")
 		return nil
 	}
-	message := "serving " + s.app.Status.Version
+	message := "serving " + s.app.Status.SelectedVersion
 	if n := len(versions); n > 1 {
 		message += " and " + text.Count(n-1, "other version", "other versions")
 	}

@@ -98,7 +98,7 @@ func imagesCheckedAt(app *v1alpha1.AppInfo) time.Time {
 	if at := app.Status.ImagesCheckedAt; at != nil {
 		return at.Time
 	}
-	if published := findPublished(app, app.Status.Version); published != nil && published.PublishedAt != nil {
+	if published := findPublished(app, app.Status.SelectedVersion); published != nil && published.PublishedAt != nil {
 		return published.PublishedAt.Time
 	}
 	return time.Time{}
@@ -142,11 +142,11 @@ func (s *scope) reportImages(before []v1alpha1.AppImage) {
 	st := &s.app.Status
 	if changes := imageChanges(before, st.Images); len(changes) > 0 {
 		s.statusWriter.Report(corev1.EventTypeNormal, v1alpha1.ReasonAnalyzed,
-			"images of version "+st.Version+": "+formatNames(changes))
+			"images of version "+st.SelectedVersion+": "+formatNames(changes))
 	}
 	count := len(st.Images)
 	if st.Summary != nil {
-		count = max(count, int(st.Summary.Images))
+		count = max(count, int(st.Summary.ImageCount))
 	}
 	if meta.IsStatusConditionTrue(st.Conditions, v1alpha1.ConditionAnalyzed) {
 		s.statusWriter.MarkTrue(v1alpha1.ConditionAnalyzed, v1alpha1.ReasonAnalyzed, lookupMessage(count, imageProblems(st.Images)))

@@ -63,7 +63,7 @@ var _ = Describe("What is served", func() {
 		Expect(b.conditionStatus(v1alpha1.ConditionRendered)).To(Equal("False RenderFailed"))
 		Expect(stalled()).To(BeTrue())
 		Expect(b.statusVersions()).To(Equal([]string{"1.0.0"}))
-		Expect(b.app.Status.Version).To(Equal("1.0.0"))
+		Expect(b.app.Status.SelectedVersion).To(Equal("1.0.0"))
 		b.expectNoWrites()
 	})
 
@@ -157,7 +157,7 @@ var _ = Describe("What is served", func() {
 		b.addVersion("2.0.0-rc.1", configMapFiles())
 		b.writeListing()
 		b.expectServed("2.0.0-rc.1", "1.0.0")
-		Expect(b.app.Status.Version).To(Equal("1.0.0"))
+		Expect(b.app.Status.SelectedVersion).To(Equal("1.0.0"))
 		Expect(b.app.Status.Summary.AppVersion).To(Equal("v1.0.0"))
 	})
 
@@ -166,11 +166,11 @@ var _ = Describe("What is served", func() {
 		b.removeVersion("1.0.0")
 		b.writeListing()
 		b.expectServed("2.0.0-rc.1")
-		Expect(b.app.Status.Version).To(Equal("2.0.0-rc.1"))
+		Expect(b.app.Status.SelectedVersion).To(Equal("2.0.0-rc.1"))
 		b.addVersion("1.9.0", configMapFiles())
 		b.writeListing()
 		b.expectServed("2.0.0-rc.1", "1.9.0")
-		Expect(b.app.Status.Version).To(Equal("1.9.0"))
+		Expect(b.app.Status.SelectedVersion).To(Equal("1.9.0"))
 	})
 
 	It("stays when parameters cannot be read", func() {

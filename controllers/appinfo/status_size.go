@@ -47,7 +47,7 @@ func fitStatus(st *v1alpha1.AppInfoStatus) string {
 		return ""
 	}
 	message := fmt.Sprintf("the description of version %s exceeds %d KiB and omits %s; app.json at status.versions[].reportURL contains all fields",
-		st.Version, maxStatus>>10, strings.Join(cut, ", "))
+		st.SelectedVersion, maxStatus>>10, strings.Join(cut, ", "))
 	st.Summary.Warnings = append(catalog.FirstItems(st.Summary.Warnings, maxFew-1), text.Limit(message, maxSentence))
 	return message
 }

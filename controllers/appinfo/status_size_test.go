@@ -47,7 +47,7 @@ func TestFitStatus(t *testing.T) {
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			g := NewWithT(t)
-			c.status.Version = "1.0.0"
+			c.status.SelectedVersion = "1.0.0"
 			message := fitStatus(&c.status)
 			g.Expect(statusBytes(&c.status)).To(BeNumerically("<=", maxStatus+maxSentence))
 			g.Expect(c.status.Images).To(HaveLen(c.images))

@@ -30,7 +30,7 @@ func newSummary(d *hydrate.Draft) *v1alpha1.AppSummary {
 	out := &v1alpha1.AppSummary{
 		Title:       text.Limit(d.Chart.Name, 200),
 		AppVersion:  text.Limit(d.Chart.AppVersion, 128),
-		Images:      int32(len(d.Images)),
+		ImageCount:  int32(len(d.Images)),
 		Description: text.Limit(d.Chart.Description, 2048),
 		Icon:        text.Limit(d.Chart.Icon, 2048),
 		Type:        text.Limit(cmp.Or(d.Chart.Type, "application"), 32),
@@ -56,7 +56,7 @@ func newSummary(d *hydrate.Draft) *v1alpha1.AppSummary {
 		out.Clone = &v1alpha1.CloneSafety{Verdict: v1alpha1.CloneVerdict(c.Verdict), Collisions: copyBounded(c.Collisions, maxMany, 253)}
 	}
 	if l := d.License; l != nil {
-		out.License = catalog.LicenseTermsOf(l)
+		out.Purchase = catalog.LicenseTermsOf(l)
 		out.Warnings = append(out.Warnings, copyBounded(l.Warnings, maxFew, maxSentence)...)
 	}
 	out.Warnings = catalog.FirstItems(out.Warnings, maxFew)
@@ -101,7 +101,7 @@ func toDependencies(of []hydrate.Dependency) []v1alpha1.AppDependency {
 	var out []v1alpha1.AppDependency
 	for _, d := range catalog.FirstItems(of, maxMany) {
 		out = append(out, v1alpha1.AppDependency{
-			Name: text.Limit(d.Name, 253), Type: text.Limit(d.Type, 32), Version: text.Limit(d.Version, 253), Mandatory: d.Mandatory,
+			Name: text.Limit(d.Name, 253), Type: text.Limit(d.Type, 32), Version: text.Limit(d.Version, 253), Required: d.Mandatory,
 		})
 	}
 	return out
@@ -142,8 +142,8 @@ func toAppImage(i images.Image) v1alpha1.AppImage {
 	image.Digest = i.Detail.Digest
 	for _, p := range catalog.FirstItems(i.Detail.Platforms, maxPlatforms) {
 		image.Platforms = append(image.Platforms, text.Limit(formatPlatform(p), 64))
-		if p.Size > image.Size {
-			image.Size, image.Layers = p.Size, int32(p.Layers)
+		if p.Size > image.LargestPlatformBytes {
+			image.LargestPlatformBytes, image.Layers = p.Size, int32(p.Layers)
 		}
 	}
 	return image

@@ -105,7 +105,7 @@ envs:
 		Expect([]any{s.Title, s.Description, s.Categories, s.Developer, s.Architectures, s.Resources.CPU, s.Cloneable}).To(Equal(
 			[]any{"Web pages", "Pages for all.", []string{"Text"}, "Grace", []string{"amd64"}, "100m", true}))
 		Expect(s.Entrances).To(Equal([]v1alpha1.Entrance{{Name: "front", Title: "Front", Host: "web", Port: 80}}))
-		Expect(s.Dependencies).To(Equal([]v1alpha1.AppDependency{{Name: "base", Type: "application", Version: ">=1.0.0", Mandatory: true}}))
+		Expect(s.Dependencies).To(Equal([]v1alpha1.AppDependency{{Name: "base", Type: "application", Version: ">=1.0.0", Required: true}}))
 		Expect(s.Inputs).To(HaveLen(2))
 		Expect(s.Inputs[0].Secret).To(BeTrue())
 		Expect(s.Inputs[0].Default).To(BeEmpty(), "the default of a password is not shown")
@@ -130,7 +130,7 @@ envs:
 		s := b.app.Status.Summary
 		Expect([]int{len(s.Categories), len(s.Architectures), len(s.Entrances), len(s.Inputs), len(s.Dependencies), len(s.Kinds), len(b.app.Status.Images)}).
 			To(Equal([]int{20, 20, 50, 100, 50, 60, 100}))
-		Expect(s.Images).To(Equal(int32(100)))
+		Expect(s.ImageCount).To(Equal(int32(100)))
 		text, err := json.Marshal(b.app)
 		Expect(err).NotTo(HaveOccurred())
 		Expect(len(text)).To(BeNumerically("<", 64<<10))
@@ -166,7 +166,7 @@ envs:
 		Expect(b.app.Status.Images).To(HaveLen(1))
 		found := b.app.Status.Images[0]
 		Expect([]any{found.Name, found.Digest, found.Layers, found.Problem}).To(Equal([]any{where, digest.String(), int32(3), ""}))
-		Expect(found.Size).To(BeNumerically(">", 3000))
+		Expect(found.LargestPlatformBytes).To(BeNumerically(">", 3000))
 		Expect(b.conditionMessage(v1alpha1.ConditionAnalyzed)).To(Equal("1 image"))
 	})
 

@@ -43,7 +43,7 @@ var _ = Describe("The service account of a task", func() {
 	It("is not the account of an instance that was removed before", func() {
 		b.createTask("remove", v1alpha1.ActionUninstall)
 		b.expectStarted()
-		b.setInstanceStatus("", true, [3]string{"Ready", "True", "Removed"})
+		b.setInstanceStatus("", true, [3]string{"Ready", "True", "Uninstalled"})
 		b.expectSuccess()
 		checked.accounts = nil
 		b.createTask("again", v1alpha1.ActionInstall, withoutAccount)
@@ -54,7 +54,7 @@ var _ = Describe("The service account of a task", func() {
 
 	It("defaults to the account of the origin of a clone", func() {
 		b.createTask("copy", v1alpha1.ActionClone, withoutAccount, func(t *v1alpha1.AppInstallTask) {
-			t.Spec.CloneOf, t.Spec.InstanceName = "web", "copy"
+			t.Spec.InstanceName, t.Spec.Clone = "copy", &v1alpha1.CloneParameters{From: v1alpha1.CloneSource{Name: "web"}}
 		})
 		b.expectStarted()
 		Expect(checked.accounts).To(ConsistOf("tenant"))

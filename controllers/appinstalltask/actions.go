@@ -185,7 +185,7 @@ func actionOf(task *v1alpha1.AppInstallTask) action {
 func (a action) desiredState() v1alpha1.DesiredState {
 	switch a.outcome.Succeeded {
 	case transitions.Removed:
-		return v1alpha1.StateAbsent
+		return v1alpha1.StateUninstalled
 	case transitions.Stopped:
 		return v1alpha1.StateStopped
 	}

@@ -33,7 +33,7 @@ func TestActionsAreComplete(t *testing.T) {
 func stateAfterCancel(action v1alpha1.Action, canceled transitions.State) v1alpha1.DesiredState {
 	switch {
 	case canceled == transitions.Removed:
-		return v1alpha1.StateAbsent
+		return v1alpha1.StateUninstalled
 	case action == v1alpha1.ActionResume:
 		return v1alpha1.StateStopped
 	}
@@ -52,9 +52,9 @@ func TestPinPreviousRevision(t *testing.T) {
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			s := &scope{ownership: ownership{record: taskrecord.Record{PreviousRevision: c.recorded}}}
-			spec := &v1alpha1.AppInstanceSpec{Revision: c.start}
+			spec := &v1alpha1.AppInstanceSpec{PinnedRevision: c.start}
 			pinPreviousRevision(s, spec)
-			NewWithT(t).Expect(spec.Revision).To(Equal(c.want))
+			NewWithT(t).Expect(spec.PinnedRevision).To(Equal(c.want))
 		})
 	}
 }

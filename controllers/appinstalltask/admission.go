@@ -60,7 +60,7 @@ func (r *Reconciler) admitTask(ctx context.Context, s *scope) error {
 // rejectAdmission ends or delays the admission with an error. If the error is terminal and the task
 // has subtasks, it first reverts them as spec.onFailure specifies.
 func rejectAdmission(ctx context.Context, r *Reconciler, s *scope, err error) error {
-	if outcome.IsStalled(err) && len(s.task.Status.Steps) > 0 {
+	if outcome.IsStalled(err) && len(s.task.Status.Subtasks) > 0 {
 		err = revertSubtasks(ctx, r, s, newProblem(outcome.Reason(err, v1alpha1.ReasonInvalidSpec), err.Error()))
 	}
 	err = withBlockedMessage(ctx, r, s, err)
@@ -98,7 +98,7 @@ func recordLostWrite(s *scope) {
 func (s *scope) checkState() error {
 	name := s.task.Instance()
 	if len(name) > maxInstanceName {
-		return outcome.Stalled(v1alpha1.ReasonTooLong, fmt.Errorf(
+		return outcome.Stalled(v1alpha1.ReasonNameTooLong, fmt.Errorf(
 			"instance name %q has more than %d characters: use a shorter one in spec.instanceName", name, maxInstanceName))
 	}
 	if s.instance != nil && s.instance.DeletionTimestamp.IsZero() {
@@ -111,7 +111,7 @@ func (s *scope) checkState() error {
 
 // checkInstance returns an error if the instance belongs to another app.
 func checkInstance(s *scope, name string) error {
-	has, wants := s.instance.Spec.AppRef, s.task.Spec.App
+	has, wants := s.instance.Spec.AppRef, s.task.Spec.AppRef
 	if has.Source != wants.Source || has.Name != wants.Name {
 		return outcome.Stalled(v1alpha1.ReasonInvalidSpec, fmt.Errorf(
 			"instance %q is of app %q of source %q, not of app %q of source %q: use another name in spec.instanceName",
@@ -126,10 +126,10 @@ const maxInstanceName = 40
 
 // findApp sets the app of the scope.
 func findApp(ctx context.Context, r *Reconciler, s *scope, p *taskFindings) error {
-	app, err := r.Catalog.Find(ctx, s.task.Spec.App, s.task.Namespace)
+	app, err := r.Catalog.Find(ctx, s.task.Spec.AppRef, s.task.Namespace)
 	if left := sourceGraceLeft(s.task, err, time.Now()); left > 0 {
 		p.AddUntil(outcome.Waiting(v1alpha1.ReasonWaitingForSource, left, err), fmt.Sprintf(
-			"the task waits for the source for %s from its creation", cmp.Or(s.task.Spec.Deadline, v1alpha1.Duration(sourceGrace.String()))))
+			"the task waits for the source for %s from its creation", cmp.Or(s.task.Spec.StartDeadline, v1alpha1.Duration(sourceGrace.String()))))
 		return nil
 	}
 	if err == nil {
@@ -149,13 +149,13 @@ func findVersion(_ context.Context, _ *Reconciler, s *scope, p *taskFindings) (e
 
 // findSpecifiedVersion sets the version of the scope if the task specifies one.
 func findSpecifiedVersion(ctx context.Context, r *Reconciler, s *scope, p *taskFindings) error {
-	if s.task.Spec.Version == "" {
+	if s.task.Spec.Parameters().Version == "" {
 		return nil
 	}
 	return findVersion(ctx, r, s, p)
 }
 
-// sourceGrace is the time that a new task without spec.deadline waits for a missing source.
+// sourceGrace is the time that a new task without spec.startDeadline waits for a missing source.
 // Tools that apply both together often create the task first.
 const sourceGrace = 30 * time.Second
 
@@ -163,19 +163,19 @@ const sourceGrace = 30 * time.Second
 // or is not shared with the namespace of the task: until its deadline, or for sourceGrace
 // after its creation.
 func sourceGraceLeft(task *v1alpha1.AppInstallTask, err error, now time.Time) time.Duration {
-	if outcome.Reason(err, "") != v1alpha1.ReasonNotShared {
+	if outcome.Reason(err, "") != v1alpha1.ReasonRefNotPermitted {
 		return 0
 	}
-	return task.Spec.Deadline.Or(sourceGrace) - now.Sub(task.CreationTimestamp.Time)
+	return task.Spec.StartDeadline.Or(sourceGrace) - now.Sub(task.CreationTimestamp.Time)
 }
 
 // requestedVersion returns the exact version or the range that is requested. It defaults to
 // the version of the cloned instance.
 func (s *scope) requestedVersion() string {
-	if s.task.Spec.Version == "" && s.cloneSource != nil {
+	if s.task.Spec.Parameters().Version == "" && s.cloneSource != nil {
 		return s.cloneSource.Status.Version
 	}
-	return s.task.Spec.Version
+	return s.task.Spec.Parameters().Version
 }
 
 // checkNewerVersion adds a finding if an upgrade does not lead to a newer version.
@@ -194,14 +194,14 @@ func notNewerError(s *scope) error {
 		return nil
 	}
 	if version == have {
-		return outcome.Stalled(v1alpha1.ReasonNotNewer, fmt.Errorf(
-			"version %s is the one that is installed: to change values or inputs, edit spec.values or spec.envs of AppInstance %q", have, s.instance.Name))
+		return outcome.Stalled(v1alpha1.ReasonVersionNotNewer, fmt.Errorf(
+			"version %s is the one that is installed: to change values or inputs, edit spec.values or spec.inputs of AppInstance %q", have, s.instance.Name))
 	}
-	if s.task.Spec.AllowDowngrade != nil && *s.task.Spec.AllowDowngrade && s.task.Spec.Version != "" {
+	if s.task.Spec.AllowsDowngrade() {
 		return nil
 	}
-	return outcome.Stalled(v1alpha1.ReasonNotNewer, fmt.Errorf(
-		"version %s is not newer than the installed %s: to go back to it, name it in spec.version and set spec.allowDowngrade", version, have))
+	return outcome.Stalled(v1alpha1.ReasonVersionNotNewer, fmt.Errorf(
+		"version %s is not newer than the installed %s: to go back to it, name it in spec.upgrade.version and set spec.upgrade.allowDowngrade", version, have))
 }
 
 // checkRevision finds the revision to roll back to.
@@ -209,10 +209,10 @@ func checkRevision(ctx context.Context, r *Reconciler, s *scope, p *taskFindings
 	if s.instance == nil {
 		return nil
 	}
-	if number := s.task.Spec.Revision; number != 0 {
+	if number := s.task.Spec.RollbackRevision(); number != 0 {
 		if s.rollbackEntry = transitions.FindRevision(s.instance, number); s.rollbackEntry == nil {
 			p.Add(outcome.Stalled(v1alpha1.ReasonRevisionNotFound, fmt.Errorf(
-				"spec.revision: instance %q has no revision %d to go back to: %s", s.instance.Name, number, revisionsMessage(s.instance))))
+				"spec.rollback.revision: instance %q has no revision %d to go back to: %s", s.instance.Name, number, revisionsMessage(s.instance))))
 		}
 	} else if s.rollbackEntry = transitions.PreviousRevision(s.instance); s.rollbackEntry == nil {
 		p.Add(outcome.Stalled(v1alpha1.ReasonRevisionNotFound, fmt.Errorf(
@@ -241,7 +241,7 @@ func checkRecorded(ctx context.Context, r *Reconciler, s *scope, p *taskFindings
 	case lost != nil:
 		p.Add(outcome.Stalled(v1alpha1.ReasonRevisionNotFound, fmt.Errorf(
 			"revision %d of instance %q cannot be restored, since Helm has no record of release %q of that revision any more: "+
-				"choose a later revision, and set spec.history of the instance to keep more of them", s.rollbackEntry.Revision, s.instance.Name, lost.Name)))
+				"choose a later revision, and set spec.revisionHistoryLimit of the instance to keep more of them", s.rollbackEntry.Revision, s.instance.Name, lost.Name)))
 	}
 	return nil
 }
@@ -275,7 +275,7 @@ func withOtherInstances(ctx context.Context, r *Reconciler, s *scope, state erro
 	}
 	var names []string
 	for i := range others {
-		has, wants := others[i].Spec.AppRef, s.task.Spec.App
+		has, wants := others[i].Spec.AppRef, s.task.Spec.AppRef
 		if has.Name == wants.Name && has.Source == wants.Source && others[i].DeletionTimestamp.IsZero() {
 			names = append(names, others[i].Name)
 		}
@@ -285,5 +285,5 @@ func withOtherInstances(ctx context.Context, r *Reconciler, s *scope, state erro
 	}
 	return outcome.Stalled(v1alpha1.ReasonNotInstalled, fmt.Errorf(
 		"there is no instance %q: name one of app %q in spec.instanceName, such as %s",
-		s.task.Instance(), s.task.Spec.App.Name, text.List(names, ", ", maxNamed))), nil
+		s.task.Instance(), s.task.Spec.AppRef.Name, text.List(names, ", ", maxNamed))), nil
 }

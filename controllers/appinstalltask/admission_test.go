@@ -59,59 +59,59 @@ var _ = Describe("Admitting a task", func() {
 		b.expectWaiting(v1alpha1.ReasonWaitingForInput)
 		Expect(b.preflightReasons()).To(Equal([]string{v1alpha1.ReasonWaitingForInput}))
 		b.editTask(func(t *v1alpha1.AppInstallTask) {
-			t.Spec.Envs = []v1alpha1.EnvVar{password, {Name: "THEME", Value: new("blue")}}
+			t.Spec.EnsureParameters().Inputs = []v1alpha1.InputValue{password, {Name: "THEME", Value: new("blue")}}
 		})
 		b.expectWaiting(v1alpha1.ReasonWaitingForInput)
 		Expect(b.task.Status.RequiredInputs).To(HaveLen(1))
 		Expect(b.task.Status.RequiredInputs[0].Problem).To(Equal("must be one of: light, dark"))
-		b.editTask(func(t *v1alpha1.AppInstallTask) { t.Spec.Envs[1].Value = new("dark") })
+		b.editTask(func(t *v1alpha1.AppInstallTask) { t.Spec.EnsureParameters().Inputs[1].Value = new("dark") })
 		b.expectStarted()
 		Expect(b.preflightReasons()).To(BeEmpty())
 		Expect(b.task.Status.RequiredInputs).To(BeEmpty())
-		Expect(b.currentInstance().Spec.Envs).To(HaveLen(2))
+		Expect(b.currentInstance().Spec.Inputs).To(HaveLen(2))
 	})
 
 	It("fails for want of inputs where it is told to", func() {
 		b.publishVersion("1.0.0", filesWithInputs())
 		b.createTask("install", v1alpha1.ActionInstall, func(t *v1alpha1.AppInstallTask) { t.Spec.OnMissingInput = v1alpha1.MissingInputFail })
-		Expect(b.expectFailure(v1alpha1.ReasonInputMissing)).To(ContainSubstring("PASSWORD, THEME"))
+		Expect(b.expectFailure(v1alpha1.ReasonInputRequired)).To(ContainSubstring("PASSWORD, THEME"))
 		Expect(b.task.Status.RequiredInputs).To(HaveLen(2))
 	})
 
 	It("looks again for a secret that is missing", func() {
 		b.publishVersion("1.0.0", filesWithInputs())
 		b.createTask("install", v1alpha1.ActionInstall, func(t *v1alpha1.AppInstallTask) {
-			t.Spec.Envs = []v1alpha1.EnvVar{{Name: "THEME", Value: new("dark")}, {Name: "PASSWORD", ValueFrom: &v1alpha1.EnvVarSource{
+			t.Spec.EnsureParameters().Inputs = []v1alpha1.InputValue{{Name: "THEME", Value: new("dark")}, {Name: "PASSWORD", ValueFrom: &v1alpha1.InputValueSource{
 				SecretKeyRef: &v1alpha1.KeyReference{Name: "login", Key: "password"}}}}
 		})
 		Expect(b.expectWaiting(v1alpha1.ReasonWaitingForInput).RequeueAfter).To(Equal(15 * time.Second))
 		server.Create(GinkgoTB(), &corev1.Secret{
 			ObjectMeta: metav1.ObjectMeta{Namespace: b.namespace, Name: "login"}, StringData: map[string]string{"password": "hunter2"}})
 		b.expectStarted()
-		Expect(b.currentInstance().Spec.Envs[1].Value).To(BeNil(), "no secret is copied")
+		Expect(b.currentInstance().Spec.Inputs[1].Value).To(BeNil(), "no secret is copied")
 	})
 
 	It("refuses an app that is not shared", func() {
 		b.publishVersion("1.0.0", filesWithoutInputs())
 		before := client.MergeFrom(b.source.DeepCopy())
-		b.source.Spec.Sharing.From = v1alpha1.SharingSame
+		b.source.Spec.AllowedNamespaces.From = v1alpha1.NamespacesFromSame
 		Expect(server.Client.Patch(b.ctx, b.source, before)).To(Succeed())
 		b.createTask("install", v1alpha1.ActionInstall)
 		b.elapsed = time.Minute
-		b.expectFailure(v1alpha1.ReasonNotShared)
+		b.expectFailure(v1alpha1.ReasonRefNotPermitted)
 	})
 
 	It("waits a while for a source that does not exist yet", func() {
-		b.createTask("install", v1alpha1.ActionInstall, func(t *v1alpha1.AppInstallTask) { t.Spec.App.Source = "late" })
+		b.createTask("install", v1alpha1.ActionInstall, func(t *v1alpha1.AppInstallTask) { t.Spec.AppRef.Source = "late" })
 		Expect(b.expectWaiting(v1alpha1.ReasonWaitingForSource).RequeueAfter).To(Equal(time.Second), "it may have come meanwhile")
 		result := b.expectWaiting(v1alpha1.ReasonWaitingForSource)
 		Expect(result.RequeueAfter).To(And(BeNumerically(">", 20*time.Second), BeNumerically("<=", 30*time.Second)))
 		b.elapsed = time.Minute
-		b.expectFailure(v1alpha1.ReasonNotShared)
+		b.expectFailure(v1alpha1.ReasonRefNotPermitted)
 	})
 
 	It("waits until its deadline for a source that does not exist yet", func() {
-		b.createTask("install", v1alpha1.ActionInstall, func(t *v1alpha1.AppInstallTask) { t.Spec.App.Source, t.Spec.Deadline = "late", "1h" })
+		b.createTask("install", v1alpha1.ActionInstall, func(t *v1alpha1.AppInstallTask) { t.Spec.AppRef.Source, t.Spec.StartDeadline = "late", "1h" })
 		b.elapsed = time.Minute
 		b.expectWaiting(v1alpha1.ReasonWaitingForSource)
 		b.elapsed = 2 * time.Hour
@@ -122,7 +122,7 @@ var _ = Describe("Admitting a task", func() {
 		late := &v1alpha1.MarketSource{
 			ObjectMeta: metav1.ObjectMeta{Namespace: b.source.Namespace, Name: "late"}, Spec: *b.source.Spec.DeepCopy(),
 		}
-		b.createTask("install", v1alpha1.ActionInstall, func(t *v1alpha1.AppInstallTask) { t.Spec.App.Source = "late" })
+		b.createTask("install", v1alpha1.ActionInstall, func(t *v1alpha1.AppInstallTask) { t.Spec.AppRef.Source = "late" })
 		b.expectWaiting(v1alpha1.ReasonWaitingForSource)
 		server.Create(GinkgoTB(), late)
 		b.elapsed = time.Hour
@@ -171,21 +171,21 @@ var _ = Describe("Admitting a task", func() {
 	})
 
 	It("refuses an app that there is not", func() {
-		b.createTask("install", v1alpha1.ActionInstall, func(t *v1alpha1.AppInstallTask) { t.Spec.App.Name = "other" })
+		b.createTask("install", v1alpha1.ActionInstall, func(t *v1alpha1.AppInstallTask) { t.Spec.AppRef.Name = "other" })
 		b.expectFailure(v1alpha1.ReasonNotFound)
 	})
 
 	It("refuses a version that there is not", func() {
 		b.publishVersion("1.0.0", filesWithoutInputs())
-		b.createTask("install", v1alpha1.ActionInstall, func(t *v1alpha1.AppInstallTask) { t.Spec.Version = "^2" })
+		b.createTask("install", v1alpha1.ActionInstall, func(t *v1alpha1.AppInstallTask) { t.Spec.EnsureParameters().Version = "^2" })
 		b.expectFailure(v1alpha1.ReasonVersionNotFound)
 	})
 
 	It("refuses a name that is too long", func() {
 		b.editApp(func(*v1alpha1.AppInfo) {})
-		b.createTask("install", v1alpha1.ActionInstall, func(t *v1alpha1.AppInstallTask) { t.Spec.App.Name = strings.Repeat("a", 41) })
-		b.expectFailure(v1alpha1.ReasonTooLong)
-		Expect(b.preflightReasons()).To(Equal([]string{v1alpha1.ReasonTooLong, v1alpha1.ReasonNotFound}))
+		b.createTask("install", v1alpha1.ActionInstall, func(t *v1alpha1.AppInstallTask) { t.Spec.AppRef.Name = strings.Repeat("a", 41) })
+		b.expectFailure(v1alpha1.ReasonNameTooLong)
+		Expect(b.preflightReasons()).To(Equal([]string{v1alpha1.ReasonNameTooLong, v1alpha1.ReasonNotFound}))
 	})
 
 	It("waits for an app that is not published yet", func() {
@@ -217,10 +217,10 @@ var _ = Describe("Admitting a task", func() {
 		b.publishVersion("1.1.0", filesWithoutInputs())
 		b.installVersion("1.1.0")
 		b.createTask("same", v1alpha1.ActionUpgrade)
-		Expect(b.expectFailure(v1alpha1.ReasonNotNewer)).To(Equal(
-			`version 1.1.0 is the one that is installed: to change values or inputs, edit spec.values or spec.envs of AppInstance "web"`))
-		b.createTask("older", v1alpha1.ActionUpgrade, func(t *v1alpha1.AppInstallTask) { t.Spec.Version = "1.0.0" })
-		b.expectFailure(v1alpha1.ReasonNotNewer)
+		Expect(b.expectFailure(v1alpha1.ReasonVersionNotNewer)).To(Equal(
+			`version 1.1.0 is the one that is installed: to change values or inputs, edit spec.values or spec.inputs of AppInstance "web"`))
+		b.createTask("older", v1alpha1.ActionUpgrade, func(t *v1alpha1.AppInstallTask) { t.Spec.EnsureParameters().Version = "1.0.0" })
+		b.expectFailure(v1alpha1.ReasonVersionNotNewer)
 	})
 
 	It("upgrades and removes an app that was withdrawn", func() {
@@ -259,8 +259,8 @@ var _ = Describe("Admitting a task", func() {
 	It("keeps of an upgrade what the task leaves out", func() {
 		b.publishVersion("1.0.0", filesWithInputs())
 		b.createTask("install", v1alpha1.ActionInstall, func(t *v1alpha1.AppInstallTask) {
-			t.Spec.Title = "Mine"
-			t.Spec.Envs = []v1alpha1.EnvVar{password, {Name: "THEME", Value: new("dark")}}
+			t.Spec.EnsureParameters().Title = "Mine"
+			t.Spec.EnsureParameters().Inputs = []v1alpha1.InputValue{password, {Name: "THEME", Value: new("dark")}}
 		})
 		b.expectStarted()
 		b.setInstanceReady("1.0.0")
@@ -268,11 +268,11 @@ var _ = Describe("Admitting a task", func() {
 		b.publishVersion("1.1.0", filesWithInputs())
 		b.createTask("upgrade", v1alpha1.ActionUpgrade, func(t *v1alpha1.AppInstallTask) {
 			t.Spec.ServiceAccountName = ""
-			t.Spec.Envs = []v1alpha1.EnvVar{{Name: "THEME", Value: new("light")}}
+			t.Spec.EnsureParameters().Inputs = []v1alpha1.InputValue{{Name: "THEME", Value: new("light")}}
 		})
 		b.expectStarted()
 		spec := b.currentInstance().Spec
 		Expect([]any{spec.Version, spec.Title, spec.ServiceAccountName}).To(Equal([]any{"1.1.0", "Mine", "tenant"}))
-		Expect(spec.Envs).To(Equal([]v1alpha1.EnvVar{password, {Name: "THEME", Value: new("light")}}))
+		Expect(spec.Inputs).To(Equal([]v1alpha1.InputValue{password, {Name: "THEME", Value: new("light")}}))
 	})
 })

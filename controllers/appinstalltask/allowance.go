@@ -24,10 +24,10 @@ func valuesIndexKey(task *v1alpha1.AppInstallTask) string {
 // valueBytes returns the size in bytes of the values and the inputs in the spec of a task.
 func valueBytes(task *v1alpha1.AppInstallTask) int64 {
 	bytes := 0
-	if values := task.Spec.Values; values != nil {
+	if values := task.Spec.Parameters().Values; values != nil {
 		bytes = len(values.Raw)
 	}
-	for _, env := range task.Spec.Envs {
+	for _, env := range task.Spec.Parameters().Inputs {
 		if env.Value != nil {
 			bytes += len(*env.Value)
 		}

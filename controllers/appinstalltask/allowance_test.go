@@ -15,7 +15,7 @@ import (
 func withValueBytes(bytes int) func(*v1alpha1.AppInstallTask) {
 	const empty = `{"a":""}`
 	return func(t *v1alpha1.AppInstallTask) {
-		t.Spec.Values = &runtime.RawExtension{Raw: fmt.Appendf(nil, `{"a":"%s"}`, strings.Repeat("x", bytes-len(empty)))}
+		t.Spec.EnsureParameters().Values = &runtime.RawExtension{Raw: fmt.Appendf(nil, `{"a":"%s"}`, strings.Repeat("x", bytes-len(empty)))}
 	}
 }
 
@@ -58,7 +58,7 @@ var _ = Describe("The values of the unfinished tasks of a namespace", func() {
 		b.createTask("b", v1alpha1.ActionInstall, onInstance("two"), withValueBytes(900))
 		b.expectStarted()
 		b.createTask("c", v1alpha1.ActionInstall, onInstance("three"), func(t *v1alpha1.AppInstallTask) {
-			t.Spec.Envs = []v1alpha1.EnvVar{{Name: "TITLE", Value: new(strings.Repeat("x", 101))}}
+			t.Spec.EnsureParameters().Inputs = []v1alpha1.InputValue{{Name: "TITLE", Value: new(strings.Repeat("x", 101))}}
 		})
 		b.expectFailure(v1alpha1.ReasonAllowanceExceeded)
 	})

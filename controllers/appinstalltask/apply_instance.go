@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -75,14 +76,14 @@ func applyTask(s *scope, instance *v1alpha1.AppInstance) error {
 	if err := signInstance(s, instance); err != nil {
 		return err
 	}
-	task, spec := s.task.Spec, &instance.Spec
+	task, spec := &s.task.Spec, &instance.Spec
 	if s.action.isInstall {
 		*spec = s.initialSpec(*spec)
 		if from := s.cloneSource; from != nil {
-			spec.DataPolicy, spec.DriftPolicy, spec.History = from.Spec.DataPolicy, from.Spec.DriftPolicy, from.Spec.History
+			spec.DataPolicy, spec.DriftPolicy, spec.RevisionHistoryLimit = from.Spec.DataPolicy, from.Spec.DriftPolicy, from.Spec.RevisionHistoryLimit
 		}
 	}
-	spec.DataPolicy = cmp.Or(task.DataPolicy, spec.DataPolicy, v1alpha1.DataRetain)
+	spec.DataPolicy = cmp.Or(task.RequestedDataPolicy(), spec.DataPolicy, v1alpha1.DataRetain)
 	spec.ServiceAccountName = s.specifiedServiceAccount()
 	spec.Timeout = task.Timeout
 	spec.DesiredState = s.action.desiredState()
@@ -110,35 +111,40 @@ func signInstance(s *scope, instance *v1alpha1.AppInstance) error {
 	if instance.Labels == nil {
 		instance.Labels = map[string]string{}
 	}
-	instance.Labels[v1alpha1.AppLabel] = s.task.Spec.App.Name
+	if from := s.cloneSource; from != nil {
+		instance.Annotations[v1alpha1.ClonedFromAnnotation] = strings.TrimPrefix(from.Namespace+"/"+from.Name, s.task.Namespace+"/")
+	}
+	instance.Labels[v1alpha1.AppLabel] = s.task.Spec.AppRef.Name
 	return nil
 }
 
 // setRevision pins the instance to the revision to roll back to.
-func setRevision(s *scope, spec *v1alpha1.AppInstanceSpec) { spec.Revision = s.rollbackEntry.Revision }
+func setRevision(s *scope, spec *v1alpha1.AppInstanceSpec) {
+	spec.PinnedRevision = s.rollbackEntry.Revision
+}
 
 // setAdoptedRelease sets the fields of setDesiredRelease for a release that is adopted.
 func setAdoptedRelease(s *scope, spec *v1alpha1.AppInstanceSpec) {
 	setDesiredRelease(s, spec)
-	spec.Adopt = new(true)
+	spec.AdoptionPolicy = v1alpha1.AdoptionAdopt
 }
 
 // setDesiredRelease sets the version, the values and the related fields of the spec.
 func setDesiredRelease(s *scope, spec *v1alpha1.AppInstanceSpec) {
-	task := s.task.Spec
+	task, configuration := &s.task.Spec, s.task.Spec.Parameters()
 	given := s.resolveTaskInputs()
-	spec.AppRef, spec.Revision = task.App, 0
-	spec.Version = task.Version
+	spec.AppRef, spec.PinnedRevision = task.AppRef, 0
+	spec.Version = configuration.Version
 	if s.version != nil {
 		spec.Version = s.version.Version
 	}
-	spec.Title = cmp.Or(task.Title, spec.Title)
-	if len(task.Entrances) > 0 {
-		spec.Entrances = task.Entrances
+	spec.Title = cmp.Or(configuration.Title, spec.Title)
+	if len(configuration.Entrances) > 0 {
+		spec.Entrances = configuration.Entrances
 	}
-	if task.CredentialRef != nil {
-		spec.CredentialRef = task.CredentialRef
+	if configuration.CredentialSecretRef != nil {
+		spec.CredentialSecretRef = configuration.CredentialSecretRef
 	}
-	spec.Values, spec.ValuesFrom, spec.Envs = given.Values, given.ValuesFrom, given.Envs
-	spec.CloneOf, spec.Adopt = task.CloneOf, nil
+	spec.Values, spec.ValuesFrom, spec.Inputs = given.Values, given.ValuesFrom, given.Envs
+	spec.AdoptionPolicy = v1alpha1.AdoptionReject
 }

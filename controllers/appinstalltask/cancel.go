@@ -45,7 +45,7 @@ func (r *Reconciler) cancelTarget(ctx context.Context, s *scope) error {
 	return nil
 }
 
-// selectTarget chooses the task to cancel: spec.targetTask, or else the running task of the
+// selectTarget chooses the task to cancel: spec.cancelTask.name, or else the running task of the
 // instance, or else the next task in the queue. A Cancel that was deleted and applied again
 // chooses the task that it canceled before.
 func selectTarget(ctx context.Context, r *Reconciler, s *scope) error {
@@ -69,7 +69,7 @@ func defaultCancelTarget(ctx context.Context, r *Reconciler, s *scope) (string, 
 		return "", err
 	}
 	slices.SortFunc(waiting, compareQueueOrder(s.ownership.record.Task))
-	named := s.task.Spec.TargetTask
+	named := s.task.Spec.CancelTaskName()
 	at := slices.IndexFunc(waiting, func(t v1alpha1.AppInstallTask) bool { return named == "" || t.Name == named })
 	switch {
 	case at < 0 && named != "":
@@ -90,7 +90,7 @@ func previouslyCanceledTask(ctx context.Context, r *Reconciler, s *scope) (strin
 		return "", fmt.Errorf("list tasks of instance %s: %w", s.task.Instance(), err)
 	}
 	for i := range list.Items {
-		if *list.Items[i].Status.CancelledBy == this && list.Items[i].Instance() == s.task.Instance() {
+		if *list.Items[i].Status.CanceledBy == this && list.Items[i].Instance() == s.task.Instance() {
 			return list.Items[i].Name, nil
 		}
 	}
@@ -98,13 +98,13 @@ func previouslyCanceledTask(ctx context.Context, r *Reconciler, s *scope) (strin
 }
 
 func wrongStateError(format string, args ...any) error {
-	return status.ForCondition(v1alpha1.ConditionAdmitted, outcome.Stalled(v1alpha1.ReasonWrongState, fmt.Errorf(format, args...)))
+	return status.ForCondition(v1alpha1.ConditionAdmitted, outcome.Stalled(v1alpha1.ReasonInvalidState, fmt.Errorf(format, args...)))
 }
 
 func hasBeenCanceled(task *v1alpha1.AppInstallTask) bool {
 	for _, c := range task.Status.Conditions {
 		if c.Type == v1alpha1.ConditionSucceeded {
-			return c.Reason == v1alpha1.ReasonCancelled
+			return c.Reason == v1alpha1.ReasonCanceled
 		}
 	}
 	return false
@@ -121,7 +121,7 @@ func (r *Reconciler) handleCancellation(ctx context.Context, s *scope) error {
 		return err
 	}
 	s.task.Status.RequiredInputs, s.task.Status.Preflight = nil, nil
-	why := v1alpha1.Problem{Reason: v1alpha1.ReasonCancelled, Message: "cancelled by " + by}
+	why := v1alpha1.Problem{Reason: v1alpha1.ReasonCanceled, Message: "cancelled by " + by}
 	if err := readInstanceLive(ctx, r, s); err != nil {
 		return err
 	}
@@ -163,7 +163,7 @@ func canceledBy(ctx context.Context, r *Reconciler, s *scope) (string, error) {
 		other := &tasks[i]
 		if isCancel(other) && other.Status.TargetTask == s.task.Name && !other.Finished() {
 			hash, err := transitions.HashSpec(other)
-			s.task.Status.CancelledBy = &v1alpha1.TaskReference{Name: other.Name, Hash: hash}
+			s.task.Status.CanceledBy = &v1alpha1.TaskReference{Name: other.Name, Hash: hash}
 			return "task " + other.Name, err
 		}
 	}

@@ -17,7 +17,7 @@ import (
 
 // checkCloneSource finds the instance to clone.
 func (r *Reconciler) checkCloneSource(ctx context.Context, s *scope, p *taskFindings) error {
-	name := s.task.Spec.CloneOf
+	name := s.task.Spec.CloneFrom().Name
 	origin, err := r.getCloneSource(ctx, s)
 	if err != nil {
 		return p.AddOrReturn(err)
@@ -25,17 +25,17 @@ func (r *Reconciler) checkCloneSource(ctx context.Context, s *scope, p *taskFind
 	state := transitions.StateOf(origin)
 	switch {
 	case origin == nil:
-		p.Add(outcome.Stalled(v1alpha1.ReasonNotInstalled, fmt.Errorf("there is no instance %q to clone: name another in spec.cloneOf", name)))
+		p.Add(outcome.Stalled(v1alpha1.ReasonNotInstalled, fmt.Errorf("there is no instance %q to clone: name another in spec.clone.from.name", name)))
 	case !transitions.Cloneable(state):
 		p.Add(outcome.Stalled(v1alpha1.ReasonNotInstalled, fmt.Errorf("instance %q is in state %s and cannot be cloned: install it first", name, state)))
-	case origin.Spec.AppRef.Name != s.task.Spec.App.Name || origin.Spec.AppRef.Source != s.task.Spec.App.Source:
+	case origin.Spec.AppRef.Name != s.task.Spec.AppRef.Name || origin.Spec.AppRef.Source != s.task.Spec.AppRef.Source:
 		p.Add(outcome.Stalled(v1alpha1.ReasonInvalidSpec, fmt.Errorf(
-			"instance %q is of app %q of source %q: name that app in spec.app, or another instance in spec.cloneOf",
+			"instance %q is of app %q of source %q: name that app in spec.appRef, or another instance in spec.clone.from.name",
 			name, origin.Spec.AppRef.Name, origin.Spec.AppRef.Source)))
-	case origin.Spec.Revision != 0 && (s.task.Spec.Version == "" || s.task.Spec.Values == nil && s.task.Spec.ValuesFrom == nil):
-		p.Add(outcome.Stalled(v1alpha1.ReasonWrongState, fmt.Errorf(
-			"instance %q is pinned to revision %d by spec.revision, so that its spec.values are not those that run: "+
-				"set spec.version and spec.values of the task, or use action Upgrade on the instance first", name, origin.Spec.Revision)))
+	case origin.Spec.PinnedRevision != 0 && (s.task.Spec.Parameters().Version == "" || s.task.Spec.Parameters().Values == nil && s.task.Spec.Parameters().ValuesFrom == nil):
+		p.Add(outcome.Stalled(v1alpha1.ReasonInvalidState, fmt.Errorf(
+			"instance %q is pinned to revision %d by spec.pinnedRevision, so that its spec.values are not those that run: "+
+				"set spec.version and spec.values of the task, or use action Upgrade on the instance first", name, origin.Spec.PinnedRevision)))
 	default:
 		s.cloneSource = origin
 	}
@@ -56,7 +56,7 @@ func (r *Reconciler) checkClone(ctx context.Context, s *scope, p *taskFindings) 
 
 // isCrossNamespace reports whether the origin of a clone is in another namespace.
 func (s *scope) isCrossNamespace() bool {
-	from := s.task.Spec.CloneNamespace
+	from := s.task.Spec.CloneFrom().Namespace
 	return from != "" && from != s.task.Namespace
 }
 
@@ -65,14 +65,14 @@ func (s *scope) isCrossNamespace() bool {
 // it.
 func (r *Reconciler) getCloneSource(ctx context.Context, s *scope) (*v1alpha1.AppInstance, error) {
 	if !s.isCrossNamespace() {
-		return getInstance(ctx, r, s.task.Namespace, s.task.Spec.CloneOf)
+		return getInstance(ctx, r, s.task.Namespace, s.task.Spec.CloneFrom().Name)
 	}
 	tenant := s.tenant()
 	reader, err := r.Tenants.ClientFor(tenant)
 	if err != nil {
 		return nil, fmt.Errorf("read as service account %s: %w", tenant.ServiceAccount, err)
 	}
-	from := types.NamespacedName{Namespace: s.task.Spec.CloneNamespace, Name: s.task.Spec.CloneOf}
+	from := types.NamespacedName{Namespace: s.task.Spec.CloneFrom().Namespace, Name: s.task.Spec.CloneFrom().Name}
 	origin := &v1alpha1.AppInstance{}
 	switch err := reader.Get(ctx, from, origin); {
 	case apierrors.IsNotFound(err):
@@ -101,12 +101,12 @@ func (r *Reconciler) checkCloneTitles(ctx context.Context, s *scope, p *taskFind
 	}
 	wanted := []inputs.Entrance{{Name: titleInput, Title: "Title of the instance"}}
 	for _, e := range s.app.Info.Status.Summary.Entrances {
-		if !e.Invisible {
+		if !e.Hidden {
 			wanted = append(wanted, inputs.Entrance{Name: e.Name, Title: e.Title})
 		}
 	}
-	given := map[string]string{titleInput: s.task.Spec.Title}
-	for _, e := range s.task.Spec.Entrances {
+	given := map[string]string{titleInput: s.task.Spec.Parameters().Title}
+	for _, e := range s.task.Spec.Parameters().Entrances {
 		given[e.Name] = e.Title
 	}
 	p.addInputProblems(s.task, installplan.Titles, inputs.CheckTitles(wanted, given, taken))

@@ -15,8 +15,8 @@ func (r *Reconciler) otherInstances(ctx context.Context, s *scope) ([]v1alpha1.A
 	return admission.ListOtherInstances(ctx, r.Client, s.task.Namespace, s.task.Instance())
 }
 
-// checkDependents returns a finding if other instances depend on this one, unless spec.all
-// is set.
+// checkDependents returns a finding if other instances depend on this one, unless
+// spec.uninstall.dependents is Uninstall.
 func (r *Reconciler) checkDependents(ctx context.Context, s *scope, p *taskFindings) error {
 	if s.instance == nil {
 		return nil
@@ -25,7 +25,7 @@ func (r *Reconciler) checkDependents(ctx context.Context, s *scope, p *taskFindi
 	if err != nil {
 		return err
 	}
-	if s.shouldCascade() {
+	if s.task.Spec.UninstallsDependents() {
 		addUninstallSubtasks(s, p, dependents)
 		return nil
 	}
@@ -36,10 +36,7 @@ func (r *Reconciler) checkDependents(ctx context.Context, s *scope, p *taskFindi
 	for _, d := range dependents {
 		said = append(said, d.Name)
 	}
-	p.Add(outcome.Stalled(v1alpha1.ReasonDependedUpon, fmt.Errorf(
-		"these instances need app %s: %s; uninstall them first, or set spec.all", s.instance.Spec.AppRef.Name, strings.Join(said, ", "))))
+	p.Add(outcome.Stalled(v1alpha1.ReasonHasDependents, fmt.Errorf(
+		"these instances need app %s: %s; uninstall them first, or set spec.uninstall.dependents to Uninstall", s.instance.Spec.AppRef.Name, strings.Join(said, ", "))))
 	return nil
 }
-
-// shouldCascade reports whether an uninstall also removes dependent instances and shared charts.
-func (s *scope) shouldCascade() bool { return s.task.Spec.All != nil && *s.task.Spec.All }

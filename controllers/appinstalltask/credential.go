@@ -18,8 +18,8 @@ import (
 )
 
 const (
-	// credentialInput is the name of spec.credentialRef in the list of inputs.
-	credentialInput = "spec.credentialRef"
+	// credentialInput is the name of spec.credentialSecretRef in the list of inputs.
+	credentialInput = "spec.credentialSecretRef"
 	// maxPurchases is the maximum number of checkout requests for one task.
 	maxPurchases = 100
 )
@@ -27,10 +27,10 @@ const (
 // credentialRef returns the reference of the task. It defaults to the reference of the
 // upgraded or cloned instance.
 func (s *scope) credentialRef() *v1alpha1.KeyReference {
-	if from := s.valuesSource(); s.task.Spec.CredentialRef == nil && from != nil {
-		return from.Spec.CredentialRef
+	if from := s.valuesSource(); s.task.Spec.Parameters().CredentialSecretRef == nil && from != nil {
+		return from.Spec.CredentialSecretRef
 	}
-	return s.task.Spec.CredentialRef
+	return s.task.Spec.Parameters().CredentialSecretRef
 }
 
 // purchaseCredential requests the credential from the checkout and stores it, with the permissions of the
@@ -42,9 +42,9 @@ func (r *Reconciler) purchaseCredential(ctx context.Context, s *scope, tenant cl
 			"the checkout was asked %d times and has no purchase; buy the app, and make another task", maxPurchases))
 	}
 	attempt := s.task.Status.PurchaseAttempts + 1
-	credential, err := r.Planner.PurchaseCredential(ctx, tenant, s.tenant(), s.app, s.version.License, s.task.Spec.PurchaseRequestRef, int(attempt))
+	credential, err := r.Planner.PurchaseCredential(ctx, tenant, s.tenant(), s.app, s.version.Purchase, s.task.Spec.Parameters().PurchaseRequestSecretRef, int(attempt))
 	switch outcome.Reason(err, "") {
-	case v1alpha1.ReasonSecretMissing, v1alpha1.ReasonPermissionDenied:
+	case v1alpha1.ReasonReferenceNotFound, v1alpha1.ReasonPermissionDenied:
 		return "", err // No request was sent.
 	}
 	s.task.Status.PurchaseAttempts = attempt
@@ -86,10 +86,10 @@ func storeCredential(ctx context.Context, tenant client.Client, namespace string
 // that cannot be rendered. If no credential is referenced, it lists the credential as a required
 // input.
 func handleRenderError(s *scope, p *taskFindings, err error) error {
-	if outcome.Reason(err, "") != v1alpha1.ReasonLicenseMissing || s.credentialRef() != nil {
+	if outcome.Reason(err, "") != v1alpha1.ReasonLicenseNotFound || s.credentialRef() != nil {
 		return p.AddOrReturn(status.ForCondition(v1alpha1.ConditionAdmitted, inputReadError(err)))
 	}
-	terms := s.version.License
+	terms := s.version.Purchase
 	p.addInputProblems(s.task, installplan.Inputs, []inputs.Problem{{
 		Input: inputs.Input{
 			Name: credentialInput, Type: "credential", Required: true, Title: terms.Product, Description: err.Error(),

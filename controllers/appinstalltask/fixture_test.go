@@ -72,7 +72,7 @@ func newTaskFixture() *taskFixture {
 }
 
 // password is the input PASSWORD with a reference to the Secret in the namespace.
-var password = v1alpha1.EnvVar{Name: "PASSWORD", ValueFrom: &v1alpha1.EnvVarSource{
+var password = v1alpha1.InputValue{Name: "PASSWORD", ValueFrom: &v1alpha1.InputValueSource{
 	SecretKeyRef: &v1alpha1.KeyReference{Name: "inputs", Key: "password"},
 }}
 
@@ -81,7 +81,7 @@ func (b *taskFixture) createTask(name string, action v1alpha1.Action, change ...
 	GinkgoHelper()
 	task := &v1alpha1.AppInstallTask{
 		ObjectMeta: metav1.ObjectMeta{Namespace: b.namespace, Name: name},
-		Spec:       v1alpha1.AppInstallTaskSpec{Action: action, App: b.appReference(), ServiceAccountName: "tenant"},
+		Spec:       v1alpha1.AppInstallTaskSpec{Action: action, AppRef: b.appReference(), ServiceAccountName: "tenant"},
 	}
 	for _, c := range change {
 		c(task)
@@ -258,7 +258,7 @@ func (b *taskFixture) setInstanceReady(version string) {
 // installVersion installs a version with a task.
 func (b *taskFixture) installVersion(version string) {
 	GinkgoHelper()
-	b.createTask("first", v1alpha1.ActionInstall, func(t *v1alpha1.AppInstallTask) { t.Spec.Version = version })
+	b.createTask("first", v1alpha1.ActionInstall, func(t *v1alpha1.AppInstallTask) { t.Spec.EnsureParameters().Version = version })
 	b.expectStarted()
 	b.setInstanceReady(version)
 	b.expectSuccess()

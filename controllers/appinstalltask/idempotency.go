@@ -43,7 +43,7 @@ func (r *Reconciler) restoreCompletedTask(_ context.Context, s *scope) error {
 // changedSince describes how the instance has changed since a task succeeded, so that it no
 // longer has the state or the version that the task requests. It returns "" if the instance
 // still has both.
-func changedSince(s *scope, entry *v1alpha1.LedgerEntry) string {
+func changedSince(s *scope, entry *v1alpha1.CompletedTask) string {
 	isKept := s.action.keepsVersion == nil || s.action.keepsVersion(s.instance.Status.Version, entry.Version)
 	if s.instance.DeletionTimestamp.IsZero() && s.instance.Spec.DesiredState == s.action.desiredState() && isKept {
 		return ""
@@ -70,9 +70,9 @@ func currentStateMessage(instance *v1alpha1.AppInstance) string {
 }
 
 // recordedFailureReason returns the reason for which a task fails that failed or was canceled before.
-func recordedFailureReason(entry *v1alpha1.LedgerEntry) string {
-	if entry.Outcome == v1alpha1.OutcomeCancelled {
-		return v1alpha1.ReasonCancelled
+func recordedFailureReason(entry *v1alpha1.CompletedTask) string {
+	if entry.Outcome == v1alpha1.OutcomeCanceled {
+		return v1alpha1.ReasonCanceled
 	}
-	return v1alpha1.ReasonFailedBefore
+	return v1alpha1.ReasonPreviouslyFailed
 }

@@ -45,7 +45,7 @@ func planRequest(r *Reconciler, s *scope) installplan.Request {
 		App: s.app, Version: s.version, Tenant: s.tenant(), Instance: s.task.Instance(),
 		Sources: s.resolveTaskInputs(), CredentialRef: s.credentialRef(),
 	}
-	if s.task.Spec.PurchaseRequestRef != nil {
+	if s.task.Spec.Parameters().PurchaseRequestSecretRef != nil {
 		request.Purchase = func(ctx context.Context, tenant client.Client) (string, error) {
 			return r.purchaseCredential(ctx, s, tenant, request.CredentialRef)
 		}
@@ -62,7 +62,7 @@ func (s *scope) tenant() release.Tenant {
 // because the tenant can correct this without changing the task.
 func inputReadError(err error) error {
 	switch outcome.Reason(err, "") {
-	case v1alpha1.ReasonSecretMissing, v1alpha1.ReasonPermissionDenied:
+	case v1alpha1.ReasonReferenceNotFound, v1alpha1.ReasonPermissionDenied:
 		return outcome.Waiting(v1alpha1.ReasonWaitingForInput, recheckInterval, err)
 	}
 	return err
@@ -71,7 +71,7 @@ func inputReadError(err error) error {
 // resolveTaskInputs returns the values and the inputs of the instance. The fields that the task does not
 // specify default to the fields of the upgraded or cloned instance.
 func (s *scope) resolveTaskInputs() installplan.ValueSources {
-	given := installplan.ValueSources{Values: s.task.Spec.Values, ValuesFrom: s.task.Spec.ValuesFrom, Envs: s.task.Spec.Envs}
+	given := installplan.ValueSources{Values: s.task.Spec.Parameters().Values, ValuesFrom: s.task.Spec.Parameters().ValuesFrom, Envs: s.task.Spec.Parameters().Inputs}
 	if from := s.valuesSource(); from != nil {
 		have := from.Spec
 		if given.Values == nil {
@@ -80,7 +80,7 @@ func (s *scope) resolveTaskInputs() installplan.ValueSources {
 		if given.ValuesFrom == nil {
 			given.ValuesFrom = have.ValuesFrom
 		}
-		given.Envs = mergeEnvs(have.Envs, given.Envs)
+		given.Envs = mergeEnvs(have.Inputs, given.Envs)
 	}
 	return given
 }
@@ -116,10 +116,10 @@ func (s *scope) specifiedServiceAccount() string {
 }
 
 // mergeEnvs merges two lists of inputs by name. The second list has precedence.
-func mergeEnvs(have, more []v1alpha1.EnvVar) []v1alpha1.EnvVar {
+func mergeEnvs(have, more []v1alpha1.InputValue) []v1alpha1.InputValue {
 	out := slices.Clone(have)
 	for _, env := range more {
-		at := slices.IndexFunc(out, func(e v1alpha1.EnvVar) bool { return e.Name == env.Name })
+		at := slices.IndexFunc(out, func(e v1alpha1.InputValue) bool { return e.Name == env.Name })
 		if at < 0 {
 			out = append(out, env)
 		} else {

@@ -40,7 +40,7 @@ type ownership struct {
 // does not exist.
 func newOwnership(task *v1alpha1.AppInstallTask, hash string, instance *v1alpha1.AppInstance) ownership {
 	o := ownership{
-		isRecorded: task.Status.InstanceRef != nil, isReverting: task.Status.Undoing != nil, hasStarted: hasStarted(task),
+		isRecorded: task.Status.InstanceRef != nil, isReverting: task.Status.Reverting != nil, hasStarted: hasStarted(task),
 	}
 	if instance != nil {
 		o.record, o.recordError = taskrecord.ReadRecord(instance)
@@ -55,7 +55,7 @@ func newOwnership(task *v1alpha1.AppInstallTask, hash string, instance *v1alpha1
 // hasStarted reports whether a task has recorded that it wrote its instance, or reverts its
 // changes.
 func hasStarted(task *v1alpha1.AppInstallTask) bool {
-	return task.Status.InstanceRef != nil || task.Status.Undoing != nil
+	return task.Status.InstanceRef != nil || task.Status.Reverting != nil
 }
 
 // setInstance sets the instance of the scope, which may be nil.

@@ -14,7 +14,7 @@ func TestNewOwnership(t *testing.T) {
 	const hash = "sha256:mine"
 	written := taskrecord.Record{Task: "upgrade", UID: "uid", Hash: hash, PreviousRevision: 3}
 	reverted := written
-	reverted.RevertReason = v1alpha1.ReasonCancelled
+	reverted.RevertReason = v1alpha1.ReasonCanceled
 	recorded := &v1alpha1.InstanceReference{Name: "web", UID: "instance", Generation: 2}
 	for _, c := range []struct {
 		why    string
@@ -40,7 +40,7 @@ func TestNewOwnership(t *testing.T) {
 			want: ownership{record: written, isWriter: true, isSigned: true, isRecorded: true, hasStarted: true}},
 		{why: "the instance of a recorded uninstallation was taken over", action: v1alpha1.ActionUninstall, status: v1alpha1.AppInstallTaskStatus{InstanceRef: recorded},
 			want: ownership{isRecorded: true, hasStarted: true, isPastCancel: true}},
-		{why: "the task reverts subtasks before it has written", action: v1alpha1.ActionInstall, status: v1alpha1.AppInstallTaskStatus{Undoing: &v1alpha1.Problem{}},
+		{why: "the task reverts subtasks before it has written", action: v1alpha1.ActionInstall, status: v1alpha1.AppInstallTaskStatus{Reverting: &v1alpha1.Problem{}},
 			want: ownership{isReverting: true, hasStarted: true}},
 		{why: "a deleted task of the same name and spec has written and reverted it", action: v1alpha1.ActionUpgrade, record: &reverted,
 			want: ownership{record: reverted, isWriter: true, isSigned: true}},

@@ -27,7 +27,7 @@ func (r *Reconciler) checkCluster(ctx context.Context, s *scope, p *taskFindings
 func newOperation(r *Reconciler, s *scope) *admission.Operation {
 	operation := &admission.Operation{
 		Objects: r.Client, Catalog: r.Catalog, Profiles: r.Planner.Profiles, Cluster: r.Cluster,
-		Tenant: s.tenant(), DefaultAccount: s.specifiedServiceAccount() == "", Name: s.task.Instance(), AppRef: s.task.Spec.App,
+		Tenant: s.tenant(), DefaultAccount: s.specifiedServiceAccount() == "", Name: s.task.Instance(), AppRef: s.task.Spec.AppRef,
 		Instance: s.instance, App: s.app, Version: s.version,
 		Upgrade: s.action.isUpgrade, InstallsDependencies: true,
 	}
@@ -52,7 +52,7 @@ func (r *Reconciler) checkPermissions(ctx context.Context, s *scope, p *taskFind
 		return nil
 	}
 	request := preflight.Request{
-		Tenant: s.tenant(), DefaultAccount: s.specifiedServiceAccount() == "", Instance: s.task.Instance(), App: s.task.Spec.App.Name,
+		Tenant: s.tenant(), DefaultAccount: s.specifiedServiceAccount() == "", Instance: s.task.Instance(), App: s.task.Spec.AppRef.Name,
 		RightsOnly: true, Replaces: true, Existing: admission.InventoryObjects(s.instance),
 	}
 	if added != nil {
@@ -117,7 +117,7 @@ func toObjectReferences(objects []objects.Object) []v1alpha1.ObjectReference {
 // the task. It returns nil if inputs are missing. An error with a reason means that the
 // version is not available or that its inputs cannot be read.
 func (r *Reconciler) renderPreview(ctx context.Context, s *scope, version string) (*hydrate.Draft, error) {
-	app, err := r.Catalog.Find(ctx, s.task.Spec.App, s.task.Namespace)
+	app, err := r.Catalog.Find(ctx, s.task.Spec.AppRef, s.task.Namespace)
 	if err != nil {
 		return nil, err
 	}
@@ -130,7 +130,7 @@ func (r *Reconciler) renderPreview(ctx context.Context, s *scope, version string
 		Sources: s.resolveTaskInputs(), CredentialRef: s.credentialRef(),
 	}
 	if s.instance != nil {
-		planRequest.Sources, planRequest.CredentialRef = installplan.ValueSourcesFor(s.instance), s.instance.Spec.CredentialRef
+		planRequest.Sources, planRequest.CredentialRef = installplan.ValueSourcesFor(s.instance), s.instance.Spec.CredentialSecretRef
 	}
 	plan, err := r.Planner.Resolve(ctx, planRequest)
 	if err != nil {

@@ -52,7 +52,7 @@ var _ = Describe("A task that was admitted", func() {
 
 	It("writes the instance", func() {
 		b.createTask("install", v1alpha1.ActionInstall, func(t *v1alpha1.AppInstallTask) {
-			t.Spec.Title, t.Spec.Timeout, t.Spec.DataPolicy = "Mine", "5m", v1alpha1.DataDelete
+			t.Spec.EnsureParameters().Title, t.Spec.Timeout, t.Spec.EnsureParameters().DataPolicy = "Mine", "5m", v1alpha1.DataDelete
 		})
 		b.expectStarted()
 		i := b.currentInstance()
@@ -85,7 +85,7 @@ var _ = Describe("A task that was admitted", func() {
 	It("goes on while the instance tries again", func() {
 		b.createTask("install", v1alpha1.ActionInstall)
 		b.expectStarted()
-		b.setInstanceStatus("", false, [3]string{"Resolved", "False", "ChartMissing"}, [3]string{"Ready", "False", "ChartMissing"}, retrying)
+		b.setInstanceStatus("", false, [3]string{"Resolved", "False", "ChartNotFound"}, [3]string{"Ready", "False", "ChartNotFound"}, retrying)
 		b.expectWaiting(v1alpha1.ReasonProgressingWithRetry)
 	})
 
@@ -118,7 +118,7 @@ var _ = Describe("A task that was admitted", func() {
 	It("ends when what is tried again and again takes more than its time", func() {
 		b.createTask("install", v1alpha1.ActionInstall, func(t *v1alpha1.AppInstallTask) { t.Spec.Timeout = "1m" })
 		b.expectStarted()
-		b.setInstanceStatus("", false, [3]string{"Reconciling", "True", "ProgressingWithRetry"}, [3]string{"Ready", "False", "SecretMissing"})
+		b.setInstanceStatus("", false, [3]string{"Reconciling", "True", "ProgressingWithRetry"}, [3]string{"Ready", "False", "ReferenceNotFound"})
 		result := b.expectWaiting(v1alpha1.ReasonProgressingWithRetry)
 		Expect(result.RequeueAfter).To(BeNumerically("~", time.Minute, 10*time.Second))
 		b.editStatus(func(status *v1alpha1.AppInstallTaskStatus) {
@@ -130,7 +130,7 @@ var _ = Describe("A task that was admitted", func() {
 
 	It("has seen what is changed after its end", func() {
 		b.installVersion("1.0.0")
-		b.editTask(func(t *v1alpha1.AppInstallTask) { t.Spec.Version = "1.x" })
+		b.editTask(func(t *v1alpha1.AppInstallTask) { t.Spec.EnsureParameters().Version = "1.x" })
 		_, err := b.reconcileTask()
 		Expect(err).NotTo(HaveOccurred())
 		Expect(b.task.Status.ObservedGeneration).To(Equal(b.task.Generation))
@@ -153,12 +153,14 @@ var _ = Describe("A task that was admitted", func() {
 
 	It("removes, and ends when the instance is removed", func() {
 		b.installVersion("1.0.0")
-		b.createTask("remove", v1alpha1.ActionUninstall, func(t *v1alpha1.AppInstallTask) { t.Spec.DataPolicy = v1alpha1.DataDelete })
+		b.createTask("remove", v1alpha1.ActionUninstall, func(t *v1alpha1.AppInstallTask) {
+			t.Spec.Uninstall = &v1alpha1.UninstallParameters{DataPolicy: v1alpha1.DataDelete}
+		})
 		b.expectStarted()
 		i := b.currentInstance()
-		Expect([]any{i.Spec.DesiredState, i.Spec.DataPolicy}).To(Equal([]any{v1alpha1.StateAbsent, v1alpha1.DataDelete}))
+		Expect([]any{i.Spec.DesiredState, i.Spec.DataPolicy}).To(Equal([]any{v1alpha1.StateUninstalled, v1alpha1.DataDelete}))
 		b.expectWaiting(v1alpha1.ReasonProgressing)
-		b.setInstanceStatus("", true, [3]string{"Resolved", "True", "Removed"}, [3]string{"Applied", "True", "Removed"}, [3]string{"Healthy", "True", "Removed"}, [3]string{"Ready", "True", "Removed"})
+		b.setInstanceStatus("", true, [3]string{"Resolved", "True", "Uninstalled"}, [3]string{"Applied", "True", "Uninstalled"}, [3]string{"Healthy", "True", "Uninstalled"}, [3]string{"Ready", "True", "Uninstalled"})
 		b.expectSuccess()
 	})
 
@@ -166,7 +168,7 @@ var _ = Describe("A task that was admitted", func() {
 		b.installVersion("1.0.0")
 		b.createTask("remove", v1alpha1.ActionUninstall)
 		b.expectStarted()
-		b.setInstanceStatus("", true, [3]string{"Ready", "True", "Removed"})
+		b.setInstanceStatus("", true, [3]string{"Ready", "True", "Uninstalled"})
 		b.expectSuccess()
 		b.createTask("again", v1alpha1.ActionInstall)
 		b.expectStarted()
@@ -195,7 +197,7 @@ var _ = Describe("A task that was admitted", func() {
 		b.expectStarted()
 		i := b.currentInstance()
 		before := client.MergeFrom(i.DeepCopy())
-		i.Spec.DesiredState = v1alpha1.StateAbsent
+		i.Spec.DesiredState = v1alpha1.StateUninstalled
 		Expect(server.Client.Patch(b.ctx, i, before)).To(Succeed())
 		Expect(b.expectFailure(v1alpha1.ReasonInterrupted)).To(ContainSubstring("changed by another client"))
 	})
@@ -256,13 +258,13 @@ var _ = Describe("A task that was admitted", func() {
 
 	It("tells of an edit after its end", func() {
 		b.installVersion("1.0.0")
-		b.editTask(func(t *v1alpha1.AppInstallTask) { t.Spec.Version = "1.x" })
+		b.editTask(func(t *v1alpha1.AppInstallTask) { t.Spec.EnsureParameters().Version = "1.x" })
 		for range 2 {
 			_, err := b.reconcileTask()
 			Expect(err).NotTo(HaveOccurred())
 			Expect(b.conditionMessage(v1alpha1.ConditionSucceeded)).To(Equal("Ready as the instance says; spec was changed after the task ended, " +
 				"which has no effect but for ttlSecondsAfterFinished: delete the task and apply it again, or create another one"))
-			b.editTask(func(t *v1alpha1.AppInstallTask) { t.Spec.Version = "1.0.0" })
+			b.editTask(func(t *v1alpha1.AppInstallTask) { t.Spec.EnsureParameters().Version = "1.0.0" })
 		}
 	})
 
@@ -317,7 +319,7 @@ var _ = Describe("A task that was admitted", func() {
 
 		It("asks again when it takes back what it wrote", func() {
 			b.installVersion("1.0.0")
-			change(func(i *v1alpha1.AppInstance) { i.Spec.Revision = 1 })
+			change(func(i *v1alpha1.AppInstance) { i.Spec.PinnedRevision = 1 })
 			b.setInstanceReady("1.0.0")
 			b.createTask("stop", v1alpha1.ActionStop)
 			b.expectStarted()
@@ -342,10 +344,10 @@ var _ = Describe("A task that was admitted", func() {
 			GinkgoHelper()
 			i := b.currentInstance()
 			before := client.MergeFrom(i.DeepCopy())
-			i.Status.Ledger = append([]v1alpha1.LedgerEntry{{
+			i.Status.CompletedTasks = append([]v1alpha1.CompletedTask{{
 				Task: recordOf(i).Task, Hash: recordOf(i).Hash,
 				Outcome: v1alpha1.OutcomeSucceeded, Reason: v1alpha1.ReasonSucceeded, Version: version, EndedAt: metav1.Now(),
-			}}, i.Status.Ledger...)
+			}}, i.Status.CompletedTasks...)
 			Expect(server.Client.Status().Patch(b.ctx, i, before)).To(Succeed())
 		}
 
@@ -376,7 +378,7 @@ var _ = Describe("A task that was admitted", func() {
 				HavePrefix(`the task was carried out before, and instance "web" has since changed: it is `+want),
 				HaveSuffix("set another spec.runID to run it again")))
 		},
-			Entry("an upgrade that was removed", v1alpha1.ActionUpgrade, v1alpha1.StateAbsent, "", "Removed"),
+			Entry("an upgrade that was removed", v1alpha1.ActionUpgrade, v1alpha1.StateUninstalled, "", "Uninstalled"),
 			Entry("an upgrade that was stopped", v1alpha1.ActionUpgrade, v1alpha1.StateStopped, "1.1.0", "Running at version 1.1.0"),
 			Entry("an upgrade that was rolled back", v1alpha1.ActionUpgrade, v1alpha1.StateRunning, "1.0.0", "Running at version 1.0.0"),
 			Entry("a stop that was resumed", v1alpha1.ActionStop, v1alpha1.StateRunning, "1.1.0", "Running at version 1.1.0"),
@@ -440,7 +442,7 @@ var _ = Describe("A task that was admitted", func() {
 			b.expectStarted()
 			lost()
 			same(2)
-			b.setInstanceStatus("", true, [3]string{"Ready", "True", "Removed"})
+			b.setInstanceStatus("", true, [3]string{"Ready", "True", "Uninstalled"})
 			lost()
 			same(2)
 			Expect(b.conditionStatus(v1alpha1.ConditionSucceeded)).To(Equal("True Succeeded"))

@@ -107,10 +107,10 @@ func idleMessage(task *v1alpha1.AppInstallTask) string {
 
 // maxWaitMessage returns a phrase about how long a task may wait before it starts.
 func maxWaitMessage(task *v1alpha1.AppInstallTask) string {
-	if task.Spec.Deadline == "" {
-		return "may wait without end, since it has no spec.deadline"
+	if task.Spec.StartDeadline == "" {
+		return "may wait without end, since it has no spec.startDeadline"
 	}
-	return fmt.Sprintf("may wait for %s from its creation", task.Spec.Deadline)
+	return fmt.Sprintf("may wait for %s from its creation", task.Spec.StartDeadline)
 }
 
 // blocksOthers ends the message of a waiting task that blocks other tasks of its instance.
@@ -138,7 +138,7 @@ func withBlockedMessage(ctx context.Context, r *Reconciler, s *scope, err error)
 // timeUntilDeadline returns the time until the deadline of a task, 0 if it has none, and a terminal
 // error if the deadline has passed.
 func timeUntilDeadline(task *v1alpha1.AppInstallTask) (time.Duration, error) {
-	deadline := task.Spec.Deadline.Or(0)
+	deadline := task.Spec.StartDeadline.Or(0)
 	if deadline == 0 {
 		return 0, nil
 	}
@@ -146,11 +146,11 @@ func timeUntilDeadline(task *v1alpha1.AppInstallTask) (time.Duration, error) {
 	if left > 0 {
 		return left, nil
 	}
-	said := fmt.Sprintf("not admitted within %s", task.Spec.Deadline)
+	said := fmt.Sprintf("not admitted within %s", task.Spec.StartDeadline)
 	if c := meta.FindStatusCondition(task.Status.Conditions, v1alpha1.ConditionReconciling); c != nil {
 		said += ": " + strings.TrimSuffix(c.Message, blocksOthers)
 	} else {
-		said += ", the spec.deadline of the task: set a later one"
+		said += ", the spec.startDeadline of the task: set a later one"
 	}
 	return 0, outcome.Stalled(v1alpha1.ReasonDeadlineExceeded, errors.New(said))
 }

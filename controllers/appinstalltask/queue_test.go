@@ -50,7 +50,7 @@ var _ = Describe("A task waits", func() {
 	})
 
 	It("and says for whom, for how long and why, where the task before it is idle", func() {
-		first := b.createTask("a", v1alpha1.ActionInstall, func(t *v1alpha1.AppInstallTask) { t.Spec.Suspend, t.Spec.Deadline = new(true), "1h" })
+		first := b.createTask("a", v1alpha1.ActionInstall, func(t *v1alpha1.AppInstallTask) { t.Spec.Suspend, t.Spec.StartDeadline = new(true), "1h" })
 		b.expectWaiting(v1alpha1.ReasonSuspended)
 		Expect(b.conditionMessage(v1alpha1.ConditionReconciling)).To(Equal("suspended by spec.suspend"))
 		b.createTask("b", v1alpha1.ActionUpgrade)
@@ -70,7 +70,7 @@ var _ = Describe("A task waits", func() {
 		b.expectStarted()
 		Expect(b.selectTask(first).expectFailure(v1alpha1.ReasonInterrupted)).To(Equal(
 			`instance "web" was changed by task "n" (Uninstall) while the task ran, which ends it: see the instance`))
-		b.setInstanceStatus("", true, [3]string{"Ready", "True", "Removed"})
+		b.setInstanceStatus("", true, [3]string{"Ready", "True", "Uninstalled"})
 		b.selectTask(away).expectSuccess()
 	})
 
@@ -125,7 +125,7 @@ var _ = Describe("A task waits", func() {
 
 	It("until its deadline, and says for what", func() {
 		b.createTask("a", v1alpha1.ActionInstall, func(t *v1alpha1.AppInstallTask) {
-			t.Spec.Suspend, t.Spec.Deadline = new(true), "1h"
+			t.Spec.Suspend, t.Spec.StartDeadline = new(true), "1h"
 		})
 		result := b.expectWaiting(v1alpha1.ReasonSuspended)
 		Expect(result.RequeueAfter).To(And(BeNumerically(">", 59*time.Minute), BeNumerically("<=", time.Hour)))
@@ -142,7 +142,7 @@ var _ = Describe("A task waits", func() {
 
 	It("for an app no longer than its deadline", func() {
 		b.editApp(func(app *v1alpha1.AppInfo) { app.Status.Versions = nil })
-		b.createTask("a", v1alpha1.ActionInstall, func(t *v1alpha1.AppInstallTask) { t.Spec.Deadline = "1h" })
+		b.createTask("a", v1alpha1.ActionInstall, func(t *v1alpha1.AppInstallTask) { t.Spec.StartDeadline = "1h" })
 		Expect(b.expectWaiting(v1alpha1.ReasonWaitingForApp).RequeueAfter).To(BeNumerically(">", 59*time.Minute))
 	})
 

@@ -9,7 +9,7 @@
 //
 // A task that is canceled, or that fails and whose spec.onFailure requires it, reverts its
 // write by writing the instance again and waits for that operation too. A task that is
-// applied again with the name and the spec of a completed one is found in status.ledger of
+// applied again with the name and the spec of a completed one is found in status.completedTasks of
 // the instance and ends immediately. Dependencies of the app are installed by subtasks, one at
 // a time.
 package appinstalltask

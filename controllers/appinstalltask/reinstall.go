@@ -20,7 +20,7 @@ func (s *scope) reinstalledInstance() *v1alpha1.AppInstance {
 func (s *scope) initialSpec(earlier v1alpha1.AppInstanceSpec) v1alpha1.AppInstanceSpec {
 	spec := v1alpha1.AppInstanceSpec{AppRef: earlier.AppRef}
 	if s.reinstalledInstance() != nil {
-		spec.Title, spec.Entrances, spec.CredentialRef = earlier.Title, earlier.Entrances, earlier.CredentialRef
+		spec.Title, spec.Entrances, spec.CredentialSecretRef = earlier.Title, earlier.Entrances, earlier.CredentialSecretRef
 	}
 	return spec
 }

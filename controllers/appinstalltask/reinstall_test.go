@@ -12,19 +12,19 @@ var _ = Describe("Installing a removed instance again", func() {
 	var b *taskFixture
 	values := func(text string) *runtime.RawExtension { return &runtime.RawExtension{Raw: []byte(text)} }
 	theme := "light"
-	inputs := []v1alpha1.EnvVar{password, {Name: "THEME", Value: &theme}}
+	inputs := []v1alpha1.InputValue{password, {Name: "THEME", Value: &theme}}
 	BeforeEach(func() {
 		b = newTaskFixture()
 		b.publishVersion("1.0.0", filesWithInputs())
 		b.createTask("first", v1alpha1.ActionInstall, func(t *v1alpha1.AppInstallTask) {
-			t.Spec.Title, t.Spec.Values, t.Spec.Envs = "Mine", values(`{"color":"red"}`), inputs
+			t.Spec.EnsureParameters().Title, t.Spec.EnsureParameters().Values, t.Spec.EnsureParameters().Inputs = "Mine", values(`{"color":"red"}`), inputs
 		})
 		b.expectStarted()
 		b.setInstanceReady("1.0.0")
 		b.expectSuccess()
 		b.createTask("remove", v1alpha1.ActionUninstall)
 		b.expectStarted()
-		b.setInstanceStatus("", true, [3]string{"Ready", "True", "Removed"})
+		b.setInstanceStatus("", true, [3]string{"Ready", "True", "Uninstalled"})
 		b.expectSuccess()
 	})
 
@@ -35,19 +35,19 @@ var _ = Describe("Installing a removed instance again", func() {
 		Expect(spec.DesiredState).To(Equal(v1alpha1.StateRunning))
 		Expect(spec.Title).To(Equal("Mine"))
 		Expect(string(spec.Values.Raw)).To(MatchJSON(`{"color":"red"}`))
-		Expect(spec.Envs).To(Equal(inputs))
+		Expect(spec.Inputs).To(Equal(inputs))
 		b.setInstanceReady("1.0.0")
 		b.expectSuccess()
 	})
 
 	It("takes the values of the task if it specifies others", func() {
 		b.createTask("again", v1alpha1.ActionInstall, func(t *v1alpha1.AppInstallTask) {
-			t.Spec.Title, t.Spec.Values = "Other", values(`{"size":2}`)
+			t.Spec.EnsureParameters().Title, t.Spec.EnsureParameters().Values = "Other", values(`{"size":2}`)
 		})
 		b.expectStarted()
 		spec := b.currentInstance().Spec
 		Expect(spec.Title).To(Equal("Other"))
 		Expect(string(spec.Values.Raw)).To(MatchJSON(`{"size":2}`))
-		Expect(spec.Envs).To(Equal(inputs))
+		Expect(spec.Inputs).To(Equal(inputs))
 	})
 })

@@ -26,7 +26,7 @@ func startRevert(ctx context.Context, s *scope, why v1alpha1.Problem) error {
 
 func markReverting(s *scope, why v1alpha1.Problem) {
 	now := metav1.Now()
-	s.task.Status.Undoing, s.task.Status.UndoingSince = &why, &now
+	s.task.Status.Reverting, s.task.Status.RevertStartTime = &why, &now
 	s.setInstance(s.instance)
 }
 
@@ -43,7 +43,7 @@ const revertedSuffix = ".undone"
 func revertInstance(ctx context.Context, r *Reconciler, s *scope) error {
 	instance := s.instance.DeepCopy()
 	if record := s.ownership.record; !record.IsReverted() {
-		record.RevertReason = s.task.Status.Undoing.Reason
+		record.RevertReason = s.task.Status.Reverting.Reason
 		if err := taskrecord.WriteRecord(instance, record); err != nil {
 			return err
 		}
@@ -63,7 +63,9 @@ func revertInstance(ctx context.Context, r *Reconciler, s *scope) error {
 }
 
 // setAbsent removes an instance that the task has installed.
-func setAbsent(_ *scope, spec *v1alpha1.AppInstanceSpec) { spec.DesiredState = v1alpha1.StateAbsent }
+func setAbsent(_ *scope, spec *v1alpha1.AppInstanceSpec) {
+	spec.DesiredState = v1alpha1.StateUninstalled
+}
 
 // setRunning resumes an instance that the task has stopped.
 func setRunning(_ *scope, spec *v1alpha1.AppInstanceSpec) { spec.DesiredState = v1alpha1.StateRunning }
@@ -75,14 +77,14 @@ func setStopped(_ *scope, spec *v1alpha1.AppInstanceSpec) { spec.DesiredState = 
 func pinPreviousRevision(s *scope, spec *v1alpha1.AppInstanceSpec) {
 	spec.DesiredState = v1alpha1.StateRunning
 	if revision := s.ownership.record.PreviousRevision; revision > 0 {
-		spec.Revision = revision
+		spec.PinnedRevision = revision
 	}
 }
 
 // finishRevert waits for the reversal to complete, and then ends the task with the reason of the
 // reversal.
 func finishRevert(ctx context.Context, r *Reconciler, s *scope) error {
-	why := *s.task.Status.Undoing
+	why := *s.task.Status.Reverting
 	if err := readInstanceLive(ctx, r, s); err != nil {
 		return err
 	}
@@ -118,7 +120,7 @@ func finishRevert(ctx context.Context, r *Reconciler, s *scope) error {
 // the instance is not retrying, because other operations have their own timeout.
 func revertTimeRemaining(task *v1alpha1.AppInstallTask, instance *v1alpha1.AppInstance, generation int64) (time.Duration, bool) {
 	c := conditionForGeneration(instance, v1alpha1.ConditionReconciling, generation)
-	since := task.Status.UndoingSince
+	since := task.Status.RevertStartTime
 	if c == nil || c.Reason != v1alpha1.ReasonProgressingWithRetry || since == nil {
 		return 0, false
 	}
@@ -129,7 +131,7 @@ func revertTimeRemaining(task *v1alpha1.AppInstallTask, instance *v1alpha1.AppIn
 func shouldRevertOnFailure(s *scope) bool {
 	switch s.task.Spec.OnFailure {
 	case v1alpha1.FailureRemove:
-		return s.action.outcome.Canceled == transitions.Removed || len(s.task.Status.Steps) > 0
+		return s.action.outcome.Canceled == transitions.Removed || len(s.task.Status.Subtasks) > 0
 	case v1alpha1.FailureRollback:
 		return s.action.changesRevision && s.ownership.record.PreviousRevision > 0
 	}

@@ -48,7 +48,7 @@ var Indexes = map[string]func(*v1alpha1.AppInstallTask) string{
 	TasksByReason:   indexUnfinishedBy(waitingReason),
 	TasksWithValues: indexUnfinishedBy(valuesIndexKey),
 	TasksByCancel: func(task *v1alpha1.AppInstallTask) string {
-		if by := task.Status.CancelledBy; by != nil && task.Finished() {
+		if by := task.Status.CanceledBy; by != nil && task.Finished() {
 			return by.Name
 		}
 		return ""
@@ -82,7 +82,7 @@ func AddIndexes(ctx context.Context, indexer client.FieldIndexer) error {
 
 // AppKey returns the namespace and the name of the AppInfo of a task.
 func AppKey(task *v1alpha1.AppInstallTask) string {
-	return catalog.AppKey(task.Spec.App, task.Namespace)
+	return catalog.AppKey(task.Spec.AppRef, task.Namespace)
 }
 
 // waitingReason returns the reason of the Reconciling condition, or "" if there is none.
@@ -237,7 +237,7 @@ func (h eventHandlers) nextInQueue(ctx context.Context, o client.Object) []recon
 // tasksForSource returns the tasks that wait for a source.
 func (h eventHandlers) tasksForSource(ctx context.Context, source client.Object) []reconcile.Request {
 	return h.unfinishedTaskRequests(ctx, func(task *v1alpha1.AppInstallTask) bool {
-		app := task.Spec.App
+		app := task.Spec.AppRef
 		return app.Source == source.GetName() && cmp.Or(app.Namespace, task.Namespace) == source.GetNamespace()
 	}, client.MatchingFields{TasksByReason: v1alpha1.ReasonWaitingForSource})
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-// checkSharedUsers returns a finding if other instances use this shared chart, unless spec.all is
-// set.
+// checkSharedUsers returns a finding if other instances use this shared chart, unless
+// spec.uninstall.dependents is Uninstall.
 func (r *Reconciler) checkSharedUsers(ctx context.Context, s *scope, p *taskFindings) error {
 	if s.instance == nil || !admission.IsSharedInstance(s.instance) {
 		return nil
@@ -27,12 +27,12 @@ func (r *Reconciler) checkSharedUsers(ctx context.Context, s *scope, p *taskFind
 	if err != nil || len(users) == 0 {
 		return err
 	}
-	if s.shouldCascade() {
+	if s.task.Spec.UninstallsDependents() {
 		addUninstallSubtasks(s, p, users)
 		return nil
 	}
-	p.Add(outcome.Stalled(v1alpha1.ReasonDependedUpon, fmt.Errorf(
-		"these instances need this part of app %s: %s; uninstall them first, or set spec.all", s.instance.Spec.AppRef.Name, formatInstances(users))))
+	p.Add(outcome.Stalled(v1alpha1.ReasonHasDependents, fmt.Errorf(
+		"these instances need this part of app %s: %s; uninstall them first, or set spec.uninstall.dependents to Uninstall", s.instance.Spec.AppRef.Name, formatInstances(users))))
 	return nil
 }
 
@@ -83,8 +83,8 @@ func (r *Reconciler) checkSharedRemoval(ctx context.Context, s *scope, p *taskFi
 			return i.Namespace == s.task.Namespace && i.Name == s.task.Instance()
 		})
 		if len(users) > 0 {
-			p.Add(outcome.Stalled(v1alpha1.ReasonDependedUpon, fmt.Errorf(
-				"these instances need %s/%s too, which spec.all would remove: %s; leave spec.all out to keep it", part.Namespace, part.Name, formatInstances(users))))
+			p.Add(outcome.Stalled(v1alpha1.ReasonHasDependents, fmt.Errorf(
+				"these instances need %s/%s too, which spec.uninstall.sharedCharts would remove: %s; leave it out to keep the shared chart", part.Namespace, part.Name, formatInstances(users))))
 		}
 	}
 	return nil
@@ -92,7 +92,7 @@ func (r *Reconciler) checkSharedRemoval(ctx context.Context, s *scope, p *taskFi
 
 // sharedChartsToRemove returns the shared charts that are removed together with the instance.
 func (r *Reconciler) sharedChartsToRemove(ctx context.Context, s *scope) ([]v1alpha1.AppInstance, error) {
-	if !s.shouldCascade() || s.instance == nil || admission.IsSharedInstance(s.instance) {
+	if !s.task.Spec.RemovesSharedCharts() || s.instance == nil || admission.IsSharedInstance(s.instance) {
 		return nil, nil
 	}
 	summary, err := admission.FindSummary(ctx, r.Catalog, s.instance)

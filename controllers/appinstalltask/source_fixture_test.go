@@ -37,7 +37,7 @@ func newSourceFixture() *sourceFixture {
 			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "main"},
 			Spec: v1alpha1.MarketSourceSpec{
 				Type: v1alpha1.SourceTypeHelm, Helm: &v1alpha1.HelmSource{URL: "https://charts.example.com"},
-				Sharing: &v1alpha1.Sharing{From: v1alpha1.SharingAll},
+				AllowedNamespaces: &v1alpha1.AllowedNamespaces{From: v1alpha1.NamespacesFromAll},
 			},
 		},
 		app: &v1alpha1.AppInfo{
@@ -107,7 +107,7 @@ func (m *sourceFixture) addDependencies(apps ...string) {
 		app.Status.Summary = &v1alpha1.AppSummary{}
 		for _, name := range apps {
 			app.Status.Summary.Dependencies = append(app.Status.Summary.Dependencies,
-				v1alpha1.AppDependency{Name: name, Type: "application", Version: ">=1.0.0", Mandatory: true})
+				v1alpha1.AppDependency{Name: name, Type: "application", Version: ">=1.0.0", Required: true})
 		}
 	})
 }

@@ -70,8 +70,9 @@ func addInstallSubtasks(ctx context.Context, r *Reconciler, s *scope, p *taskFin
 	}
 	for _, n := range needs {
 		step := newSubtask(s.task, s.task.Namespace, n.App)
-		step.Spec.Action, step.Spec.App, step.Spec.Version = v1alpha1.ActionInstall, s.task.Spec.App, n.Version
-		step.Spec.App.Name = n.App
+		step.Spec.Action, step.Spec.AppRef = v1alpha1.ActionInstall, s.task.Spec.AppRef
+		step.Spec.Install = &v1alpha1.AppParameters{Version: n.Version}
+		step.Spec.AppRef.Name = n.App
 		p.subtasks = append(p.subtasks, step)
 	}
 	return nil
@@ -88,7 +89,7 @@ func addUninstallSubtasks(s *scope, p *taskFindings, dependents []v1alpha1.AppIn
 // spec.dataPolicy, which only applies to the instance of this task.
 func newUninstallTask(task *v1alpha1.AppInstallTask, of *v1alpha1.AppInstance) *v1alpha1.AppInstallTask {
 	step := newSubtask(task, of.Namespace, of.Name)
-	step.Spec.Action, step.Spec.App, step.Spec.InstanceName = v1alpha1.ActionUninstall, of.Spec.AppRef, of.Name
+	step.Spec.Action, step.Spec.AppRef, step.Spec.InstanceName = v1alpha1.ActionUninstall, of.Spec.AppRef, of.Name
 	return step
 }
 
@@ -198,14 +199,14 @@ func subtaskTitle(task, step *v1alpha1.AppInstallTask) string {
 // recordSubtask records a subtask in status before it is created, so that it can be found and
 // reverted whenever the task ends.
 func recordSubtask(ctx context.Context, s *scope, step *v1alpha1.AppInstallTask) error {
-	noted := v1alpha1.Step{Task: step.Name, Instance: step.Instance(), Action: step.Spec.Action}
+	noted := v1alpha1.Subtask{Task: step.Name, Instance: step.Instance(), Action: step.Spec.Action}
 	if step.Namespace != s.task.Namespace {
 		noted.Namespace = step.Namespace
 	}
-	if slices.Contains(s.task.Status.Steps, noted) || len(s.task.Status.Steps) >= maxSubtasks {
+	if slices.Contains(s.task.Status.Subtasks, noted) || len(s.task.Status.Subtasks) >= maxSubtasks {
 		return nil
 	}
-	s.task.Status.Steps = append(s.task.Status.Steps, noted)
+	s.task.Status.Subtasks = append(s.task.Status.Subtasks, noted)
 	return s.statusWriter.Save(ctx)
 }
 
@@ -217,15 +218,15 @@ const maxSubtasks = 50
 // spec.onFailure is Remove.
 func revertSubtasks(ctx context.Context, r *Reconciler, s *scope, why v1alpha1.Problem) error {
 	end := outcome.Stalled(why.Reason, errors.New(why.Message))
-	if why.Reason != v1alpha1.ReasonCancelled && s.task.Spec.OnFailure != v1alpha1.FailureRemove {
+	if why.Reason != v1alpha1.ReasonCanceled && s.task.Spec.OnFailure != v1alpha1.FailureRemove {
 		return end
 	}
-	for _, step := range slices.Backward(s.task.Status.Steps) {
+	for _, step := range slices.Backward(s.task.Status.Subtasks) {
 		if step.Namespace != "" {
 			continue // Canceling a removal requires permission to write tasks there.
 		}
 		if err := revertSubtask(ctx, r, s, step); err != nil {
-			if s.task.Status.Undoing == nil {
+			if s.task.Status.Reverting == nil {
 				markReverting(s, why)
 			}
 			return err
@@ -237,7 +238,7 @@ func revertSubtasks(ctx context.Context, r *Reconciler, s *scope, why v1alpha1.P
 // revertSubtask reverts one subtask and returns a waiting error until that is done. It ignores a
 // failed reversal, which the status of the subtask reports, and does not restore removed
 // instances.
-func revertSubtask(ctx context.Context, r *Reconciler, s *scope, step v1alpha1.Step) error {
+func revertSubtask(ctx context.Context, r *Reconciler, s *scope, step v1alpha1.Subtask) error {
 	made := &v1alpha1.AppInstallTask{}
 	// The cache may not yet contain a subtask that was just created.
 	err := r.Live.Get(ctx, types.NamespacedName{Namespace: s.task.Namespace, Name: step.Task}, made)
@@ -257,7 +258,7 @@ func revertSubtask(ctx context.Context, r *Reconciler, s *scope, step v1alpha1.S
 		return nil
 	}
 	undo := newSubtask(s.task, s.task.Namespace, "undo-"+step.Instance)
-	undo.Spec.Action, undo.Spec.App, undo.Spec.InstanceName = v1alpha1.ActionUninstall, made.Spec.App, step.Instance
+	undo.Spec.Action, undo.Spec.AppRef, undo.Spec.InstanceName = v1alpha1.ActionUninstall, made.Spec.AppRef, step.Instance
 	if err := ensureSubtask(ctx, r, s, undo); !outcome.IsStalled(err) {
 		return err
 	}

@@ -51,7 +51,7 @@ func (p *taskFindings) addInputProblems(task *v1alpha1.AppInstallTask, what stri
 	task.Status.RequiredInputs = truncateToSize(append(task.Status.RequiredInputs, toRequiredInputs(wrong)...), maxInputs, maxInputsBytes)
 	missing := fmt.Errorf("%s; see status.requiredInputs", installplan.InputsMessage(what, wrong))
 	if task.Spec.OnMissingInput == v1alpha1.MissingInputFail {
-		p.Add(outcome.Stalled(v1alpha1.ReasonInputMissing, missing))
+		p.Add(outcome.Stalled(v1alpha1.ReasonInputRequired, missing))
 		return
 	}
 	p.Add(outcome.Waiting(v1alpha1.ReasonWaitingForInput, 0, missing))

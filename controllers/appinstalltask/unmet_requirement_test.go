@@ -53,7 +53,7 @@ var _ = Describe("A task whose requirement is not met", func() {
 	})
 
 	It("waits no longer than its deadline", func() {
-		b.createTask("install", v1alpha1.ActionInstall, waiting, func(t *v1alpha1.AppInstallTask) { t.Spec.Deadline = "1h" })
+		b.createTask("install", v1alpha1.ActionInstall, waiting, func(t *v1alpha1.AppInstallTask) { t.Spec.StartDeadline = "1h" })
 		b.expectWaiting(v1alpha1.ReasonPermissionDenied)
 		b.elapsed = 2 * time.Hour
 		Expect(b.expectFailure(v1alpha1.ReasonDeadlineExceeded)).To(HavePrefix("not admitted within 1h: "))

@@ -46,7 +46,7 @@ var _ = Describe("Going back", func() {
 	})
 	pin := func(revision int32) {
 		GinkgoHelper()
-		b.editInstance(func(i *v1alpha1.AppInstance) { i.Spec.Revision = revision })
+		b.editInstance(func(i *v1alpha1.AppInstance) { i.Spec.PinnedRevision = revision })
 	}
 
 	It("brings chart and values of the revision back, and stays there", func() {
@@ -271,7 +271,7 @@ var _ = Describe("Adopting", func() {
 		})
 		Expect(err).NotTo(HaveOccurred())
 	}
-	adopt := func(spec *v1alpha1.AppInstanceSpec) { spec.Adopt = new(true) }
+	adopt := func(spec *v1alpha1.AppInstanceSpec) { spec.AdoptionPolicy = v1alpha1.AdoptionAdopt }
 
 	It("takes a release over as it is, and keeps its values from then on", func() {
 		foreign()
@@ -319,10 +319,10 @@ var _ = Describe("Adopting", func() {
 		Expect(err).NotTo(HaveOccurred())
 		Expect(b.conditionStatus(v1alpha1.ConditionResolved)).To(Equal("False AlreadyInstalled"))
 		Expect(b.conditionMessage(v1alpha1.ConditionResolved)).To(ContainSubstring("adopt it with action Adopt"))
-		b.editInstance(func(i *v1alpha1.AppInstance) { i.Spec.DesiredState = v1alpha1.StateAbsent })
+		b.editInstance(func(i *v1alpha1.AppInstance) { i.Spec.DesiredState = v1alpha1.StateUninstalled })
 		_, err = b.reconcileInstance()
 		Expect(err).NotTo(HaveOccurred())
-		Expect(b.conditionStatus(v1alpha1.ConditionReady)).To(Equal("True Removed"))
+		Expect(b.conditionStatus(v1alpha1.ConditionReady)).To(Equal("True Uninstalled"))
 		Expect(b.releaseRevision("mine")).To(Equal(1), "the release stays")
 	})
 })
@@ -348,12 +348,12 @@ var _ = Describe("The ledger", func() {
 		b.expectReady("1.0.0", 1)
 		Expect(entry("install", "h1")).To(Equal("Succeeded Succeeded"))
 		b.editInstance(func(i *v1alpha1.AppInstance) {
-			i.Spec.DesiredState, i.Annotations = v1alpha1.StateAbsent, signed("remove", "h2")
+			i.Spec.DesiredState, i.Annotations = v1alpha1.StateUninstalled, signed("remove", "h2")
 		})
 		_, err := b.reconcileInstance()
 		Expect(err).NotTo(HaveOccurred())
 		Expect(entry("remove", "h2")).To(Equal("Succeeded Succeeded"))
-		Expect(b.instance.Status.Ledger).To(HaveLen(2))
+		Expect(b.instance.Status.CompletedTasks).To(HaveLen(2))
 	})
 
 	It("notes a failure, and what was taken back", func() {
@@ -362,12 +362,12 @@ var _ = Describe("The ledger", func() {
 		b.expectUnresolved(v1alpha1.ReasonVersionNotFound)
 		Expect(entry("install", "h1")).To(Equal("Failed VersionNotFound"))
 		b.editInstance(func(i *v1alpha1.AppInstance) {
-			i.Spec.DesiredState, i.Annotations = v1alpha1.StateAbsent, signed("other", "h2")
-			Expect(taskrecord.WriteRecord(i, taskrecord.Record{Task: "other", UID: "uid-of-other", Hash: "h2", RevertReason: v1alpha1.ReasonCancelled})).To(Succeed())
+			i.Spec.DesiredState, i.Annotations = v1alpha1.StateUninstalled, signed("other", "h2")
+			Expect(taskrecord.WriteRecord(i, taskrecord.Record{Task: "other", UID: "uid-of-other", Hash: "h2", RevertReason: v1alpha1.ReasonCanceled})).To(Succeed())
 		})
 		_, err := b.reconcileInstance()
 		Expect(err).NotTo(HaveOccurred())
-		Expect(entry("other", "h2")).To(Equal("Cancelled Cancelled"))
+		Expect(entry("other", "h2")).To(Equal("Canceled Canceled"))
 	})
 
 	It("has no entry for a record that no task can have written", func() {
@@ -376,7 +376,7 @@ var _ = Describe("The ledger", func() {
 		}
 		b.createInstance()
 		b.expectReady("1.0.0", 1)
-		Expect(b.instance.Status.Ledger).To(BeEmpty())
+		Expect(b.instance.Status.CompletedTasks).To(BeEmpty())
 		Expect(b.instance.Status.Writer).To(BeNil())
 		Expect(b.instance.Status.History[0].Operation.Task).To(BeEmpty())
 	})

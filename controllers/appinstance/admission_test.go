@@ -30,7 +30,7 @@ var _ = Describe("Before an install or upgrade", func() {
 		Expect(err).NotTo(HaveOccurred())
 		Expect(result.RequeueAfter).To(BeNumerically("~", after, after/10))
 		Expect(b.conditionStatus(v1alpha1.ConditionReconciling)).To(Equal("True " + reason))
-		Expect(b.instance.Status.Operation).To(BeNil())
+		Expect(b.instance.Status.CurrentOperation).To(BeNil())
 	}
 	// grant applies the roles of a remedy, as an administrator does.
 	grant := func(remedy string) {
@@ -76,7 +76,7 @@ var _ = Describe("Before an install or upgrade", func() {
 		for _, problem := range b.instance.Status.Preflight {
 			reasons = append(reasons, problem.Reason)
 		}
-		Expect(reasons).To(ConsistOf(v1alpha1.ReasonObjectExists, v1alpha1.ReasonInvalidObject, v1alpha1.ReasonKindMissing))
+		Expect(reasons).To(ConsistOf(v1alpha1.ReasonObjectExists, v1alpha1.ReasonInvalidObject, v1alpha1.ReasonNoKindMatch))
 		b.expectNoWrites()
 		b.expectUnresolved(v1alpha1.ReasonInvalidObject)
 	})
@@ -87,7 +87,7 @@ var _ = Describe("Before an install or upgrade", func() {
 		b.createInstance(func(spec *v1alpha1.AppInstanceSpec) { spec.Version = "*" })
 		b.expectReady("1.0.0", 1)
 		b.publishVersion("2.0.0", pages("apiVersion: example.com/v1\nkind: Strange\nmetadata: {name: one}\n"))
-		waits(v1alpha1.ReasonKindMissing, 10*time.Second)
+		waits(v1alpha1.ReasonNoKindMatch, 10*time.Second)
 		Expect(b.conditionStatus(v1alpha1.ConditionReady)).To(HavePrefix("True"))
 		Expect(b.conditionMessage(v1alpha1.ConditionReady)).To(SatisfyAll(ContainSubstring("running version 1.0.0"), ContainSubstring("Strange")))
 		b.publishVersion("3.0.0", pages(bad))

@@ -21,7 +21,7 @@ import (
 
 // shouldAdopt reports whether an existing Helm release must be adopted.
 func shouldAdopt(instance *v1alpha1.AppInstance) bool {
-	return instance.Spec.Adopt != nil && *instance.Spec.Adopt && instance.Status.Revision == 0
+	return instance.Spec.AdoptionPolicy == v1alpha1.AdoptionAdopt && instance.Status.Revision == 0
 }
 
 // adoptableVersion returns the chart version of the release to adopt.
@@ -33,7 +33,7 @@ func (r *Reconciler) adoptableVersion(ctx context.Context, s *scope) (string, er
 		return "", err
 	case have == nil:
 		return "", outcome.Stalled(v1alpha1.ReasonAdoptFailed, fmt.Errorf(
-			"there is no Helm release %s in namespace %s that can be adopted: remove spec.adopt to install the app", name, s.instance.Namespace))
+			"there is no Helm release %s in namespace %s that can be adopted: remove spec.adoptionPolicy to install the app", name, s.instance.Namespace))
 	case have.ChartName != s.instance.Spec.AppRef.Name:
 		return "", outcome.Stalled(v1alpha1.ReasonAdoptFailed, fmt.Errorf(
 			"release %s is of chart %q, not of app %q: adopt it with that app, or use another name for the instance", name, have.ChartName, s.instance.Spec.AppRef.Name))
@@ -66,7 +66,7 @@ func recordAdoptedValues(ctx context.Context, r *Reconciler, s *scope) error {
 		return err
 	}
 	digest, err := plan.ValuesDigest(s.instance.UID)
-	s.instance.Status.ValuesDigest, s.instance.Status.Operation.ValuesDigest = digest, digest
+	s.instance.Status.ValuesDigest, s.instance.Status.CurrentOperation.ValuesDigest = digest, digest
 	return err
 }
 

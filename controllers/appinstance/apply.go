@@ -205,7 +205,7 @@ func countInterruptions(instance *v1alpha1.AppInstance, next v1alpha1.Operation)
 
 // isResumingOperation reports whether the current operation continues an interrupted one.
 func isResumingOperation(instance *v1alpha1.AppInstance) bool {
-	return instance.Status.Operation != nil && hasBeenInterrupted(instance, *instance.Status.Operation)
+	return instance.Status.CurrentOperation != nil && hasBeenInterrupted(instance, *instance.Status.CurrentOperation)
 }
 
 // hasBeenInterrupted reports whether the last operation was the same one and was interrupted.
@@ -254,7 +254,7 @@ func installReleases(ctx context.Context, r *Reconciler, s *scope, plans []plann
 	for i, p := range plans {
 		rel, err := installRelease(ctx, s, release.Spec{
 			Name: p.name, Labels: releaseLabels(s.instance), Render: s.rendererFor(p, i > 0), Values: p.unit.Values,
-			MaxHistory: int(s.instance.Spec.History), Timeout: operationTimeout(s.instance), Resumed: isResumingOperation(s.instance),
+			MaxHistory: int(s.instance.Spec.RevisionHistoryLimit), Timeout: operationTimeout(s.instance), Resumed: isResumingOperation(s.instance),
 		})
 		if err != nil {
 			return err
@@ -320,7 +320,7 @@ func installRelease(ctx context.Context, s *scope, spec release.Spec) (*release.
 		return s.helm.Install(ctx, spec)
 	case !isOwnRelease(s.instance, have):
 		return nil, outcome.Stalled(v1alpha1.ReasonInstallFailed, fmt.Errorf(
-			"there is a Helm release %s in namespace %s already: adopt it with spec.adopt, remove it with helm uninstall, or use another name for the instance",
+			"there is a Helm release %s in namespace %s already: set spec.adoptionPolicy to Adopt, remove it with helm uninstall, or use another name for the instance",
 			spec.Name, s.instance.Namespace))
 	case have.Pending:
 		if err := s.helm.Unlock(ctx, spec.Name); err != nil {

@@ -10,7 +10,7 @@ import (
 	"github.com/appmarket/operator/internal/transitions"
 )
 
-// maxCompletedTasks is the maximum number of tasks in status.ledger.
+// maxCompletedTasks is the maximum number of tasks in status.completedTasks.
 const maxCompletedTasks = 30
 
 // recordTask records the result of the task that last wrote the spec, after the reconcile has
@@ -23,7 +23,7 @@ func recordTask(s *scope, err error) {
 		return
 	}
 	st := &s.instance.Status
-	entry := v1alpha1.LedgerEntry{
+	entry := v1alpha1.CompletedTask{
 		Task: record.Task, Hash: record.Hash, Outcome: v1alpha1.OutcomeSucceeded, Reason: v1alpha1.ReasonSucceeded,
 		Version: st.Version, EndedAt: metav1.Now(),
 	}
@@ -33,9 +33,9 @@ func recordTask(s *scope, err error) {
 	}
 	if record.IsReverted() {
 		entry.Outcome, entry.Reason = v1alpha1.OutcomeFailed, record.RevertReason
-		if record.RevertReason == v1alpha1.ReasonCancelled {
-			entry.Outcome = v1alpha1.OutcomeCancelled
+		if record.RevertReason == v1alpha1.ReasonCanceled {
+			entry.Outcome = v1alpha1.OutcomeCanceled
 		}
 	}
-	st.Ledger = catalog.FirstItems(append([]v1alpha1.LedgerEntry{entry}, st.Ledger...), maxCompletedTasks)
+	st.CompletedTasks = catalog.FirstItems(append([]v1alpha1.CompletedTask{entry}, st.CompletedTasks...), maxCompletedTasks)
 }

@@ -153,7 +153,7 @@ func remedyForMissing(instance *v1alpha1.AppInstance, health release.Health) str
 	switch {
 	case health.Missing == 0 || shouldBeRemoved(instance):
 		return ""
-	case health.KindMissing:
+	case health.NoKindMatch:
 		return "; use a version of the app without it, or install the operator that provides the CRD and then set the annotation " +
 			v1alpha1.ReconcileRequestAnnotation + " to another value"
 	}
@@ -162,7 +162,7 @@ func remedyForMissing(instance *v1alpha1.AppInstance, health release.Health) str
 
 // shouldBeRemoved reports whether the spec requires that the instance has no objects.
 func shouldBeRemoved(instance *v1alpha1.AppInstance) bool {
-	return !instance.DeletionTimestamp.IsZero() || instance.Spec.DesiredState == v1alpha1.StateAbsent
+	return !instance.DeletionTimestamp.IsZero() || instance.Spec.DesiredState == v1alpha1.StateUninstalled
 }
 
 // unhealthyError returns the error of an instance with objects that are not ready. It waits for
@@ -179,7 +179,7 @@ func (r *Reconciler) unhealthyError(s *scope, health release.Health) error {
 	switch {
 	case health.Failed:
 		setObjectCounts(s.instance, health)
-		return outcome.Stalled(v1alpha1.ReasonNotHealthy, message)
+		return outcome.Stalled(v1alpha1.ReasonUnhealthy, message)
 	case late && !isReconcileRequested(s.instance):
 		setObjectCounts(s.instance, health)
 		return outcome.Stalled(v1alpha1.ReasonTimedOut, message)

@@ -127,7 +127,7 @@ var _ = Describe("Following an instance", func() {
 		_, err := b.reconcileUntilObserved()
 		Expect(err).NotTo(HaveOccurred())
 		failJob(b, "once")
-		_, err = b.reconcileUntil("False NotHealthy, False NotHealthy")
+		_, err = b.reconcileUntil("False Unhealthy, False Unhealthy")
 		Expect(err).To(MatchError(reconcile.TerminalError(nil)))
 		Expect(b.conditionMessage(v1alpha1.ConditionReady)).To(HavePrefix("version 1.0.0, 0 of 2 objects ready: Job/once: "))
 		b.expectNoWrites()

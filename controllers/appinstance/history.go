@@ -16,7 +16,7 @@ const maxHistory = 10
 // recordHistory moves the current operation from status to the history.
 func recordHistory(s *scope, ended v1alpha1.OperationOutcome, reason string, err error) {
 	st := &s.instance.Status
-	entry := v1alpha1.HistoryEntry{Operation: *st.Operation, Outcome: ended, EndedAt: metav1.Now()}
+	entry := v1alpha1.HistoryEntry{Operation: *st.CurrentOperation, Outcome: ended, EndedAt: metav1.Now()}
 	if err != nil {
 		entry.Reason, entry.Message = reason, text.Limit(err.Error(), 1000)
 	}
@@ -27,7 +27,7 @@ func recordHistory(s *scope, ended v1alpha1.OperationOutcome, reason string, err
 			entry.Releases = append(entry.Releases, v1alpha1.ReleaseRevision{Name: made.Name, Revision: made.Revision})
 		}
 	}
-	st.Operation = nil
+	st.CurrentOperation = nil
 	emitEndEvent(s, entry)
 	before := st.History
 	if len(before) > 0 && isRepetition(before[0], entry) {
@@ -50,7 +50,7 @@ func isRepetition(before, entry v1alpha1.HistoryEntry) bool {
 func truncateHistory(instance *v1alpha1.AppInstance, history []v1alpha1.HistoryEntry) []v1alpha1.HistoryEntry {
 	for i := len(history) - 1; i > 0 && len(history) > maxHistory; i-- {
 		pinned := history[i].Revision != 0 &&
-			(history[i].Revision == instance.Status.Revision || history[i].Revision == instance.Spec.Revision)
+			(history[i].Revision == instance.Status.Revision || history[i].Revision == instance.Spec.PinnedRevision)
 		if !pinned {
 			history = slices.Delete(history, i, i+1)
 		}

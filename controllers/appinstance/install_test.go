@@ -39,7 +39,7 @@ var _ = Describe("Installing", func() {
 		Expect(err).To(MatchError(reconcile.TerminalError(nil)))
 		Expect(b.conditionStatus(v1alpha1.ConditionApplied)).To(Equal("False " + reason))
 		Expect(b.conditionStatus(v1alpha1.ConditionReady)).To(Equal("False " + reason))
-		Expect(b.instance.Status.Operation).To(BeNil())
+		Expect(b.instance.Status.CurrentOperation).To(BeNil())
 	}
 
 	It("makes a release and tells of it", func() {
@@ -194,7 +194,7 @@ var _ = Describe("Installing", func() {
 		Expect(b.instance.Status.History).To(HaveLen(10))
 		secrets := &corev1.SecretList{}
 		Expect(server.Client.List(b.ctx, secrets, client.InNamespace(b.instance.Namespace), client.MatchingLabels{"owner": "helm"})).To(Succeed())
-		Expect(secrets.Items).To(HaveLen(5), "as spec.history says")
+		Expect(secrets.Items).To(HaveLen(5), "as spec.revisionHistoryLimit says")
 	})
 
 	It("does only what the tenant may", func() {
@@ -241,18 +241,18 @@ var _ = Describe("Installing", func() {
 			APIVersion: "v1", Kind: "PersistentVolumeClaim", Namespace: b.instance.Namespace, Name: "mine-old-data"}
 		b.publishVersion("2.0.0", app("web", "base"))
 		b.expectReady("2.0.0", 2)
-		Expect(b.instance.Status.Retained).To(Equal([]v1alpha1.ObjectReference{data}))
+		Expect(b.instance.Status.RetainedObjects).To(Equal([]v1alpha1.ObjectReference{data}))
 		Expect([]int{b.releaseRevision("mine"), b.releaseRevision("mine-base"), b.releaseRevision("mine-old")}).To(Equal([]int{2, 2, 0}))
 		Expect(b.instance.Status.Releases).To(HaveLen(2))
 
 		By("changing something else")
 		b.editInstance(paint("blue"))
 		b.expectReady("2.0.0", 3)
-		Expect(b.instance.Status.Retained).To(Equal([]v1alpha1.ObjectReference{data}), "no release has it")
+		Expect(b.instance.Status.RetainedObjects).To(Equal([]v1alpha1.ObjectReference{data}), "no release has it")
 
 		By("having the unit again")
 		b.publishVersion("3.0.0", withData)
 		b.expectReady("3.0.0", 4)
-		Expect(b.instance.Status.Retained).To(BeEmpty())
+		Expect(b.instance.Status.RetainedObjects).To(BeEmpty())
 	})
 })

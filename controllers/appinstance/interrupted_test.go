@@ -33,7 +33,7 @@ var _ = Describe("An operation that was cut off", func() {
 		last.Info.Status = pending
 		Expect(records.Update(last)).To(Succeed())
 		b.editStatus(func(status *v1alpha1.AppInstanceStatus) {
-			status.Operation = &v1alpha1.Operation{Type: what, Version: "1.0.0", StartedAt: metav1.NewTime(time.Now().Add(-time.Hour))}
+			status.CurrentOperation = &v1alpha1.Operation{Type: what, Version: "1.0.0", StartedAt: metav1.NewTime(time.Now().Add(-time.Hour))}
 		})
 		b.restartReconciler()
 	}
@@ -60,7 +60,7 @@ var _ = Describe("An operation that was cut off", func() {
 	It("is continued when it had not reached Helm", func() {
 		b.editStatus(func(status *v1alpha1.AppInstanceStatus) {
 			status.Releases = []v1alpha1.Release{{Name: "mine"}}
-			status.Operation = &v1alpha1.Operation{Type: v1alpha1.OperationInstall, Version: "1.0.0", StartedAt: metav1.Now()}
+			status.CurrentOperation = &v1alpha1.Operation{Type: v1alpha1.OperationInstall, Version: "1.0.0", StartedAt: metav1.Now()}
 		})
 		b.expectReady("1.0.0", 1)
 		Expect(b.historySummary()).To(Equal([]string{"Install 1.0.0 Succeeded", "Install 1.0.0 Interrupted Interrupted"}))
@@ -68,11 +68,11 @@ var _ = Describe("An operation that was cut off", func() {
 
 	It("is continued when it was the removal", func() {
 		b.expectReady("1.0.0", 1)
-		b.editInstance(func(i *v1alpha1.AppInstance) { i.Spec.DesiredState = v1alpha1.StateAbsent })
+		b.editInstance(func(i *v1alpha1.AppInstance) { i.Spec.DesiredState = v1alpha1.StateUninstalled })
 		cut(v1alpha1.OperationUninstall, helmrelease.StatusUninstalling)
 		_, err := b.reconcileInstance()
 		Expect(err).NotTo(HaveOccurred())
-		Expect(b.conditionStatus(v1alpha1.ConditionReady)).To(Equal("True Removed"))
+		Expect(b.conditionStatus(v1alpha1.ConditionReady)).To(Equal("True Uninstalled"))
 		Expect(b.historySummary()[:2]).To(Equal([]string{"Uninstall 1.0.0 Succeeded", "Uninstall 1.0.0 Interrupted Interrupted"}))
 		Expect(b.releaseRevision("mine")).To(BeZero())
 		b.expectNoWrites()

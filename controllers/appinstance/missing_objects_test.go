@@ -12,7 +12,7 @@ import (
 )
 
 var _ = Describe("An instance whose objects are gone", func() {
-	const gone = "False NotHealthy, False NotHealthy"
+	const gone = "False Unhealthy, False Unhealthy"
 	var b *instanceFixture
 	BeforeEach(func() {
 		b = newInstanceFixture()
@@ -115,7 +115,7 @@ var _ = Describe("A failed instance", func() {
 		Entry("a stop", v1alpha1.ReasonStopFailed, func(f *fakeHelmClient) { f.stop = func() error { return stalledError(v1alpha1.ReasonStopFailed) } },
 			func(spec *v1alpha1.AppInstanceSpec) { spec.DesiredState = v1alpha1.StateStopped }),
 		Entry("a removal", v1alpha1.ReasonUninstallFailed, func(f *fakeHelmClient) { f.get = func() error { return stalledError(v1alpha1.ReasonUninstallFailed) } },
-			func(spec *v1alpha1.AppInstanceSpec) { spec.DesiredState = v1alpha1.StateAbsent }),
+			func(spec *v1alpha1.AppInstanceSpec) { spec.DesiredState = v1alpha1.StateUninstalled }),
 	)
 })
 
@@ -163,7 +163,7 @@ var _ = Describe("A revision to go back to", func() {
 		b.setFakeHelmClient(func(f *fakeHelmClient) {
 			f.rollback = func() error { return stalledError(v1alpha1.ReasonRollbackFailed) }
 		})
-		b.editInstance(func(i *v1alpha1.AppInstance) { i.Spec.Revision = 1 })
+		b.editInstance(func(i *v1alpha1.AppInstance) { i.Spec.PinnedRevision = 1 })
 		_, err := b.reconcileInstance()
 		Expect(err).To(HaveOccurred())
 		b.setFakeHelmClient()
@@ -175,13 +175,13 @@ var _ = Describe("A revision to go back to", func() {
 	It("is refused before anything is changed if Helm has removed it, and what runs is still ready", func() {
 		b := newInstanceFixture()
 		b.publishVersion("1.0.0", configMapFiles())
-		b.createInstance(func(spec *v1alpha1.AppInstanceSpec) { spec.History = 1 })
+		b.createInstance(func(spec *v1alpha1.AppInstanceSpec) { spec.RevisionHistoryLimit = 1 })
 		b.expectReady("1.0.0", 1)
 		for at, color := range []string{"red", "blue"} {
 			b.editInstance(func(i *v1alpha1.AppInstance) { i.Spec.Values = valuesWithColor(color) })
 			b.expectReady("1.0.0", at+2)
 		}
-		b.editInstance(func(i *v1alpha1.AppInstance) { i.Spec.Revision = 1 })
+		b.editInstance(func(i *v1alpha1.AppInstance) { i.Spec.PinnedRevision = 1 })
 		b.expectUnresolved(v1alpha1.ReasonRevisionNotFound)
 		Expect(b.conditionStatus(v1alpha1.ConditionReady)).To(Equal("True ServingPrevious"))
 		Expect(b.conditionMessage(v1alpha1.ConditionResolved)).To(ContainSubstring("1 cannot be restored, since Helm has no record of it any more"))

@@ -111,7 +111,7 @@ func timeoutError(ctx context.Context, s *scope, err error) error {
 // recordNamespaceDeletion records an operation that was canceled because its namespace is being
 // deleted. The deletion of the instance triggers another reconcile.
 func recordNamespaceDeletion(s *scope) error {
-	recordHistory(s, v1alpha1.OutcomeCancelled, v1alpha1.ReasonCancelled, errNamespaceTerminating)
+	recordHistory(s, v1alpha1.OutcomeCanceled, v1alpha1.ReasonCanceled, errNamespaceTerminating)
 	return outcome.Waiting(v1alpha1.ReasonProgressing, 0, errNamespaceTerminating)
 }
 
@@ -139,7 +139,7 @@ func saveOperation(ctx context.Context, s *scope, operation v1alpha1.Operation) 
 	operation.Task, operation.Request = requestingTask(s.instance), status.ReconcileRequest(s.instance)
 	operation.Interruptions = countInterruptions(s.instance, operation)
 	operation.StartedAt = metav1.Now()
-	s.instance.Status.Operation = &operation
+	s.instance.Status.CurrentOperation = &operation
 	s.statusWriter.MarkReconciling(inProgressMessage(operation))
 	if s.instance.Status.Revision > 0 {
 		s.statusWriter.ShowSummary(v1alpha1.ReasonProgressing, s.runningMessage(recordedHealth(s.instance))+"; "+inProgressMessage(operation))
@@ -166,7 +166,7 @@ func emitEndEvent(s *scope, entry v1alpha1.HistoryEntry) {
 	switch entry.Outcome {
 	case v1alpha1.OutcomeSucceeded:
 		s.statusWriter.Event(v1alpha1.ConditionApplied, corev1.EventTypeNormal, operationKinds[entry.Operation.Type].ends, doneMessage(entry.Operation))
-	case v1alpha1.OutcomeCancelled:
+	case v1alpha1.OutcomeCanceled:
 		s.statusWriter.Event("", corev1.EventTypeNormal, entry.Reason, inProgressMessage(entry.Operation)+": "+entry.Message)
 	default:
 		s.statusWriter.Event("", corev1.EventTypeWarning, entry.Reason, inProgressMessage(entry.Operation)+": "+entry.Message)
@@ -205,7 +205,7 @@ func recordAbandoned(ctx context.Context, s *scope, err error) error {
 	if err := abandonReleases(ctx, s); err != nil {
 		return err
 	}
-	recordHistory(s, v1alpha1.OutcomeCancelled, v1alpha1.ReasonCancelled, errOutdated)
+	recordHistory(s, v1alpha1.OutcomeCanceled, v1alpha1.ReasonCanceled, errOutdated)
 	return outcome.Waiting(v1alpha1.ReasonProgressing, immediateRequeue, fmt.Errorf("%w: %w", errOutdated, err))
 }
 
@@ -239,7 +239,7 @@ func recordFailure(ctx context.Context, r *Reconciler, s *scope, err error) erro
 	switch {
 	case reason == "":
 		if _, ok := errors.AsType[*outcome.Panic](err); ok {
-			s.instance.Status.Operation.Interruptions++
+			s.instance.Status.CurrentOperation.Interruptions++
 		}
 		recordHistory(s, v1alpha1.OutcomeInterrupted, v1alpha1.ReasonInterrupted, err)
 		err = outcome.Failed(v1alpha1.ReasonInterrupted, err)
@@ -257,7 +257,7 @@ func recordFailure(ctx context.Context, r *Reconciler, s *scope, err error) erro
 // the start of a reconcile was started by an earlier process or reconcile, because no
 // object is reconciled concurrently.
 func (r *Reconciler) recoverInterrupted(ctx context.Context, s *scope) error {
-	if s.instance.Status.Operation == nil {
+	if s.instance.Status.CurrentOperation == nil {
 		return nil
 	}
 	for _, known := range s.instance.Status.Releases {
@@ -265,7 +265,7 @@ func (r *Reconciler) recoverInterrupted(ctx context.Context, s *scope) error {
 			return fmt.Errorf("settle release %s: %w", known.Name, err)
 		}
 	}
-	s.instance.Status.Operation.Interruptions++
+	s.instance.Status.CurrentOperation.Interruptions++
 	recordHistory(s, v1alpha1.OutcomeInterrupted, v1alpha1.ReasonInterrupted, errInterrupted)
 	return s.statusWriter.Save(ctx)
 }

@@ -77,8 +77,8 @@ func (o *operationTracker) cancelInNamespace(namespace string) {
 func operationInputs(instance *v1alpha1.AppInstance) string {
 	spec := instance.Spec
 	decides := []any{
-		instance.DeletionTimestamp.IsZero(), spec.DesiredState == v1alpha1.StateAbsent, spec.Revision, spec.Version,
-		spec.Values, spec.ValuesFrom, spec.Envs, spec.ServiceAccountName, spec.CredentialRef,
+		instance.DeletionTimestamp.IsZero(), spec.DesiredState == v1alpha1.StateUninstalled, spec.PinnedRevision, spec.Version,
+		spec.Values, spec.ValuesFrom, spec.Inputs, spec.ServiceAccountName, spec.CredentialSecretRef,
 	}
 	// Values from the API server can always be encoded.
 	text, err := json.Marshal(decides)

@@ -18,7 +18,7 @@ import (
 func describePermissionError(ctx context.Context, r *Reconciler, s *scope, err error) error {
 	name := types.NamespacedName{Namespace: s.tenant.Namespace, Name: s.tenant.ServiceAccount}
 	if apierrors.IsNotFound(r.Live.Get(ctx, name, &corev1.ServiceAccount{})) {
-		return outcome.Failed(v1alpha1.ReasonServiceAccountMissing, fmt.Errorf(
+		return outcome.Failed(v1alpha1.ReasonServiceAccountNotFound, fmt.Errorf(
 			"there is no service account %s in namespace %s: create it and grant it the rights that the app needs, or name another one in spec.serviceAccountName",
 			name.Name, name.Namespace))
 	}

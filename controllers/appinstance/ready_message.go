@@ -55,8 +55,8 @@ func recordedHealth(instance *v1alpha1.AppInstance) release.Health {
 func (s *scope) runningMessage(health release.Health) string {
 	st := s.instance.Status
 	version := "version " + st.Version
-	if pinned := s.instance.Spec.Revision; pinned != 0 {
-		version += fmt.Sprintf(" (pinned to revision %d: spec.version, spec.values, spec.valuesFrom and spec.envs have no effect)", pinned)
+	if pinned := s.instance.Spec.PinnedRevision; pinned != 0 {
+		version += fmt.Sprintf(" (pinned to revision %d: spec.version, spec.values, spec.valuesFrom and spec.inputs have no effect)", pinned)
 	}
 	var said string
 	switch {

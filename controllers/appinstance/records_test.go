@@ -75,14 +75,14 @@ var _ = Describe("A record of a release that somebody else has written", func() 
 		Entry("by an upgrade", 2, func(i *v1alpha1.AppInstance) { i.Spec.Version = "2.0.0" }, v1alpha1.ConditionReady),
 		Entry("by an upgrade over a record that was changed", 1, func(i *v1alpha1.AppInstance) { i.Spec.Version = "2.0.0" }, v1alpha1.ConditionReady),
 		Entry("by a stop", 2, func(i *v1alpha1.AppInstance) { i.Spec.DesiredState = v1alpha1.StateStopped }, v1alpha1.ConditionReady),
-		Entry("by a removal", 2, func(i *v1alpha1.AppInstance) { i.Spec.DesiredState = v1alpha1.StateAbsent }, v1alpha1.ConditionReady),
+		Entry("by a removal", 2, func(i *v1alpha1.AppInstance) { i.Spec.DesiredState = v1alpha1.StateUninstalled }, v1alpha1.ConditionReady),
 	)
 
 	It("is not gone back to", func() {
 		b.editInstance(func(i *v1alpha1.AppInstance) { i.Spec.Version = "2.0.0" })
 		b.expectReady("2.0.0", 2)
 		plant(1)
-		b.editInstance(func(i *v1alpha1.AppInstance) { i.Spec.Revision = 1 })
+		b.editInstance(func(i *v1alpha1.AppInstance) { i.Spec.PinnedRevision = 1 })
 		refused(v1alpha1.ConditionReady)
 	})
 
@@ -121,7 +121,7 @@ var _ = Describe("The records of an instance", func() {
 	It("are noted before they are written, as many as Helm keeps", func() {
 		b := newInstanceFixture()
 		b.publishVersion("1.0.0", configMapFiles())
-		b.createInstance(func(spec *v1alpha1.AppInstanceSpec) { spec.History = 2 })
+		b.createInstance(func(spec *v1alpha1.AppInstanceSpec) { spec.RevisionHistoryLimit = 2 })
 		b.expectReady("1.0.0", 1)
 		for i, color := range []string{"red", "green", "blue"} {
 			b.editInstance(func(i *v1alpha1.AppInstance) { i.Spec.Values = valuesWithColor(color) })

@@ -15,9 +15,9 @@ func recordRequester(instance *v1alpha1.AppInstance) {
 		return
 	}
 	writer := v1alpha1.SpecWriter{
-		Task: record.Task, UID: record.UID, Undone: record.IsReverted(), Generation: instance.Generation,
+		Task: record.Task, UID: record.UID, Reverted: record.IsReverted(), Generation: instance.Generation,
 	}
-	if noted := instance.Status.Writer; noted == nil || noted.Task != writer.Task || noted.UID != writer.UID || noted.Undone != writer.Undone {
+	if noted := instance.Status.Writer; noted == nil || noted.Task != writer.Task || noted.UID != writer.UID || noted.Reverted != writer.Reverted {
 		instance.Status.Writer = &writer
 	}
 }

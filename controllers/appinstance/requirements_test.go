@@ -69,7 +69,7 @@ var _ = Describe("An instance whose requirement is not met", func() {
 
 	It("waits for an app that it needs", func() {
 		editApp(func(app *v1alpha1.AppInfo) {
-			app.Status.Summary = &v1alpha1.AppSummary{Dependencies: []v1alpha1.AppDependency{{Name: "base", Type: "application", Version: ">=1.0.0", Mandatory: true}}}
+			app.Status.Summary = &v1alpha1.AppSummary{Dependencies: []v1alpha1.AppDependency{{Name: "base", Type: "application", Version: ">=1.0.0", Required: true}}}
 		})
 		b.createInstance()
 		expectUnmet(v1alpha1.ReasonWaitingForDependency, `app "web" needs app "base" in a version ">=1.0.0" to run in this namespace: install it`)
@@ -153,7 +153,7 @@ var _ = Describe("An instance whose requirement is not met", func() {
 		b.publishVersion("2.0.0", map[string]string{"templates/more.yaml": "apiVersion: example.com/v1\nkind: Strange\nmetadata: {name: one}\n"})
 		editApp(func(app *v1alpha1.AppInfo) {
 			app.Spec.Withdrawn = true
-			app.Status.Summary = &v1alpha1.AppSummary{Dependencies: []v1alpha1.AppDependency{{Name: "base", Type: "application", Mandatory: true}}}
+			app.Status.Summary = &v1alpha1.AppSummary{Dependencies: []v1alpha1.AppDependency{{Name: "base", Type: "application", Required: true}}}
 		})
 		b.createInstance()
 		_, err := b.reconcileInstance()
@@ -162,7 +162,7 @@ var _ = Describe("An instance whose requirement is not met", func() {
 		for _, problem := range b.instance.Status.Preflight {
 			reasons = append(reasons, problem.Reason)
 		}
-		Expect(reasons).To(Equal([]string{v1alpha1.ReasonWithdrawn, v1alpha1.ReasonWaitingForDependency, v1alpha1.ReasonKindMissing}))
+		Expect(reasons).To(Equal([]string{v1alpha1.ReasonWithdrawn, v1alpha1.ReasonWaitingForDependency, v1alpha1.ReasonNoKindMatch}))
 		Expect(b.conditionStatus(v1alpha1.ConditionResolved)).To(Equal("False Withdrawn"))
 	})
 
@@ -178,7 +178,7 @@ var _ = Describe("An instance whose requirement is not met", func() {
 		b.expectReady("1.0.0", 1)
 		b.publishVersion("1.1.0", configMapFiles())
 		editApp(func(app *v1alpha1.AppInfo) {
-			app.Status.Summary = &v1alpha1.AppSummary{Dependencies: []v1alpha1.AppDependency{{Name: "base", Type: "application", Mandatory: true}}}
+			app.Status.Summary = &v1alpha1.AppSummary{Dependencies: []v1alpha1.AppDependency{{Name: "base", Type: "application", Required: true}}}
 		})
 		b.editInstance(func(i *v1alpha1.AppInstance) { i.Spec.Version = "1.1.0" })
 		_, err := b.reconcileInstance()

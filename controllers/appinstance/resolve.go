@@ -61,7 +61,7 @@ func (t *desiredRelease) targetVersion() string {
 
 func (r *Reconciler) resolveSpec(ctx context.Context, s *scope) error {
 	s.instance.Status.Preflight = nil
-	if s.instance.Spec.DesiredState == v1alpha1.StateAbsent {
+	if s.instance.Spec.DesiredState == v1alpha1.StateUninstalled {
 		return nil
 	}
 	t, err := r.resolveTarget(ctx, s)
@@ -75,7 +75,7 @@ func (r *Reconciler) resolveSpec(ctx context.Context, s *scope) error {
 
 // resolveTarget resolves the spec to a target and updates status.availableUpdate.
 func (r *Reconciler) resolveTarget(ctx context.Context, s *scope) (*desiredRelease, error) {
-	if s.instance.Spec.Revision == 0 {
+	if s.instance.Spec.PinnedRevision == 0 {
 		t, err := r.resolveChart(ctx, s)
 		if err != nil {
 			return s.currentAsTarget(err)
@@ -208,6 +208,6 @@ func (r *Reconciler) resolveChart(ctx context.Context, s *scope) (*desiredReleas
 func (s *scope) planRequest(app *catalog.App, version *v1alpha1.PublishedVersion) installplan.Request {
 	return installplan.Request{
 		App: app, Version: version, Tenant: s.tenant, Instance: s.instance.Name,
-		Sources: installplan.ValueSourcesFor(s.instance), CredentialRef: s.instance.Spec.CredentialRef,
+		Sources: installplan.ValueSourcesFor(s.instance), CredentialRef: s.instance.Spec.CredentialSecretRef,
 	}
 }

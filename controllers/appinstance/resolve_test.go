@@ -28,19 +28,19 @@ var _ = Describe("Resolving an instance", func() {
 		Expect(b.historySummary()).To(BeEmpty())
 		b.expectNoWrites()
 	}
-	share := func(from v1alpha1.SharingFrom) {
+	share := func(from v1alpha1.FromNamespaces) {
 		GinkgoHelper()
 		before := client.MergeFrom(b.source.DeepCopy())
-		b.source.Spec.Sharing.From = from
+		b.source.Spec.AllowedNamespaces.From = from
 		Expect(server.Client.Patch(b.ctx, b.source, before)).To(Succeed())
 	}
 
 	It("refuses the app of a source that is not shared with its namespace", func() {
 		b.publishVersion("1.0.0", configMapFiles())
-		share(v1alpha1.SharingSame)
+		share(v1alpha1.NamespacesFromSame)
 		b.createInstance()
-		refused(v1alpha1.ReasonNotShared)
-		share(v1alpha1.SharingAll)
+		refused(v1alpha1.ReasonRefNotPermitted)
+		share(v1alpha1.NamespacesFromAll)
 		b.expectReady("1.0.0", 1)
 	})
 
@@ -84,16 +84,16 @@ var _ = Describe("Resolving an instance", func() {
 		content["OlaresManifest.yaml"] = manifestWithInputs
 		b.publishVersion("1.0.0", content)
 		b.createInstance(func(spec *v1alpha1.AppInstanceSpec) {
-			spec.Envs = []v1alpha1.EnvVar{{Name: "THEME", Value: new("blue")}, {Name: "OTHER", Value: new("x")}}
+			spec.Inputs = []v1alpha1.InputValue{{Name: "THEME", Value: new("blue")}, {Name: "OTHER", Value: new("x")}}
 		})
 		refused(v1alpha1.ReasonInvalidSpec)
 		Expect(b.conditionMessage(v1alpha1.ConditionResolved)).To(Equal(
-			"inputs in spec.envs: give PASSWORD; correct THEME (must be one of: light, dark); remove OTHER, which the app does not ask for"))
+			"inputs in spec.inputs: give PASSWORD; correct THEME (must be one of: light, dark); remove OTHER, which the app does not ask for"))
 		server.Create(GinkgoTB(), &corev1.Secret{
 			ObjectMeta: metav1.ObjectMeta{Namespace: b.instance.Namespace, Name: "inputs"}, StringData: map[string]string{"password": "hunter2"},
 		})
 		b.editInstance(func(i *v1alpha1.AppInstance) {
-			i.Spec.Envs = []v1alpha1.EnvVar{{Name: "THEME", Value: new("dark")}, {Name: "PASSWORD", ValueFrom: &v1alpha1.EnvVarSource{
+			i.Spec.Inputs = []v1alpha1.InputValue{{Name: "THEME", Value: new("dark")}, {Name: "PASSWORD", ValueFrom: &v1alpha1.InputValueSource{
 				SecretKeyRef: &v1alpha1.KeyReference{Name: "inputs", Key: "password"},
 			}}}
 		})
@@ -110,7 +110,7 @@ var _ = Describe("Resolving an instance", func() {
 		_, err := b.reconcileInstance()
 		Expect(err).To(HaveOccurred())
 		Expect(err).NotTo(MatchError(reconcile.TerminalError(nil)))
-		Expect(b.conditionStatus(v1alpha1.ConditionResolved)).To(Equal("False SecretMissing"))
+		Expect(b.conditionStatus(v1alpha1.ConditionResolved)).To(Equal("False ReferenceNotFound"))
 		b.expectNoWrites()
 		server.Create(GinkgoTB(), &corev1.Secret{
 			ObjectMeta: metav1.ObjectMeta{Namespace: b.instance.Namespace, Name: "values"},
@@ -145,22 +145,22 @@ var _ = Describe("Resolving an instance", func() {
 		b.publishVersion("1.0.0", configMapFiles())
 		b.createInstance()
 		b.expectReady("1.0.0", 1)
-		share(v1alpha1.SharingSame)
-		b.expectUnresolved(v1alpha1.ReasonNotShared)
+		share(v1alpha1.NamespacesFromSame)
+		b.expectUnresolved(v1alpha1.ReasonRefNotPermitted)
 		Expect(b.releaseRevision("mine")).To(Equal(1))
-		share(v1alpha1.SharingAll)
+		share(v1alpha1.NamespacesFromAll)
 		b.expectReady("1.0.0", 1)
 	})
 
 	It("tells how it fares while its app is lost", func() {
-		const serving, down = "True ServingPrevious, ", "False NotShared, "
+		const serving, down = "True ServingPrevious, ", "False RefNotPermitted, "
 		b.publishVersion("1.0.0", workloadFiles())
 		b.createInstance()
 		_, _ = b.reconcileUntilObserved()
 		b.setWorkloadReady(true)
 		_, err := b.reconcileUntil("True Ready, True Healthy")
 		Expect(err).NotTo(HaveOccurred())
-		share(v1alpha1.SharingSame)
+		share(v1alpha1.NamespacesFromSame)
 		_, _ = b.reconcileUntil(serving)
 		b.expectNoWrites()
 		b.setWorkloadReady(false)
@@ -172,7 +172,7 @@ var _ = Describe("Resolving an instance", func() {
 
 		By("starting again, before the first look")
 		b.restartReconciler()
-		b.expectUnresolved(v1alpha1.ReasonNotShared)
+		b.expectUnresolved(v1alpha1.ReasonRefNotPermitted)
 		Expect(b.conditionStatus(v1alpha1.ConditionReady)).To(Equal("True ServingPrevious"))
 	})
 
@@ -187,9 +187,9 @@ var _ = Describe("Resolving an instance", func() {
 				status.Conditions[i].Reason = v1alpha1.ReasonUpgradeFailed
 			}
 		})
-		share(v1alpha1.SharingSame)
-		b.expectUnresolved(v1alpha1.ReasonNotShared)
-		Expect(b.conditionStatus(v1alpha1.ConditionReady)).To(Equal("False NotShared"))
+		share(v1alpha1.NamespacesFromSame)
+		b.expectUnresolved(v1alpha1.ReasonRefNotPermitted)
+		Expect(b.conditionStatus(v1alpha1.ConditionReady)).To(Equal("False RefNotPermitted"))
 	})
 
 	It("keeps the version it has, and tells of a newer one", func() {

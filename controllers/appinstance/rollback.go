@@ -14,14 +14,14 @@ import (
 	"github.com/appmarket/operator/internal/transitions"
 )
 
-// pinnedTarget returns the revision in spec.revision as the target. It is restored from Helm and
+// pinnedTarget returns the revision in spec.pinnedRevision as the target. It is restored from Helm and
 // does not require that the source still has the version.
 func pinnedTarget(instance *v1alpha1.AppInstance) (*desiredRelease, error) {
-	number := instance.Spec.Revision
+	number := instance.Spec.PinnedRevision
 	entry := transitions.FindRevision(instance, number)
 	if entry == nil {
 		return nil, outcome.Stalled(v1alpha1.ReasonRevisionNotFound, fmt.Errorf(
-			"spec.revision: status.history has no revision %d that can be restored: use one that it has, or remove the field", number))
+			"spec.pinnedRevision: status.history has no revision %d that can be restored: use one that it has, or remove the field", number))
 	}
 	return &desiredRelease{rollbackEntry: entry}, nil
 }
@@ -51,8 +51,8 @@ func checkRecorded(ctx context.Context, r *Reconciler, s *scope) error {
 		return err
 	case lost != nil:
 		return outcome.Stalled(v1alpha1.ReasonRevisionNotFound, fmt.Errorf(
-			"spec.revision: %d cannot be restored, since Helm has no record of it any more (release %q keeps %s, see spec.history)",
-			s.target.rollbackEntry.Revision, lost.Name, text.Count(int(s.instance.Spec.History), "record", "records")))
+			"spec.pinnedRevision: %d cannot be restored, since Helm has no record of it any more (release %q keeps %s, see spec.revisionHistoryLimit)",
+			s.target.rollbackEntry.Revision, lost.Name, text.Count(int(s.instance.Spec.RevisionHistoryLimit), "record", "records")))
 	}
 	return nil
 }
@@ -73,7 +73,7 @@ func rollbackReleases(ctx context.Context, s *scope) error {
 	for _, was := range entry.Releases {
 		rel, err := s.helm.Rollback(ctx, release.Rollback{
 			Name: was.Name, Revision: int(was.Revision), Labels: releaseLabels(s.instance),
-			MaxHistory: int(s.instance.Spec.History), Timeout: operationTimeout(s.instance), Resumed: isResumingOperation(s.instance),
+			MaxHistory: int(s.instance.Spec.RevisionHistoryLimit), Timeout: operationTimeout(s.instance), Resumed: isResumingOperation(s.instance),
 		})
 		if err != nil {
 			return err

@@ -37,7 +37,7 @@ func newSourceFixture() *sourceFixture {
 			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "main"},
 			Spec: v1alpha1.MarketSourceSpec{
 				Type: v1alpha1.SourceTypeHelm, Helm: &v1alpha1.HelmSource{URL: "https://charts.example.com"},
-				Sharing: &v1alpha1.Sharing{From: v1alpha1.SharingAll},
+				AllowedNamespaces: &v1alpha1.AllowedNamespaces{From: v1alpha1.NamespacesFromAll},
 			},
 		},
 		app: &v1alpha1.AppInfo{

@@ -13,7 +13,7 @@ import (
 // maxRetained is the maximum number of kept objects in status.
 const maxRetained = 100
 
-// uninstallAbsent uninstalls the releases of an instance whose desired state is Absent. The instance
+// uninstallAbsent uninstalls the releases of an instance whose desired state is Uninstalled. The instance
 // remains as a record.
 func (r *Reconciler) uninstallAbsent(ctx context.Context, s *scope) error {
 	if err := uninstallInstance(ctx, r, s); err != nil {
@@ -21,13 +21,13 @@ func (r *Reconciler) uninstallAbsent(ctx context.Context, s *scope) error {
 	}
 	r.forgetInstance(s)
 	message := "removed"
-	if n := len(s.instance.Status.Retained); n > 0 {
+	if n := len(s.instance.Status.RetainedObjects); n > 0 {
 		message = "removed; " + keptMessage(n)
 	}
 	for _, milestone := range status.AppInstance.Progress {
-		s.statusWriter.MarkTrue(milestone, v1alpha1.ReasonRemoved, message)
+		s.statusWriter.MarkTrue(milestone, v1alpha1.ReasonUninstalled, message)
 	}
-	s.statusWriter.SetReady(v1alpha1.ReasonRemoved, message)
+	s.statusWriter.SetReady(v1alpha1.ReasonUninstalled, message)
 	return nil
 }
 
@@ -73,7 +73,7 @@ func uninstallReleases(ctx context.Context, s *scope) error {
 	s.retained = slices.DeleteFunc(slices.Clone(allRetained(s)), func(kept v1alpha1.ObjectReference) bool {
 		return isDeletable(s.instance, kept)
 	})
-	s.instance.Status.Retained = catalog.FirstItems(s.retained, maxRetained)
+	s.instance.Status.RetainedObjects = catalog.FirstItems(s.retained, maxRetained)
 	return nil
 }
 
@@ -91,7 +91,7 @@ func recordRetained(ctx context.Context, s *scope, objects []v1alpha1.ObjectRefe
 			s.retained = append(s.retained, object)
 		}
 	}
-	s.instance.Status.Retained = catalog.FirstItems(s.retained, maxRetained)
+	s.instance.Status.RetainedObjects = catalog.FirstItems(s.retained, maxRetained)
 	return s.statusWriter.Save(ctx)
 }
 
@@ -100,26 +100,26 @@ func allRetained(s *scope) []v1alpha1.ObjectReference {
 	if len(s.retained) > 0 {
 		return s.retained
 	}
-	return s.instance.Status.Retained
+	return s.instance.Status.RetainedObjects
 }
 
 // keptMessage returns a message about the number of kept objects.
 func keptMessage(n int) string {
-	return text.Count(n, "object is", "objects are") + " kept, see status.retained of the instance"
+	return text.Count(n, "object is", "objects are") + " kept, see status.retainedObjects of the instance"
 }
 
-// reclaimRetained removes the objects from status.retained that belong to a release again.
+// reclaimRetained removes the objects from status.retainedObjects that belong to a release again.
 func reclaimRetained(ctx context.Context, s *scope) error {
 	st := &s.instance.Status
 	for _, known := range st.Releases {
-		if len(st.Retained) == 0 {
+		if len(st.RetainedObjects) == 0 {
 			return nil
 		}
 		own, err := s.helm.ListRetained(ctx, known.Name)
 		if err != nil {
 			return err
 		}
-		st.Retained = slices.DeleteFunc(st.Retained, func(kept v1alpha1.ObjectReference) bool { return slices.Contains(own, kept) })
+		st.RetainedObjects = slices.DeleteFunc(st.RetainedObjects, func(kept v1alpha1.ObjectReference) bool { return slices.Contains(own, kept) })
 	}
 	return nil
 }

@@ -30,7 +30,7 @@ var _ = Describe("Removing", func() {
 	}
 	BeforeEach(func() { b = newInstanceFixture() })
 
-	absent := func(i *v1alpha1.AppInstance) { i.Spec.DesiredState = v1alpha1.StateAbsent }
+	absent := func(i *v1alpha1.AppInstance) { i.Spec.DesiredState = v1alpha1.StateUninstalled }
 	// kept reports whether the claim exists and is not being deleted.
 	kept := func() bool {
 		GinkgoHelper()
@@ -58,12 +58,12 @@ var _ = Describe("Removing", func() {
 		b.editInstance(absent)
 		_, err := b.reconcileInstance()
 		Expect(err).NotTo(HaveOccurred())
-		Expect(b.conditionStatus(v1alpha1.ConditionReady)).To(Equal("True Removed"))
-		Expect(b.conditionMessage(v1alpha1.ConditionReady)).To(Equal("removed; 1 object is kept, see status.retained of the instance"))
+		Expect(b.conditionStatus(v1alpha1.ConditionReady)).To(Equal("True Uninstalled"))
+		Expect(b.conditionMessage(v1alpha1.ConditionReady)).To(Equal("removed; 1 object is kept, see status.retainedObjects of the instance"))
 		Expect(b.releaseRevision("mine")).To(BeZero())
 		Expect(kept()).To(BeTrue())
 		status := b.instance.Status
-		Expect(status.Retained).To(Equal([]v1alpha1.ObjectReference{
+		Expect(status.RetainedObjects).To(Equal([]v1alpha1.ObjectReference{
 			{APIVersion: "v1", Kind: "PersistentVolumeClaim", Namespace: b.instance.Namespace, Name: "mine-data"}}))
 		Expect([]any{status.Version, status.ChartDigest, status.ValuesDigest, len(status.Releases), status.Inventory}).
 			To(Equal([]any{"", "", "", 0, (*v1alpha1.Inventory)(nil)}))
@@ -78,7 +78,7 @@ var _ = Describe("Removing", func() {
 		Expect(err).NotTo(HaveOccurred())
 		b.editInstance(func(i *v1alpha1.AppInstance) { i.Spec.DesiredState = v1alpha1.StateRunning })
 		b.expectReady("1.0.0", 1)
-		Expect(b.instance.Status.Retained).To(BeEmpty())
+		Expect(b.instance.Status.RetainedObjects).To(BeEmpty())
 		Expect(b.historySummary()[0]).To(Equal("Install 1.0.0 Succeeded"))
 	})
 
@@ -88,16 +88,16 @@ var _ = Describe("Removing", func() {
 		_, err := b.reconcileInstance()
 		Expect(err).NotTo(HaveOccurred())
 		Expect(kept()).To(BeFalse())
-		Expect(b.instance.Status.Retained).To(BeEmpty())
+		Expect(b.instance.Status.RetainedObjects).To(BeEmpty())
 		Expect(b.conditionMessage(v1alpha1.ConditionReady)).To(Equal("removed"))
 		b.expectNoWrites()
 	})
 
 	It("has nothing to do for what was never installed", func() {
-		b.createInstance(func(spec *v1alpha1.AppInstanceSpec) { spec.DesiredState = v1alpha1.StateAbsent })
+		b.createInstance(func(spec *v1alpha1.AppInstanceSpec) { spec.DesiredState = v1alpha1.StateUninstalled })
 		_, err := b.reconcileInstance()
 		Expect(err).NotTo(HaveOccurred())
-		Expect(b.conditionStatus(v1alpha1.ConditionReady)).To(Equal("True Removed"))
+		Expect(b.conditionStatus(v1alpha1.ConditionReady)).To(Equal("True Uninstalled"))
 		Expect(b.historySummary()).To(BeEmpty())
 		b.expectNoWrites()
 	})
@@ -108,13 +108,13 @@ var _ = Describe("Removing", func() {
 		b.editInstance(absent)
 		_, err := b.reconcileInstance()
 		Expect(err).NotTo(HaveOccurred())
-		Expect(b.conditionStatus(v1alpha1.ConditionReady)).To(Equal("True Removed"))
+		Expect(b.conditionStatus(v1alpha1.ConditionReady)).To(Equal("True Uninstalled"))
 	})
 
 	It("is not repeated by itself when it failed", func() {
 		installed(v1alpha1.DataRetain)
 		Expect(server.Client.Delete(b.ctx, b.source)).To(Succeed())
-		b.expectUnresolved(v1alpha1.ReasonNotShared)
+		b.expectUnresolved(v1alpha1.ReasonRefNotPermitted)
 		deprive()
 		b.editInstance(absent)
 		_, err := b.reconcileInstance()
@@ -191,7 +191,7 @@ var _ = Describe("Removing", func() {
 		It("goes at once with its namespace in the middle of an operation", func() {
 			installed(v1alpha1.DataRetain)
 			b.editStatus(func(status *v1alpha1.AppInstanceStatus) {
-				status.Operation = &v1alpha1.Operation{Type: v1alpha1.OperationUpgrade, Version: "1.0.0", StartedAt: metav1.Now()}
+				status.CurrentOperation = &v1alpha1.Operation{Type: v1alpha1.OperationUpgrade, Version: "1.0.0", StartedAt: metav1.Now()}
 			})
 			space := &corev1.Namespace{}
 			space.Name = b.instance.Namespace

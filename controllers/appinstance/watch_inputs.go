@@ -58,7 +58,7 @@ func (r *Reconciler) watchInputs(ctx context.Context, object client.Object) {
 // returns none for an instance that is removed or pinned to a revision, because it reads none.
 func InputsOf(instance *v1alpha1.AppInstance) []v1alpha1.ValuesReference {
 	spec := instance.Spec
-	if !instance.DeletionTimestamp.IsZero() || spec.DesiredState == v1alpha1.StateAbsent || spec.Revision != 0 {
+	if !instance.DeletionTimestamp.IsZero() || spec.DesiredState == v1alpha1.StateUninstalled || spec.PinnedRevision != 0 {
 		return nil
 	}
 	given := installplan.ValueSourcesFor(instance)
@@ -74,7 +74,7 @@ func InputsOf(instance *v1alpha1.AppInstance) []v1alpha1.ValuesReference {
 			add(v1alpha1.ValuesFromConfigMap, env.ValueFrom.ConfigMapKeyRef)
 		}
 	}
-	add(v1alpha1.ValuesFromSecret, spec.CredentialRef)
+	add(v1alpha1.ValuesFromSecret, spec.CredentialSecretRef)
 	if meta.IsStatusConditionFalse(instance.Status.Conditions, v1alpha1.ConditionResolved) {
 		add(v1alpha1.ValuesFromSecret, &v1alpha1.KeyReference{Name: installplan.TenantEnvs})
 		add(v1alpha1.ValuesFromConfigMap, &v1alpha1.KeyReference{Name: installplan.TenantEnvs})

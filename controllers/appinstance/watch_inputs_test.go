@@ -23,24 +23,24 @@ func TestInputsOfAnInstance(t *testing.T) {
 			i.Status.AdoptedValues = &v1alpha1.LocalObjectReference{Name: "adopted"}
 		}, []string{"Secret adopted", "ConfigMap values"}},
 		"inputs and a credential": {func(i *v1alpha1.AppInstance) {
-			i.Spec.Envs = []v1alpha1.EnvVar{
-				{Name: "A", ValueFrom: &v1alpha1.EnvVarSource{SecretKeyRef: key}},
-				{Name: "B", ValueFrom: &v1alpha1.EnvVarSource{ConfigMapKeyRef: key}},
-				{Name: "C", ValueFrom: &v1alpha1.EnvVarSource{OutputRef: key}},
+			i.Spec.Inputs = []v1alpha1.InputValue{
+				{Name: "A", ValueFrom: &v1alpha1.InputValueSource{SecretKeyRef: key}},
+				{Name: "B", ValueFrom: &v1alpha1.InputValueSource{ConfigMapKeyRef: key}},
+				{Name: "C", ValueFrom: &v1alpha1.InputValueSource{OutputRef: key}},
 				{Name: "D"},
 			}
-			i.Spec.CredentialRef = &v1alpha1.KeyReference{Name: "license"}
+			i.Spec.CredentialSecretRef = &v1alpha1.KeyReference{Name: "license"}
 		}, []string{"Secret passwords", "ConfigMap passwords", "Secret license"}},
 		"not resolved": {func(i *v1alpha1.AppInstance) {
 			meta.SetStatusCondition(&i.Status.Conditions, metav1.Condition{Type: v1alpha1.ConditionResolved, Status: metav1.ConditionFalse})
 		}, []string{"Secret appmarket-envs", "ConfigMap appmarket-envs"}},
 		"removed": {func(i *v1alpha1.AppInstance) {
-			i.Spec.DesiredState, i.Spec.CredentialRef = v1alpha1.StateAbsent, key
+			i.Spec.DesiredState, i.Spec.CredentialSecretRef = v1alpha1.StateUninstalled, key
 		}, nil},
-		"pinned to a revision": {func(i *v1alpha1.AppInstance) { i.Spec.Revision, i.Spec.CredentialRef = 1, key }, nil},
+		"pinned to a revision": {func(i *v1alpha1.AppInstance) { i.Spec.PinnedRevision, i.Spec.CredentialSecretRef = 1, key }, nil},
 		"deleted": {func(i *v1alpha1.AppInstance) {
 			now := metav1.Now()
-			i.DeletionTimestamp, i.Spec.CredentialRef = &now, key
+			i.DeletionTimestamp, i.Spec.CredentialSecretRef = &now, key
 		}, nil},
 	} {
 		t.Run(why, func(t *testing.T) {

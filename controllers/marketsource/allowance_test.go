@@ -34,7 +34,7 @@ var _ = Describe("A namespace that may have three apps", func() {
 		Expect(b.appNames()).To(ConsistOf("app", "one", "two"))
 
 		By("narrowing the source")
-		b.editSource(func(s *v1alpha1.MarketSource) { s.Spec.Exclude = []string{"three"} })
+		b.editSource(func(s *v1alpha1.MarketSource) { s.Spec.Filter = &v1alpha1.AppFilter{Exclude: []string{"three"}} })
 		b.expectSuccess()
 		Expect(b.conditionStatus(v1alpha1.ConditionStalled)).To(BeEmpty())
 	})

@@ -41,7 +41,7 @@ func (r *Reconciler) countApps(_ context.Context, s *scope) error {
 	t.counts.Total, t.counts.Offered, t.counts.Skipped = listed.Total, listed.Offered, listed.Skipped
 	t.counts.Failed = min(t.counts.Failed+listed.Total-listed.Offered, listed.Total)
 	unlisted := slices.DeleteFunc(slices.Clone(s.source.Status.Failures), func(f v1alpha1.AppFailure) bool {
-		return f.Step != v1alpha1.ConditionIndexed
+		return f.Condition != v1alpha1.ConditionIndexed
 	})
 	s.source.Status.Apps = &t.counts
 	s.source.Status.Failures = mergeFailures(unlisted, t.failures)
@@ -54,7 +54,7 @@ func (r *Reconciler) reportCounts(s *scope, t appTotals) error {
 	if indexed := meta.FindStatusCondition(s.source.Status.Conditions, v1alpha1.ConditionIndexed); c.Total == 0 && indexed != nil {
 		message = indexed.Message // It contains the reason why there is no app.
 	}
-	hydrated := s.source.Spec.Readiness != v1alpha1.ReadinessSynced
+	hydrated := s.source.Spec.ReadyWhen != v1alpha1.ReadyWhenSynced
 	switch {
 	case hydrated && t.pending > 0:
 		return outcome.Waiting(v1alpha1.ReasonWaitingForApp, 0, fmt.Errorf("hydrating: %s", message))
@@ -125,13 +125,13 @@ func appFailure(app *v1alpha1.AppInfo) *v1alpha1.AppFailure {
 	if !stalled && (retrying == nil || retrying.Reason != v1alpha1.ReasonProgressingWithRetry) {
 		return nil
 	}
-	failure := &v1alpha1.AppFailure{App: app.Spec.App, Step: v1alpha1.ConditionReady}
+	failure := &v1alpha1.AppFailure{App: app.Spec.App, Condition: v1alpha1.ConditionReady}
 	if root := meta.FindStatusCondition(conditions, v1alpha1.ConditionReady); root != nil {
 		failure.Reason, failure.Message = root.Reason, root.Message
 	}
 	for _, milestone := range status.AppInfo.Progress {
 		if c := meta.FindStatusCondition(conditions, milestone); c != nil && c.Status == metav1.ConditionFalse {
-			failure.Step, failure.Reason, failure.Message = milestone, c.Reason, c.Message
+			failure.Condition, failure.Reason, failure.Message = milestone, c.Reason, c.Message
 			break
 		}
 	}
@@ -143,7 +143,7 @@ func toEntryFailures(entries []hydrate.InvalidEntry) []v1alpha1.AppFailure {
 	var failures []v1alpha1.AppFailure
 	for _, e := range entries {
 		failures = append(failures, v1alpha1.AppFailure{
-			App: e.Name, Step: v1alpha1.ConditionIndexed,
+			App: e.Name, Condition: v1alpha1.ConditionIndexed,
 			Reason: outcome.Reason(e.Err, v1alpha1.ReasonInvalidChart), Message: e.Err.Error(),
 		})
 	}

@@ -49,7 +49,7 @@ var _ = Describe("Counting the apps of a source", func() {
 		Expect(b.conditionMessage(v1alpha1.ConditionReady)).To(Equal("2 of 3 apps served, 1 failed; see status.failures"))
 		Expect(*b.source.Status.Apps).To(Equal(v1alpha1.AppCounts{Total: 3, Offered: 3, Ready: 2, Failed: 1}))
 		Expect(b.source.Status.Failures).To(Equal([]v1alpha1.AppFailure{
-			{App: "blog", Step: v1alpha1.ConditionRendered, Reason: v1alpha1.ReasonRenderFailed, Message: "no value"}}))
+			{App: "blog", Condition: v1alpha1.ConditionRendered, Reason: v1alpha1.ReasonRenderFailed, Message: "no value"}}))
 		b.expectNoWrites()
 	})
 
@@ -64,7 +64,7 @@ var _ = Describe("Counting the apps of a source", func() {
 	})
 
 	It("does not wait where being listed is enough", func() {
-		b.editSource(func(s *v1alpha1.MarketSource) { s.Spec.Readiness = v1alpha1.ReadinessSynced })
+		b.editSource(func(s *v1alpha1.MarketSource) { s.Spec.ReadyWhen = v1alpha1.ReadyWhenSynced })
 		listed("web", "blog")
 		Expect(b.conditionStatus(v1alpha1.ConditionReady)).To(Equal("True Ready"))
 		Expect(b.conditionMessage(v1alpha1.ConditionReady)).To(Equal("0 of 2 apps served"))
@@ -108,7 +108,7 @@ var _ = Describe("Counting the apps of a source", func() {
 		})
 		b.expectSuccess()
 		Expect(*b.source.Status.Apps).To(Equal(v1alpha1.AppCounts{Total: 1, Offered: 1, Ready: 1, Failed: 1}))
-		Expect(b.source.Status.Failures[0].Step).To(Equal(v1alpha1.ConditionFetched))
+		Expect(b.source.Status.Failures[0].Condition).To(Equal(v1alpha1.ConditionFetched))
 		Expect(b.conditionStatus(v1alpha1.ConditionReady)).To(Equal("True Ready"))
 	})
 
@@ -147,7 +147,7 @@ var _ = Describe("Counting the apps of a source", func() {
 			Expect(*b.source.Status.Apps).To(Equal(v1alpha1.AppCounts{Total: 4, Offered: 1, Ready: 1, Failed: 3, Skipped: 3}))
 			Expect(failed()).To(Equal([]string{"Broken00", "Broken01", "Broken02"}))
 		}
-		Expect(b.source.Status.Failures[0].Step).To(Equal(v1alpha1.ConditionIndexed))
+		Expect(b.source.Status.Failures[0].Condition).To(Equal(v1alpha1.ConditionIndexed))
 		Expect(b.conditionStatus(v1alpha1.ConditionReady)).To(Equal("True Ready"))
 		b.expectNoWrites()
 		b.requestReconcile("now")
@@ -175,7 +175,9 @@ var _ = Describe("Counting the apps of a source", func() {
 		for _, app := range []string{"web", "blog", "wiki"} {
 			b.addVersions(app, "1.0.0", "2.0.0")
 		}
-		b.editSource(func(s *v1alpha1.MarketSource) { s.Spec.Include, s.Spec.Exclude = include, exclude })
+		b.editSource(func(s *v1alpha1.MarketSource) {
+			s.Spec.Filter = &v1alpha1.AppFilter{Include: include, Exclude: exclude}
+		})
 		for range 2 {
 			b.expectSuccess()
 			Expect(b.conditionStatus(v1alpha1.ConditionReady)).To(Equal("True Ready"))
@@ -188,9 +190,9 @@ var _ = Describe("Counting the apps of a source", func() {
 		b.expectSuccess("1ns")
 		Expect(b.conditionMessage(v1alpha1.ConditionReady)).To(Equal(want), "after a failure too")
 	},
-		Entry("which is the pattern", []string{"shop*"}, nil, "spec.include matches no app of the source (3 apps offered); correct the patterns"),
-		Entry("which is the other pattern", nil, []string{"*"}, "spec.exclude matches all apps of the source (3 apps offered); correct the patterns"),
-		Entry("which is both", []string{"w*"}, []string{"*i*", "web"}, "spec.include and spec.exclude select no app of the source (3 apps offered); correct the patterns"),
+		Entry("which is the pattern", []string{"shop*"}, nil, "spec.filter.include matches no app of the source (3 apps offered); correct the patterns"),
+		Entry("which is the other pattern", nil, []string{"*"}, "spec.filter.exclude matches all apps of the source (3 apps offered); correct the patterns"),
+		Entry("which is both", []string{"w*"}, []string{"*i*", "web"}, "spec.filter.include and spec.filter.exclude select no app of the source (3 apps offered); correct the patterns"),
 	)
 
 	It("bounds what it tells of failures", func() {

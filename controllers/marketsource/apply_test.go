@@ -50,17 +50,17 @@ var _ = Describe("The apps of a source", func() {
 	})
 
 	It("have as many versions as are to be kept", func() {
-		b.editSource(func(s *v1alpha1.MarketSource) { s.Spec.Versions = &v1alpha1.VersionPolicy{Keep: 1} })
+		b.editSource(func(s *v1alpha1.MarketSource) { s.Spec.Filter = &v1alpha1.AppFilter{MaxVersions: 1} })
 		b.syncAndServe()
 		Expect(b.getApp("web").Spec.Offers).To(HaveLen(1))
-		b.editSource(func(s *v1alpha1.MarketSource) { s.Spec.Versions.Keep = 4 })
+		b.editSource(func(s *v1alpha1.MarketSource) { s.Spec.Filter.MaxVersions = 4 })
 		b.expectSuccess()
 		Expect(b.getApp("web").Spec.Offers).To(HaveLen(4))
 	})
 
 	It("are those that the globs let in", func() {
 		b.editSource(func(s *v1alpha1.MarketSource) {
-			s.Spec.Include, s.Spec.Exclude = []string{"web*", "blog"}, []string{"*og"}
+			s.Spec.Filter = &v1alpha1.AppFilter{Include: []string{"web*", "blog"}, Exclude: []string{"*og"}}
 		})
 		b.syncAndServe()
 		Expect(b.appNames()).To(Equal([]string{"web"}))

@@ -26,7 +26,7 @@ var _ = Describe("A source that fails", func() {
 	stays := func(reached, indexed, ready string) {
 		GinkgoHelper()
 		b.expectNoWrites()
-		Expect([]string{b.conditionStatus(v1alpha1.ConditionReached), b.conditionStatus(v1alpha1.ConditionIndexed), b.conditionStatus(v1alpha1.ConditionReady)}).
+		Expect([]string{b.conditionStatus(v1alpha1.ConditionReachable), b.conditionStatus(v1alpha1.ConditionIndexed), b.conditionStatus(v1alpha1.ConditionReady)}).
 			To(Equal([]string{reached, indexed, ready}))
 	}
 
@@ -36,7 +36,7 @@ var _ = Describe("A source that fails", func() {
 		for range 2 {
 			_, err := b.reconcileSource("1ns")
 			Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonFetchFailed), "the queue calls again, later and later")
-			Expect(b.conditionStatus(v1alpha1.ConditionReached)).To(Equal("False FetchFailed"))
+			Expect(b.conditionStatus(v1alpha1.ConditionReachable)).To(Equal("False FetchFailed"))
 			Expect(b.conditionStatus(v1alpha1.ConditionReconciling)).To(Equal("True ProgressingWithRetry"))
 			Expect(b.takeResponses()).To(Equal([]string{"500"}))
 		}
@@ -76,7 +76,7 @@ var _ = Describe("A source that fails", func() {
 		_, err = b.reconcileSource()
 		Expect(err).NotTo(HaveOccurred())
 		Expect(b.conditionStatus(v1alpha1.ConditionStalled)).To(Equal("True NotFound"))
-		Expect(b.conditionStatus(v1alpha1.ConditionReached)).To(Equal("False NotFound"))
+		Expect(b.conditionStatus(v1alpha1.ConditionReachable)).To(Equal("False NotFound"))
 		Expect(b.appNames()).To(Equal([]string{"web"}))
 	})
 
@@ -113,14 +113,14 @@ var _ = Describe("A source that fails", func() {
 	})
 
 	It("has no secret", func() {
-		b.editSource(func(s *v1alpha1.MarketSource) { s.Spec.SecretRef = &v1alpha1.LocalObjectReference{Name: "login"} })
+		b.editSource(func(s *v1alpha1.MarketSource) { s.Spec.Helm.SecretRef = &v1alpha1.LocalObjectReference{Name: "login"} })
 		result, err := b.reconcileSource()
 		Expect(err).NotTo(HaveOccurred())
-		Expect(b.conditionStatus(v1alpha1.ConditionReached)).To(Equal("False SecretMissing"))
-		Expect(b.conditionStatus(v1alpha1.ConditionStalled)).To(Equal("True SecretMissing"))
+		Expect(b.conditionStatus(v1alpha1.ConditionReachable)).To(Equal("False ReferenceNotFound"))
+		Expect(b.conditionStatus(v1alpha1.ConditionStalled)).To(Equal("True ReferenceNotFound"))
 		Expect(result.RequeueAfter).To(BeNumerically(">", 8*time.Minute))
 		Expect(b.takeResponses()).To(BeEmpty())
-		stays("False SecretMissing", "", "False SecretMissing")
+		stays("False ReferenceNotFound", "", "False ReferenceNotFound")
 		server.Create(GinkgoTB(), &corev1.Secret{
 			ObjectMeta: metav1.ObjectMeta{Namespace: b.source.Namespace, Name: "login"}, StringData: map[string]string{"token": "x"}})
 		b.requestReconcile("now")
@@ -129,12 +129,12 @@ var _ = Describe("A source that fails", func() {
 
 	It("loses its secret by an edit, and is not called ready by its apps", func() {
 		b.syncAndServe()
-		b.editSource(func(s *v1alpha1.MarketSource) { s.Spec.SecretRef = &v1alpha1.LocalObjectReference{Name: "login"} })
+		b.editSource(func(s *v1alpha1.MarketSource) { s.Spec.Helm.SecretRef = &v1alpha1.LocalObjectReference{Name: "login"} })
 		_, err := b.reconcileSource()
 		Expect(err).NotTo(HaveOccurred())
-		Expect(b.conditionStatus(v1alpha1.ConditionStalled)).To(Equal("True SecretMissing"))
-		stays("False SecretMissing", "", "False SecretMissing")
-		b.editSource(func(s *v1alpha1.MarketSource) { s.Spec.SecretRef = nil })
+		Expect(b.conditionStatus(v1alpha1.ConditionStalled)).To(Equal("True ReferenceNotFound"))
+		stays("False ReferenceNotFound", "", "False ReferenceNotFound")
+		b.editSource(func(s *v1alpha1.MarketSource) { s.Spec.Helm.SecretRef = nil })
 		b.expectSuccess()
 		Expect(b.takeResponses()).To(Equal([]string{"200"}))
 		Expect(b.conditionStatus(v1alpha1.ConditionReady)).To(Equal("True Ready"))
@@ -154,7 +154,7 @@ var _ = Describe("A source that fails", func() {
 			Expect(b.conditionStatus(v1alpha1.ConditionIndexed)).To(Equal("False ApplyFailed"))
 			Expect(b.takeResponses()).To(Equal([]string{"200"}), "a retry needs the whole of it")
 		}
-		stays("True Reached", "False ApplyFailed", "False ApplyFailed")
+		stays("True Reachable", "False ApplyFailed", "False ApplyFailed")
 		Expect(server.Client.Delete(b.ctx, foreign)).To(Succeed())
 		b.requestReconcile("now")
 		b.syncAndServe()

@@ -69,15 +69,15 @@ func (b *marketFixture) restartReconciler() {
 func ignoreFreeSlot(types.NamespacedName) {}
 
 func (b *marketFixture) openLister(ctx context.Context, of *v1alpha1.MarketSource) (marketsource.Lister, error) {
-	cfg := source.Config{Helm: &source.HelmConfig{URL: of.Spec.Helm.URL}, Include: of.Spec.Include, Exclude: of.Spec.Exclude, Network: netguard.Policy{Loopback: true}}
-	if of.Spec.Versions != nil {
-		cfg.Keep = int(of.Spec.Versions.Keep)
+	cfg := source.Config{Helm: &source.HelmConfig{URL: of.Spec.Helm.URL}, Network: netguard.Policy{Loopback: true}}
+	if filter := of.Spec.Filter; filter != nil {
+		cfg.Include, cfg.Exclude, cfg.MaxVersions = filter.Include, filter.Exclude, int(filter.MaxVersions)
 	}
-	if ref := of.Spec.SecretRef; ref != nil {
+	if ref := of.Spec.Helm.SecretRef; ref != nil {
 		secret := &corev1.Secret{}
 		err := server.Client.Get(ctx, types.NamespacedName{Namespace: of.Namespace, Name: ref.Name}, secret)
 		if apierrors.IsNotFound(err) {
-			return nil, outcome.Stalled(v1alpha1.ReasonSecretMissing, errors.New("there is no secret "+ref.Name))
+			return nil, outcome.Stalled(v1alpha1.ReasonReferenceNotFound, errors.New("there is no secret "+ref.Name))
 		}
 		if err != nil {
 			return nil, err

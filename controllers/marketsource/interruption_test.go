@@ -58,7 +58,7 @@ var _ = Describe("A source that is read", func() {
 
 	It("notes that, until there is a result", func() {
 		killed()
-		Expect(b.source.Status.Attempt.Begun).To(BeEquivalentTo(1))
+		Expect(b.source.Status.Attempt.Starts).To(BeEquivalentTo(1))
 		b.expectSuccess()
 		Expect(b.source.Status.Attempt).To(BeNil())
 	})
@@ -66,12 +66,12 @@ var _ = Describe("A source that is read", func() {
 	It("is not read a fourth time when it ended the process three times", func() {
 		for n := range int32(3) {
 			killed()
-			Expect(b.source.Status.Attempt.Begun).To(Equal(n + 1))
+			Expect(b.source.Status.Attempt.Starts).To(Equal(n + 1))
 		}
 		_, err := b.reconcileSource()
 		Expect(err).NotTo(HaveOccurred(), "it is reconciled again after its interval")
 		Expect(b.conditionStatus(v1alpha1.ConditionStalled)).To(Equal("True Interrupted"))
-		Expect(b.source.Status.Attempt.Begun).To(BeEquivalentTo(3))
+		Expect(b.source.Status.Attempt.Starts).To(BeEquivalentTo(3))
 
 		By("asking")
 		b.requestReconcile("again")
@@ -128,7 +128,7 @@ var _ = Describe("A source that is read", func() {
 		for range 3 {
 			killed()
 		}
-		b.editSource(func(s *v1alpha1.MarketSource) { s.Spec.Exclude = []string{"nothing"} })
+		b.editSource(func(s *v1alpha1.MarketSource) { s.Spec.Filter = &v1alpha1.AppFilter{Exclude: []string{"nothing"}} })
 		b.expectSuccess()
 		Expect(b.source.Status.Attempt).To(BeNil())
 	})

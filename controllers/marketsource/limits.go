@@ -38,7 +38,7 @@ func (r *Reconciler) checkAllowance(ctx context.Context, s *scope, changes int) 
 	}
 	if listed := len(s.listing.Apps); listed > len(s.apps) && others+listed > r.MaxApps {
 		return outcome.Stalled(v1alpha1.ReasonAllowanceExceeded, fmt.Errorf(
-			"exceeded limit of %d apps in namespace %q: the source offers %s, and other sources have %d; narrow spec.include, or ask a cluster administrator to increase --namespace-apps",
+			"exceeded limit of %d apps in namespace %q: the source offers %s, and other sources have %d; narrow spec.filter.include, or ask a cluster administrator to increase --namespace-apps",
 			r.MaxApps, s.source.Namespace, text.Count(listed, "app", "apps"), others))
 	}
 	if delay := r.writeLimits.reserveWrites(s.source.Namespace, changes, r.MaxApps); delay > 0 {

@@ -10,6 +10,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appmarket/operator/api/v1alpha1"
@@ -77,7 +78,7 @@ func (r *Reconciler) fetchListing(ctx context.Context, s *scope) error {
 	}
 	r.pollStates.Store(s.source.UID, next)
 	if err == nil || status.ConditionOf(err) == v1alpha1.ConditionIndexed {
-		s.statusWriter.MarkTrue(v1alpha1.ConditionReached, v1alpha1.ReasonReached, "the source responded")
+		s.statusWriter.MarkTrue(v1alpha1.ConditionReachable, v1alpha1.ReasonReachable, "the source responded")
 	}
 	if err != nil {
 		return err
@@ -138,33 +139,33 @@ func (s *scope) markIndexed(unwanted int) {
 }
 
 func noMatchMessage(spec v1alpha1.MarketSourceSpec, unwanted int) string {
-	offered := text.Count(unwanted, "app", "apps") + " offered"
+	offered, filter := text.Count(unwanted, "app", "apps")+" offered", ptr.Deref(spec.Filter, v1alpha1.AppFilter{})
 	switch {
-	case len(spec.Include) == 0:
-		return "spec.exclude matches all apps of the source (" + offered + "); correct the patterns"
-	case len(spec.Exclude) == 0:
-		return "spec.include matches no app of the source (" + offered + "); correct the patterns"
+	case len(filter.Include) == 0:
+		return "spec.filter.exclude matches all apps of the source (" + offered + "); correct the patterns"
+	case len(filter.Exclude) == 0:
+		return "spec.filter.include matches no app of the source (" + offered + "); correct the patterns"
 	}
-	return "spec.include and spec.exclude select no app of the source (" + offered + "); correct the patterns"
+	return "spec.filter.include and spec.filter.exclude select no app of the source (" + offered + "); correct the patterns"
 }
 
 func (r *Reconciler) requestListing(ctx context.Context, source *v1alpha1.MarketSource, since hydrate.Cursor) (hydrate.Listing, error) {
 	lister, err := r.Open(ctx, source)
 	if err != nil {
-		return hydrate.Listing{}, status.ForCondition(v1alpha1.ConditionReached, err)
+		return hydrate.Listing{}, status.ForCondition(v1alpha1.ConditionReachable, err)
 	}
 	listing, err := lister.List(ctx, since)
 	return listing, status.ForCondition(failedCondition(err), err)
 }
 
-// failedCondition returns Indexed if the response could not be read, and Reached if there was no
+// failedCondition returns Indexed if the response could not be read, and Reachable if there was no
 // response.
 func failedCondition(err error) string {
 	switch outcome.Reason(err, "") {
 	case v1alpha1.ReasonInvalidIndex, v1alpha1.ReasonLimitExceeded, v1alpha1.ReasonInterrupted:
 		return v1alpha1.ConditionIndexed
 	}
-	return v1alpha1.ConditionReached
+	return v1alpha1.ConditionReachable
 }
 
 // cacheSettleDelay is the time within which the cache receives written AppInfos.

@@ -20,7 +20,7 @@ var _ = Describe("A source is asked", func() {
 	It("for all it has at first, and once", func() {
 		result := b.expectSuccess()
 		Expect(b.takeResponses()).To(Equal([]string{"200"}))
-		Expect(b.conditionStatus(v1alpha1.ConditionReached)).To(Equal("True Reached"))
+		Expect(b.conditionStatus(v1alpha1.ConditionReachable)).To(Equal("True Reachable"))
 		Expect(b.conditionStatus(v1alpha1.ConditionIndexed)).To(Equal("True Indexed"))
 		Expect(b.conditionMessage(v1alpha1.ConditionIndexed)).To(Equal("2 apps offered"))
 		Expect(b.conditionStatus(v1alpha1.ConditionReady)).To(Equal("Unknown WaitingForApp"))
@@ -83,7 +83,7 @@ var _ = Describe("A source is asked", func() {
 
 	It("for all it has when its spec has changed", func() {
 		b.syncAndServe()
-		b.editSource(func(s *v1alpha1.MarketSource) { s.Spec.Exclude = []string{"blog"} })
+		b.editSource(func(s *v1alpha1.MarketSource) { s.Spec.Filter = &v1alpha1.AppFilter{Exclude: []string{"blog"}} })
 		b.expectSuccess()
 		Expect(b.takeResponses()).To(Equal([]string{"200"}))
 		Expect(b.appNames()).To(Equal([]string{"web"}))

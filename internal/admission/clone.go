@@ -25,7 +25,7 @@ func CheckCloneSafety(crossNamespace bool) Check {
 		if clone == nil || clone.Verdict == v1alpha1.CloneSafe || clone.Verdict == v1alpha1.CloneNamespacedOnly && crossNamespace {
 			return nil
 		}
-		where := "in one namespace (set spec.cloneNamespace, and make the clone in another)"
+		where := "in one namespace (set spec.clone.from.namespace, and make the clone in another)"
 		if clone.Verdict == v1alpha1.CloneUnsafe {
 			where = "in this cluster"
 		}

@@ -70,7 +70,7 @@ func precedingInstances(ctx context.Context, o *Operation) ([]v1alpha1.AppInstan
 
 // hasStarted reports whether an instance is installed or is being installed.
 func hasStarted(instance *v1alpha1.AppInstance) bool {
-	return len(instance.Status.Releases) > 0 || instance.Status.Revision > 0 || instance.Status.Operation != nil
+	return len(instance.Status.Releases) > 0 || instance.Status.Revision > 0 || instance.Status.CurrentOperation != nil
 }
 
 func isOlder(a, b *v1alpha1.AppInstance) bool {

@@ -29,7 +29,7 @@ func TestTheOlderOfTwoWaitingInstancesPrecedes(t *testing.T) {
 
 func TestAnInstanceHasStartedWithItsFirstOperation(t *testing.T) {
 	for why, change := range map[string]func(*v1alpha1.AppInstanceStatus){
-		"an operation":         func(s *v1alpha1.AppInstanceStatus) { s.Operation = &v1alpha1.Operation{} },
+		"an operation":         func(s *v1alpha1.AppInstanceStatus) { s.CurrentOperation = &v1alpha1.Operation{} },
 		"releases of a failed": func(s *v1alpha1.AppInstanceStatus) { s.Releases = []v1alpha1.Release{{Name: "a"}} },
 		"a revision":           func(s *v1alpha1.AppInstanceStatus) { s.Revision = 1 },
 	} {

@@ -109,7 +109,7 @@ func missingDependencies(summary *v1alpha1.AppSummary, instances []v1alpha1.AppI
 		return nil
 	}
 	return slices.DeleteFunc(slices.Clone(summary.Dependencies), func(d v1alpha1.AppDependency) bool {
-		return d.Type != application || !d.Mandatory || isDependencySatisfied(d, instances)
+		return d.Type != application || !d.Required || isDependencySatisfied(d, instances)
 	})
 }
 

@@ -29,7 +29,7 @@ func FindDependents(ctx context.Context, o *Operation) ([]v1alpha1.AppInstance, 
 			continue
 		}
 		for _, d := range summary.Dependencies {
-			if d.Type == application && d.Mandatory {
+			if d.Type == application && d.Required {
 				needs[other.Name] = append(needs[other.Name], d.Name)
 			}
 		}

@@ -69,7 +69,7 @@ func TestVerdictSaysHowLongItWaitsOnlyWhereItDoes(t *testing.T) {
 		{"nothing else", nil, "there is no source; the task waits for 30s"},
 		{"something else that is waited for", outcome.Waiting(v1alpha1.ReasonWaitingForInput, 0, errors.New("give a name")),
 			"there is no source; give a name; the task waits for 30s"},
-		{"something that is final", outcome.Stalled(v1alpha1.ReasonTooLong, errors.New("the name is too long")),
+		{"something that is final", outcome.Stalled(v1alpha1.ReasonNameTooLong, errors.New("the name is too long")),
 			"there is no source; the name is too long"},
 	} {
 		t.Run(c.why, func(t *testing.T) {

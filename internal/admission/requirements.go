@@ -34,7 +34,7 @@ func (o *Operation) toPreflightRequest() preflight.Request {
 	}
 	if o.Instance != nil {
 		// An upgrade removes the objects that the new version does not have.
-		request.Existing, request.Retained = InventoryObjects(o.Instance), o.Instance.Status.Retained
+		request.Existing, request.Retained = InventoryObjects(o.Instance), o.Instance.Status.RetainedObjects
 		// The objects of a failed install are reused.
 		request.Replaces = o.Upgrade || len(o.Instance.Status.Releases) > 0
 	}

@@ -16,7 +16,7 @@ import (
 // isSharedWithAll returns a function that reports whether a source is shared with all
 // namespaces. Such a source is listed in the aggregate index and readable by everyone.
 func isSharedWithAll(markets market.Namespaces) func(*v1alpha1.MarketSource) bool {
-	return func(from *v1alpha1.MarketSource) bool { return markets.SharingOf(from) == v1alpha1.SharingAll }
+	return func(from *v1alpha1.MarketSource) bool { return markets.SharingOf(from) == v1alpha1.NamespacesFromAll }
 }
 
 // sharedSources watches which sources are shared with all namespaces. The repository reads it

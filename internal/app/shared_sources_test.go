@@ -14,11 +14,11 @@ import (
 	"github.com/appmarket/operator/test/testenv"
 )
 
-func sourceShared(namespace, name string, sharing *v1alpha1.Sharing) *v1alpha1.MarketSource {
+func sourceShared(namespace, name string, sharing *v1alpha1.AllowedNamespaces) *v1alpha1.MarketSource {
 	return &v1alpha1.MarketSource{
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
 		Spec: v1alpha1.MarketSourceSpec{
-			Type: v1alpha1.SourceTypeHelm, Helm: &v1alpha1.HelmSource{URL: "https://charts.example"}, Sharing: sharing,
+			Type: v1alpha1.SourceTypeHelm, Helm: &v1alpha1.HelmSource{URL: "https://charts.example"}, AllowedNamespaces: sharing,
 		},
 	}
 }
@@ -27,8 +27,8 @@ func TestSharedSourcesReflectTheCluster(t *testing.T) {
 	g := NewWithT(t)
 	server := testenv.Start(t)
 	namespace := server.Namespace(t, nil)
-	all, same := &v1alpha1.Sharing{From: v1alpha1.SharingAll}, &v1alpha1.Sharing{From: v1alpha1.SharingSame}
-	labeled := &v1alpha1.Sharing{From: v1alpha1.SharingSelector, Selector: &metav1.LabelSelector{}}
+	all, same := &v1alpha1.AllowedNamespaces{From: v1alpha1.NamespacesFromAll}, &v1alpha1.AllowedNamespaces{From: v1alpha1.NamespacesFromSame}
+	labeled := &v1alpha1.AllowedNamespaces{From: v1alpha1.NamespacesFromSelector, Selector: &metav1.LabelSelector{}}
 	server.Create(t,
 		sourceShared(namespace, "all", all), sourceShared(namespace, "unset", nil),
 		sourceShared(namespace, "same", same), sourceShared(namespace, "labeled", labeled))
@@ -58,10 +58,10 @@ func TestSharedSourcesReflectTheCluster(t *testing.T) {
 
 	source := sourceShared(namespace, "same", nil)
 	g.Expect(server.Client.Get(t.Context(), client.ObjectKeyFromObject(source), source)).To(Succeed())
-	source.Spec.Sharing = all
+	source.Spec.AllowedNamespaces = all
 	g.Expect(server.Client.Update(t.Context(), source)).To(Succeed())
 	g.Eventually(names).Should(ConsistOf("all", "same"))
-	source.Spec.Sharing = labeled
+	source.Spec.AllowedNamespaces = labeled
 	g.Expect(server.Client.Update(t.Context(), source)).To(Succeed())
 	g.Eventually(names).Should(ConsistOf("all"))
 	g.Expect(server.Client.Delete(t.Context(), sourceShared(namespace, "all", nil))).To(Succeed())
@@ -77,7 +77,7 @@ func TestSharedSourcesAreReadWithoutAllocation(t *testing.T) {
 	g.Expect(err).NotTo(HaveOccurred())
 	shared, err := newSharedSources(informer, isSharedWithAll([]string{"market"}))
 	g.Expect(err).NotTo(HaveOccurred())
-	shared.updateSource(sourceShared("market", "all", &v1alpha1.Sharing{From: v1alpha1.SharingAll}), false)
+	shared.updateSource(sourceShared("market", "all", &v1alpha1.AllowedNamespaces{From: v1alpha1.NamespacesFromAll}), false)
 	owner := hydrate.Owner{Namespace: "market", Source: "all"}
 	g.Expect(shared.hasOwner(owner)).To(BeTrue())
 	g.Expect(testing.AllocsPerRun(100, func() { shared.hasOwner(owner) })).To(BeZero())

@@ -101,14 +101,14 @@ func sourceNotFoundError(ref v1alpha1.AppReference, from, namespace string, err 
 	if err != nil && !apierrors.IsNotFound(err) {
 		return fmt.Errorf("get source %s/%s: %w", from, ref.Source, err)
 	}
-	said := fmt.Sprintf("there is no source %s/%s that namespace %s may use: check the name, and spec.sharing of the source", from, ref.Source, namespace)
+	said := fmt.Sprintf("there is no source %s/%s that namespace %s may use: check the name, and spec.allowedNamespaces of the source", from, ref.Source, namespace)
 	switch {
 	case ref.Namespace == "":
 		said = fmt.Sprintf("there is no source %q in namespace %s, which was searched since the namespace of the source is unset", ref.Source, from)
 	case from == namespace:
 		said = fmt.Sprintf("there is no source %q in namespace %s: check the name", ref.Source, from)
 	}
-	return outcome.Stalled(v1alpha1.ReasonNotShared, errors.New(said))
+	return outcome.Stalled(v1alpha1.ReasonRefNotPermitted, errors.New(said))
 }
 
 // isSourceShared reports whether a namespace may use a source.
@@ -117,14 +117,14 @@ func (c *Catalog) isSourceShared(ctx context.Context, source *v1alpha1.MarketSou
 	switch {
 	case source.Namespace == namespace:
 		return true, nil
-	case sharing == v1alpha1.SharingSame:
+	case sharing == v1alpha1.NamespacesFromSame:
 		return false, nil
-	case sharing == v1alpha1.SharingAll:
+	case sharing == v1alpha1.NamespacesFromAll:
 		return true, nil
 	}
-	selector, err := metav1.LabelSelectorAsSelector(source.Spec.Sharing.Selector)
+	selector, err := metav1.LabelSelectorAsSelector(source.Spec.AllowedNamespaces.Selector)
 	if err != nil {
-		return false, outcome.Stalled(v1alpha1.ReasonNotShared, fmt.Errorf("spec.sharing.selector of source %s/%s: %w", source.Namespace, source.Name, err))
+		return false, outcome.Stalled(v1alpha1.ReasonRefNotPermitted, fmt.Errorf("spec.allowedNamespaces.selector of source %s/%s: %w", source.Namespace, source.Name, err))
 	}
 	ns := &corev1.Namespace{}
 	if err := c.Objects.Get(ctx, types.NamespacedName{Name: namespace}, ns); err != nil {

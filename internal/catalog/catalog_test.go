@@ -19,11 +19,11 @@ import (
 func TestMain(m *testing.M) { os.Exit(testenv.Run(m)) }
 
 // createSource creates a source with the given sharing and the app web.
-func createSource(t *testing.T, server *testenv.Env, namespace, name string, sharing *v1alpha1.Sharing) {
+func createSource(t *testing.T, server *testenv.Env, namespace, name string, sharing *v1alpha1.AllowedNamespaces) {
 	t.Helper()
 	source := &v1alpha1.MarketSource{
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
-		Spec:       v1alpha1.MarketSourceSpec{Type: v1alpha1.SourceTypeDirectory, Directory: &v1alpha1.DirectorySource{Path: "/charts"}, Sharing: sharing},
+		Spec:       v1alpha1.MarketSourceSpec{Type: v1alpha1.SourceTypeDirectory, Directory: &v1alpha1.DirectorySource{Path: "/charts"}, AllowedNamespaces: sharing},
 	}
 	server.Create(t, source, &v1alpha1.AppInfo{
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name + ".web"},
@@ -77,12 +77,12 @@ func TestFind(t *testing.T) {
 	server := testenv.Start(t)
 	market := server.Namespace(t, nil)
 	red, blue := server.Namespace(t, map[string]string{"team": "red"}), server.Namespace(t, map[string]string{"team": "blue"})
-	selector := func(s *metav1.LabelSelector) *v1alpha1.Sharing {
-		return &v1alpha1.Sharing{From: v1alpha1.SharingSelector, Selector: s}
+	selector := func(s *metav1.LabelSelector) *v1alpha1.AllowedNamespaces {
+		return &v1alpha1.AllowedNamespaces{From: v1alpha1.NamespacesFromSelector, Selector: s}
 	}
 	createSource(t, server, market, "unset", nil)
-	createSource(t, server, market, "same", &v1alpha1.Sharing{From: v1alpha1.SharingSame})
-	createSource(t, server, market, "all", &v1alpha1.Sharing{From: v1alpha1.SharingAll})
+	createSource(t, server, market, "same", &v1alpha1.AllowedNamespaces{From: v1alpha1.NamespacesFromSame})
+	createSource(t, server, market, "all", &v1alpha1.AllowedNamespaces{From: v1alpha1.NamespacesFromAll})
 	createSource(t, server, market, "red", selector(&metav1.LabelSelector{MatchLabels: map[string]string{"team": "red"}}))
 	createSource(t, server, market, "any", selector(&metav1.LabelSelector{}))
 	createSource(t, server, market, "wrong", selector(&metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "team", Operator: "Like"}}}))
@@ -97,18 +97,18 @@ func TestFind(t *testing.T) {
 		{"in its own namespace, not shared", v1alpha1.AppReference{Source: "unset", Name: "web"}, market, ""},
 		{"in its own namespace, named", v1alpha1.AppReference{Source: "same", Name: "web", Namespace: market}, market, ""},
 		{"in its own namespace, a selector that is wrong", v1alpha1.AppReference{Source: "wrong", Name: "web"}, market, ""},
-		{"shared with nobody", v1alpha1.AppReference{Source: "unset", Name: "web", Namespace: market}, red, v1alpha1.ReasonNotShared},
-		{"shared with its own", v1alpha1.AppReference{Source: "same", Name: "web", Namespace: market}, red, v1alpha1.ReasonNotShared},
+		{"shared with nobody", v1alpha1.AppReference{Source: "unset", Name: "web", Namespace: market}, red, v1alpha1.ReasonRefNotPermitted},
+		{"shared with its own", v1alpha1.AppReference{Source: "same", Name: "web", Namespace: market}, red, v1alpha1.ReasonRefNotPermitted},
 		{"shared with all", v1alpha1.AppReference{Source: "all", Name: "web", Namespace: market}, blue, ""},
 		{"shared with a label", v1alpha1.AppReference{Source: "red", Name: "web", Namespace: market}, red, ""},
-		{"shared with another label", v1alpha1.AppReference{Source: "red", Name: "web", Namespace: market}, blue, v1alpha1.ReasonNotShared},
+		{"shared with another label", v1alpha1.AppReference{Source: "red", Name: "web", Namespace: market}, blue, v1alpha1.ReasonRefNotPermitted},
 		{"shared with any label", v1alpha1.AppReference{Source: "any", Name: "web", Namespace: market}, blue, ""},
-		{"shared by a selector that is wrong", v1alpha1.AppReference{Source: "wrong", Name: "web", Namespace: market}, red, v1alpha1.ReasonNotShared},
-		{"a namespace that is not named is one's own", v1alpha1.AppReference{Source: "all", Name: "web"}, red, v1alpha1.ReasonNotShared},
-		{"no such source", v1alpha1.AppReference{Source: "none", Name: "web", Namespace: market}, red, v1alpha1.ReasonNotShared},
-		{"no such namespace", v1alpha1.AppReference{Source: "all", Name: "web", Namespace: "nowhere"}, red, v1alpha1.ReasonNotShared},
+		{"shared by a selector that is wrong", v1alpha1.AppReference{Source: "wrong", Name: "web", Namespace: market}, red, v1alpha1.ReasonRefNotPermitted},
+		{"a namespace that is not named is one's own", v1alpha1.AppReference{Source: "all", Name: "web"}, red, v1alpha1.ReasonRefNotPermitted},
+		{"no such source", v1alpha1.AppReference{Source: "none", Name: "web", Namespace: market}, red, v1alpha1.ReasonRefNotPermitted},
+		{"no such namespace", v1alpha1.AppReference{Source: "all", Name: "web", Namespace: "nowhere"}, red, v1alpha1.ReasonRefNotPermitted},
 		{"no such app", v1alpha1.AppReference{Source: "all", Name: "blog", Namespace: market}, red, v1alpha1.ReasonNotFound},
-		{"no such app of what is not shared", v1alpha1.AppReference{Source: "same", Name: "blog", Namespace: market}, red, v1alpha1.ReasonNotShared},
+		{"no such app of what is not shared", v1alpha1.AppReference{Source: "same", Name: "blog", Namespace: market}, red, v1alpha1.ReasonRefNotPermitted},
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			g := NewWithT(t)
@@ -130,8 +130,8 @@ func TestFind(t *testing.T) {
 func TestFindOutsideOfMarkets(t *testing.T) {
 	server := testenv.Start(t)
 	team, other, market := server.Namespace(t, nil), server.Namespace(t, map[string]string{"team": "red"}), server.Namespace(t, nil)
-	createSource(t, server, team, "all", &v1alpha1.Sharing{From: v1alpha1.SharingAll})
-	createSource(t, server, team, "any", &v1alpha1.Sharing{From: v1alpha1.SharingSelector, Selector: &metav1.LabelSelector{}})
+	createSource(t, server, team, "all", &v1alpha1.AllowedNamespaces{From: v1alpha1.NamespacesFromAll})
+	createSource(t, server, team, "any", &v1alpha1.AllowedNamespaces{From: v1alpha1.NamespacesFromSelector, Selector: &metav1.LabelSelector{}})
 	for why, markets := range map[string][]string{"no market": nil, "another market": {market, other}} {
 		t.Run(why, func(t *testing.T) {
 			g := NewWithT(t)
@@ -139,7 +139,7 @@ func TestFindOutsideOfMarkets(t *testing.T) {
 			for _, source := range []string{"all", "any"} {
 				ref := v1alpha1.AppReference{Source: source, Name: "web", Namespace: team}
 				_, err := lookup.Find(t.Context(), ref, other)
-				g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonNotShared))
+				g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonRefNotPermitted))
 				_, err = lookup.Find(t.Context(), ref, team)
 				g.Expect(err).NotTo(HaveOccurred(), "its own namespace may use it")
 			}
@@ -168,7 +168,7 @@ func TestFindOverABrokenServer(t *testing.T) {
 	g := NewWithT(t)
 	server := testenv.Start(t)
 	market := server.Namespace(t, nil)
-	createSource(t, server, market, "red", &v1alpha1.Sharing{From: v1alpha1.SharingSelector, Selector: &metav1.LabelSelector{}})
+	createSource(t, server, market, "red", &v1alpha1.AllowedNamespaces{From: v1alpha1.NamespacesFromSelector, Selector: &metav1.LabelSelector{}})
 	_, err := (&catalog.Catalog{Objects: server.Client, Markets: []string{market}}).Find(t.Context(), v1alpha1.AppReference{Source: "red", Name: "web", Namespace: market}, "nowhere")
 	g.Expect(err).To(HaveOccurred(), "a namespace that is not there cannot be looked up")
 	g.Expect(outcome.IsStalled(err)).To(BeFalse(), "it is tried again")

@@ -14,7 +14,7 @@ import (
 // ToEntrance converts an entrance to the form of a status.
 func ToEntrance(e inputs.Entrance) v1alpha1.Entrance {
 	return v1alpha1.Entrance{
-		Name: text.Limit(e.Name, 63), Title: text.Limit(e.Title, 200), Host: text.Limit(e.Host, 253), Port: e.Port, Invisible: e.Invisible,
+		Name: text.Limit(e.Name, 63), Title: text.Limit(e.Title, 200), Host: text.Limit(e.Host, 253), Port: e.Port, Hidden: e.Invisible,
 	}
 }
 
@@ -43,11 +43,11 @@ func ToInput(in inputs.Input) v1alpha1.Input {
 
 // LicenseTermsOf returns the license terms of a chart in the form of a status. It returns nil for an
 // app that need not be purchased.
-func LicenseTermsOf(of *hydrate.License) *v1alpha1.LicenseTerms {
+func LicenseTermsOf(of *hydrate.License) *v1alpha1.PurchaseTerms {
 	if of == nil {
 		return nil
 	}
-	terms := &v1alpha1.LicenseTerms{Product: text.Limit(of.Product, 253), Issuer: text.Limit(of.Issuer, 253)}
+	terms := &v1alpha1.PurchaseTerms{Product: text.Limit(of.Product, 253), Issuer: text.Limit(of.Issuer, 253)}
 	for _, p := range FirstItems(of.Prices, maxPrices) {
 		terms.Prices = append(terms.Prices, text.Limit(p.String(), 253))
 	}

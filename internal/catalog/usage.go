@@ -17,7 +17,7 @@ const maxUsersNamed = 10
 // UsesChart reports whether an instance has releases of its app, or is about to have them.
 func UsesChart(instance *v1alpha1.AppInstance) bool {
 	st := instance.Status
-	return st.Version != "" || len(st.Releases) > 0 || st.Operation != nil
+	return st.Version != "" || len(st.Releases) > 0 || st.CurrentOperation != nil
 }
 
 // InstancesUsing returns the names of the instances that use a chart of an AppInfo, in the form
@@ -62,8 +62,8 @@ func UsersMessage(names []string) string { return text.List(names, ", ", maxUser
 func NamedDigests(instance *v1alpha1.AppInstance) []string {
 	st := instance.Status
 	digests := []string{st.ChartDigest}
-	if st.Operation != nil {
-		digests = append(digests, st.Operation.ChartDigest)
+	if st.CurrentOperation != nil {
+		digests = append(digests, st.CurrentOperation.ChartDigest)
 	}
 	for _, entry := range st.History {
 		digests = append(digests, entry.Operation.ChartDigest)

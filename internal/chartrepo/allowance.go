@@ -22,7 +22,7 @@ func (s *Store) checkAllowance(next *record) error {
 		return nil
 	}
 	return outcome.Stalled(v1alpha1.ReasonAllowanceExceeded, fmt.Errorf(
-		"namespace %q would have %d MiB of published charts and reports, and the limit is %d MiB: offer fewer apps or versions (spec.include and spec.versions of its MarketSources), or ask the administrator to raise --namespace-published-bytes; then set the annotation %s on the AppInfo",
+		"namespace %q would have %d MiB of published charts and reports, and the limit is %d MiB: offer fewer apps or versions (spec.filter.include and spec.filter.maxVersions of its MarketSources), or ask the administrator to raise --namespace-published-bytes; then set the annotation %s on the AppInfo",
 		next.Namespace, sum>>20, limit>>20, v1alpha1.ReconcileRequestAnnotation))
 }
 

@@ -215,7 +215,7 @@ func (t *trackedInstance) sumHealth(ctx context.Context) (release.Health, error)
 		if v.gone {
 			sum.Missing++
 		}
-		sum.KindMissing = sum.KindMissing || v.kindMissing
+		sum.NoKindMatch = sum.NoKindMatch || v.kindMissing
 	}
 	if first == nil {
 		return sum, nil
@@ -234,7 +234,7 @@ func (t *trackedInstance) sumHealth(ctx context.Context) (release.Health, error)
 
 // isWorse reports whether a status is more severe than the statuses before it.
 func isWorse(v objectStatus, sum release.Health) bool {
-	return v.state == failed && !sum.Failed || v.gone && sum.Missing == 0 || v.kindMissing && !sum.KindMissing
+	return v.state == failed && !sum.Failed || v.gone && sum.Missing == 0 || v.kindMissing && !sum.NoKindMatch
 }
 
 // statusOf returns the status of an object. A volume claim without a volume is ready if no pod

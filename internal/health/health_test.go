@@ -200,7 +200,7 @@ func TestCustomObjectsFollowTheirConditions(t *testing.T) {
 	plural := fmt.Sprintf("database%ds", namespaces.Load())
 	ref := v1alpha1.ObjectReference{APIVersion: "example.com/v1", Kind: kind, Namespace: s.namespace, Name: "db"}
 	s.trackObjects("blog", ref)
-	missing := release.Health{Total: 1, Missing: 1, Failed: true, KindMissing: true,
+	missing := release.Health{Total: 1, Missing: 1, Failed: true, NoKindMatch: true,
 		Message: kind + `/db is gone: no matches for kind "` + kind + `" in version "example.com/v1"`}
 	s.expectHealth("blog", missing)
 

@@ -36,7 +36,7 @@ func (s suppliedInputs) setInput(name, text string, plain bool) {
 // and the Secret are skipped if they do not exist or may not be read.
 func (p *Planner) readSuppliedInputs(ctx context.Context, reader client.Reader, tenant release.Tenant, app *catalog.App) (suppliedInputs, error) {
 	supplied := suppliedInputs{texts: map[string]string{}, plain: map[string]bool{}}
-	if envs := app.Source.Spec.Envs; len(envs) > 0 {
+	if envs := app.Source.Spec.Inputs; len(envs) > 0 {
 		market := p.sourceReader(app)
 		for _, env := range envs {
 			text, err := market.readInput(ctx, env)

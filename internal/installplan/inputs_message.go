@@ -12,7 +12,7 @@ const maxInputsNamed = 10
 
 // Subjects of InputsMessage.
 const (
-	Inputs = "inputs in spec.envs"
+	Inputs = "inputs in spec.inputs"
 	Titles = "titles in spec.entrances"
 )
 

@@ -24,12 +24,12 @@ func TestInputsMessage(t *testing.T) {
 		wrong []inputs.Problem
 		want  string
 	}{
-		{"one is missing", many[:1], "inputs in spec.envs: give I0"},
-		{"too many are missing", many, "inputs in spec.envs: give I0, I1, I2, I3, I4, I5, I6, I7, I8, I9 and 2 more"},
-		{"one is wrong", []inputs.Problem{problem("A", "must be a URL")}, "inputs in spec.envs: correct A (must be a URL)"},
-		{"one is unknown", []inputs.Problem{problem("A", "unknown input")}, "inputs in spec.envs: remove A, which the app does not ask for"},
+		{"one is missing", many[:1], "inputs in spec.inputs: give I0"},
+		{"too many are missing", many, "inputs in spec.inputs: give I0, I1, I2, I3, I4, I5, I6, I7, I8, I9 and 2 more"},
+		{"one is wrong", []inputs.Problem{problem("A", "must be a URL")}, "inputs in spec.inputs: correct A (must be a URL)"},
+		{"one is unknown", []inputs.Problem{problem("A", "unknown input")}, "inputs in spec.inputs: remove A, which the app does not ask for"},
 		{"a field and an input", []inputs.Problem{problem("A", "required"), problem("spec.title", "required")},
-			"give spec.title; inputs in spec.envs: give A"},
+			"give spec.title; inputs in spec.inputs: give A"},
 		{"the field only", []inputs.Problem{problem("spec.title", "required")}, "give spec.title"},
 		{"the field twice", []inputs.Problem{problem("spec.title", "required"), problem("spec.entrances", "taken")},
 			"give spec.title; correct spec.entrances (taken)"},

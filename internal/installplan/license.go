@@ -29,13 +29,13 @@ func (p *Plan) resolveCredential(ctx context.Context) (string, error) {
 }
 
 func (p *Plan) readCredential(ctx context.Context) (string, error) {
-	terms := p.Version.License
+	terms := p.Version.Purchase
 	if terms == nil {
 		return "", nil
 	}
 	if p.CredentialRef == nil {
-		return "", outcome.Stalled(v1alpha1.ReasonLicenseMissing, fmt.Errorf(
-			"version %s of app %q must be bought: product %s of %s, at %s; give its credential in spec.credentialRef",
+		return "", outcome.Stalled(v1alpha1.ReasonLicenseNotFound, fmt.Errorf(
+			"version %s of app %q must be bought: product %s of %s, at %s; give its credential in spec.credentialSecretRef",
 			p.Version.Version, p.App.Info.Spec.App, terms.Product, terms.Issuer, priceText(terms)))
 	}
 	g := valueReader{reader: p.client, tenant: p.Tenant, objects: p.planner.Objects}
@@ -53,9 +53,9 @@ func (p *Plan) readCredential(ctx context.Context) (string, error) {
 func checkTerms(app *catalog.App, version *v1alpha1.PublishedVersion, chart *hydrate.License) error {
 	terms := catalog.LicenseTermsOf(chart)
 	switch {
-	case terms == nil && version.License == nil:
+	case terms == nil && version.Purchase == nil:
 		return nil
-	case terms != nil && version.License != nil && terms.Product == version.License.Product && terms.Issuer == version.License.Issuer:
+	case terms != nil && version.Purchase != nil && terms.Product == version.Purchase.Product && terms.Issuer == version.Purchase.Issuer:
 		return nil
 	}
 	return outcome.Stalled(v1alpha1.ReasonLicenseInvalid, fmt.Errorf(
@@ -63,7 +63,7 @@ func checkTerms(app *catalog.App, version *v1alpha1.PublishedVersion, chart *hyd
 		version.Version, app.Info.Spec.App))
 }
 
-func priceText(terms *v1alpha1.LicenseTerms) string {
+func priceText(terms *v1alpha1.PurchaseTerms) string {
 	if len(terms.Prices) == 0 {
 		return "a price that its developer does not tell"
 	}
@@ -71,7 +71,7 @@ func priceText(terms *v1alpha1.LicenseTerms) string {
 }
 
 // checkLicense verifies a credential with the keys of the issuer.
-func (p *Planner) checkLicense(ctx context.Context, app *catalog.App, of *v1alpha1.LicenseTerms, credential string) error {
+func (p *Planner) checkLicense(ctx context.Context, app *catalog.App, of *v1alpha1.PurchaseTerms, credential string) error {
 	issuer, err := findIssuer(app, of)
 	if err != nil {
 		return err
@@ -82,7 +82,7 @@ func (p *Planner) checkLicense(ctx context.Context, app *catalog.App, of *v1alph
 		return err
 	}
 	terms.Keys = []byte(issuer.Keys)
-	if ref := issuer.KeysRef; ref != nil {
+	if ref := issuer.KeysSecretRef; ref != nil {
 		keys, err := p.sourceReader(app).readKey(ctx, v1alpha1.ValuesFromSecret, ref.Name, ref.Key)
 		if err != nil {
 			return outcome.Waiting(v1alpha1.ReasonLicenseKeysUnavailable, retryInterval, fmt.Errorf("keys of issuer %s: %w", issuer.Issuer, err))
@@ -94,7 +94,7 @@ func (p *Planner) checkLicense(ctx context.Context, app *catalog.App, of *v1alph
 }
 
 // findIssuer returns the issuer of the terms as specified in spec.licensing of the source.
-func findIssuer(app *catalog.App, of *v1alpha1.LicenseTerms) (*v1alpha1.LicenseIssuer, error) {
+func findIssuer(app *catalog.App, of *v1alpha1.PurchaseTerms) (*v1alpha1.LicenseIssuer, error) {
 	wanted := of.Issuer
 	for i := range app.Source.Spec.Licensing {
 		if issuer := &app.Source.Spec.Licensing[i]; issuer.Issuer == wanted {
@@ -109,7 +109,7 @@ func findIssuer(app *catalog.App, of *v1alpha1.LicenseTerms) (*v1alpha1.LicenseI
 // PurchaseCredential requests the credential of a purchased app from the checkout of the developer and
 // verifies it. While the credential is not available, the error is Waiting.
 func (p *Planner) PurchaseCredential(
-	ctx context.Context, reader client.Reader, tenant release.Tenant, app *catalog.App, of *v1alpha1.LicenseTerms, request *v1alpha1.KeyReference, attempt int,
+	ctx context.Context, reader client.Reader, tenant release.Tenant, app *catalog.App, of *v1alpha1.PurchaseTerms, request *v1alpha1.KeyReference, attempt int,
 ) (string, error) {
 	issuer, err := findIssuer(app, of)
 	if err != nil {
@@ -117,7 +117,7 @@ func (p *Planner) PurchaseCredential(
 	}
 	if issuer.CheckoutURL == "" {
 		return "", outcome.Stalled(v1alpha1.ReasonPurchaseFailed, fmt.Errorf(
-			"source %s/%s has no checkout for issuer %s; give the credential in spec.credentialRef", app.Source.Namespace, app.Source.Name, issuer.Issuer))
+			"source %s/%s has no checkout for issuer %s; give the credential in spec.credentialSecretRef", app.Source.Namespace, app.Source.Name, issuer.Issuer))
 	}
 	g := valueReader{reader: reader, tenant: tenant, objects: p.Objects}
 	signed, err := g.readKey(ctx, v1alpha1.ValuesFromSecret, request.Name, request.Key)

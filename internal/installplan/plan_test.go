@@ -225,7 +225,7 @@ func TestRenderWithoutTheChart(t *testing.T) {
 	s := newPlanFixture(t, plainInputs())
 	s.version.Digest = chart.Digest(nil)
 	_, err := s.newPlan(settings{}).Render(t.Context(), nil)
-	g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonChartMissing))
+	g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonChartNotFound))
 	g.Expect(outcome.IsStalled(err)).To(BeFalse(), "it is published again")
 	g.Expect(err).To(MatchError(ContainSubstring("web-1.0.0")))
 }

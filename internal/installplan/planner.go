@@ -95,7 +95,7 @@ type Request struct {
 
 // Resolve reads the values and the inputs of the tenant and returns the plan. It does not open
 // the chart. An object that is missing or that the tenant may not read is an error with reason
-// SecretMissing or PermissionDenied. It is not Stalled because the operator is not notified when
+// ReferenceNotFound or PermissionDenied. It is not Stalled because the operator is not notified when
 // the cause is fixed.
 func (p *Planner) Resolve(ctx context.Context, request Request) (*Plan, error) {
 	tenant, err := p.Tenants.ClientFor(request.Tenant)

@@ -24,7 +24,7 @@ import (
 type ValueSources struct {
 	Values     *runtime.RawExtension
 	ValuesFrom []v1alpha1.ValuesReference
-	Envs       []v1alpha1.EnvVar
+	Envs       []v1alpha1.InputValue
 }
 
 // ValuesKey is the key of a Secret or ConfigMap that contains values.
@@ -33,7 +33,7 @@ const ValuesKey = "values.yaml"
 // ValueSourcesFor returns the values and inputs of an instance. The values of an adopted release
 // have the lowest precedence.
 func ValueSourcesFor(instance *v1alpha1.AppInstance) ValueSources {
-	given := ValueSources{Values: instance.Spec.Values, ValuesFrom: instance.Spec.ValuesFrom, Envs: instance.Spec.Envs}
+	given := ValueSources{Values: instance.Spec.Values, ValuesFrom: instance.Spec.ValuesFrom, Envs: instance.Spec.Inputs}
 	if adopted := instance.Status.AdoptedValues; adopted != nil {
 		first := v1alpha1.ValuesReference{Kind: v1alpha1.ValuesFromSecret, Name: adopted.Name, Key: ValuesKey}
 		given.ValuesFrom = append([]v1alpha1.ValuesReference{first}, given.ValuesFrom...)
@@ -93,7 +93,7 @@ func (g valueReader) readValues(ctx context.Context, given ValueSources) (map[st
 }
 
 // isSecretInput reports whether an input is read from a Secret.
-func isSecretInput(env v1alpha1.EnvVar) bool {
+func isSecretInput(env v1alpha1.InputValue) bool {
 	return env.ValueFrom != nil && env.ValueFrom.SecretKeyRef != nil
 }
 
@@ -121,7 +121,7 @@ func (p *Planner) sourceReader(app *catalog.App) valueReader {
 	return valueReader{reader: p.Secrets, tenant: release.Tenant{Namespace: app.Source.Namespace, ServiceAccount: "the operator"}, objects: p.Objects}
 }
 
-func (g valueReader) readInput(ctx context.Context, env v1alpha1.EnvVar) (string, error) {
+func (g valueReader) readInput(ctx context.Context, env v1alpha1.InputValue) (string, error) {
 	switch {
 	case env.ValueFrom == nil && env.Value != nil:
 		return *env.Value, nil
@@ -181,7 +181,7 @@ func (g valueReader) readKey(ctx context.Context, kind v1alpha1.ValuesKind, name
 	}
 	switch {
 	case apierrors.IsNotFound(err):
-		return "", outcome.Failed(v1alpha1.ReasonSecretMissing, fmt.Errorf(
+		return "", outcome.Failed(v1alpha1.ReasonReferenceNotFound, fmt.Errorf(
 			"there is no %s %q in namespace %s: create it with key %q", kind, name, g.tenant.Namespace, key))
 	case apierrors.IsForbidden(err):
 		return "", outcome.Failed(v1alpha1.ReasonPermissionDenied, fmt.Errorf(
@@ -189,11 +189,11 @@ func (g valueReader) readKey(ctx context.Context, kind v1alpha1.ValuesKind, name
 	case err != nil:
 		return "", fmt.Errorf("get %s %s: %w", kind, name, err)
 	case !found:
-		return "", outcome.Failed(v1alpha1.ReasonSecretMissing, fmt.Errorf("%s %q in namespace %s has no key %q: add it", kind, name, g.tenant.Namespace, key))
+		return "", outcome.Failed(v1alpha1.ReasonReferenceNotFound, fmt.Errorf("%s %q in namespace %s has no key %q: add it", kind, name, g.tenant.Namespace, key))
 	}
 	return text, nil
 }
 
 func isMissingError(err error) bool {
-	return outcome.Reason(err, "") == v1alpha1.ReasonSecretMissing
+	return outcome.Reason(err, "") == v1alpha1.ReasonReferenceNotFound
 }

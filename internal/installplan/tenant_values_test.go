@@ -71,12 +71,12 @@ const (
 	config = v1alpha1.ValuesFromConfigMap
 )
 
-func secretKey(name, key string) v1alpha1.EnvVar {
-	return v1alpha1.EnvVar{Name: "A", ValueFrom: &v1alpha1.EnvVarSource{SecretKeyRef: &v1alpha1.KeyReference{Name: name, Key: key}}}
+func secretKey(name, key string) v1alpha1.InputValue {
+	return v1alpha1.InputValue{Name: "A", ValueFrom: &v1alpha1.InputValueSource{SecretKeyRef: &v1alpha1.KeyReference{Name: name, Key: key}}}
 }
 
-func configKey(name, key string) v1alpha1.EnvVar {
-	return v1alpha1.EnvVar{Name: "B", ValueFrom: &v1alpha1.EnvVarSource{ConfigMapKeyRef: &v1alpha1.KeyReference{Name: name, Key: key}}}
+func configKey(name, key string) v1alpha1.InputValue {
+	return v1alpha1.InputValue{Name: "B", ValueFrom: &v1alpha1.InputValueSource{ConfigMapKeyRef: &v1alpha1.KeyReference{Name: name, Key: key}}}
 }
 
 func TestResolve(t *testing.T) {
@@ -115,7 +115,7 @@ func TestResolve(t *testing.T) {
 			values: map[string]any{},
 		},
 		{
-			why: "inputs", given: ValueSources{Envs: []v1alpha1.EnvVar{
+			why: "inputs", given: ValueSources{Envs: []v1alpha1.InputValue{
 				secretKey("top", "key"), configKey("base", "list.yaml"), {Name: "C", Value: &text}, {Name: "D", Value: &empty},
 			}},
 			values: map[string]any{}, envs: map[string]string{"A": "hunter2", "B": "[a]\n", "C": "plain", "D": ""},
@@ -146,15 +146,15 @@ func TestResolveRefuses(t *testing.T) {
 		reason  string
 		says    string
 	}{
-		{"no such Secret", "reader", values(valuesRef(secret, "none", "values.yaml")), v1alpha1.ReasonSecretMissing, `spec.valuesFrom: there is no Secret "none" in namespace`},
-		{"no such ConfigMap", "reader", values(valuesRef(config, "none", "values.yaml")), v1alpha1.ReasonSecretMissing, `no ConfigMap "none"`},
-		{"no such key", "reader", values(valuesRef(secret, "top", "none")), v1alpha1.ReasonSecretMissing, `has no key "none": add it`},
-		{"an input of no such Secret", "reader", ValueSources{Envs: []v1alpha1.EnvVar{secretKey("none", "key")}}, v1alpha1.ReasonSecretMissing, "input A"},
-		{"an input of no such key", "reader", ValueSources{Envs: []v1alpha1.EnvVar{configKey("base", "none")}}, v1alpha1.ReasonSecretMissing, "input B"},
+		{"no such Secret", "reader", values(valuesRef(secret, "none", "values.yaml")), v1alpha1.ReasonReferenceNotFound, `spec.valuesFrom: there is no Secret "none" in namespace`},
+		{"no such ConfigMap", "reader", values(valuesRef(config, "none", "values.yaml")), v1alpha1.ReasonReferenceNotFound, `no ConfigMap "none"`},
+		{"no such key", "reader", values(valuesRef(secret, "top", "none")), v1alpha1.ReasonReferenceNotFound, `has no key "none": add it`},
+		{"an input of no such Secret", "reader", ValueSources{Envs: []v1alpha1.InputValue{secretKey("none", "key")}}, v1alpha1.ReasonReferenceNotFound, "input A"},
+		{"an input of no such key", "reader", ValueSources{Envs: []v1alpha1.InputValue{configKey("base", "none")}}, v1alpha1.ReasonReferenceNotFound, "input B"},
 		{"a Secret one may not read", "stranger", values(valuesRef(secret, "top", "values.yaml")), v1alpha1.ReasonPermissionDenied, "service account stranger may not get Secret \"top\""},
 		{"a Secret one may not read, which may be missing", "stranger", values(makeOptional(valuesRef(secret, "top", "values.yaml"))), v1alpha1.ReasonPermissionDenied, "may not get"},
 		{"a Secret that is not there and one may not read", "stranger", values(valuesRef(secret, "none", "values.yaml")), v1alpha1.ReasonPermissionDenied, "may not get"},
-		{"an input one may not read", "stranger", ValueSources{Envs: []v1alpha1.EnvVar{configKey("base", "list.yaml")}}, v1alpha1.ReasonPermissionDenied, "may not get ConfigMap \"base\""},
+		{"an input one may not read", "stranger", ValueSources{Envs: []v1alpha1.InputValue{configKey("base", "list.yaml")}}, v1alpha1.ReasonPermissionDenied, "may not get ConfigMap \"base\""},
 		{"values that are no YAML", "reader", values(valuesRef(config, "base", "broken.yaml")), v1alpha1.ReasonInvalidValues, "key broken.yaml of ConfigMap base"},
 		{"values that are a list", "reader", values(valuesRef(config, "base", "list.yaml")), v1alpha1.ReasonInvalidValues, "key list.yaml of ConfigMap base"},
 		{"own values that are a list", "reader", ValueSources{Values: rawExtension("[1]")}, v1alpha1.ReasonInvalidValues, "spec.values"},

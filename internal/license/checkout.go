@@ -59,7 +59,7 @@ func NewCheckout(opts Options) *Checkout { return &Checkout{client: newClient(op
 //   - 0: the credential is returned. It is not verified yet.
 //   - 1: no payment is recorded. Waits with PurchaseNotFound for the time that Backoff
 //     returns.
-//   - 2: the request is rejected. Stalled with PurchaseSignAgain.
+//   - 2: the request is rejected. Stalled with PurchaseRequestRejected.
 //
 // For a server that is busy or unavailable (429, 5xx), Buy waits with PurchasePending for the
 // time in Retry-After, or that Backoff returns. If the connection fails, Buy returns an error
@@ -157,7 +157,7 @@ func (a *bufferedResponse) readCredential(attempt int) (string, error) {
 		return "", outcome.Waiting(v1alpha1.ReasonPurchaseNotFound, Backoff(attempt),
 			errors.New("no payment has been recorded yet; pay, or wait until the payment is recorded"))
 	case codeRejected:
-		return "", outcome.Stalled(v1alpha1.ReasonPurchaseSignAgain,
+		return "", outcome.Stalled(v1alpha1.ReasonPurchaseRequestRejected,
 			errors.New("the signed request was rejected; sign a new request and store it in the Secret"))
 	}
 	return "", purchaseFailedError(fmt.Errorf("unknown code %d in the response; contact the developer of the app", *reply.Code))

@@ -56,7 +56,7 @@ func TestBuyHandlesResponses(t *testing.T) {
 		{why: "no record", answer: respondOK(`{"code": 1}`), attempt: 1, reason: v1alpha1.ReasonPurchaseNotFound, after: 5 * time.Second},
 		{why: "no record for a while", answer: respondOK(`{"code": 1, "credential": "` + private + `"}`), attempt: 4, reason: v1alpha1.ReasonPurchaseNotFound, after: 40 * time.Second},
 		{why: "no record for long", answer: respondOK(`{"code": 1}`), attempt: 1000, reason: v1alpha1.ReasonPurchaseNotFound, after: 5 * time.Minute},
-		{why: "rejected request", answer: respondOK(`{"code": 2}`), reason: v1alpha1.ReasonPurchaseSignAgain, after: stalled},
+		{why: "rejected request", answer: respondOK(`{"code": 2}`), reason: v1alpha1.ReasonPurchaseRequestRejected, after: stalled},
 		{why: "another code", answer: respondOK(`{"code": 3}`), after: stalled},
 		{why: "a code below", answer: respondOK(`{"code": -1}`), after: stalled},
 		{why: "a code with a fraction", answer: respondOK(`{"code": 0.5, "credential": "c"}`), after: stalled},

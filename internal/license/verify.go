@@ -56,7 +56,7 @@ type Claims struct {
 // product, product_id, vc.credentialSubject.product or vc.credentialSubject.productId, with
 // the same value in each. The claims nbf and iat are verified if present; aud is ignored.
 //
-// Errors are stalled, with LicenseMissing, LicenseExpired, LicenseNotYetValid,
+// Errors are stalled, with LicenseNotFound, LicenseExpired, LicenseNotYetValid,
 // LicenseKeysUnavailable if the terms contain no key set, and LicenseInvalid otherwise.
 func Check(credential string, terms Terms, now time.Time) (Claims, error) {
 	if terms.Issuer == "" || terms.Product == "" {

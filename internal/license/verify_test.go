@@ -160,8 +160,8 @@ func TestCheckRejectsForgeries(t *testing.T) {
 		credential string
 		reason     string
 	}{
-		{why: "nothing", credential: "", reason: v1alpha1.ReasonLicenseMissing},
-		{why: "white space", credential: " \n", reason: v1alpha1.ReasonLicenseMissing},
+		{why: "nothing", credential: "", reason: v1alpha1.ReasonLicenseNotFound},
+		{why: "white space", credential: " \n", reason: v1alpha1.ReasonLicenseNotFound},
 		{why: "no token", credential: "please"},
 		{why: "three dots", credential: "..."},
 		{why: "two dots", credential: ".."},

@@ -20,21 +20,21 @@ func (n Namespaces) Has(namespace string) bool { return slices.Contains(n, names
 
 // SharingOf returns the effective sharing of a source. Outside of a market, a source is
 // shared with its own namespace only.
-func (n Namespaces) SharingOf(source *v1alpha1.MarketSource) v1alpha1.SharingFrom {
-	if source.Spec.Sharing == nil || !n.Has(source.Namespace) {
-		return v1alpha1.SharingSame
+func (n Namespaces) SharingOf(source *v1alpha1.MarketSource) v1alpha1.FromNamespaces {
+	if source.Spec.AllowedNamespaces == nil || !n.Has(source.Namespace) {
+		return v1alpha1.NamespacesFromSame
 	}
-	return source.Spec.Sharing.From
+	return source.Spec.AllowedNamespaces.From
 }
 
-// IgnoredSharingMessage returns a message if spec.sharing of a source has no effect, and an
+// IgnoredSharingMessage returns a message if spec.allowedNamespaces of a source has no effect, and an
 // empty string otherwise.
 func (n Namespaces) IgnoredSharingMessage(source *v1alpha1.MarketSource) string {
-	sharing := source.Spec.Sharing
+	sharing := source.Spec.AllowedNamespaces
 	if sharing == nil || sharing.From == n.SharingOf(source) {
 		return ""
 	}
-	return fmt.Sprintf("spec.sharing.from: Invalid value: %q: has no effect because namespace %q is not a market, and only the namespace itself can use the source; %s",
+	return fmt.Sprintf("spec.allowedNamespaces.from: Invalid value: %q: has no effect because namespace %q is not a market, and only the namespace itself can use the source; %s",
 		sharing.From, source.Namespace, remedyMessage)
 }
 

@@ -11,14 +11,14 @@ import (
 )
 
 func TestSharing(t *testing.T) {
-	const same, all, selector = v1alpha1.SharingSame, v1alpha1.SharingAll, v1alpha1.SharingSelector
+	const same, all, selector = v1alpha1.NamespacesFromSame, v1alpha1.NamespacesFromAll, v1alpha1.NamespacesFromSelector
 	markets := market.Namespaces{"shop", "lab"}
 	for _, c := range []struct {
 		why       string
 		markets   market.Namespaces
 		namespace string
-		asks      v1alpha1.SharingFrom
-		want      v1alpha1.SharingFrom
+		asks      v1alpha1.FromNamespaces
+		want      v1alpha1.FromNamespaces
 	}{
 		{"a market, shared with all", markets, "shop", all, all},
 		{"a market, shared with some", markets, "lab", selector, selector},
@@ -36,7 +36,7 @@ func TestSharing(t *testing.T) {
 			source := &v1alpha1.MarketSource{}
 			source.Namespace = c.namespace
 			if c.asks != "" {
-				source.Spec.Sharing = &v1alpha1.Sharing{From: c.asks}
+				source.Spec.AllowedNamespaces = &v1alpha1.AllowedNamespaces{From: c.asks}
 			}
 			g.Expect(c.markets.SharingOf(source)).To(Equal(c.want))
 			if c.asks == "" || c.asks == c.want {

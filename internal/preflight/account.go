@@ -105,12 +105,12 @@ func (d *Requirements) checkAccounts(facts *Facts) []Problem {
 		if slices.ContainsFunc(d.objects, func(o object) bool {
 			return o.isKind(corev1.SchemeGroupVersion, "ServiceAccount") && o.name == hook.account
 		}) {
-			problems = append(problems, newFinalProblem(v1alpha1.ReasonServiceAccountMissing,
+			problems = append(problems, newFinalProblem(v1alpha1.ReasonServiceAccountNotFound,
 				"%s: service account %q of the %s hook is created only after the hook has run; create it in namespace %q first, or correct the chart",
 				hook.object.kindAndName(), hook.account, when, d.request.Tenant.Namespace))
 			continue
 		}
-		problems = append(problems, newTransientProblem(v1alpha1.ReasonServiceAccountMissing,
+		problems = append(problems, newTransientProblem(v1alpha1.ReasonServiceAccountNotFound,
 			"%s: service account %q of the %s hook not found in namespace %q; create it, or set another one in the values",
 			hook.object.kindAndName(), hook.account, when, d.request.Tenant.Namespace))
 	}

@@ -155,19 +155,19 @@ func (d *Requirements) noMatchProblem(gvk schema.GroupVersionKind, subject strin
 	message := fmt.Sprintf("%s: no matches for kind %q in version %q", subject, gvk.Kind, version)
 	if removal, ok := removedKinds[removedKind{version, gvk.Kind}]; ok {
 		if removal.use == "" {
-			return newFinalProblem(v1alpha1.ReasonKindMissing, "%s, which Kubernetes %s removed without a replacement; remove the object from the chart", message, removal.in)
+			return newFinalProblem(v1alpha1.ReasonNoKindMatch, "%s, which Kubernetes %s removed without a replacement; remove the object from the chart", message, removal.in)
 		}
-		return newFinalProblem(v1alpha1.ReasonKindMissing, "%s, which Kubernetes %s removed; change the chart to apiVersion %s", message, removal.in, removal.use)
+		return newFinalProblem(v1alpha1.ReasonNoKindMatch, "%s, which Kubernetes %s removed; change the chart to apiVersion %s", message, removal.in, removal.use)
 	}
 	if own := d.ownCRD(gvk); own != nil {
-		return newFinalProblem(v1alpha1.ReasonKindMissing, "%s when Helm needs it: %s is created later; move it to the folder %s of the chart",
+		return newFinalProblem(v1alpha1.ReasonNoKindMatch, "%s when Helm needs it: %s is created later; move it to the folder %s of the chart",
 			message, own.object.kindAndName(), crdFolder)
 	}
 	for _, b := range d.skipped {
 		if b.group == gvk.Group && b.kind == gvk.Kind && slices.Contains(b.versions, gvk.Version) {
-			return newTransientProblem(v1alpha1.ReasonKindMissing, "%s: Helm applies the folder %s of the chart only when it installs the chart; apply %s first, for example from helm show crds",
+			return newTransientProblem(v1alpha1.ReasonNoKindMatch, "%s: Helm applies the folder %s of the chart only when it installs the chart; apply %s first, for example from helm show crds",
 				message, crdFolder, b.object.kindAndName())
 		}
 	}
-	return newTransientProblem(v1alpha1.ReasonKindMissing, "%s; install the operator that provides this CRD first", message)
+	return newTransientProblem(v1alpha1.ReasonNoKindMatch, "%s; install the operator that provides this CRD first", message)
 }

@@ -48,8 +48,8 @@ func TestKinds(t *testing.T) {
 		return newUnit("web", path, all)
 	}
 	const templates, early, own = "web/templates/a.yaml", "web/crds/a.yaml", "web/templates/crds/a.yaml"
-	absent := func(words ...string) []want { return []want{{v1alpha1.ReasonKindMissing, false, words}} }
-	never := func(words ...string) []want { return []want{{v1alpha1.ReasonKindMissing, true, words}} }
+	absent := func(words ...string) []want { return []want{{v1alpha1.ReasonNoKindMatch, false, words}} }
+	never := func(words ...string) []want { return []want{{v1alpha1.ReasonNoKindMatch, true, words}} }
 	for _, c := range []struct {
 		why   string
 		units []preflight.Unit
@@ -85,7 +85,7 @@ func TestKindsOfAnUpgrade(t *testing.T) {
 	w.Units[0].Documents = append(w.Units[0].Documents, newUnit("web", "web/templates/a.yaml", route).Documents...)
 	expectProblems(t, "Helm makes the CRD first", checkRequest(t, w, newFacts()))
 	w.Units[0].Deployed = true
-	expectProblems(t, "Helm does not touch the folder", checkRequest(t, w, newFacts()), want{v1alpha1.ReasonKindMissing, false, []string{"Route/web", "Helm applies the folder crds/ of the chart only when it installs the chart; apply CustomResourceDefinition/routes.traefik.io first"}})
+	expectProblems(t, "Helm does not touch the folder", checkRequest(t, w, newFacts()), want{v1alpha1.ReasonNoKindMatch, false, []string{"Route/web", "Helm applies the folder crds/ of the chart only when it installs the chart; apply CustomResourceDefinition/routes.traefik.io first"}})
 	f := newFacts()
 	f.Kinds[schema.FromAPIVersionAndKind("traefik.io/v1", "Route")] = preflight.Kind{Resource: "routes", Namespaced: true}
 	expectProblems(t, "the CRD is there", checkRequest(t, w, f))
@@ -106,7 +106,7 @@ func TestStorage(t *testing.T) {
 		return "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: data}\nspec: {" + spec + "}"
 	}
 	set := "apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {name: db}\nspec: {replicas: 2, template: {spec: {containers: [{name: a}]}}, volumeClaimTemplates: [{metadata: {name: disk}, spec: {storageClassName: none}}]}"
-	missing := func(words ...string) []want { return []want{{v1alpha1.ReasonStorageClassMissing, false, words}} }
+	missing := func(words ...string) []want { return []want{{v1alpha1.ReasonStorageClassNotFound, false, words}} }
 	without := func(f *preflight.Facts) { f.DefaultClass = "" }
 	for _, c := range []struct {
 		why    string

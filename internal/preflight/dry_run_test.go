@@ -154,7 +154,7 @@ func TestAccountsOfHooks(t *testing.T) {
 			expectProblems(t, c.why, checkRequest(t, w, newFacts()))
 			continue
 		}
-		expectProblems(t, c.why, checkRequest(t, w, newFacts()), want{v1alpha1.ReasonServiceAccountMissing, c.words != notFound, []string{c.words}})
+		expectProblems(t, c.why, checkRequest(t, w, newFacts()), want{v1alpha1.ReasonServiceAccountNotFound, c.words != notFound, []string{c.words}})
 		f := newFacts()
 		f.Accounts = map[string]bool{"migrator": true}
 		expectProblems(t, c.why+", which exists", checkRequest(t, w, f))

@@ -67,7 +67,7 @@ func (d *Requirements) permissionProblem(where string, facts *Facts) Problem {
 	var problem Problem
 	switch {
 	case where == tenant.Namespace && facts.AccountMissing:
-		problem = newTransientProblem(v1alpha1.ReasonServiceAccountMissing,
+		problem = newTransientProblem(v1alpha1.ReasonServiceAccountNotFound,
 			"service account %q not found in namespace %q; %s", tenant.ServiceAccount, where, advice)
 	case where == tenant.Namespace && d.request.DefaultAccount:
 		problem = newTransientProblem(v1alpha1.ReasonPermissionDenied,
@@ -76,11 +76,11 @@ func (d *Requirements) permissionProblem(where string, facts *Facts) Problem {
 		problem = newTransientProblem(v1alpha1.ReasonPermissionDenied,
 			"service account %q lacks %s in namespace %q that app %q requires; %s", tenant.ServiceAccount, lacks, where, d.request.App, advice)
 	case where == "":
-		problem = newTransientProblem(v1alpha1.ReasonAdministratorNeeded,
+		problem = newTransientProblem(v1alpha1.ReasonClusterPermissionRequired,
 			"app %q has cluster-scoped objects (%s), for which service account %q lacks %s; a cluster administrator must %s",
 			d.request.App, truncateText(joinNames(d.objectTitles(where, facts))), tenant.ServiceAccount, lacks, advice)
 	default:
-		problem = newTransientProblem(v1alpha1.ReasonAdministratorNeeded,
+		problem = newTransientProblem(v1alpha1.ReasonClusterPermissionRequired,
 			"app %q has objects in namespace %q (%s), for which service account %q lacks %s; an administrator of namespace %q must %s",
 			d.request.App, where, truncateText(joinNames(d.objectTitles(where, facts))), tenant.ServiceAccount, lacks, where, advice)
 	}

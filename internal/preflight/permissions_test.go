@@ -135,9 +135,9 @@ func TestMissingRights(t *testing.T) {
 	problems := requirements.Check(f)
 	expectProblems(t, "everything is missing", problems,
 		want{v1alpha1.ReasonPermissionDenied, false, []string{`service account "installer" lacks 19 permissions in namespace "team" that app "web" requires; apply the remedy`}},
-		want{v1alpha1.ReasonAdministratorNeeded, false, []string{`app "web" has cluster-scoped objects (Namespace/extra), for which service account "installer" lacks 4 permissions`,
+		want{v1alpha1.ReasonClusterPermissionRequired, false, []string{`app "web" has cluster-scoped objects (Namespace/extra), for which service account "installer" lacks 4 permissions`,
 			"(create namespaces; delete, get, patch namespaces (extra)); a cluster administrator must apply the remedy"}},
-		want{v1alpha1.ReasonAdministratorNeeded, false, []string{`app "web" has objects in namespace "other" (ConfigMap/a)`, `an administrator of namespace "other" must apply the remedy`}})
+		want{v1alpha1.ReasonClusterPermissionRequired, false, []string{`app "web" has objects in namespace "other" (ConfigMap/a)`, `an administrator of namespace "other" must apply the remedy`}})
 	g.Expect(problems[0].Remedy).To(Equal(`apiVersion: rbac.authorization.k8s.io/v1
 kind: Role
 metadata: {"name":"appmarket:shop:installer","namespace":"team"}
@@ -245,7 +245,7 @@ func TestAccounts(t *testing.T) {
 		return problems[0]
 	}
 	absent := missing(func(_ *preflight.Request, f *preflight.Facts) { f.AccountMissing = true })
-	g.Expect(absent.Reason).To(Equal(v1alpha1.ReasonServiceAccountMissing))
+	g.Expect(absent.Reason).To(Equal(v1alpha1.ReasonServiceAccountNotFound))
 	g.Expect(absent.Message).To(Equal(`service account "installer" not found in namespace "team"; apply the remedy`))
 	g.Expect(absent.Remedy).To(HavePrefix("apiVersion: v1\nkind: ServiceAccount\nmetadata: {\"name\":\"installer\",\"namespace\":\"team\"}\n---\n"))
 
@@ -265,7 +265,7 @@ func TestAccountThatIsMissingElsewhere(t *testing.T) {
 	f := newFacts()
 	f.AccountMissing, f.Missing = true, requirements.Needs(f)[:1]
 	NewWithT(t).Expect(f.Missing[0].Namespace).To(BeEmpty(), "rights in the namespace are held by a group of accounts")
-	expectProblems(t, "the account comes first", requirements.Check(f), want{v1alpha1.ReasonServiceAccountMissing, false, nil}, want{v1alpha1.ReasonAdministratorNeeded, false, nil})
+	expectProblems(t, "the account comes first", requirements.Check(f), want{v1alpha1.ReasonServiceAccountNotFound, false, nil}, want{v1alpha1.ReasonClusterPermissionRequired, false, nil})
 }
 
 func TestExistingCRDs(t *testing.T) {
@@ -324,7 +324,7 @@ func TestRemedyIsBounded(t *testing.T) {
 	f.Missing = requirements.Needs(f)
 	problems := requirements.Check(f)
 	g.Expect(problems).To(HaveLen(10), "a bounded number of places")
-	g.Expect(problems[1].Reason).To(Equal(v1alpha1.ReasonAdministratorNeeded))
+	g.Expect(problems[1].Reason).To(Equal(v1alpha1.ReasonClusterPermissionRequired))
 	g.Expect(problems[1].Remedy).To(BeEmpty())
 	g.Expect(len(problems[1].Message)).To(BeNumerically("<", 1024))
 }

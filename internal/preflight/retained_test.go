@@ -23,7 +23,7 @@ func TestRetainedClaims(t *testing.T) {
 	}
 	claims := func(names ...string) []v1alpha1.ObjectReference { return of("team", "PersistentVolumeClaim", names...) }
 	refused := func(storage string) []want {
-		return []want{{v1alpha1.ReasonStorageClassMissing, false, []string{`"gone"`}}, {v1alpha1.ReasonQuotaExceeded, false, []string{"requested: requests.storage=" + storage}}}
+		return []want{{v1alpha1.ReasonStorageClassNotFound, false, []string{`"gone"`}}, {v1alpha1.ReasonQuotaExceeded, false, []string{"requested: requests.storage=" + storage}}}
 	}
 	for _, c := range []struct {
 		why, text string

@@ -36,12 +36,12 @@ func (d *Requirements) checkStorage(facts *Facts) []Problem {
 		}
 	}
 	if len(classless) > 0 {
-		problems = append(problems, newTransientProblem(v1alpha1.ReasonStorageClassMissing,
+		problems = append(problems, newTransientProblem(v1alpha1.ReasonStorageClassNotFound,
 			"%s: storageClassName is not set, and the cluster has no default StorageClass; set a StorageClass of the cluster (%s) in the values, or set the annotation %s on a StorageClass",
 			joinNames(classless), formatStorageClasses(facts), defaultClassAnnotation))
 	}
 	for _, name := range order {
-		problems = append(problems, newTransientProblem(v1alpha1.ReasonStorageClassMissing,
+		problems = append(problems, newTransientProblem(v1alpha1.ReasonStorageClassNotFound,
 			"%s: StorageClass %q not found; create it, or set another StorageClass (%s) in the values", joinNames(missing[name]), name, formatStorageClasses(facts)))
 	}
 	return problems

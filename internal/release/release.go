@@ -83,8 +83,8 @@ type Health struct {
 	Ready int
 	// Missing is the number of objects that do not exist.
 	Missing int
-	// KindMissing reports that the cluster does not serve the kind of at least one object.
-	KindMissing bool
+	// NoKindMatch reports that the cluster does not serve the kind of at least one object.
+	NoKindMatch bool
 	// Failed reports that at least one object does not exist or has failed, and will not become
 	// ready without a change.
 	Failed bool

@@ -19,7 +19,7 @@ type nameFilter struct {
 }
 
 func newNameFilter(include, exclude []string) (nameFilter, error) {
-	if err := errors.Join(checkGlobs("spec.include", include), checkGlobs("spec.exclude", exclude)); err != nil {
+	if err := errors.Join(checkGlobs("spec.filter.include", include), checkGlobs("spec.filter.exclude", exclude)); err != nil {
 		return nameFilter{}, err
 	}
 	return nameFilter{include: include, exclude: exclude}, nil

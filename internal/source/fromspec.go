@@ -29,11 +29,11 @@ type Options struct {
 
 // FromSpec opens the source that a MarketSource specifies. It reads the Secrets that
 // the spec refers to in the namespace of the MarketSource. A Secret or key that does
-// not exist is stalled with SecretMissing, and an invalid spec with InvalidSpec.
+// not exist is stalled with ReferenceNotFound, and an invalid spec with InvalidSpec.
 func FromSpec(ctx context.Context, secrets client.Reader, ms *v1alpha1.MarketSource, options Options) (Source, error) {
-	cfg := Config{Include: ms.Spec.Include, Exclude: ms.Spec.Exclude, UserAgent: options.UserAgent, Network: options.Network}
-	if ms.Spec.Versions != nil {
-		cfg.Keep = int(ms.Spec.Versions.Keep)
+	cfg := Config{UserAgent: options.UserAgent, Network: options.Network}
+	if filter := ms.Spec.Filter; filter != nil {
+		cfg.Include, cfg.Exclude, cfg.MaxVersions = filter.Include, filter.Exclude, int(filter.MaxVersions)
 	}
 	if ms.Spec.Directory != nil {
 		cfg.Directory = &DirectoryConfig{Path: ms.Spec.Directory.Path, AllowedRoots: options.AllowedRoots, Cache: options.Cache}
@@ -50,8 +50,8 @@ func FromSpec(ctx context.Context, secrets client.Reader, ms *v1alpha1.MarketSou
 
 func helmConfig(ctx context.Context, secrets client.Reader, ms *v1alpha1.MarketSource) (*HelmConfig, error) {
 	cfg := &HelmConfig{URL: ms.Spec.Helm.URL, Timeout: ms.Spec.Timeout.Or(DefaultTimeout)}
-	if ref := ms.Spec.SecretRef; ref != nil {
-		secret, err := getSecret(ctx, secrets, "spec.secretRef", ms.Namespace, ref.Name)
+	if ref := ms.Spec.Helm.SecretRef; ref != nil {
+		secret, err := getSecret(ctx, secrets, "spec.helm.secretRef", ms.Namespace, ref.Name)
 		if err != nil {
 			return nil, err
 		}
@@ -59,13 +59,13 @@ func helmConfig(ctx context.Context, secrets client.Reader, ms *v1alpha1.MarketS
 			return nil, err
 		}
 	}
-	if ref := ms.Spec.CertSecretRef; ref != nil {
-		secret, err := getSecret(ctx, secrets, "spec.certSecretRef", ms.Namespace, ref.Name)
+	if ref := ms.Spec.Helm.CertSecretRef; ref != nil {
+		secret, err := getSecret(ctx, secrets, "spec.helm.certSecretRef", ms.Namespace, ref.Name)
 		if err != nil {
 			return nil, err
 		}
 		if cfg.CA = secret.Data["ca.crt"]; len(cfg.CA) == 0 {
-			return nil, secretError("spec.certSecretRef: Secret %q has no key %q: add it", ref.Name, "ca.crt")
+			return nil, secretError("spec.helm.certSecretRef: Secret %q has no key %q: add it", ref.Name, "ca.crt")
 		}
 	}
 	return cfg, nil
@@ -76,13 +76,13 @@ func helmConfig(ctx context.Context, secrets client.Reader, ms *v1alpha1.MarketS
 // in the namespace can refer to any Secret.
 func setCredentials(cfg *HelmConfig, secret *corev1.Secret) error {
 	if secret.Labels[v1alpha1.CredentialsLabel] != "true" {
-		return secretError("spec.secretRef: Secret %q does not have the label %s=true, so no source may send it: add the label if the Secret is for servers that sources of namespace %q name",
+		return secretError("spec.helm.secretRef: Secret %q does not have the label %s=true, so no source may send it: add the label if the Secret is for servers that sources of namespace %q name",
 			secret.Name, v1alpha1.CredentialsLabel, secret.Namespace)
 	}
 	cfg.Username, cfg.Password = string(secret.Data["username"]), string(secret.Data["password"])
 	cfg.Token = string(secret.Data["token"])
 	if cfg.Username == "" && cfg.Token == "" {
-		return secretError("spec.secretRef: Secret %q has no credentials: add the keys username and password, or the key token", secret.Name)
+		return secretError("spec.helm.secretRef: Secret %q has no credentials: add the keys username and password, or the key token", secret.Name)
 	}
 	return nil
 }
@@ -103,5 +103,5 @@ func getSecret(ctx context.Context, secrets client.Reader, field, namespace, nam
 }
 
 func secretError(format string, args ...any) error {
-	return outcome.Stalled(v1alpha1.ReasonSecretMissing, fmt.Errorf(format, args...))
+	return outcome.Stalled(v1alpha1.ReasonReferenceNotFound, fmt.Errorf(format, args...))
 }

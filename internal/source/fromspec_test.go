@@ -39,12 +39,12 @@ func TestSecretsOfSpec(t *testing.T) {
 		{why: "no Secret"},
 		{why: "user name and password", secret: "basic", sent: "Basic cm9ib3Q6cHc="},
 		{why: "a token", secret: "bearer", sent: "Bearer tk"},
-		{why: "a Secret without the label", secret: "unlabeled", problem: `spec.secretRef: Secret "unlabeled" does not have the label ` + v1alpha1.CredentialsLabel},
-		{why: "a label with another value", secret: "labeled-false", problem: `spec.secretRef: Secret "labeled-false" does not have the label ` + v1alpha1.CredentialsLabel},
-		{why: "a Secret without credentials", secret: "empty", problem: `spec.secretRef: Secret "empty" has no credentials`},
-		{why: "a Secret that does not exist", secret: "missing", problem: `spec.secretRef: Secret "missing" does not exist in namespace`},
-		{why: "a Secret without certificates", certSecret: "empty", problem: `spec.certSecretRef: Secret "empty" has no key "ca.crt"`},
-		{why: "a Secret of certificates that does not exist", certSecret: "missing", problem: `spec.certSecretRef: Secret "missing" does not exist in namespace`},
+		{why: "a Secret without the label", secret: "unlabeled", problem: `spec.helm.secretRef: Secret "unlabeled" does not have the label ` + v1alpha1.CredentialsLabel},
+		{why: "a label with another value", secret: "labeled-false", problem: `spec.helm.secretRef: Secret "labeled-false" does not have the label ` + v1alpha1.CredentialsLabel},
+		{why: "a Secret without credentials", secret: "empty", problem: `spec.helm.secretRef: Secret "empty" has no credentials`},
+		{why: "a Secret that does not exist", secret: "missing", problem: `spec.helm.secretRef: Secret "missing" does not exist in namespace`},
+		{why: "a Secret without certificates", certSecret: "empty", problem: `spec.helm.certSecretRef: Secret "empty" has no key "ca.crt"`},
+		{why: "a Secret of certificates that does not exist", certSecret: "missing", problem: `spec.helm.certSecretRef: Secret "missing" does not exist in namespace`},
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			g := NewWithT(t)
@@ -56,15 +56,15 @@ func TestSecretsOfSpec(t *testing.T) {
 			ms := &v1alpha1.MarketSource{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "main"}}
 			ms.Spec.Helm = &v1alpha1.HelmSource{URL: server.URL}
 			if c.secret != "" {
-				ms.Spec.SecretRef = &v1alpha1.LocalObjectReference{Name: c.secret}
+				ms.Spec.Helm.SecretRef = &v1alpha1.LocalObjectReference{Name: c.secret}
 			}
 			if c.certSecret != "" {
-				ms.Spec.CertSecretRef = &v1alpha1.LocalObjectReference{Name: c.certSecret}
+				ms.Spec.Helm.CertSecretRef = &v1alpha1.LocalObjectReference{Name: c.certSecret}
 			}
 			opened, err := source.FromSpec(t.Context(), cluster.Client, ms, source.Options{Network: netguard.Policy{Loopback: true}})
 			if c.problem != "" {
 				g.Expect(err).To(MatchError(HavePrefix(c.problem)))
-				g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonSecretMissing))
+				g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonReferenceNotFound))
 				g.Expect(outcome.IsStalled(err)).To(BeTrue())
 				return
 			}

@@ -47,7 +47,7 @@ func newHTTPClient(from Config, home *url.URL) (*httpClient, error) {
 	}
 	switch {
 	case cfg.Token != "" && (cfg.Username != "" || cfg.Password != ""):
-		return nil, errors.New("spec.secretRef: the Secret must have the keys username and password or the key token, not both: remove one of them")
+		return nil, errors.New("spec.helm.secretRef: the Secret must have the keys username and password or the key token, not both: remove one of them")
 	case cfg.Token != "":
 		c.authenticate = func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+cfg.Token) }
 	case cfg.Username != "" || cfg.Password != "":

@@ -24,7 +24,7 @@ func checkStatus(response *http.Response, target *url.URL, now time.Time) error 
 	case http.StatusNotFound, http.StatusGone:
 		return outcome.Stalled(v1alpha1.ReasonNotFound, fmt.Errorf("%w: check the URL", err))
 	case http.StatusUnauthorized, http.StatusForbidden:
-		return outcome.Failed(v1alpha1.ReasonUnauthorized, fmt.Errorf("%w: check the credentials in the Secret of spec.secretRef", err))
+		return outcome.Failed(v1alpha1.ReasonUnauthorized, fmt.Errorf("%w: check the credentials in the Secret of spec.helm.secretRef", err))
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
 		if after := netguard.RetryAfter(response.Header, now); after > 0 {
 			return outcome.Waiting(v1alpha1.ReasonRateLimited, after, err)

@@ -39,7 +39,7 @@ func newRepository(cfg Config, listed listingOptions) (*repository, error) {
 		return nil, fmt.Errorf("spec.helm.url: %q: %w", redactURL(base), netguard.ErrScheme)
 	}
 	if base.User != nil {
-		return nil, fmt.Errorf("spec.helm.url: %q must not contain credentials: put them into the Secret of spec.secretRef", redactURL(base))
+		return nil, fmt.Errorf("spec.helm.url: %q must not contain credentials: put them into the Secret of spec.helm.secretRef", redactURL(base))
 	}
 	base.Fragment = ""
 	base = base.JoinPath("/")
@@ -155,7 +155,7 @@ func (r *repository) resolveURL(text string) (*url.URL, error) {
 	}
 	if reference.Scheme == "oci" {
 		return nil, fmt.Errorf("get %s: the index contains the URL of an OCI registry, which a source of type Helm cannot read: "+
-			"add an http or https URL of the archive to the index, or exclude the app in spec.exclude", redactURL(reference))
+			"add an http or https URL of the archive to the index, or exclude the app in spec.filter.exclude", redactURL(reference))
 	}
 	target := r.baseURL.ResolveReference(reference)
 	if reference.Scheme == "" && reference.Host == "" && target.RawQuery == "" {

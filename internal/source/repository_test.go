@@ -133,7 +133,7 @@ func TestListFilter(t *testing.T) {
 	} {
 		t.Run(test.why, func(t *testing.T) {
 			g := NewWithT(t)
-			opened, err := source.Open(source.Config{Helm: &source.HelmConfig{URL: server.URL}, Include: test.include, Exclude: test.exclude, Keep: test.keep, Network: netguard.Policy{Loopback: true}})
+			opened, err := source.Open(source.Config{Helm: &source.HelmConfig{URL: server.URL}, Include: test.include, Exclude: test.exclude, MaxVersions: test.keep, Network: netguard.Policy{Loopback: true}})
 			g.Expect(err).NotTo(HaveOccurred())
 			list, err := opened.List(t.Context(), hydrate.Cursor{})
 			g.Expect(err).NotTo(HaveOccurred())

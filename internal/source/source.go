@@ -26,8 +26,8 @@ import (
 )
 
 const (
-	// DefaultKeep is the default number of versions of an app that are listed.
-	DefaultKeep = 3
+	// DefaultMaxVersions is the default number of versions of an app that are listed.
+	DefaultMaxVersions = 3
 	// DefaultTimeout is the default timeout of a request, including its body.
 	DefaultTimeout = time.Minute
 	// MaxApps is the maximum number of apps of a source.
@@ -51,9 +51,9 @@ type Config struct {
 	Helm      *HelmConfig
 	Directory *DirectoryConfig
 
-	// Keep is the number of versions of an app that are listed, the newest ones.
-	// Defaults to DefaultKeep.
-	Keep int
+	// MaxVersions is the number of versions of an app that are listed, the newest ones.
+	// Defaults to DefaultMaxVersions.
+	MaxVersions int
 	// Include and Exclude are patterns of app names in the syntax of path.Match. An
 	// app is listed if a pattern of Include matches or Include is empty, and no pattern
 	// of Exclude matches.
@@ -113,9 +113,9 @@ func openSource(cfg Config) (Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	listed := listingOptions{names: names, keep: cfg.Keep}
+	listed := listingOptions{names: names, keep: cfg.MaxVersions}
 	if listed.keep <= 0 {
-		listed.keep = DefaultKeep
+		listed.keep = DefaultMaxVersions
 	}
 	if cfg.Directory != nil {
 		return newDirectory(*cfg.Directory, listed)

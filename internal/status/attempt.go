@@ -21,9 +21,9 @@ type Work struct{ Inputs, Request, Process string }
 // Next returns the attempt to record before the work begins. It increments the count if the
 // last attempt, which is zero if there is none, was interrupted.
 func (w Work) Next(last v1alpha1.Attempt) v1alpha1.Attempt {
-	next := v1alpha1.Attempt{Inputs: w.Inputs, Request: w.Request, Process: w.Process, Begun: 1}
+	next := v1alpha1.Attempt{Inputs: w.Inputs, Request: w.Request, Process: w.Process, Starts: 1}
 	if w.WasInterrupted(last) {
-		next.Begun = last.Begun + 1
+		next.Starts = last.Starts + 1
 	}
 	return next
 }
@@ -31,12 +31,12 @@ func (w Work) Next(last v1alpha1.Attempt) v1alpha1.Attempt {
 // WasInterrupted reports whether another process began the same work and recorded no result.
 // An attempt of the same process has a result, although it may not be in status yet.
 func (w Work) WasInterrupted(last v1alpha1.Attempt) bool {
-	return last.Begun > 0 && last.Inputs == w.Inputs && last.Request == w.Request && last.Process != w.Process
+	return last.Starts > 0 && last.Inputs == w.Inputs && last.Request == w.Request && last.Process != w.Process
 }
 
 // IsExhausted reports whether the same work was interrupted MaxInterruptions times.
 func (w Work) IsExhausted(last v1alpha1.Attempt) bool {
-	return w.WasInterrupted(last) && last.Begun >= MaxInterruptions
+	return w.WasInterrupted(last) && last.Starts >= MaxInterruptions
 }
 
 // InterruptedError returns the error of work whose attempts are exhausted. Its message describes

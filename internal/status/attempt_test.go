@@ -13,7 +13,7 @@ import (
 func TestAttempts(t *testing.T) {
 	work := status.Work{Inputs: "a", Request: "now", Process: "second"}
 	interrupted := func(begun int32) v1alpha1.Attempt {
-		return v1alpha1.Attempt{Inputs: "a", Request: "now", Process: "first", Begun: begun}
+		return v1alpha1.Attempt{Inputs: "a", Request: "now", Process: "first", Starts: begun}
 	}
 	other := func(change func(*v1alpha1.Attempt)) v1alpha1.Attempt {
 		last := interrupted(status.MaxInterruptions)
@@ -36,7 +36,7 @@ func TestAttempts(t *testing.T) {
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			g := NewWithT(t)
-			g.Expect(work.Next(c.last)).To(Equal(v1alpha1.Attempt{Inputs: "a", Request: "now", Process: "second", Begun: c.begun}))
+			g.Expect(work.Next(c.last)).To(Equal(v1alpha1.Attempt{Inputs: "a", Request: "now", Process: "second", Starts: c.begun}))
 			g.Expect(work.IsExhausted(c.last)).To(Equal(c.exhausted))
 			g.Expect(work.WasInterrupted(c.last)).To(Equal(c.begun > 1))
 		})

@@ -33,8 +33,8 @@ type ConditionSet struct {
 var (
 	MarketSource = ConditionSet{
 		Summary:  v1alpha1.ConditionReady,
-		Progress: []string{v1alpha1.ConditionReached, v1alpha1.ConditionIndexed},
-		Flags:    []string{v1alpha1.ConditionSharingIgnored},
+		Progress: []string{v1alpha1.ConditionReachable, v1alpha1.ConditionIndexed},
+		Flags:    []string{v1alpha1.ConditionAllowedNamespacesIgnored},
 	}
 	AppInfo = ConditionSet{
 		Summary: v1alpha1.ConditionReady,

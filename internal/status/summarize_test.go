@@ -98,7 +98,7 @@ func TestSummarize(t *testing.T) {
 		},
 		{
 			why: "waiting: an earlier failure is removed", kind: status.AppInstallTask, err: waiting,
-			have:   []metav1.Condition{previousCondition("Succeeded", no, "NotShared")},
+			have:   []metav1.Condition{previousCondition("Succeeded", no, "RefNotPermitted")},
 			want:   []types.GomegaMatcher{matchCondition("Succeeded", unknown, "WaitingForApp"), matchCondition("Reconciling", yes, "WaitingForApp")},
 			result: status.Result{After: time.Minute},
 		},
@@ -111,7 +111,7 @@ func TestSummarize(t *testing.T) {
 		},
 		{
 			why: "waiting for a condition: it and later conditions are removed", kind: status.AppInstance, err: status.ForCondition("Healthy", waiting),
-			have:   []metav1.Condition{previousCondition("Resolved", yes, "Resolved"), previousCondition("Applied", yes, "Applied"), previousCondition("Healthy", no, "NotHealthy"), previousCondition("Ready", yes, "Ready")},
+			have:   []metav1.Condition{previousCondition("Resolved", yes, "Resolved"), previousCondition("Applied", yes, "Applied"), previousCondition("Healthy", no, "Unhealthy"), previousCondition("Ready", yes, "Ready")},
 			want:   []types.GomegaMatcher{matchCondition("Resolved", yes, "Resolved"), matchCondition("Applied", yes, "Applied"), matchCondition("Ready", yes, "Ready"), matchCondition("Reconciling", yes, "WaitingForApp")},
 			result: status.Result{After: time.Minute},
 		},

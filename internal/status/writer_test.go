@@ -61,7 +61,7 @@ func TestFinishKeepsTheStatusContract(t *testing.T) {
 		{&v1alpha1.MarketSource{Spec: v1alpha1.MarketSourceSpec{Type: v1alpha1.SourceTypeDirectory, Directory: &v1alpha1.DirectorySource{Path: "/"}}}, status.MarketSource},
 		{newApp(""), status.AppInfo},
 		{&v1alpha1.AppInstance{Spec: v1alpha1.AppInstanceSpec{AppRef: app}}, status.AppInstance},
-		{&v1alpha1.AppInstallTask{Spec: v1alpha1.AppInstallTaskSpec{Action: v1alpha1.ActionInstall, App: app}}, status.AppInstallTask},
+		{&v1alpha1.AppInstallTask{Spec: v1alpha1.AppInstallTaskSpec{Action: v1alpha1.ActionInstall, AppRef: app}}, status.AppInstallTask},
 	} {
 		for why, err := range allOutcomes(c.kind.Progress[1]) {
 			t.Run(fmt.Sprintf("%T %s", c.object, why), func(t *testing.T) {
@@ -95,7 +95,7 @@ func TestFinishKeepsTheStatusContract(t *testing.T) {
 
 func firstReason(kind status.ConditionSet) string {
 	return map[string]string{
-		v1alpha1.ConditionReached: v1alpha1.ReasonReached, v1alpha1.ConditionFetched: v1alpha1.ReasonFetched,
+		v1alpha1.ConditionReachable: v1alpha1.ReasonReachable, v1alpha1.ConditionFetched: v1alpha1.ReasonFetched,
 		v1alpha1.ConditionResolved: v1alpha1.ReasonResolved, v1alpha1.ConditionAdmitted: v1alpha1.ReasonAdmitted,
 	}[kind.Progress[0]]
 }

@@ -14,7 +14,7 @@ import (
 func TestRecordIsReadAsWritten(t *testing.T) {
 	for _, want := range []taskrecord.Record{
 		{Task: "install"},
-		{Task: strings.Repeat("ü", 253), UID: strings.Repeat("u", 128), Hash: strings.Repeat("h", 128), PreviousRevision: 1<<31 - 1, RevertReason: v1alpha1.ReasonCancelled},
+		{Task: strings.Repeat("ü", 253), UID: strings.Repeat("u", 128), Hash: strings.Repeat("h", 128), PreviousRevision: 1<<31 - 1, RevertReason: v1alpha1.ReasonCanceled},
 	} {
 		g := NewWithT(t)
 		instance := &v1alpha1.AppInstance{}
@@ -82,5 +82,5 @@ func TestReadRecordOfNoTask(t *testing.T) {
 func TestIsReverted(t *testing.T) {
 	g := NewWithT(t)
 	g.Expect(taskrecord.Record{Task: "a"}.IsReverted()).To(BeFalse())
-	g.Expect(taskrecord.Record{Task: "a", RevertReason: v1alpha1.ReasonCancelled}.IsReverted()).To(BeTrue())
+	g.Expect(taskrecord.Record{Task: "a", RevertReason: v1alpha1.ReasonCanceled}.IsReverted()).To(BeTrue())
 }

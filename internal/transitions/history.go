@@ -71,9 +71,9 @@ func PreviousRevision(instance *v1alpha1.AppInstance) *v1alpha1.HistoryEntry {
 }
 
 // FindTask returns the entry of a task in the completed tasks, nil if there is none.
-func FindTask(instance *v1alpha1.AppInstance, task, hash string) *v1alpha1.LedgerEntry {
-	for i := range instance.Status.Ledger {
-		if entry := &instance.Status.Ledger[i]; entry.Task == task && entry.Hash == hash {
+func FindTask(instance *v1alpha1.AppInstance, task, hash string) *v1alpha1.CompletedTask {
+	for i := range instance.Status.CompletedTasks {
+		if entry := &instance.Status.CompletedTasks[i]; entry.Task == task && entry.Hash == hash {
 			return entry
 		}
 	}
@@ -86,7 +86,7 @@ func FindTask(instance *v1alpha1.AppInstance, task, hash string) *v1alpha1.Ledge
 func HashSpec(task *v1alpha1.AppInstallTask) (string, error) {
 	spec := task.Spec.DeepCopy()
 	spec.Suspend, spec.Cancel, spec.TTLSecondsAfterFinished = nil, nil, nil
-	spec.Deadline, spec.Timeout, spec.OnMissingInput, spec.OnUnmetRequirement = "", "", "", ""
+	spec.StartDeadline, spec.Timeout, spec.OnMissingInput, spec.OnUnmetRequirement = "", "", "", ""
 	text, err := json.Marshal(spec)
 	if err != nil {
 		return "", fmt.Errorf("encode spec of task %s: %w", task.Name, err)

@@ -57,7 +57,7 @@ func StateOf(instance *v1alpha1.AppInstance) State {
 		return Deleting
 	}
 	failed := isStalled(instance)
-	if instance.Spec.DesiredState == v1alpha1.StateAbsent {
+	if instance.Spec.DesiredState == v1alpha1.StateUninstalled {
 		return absentState(instance, failed)
 	}
 	if instance.Status.Revision == 0 {
@@ -71,7 +71,7 @@ func StateOf(instance *v1alpha1.AppInstance) State {
 
 func absentState(instance *v1alpha1.AppInstance, failed bool) State {
 	switch {
-	case len(instance.Status.Releases) == 0 && instance.Status.Operation == nil:
+	case len(instance.Status.Releases) == 0 && instance.Status.CurrentOperation == nil:
 		return Removed
 	case failed:
 		return RemoveFailed
@@ -83,7 +83,7 @@ func installedState(instance *v1alpha1.AppInstance, failed bool) State {
 	conditions := instance.Status.Conditions
 	current := instance.Status.ObservedGeneration == instance.Generation
 	switch {
-	case instance.Status.Operation != nil:
+	case instance.Status.CurrentOperation != nil:
 		return Changing
 	case failed && !meta.IsStatusConditionTrue(conditions, v1alpha1.ConditionApplied):
 		return ChangeFailed

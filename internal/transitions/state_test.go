@@ -59,16 +59,16 @@ func TestStateOf(t *testing.T) {
 		{"a Secret with values is missing", newInstance(installed, condition(v1alpha1.ConditionResolved, no), ready), transitions.Running},
 		{"an operation is in progress", newInstance(func(i *v1alpha1.AppInstance) {
 			installed(i)
-			i.Status.Operation = &v1alpha1.Operation{Type: v1alpha1.OperationUpgrade}
+			i.Status.CurrentOperation = &v1alpha1.Operation{Type: v1alpha1.OperationUpgrade}
 		}, resolved, applied, healthy), transitions.Changing},
 		{"an upgrade has failed", newInstance(installed, condition(v1alpha1.ConditionApplied, no), stalled), transitions.ChangeFailed},
 		{"the instance is stopped", newInstance(func(i *v1alpha1.AppInstance) { installed(i); i.Status.Stopped = true }, applied, healthy), transitions.Stopped},
-		{"spec.desiredState is Absent", newInstance(func(i *v1alpha1.AppInstance) { installed(i); i.Spec.DesiredState = v1alpha1.StateAbsent }, applied), transitions.Removing},
+		{"spec.desiredState is Uninstalled", newInstance(func(i *v1alpha1.AppInstance) { installed(i); i.Spec.DesiredState = v1alpha1.StateUninstalled }, applied), transitions.Removing},
 		{"the uninstallation failed", newInstance(func(i *v1alpha1.AppInstance) {
 			installed(i)
-			i.Spec.DesiredState = v1alpha1.StateAbsent
+			i.Spec.DesiredState = v1alpha1.StateUninstalled
 		}, stalled), transitions.RemoveFailed},
-		{"the instance is uninstalled", newInstance(func(i *v1alpha1.AppInstance) { i.Spec.DesiredState = v1alpha1.StateAbsent }), transitions.Removed},
+		{"the instance is uninstalled", newInstance(func(i *v1alpha1.AppInstance) { i.Spec.DesiredState = v1alpha1.StateUninstalled }), transitions.Removed},
 		{"the instance is being deleted", newInstance(func(i *v1alpha1.AppInstance) {
 			installed(i)
 			now := metav1.Now()
@@ -125,7 +125,7 @@ func TestHashSpec(t *testing.T) {
 	g := NewWithT(t)
 	hash := func(change func(*v1alpha1.AppInstallTaskSpec)) string {
 		task := &v1alpha1.AppInstallTask{}
-		task.Spec = v1alpha1.AppInstallTaskSpec{Action: v1alpha1.ActionInstall, App: v1alpha1.AppReference{Source: "main", Name: "web"}}
+		task.Spec = v1alpha1.AppInstallTaskSpec{Action: v1alpha1.ActionInstall, AppRef: v1alpha1.AppReference{Source: "main", Name: "web"}}
 		change(&task.Spec)
 		got, err := transitions.HashSpec(task)
 		g.Expect(err).NotTo(HaveOccurred())
@@ -135,7 +135,7 @@ func TestHashSpec(t *testing.T) {
 	yes := true
 	g.Expect(hash(func(s *v1alpha1.AppInstallTaskSpec) { s.Suspend, s.Timeout, s.Cancel = &yes, "1h", &yes })).To(Equal(plain), "fields that control when and how the task runs do not change the hash")
 	g.Expect(hash(func(s *v1alpha1.AppInstallTaskSpec) { s.OnUnmetRequirement = v1alpha1.UnmetRequirementWait })).To(Equal(plain))
-	g.Expect(hash(func(s *v1alpha1.AppInstallTaskSpec) { s.Version = "1.0.0" })).NotTo(Equal(plain))
+	g.Expect(hash(func(s *v1alpha1.AppInstallTaskSpec) { s.EnsureParameters().Version = "1.0.0" })).NotTo(Equal(plain))
 	g.Expect(hash(func(s *v1alpha1.AppInstallTaskSpec) { s.RunID = "again" })).NotTo(Equal(plain))
 }
 

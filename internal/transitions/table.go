@@ -45,11 +45,11 @@ var (
 	denyTerminating      = decision{reason: v1alpha1.ReasonWaitingForTurn, waits: true, message: "the instance is being deleted"}
 	denyNotInstalled     = decision{reason: v1alpha1.ReasonNotInstalled, message: "install the app first, or list the instances with kubectl get appinstances"}
 	denyAlreadyInstalled = decision{reason: v1alpha1.ReasonAlreadyInstalled, message: "the app is already installed; use action Upgrade, or set another spec.instanceName"}
-	denyInstallFailed    = decision{reason: v1alpha1.ReasonWrongState, message: "the installation failed; retry with action Install, or remove it with action Uninstall"}
-	denyStopped          = decision{reason: v1alpha1.ReasonWrongState, message: "the instance is stopped; use action Resume first"}
-	denyAlreadyStopped   = decision{reason: v1alpha1.ReasonWrongState, message: "the instance is already stopped"}
-	denyNotStopped       = decision{reason: v1alpha1.ReasonWrongState, message: "the instance is not stopped"}
-	denyRemovalFailed    = decision{reason: v1alpha1.ReasonWrongState, message: "the previous uninstallation failed; retry with action Uninstall"}
+	denyInstallFailed    = decision{reason: v1alpha1.ReasonInvalidState, message: "the installation failed; retry with action Install, or remove it with action Uninstall"}
+	denyStopped          = decision{reason: v1alpha1.ReasonInvalidState, message: "the instance is stopped; use action Resume first"}
+	denyAlreadyStopped   = decision{reason: v1alpha1.ReasonInvalidState, message: "the instance is already stopped"}
+	denyNotStopped       = decision{reason: v1alpha1.ReasonInvalidState, message: "the instance is not stopped"}
+	denyRemovalFailed    = decision{reason: v1alpha1.ReasonInvalidState, message: "the previous uninstallation failed; retry with action Uninstall"}
 )
 
 // The rows of the table, each for one or more actions.

@@ -48,7 +48,7 @@ func (m *measure) atWork(tasks []client.Object) client.Object {
 	}
 	var found client.Object
 	m.until(m.follow(&v1alpha1.AppInstanceList{}), func(o client.Object) (bool, error) {
-		if o.(*v1alpha1.AppInstance).Status.Operation != nil {
+		if o.(*v1alpha1.AppInstance).Status.CurrentOperation != nil {
 			found = ours[o.GetNamespace()+"/"+o.GetName()]
 		}
 		return found != nil, nil
@@ -67,7 +67,7 @@ func (m *measure) cancel(task client.Object) time.Duration {
 	}, patch)).To(Succeed())
 	m.until(all, func(o client.Object) (bool, error) {
 		seen := o.(*v1alpha1.AppInstallTask)
-		return seen.Name == task.GetName() && (seen.Status.Undoing != nil || seen.Finished()), nil
+		return seen.Name == task.GetName() && (seen.Status.Reverting != nil || seen.Finished()), nil
 	})
 	return time.Since(begin)
 }
@@ -136,7 +136,7 @@ func (m *measure) cutOff() int {
 	m.Expect(m.cluster.List(m.ctx, &list)).To(Succeed())
 	count := 0
 	for i := range list.Items {
-		if list.Items[i].Status.Operation != nil {
+		if list.Items[i].Status.CurrentOperation != nil {
 			count++
 		}
 	}

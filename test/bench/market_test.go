@@ -20,7 +20,7 @@ import (
 // apply creates a source and waits until all of its apps are served.
 func (m *measure) apply(name string, spec v1alpha1.MarketSourceSpec) *v1alpha1.MarketSource {
 	m.b.Helper()
-	spec.Sharing = &v1alpha1.Sharing{From: v1alpha1.SharingAll}
+	spec.AllowedNamespaces = &v1alpha1.AllowedNamespaces{From: v1alpha1.NamespacesFromAll}
 	spec.Platform = &v1alpha1.Platform{Profile: v1alpha1.ProfileOlares}
 	source := &v1alpha1.MarketSource{ObjectMeta: metav1.ObjectMeta{Namespace: keeper, Name: name}, Spec: spec}
 	all := m.follow(&v1alpha1.MarketSourceList{}, client.InNamespace(keeper))

@@ -134,8 +134,9 @@ func (m *measure) task(namespace, instance, version string) *v1alpha1.AppInstall
 	return &v1alpha1.AppInstallTask{
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: instance},
 		Spec: v1alpha1.AppInstallTaskSpec{
-			Action: v1alpha1.ActionInstall, InstanceName: instance, Version: version, ServiceAccountName: account,
-			App: v1alpha1.AppReference{Source: "samples", Namespace: keeper, Name: smallApp},
+			Action: v1alpha1.ActionInstall, InstanceName: instance, ServiceAccountName: account,
+			Install: &v1alpha1.AppParameters{Version: version},
+			AppRef:  v1alpha1.AppReference{Source: "samples", Namespace: keeper, Name: smallApp},
 		},
 	}
 }

@@ -71,7 +71,7 @@ func TestContractHolds(t *testing.T) {
 		{"in progress", withObserved(newApp(unknown, newCondition("Reconciling", "True", "Progressing", "hydrating")), -1)},
 		{"being deleted", withDeletion(newApp())},
 		{"a task that succeeded", withCompletion(newTask(newCondition("Succeeded", "True", "Succeeded", "done")))},
-		{"a task that failed", withCompletion(newTask(newCondition("Succeeded", "False", "NotNewer", "1.0.0 is installed"), newCondition("Admitted", "False", "NotNewer", "1.0.0 is installed"), newCondition("Stalled", "True", "NotNewer", "1.0.0 is installed")))},
+		{"a task that failed", withCompletion(newTask(newCondition("Succeeded", "False", "VersionNotNewer", "1.0.0 is installed"), newCondition("Admitted", "False", "VersionNotNewer", "1.0.0 is installed"), newCondition("Stalled", "True", "VersionNotNewer", "1.0.0 is installed")))},
 		{"a task that waits", newTask(newCondition("Succeeded", "Unknown", "WaitingForTurn", "behind another"), newCondition("Reconciling", "True", "WaitingForTurn", "behind another"))},
 	} {
 		t.Run(c.why, func(t *testing.T) {
@@ -97,7 +97,7 @@ func TestContractBroken(t *testing.T) {
 		{"a condition of a future generation", newApp(at(3, ready)), "observedGeneration is 3"},
 		{"a reason that is not documented", newApp(newCondition("Ready", "True", "Great", "")), "reason Great"},
 		{"a reason of another status", newApp(newCondition("Ready", "True", "AppsNotReady", "")), "reason AppsNotReady"},
-		{"a reason of a condition of another kind", newApp(newCondition("Ready", "False", "NotNewer", ""), newCondition("Stalled", "True", "NotNewer", "")), "reason NotNewer"},
+		{"a reason of a condition of another kind", newApp(newCondition("Ready", "False", "VersionNotNewer", ""), newCondition("Stalled", "True", "VersionNotNewer", "")), "reason VersionNotNewer"},
 		{"a status that is not documented", newApp(ready, newCondition("Fetched", "Unknown", "Fetched", "")), "Fetched=Unknown"},
 		{"a condition of another kind", newApp(ready, newCondition("Admitted", "True", "Admitted", "")), "Admitted is not a condition"},
 		{"Reconciling that is False", newApp(ready, newCondition("Reconciling", "False", "Progressing", "")), "Reconciling exists"},
@@ -141,8 +141,8 @@ func TestAllowedReasons(t *testing.T) {
 		{"listed", status.AppInfo, "Fetched", "True", "Fetched", "Rendered"},
 		{"the reason of a failed progress condition", status.MarketSource, "Ready", "False", "InvalidIndex", "RenderFailed"},
 		{"listed after that sentence", status.MarketSource, "Ready", "False", "AppsNotReady", "Ready"},
-		{"the reason of Reconciling", status.AppInstallTask, "Succeeded", "Unknown", "WaitingForTurn", "NotNewer"},
-		{"the reason of the failure", status.AppInfo, "Stalled", "True", "RenderFailed", "NotNewer"},
+		{"the reason of Reconciling", status.AppInstallTask, "Succeeded", "Unknown", "WaitingForTurn", "VersionNotNewer"},
+		{"the reason of the failure", status.AppInfo, "Stalled", "True", "RenderFailed", "VersionNotNewer"},
 		{"with a remark after it", status.AppInstallTask, "Reconciling", "True", "Suspended", "Succeeded"},
 	} {
 		t.Run(c.why, func(t *testing.T) {

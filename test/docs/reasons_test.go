@@ -43,7 +43,7 @@ func declaredReasons(t *testing.T) map[string]bool { return constants(t, "reason
 func TestReasonsOfTroubleshooting(t *testing.T) {
 	reasons, conditions := declaredReasons(t), constants(t, "conditions.go", "Condition")
 	p := readPage(t, "docs/troubleshooting.md")
-	inTable, used := false, map[string]bool{"Removed": true, "Stopped": true, "Succeeded": true}
+	inTable, used := false, map[string]bool{"Uninstalled": true, "Stopped": true, "Succeeded": true}
 	for i, line := range p.textLines() {
 		row := cells(line)
 		switch {

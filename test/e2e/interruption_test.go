@@ -87,7 +87,7 @@ func interruptionSteps() {
 	It("upgrades although the operator is evicted while pods are replaced", func(ctx SpecContext) {
 		repository.Add(slow.With("1.1.0", nil))
 		t.Sync(ctx)
-		Eventually(func() string { return t.App(ctx, "slow").Status.Version }).WithContext(ctx).Should(Equal("1.1.0"))
+		Eventually(func() string { return t.App(ctx, "slow").Status.SelectedVersion }).WithContext(ctx).Should(Equal("1.1.0"))
 		task := t.Task(ctx, v1alpha1.ActionUpgrade, "slow")
 		Eventually(func() string {
 			return cluster.Kubectl(ctx, "get", "deployment", "slow", "--namespace", t.Namespace, "--output",

@@ -128,7 +128,7 @@ func TestHooks(t *testing.T) {
 		}
 		installed = append(installed, task.Instance())
 		g.Expect(task.Spec.OnMissingInput).To(Equal(v1alpha1.MissingInputFail), "nobody gives inputs in a sync")
-		g.Expect(task.Spec.Deadline).NotTo(BeEmpty(), "Argo CD waits without limit")
+		g.Expect(task.Spec.StartDeadline).NotTo(BeEmpty(), "Argo CD waits without limit")
 	}
 	g.Expect(hooks).To(Equal(map[string][]string{
 		"PreSync": {"install-notes"}, "PostSync": {"install-hello"},

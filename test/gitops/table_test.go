@@ -128,10 +128,10 @@ func with(all []state, changes ...func(*state)) []state {
 
 func roots(kind string) []func(*state) {
 	reasons := map[string][]string{
-		"True": {"Ready", "ServingPrevious", "Stopped", "Removed"}, "False": {"FetchFailed"}, "Unknown": {"Progressing", "Suspended"}, "": {""},
+		"True": {"Ready", "ServingPrevious", "Stopped", "Uninstalled"}, "False": {"FetchFailed"}, "Unknown": {"Progressing", "Suspended"}, "": {""},
 	}
 	if kind == "AppInstallTask" {
-		reasons = map[string][]string{"True": {"Succeeded"}, "False": {"Cancelled"}, "Unknown": {"Progressing", "Suspended"}, "": {""}}
+		reasons = map[string][]string{"True": {"Succeeded"}, "False": {"Canceled"}, "Unknown": {"Progressing", "Suspended"}, "": {""}}
 	}
 	var changes []func(*state)
 	for status, all := range reasons {

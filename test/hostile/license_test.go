@@ -18,7 +18,7 @@ var _ = DescribeTable("An app with a price for one of its versions", func(ctx Sp
 	}
 	t.Offer(ctx, charts...)
 	carryOut(ctx, func() string {
-		return fail(ctx, t, v1alpha1.ReasonInputMissing, fixture.Version(version), func(s *v1alpha1.AppInstallTaskSpec) {
+		return fail(ctx, t, v1alpha1.ReasonInputRequired, fixture.Version(version), func(s *v1alpha1.AppInstallTaskSpec) {
 			s.OnMissingInput = v1alpha1.MissingInputFail
 		})
 	})

@@ -48,7 +48,7 @@ func (n *neighbor) install(ctx context.Context) (time.Duration, error) {
 	task := &v1alpha1.AppInstallTask{
 		ObjectMeta: metav1.ObjectMeta{Namespace: n.Namespace, Name: fmt.Sprintf("small-%d", n.installed.Add(1))},
 		Spec: v1alpha1.AppInstallTaskSpec{
-			Action: v1alpha1.ActionInstall, App: v1alpha1.AppReference{Source: n.Source.Name, Name: small.Name}, ServiceAccountName: fixture.Account,
+			Action: v1alpha1.ActionInstall, AppRef: v1alpha1.AppReference{Source: n.Source.Name, Name: small.Name}, ServiceAccountName: fixture.Account,
 		},
 	}
 	task.Spec.InstanceName = task.Name

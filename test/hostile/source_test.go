@@ -106,10 +106,12 @@ var _ = Describe("A source that names a Secret", func() {
 		Expect(t.Client.Create(ctx, secret)).To(Succeed())
 		carryOut(ctx, func() string {
 			repository := fixture.NewRepository()
-			t.AddSource(ctx, repository, func(s *v1alpha1.MarketSourceSpec) { s.SecretRef = &v1alpha1.LocalObjectReference{Name: secret.Name} })
-			message := waitReady(ctx, t, t.Source, v1alpha1.ReasonSecretMissing)
+			t.AddSource(ctx, repository, func(s *v1alpha1.MarketSourceSpec) {
+				s.Helm.SecretRef = &v1alpha1.LocalObjectReference{Name: secret.Name}
+			})
+			message := waitReady(ctx, t, t.Source, v1alpha1.ReasonReferenceNotFound)
 			Expect(repository.Requests(0)).To(BeEmpty())
-			return "MarketSource SecretMissing: " + brief(message)
+			return "MarketSource ReferenceNotFound: " + brief(message)
 		})
 	})
 })

@@ -76,9 +76,9 @@ var _ = Describe("A tenant", func() {
 			}
 			t.Apply(ctx, text.String())
 			for i := range 40 {
-				t.WaitCondition(ctx, t.Instance(ctx, fmt.Sprintf("ghost-%d", i)), v1alpha1.ConditionReconciling, "True", v1alpha1.ReasonServiceAccountMissing)
+				t.WaitCondition(ctx, t.Instance(ctx, fmt.Sprintf("ghost-%d", i)), v1alpha1.ConditionReconciling, "True", v1alpha1.ReasonServiceAccountNotFound)
 			}
-			return "each instance ServiceAccountMissing"
+			return "each instance ServiceAccountNotFound"
 		})
 	})
 })

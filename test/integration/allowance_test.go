@@ -24,7 +24,7 @@ var _ = Describe("A tenant who takes what others need", func() {
 		var text strings.Builder
 		for i := range allowed + 10 {
 			fmt.Fprintf(&text, "---\napiVersion: appmarket.io/v1alpha1\nkind: AppInstallTask\nmetadata: {name: t-%03d}\n"+
-				"spec: {action: Install, suspend: true, instanceName: one, app: {source: %s, name: plain}}\n", i, t.Source.Name)
+				"spec: {action: Install, suspend: true, instanceName: one, appRef: {source: %s, name: plain}}\n", i, t.Source.Name)
 		}
 		t.Apply(ctx, text.String())
 		count := func() (refused, waiting int) {
@@ -66,7 +66,7 @@ subjects: [{apiGroup: rbac.authorization.k8s.io, kind: Group, name: "system:serv
 		t.Apply(ctx, text.String())
 		for i := range 5 {
 			instance := t.Instance(ctx, fmt.Sprintf("ghost-%d", i))
-			Expect(t.WaitsFor(ctx, v1alpha1.ReasonServiceAccountMissing, instance)).To(ContainSubstring(`service account "ghost-%d" not found in namespace`, i))
+			Expect(t.WaitsFor(ctx, v1alpha1.ReasonServiceAccountNotFound, instance)).To(ContainSubstring(`service account "ghost-%d" not found in namespace`, i))
 			Expect(instance.Status.Releases).To(BeEmpty())
 		}
 	})

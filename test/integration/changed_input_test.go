@@ -15,7 +15,7 @@ var _ = Describe("A Secret or a ConfigMap that an instance reads", func() {
 		given := configMap(t, "given", "values.yaml", "given: {color: red}\n")
 		Expect(t.Client.Create(ctx, given)).To(Succeed())
 		t.Succeed(ctx, v1alpha1.ActionInstall, "echo", func(s *v1alpha1.AppInstallTaskSpec) {
-			s.ValuesFrom = []v1alpha1.ValuesReference{{Kind: v1alpha1.ValuesFromConfigMap, Name: "given", Key: "values.yaml"}}
+			s.EnsureParameters().ValuesFrom = []v1alpha1.ValuesReference{{Kind: v1alpha1.ValuesFromConfigMap, Name: "given", Key: "values.yaml"}}
 		})
 		json := func() string {
 			config := &corev1.ConfigMap{}

@@ -45,7 +45,7 @@ var _ = Describe("Null for a default of a dependency", func() {
 		t.Offer(ctx, pump)
 		Expect(t.Client.Create(ctx, configMap(t, "given", "values.yaml", "valve: {limits: {heat: null}}\n"))).To(Succeed())
 		t.Succeed(ctx, v1alpha1.ActionInstall, "pump", func(s *v1alpha1.AppInstallTaskSpec) {
-			s.ValuesFrom = []v1alpha1.ValuesReference{{Kind: v1alpha1.ValuesFromConfigMap, Name: "given"}}
+			s.EnsureParameters().ValuesFrom = []v1alpha1.ValuesReference{{Kind: v1alpha1.ValuesFromConfigMap, Name: "given"}}
 		})
 		Expect(data(ctx, t, "pump")).To(HaveKeyWithValue("limits", `{"flow":5}`))
 	})

@@ -57,8 +57,9 @@ func looks(t *fixture.Tenant, since int) int {
 
 var _ = Describe("An app that other apps need", func() {
 	deleting := func(s *v1alpha1.AppInstallTaskSpec) {
-		all := true
-		s.All, s.DataPolicy = &all, v1alpha1.DataDelete
+		s.Uninstall = &v1alpha1.UninstallParameters{
+			Dependents: v1alpha1.DependentsUninstall, SharedCharts: v1alpha1.SharedChartsRemoveIfUnused, DataPolicy: v1alpha1.DataDelete,
+		}
 	}
 
 	It("is removed with its data, and the others without theirs", func(ctx SpecContext) {
@@ -78,10 +79,9 @@ var _ = Describe("An app that other apps need", func() {
 		t := newTenant(ctx)
 		offerApps(ctx, t, fixture.App("base", storing, ""), fixture.App("user", storing, "", "base"))
 		t.Succeed(ctx, v1alpha1.ActionInstall, "base")
-		t.Succeed(ctx, v1alpha1.ActionInstall, "user", func(s *v1alpha1.AppInstallTaskSpec) { s.DataPolicy = v1alpha1.DataDelete })
+		t.Succeed(ctx, v1alpha1.ActionInstall, "user", func(s *v1alpha1.AppInstallTaskSpec) { s.EnsureParameters().DataPolicy = v1alpha1.DataDelete })
 		t.Succeed(ctx, v1alpha1.ActionUninstall, "base", func(s *v1alpha1.AppInstallTaskSpec) {
-			all := true
-			s.All = &all
+			s.Uninstall = &v1alpha1.UninstallParameters{Dependents: v1alpha1.DependentsUninstall}
 		})
 		Eventually(func() []string { return t.Names(ctx, "persistentvolumeclaims") }).WithContext(ctx).Should(Equal([]string{"base-data"}))
 	})
@@ -91,7 +91,9 @@ var _ = Describe("An app that other apps need", func() {
 		t := newMarketTenant(ctx)
 		repository := fixture.NewRepository()
 		repository.Add(fixture.ChartFromFolder(fixture.Path("config/samples/charts/team"), "team", "1.2.0"))
-		t.AddSource(ctx, repository, fixture.AsOlares, func(s *v1alpha1.MarketSourceSpec) { s.Sharing = &v1alpha1.Sharing{From: v1alpha1.SharingAll} })
+		t.AddSource(ctx, repository, fixture.AsOlares, func(s *v1alpha1.MarketSourceSpec) {
+			s.AllowedNamespaces = &v1alpha1.AllowedNamespaces{From: v1alpha1.NamespacesFromAll}
+		})
 		t.WaitTrue(ctx, t.Source, v1alpha1.ConditionReady)
 		t.Cluster.Apply(ctx, "apiVersion: v1\nkind: Namespace\nmetadata: {name: "+space+", labels: {appmarket.io/shared-parts: \"true\"}}\n")
 		DeferCleanup(func(ctx SpecContext) { t.Kubectl(ctx, "delete", "namespace", space, "--wait=false") })
@@ -140,7 +142,7 @@ subjects: [{kind: ServiceAccount, name: `+fixture.Account+`, namespace: `+t.Name
 		}
 		before := client.MergeFrom(step.DeepCopy())
 		name := "x"
-		step.Spec.Envs = []v1alpha1.EnvVar{{Name: "SECOND_NAME", Value: &name}}
+		step.Spec.EnsureParameters().Inputs = []v1alpha1.InputValue{{Name: "SECOND_NAME", Value: &name}}
 		Expect(t.Client.Patch(ctx, step, before)).To(Succeed())
 		t.WaitEnd(ctx, step)
 		Expect(meta.IsStatusConditionTrue(step.Status.Conditions, v1alpha1.ConditionSucceeded)).To(BeTrue())

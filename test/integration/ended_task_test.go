@@ -53,7 +53,7 @@ var _ = Describe("A task", func() {
 		t := newTenant(ctx)
 		t.Offer(ctx, site("1.0.0"))
 		const text = "apiVersion: appmarket.io/v1alpha1\nkind: AppInstallTask\nmetadata: {name: mine}\n" +
-			"spec: {action: Install, app: {source: charts, name: site}, serviceAccountName: " + fixture.Account + "}\n"
+			"spec: {action: Install, appRef: {source: charts, name: site}, serviceAccountName: " + fixture.Account + "}\n"
 		t.Apply(ctx, text)
 		Expect(t.WaitEndOf(ctx, "mine").Status).To(Equal(metav1.ConditionTrue))
 		t.Kubectl(ctx, "delete", "appinstalltask", "mine", "-n", t.Namespace)
@@ -69,7 +69,7 @@ var _ = Describe("A task", func() {
 		t := newTenant(ctx)
 		t.Offer(ctx, site("1.0.0"))
 		task := t.Do(ctx, v1alpha1.ActionInstall, "site", fixture.Version("latest")).Task
-		edit(ctx, t, task, func() { task.Spec.Version = "1.0.0" })
+		edit(ctx, t, task, func() { task.Spec.EnsureParameters().Version = "1.0.0" })
 		var message string
 		Eventually(func() string { message = t.WaitEnd(ctx, task).Message; return message }).WithContext(ctx).
 			Should(ContainSubstring("; spec was changed after the task ended, which has no effect"))
@@ -94,7 +94,7 @@ var _ = Describe("A task", func() {
 		t.Source = &v1alpha1.MarketSource{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "charts"}}
 		task := t.Task(ctx, v1alpha1.ActionInstall, "site")
 		message := t.WaitReconciling(ctx, task, v1alpha1.ReasonWaitingForSource)
-		Expect(message).To(And(HavePrefix("there is no source default/charts that namespace "), ContainSubstring(" may use: check the name, and spec.sharing of the source; ")))
+		Expect(message).To(And(HavePrefix("there is no source default/charts that namespace "), ContainSubstring(" may use: check the name, and spec.allowedNamespaces of the source; ")))
 		t.RecordMessage(message)
 	})
 
@@ -122,7 +122,7 @@ var _ = Describe("A task", func() {
 			deleteUsed(ctx, t, "marketsource", "charts")
 		}),
 		Entry("since its app is gone", `has no app "site"`, v1alpha1.ConditionStalled, func(ctx context.Context, t *fixture.Tenant) {
-			edit(ctx, t, t.Source, func() { t.Source.Spec.Exclude = []string{"site"} })
+			edit(ctx, t, t.Source, func() { t.Source.Spec.Filter = &v1alpha1.AppFilter{Exclude: []string{"site"}} })
 			t.WaitReconciling(ctx, t.App(ctx, "site"), v1alpha1.ReasonInUse)
 			deleteUsed(ctx, t, "appinfo", "charts.site")
 			t.WaitTrue(ctx, t.Instance(ctx, "site"), v1alpha1.ConditionStalled)

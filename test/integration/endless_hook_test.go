@@ -64,7 +64,7 @@ var _ = Describe("An operation whose hook does not end", func() {
 		stop := t.Task(ctx, v1alpha1.ActionStop, "hooked")
 		Expect(t.WaitReconciling(ctx, stop, v1alpha1.ReasonWaitingForTurn)).To(ContainSubstring(install.Name))
 		t.Succeed(ctx, v1alpha1.ActionCancel, "hooked")
-		Expect(t.WaitEnd(ctx, install).Reason).To(Equal(v1alpha1.ReasonCancelled))
+		Expect(t.WaitEnd(ctx, install).Reason).To(Equal(v1alpha1.ReasonCanceled))
 		Expect(t.WaitEnd(ctx, stop).Reason).To(Equal(v1alpha1.ReasonNotInstalled))
 		nothingLeft(ctx, t)
 	})
@@ -76,7 +76,7 @@ var _ = Describe("An operation whose hook does not end", func() {
 		upgrade := t.Task(ctx, v1alpha1.ActionUpgrade, "hooked", fixture.Version("1.1.0"))
 		waitForHook(ctx, t, "hooked")
 		t.Succeed(ctx, v1alpha1.ActionCancel, "hooked")
-		Expect(t.WaitEnd(ctx, upgrade).Reason).To(Equal(v1alpha1.ReasonCancelled))
+		Expect(t.WaitEnd(ctx, upgrade).Reason).To(Equal(v1alpha1.ReasonCanceled))
 		t.WaitTrue(ctx, t.Instance(ctx, "hooked"), v1alpha1.ConditionReady)
 		Expect(t.Instance(ctx, "hooked").Status.Version).To(Equal("1.0.0"))
 		Eventually(func() []string { return append(t.Names(ctx, "jobs"), t.Names(ctx, "pods")...) }).WithContext(ctx).Should(BeEmpty())
@@ -107,7 +107,7 @@ var _ = Describe("An operation whose hook does not end", func() {
 		}
 		waitForHook(ctx, t, "hooked")
 		for i := range int32(3) {
-			Eventually(func() *v1alpha1.Operation { return t.Instance(ctx, "hooked").Status.Operation }).WithContext(ctx).ShouldNot(BeNil())
+			Eventually(func() *v1alpha1.Operation { return t.Instance(ctx, "hooked").Status.CurrentOperation }).WithContext(ctx).ShouldNot(BeNil())
 			operator.Kill()
 			operator.Start()
 			Eventually(interruptions).WithContext(ctx).Should(Equal(i + 1))

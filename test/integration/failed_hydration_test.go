@@ -29,7 +29,7 @@ var _ = Describe("A task for an app that cannot be hydrated", func() {
 		By("asking again when the source has the archive")
 		repository.Add(chart("1.0.0", nil))
 		t.Sync(ctx)
-		Eventually(func() string { return t.App(ctx, "part").Status.Version }).WithContext(ctx).Should(Equal("1.0.0"))
+		Eventually(func() string { return t.App(ctx, "part").Status.SelectedVersion }).WithContext(ctx).Should(Equal("1.0.0"))
 		t.Succeed(ctx, v1alpha1.ActionInstall, "part")
 	})
 

@@ -51,16 +51,16 @@ var _ = Describe("An instance that is not installed", func() {
 		Eventually(func() error { return t.Client.Get(ctx, client.ObjectKeyFromObject(instance), instance) }).WithContext(ctx).
 			WithTimeout(20 * time.Second).Should(Satisfy(apierrors.IsNotFound))
 	},
-		Entry("a source that does not exist", v1alpha1.ReasonNotShared, `there is no source "nowhere"`,
+		Entry("a source that does not exist", v1alpha1.ReasonRefNotPermitted, `there is no source "nowhere"`,
 			func(s *v1alpha1.AppInstanceSpec) { s.AppRef.Source = "nowhere" }),
 		Entry("a version that is a word", v1alpha1.ReasonInvalidSpec, "leave it out for the newest version", version("latest")),
 		Entry("a version that does not exist", v1alpha1.ReasonVersionNotFound, `app "store" has no version 9.0.0`, version("9.0.0")),
 		Entry("a number that is too large for the schema", v1alpha1.ReasonSchemaViolation, "replicas: Invalid value: 9: must be at most 5", values(map[string]any{"replicas": 9})),
 		Entry("a text where an object has a number", v1alpha1.ReasonInvalidObject, `Deployment/mine: spec.replicas: Invalid value: "two": must be a number`, values(map[string]any{"count": "two"})),
-		Entry("a revision that does not exist", v1alpha1.ReasonRevisionNotFound, "spec.revision: status.history has no revision 7",
-			func(s *v1alpha1.AppInstanceSpec) { s.Revision = 7 }),
+		Entry("a revision that does not exist", v1alpha1.ReasonRevisionNotFound, "spec.pinnedRevision: status.history has no revision 7",
+			func(s *v1alpha1.AppInstanceSpec) { s.PinnedRevision = 7 }),
 		Entry("a release that cannot be adopted", v1alpha1.ReasonAdoptFailed, "there is no Helm release mine",
-			func(s *v1alpha1.AppInstanceSpec) { s.Adopt = new(true) }),
+			func(s *v1alpha1.AppInstanceSpec) { s.AdoptionPolicy = v1alpha1.AdoptionAdopt }),
 		Entry("an object in the way", v1alpha1.ReasonObjectExists, "already exists and belongs to no release; delete it, or use another name for the instance",
 			func(s *v1alpha1.AppInstanceSpec) { s.Title = "taken" }),
 	)
@@ -74,7 +74,7 @@ var _ = Describe("An instance that is not installed", func() {
 		}
 		group := t.Namespace + ".example.com"
 		DeferCleanup(func(ctx SpecContext) { t.Kubectl(ctx, "delete", "crd", "gadgets."+group, "--ignore-not-found") })
-		if reason != v1alpha1.ReasonKindMissing {
+		if reason != v1alpha1.ReasonNoKindMatch {
 			t.Apply(ctx, gadgets(group))
 		}
 		Expect(t.Client.Create(ctx, instance)).To(Succeed())
@@ -84,8 +84,8 @@ var _ = Describe("An instance that is not installed", func() {
 		Expect(instance.Status.Preflight).To(BeEmpty())
 	},
 		Entry("rights of the account default", v1alpha1.ReasonPermissionDenied, `spec.serviceAccountName is not set, and service account "default" lacks`, "", remedies),
-		Entry("an account", v1alpha1.ReasonServiceAccountMissing, `service account "absent" not found in namespace`, "absent", remedies),
-		Entry("a kind", v1alpha1.ReasonKindMissing, "install the operator that provides this CRD first", fixture.Account,
+		Entry("an account", v1alpha1.ReasonServiceAccountNotFound, `service account "absent" not found in namespace`, "absent", remedies),
+		Entry("a kind", v1alpha1.ReasonNoKindMatch, "install the operator that provides this CRD first", fixture.Account,
 			func(ctx context.Context, t *fixture.Tenant, _ *v1alpha1.AppInstance) {
 				t.GrantAll(ctx)
 				t.Apply(ctx, gadgets(t.Namespace+".example.com"))

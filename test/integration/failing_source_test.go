@@ -18,8 +18,8 @@ var _ = Describe("A source that cannot be read", func() {
 		t.AddSource(ctx, repository, set)
 		Expect(t.StalledFor(ctx, reason, t.Source)).To(ContainSubstring(says))
 	},
-		Entry("a pattern that is none", v1alpha1.ReasonInvalidSpec, `spec.include[0]: "[a" is not a pattern`,
-			func(s *v1alpha1.MarketSourceSpec) { s.Include = []string{"[a"} }),
+		Entry("a pattern that is none", v1alpha1.ReasonInvalidSpec, `spec.filter.include[0]: "[a" is not a pattern`,
+			func(s *v1alpha1.MarketSourceSpec) { s.Filter = &v1alpha1.AppFilter{Include: []string{"[a"}} }),
 		Entry("an address without an index", v1alpha1.ReasonNotFound, "server returned 404 Not Found: check the URL",
 			func(s *v1alpha1.MarketSourceSpec) { s.Helm.URL += "/nowhere" }),
 		Entry("an address that is link-local", v1alpha1.ReasonNotAllowed, "use another host",
@@ -38,10 +38,10 @@ var _ = Describe("A source that cannot be read", func() {
 		t := newTenant(ctx)
 		repository := fixture.NewRepository()
 		repository.Add(site("1.0.0"), store("1.0.0"))
-		t.AddSource(ctx, repository, func(s *v1alpha1.MarketSourceSpec) { s.Include = []string{"blog*"} })
+		t.AddSource(ctx, repository, func(s *v1alpha1.MarketSourceSpec) { s.Filter = &v1alpha1.AppFilter{Include: []string{"blog*"}} })
 		t.WaitTrue(ctx, t.Source, v1alpha1.ConditionReady)
 		message := t.WaitCondition(ctx, t.Source, v1alpha1.ConditionReady, "True", v1alpha1.ReasonReady)
-		Expect(message).To(Equal("spec.include matches no app of the source (2 apps offered); correct the patterns"))
+		Expect(message).To(Equal("spec.filter.include matches no app of the source (2 apps offered); correct the patterns"))
 		t.RecordMessage(message)
 	})
 })

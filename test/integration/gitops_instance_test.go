@@ -89,7 +89,7 @@ var _ = Describe("An instance in git whose requirement is not met", func() {
 		g.Offer(ctx, g.chart("1.0.0", "v1"))
 		g.remove(ctx)
 		dash := applyInstance(ctx, g.Tenant, "dash")
-		expectUnmet(ctx, g.Tenant, dash, v1alpha1.ReasonKindMissing, `no matches for kind "Gauge"`)
+		expectUnmet(ctx, g.Tenant, dash, v1alpha1.ReasonNoKindMatch, `no matches for kind "Gauge"`)
 		g.serve(ctx, "v1", "v1beta1")
 		g.WaitTrue(ctx, dash, v1alpha1.ConditionReady)
 	})

@@ -27,7 +27,7 @@ data:
 var _ = Describe("Values that are given", func() {
 	from := func(name, key string, optional bool) fixture.Change {
 		return func(s *v1alpha1.AppInstallTaskSpec) {
-			s.ValuesFrom = append(s.ValuesFrom, v1alpha1.ValuesReference{Kind: v1alpha1.ValuesFromConfigMap, Name: name, Key: key, Optional: ptr.To(optional)})
+			s.EnsureParameters().ValuesFrom = append(s.EnsureParameters().ValuesFrom, v1alpha1.ValuesReference{Kind: v1alpha1.ValuesFromConfigMap, Name: name, Key: key, Optional: ptr.To(optional)})
 		}
 	}
 	json := func(ctx SpecContext, t *fixture.Tenant, name string) string {

@@ -86,7 +86,7 @@ var _ = Describe("The app catalog of Headlamp", func() {
 		t.Offer(ctx, chart)
 		shared := t.Source
 		before := client.MergeFrom(shared.DeepCopy())
-		shared.Spec.Sharing = &v1alpha1.Sharing{From: v1alpha1.SharingAll}
+		shared.Spec.AllowedNamespaces = &v1alpha1.AllowedNamespaces{From: v1alpha1.NamespacesFromAll}
 		Expect(t.Client.Patch(ctx, shared, before)).To(Succeed())
 
 		var found corev1.ServiceList

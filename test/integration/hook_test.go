@@ -131,7 +131,7 @@ var _ = Describe("A chart with hooks", func() {
 		chart := hooked("1.0.0", hookJob("init", "pre-install", "", "", starts+"\n      serviceAccountName: {{ .Release.Name }}-account"))
 		chart.Files["templates/account.yaml"] = "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: \"{{ .Release.Name }}-account\"}\n"
 		t.Offer(ctx, chart)
-		message := t.Fail(ctx, v1alpha1.ReasonServiceAccountMissing, v1alpha1.ActionInstall, "hooked")
+		message := t.Fail(ctx, v1alpha1.ReasonServiceAccountNotFound, v1alpha1.ActionInstall, "hooked")
 		Expect(message).To(ContainSubstring(`Job/hooked-init: service account "hooked-account" of the pre-install hook is created only after the hook has run`))
 	})
 })

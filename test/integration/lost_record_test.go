@@ -32,7 +32,7 @@ var _ = Describe("A rollback to a revision that Helm has no record of", func() {
 		Expect(t.Instance(ctx, "site").Status.Version).To(Equal("1.2.0"))
 	}
 
-	It("is refused by the task if spec.history keeps fewer", func(ctx SpecContext) {
+	It("is refused by the task if spec.revisionHistoryLimit keeps fewer", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		upgraded(ctx, t)
 		t.Kubectl(ctx, "patch", "appinstance", "site", "--namespace", t.Namespace, "--type=merge", "--patch", `{"spec":{"history":1,"values":{"text":"a"}}}`)

@@ -16,14 +16,14 @@ import (
 )
 
 // sharedSource creates a source with the given sharing, and waits until it is Ready.
-func sharedSource(ctx context.Context, t *fixture.Tenant, name string, sharing v1alpha1.Sharing, charts ...fixture.Chart) {
+func sharedSource(ctx context.Context, t *fixture.Tenant, name string, sharing v1alpha1.AllowedNamespaces, charts ...fixture.Chart) {
 	GinkgoHelper()
 	repository := fixture.NewRepository()
 	repository.Add(charts...)
 	t.Source = &v1alpha1.MarketSource{
 		ObjectMeta: metav1.ObjectMeta{Namespace: t.Namespace, Name: name},
 		Spec: v1alpha1.MarketSourceSpec{
-			Type: v1alpha1.SourceTypeHelm, Helm: &v1alpha1.HelmSource{URL: repository.URL}, Sharing: &sharing,
+			Type: v1alpha1.SourceTypeHelm, Helm: &v1alpha1.HelmSource{URL: repository.URL}, AllowedNamespaces: &sharing,
 		},
 	}
 	Expect(t.Client.Create(ctx, t.Source)).To(Succeed())
@@ -61,24 +61,24 @@ func joinedURLs(ctx context.Context) map[string][]string {
 }
 
 var _ = Describe("A source that asks to be shared outside of a market", func() {
-	const all, selector = v1alpha1.SharingAll, v1alpha1.SharingSelector
+	const all, selector = v1alpha1.NamespacesFromAll, v1alpha1.NamespacesFromSelector
 
-	DescribeTable("says so, and is for its own namespace alone", func(ctx SpecContext, sharing v1alpha1.Sharing) {
+	DescribeTable("says so, and is for its own namespace alone", func(ctx SpecContext, sharing v1alpha1.AllowedNamespaces) {
 		team, other := newTenant(ctx), newTenant(ctx)
 		sharedSource(ctx, team, "charts", sharing, site("1.0.0"))
-		team.RecordMessage(team.WaitCondition(ctx, team.Source, v1alpha1.ConditionSharingIgnored, metav1.ConditionTrue, v1alpha1.ReasonNotMarket))
+		team.RecordMessage(team.WaitCondition(ctx, team.Source, v1alpha1.ConditionAllowedNamespacesIgnored, metav1.ConditionTrue, v1alpha1.ReasonNotMarket))
 		other.Source = team.Source
-		Expect(other.Fail(ctx, v1alpha1.ReasonNotShared, v1alpha1.ActionInstall, "site")).NotTo(ContainSubstring("hello"))
+		Expect(other.Fail(ctx, v1alpha1.ReasonRefNotPermitted, v1alpha1.ActionInstall, "site")).NotTo(ContainSubstring("hello"))
 		team.Succeed(ctx, v1alpha1.ActionInstall, "site")
 	},
-		Entry("with all", v1alpha1.Sharing{From: all}),
-		Entry("with a selector that matches all", v1alpha1.Sharing{From: selector, Selector: &metav1.LabelSelector{}}),
+		Entry("with all", v1alpha1.AllowedNamespaces{From: all}),
+		Entry("with a selector that matches all", v1alpha1.AllowedNamespaces{From: selector, Selector: &metav1.LabelSelector{}}),
 	)
 
 	It("puts nothing in front of the market's own charts in the joined repository", func(ctx SpecContext) {
 		market := newMarketTenant(ctx)
 		name := market.Namespace + "-samples"
-		sharedSource(ctx, market, name, v1alpha1.Sharing{From: all}, site("1.0.0"))
+		sharedSource(ctx, market, name, v1alpha1.AllowedNamespaces{From: all}, site("1.0.0"))
 		entry := market.Namespace + "_" + name + "_site"
 		Eventually(joinedURLs).WithContext(ctx).Should(HaveKey(entry))
 		archive := "/charts/" + entry + "-1.0.0.tgz"
@@ -88,8 +88,8 @@ var _ = Describe("A source that asks to be shared outside of a market", func() {
 		By("having a source of the same name with the same app, in a namespace that comes first by name")
 		attacker := tenantIn(ctx, cluster.Namespace(ctx, "a-team"))
 		forged := site("1.0.0").With("1.0.0", fixture.Files{"values.yaml": "paused: false\ntype: ClusterIP\ntext: forged\n"})
-		sharedSource(ctx, attacker, name, v1alpha1.Sharing{From: all}, forged, forged.With("99.0.0", nil))
-		attacker.WaitCondition(ctx, attacker.Source, v1alpha1.ConditionSharingIgnored, metav1.ConditionTrue, v1alpha1.ReasonNotMarket)
+		sharedSource(ctx, attacker, name, v1alpha1.AllowedNamespaces{From: all}, forged, forged.With("99.0.0", nil))
+		attacker.WaitCondition(ctx, attacker.Source, v1alpha1.ConditionAllowedNamespacesIgnored, metav1.ConditionTrue, v1alpha1.ReasonNotMarket)
 		Expect(published(ctx, "/"+attacker.Namespace+"/"+name+"/charts/site-1.0.0.tgz")).NotTo(Equal(own), "it is served for its own namespace")
 		Consistently(joinedURLs, "2s", "500ms").WithContext(ctx).Should(And(
 			HaveKeyWithValue(entry, []string{market.Namespace + "/" + name + "/charts/site-1.0.0.tgz"}),
@@ -105,7 +105,7 @@ var _ = Describe("A source that asks to be shared outside of a market", func() {
 	It("lists an app of two markets twice, and neither in place of the other", func(ctx SpecContext) {
 		first, second := newMarketTenant(ctx), newMarketTenant(ctx)
 		for i, t := range []*fixture.Tenant{second, first} {
-			sharedSource(ctx, t, "main", v1alpha1.Sharing{From: all}, site("1.0.0"), site([]string{"9.0.0", "1.1.0"}[i]))
+			sharedSource(ctx, t, "main", v1alpha1.AllowedNamespaces{From: all}, site("1.0.0"), site([]string{"9.0.0", "1.1.0"}[i]))
 		}
 		Eventually(joinedURLs).WithContext(ctx).Should(And(
 			HaveKeyWithValue(first.Namespace+"_main_site", HaveExactElements(HaveSuffix("site-1.1.0.tgz"), HaveSuffix("site-1.0.0.tgz"))),

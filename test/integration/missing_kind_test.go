@@ -91,7 +91,7 @@ func (g gauges) chartVersion(ctx context.Context, name string) string {
 
 // toRevision sets the revision of a task.
 func toRevision(revision int32) fixture.Change {
-	return func(s *v1alpha1.AppInstallTaskSpec) { s.Revision = revision }
+	return func(s *v1alpha1.AppInstallTaskSpec) { s.Rollback = &v1alpha1.RollbackParameters{Revision: revision} }
 }
 
 var _ = Describe("A kind that the cluster no longer has", func() {
@@ -102,9 +102,9 @@ var _ = Describe("A kind that the cluster no longer has", func() {
 			g.Succeed(ctx, v1alpha1.ActionInstall, "dash", fixture.Version("1.0.0"), fixture.As(name))
 		}
 		g.remove(ctx)
-		g.WaitStalled(ctx, g.Instance(ctx, "first"), v1alpha1.ReasonNotHealthy)
+		g.WaitStalled(ctx, g.Instance(ctx, "first"), v1alpha1.ReasonUnhealthy)
 		Eventually(func() string {
-			return g.WaitCondition(ctx, g.Instance(ctx, "first"), v1alpha1.ConditionReady, "False", v1alpha1.ReasonNotHealthy)
+			return g.WaitCondition(ctx, g.Instance(ctx, "first"), v1alpha1.ConditionReady, "False", v1alpha1.ReasonUnhealthy)
 		}).WithContext(ctx).Should(HavePrefix("version 1.0.0, 1 of 2 objects ready: Gauge/first is gone: no matches for kind \"Gauge\" in version \"" +
 			g.group + "/v1\"; use a version of the app without it, or install the operator that provides the CRD "))
 
@@ -116,7 +116,7 @@ var _ = Describe("A kind that the cluster no longer has", func() {
 		Expect(g.chartVersion(ctx, "first")).To(Equal("1.1.0"))
 
 		By("rolling back to a revision that needs the kind")
-		message := g.Fail(ctx, v1alpha1.ReasonKindMissing, v1alpha1.ActionRollback, "dash", fixture.As("first"), toRevision(1))
+		message := g.Fail(ctx, v1alpha1.ReasonNoKindMatch, v1alpha1.ActionRollback, "dash", fixture.As("first"), toRevision(1))
 		Expect(message).To(ContainSubstring(`no matches for kind "Gauge" in version "` + g.group + `/v1"`))
 		Expect(g.chartVersion(ctx, "first")).To(Equal("1.1.0"), "nothing is changed")
 		g.serve(ctx, "v1", "v1beta1")

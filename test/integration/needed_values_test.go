@@ -31,7 +31,7 @@ var _ = Describe("A chart that needs values of its user", func() {
 		t.Offer(ctx, gate(template, nil))
 		app := t.App(ctx, "gate")
 		t.WaitTrue(ctx, app, v1alpha1.ConditionReady)
-		Expect(app.Status.Version).To(Equal("1.0.0"))
+		Expect(app.Status.SelectedVersion).To(Equal("1.0.0"))
 		Expect(app.Status.Summary.Warnings).To(ContainElement(ContainSubstring(says)))
 
 		message := t.Fail(ctx, v1alpha1.ReasonRenderFailed, v1alpha1.ActionInstall, "gate", fixture.As("without"))
@@ -72,7 +72,7 @@ var _ = Describe("A chart that needs values of its user", func() {
 		t.WaitReconciling(ctx, task, v1alpha1.ReasonWaitingForInput)
 		Expect(task.Status.RequiredInputs).To(HaveExactElements(HaveField("Name", "host")))
 		before := client.MergeFrom(task.DeepCopy())
-		task.Spec.Envs = []v1alpha1.EnvVar{{Name: "host", Value: ptr.To("asked.example")}}
+		task.Spec.EnsureParameters().Inputs = []v1alpha1.InputValue{{Name: "host", Value: ptr.To("asked.example")}}
 		Expect(t.Client.Patch(ctx, task, before)).To(Succeed())
 		Expect(t.WaitEnd(ctx, task).Message).NotTo(BeEmpty())
 		config := &corev1.ConfigMap{}

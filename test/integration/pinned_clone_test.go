@@ -10,7 +10,10 @@ import (
 )
 
 var _ = Describe("A clone of an instance that is pinned to a revision", func() {
-	cloneOf := func(s *v1alpha1.AppInstallTaskSpec) { s.CloneOf, s.Title = "site", "Copy" }
+	cloneOf := func(s *v1alpha1.AppInstallTaskSpec) {
+		s.EnsureParameters().Title = "Copy"
+		s.Clone.From.Name = "site"
+	}
 	text := func(text string) fixture.Change { return fixture.Values(map[string]any{"text": text}) }
 
 	It("is refused without version and values, since those of the spec do not run", func(ctx SpecContext) {
@@ -19,8 +22,8 @@ var _ = Describe("A clone of an instance that is pinned to a revision", func() {
 		t.Succeed(ctx, v1alpha1.ActionInstall, "site", fixture.Version("1.0.0"), text("first"))
 		t.Succeed(ctx, v1alpha1.ActionUpgrade, "site", fixture.Version("1.1.0"), text("second"))
 		t.Succeed(ctx, v1alpha1.ActionRollback, "site")
-		message := t.Fail(ctx, v1alpha1.ReasonWrongState, v1alpha1.ActionClone, "site", fixture.As("copy"), cloneOf)
-		Expect(message).To(ContainSubstring(`instance "site" is pinned to revision 1 by spec.revision`))
+		message := t.Fail(ctx, v1alpha1.ReasonInvalidState, v1alpha1.ActionClone, "site", fixture.As("copy"), cloneOf)
+		Expect(message).To(ContainSubstring(`instance "site" is pinned to revision 1 by spec.pinnedRevision`))
 
 		By("saying what to clone")
 		t.Succeed(ctx, v1alpha1.ActionClone, "site", fixture.As("copy"), cloneOf, fixture.Version("1.0.0"), text("first"))

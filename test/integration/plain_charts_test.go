@@ -101,7 +101,7 @@ var _ = Describe("A chart that people run with helm", func() {
 			repository.AddArchive(chart.name, chart.version, archive)
 			t.AddSource(ctx, repository)
 			end := t.Do(ctx, v1alpha1.ActionInstall, chart.name, fixture.As(release), fixture.Timeout("1m"),
-				func(s *v1alpha1.AppInstallTaskSpec) { s.Deadline = "40s" })
+				func(s *v1alpha1.AppInstallTaskSpec) { s.StartDeadline = "40s" })
 			AddReportEntry("plain", chart.repository+"/"+chart.name+": helm: "+verdict(helmErr, said)+"; task: "+end.Reason+": "+end.Message,
 				ReportEntryVisibilityNever)
 			if helmErr != nil && !strings.Contains(said, recordTooLarge) {

@@ -26,7 +26,7 @@ var _ = Describe("A task whose step a tenant has written", func() {
 			},
 			Spec: v1alpha1.AppInstallTaskSpec{
 				Action: v1alpha1.ActionInstall, InstanceName: "other", ServiceAccountName: fixture.Account, RunID: string(task.UID),
-				App: v1alpha1.AppReference{Source: t.Source.Name, Namespace: t.Source.Namespace, Name: "other"},
+				AppRef: v1alpha1.AppReference{Source: t.Source.Name, Namespace: t.Source.Namespace, Name: "other"},
 			},
 		}
 		Expect(t.Client.Create(ctx, step)).To(Succeed())

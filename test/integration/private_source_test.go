@@ -127,10 +127,10 @@ var _ = Describe("A source that is not shared with all", func() {
 		t := newMarketTenant(ctx)
 		t.Offer(ctx, parcel)
 		url := t.App(ctx, "parcel").Status.Versions[0].URL
-		share := func(from *v1alpha1.Sharing) {
+		share := func(from *v1alpha1.AllowedNamespaces) {
 			GinkgoHelper()
 			before := client.MergeFrom(t.Source.DeepCopy())
-			t.Source.Spec.Sharing = from
+			t.Source.Spec.AllowedNamespaces = from
 			Expect(t.Client.Patch(ctx, t.Source, before)).To(Succeed())
 		}
 		ask := func() int {
@@ -138,7 +138,7 @@ var _ = Describe("A source that is not shared with all", func() {
 			return status
 		}
 		Expect(ask()).To(Equal(http.StatusUnauthorized))
-		share(&v1alpha1.Sharing{From: v1alpha1.SharingAll})
+		share(&v1alpha1.AllowedNamespaces{From: v1alpha1.NamespacesFromAll})
 		Eventually(ask).WithContext(ctx).Should(Equal(http.StatusOK))
 		share(nil)
 		Eventually(ask).WithContext(ctx).Should(Equal(http.StatusUnauthorized))

@@ -23,7 +23,7 @@ var _ = Describe("A chart with questions", func() {
 	env := func(pairs ...string) fixture.Change {
 		return func(s *v1alpha1.AppInstallTaskSpec) {
 			for i := 0; i < len(pairs); i += 2 {
-				s.Envs = append(s.Envs, v1alpha1.EnvVar{Name: pairs[i], Value: ptr.To(pairs[i+1])})
+				s.EnsureParameters().Inputs = append(s.EnsureParameters().Inputs, v1alpha1.InputValue{Name: pairs[i], Value: ptr.To(pairs[i+1])})
 			}
 			s.OnMissingInput = v1alpha1.MissingInputFail
 		}

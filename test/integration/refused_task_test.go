@@ -38,11 +38,16 @@ var _ = Describe("A task that is refused", func() {
 	type values = map[string]any
 	change := func(set func(*v1alpha1.AppInstallTaskSpec)) fixture.Change { return set }
 	revision := func(number int32) fixture.Change {
-		return change(func(s *v1alpha1.AppInstallTaskSpec) { s.Revision = number })
+		return change(func(s *v1alpha1.AppInstallTaskSpec) { s.Rollback = &v1alpha1.RollbackParameters{Revision: number} })
 	}
-	downgrade := change(func(s *v1alpha1.AppInstallTaskSpec) { s.AllowDowngrade = new(true) })
+	downgrade := change(func(s *v1alpha1.AppInstallTaskSpec) {
+		s.EnsureParameters()
+		s.Upgrade.AllowDowngrade = new(true)
+	})
 	clone := func(of string) fixture.Change {
-		return change(func(s *v1alpha1.AppInstallTaskSpec) { s.CloneOf, s.InstanceName = of, "copy" })
+		return change(func(s *v1alpha1.AppInstallTaskSpec) {
+			s.InstanceName, s.Clone = "copy", &v1alpha1.CloneParameters{From: v1alpha1.CloneSource{Name: of}}
+		})
 	}
 
 	DescribeTable("says what is wrong and what to do", func(ctx SpecContext, reason string, action v1alpha1.Action, app, says string, change ...fixture.Change) {
@@ -66,9 +71,9 @@ var _ = Describe("A task that is refused", func() {
 			`app "store" has no version 9.0.0: the newest is 1.2.0`, fixture.As("other"), fixture.Version("9.0.0")),
 		Entry("a range without a version", v1alpha1.ReasonVersionNotFound, v1alpha1.ActionInstall, "store",
 			`has no version in the range ">=9 <10"`, fixture.As("other"), fixture.Version(">=9 <10")),
-		Entry("an upgrade to the version that is installed", v1alpha1.ReasonNotNewer, v1alpha1.ActionUpgrade, "store", "edit spec.values or spec.envs",
+		Entry("an upgrade to the version that is installed", v1alpha1.ReasonVersionNotNewer, v1alpha1.ActionUpgrade, "store", "edit spec.values or spec.inputs",
 			fixture.Version("1.1.0"), downgrade, fixture.Values(values{"title": "New"})),
-		Entry("an upgrade to an older version", v1alpha1.ReasonNotNewer, v1alpha1.ActionUpgrade, "store", "set spec.allowDowngrade", fixture.Version("1.0.0")),
+		Entry("an upgrade to an older version", v1alpha1.ReasonVersionNotNewer, v1alpha1.ActionUpgrade, "store", "set spec.upgrade.allowDowngrade", fixture.Version("1.0.0")),
 		Entry("an app that the source does not have", v1alpha1.ReasonNotFound, v1alpha1.ActionInstall, "stoer", `has no app "stoer"`),
 		Entry("an app that cannot be published", v1alpha1.ReasonRenderFailed, v1alpha1.ActionInstall, "faulty", "cannot be published: version 1.0.0: chart faulty: templates/a.yaml"),
 		Entry("a number that is too large for the schema", v1alpha1.ReasonSchemaViolation, v1alpha1.ActionInstall, "store",
@@ -80,7 +85,7 @@ var _ = Describe("A task that is refused", func() {
 		Entry("a rollback before the first revision", v1alpha1.ReasonRevisionNotFound, v1alpha1.ActionRollback, "store",
 			"has no revision before the present one: its status.history has 1 (version 1.1.0)"),
 		Entry("a rollback to a revision that does not exist", v1alpha1.ReasonRevisionNotFound, v1alpha1.ActionRollback, "store",
-			"spec.revision: instance \"store\" has no revision 9 to go back to: its status.history has 1 (version 1.1.0)", revision(9)),
+			"spec.rollback.revision: instance \"store\" has no revision 9 to go back to: its status.history has 1 (version 1.1.0)", revision(9)),
 	)
 
 	It("names inputs to give, to correct and to remove, and its instance", func(ctx SpecContext) {
@@ -91,9 +96,9 @@ var _ = Describe("A task that is refused", func() {
 `}))
 		end := t.Do(ctx, v1alpha1.ActionInstall, "site", func(s *v1alpha1.AppInstallTaskSpec) {
 			s.OnMissingInput = v1alpha1.MissingInputFail
-			s.Envs = []v1alpha1.EnvVar{{Name: "text", Value: new("too long")}, {Name: "color", Value: new("red")}}
+			s.EnsureParameters().Inputs = []v1alpha1.InputValue{{Name: "text", Value: new("too long")}, {Name: "color", Value: new("red")}}
 		})
-		Expect(end.Message).To(Equal("inputs in spec.envs: give owner; correct text (must have at most 3 characters); " +
+		Expect(end.Message).To(Equal("inputs in spec.inputs: give owner; correct text (must have at most 3 characters); " +
 			"remove color, which the app does not ask for; see status.requiredInputs"))
 		t.RecordMessage(end.Reason + ": " + end.Message)
 		Expect(end.Task.Status.InstanceName).To(Equal("site"), "a task that was refused names its instance")

@@ -18,27 +18,27 @@ var _ = Describe("A spec that is invalid", func() {
 			Expect(words).To(ContainSubstring(say))
 		}
 	},
-		Entry("a clone of no instance", "AppInstallTask", "x", "{action: Clone, app: {source: charts, name: site}}", "cloneOf is required when action is Clone", "instanceName is required when action is Clone"),
-		Entry("a clone of itself", "AppInstallTask", "x", "{action: Clone, app: {source: charts, name: site}, cloneOf: site, instanceName: site}", "instanceName is required when action is Clone, and must differ from cloneOf in the same namespace"),
-		Entry("an install with an origin", "AppInstallTask", "x", "{action: Install, app: {source: charts, name: site}, cloneOf: site}", "may only be set when action is Clone"),
-		Entry("a rollback with values", "AppInstallTask", "x", "{action: Rollback, app: {source: charts, name: site}, values: {a: b}}", "version, values, valuesFrom and envs may only be set when action is"),
-		Entry("an install of a revision", "AppInstallTask", "x", "{action: Install, app: {source: charts, name: site}, revision: 2}", "revision may only be set when action is Rollback"),
-		Entry("a timeout that is too short", "AppInstallTask", "x", "{action: Install, app: {source: charts, name: site}, timeout: 1ms}", "spec.timeout", "timeout must be between 1s and 24h"),
-		Entry("an input without a value", "AppInstallTask", "x", "{action: Install, app: {source: charts, name: site}, envs: [{name: A}]}", "spec.envs[0]", "exactly one of value and valueFrom must be set"),
+		Entry("a clone of no instance", "AppInstallTask", "x", "{action: Clone, appRef: {source: charts, name: site}}", "clone is required when action is Clone", "instanceName is required when action is Clone"),
+		Entry("a clone of itself", "AppInstallTask", "x", "{action: Clone, appRef: {source: charts, name: site}, clone: {from: {name: site}}, instanceName: site}", "instanceName must not be the name of the cloned instance"),
+		Entry("an install with an origin", "AppInstallTask", "x", "{action: Install, appRef: {source: charts, name: site}, clone: {from: {name: site}}}", "clone may only be set when action is Clone"),
+		Entry("a rollback with values", "AppInstallTask", "x", "{action: Rollback, appRef: {source: charts, name: site}, upgrade: {values: {a: b}}}", "upgrade may only be set when action is Upgrade"),
+		Entry("an install of a revision", "AppInstallTask", "x", "{action: Install, appRef: {source: charts, name: site}, rollback: {revision: 2}}", "rollback may only be set when action is Rollback"),
+		Entry("a timeout that is too short", "AppInstallTask", "x", "{action: Install, appRef: {source: charts, name: site}, timeout: 1ms}", "spec.timeout", "timeout must be between 1s and 24h"),
+		Entry("an input without a value", "AppInstallTask", "x", "{action: Install, appRef: {source: charts, name: site}, install: {inputs: [{name: A}]}}", "spec.install.inputs[0]", "exactly one of value and valueFrom must be set"),
 		Entry("an instance with a long name", "AppInstance", "a-name-that-is-much-too-long-for-helm-releases", "{appRef: {source: charts, name: site}}", "at most 40 characters"),
 		Entry("a source without its address", "MarketSource", "x", "{type: Helm}", "helm is required when type is Helm"),
 		Entry("a source of two types", "MarketSource", "x", "{type: Directory, helm: {url: http://a.example}}", "helm may only be set when type is Helm", "directory is required when type is Directory"),
 		Entry("a source in an OCI registry", "MarketSource", "x", "{type: Helm, helm: {url: oci://a.example/b}}", "spec.helm.url", "url must begin with http:// or https://; OCI registries are not supported"),
 		Entry("a source with a password in its address", "MarketSource", "x", "{type: Helm, helm: {url: http://u:p@a.example}}", "url must not contain credentials; use secretRef"),
 		Entry("a source that is read too often", "MarketSource", "x", "{type: Helm, helm: {url: http://a.example}, interval: 1s}", "interval must be at least 10s"),
-		Entry("a source that is shared by a selector without one", "MarketSource", "x", "{type: Helm, helm: {url: http://a.example}, sharing: {from: Selector}}", "selector is required when from is Selector"),
+		Entry("a source that is shared by a selector without one", "MarketSource", "x", "{type: Helm, helm: {url: http://a.example}, allowedNamespaces: {from: Selector}}", "selector is required when from is Selector"),
 	)
 
 	It("is rejected for a change of what a task is about", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		t.Offer(ctx, site("1.0.0"))
 		task := func(action, app string) string {
-			return fmt.Sprintf("apiVersion: %s\nkind: AppInstallTask\nmetadata: {name: mine}\nspec: {action: %s, suspend: true, app: {source: charts, name: %s}}\n", v1alpha1.GroupVersion, action, app)
+			return fmt.Sprintf("apiVersion: %s\nkind: AppInstallTask\nmetadata: {name: mine}\nspec: {action: %s, suspend: true, appRef: {source: charts, name: %s}}\n", v1alpha1.GroupVersion, action, app)
 		}
 		t.Apply(ctx, task("Install", "site"))
 		Expect(t.ApplyRejected(ctx, task("Stop", "site"))).To(ContainSubstring("action is immutable; create another task"))

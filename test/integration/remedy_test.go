@@ -65,7 +65,7 @@ rules:
 		t.Offer(ctx, chart)
 		for _, name := range []string{"first", "second"} {
 			end := t.Do(ctx, v1alpha1.ActionInstall, "forms", fixture.As(name))
-			Expect(end.Reason).To(Equal(v1alpha1.ReasonAdministratorNeeded), end.Message)
+			Expect(end.Reason).To(Equal(v1alpha1.ReasonClusterPermissionRequired), end.Message)
 			Expect(end.Message).To(And(ContainSubstring(fmt.Sprintf("ClusterRole/%s-%s", t.Namespace, name)), Not(ContainSubstring("kube-system")),
 				HaveSuffix("a cluster administrator must apply status.preflight[0].remedy")))
 			applyRemedy(ctx, t, end.Task.Status.Preflight)
@@ -79,7 +79,7 @@ rules:
 		t := newTenant(ctx)
 		t.Offer(ctx, templated("", "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {{ .Release.Name }}\n"))
 		end := t.Do(ctx, v1alpha1.ActionInstall, "forms", account("absent"))
-		Expect(end.Reason).To(Equal(v1alpha1.ReasonServiceAccountMissing), end.Message)
+		Expect(end.Reason).To(Equal(v1alpha1.ReasonServiceAccountNotFound), end.Message)
 		Expect(end.Message).To(Equal(fmt.Sprintf(`service account "absent" not found in namespace %q; apply status.preflight[0].remedy`, t.Namespace)))
 		applyRemedy(ctx, t, end.Task.Status.Preflight)
 		t.Get(ctx, &corev1.ServiceAccount{}, "absent")
@@ -114,7 +114,7 @@ var _ = Describe("A chart with CRDs of its own", func() {
 		t := newTenant(ctx)
 		group := t.Namespace + ".example.com"
 		t.Offer(ctx, templated("", "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {{ .Release.Name }}\n").With("1.0.0", fixture.Files{"crds/gadgets.yaml": gadgets(group)}))
-		message := t.Fail(ctx, v1alpha1.ReasonAdministratorNeeded, v1alpha1.ActionInstall, "forms")
+		message := t.Fail(ctx, v1alpha1.ReasonClusterPermissionRequired, v1alpha1.ActionInstall, "forms")
 		Expect(message).To(ContainSubstring("CustomResourceDefinition/gadgets." + group))
 
 		t.Apply(ctx, gadgets(group))
@@ -165,7 +165,7 @@ metadata:
 	It("is reported before it is run if the account comes too late", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		t.Offer(ctx, templated("", job))
-		message := t.Fail(ctx, v1alpha1.ReasonServiceAccountMissing, v1alpha1.ActionInstall, "forms")
+		message := t.Fail(ctx, v1alpha1.ReasonServiceAccountNotFound, v1alpha1.ActionInstall, "forms")
 		Expect(message).To(HavePrefix(`Job/forms-migrate: service account "forms-migrator" of the pre-install hook is created only after the hook has run`))
 	})
 

@@ -20,7 +20,7 @@ const claimSpec = "spec: {accessModes: [ReadWriteOnce], resources: {requests: {s
 // retains returns the kinds and names of the retained objects of an instance.
 func retains(instance *v1alpha1.AppInstance) []string {
 	var names []string
-	for _, ref := range instance.Status.Retained {
+	for _, ref := range instance.Status.RetainedObjects {
 		names = append(names, ref.Kind+"/"+ref.Name)
 	}
 	return names
@@ -100,12 +100,14 @@ spec:
 		Expect(err).NotTo(HaveOccurred())
 		t.Cluster.Apply(ctx, "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: data, namespace: "+space+"}\n"+claimSpec)
 		end := t.Succeed(ctx, v1alpha1.ActionUninstall, "shop")
-		Expect(end.Message).To(ContainSubstring("3 objects are kept, see status.retained of the instance"))
+		Expect(end.Message).To(ContainSubstring("3 objects are kept, see status.retainedObjects of the instance"))
 		Expect(retains(t.Instance(ctx, "shop"))).To(ConsistOf("PersistentVolumeClaim/data", "Namespace/"+space, "ConfigMap/notice"))
 
 		By("deleting it with the volumes")
 		t.Succeed(ctx, v1alpha1.ActionInstall, "shop")
-		t.Succeed(ctx, v1alpha1.ActionUninstall, "shop", func(s *v1alpha1.AppInstallTaskSpec) { s.DataPolicy = v1alpha1.DataDelete })
+		t.Succeed(ctx, v1alpha1.ActionUninstall, "shop", func(s *v1alpha1.AppInstallTaskSpec) {
+			s.Uninstall = &v1alpha1.UninstallParameters{DataPolicy: v1alpha1.DataDelete}
+		})
 		Eventually(func() error {
 			return t.Client.Get(ctx, client.ObjectKey{Name: space}, &corev1.Namespace{})
 		}).WithContext(ctx).Should(MatchError(apierrors.IsNotFound, "IsNotFound"))

@@ -35,7 +35,7 @@ var _ = Describe("The policy of service accounts", func() {
 	}
 	task := func(name, action, account string) string {
 		return fmt.Sprintf("apiVersion: appmarket.io/v1alpha1\nkind: AppInstallTask\nmetadata: {name: %s}\n"+
-			"spec: {action: %s, instanceName: app, app: {source: none, name: none}%s}\n", name, action, account)
+			"spec: {action: %s, instanceName: app, appRef: {source: none, name: none}%s}\n", name, action, account)
 	}
 	const one, two = ", serviceAccountName: one", ", serviceAccountName: two"
 

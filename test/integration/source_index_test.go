@@ -104,7 +104,7 @@ var _ = Describe("An index with more prereleases than versions that are kept", f
 		for _, version := range offered {
 			repository.Add(note.With(version, nil))
 		}
-		t.AddSource(ctx, repository, func(spec *v1alpha1.MarketSourceSpec) { spec.Versions = &v1alpha1.VersionPolicy{Keep: keep} })
+		t.AddSource(ctx, repository, func(spec *v1alpha1.MarketSourceSpec) { spec.Filter = &v1alpha1.AppFilter{MaxVersions: keep} })
 		t.WaitTrue(ctx, t.Source, v1alpha1.ConditionReady)
 
 		app := t.App(ctx, "note")
@@ -113,7 +113,7 @@ var _ = Describe("An index with more prereleases than versions that are kept", f
 			versions = append(versions, v.Version)
 		}
 		Expect(versions).To(Equal(served))
-		Expect(app.Status.Version).To(Equal("1.3.0"))
+		Expect(app.Status.SelectedVersion).To(Equal("1.3.0"))
 		t.Succeed(ctx, v1alpha1.ActionInstall, "note")
 		installed := &corev1.ConfigMap{}
 		t.Get(ctx, installed, "note-note")
@@ -145,7 +145,7 @@ var _ = Describe("An index with URLs of an OCI registry", func() {
 		Expect(*t.Source.Status.Apps).To(Equal(v1alpha1.AppCounts{Total: 2, Offered: 2, Ready: 1, Failed: 2}))
 		for name, ready := range map[string]string{"note": v1alpha1.ReasonServingPrevious, "only": v1alpha1.ReasonFetchFailed} {
 			message := t.WaitStalled(ctx, t.App(ctx, name), v1alpha1.ReasonFetchFailed)
-			Expect(message).To(And(ContainSubstring("OCI registry"), ContainSubstring("source of type Helm"), ContainSubstring("spec.exclude")))
+			Expect(message).To(And(ContainSubstring("OCI registry"), ContainSubstring("source of type Helm"), ContainSubstring("spec.filter.exclude")))
 			Expect(t.App(ctx, name).Status.Conditions).To(ContainElement(And(HaveField("Type", "Ready"), HaveField("Reason", ready))))
 		}
 		t.Succeed(ctx, v1alpha1.ActionInstall, "note")
@@ -160,7 +160,7 @@ var _ = Describe("An index with URLs of an OCI registry", func() {
 			"  note:", "  - {name: note, version: 1.0.0, urls: ['oci://127.0.0.1:1/note', note-1.0.0.tgz]}"))
 		t.AddSource(ctx, repository)
 		t.WaitTrue(ctx, t.Source, v1alpha1.ConditionReady)
-		Expect(t.App(ctx, "note").Status.Version).To(Equal("1.0.0"))
+		Expect(t.App(ctx, "note").Status.SelectedVersion).To(Equal("1.0.0"))
 	})
 })
 
@@ -202,9 +202,9 @@ var _ = Describe("A source of which every app is left out", func() {
 		t := newTenant(ctx)
 		repository := fixture.NewRepository()
 		repository.Add(note, note.With("1.1.0", nil))
-		t.AddSource(ctx, repository, func(spec *v1alpha1.MarketSourceSpec) { spec.Include = []string{"shop*"} })
+		t.AddSource(ctx, repository, func(spec *v1alpha1.MarketSourceSpec) { spec.Filter = &v1alpha1.AppFilter{Include: []string{"shop*"}} })
 		t.WaitTrue(ctx, t.Source, v1alpha1.ConditionReady)
-		Expect(sourceCondition(t.Source, v1alpha1.ConditionReady, v1alpha1.ReasonReady)).To(Equal("spec.include matches no app of the source (1 app offered); correct the patterns"))
+		Expect(sourceCondition(t.Source, v1alpha1.ConditionReady, v1alpha1.ReasonReady)).To(Equal("spec.filter.include matches no app of the source (1 app offered); correct the patterns"))
 	})
 })
 

@@ -36,7 +36,7 @@ var _ = Describe("A chart that uses its version as a label", func() {
 		t := newTenant(ctx)
 		t.Offer(ctx, labeled("1.0.0+build.7", plain, nil))
 		app := t.App(ctx, "labeled")
-		Expect(app.Status.Version).To(Equal("1.0.0+build.7"))
+		Expect(app.Status.SelectedVersion).To(Equal("1.0.0+build.7"))
 		Expect(t.Fetch(ctx, app.Status.Versions[0].URL)).NotTo(BeEmpty())
 	})
 

@@ -75,7 +75,7 @@ func TestWordPattern(t *testing.T) {
 
 func TestNotProse(t *testing.T) {
 	g := NewWithT(t)
-	g.Expect(notProse.ReplaceAllString("the reason `Cancelled` of a [wish](adr/wish.md)", "`")).To(Equal("the reason ` of a [wish`"))
+	g.Expect(notProse.ReplaceAllString("the reason `Canceled` of a [wish](adr/wish.md)", "`")).To(Equal("the reason ` of a [wish`"))
 }
 
 // wordPattern returns an expression that matches each word or phrase of a list.

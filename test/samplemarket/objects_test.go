@@ -81,7 +81,7 @@ func TestSampleObjectsFitTogether(t *testing.T) {
 		for _, each := range all {
 			switch object := each.(type) {
 			case *v1alpha1.AppInstallTask:
-				refs = append(refs, object.Spec.App)
+				refs = append(refs, object.Spec.AppRef)
 			case *v1alpha1.AppInstance:
 				refs = append(refs, object.Spec.AppRef)
 			}

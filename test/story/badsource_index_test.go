@@ -28,10 +28,10 @@ var badIndexes = []badIndex{
 	{"page", "a portal answers", fixture.Page("<!DOCTYPE html><title>Sign in</title>"), stalls(v1alpha1.ConditionIndexed, v1alpha1.ReasonInvalidIndex)},
 	{"other", "it is another YAML", fixture.Content([]byte("apiVersion: v1\nkind: ConfigMap\n")), stalls(v1alpha1.ConditionIndexed, v1alpha1.ReasonInvalidIndex)},
 	{"binary", "it is an archive", fixture.Content([]byte{0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff}), stalls(v1alpha1.ConditionIndexed, v1alpha1.ReasonInvalidIndex)},
-	{"nothing", "the address is wrong", http.NotFound, stalls(v1alpha1.ConditionReached, v1alpha1.ReasonNotFound)},
-	{"hangs", "a request has its time", fixture.NoAnswer, retries(v1alpha1.ConditionReached, v1alpha1.ReasonFetchFailed)},
-	{"error", "a server mends itself", fixture.Status(http.StatusInternalServerError), retries(v1alpha1.ConditionReached, v1alpha1.ReasonFetchFailed)},
-	{"locked", "rights are given", fixture.Status(http.StatusForbidden), retries(v1alpha1.ConditionReached, v1alpha1.ReasonUnauthorized)},
+	{"nothing", "the address is wrong", http.NotFound, stalls(v1alpha1.ConditionReachable, v1alpha1.ReasonNotFound)},
+	{"hangs", "a request has its time", fixture.NoAnswer, retries(v1alpha1.ConditionReachable, v1alpha1.ReasonFetchFailed)},
+	{"error", "a server mends itself", fixture.Status(http.StatusInternalServerError), retries(v1alpha1.ConditionReachable, v1alpha1.ReasonFetchFailed)},
+	{"locked", "rights are given", fixture.Status(http.StatusForbidden), retries(v1alpha1.ConditionReachable, v1alpha1.ReasonUnauthorized)},
 	{"busy", "the server says when", fixture.Status(http.StatusTooManyRequests, "Retry-After", "3"), postponed},
 	{"down", "the server says when", fixture.Status(http.StatusServiceUnavailable, "Retry-After", "3"), postponed},
 }
@@ -56,7 +56,7 @@ var _ = Describe("A source whose index is bad", func() {
 			ends(ctx, sources[b.name], b.ends)
 		}
 		By("away: nobody listens")
-		ends(ctx, sources["away"], retries(v1alpha1.ConditionReached, v1alpha1.ReasonFetchFailed))
+		ends(ctx, sources["away"], retries(v1alpha1.ConditionReachable, v1alpha1.ReasonFetchFailed))
 
 		By("others going on")
 		eventuallyTrue(ctx, sources["good"], v1alpha1.ConditionReady)
@@ -103,7 +103,7 @@ var _ = Describe("A source whose index is bad", func() {
 			c := meta.FindStatusCondition(source.Status.Conditions, v1alpha1.ConditionReconciling)
 			g.Expect(c).NotTo(BeNil(), "%v", source.Status.Conditions)
 			g.Expect(c.Reason).To(Equal(v1alpha1.ReasonProgressingWithRetry))
-			g.Expect(meta.IsStatusConditionFalse(source.Status.Conditions, v1alpha1.ConditionReached)).To(BeTrue())
+			g.Expect(meta.IsStatusConditionFalse(source.Status.Conditions, v1alpha1.ConditionReachable)).To(BeTrue())
 		}
 		Eventually(failing).WithContext(ctx).Should(Succeed())
 		Eventually(func() []fixture.Request { return repo.Requests(before) }).WithContext(ctx).Should(HaveLen(5), "it is tried again")
@@ -117,7 +117,7 @@ var _ = Describe("A source whose index is bad", func() {
 		By("being back")
 		repo.Handle("/index.yaml", index)
 		eventuallyTrue(ctx, source, v1alpha1.ConditionReady)
-		for _, milestone := range []string{v1alpha1.ConditionReached, v1alpha1.ConditionIndexed} {
+		for _, milestone := range []string{v1alpha1.ConditionReachable, v1alpha1.ConditionIndexed} {
 			Expect(meta.IsStatusConditionTrue(source.Status.Conditions, milestone)).To(BeTrue(), milestone)
 		}
 		keepTheContract(ctx, ns)
@@ -167,7 +167,7 @@ var _ = Describe("A source whose index is bad", func() {
 		before := market.memory("VmRSS")
 		market.forgetPeak()
 		source := sourceOf(ctx, ns, "large", repo.URL, func(s *v1alpha1.MarketSourceSpec) {
-			s.Versions = &v1alpha1.VersionPolicy{Keep: 1}
+			s.Filter = &v1alpha1.AppFilter{MaxVersions: 1}
 		})
 		eventuallyTrue(ctx, source, v1alpha1.ConditionReady)
 		Expect(source.Status.Apps.Ready).To(BeEquivalentTo(1))

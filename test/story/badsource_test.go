@@ -245,7 +245,7 @@ var _ = Describe("A source whose apps are bad", Ordered, func() {
 		}
 		for _, name := range []string{"unversioned", "no-semver"} {
 			Expect(told).To(HaveKey(name), "a version that is not semantic")
-			Expect(told[name].Step).To(Equal(v1alpha1.ConditionIndexed))
+			Expect(told[name].Condition).To(Equal(v1alpha1.ConditionIndexed))
 			Expect(told[name].Reason).To(Equal(v1alpha1.ReasonInvalidIndex))
 		}
 		Expect(source.Status.Apps.Ready).To(BeEquivalentTo(2 + len(retried)))

@@ -90,10 +90,10 @@ func (a *act) prepare() {
 		task := a.create(fmt.Sprintf("before-%d", i), s.action, func(spec *v1alpha1.AppInstallTaskSpec) {
 			switch s.action {
 			case v1alpha1.ActionInstall, v1alpha1.ActionUpgrade, v1alpha1.ActionClone, v1alpha1.ActionAdopt:
-				spec.Version, spec.Values = s.version, values{}.raw()
+				spec.EnsureParameters().Version, spec.EnsureParameters().Values = s.version, values{}.raw()
 			}
 			if i == 0 && a.first != nil {
-				spec.Values = a.first.raw()
+				spec.EnsureParameters().Values = a.first.raw()
 			}
 			if i == 0 && a.first["ready"] == false {
 				hasty(spec)
@@ -129,7 +129,7 @@ func (a *act) create(name string, action v1alpha1.Action, change func(*v1alpha1.
 		ObjectMeta: metav1.ObjectMeta{Namespace: a.t.Namespace, Name: name},
 		Spec: v1alpha1.AppInstallTaskSpec{
 			Action: action, ServiceAccountName: "tenant",
-			App: v1alpha1.AppReference{Source: a.t.Source.Name, Namespace: a.t.Source.Namespace, Name: "actor"},
+			AppRef: v1alpha1.AppReference{Source: a.t.Source.Name, Namespace: a.t.Source.Namespace, Name: "actor"},
 		},
 	}
 	change(&task.Spec)
@@ -141,16 +141,17 @@ func (a *act) create(name string, action v1alpha1.Action, change func(*v1alpha1.
 func (a *act) wish(spec *v1alpha1.AppInstallTaskSpec) {
 	switch a.action {
 	case v1alpha1.ActionInstall:
-		spec.Version = older
+		spec.EnsureParameters().Version = older
 	case v1alpha1.ActionClone:
-		spec.Version, spec.InstanceName, spec.CloneOf, spec.Title = older, a.name, "actor", "The copy"
+		spec.InstanceName, spec.EnsureParameters().Version, spec.EnsureParameters().Title = a.name, older, "The copy"
+		spec.Clone.From.Name = "actor"
 	case v1alpha1.ActionUpgrade:
-		spec.Version = newer
+		spec.EnsureParameters().Version = newer
 	}
 	switch a.action {
 	case v1alpha1.ActionInstall, v1alpha1.ActionClone, v1alpha1.ActionUpgrade, v1alpha1.ActionAdopt:
 		if a.own != nil {
-			spec.Values = a.own.raw()
+			spec.EnsureParameters().Values = a.own.raw()
 		}
 	}
 	spec.OnFailure = a.onFailure
@@ -221,7 +222,7 @@ func (a *act) call() {
 				spec.InstanceName = a.name
 			}
 			if a.at == behindAnother {
-				spec.TargetTask = a.task.Name
+				spec.CancelTask = &v1alpha1.CancelParameters{Name: a.task.Name}
 			}
 		})
 	} else {

@@ -58,7 +58,7 @@ var _ = Describe("A tenant who has used helm", func() {
 		By("removing it")
 		t.succeed(ctx, t.named(ctx, "remove", v1alpha1.ActionUninstall, "actor"))
 		Expect(t.leftovers(ctx)).To(BeEmpty())
-		Expect(t.Instance(ctx, "actor").Status.Retained).To(HaveLen(1))
+		Expect(t.Instance(ctx, "actor").Status.RetainedObjects).To(HaveLen(1))
 	})
 })
 

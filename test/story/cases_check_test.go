@@ -34,7 +34,7 @@ func (a *act) checkTask() {
 	want, reasons := metav1.ConditionFalse, a.reasons
 	switch {
 	case a.how == cancelled && !a.committed():
-		reasons = []string{v1alpha1.ReasonCancelled}
+		reasons = []string{v1alpha1.ReasonCanceled}
 	case a.how != fails:
 		want, reasons = metav1.ConditionTrue, []string{v1alpha1.ReasonSucceeded}
 	}
@@ -49,7 +49,7 @@ func (a *act) checkTask() {
 	}
 	said := a.finished(a.cancel)
 	if a.committed() {
-		a.Expect(said.Reason).To(Equal(v1alpha1.ReasonWrongState), said.Message)
+		a.Expect(said.Reason).To(Equal(v1alpha1.ReasonInvalidState), said.Message)
 		return
 	}
 	a.Expect(said.Status).To(Equal(metav1.ConditionTrue), said.Message)
@@ -84,7 +84,7 @@ func (a *act) checkState() {
 		said := ""
 		if instance != nil {
 			said = fmt.Sprint(instance.Status.Conditions)
-			g.Expect(instance.Status.Operation).To(BeNil())
+			g.Expect(instance.Status.CurrentOperation).To(BeNil())
 			g.Expect(instance.Status.Version).To(Equal(a.wantedVersion()))
 		}
 		g.Expect(a.state).To(Equal(a.wanted()), said)
@@ -188,7 +188,7 @@ func (a *act) checkClaims() {
 		return
 	}
 	kept := []string{}
-	for _, claim := range a.instance().Status.Retained {
+	for _, claim := range a.instance().Status.RetainedObjects {
 		kept = append(kept, claim.Name)
 	}
 	made := slices.DeleteFunc(in[*corev1.PersistentVolumeClaim](w, watch.Added, a.t.Namespace), func(name string) bool {

@@ -68,7 +68,7 @@ var _ = Describe("Apps that need others", Ordered, func() {
 		front := t.named(ctx, "wish", v1alpha1.ActionInstall, "front", installingAll)
 		t.succeed(ctx, front)
 		var order []string
-		for _, step := range front.Status.Steps {
+		for _, step := range front.Status.Subtasks {
 			order = append(order, step.Instance)
 		}
 		Expect(order).To(Equal([]string{"back", "middle"}))
@@ -76,13 +76,12 @@ var _ = Describe("Apps that need others", Ordered, func() {
 			"back": transitions.Running, "middle": transitions.Running, "front": transitions.Running}))
 
 		By("refusing to remove what the others need")
-		said := t.fails(ctx, t.named(ctx, "remove", v1alpha1.ActionUninstall, "back"), v1alpha1.ReasonDependedUpon)
+		said := t.fails(ctx, t.named(ctx, "remove", v1alpha1.ActionUninstall, "back"), v1alpha1.ReasonHasDependents)
 		Expect(said).To(And(ContainSubstring("front"), ContainSubstring("middle")))
 
 		By("removing all of them")
 		all := t.named(ctx, "remove-all", v1alpha1.ActionUninstall, "back", func(s *v1alpha1.AppInstallTaskSpec) {
-			yes := true
-			s.All = &yes
+			s.Uninstall = &v1alpha1.UninstallParameters{Dependents: v1alpha1.DependentsUninstall}
 		})
 		t.succeed(ctx, all)
 		Expect(states(ctx)).To(Equal(map[string]transitions.State{
@@ -104,7 +103,7 @@ var _ = Describe("Apps that need others", Ordered, func() {
 			g.Expect(got).To(HaveKeyWithValue("stuck", transitions.Installing))
 		}).WithContext(ctx).Should(Succeed())
 		stop := t.named(ctx, "stop", v1alpha1.ActionCancel, "top")
-		t.fails(ctx, top, v1alpha1.ReasonCancelled)
+		t.fails(ctx, top, v1alpha1.ReasonCanceled)
 		t.succeed(ctx, stop)
 		Expect(states(ctx)).To(Equal(map[string]transitions.State{"back": transitions.Removed, "stuck": transitions.Removed}))
 		Expect(t.leftovers(ctx)).To(BeEmpty())
@@ -115,7 +114,7 @@ var _ = Describe("Apps that need others", Ordered, func() {
 		top := t.named(ctx, "wish", v1alpha1.ActionInstall, "top", installingAll)
 		Eventually(func() map[string]transitions.State { return states(ctx) }).WithContext(ctx).Should(HaveKey("stuck"))
 		setSpec(ctx, top, func(task *v1alpha1.AppInstallTask) { yes := true; task.Spec.Cancel = &yes })
-		t.fails(ctx, top, v1alpha1.ReasonCancelled)
+		t.fails(ctx, top, v1alpha1.ReasonCanceled)
 		Expect(states(ctx)).To(HaveKeyWithValue("back", transitions.Running))
 		Expect(states(ctx)["stuck"]).To(Or(Equal(transitions.Removed), Equal(transitions.None)))
 	})
@@ -123,9 +122,9 @@ var _ = Describe("Apps that need others", Ordered, func() {
 	It("are not begun by a task that is refused", func(ctx SpecContext) {
 		t.succeed(ctx, t.named(ctx, "before", v1alpha1.ActionInstall, "back"))
 		t.succeed(ctx, t.named(ctx, "middle", v1alpha1.ActionInstall, "middle"))
-		t.fails(ctx, t.named(ctx, "remove", v1alpha1.ActionUninstall, "back", withAll, func(s *v1alpha1.AppInstallTaskSpec) {
+		t.fails(ctx, t.named(ctx, "remove", v1alpha1.ActionUninstall, "back", withDependents, func(s *v1alpha1.AppInstallTaskSpec) {
 			s.ServiceAccountName = "nobody"
-		}), v1alpha1.ReasonServiceAccountMissing)
+		}), v1alpha1.ReasonServiceAccountNotFound)
 		t.fails(ctx, t.named(ctx, "wish", v1alpha1.ActionInstall, "top", installingAll, asInstance("middle")), v1alpha1.ReasonInvalidSpec)
 		market.WaitIdle(ctx)
 		Expect(states(ctx)).To(Equal(map[string]transitions.State{"back": transitions.Running, "middle": transitions.Running}))
@@ -136,7 +135,7 @@ var _ = Describe("Apps that need others", Ordered, func() {
 
 	It("are removed again when the deadline passes, if the task says so", func(ctx SpecContext) {
 		t.fails(ctx, t.named(ctx, "wish", v1alpha1.ActionInstall, "top", installingAll, func(s *v1alpha1.AppInstallTaskSpec) {
-			s.OnFailure, s.Deadline = v1alpha1.FailureRemove, "12s"
+			s.OnFailure, s.StartDeadline = v1alpha1.FailureRemove, "12s"
 		}), v1alpha1.ReasonDeadlineExceeded)
 		Expect(states(ctx)).To(HaveKeyWithValue("back", transitions.Removed))
 		Expect(states(ctx)["stuck"]).To(Or(Equal(transitions.Removed), Equal(transitions.None), BeEmpty()), "it may not have been begun")

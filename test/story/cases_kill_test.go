@@ -133,7 +133,7 @@ func spoiled(ctx context.Context, on *stage) []*act {
 				a.Expect(cluster.Create(a.ctx, secret)).To(Succeed())
 			},
 			change: func(s *v1alpha1.AppInstallTaskSpec) {
-				s.ValuesFrom = []v1alpha1.ValuesReference{{Kind: v1alpha1.ValuesFromSecret, Name: named.Name}}
+				s.EnsureParameters().ValuesFrom = []v1alpha1.ValuesReference{{Kind: v1alpha1.ValuesFromSecret, Name: named.Name}}
 			},
 			meanwhile: func(a *act) {
 				secret := &corev1.Secret{ObjectMeta: named, Data: map[string][]byte{"values.yaml": []byte("no values")}}

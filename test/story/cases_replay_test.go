@@ -23,7 +23,7 @@ func (t *tenant) named(ctx context.Context, name string, action v1alpha1.Action,
 		ObjectMeta: metav1.ObjectMeta{Namespace: t.Namespace, Name: name},
 		Spec: v1alpha1.AppInstallTaskSpec{
 			Action: action, ServiceAccountName: "tenant",
-			App: v1alpha1.AppReference{Source: t.Source.Name, Namespace: t.Source.Namespace, Name: app},
+			AppRef: v1alpha1.AppReference{Source: t.Source.Name, Namespace: t.Source.Namespace, Name: app},
 		},
 	}
 	for _, c := range change {
@@ -118,7 +118,8 @@ var _ = Describe("A task that is applied again", Ordered, func() {
 	It("makes no second copy of what was removed since, unless it is another run", func(ctx SpecContext) {
 		t.succeed(ctx, t.named(ctx, "install", v1alpha1.ActionInstall, "actor"))
 		clone := t.named(ctx, "clone", v1alpha1.ActionClone, "actor", asInstance("copy"), func(s *v1alpha1.AppInstallTaskSpec) {
-			s.CloneOf, s.Title = "actor", "The copy"
+			s.EnsureParameters().Title = "The copy"
+			s.Clone.From.Name = "actor"
 		})
 		t.succeed(ctx, clone)
 		t.succeed(ctx, t.named(ctx, "remove", v1alpha1.ActionUninstall, "actor", asInstance("copy")))
@@ -149,7 +150,7 @@ var _ = Describe("A task that is applied again", Ordered, func() {
 		first := t.named(ctx, "first", v1alpha1.ActionInstall, "actor", held)
 		stop := t.named(ctx, "stop", v1alpha1.ActionCancel, "actor")
 		t.succeed(ctx, stop)
-		t.fails(ctx, first, v1alpha1.ReasonCancelled)
+		t.fails(ctx, first, v1alpha1.ReasonCanceled)
 		second := t.named(ctx, "second", v1alpha1.ActionInstall, "actor", held)
 		t.waits(ctx, second, v1alpha1.ReasonSuspended)
 		stop = t.again(ctx, stop)
@@ -159,7 +160,7 @@ var _ = Describe("A task that is applied again", Ordered, func() {
 
 		By("giving it another run")
 		t.succeed(ctx, t.again(ctx, stop, runID("2")))
-		t.fails(ctx, second, v1alpha1.ReasonCancelled)
+		t.fails(ctx, second, v1alpha1.ReasonCanceled)
 	})
 })
 
@@ -168,7 +169,7 @@ var _ = Describe("A task that cancels", func() {
 		on := newStage(ctx)
 		t := newTenant(ctx, on.source)
 		hanging := t.named(ctx, "hanging", v1alpha1.ActionInstall, "actor", func(s *v1alpha1.AppInstallTaskSpec) {
-			s.Values = badly("hang", "pre-install").raw()
+			s.EnsureParameters().Values = badly("hang", "pre-install").raw()
 		})
 		Eventually(func() []string { return on.hooks(t.Namespace) }).WithContext(ctx).Should(HaveLen(1))
 		var others []*v1alpha1.AppInstallTask
@@ -181,10 +182,10 @@ var _ = Describe("A task that cancels", func() {
 		stop := t.named(ctx, "stop-it", v1alpha1.ActionCancel, "actor")
 		Eventually(func(g Gomega) {
 			g.Expect(on.seen.Get(ctx, client.ObjectKeyFromObject(hanging), hanging)).To(Succeed())
-			g.Expect(hanging.Status.Undoing != nil || hanging.Finished()).To(BeTrue())
+			g.Expect(hanging.Status.Reverting != nil || hanging.Finished()).To(BeTrue())
 		}).WithContext(ctx).WithPolling(time.Millisecond).Should(Succeed())
 		heard := time.Since(begun)
-		t.fails(ctx, hanging, v1alpha1.ReasonCancelled)
+		t.fails(ctx, hanging, v1alpha1.ReasonCanceled)
 		AddReportEntry("Time to heed a Cancel beside 20 installations", ReportEntryVisibilityAlways,
 			fmt.Sprintf("heeded after %d ms, taken back after %d ms", heard.Milliseconds(), time.Since(begun).Milliseconds()))
 		t.succeed(ctx, stop)

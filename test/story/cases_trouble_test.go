@@ -73,7 +73,7 @@ func hasty(s *v1alpha1.AppInstallTaskSpec) { s.Timeout = v1alpha1.Duration(soon.
 
 func suspend(s *v1alpha1.AppInstallTaskSpec) { yes := true; s.Suspend = &yes }
 
-func versionless(s *v1alpha1.AppInstallTaskSpec) { s.Version = "9.x" }
+func versionless(s *v1alpha1.AppInstallTaskSpec) { s.EnsureParameters().Version = "9.x" }
 
 // frozen makes the API server deny changes of the objects of the release, which no check can
 // predict.
@@ -88,7 +88,7 @@ func frozen(a *act) {
 
 // askingMuch reads values from a Secret that does not exist.
 func askingMuch(s *v1alpha1.AppInstallTaskSpec) {
-	s.ValuesFrom = []v1alpha1.ValuesReference{{Kind: v1alpha1.ValuesFromSecret, Name: "nowhere"}}
+	s.EnsureParameters().ValuesFrom = []v1alpha1.ValuesReference{{Kind: v1alpha1.ValuesFromSecret, Name: "nowhere"}}
 }
 
 // inTheWay creates an earlier task of the instance that never starts.
@@ -158,11 +158,11 @@ func troubles(action v1alpha1.Action) map[string]trouble {
 			waitingForObjects:          {first: quiet},
 		}),
 		v1alpha1.ActionStop: with(map[string]trouble{
-			v1alpha1.ConditionAdmitted: {start: []step{installed, stopped}, reasons: []string{v1alpha1.ReasonWrongState}},
+			v1alpha1.ConditionAdmitted: {start: []step{installed, stopped}, reasons: []string{v1alpha1.ReasonInvalidState}},
 			v1alpha1.ConditionApplied:  {prepare: frozen, reasons: []string{v1alpha1.ReasonStopFailed}},
 		}),
 		v1alpha1.ActionResume: with(map[string]trouble{
-			v1alpha1.ConditionAdmitted: {start: []step{installed}, reasons: []string{v1alpha1.ReasonWrongState}},
+			v1alpha1.ConditionAdmitted: {start: []step{installed}, reasons: []string{v1alpha1.ReasonInvalidState}},
 			v1alpha1.ConditionApplied:  {prepare: frozen, reasons: []string{v1alpha1.ReasonResumeFailed}},
 			v1alpha1.ConditionHealthy:  {prepare: neverReady, change: hasty, reasons: []string{v1alpha1.ReasonTimedOut}},
 			waitingForObjects:          {prepare: neverReady},

@@ -77,11 +77,11 @@ func (c *chooser) take(count int, rule func(candidate) bool) []candidate {
 // purchase.
 func (c *chooser) offers(app *v1alpha1.AppInfo) bool {
 	for _, d := range app.Status.Summary.Dependencies {
-		if d.Type == "application" && d.Mandatory || d.Type == "system" && !isFor(d.Version, c.system) {
+		if d.Type == "application" && d.Required || d.Type == "system" && !isFor(d.Version, c.system) {
 			return false
 		}
 	}
-	return !app.Spec.Withdrawn && app.Status.Summary.License == nil && len(app.Spec.App) <= 40
+	return !app.Spec.Withdrawn && app.Status.Summary.Purchase == nil && len(app.Spec.App) <= 40
 }
 
 // newestSystem is the default platform version for which apps are rendered. Some apps require
@@ -163,7 +163,7 @@ func (c *chooser) reaches(app candidate) bool {
 // renderedObjects returns the rendered objects from the report in the repository.
 func renderedObjects(app *v1alpha1.AppInfo) []*unstructured.Unstructured {
 	GinkgoHelper()
-	at := slices.IndexFunc(app.Status.Versions, func(v v1alpha1.PublishedVersion) bool { return v.Version == app.Status.Version })
+	at := slices.IndexFunc(app.Status.Versions, func(v v1alpha1.PublishedVersion) bool { return v.Version == app.Status.SelectedVersion })
 	Expect(at).To(BeNumerically(">=", 0), "app %s has no version", app.Name)
 	answer, err := http.Get(app.Status.Versions[at].ReportURL + "/objects.yaml")
 	Expect(err).NotTo(HaveOccurred())

@@ -53,10 +53,10 @@ func newShelf(ctx context.Context, ns, name, system string, pick func(app string
 	s.source = &v1alpha1.MarketSource{
 		ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: name},
 		Spec: v1alpha1.MarketSourceSpec{
-			Type:      v1alpha1.SourceTypeDirectory,
-			Directory: &v1alpha1.DirectorySource{Path: s.folder},
-			Sharing:   &v1alpha1.Sharing{From: v1alpha1.SharingAll},
-			Platform:  platformOf(system),
+			Type:              v1alpha1.SourceTypeDirectory,
+			Directory:         &v1alpha1.DirectorySource{Path: s.folder},
+			AllowedNamespaces: &v1alpha1.AllowedNamespaces{From: v1alpha1.NamespacesFromAll},
+			Platform:          platformOf(system),
 		},
 	}
 	Expect(cluster.Create(ctx, s.source)).To(Succeed())
@@ -99,7 +99,7 @@ func (s *shelf) bump(ctx context.Context) {
 	GinkgoHelper()
 	before := map[string]string{}
 	for _, app := range appsIn(ctx, s.source.Namespace) {
-		before[app.Name] = app.Status.Version
+		before[app.Name] = app.Status.SelectedVersion
 	}
 	Expect(filepath.WalkDir(s.folder, func(path string, entry os.DirEntry, err error) error {
 		if err != nil || entry.IsDir() || !slices.Contains([]string{"Chart.yaml", "OlaresManifest.yaml"}, entry.Name()) {
@@ -121,7 +121,7 @@ func (s *shelf) bump(ctx context.Context) {
 	Eventually(func(g Gomega) {
 		for _, app := range appsIn(ctx, s.source.Namespace) {
 			if app.Spec.SourceRef.Name == s.source.Name {
-				g.Expect(app.Status.Version).NotTo(Equal(before[app.Name]), app.Name)
+				g.Expect(app.Status.SelectedVersion).NotTo(Equal(before[app.Name]), app.Name)
 			}
 		}
 	}).WithContext(ctx).WithTimeout(lifeTime).WithPolling(time.Second).Should(Succeed())
@@ -187,8 +187,8 @@ func instanceName(app string) string { return app[:min(len(app), 40)] }
 
 // preflightReasons are the reasons with which an app that cannot run here is rejected.
 var preflightReasons = []string{
-	v1alpha1.ReasonUnschedulable, v1alpha1.ReasonInsufficientResources, v1alpha1.ReasonKindMissing,
-	v1alpha1.ReasonStorageClassMissing, v1alpha1.ReasonAdministratorNeeded, v1alpha1.ReasonDependencyFailed,
+	v1alpha1.ReasonUnschedulable, v1alpha1.ReasonInsufficientResources, v1alpha1.ReasonNoKindMatch,
+	v1alpha1.ReasonStorageClassNotFound, v1alpha1.ReasonClusterPermissionRequired, v1alpha1.ReasonDependencyFailed,
 	v1alpha1.ReasonIncompatibleKubernetes, v1alpha1.ReasonConflictingApp, v1alpha1.ReasonInvalidChart,
 }
 
@@ -227,11 +227,11 @@ func clones(ctx context.Context, all []*installation, report *strings.Builder) {
 		twin.allowAll(ctx)
 		one.lend(ctx, twin.Namespace)
 		twin.task = twin.tenant.Task(ctx, v1alpha1.ActionClone, one.app.Spec.App, func(s *v1alpha1.AppInstallTaskSpec) {
-			s.CloneOf, s.CloneNamespace = instanceName(one.app.Spec.App), one.Namespace
-			s.InstanceName, s.Title = "twin", "A copy"
+			s.InstanceName, s.EnsureParameters().Title = "twin", "A copy"
+			s.Clone.From = v1alpha1.CloneSource{Name: instanceName(one.app.Spec.App), Namespace: one.Namespace}
 			for _, e := range summary.Entrances {
-				if !e.Invisible {
-					s.Entrances = append(s.Entrances, v1alpha1.EntranceTitle{Name: e.Name, Title: "Copy of " + e.Name[:min(len(e.Name), 20)]})
+				if !e.Hidden {
+					s.EnsureParameters().Entrances = append(s.EnsureParameters().Entrances, v1alpha1.EntranceTitle{Name: e.Name, Title: "Copy of " + e.Name[:min(len(e.Name), 20)]})
 				}
 			}
 		})
@@ -277,7 +277,7 @@ var _ = Describe("A catalog of real apps", Ordered, func() {
 		for i, s := range shelves {
 			for _, app := range appsIn(ctx, ns) {
 				summary := app.Status.Summary
-				if app.Spec.SourceRef.Name != s.source.Name || summary == nil || summary.License != nil || app.Spec.Withdrawn || i == 0 && older[app.Spec.App] {
+				if app.Spec.SourceRef.Name != s.source.Name || summary == nil || summary.Purchase != nil || app.Spec.Withdrawn || i == 0 && older[app.Spec.App] {
 					continue
 				}
 				one := newInstallation(ctx, s.source, candidate{AppInfo: app})

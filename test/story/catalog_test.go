@@ -33,10 +33,10 @@ func realApps(ctx context.Context, system string) *v1alpha1.MarketSource {
 	source := &v1alpha1.MarketSource{
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace(ctx, "market"), Name: "catalog"},
 		Spec: v1alpha1.MarketSourceSpec{
-			Type:      v1alpha1.SourceTypeDirectory,
-			Directory: &v1alpha1.DirectorySource{Path: folder},
-			Sharing:   &v1alpha1.Sharing{From: v1alpha1.SharingAll},
-			Platform:  platformOf(system),
+			Type:              v1alpha1.SourceTypeDirectory,
+			Directory:         &v1alpha1.DirectorySource{Path: folder},
+			AllowedNamespaces: &v1alpha1.AllowedNamespaces{From: v1alpha1.NamespacesFromAll},
+			Platform:          platformOf(system),
 		},
 	}
 	begin := time.Now()
@@ -135,7 +135,7 @@ func comeAndGo(ctx context.Context, source *v1alpha1.MarketSource, chosen *choos
 
 	By("removing them")
 	for _, one := range all {
-		one.task = one.tenant.Task(ctx, v1alpha1.ActionUninstall, one.app.Spec.App, withAll)
+		one.task = one.tenant.Task(ctx, v1alpha1.ActionUninstall, one.app.Spec.App, withDependents)
 	}
 	kept := map[string]bool{}
 	for _, one := range all {
@@ -188,13 +188,13 @@ func (i *installation) answer(ctx context.Context) {
 	before := client.MergeFrom(i.task.DeepCopy())
 	for _, in := range i.task.Status.RequiredInputs {
 		Expect(in.Problem).To(Equal("required"))
-		i.task.Spec.Envs = append(i.task.Spec.Envs, i.give(ctx, in))
+		i.task.Spec.EnsureParameters().Inputs = append(i.task.Spec.EnsureParameters().Inputs, i.give(ctx, in))
 	}
 	Expect(cluster.Patch(ctx, i.task, before)).To(Succeed())
 }
 
 // give returns a value for an input. The value of a secret input is a reference to a Secret.
-func (i *installation) give(ctx context.Context, in v1alpha1.Input) v1alpha1.EnvVar {
+func (i *installation) give(ctx context.Context, in v1alpha1.Input) v1alpha1.InputValue {
 	GinkgoHelper()
 	if in.Secret {
 		return i.secret(ctx, in.Name, invented(in))
@@ -209,7 +209,7 @@ func (i *installation) runs(ctx context.Context) {
 	for _, part := range append(i.servers, i) {
 		Expect(meta.IsStatusConditionTrue(part.task.Status.Conditions, v1alpha1.ConditionHealthy)).To(BeTrue())
 		status := part.Instance(ctx, i.app.Spec.App).Status
-		Expect(status.Version).To(Equal(i.app.Status.Version))
+		Expect(status.Version).To(Equal(i.app.Status.SelectedVersion))
 		Expect(status.Inventory.Ready).To(Equal(status.Inventory.Total))
 		Expect(status.Inventory.Total).To(BeNumerically(">", 0))
 		releases += len(status.Releases)
@@ -223,7 +223,7 @@ func (i *installation) runs(ctx context.Context) {
 }
 
 // kept returns the names of the objects that may remain: the volume claims of the app, all of them
-// recorded in status.retained, and their volumes.
+// recorded in status.retainedObjects, and their volumes.
 func (i *installation) kept(ctx context.Context) []string {
 	GinkgoHelper()
 	var names []string
@@ -233,10 +233,10 @@ func (i *installation) kept(ctx context.Context) []string {
 		Expect(status.Releases).To(BeEmpty())
 		var claims corev1.PersistentVolumeClaimList
 		Expect(cluster.List(ctx, &claims, client.InNamespace(part.Namespace))).To(Succeed())
-		Expect(claims.Items).To(HaveLen(len(status.Retained)))
+		Expect(claims.Items).To(HaveLen(len(status.RetainedObjects)))
 		count += len(claims.Items)
 		for _, claim := range claims.Items {
-			Expect(slices.ContainsFunc(status.Retained, func(r v1alpha1.ObjectReference) bool {
+			Expect(slices.ContainsFunc(status.RetainedObjects, func(r v1alpha1.ObjectReference) bool {
 				return r.Kind == "PersistentVolumeClaim" && r.Name == claim.Name
 			})).To(BeTrue(), claim.Name)
 			names = append(names, "persistentvolumeclaims "+part.Namespace+"/"+claim.Name, "persistentvolumes /"+claim.Spec.VolumeName)
@@ -285,7 +285,7 @@ func tableOf(ctx context.Context, all []*installation) string {
 		}
 		took := one.task.Status.CompletionTime.Sub(one.task.CreationTimestamp.Time)
 		_, _ = fmt.Fprintf(out, "%s\t%s\t%d\t%d\t%d\t%d\t%.0f\n", one.app.Spec.App, one.task.Status.Version, releases,
-			one.app.count("Deployment.apps"), objects, len(one.task.Spec.Envs), took.Seconds())
+			one.app.count("Deployment.apps"), objects, len(one.task.Spec.EnsureParameters().Inputs), took.Seconds())
 	}
 	Expect(out.Flush()).To(Succeed())
 	return text.String()

@@ -211,14 +211,14 @@ var _ = Describe("Whoever reads objects by kstatus", Ordered, func() {
 		})
 		reads(ctx, instance, ready, metav1.ConditionTrue, v1alpha1.ReasonReady, status.CurrentStatus)
 
-		setSpec(ctx, instance, func(i *v1alpha1.AppInstance) { i.Spec.DesiredState = v1alpha1.StateAbsent })
-		reads(ctx, instance, ready, metav1.ConditionTrue, v1alpha1.ReasonRemoved, status.CurrentStatus)
+		setSpec(ctx, instance, func(i *v1alpha1.AppInstance) { i.Spec.DesiredState = v1alpha1.StateUninstalled })
+		reads(ctx, instance, ready, metav1.ConditionTrue, v1alpha1.ReasonUninstalled, status.CurrentStatus)
 		readsGoing(ctx, instance)
 	})
 
 	It("sees a task that waits, one that ends well and one that does not", func(ctx SpecContext) {
 		task := t.Task(ctx, v1alpha1.ActionInstall, "sleeper", func(s *v1alpha1.AppInstallTaskSpec) {
-			s.Values, s.Suspend = &runtime.RawExtension{Raw: []byte(`{"asleep":false}`)}, &yes
+			s.EnsureParameters().Values, s.Suspend = &runtime.RawExtension{Raw: []byte(`{"asleep":false}`)}, &yes
 		})
 		readsNew(ctx, task.DeepCopy())
 		reads(ctx, task, reconciling, metav1.ConditionTrue, v1alpha1.ReasonSuspended, status.InProgressStatus)

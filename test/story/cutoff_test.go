@@ -79,7 +79,7 @@ var _ = Describe("What kills the operator", Ordered, func() {
 		app.Namespace, app.Name = ns, "main.bad"
 		stalled(ctx, app)
 		Expect(app.Status.Attempts).To(HaveLen(1))
-		Expect(app.Status.Attempts[0].Begun).To(BeEquivalentTo(status.MaxInterruptions))
+		Expect(app.Status.Attempts[0].Starts).To(BeEquivalentTo(status.MaxInterruptions))
 		eventuallyTrue(ctx, source, v1alpha1.ConditionReady)
 		Expect(source.Status.Apps.Ready).To(BeEquivalentTo(3))
 		Expect(source.Status.Failures).To(HaveLen(1))

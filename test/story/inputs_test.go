@@ -69,9 +69,9 @@ var _ = Describe("A tenant whose app asks for inputs", Ordered, ContinueOnFailur
 			ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "mail"}, StringData: map[string]string{"password": ofMarket},
 		})).To(Succeed())
 		source = sourceOf(ctx, ns, "mail", repo.URL, sharedByAll, asOlares, func(s *v1alpha1.MarketSourceSpec) {
-			s.Envs = []v1alpha1.EnvVar{
+			s.Inputs = []v1alpha1.InputValue{
 				env("MAIL_HOST", "mail.market.example"), env("SOMETHING_ELSE", "for another app"),
-				{Name: "MAIL_PASSWORD", ValueFrom: &v1alpha1.EnvVarSource{SecretKeyRef: &v1alpha1.KeyReference{Name: "mail", Key: "password"}}},
+				{Name: "MAIL_PASSWORD", ValueFrom: &v1alpha1.InputValueSource{SecretKeyRef: &v1alpha1.KeyReference{Name: "mail", Key: "password"}}},
 			}
 		})
 		eventuallyTrue(ctx, source, v1alpha1.ConditionReady)
@@ -84,9 +84,9 @@ var _ = Describe("A tenant whose app asks for inputs", Ordered, ContinueOnFailur
 	})
 
 	// given creates the task with the given inputs.
-	given := func(ctx context.Context, envs ...v1alpha1.EnvVar) *v1alpha1.AppInstallTask {
+	given := func(ctx context.Context, envs ...v1alpha1.InputValue) *v1alpha1.AppInstallTask {
 		GinkgoHelper()
-		return t.Task(ctx, v1alpha1.ActionInstall, "letters", func(s *v1alpha1.AppInstallTaskSpec) { s.Envs = envs })
+		return t.Task(ctx, v1alpha1.ActionInstall, "letters", func(s *v1alpha1.AppInstallTaskSpec) { s.EnsureParameters().Inputs = envs })
 	}
 	// told compares the inputs that the app received, without printing the password.
 	told := func(ctx context.Context, host, password, language string) {
@@ -95,15 +95,15 @@ var _ = Describe("A tenant whose app asks for inputs", Ordered, ContinueOnFailur
 		Expect([]any{has["MAIL_HOST"], has["LANGUAGE"], has["MAIL_PASSWORD"] == password}).To(Equal([]any{host, language, true}))
 		Expect(has).To(HaveLen(3))
 	}
-	from := func(name, key string) v1alpha1.EnvVar {
-		return v1alpha1.EnvVar{Name: "MAIL_HOST", ValueFrom: &v1alpha1.EnvVarSource{OutputRef: &v1alpha1.KeyReference{Name: name, Key: key}}}
+	from := func(name, key string) v1alpha1.InputValue {
+		return v1alpha1.InputValue{Name: "MAIL_HOST", ValueFrom: &v1alpha1.InputValueSource{OutputRef: &v1alpha1.KeyReference{Name: name, Key: key}}}
 	}
 
 	It("gives those that the market has not", func(ctx SpecContext) {
 		task := given(ctx)
 		t.waits(ctx, task, v1alpha1.ReasonWaitingForInput)
 		Expect(task.Status.RequiredInputs).To(ConsistOf(HaveField("Name", "LANGUAGE")))
-		task.Spec.Envs = []v1alpha1.EnvVar{env("LANGUAGE", "en")}
+		task.Spec.EnsureParameters().Inputs = []v1alpha1.InputValue{env("LANGUAGE", "en")}
 		Expect(cluster.Update(ctx, task)).To(Succeed())
 		t.succeed(ctx, task)
 		told(ctx, "mail.market.example", ofMarket, "en")
@@ -144,7 +144,7 @@ var _ = Describe("A tenant whose app asks for inputs", Ordered, ContinueOnFailur
 		told(ctx, offered, ofMarket, "en")
 	})
 
-	DescribeTable("is refused a password that is not from a Secret", func(ctx SpecContext, password func() v1alpha1.EnvVar) {
+	DescribeTable("is refused a password that is not from a Secret", func(ctx SpecContext, password func() v1alpha1.InputValue) {
 		Expect(cluster.Create(ctx, &corev1.ConfigMap{
 			ObjectMeta: metav1.ObjectMeta{Namespace: t.Namespace, Name: "plain"}, Data: map[string]string{"password": "for all to see"},
 		})).To(Succeed())
@@ -159,14 +159,14 @@ var _ = Describe("A tenant whose app asks for inputs", Ordered, ContinueOnFailur
 		By("giving it as it should be")
 		mine := secrets.canary("the password of an app")
 		Expect(cluster.Get(ctx, client.ObjectKeyFromObject(task), task)).To(Succeed())
-		task.Spec.Envs[1] = t.secret(ctx, "MAIL_PASSWORD", mine)
+		task.Spec.EnsureParameters().Inputs[1] = t.secret(ctx, "MAIL_PASSWORD", mine)
 		Expect(cluster.Update(ctx, task)).To(Succeed())
 		t.succeed(ctx, task)
 		told(ctx, "mail.market.example", mine, "en")
 	},
-		Entry("but written down", func() v1alpha1.EnvVar { return env("MAIL_PASSWORD", "for all to see") }),
-		Entry("but from a ConfigMap", func() v1alpha1.EnvVar {
-			return v1alpha1.EnvVar{Name: "MAIL_PASSWORD", ValueFrom: &v1alpha1.EnvVarSource{
+		Entry("but written down", func() v1alpha1.InputValue { return env("MAIL_PASSWORD", "for all to see") }),
+		Entry("but from a ConfigMap", func() v1alpha1.InputValue {
+			return v1alpha1.InputValue{Name: "MAIL_PASSWORD", ValueFrom: &v1alpha1.InputValueSource{
 				ConfigMapKeyRef: &v1alpha1.KeyReference{Name: "plain", Key: "password"}}}
 		}),
 	)

@@ -76,21 +76,21 @@ func (t *tenant) leftovers(ctx context.Context) []string {
 }
 
 func version(v string) func(*v1alpha1.AppInstallTaskSpec) {
-	return func(s *v1alpha1.AppInstallTaskSpec) { s.Version = v }
+	return func(s *v1alpha1.AppInstallTaskSpec) { s.EnsureParameters().Version = v }
 }
 
-func env(name, value string) v1alpha1.EnvVar {
-	return v1alpha1.EnvVar{Name: name, Value: &value}
+func env(name, value string) v1alpha1.InputValue {
+	return v1alpha1.InputValue{Name: name, Value: &value}
 }
 
 // secret creates a Secret and returns an input that is read from it.
-func (t *tenant) secret(ctx context.Context, name, value string) v1alpha1.EnvVar {
+func (t *tenant) secret(ctx context.Context, name, value string) v1alpha1.InputValue {
 	GinkgoHelper()
 	secret := &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{Namespace: t.Namespace, GenerateName: "input-"}, StringData: map[string]string{"value": value},
 	}
 	Expect(cluster.Create(ctx, secret)).To(Succeed())
-	return v1alpha1.EnvVar{Name: name, ValueFrom: &v1alpha1.EnvVarSource{
+	return v1alpha1.InputValue{Name: name, ValueFrom: &v1alpha1.InputValueSource{
 		SecretKeyRef: &v1alpha1.KeyReference{Name: secret.Name, Key: "value"},
 	}}
 }
@@ -136,7 +136,7 @@ var _ = Describe("A tenant", Ordered, func() {
 		Expect(names).To(ConsistOf("WIKI_ADMIN_EMAIL", "WIKI_ADMIN_PASSWORD", "WIKI_PUBLIC_URL", "WIKI_LANGUAGE", "WIKI_HOME"))
 
 		By("giving one that does not fit")
-		task.Spec.Envs = []v1alpha1.EnvVar{
+		task.Spec.EnsureParameters().Inputs = []v1alpha1.InputValue{
 			env("WIKI_ADMIN_EMAIL", "nobody"), t.secret(ctx, "WIKI_ADMIN_PASSWORD", "correct horse battery"),
 			env("WIKI_PUBLIC_URL", "https://wiki.example"), env("WIKI_LANGUAGE", "en"), env("WIKI_HOME", "start"),
 		}
@@ -148,7 +148,7 @@ var _ = Describe("A tenant", Ordered, func() {
 		}).WithContext(ctx).Should(Succeed())
 
 		By("giving all of them right")
-		task.Spec.Envs[0] = env("WIKI_ADMIN_EMAIL", "admin@wiki.example")
+		task.Spec.EnsureParameters().Inputs[0] = env("WIKI_ADMIN_EMAIL", "admin@wiki.example")
 		Expect(cluster.Update(ctx, task)).To(Succeed())
 		t.succeed(ctx, task)
 		Expect(task.Status.RequiredInputs).To(BeEmpty())
@@ -164,7 +164,7 @@ var _ = Describe("A tenant", Ordered, func() {
 	It("keeps the data of an app that is removed, unless told otherwise", func(ctx SpecContext) {
 		t.succeed(ctx, t.Task(ctx, v1alpha1.ActionInstall, "notes"))
 		t.succeed(ctx, t.Task(ctx, v1alpha1.ActionUninstall, "notes"))
-		kept := t.Instance(ctx, "notes").Status.Retained
+		kept := t.Instance(ctx, "notes").Status.RetainedObjects
 		Expect(kept).To(HaveLen(1))
 		claim := &corev1.PersistentVolumeClaim{}
 		key := client.ObjectKey{Namespace: t.Namespace, Name: kept[0].Name}
@@ -175,11 +175,11 @@ var _ = Describe("A tenant", Ordered, func() {
 		t.succeed(ctx, t.Task(ctx, v1alpha1.ActionInstall, "notes"))
 		Expect(cluster.Get(ctx, key, claim)).To(Succeed())
 		Expect(claim.UID).To(Equal(uid))
-		Expect(t.Instance(ctx, "notes").Status.Retained).To(BeEmpty())
+		Expect(t.Instance(ctx, "notes").Status.RetainedObjects).To(BeEmpty())
 
 		By("saying that it may go")
 		t.succeed(ctx, t.Task(ctx, v1alpha1.ActionUninstall, "notes", func(s *v1alpha1.AppInstallTaskSpec) {
-			s.DataPolicy = v1alpha1.DataDelete
+			s.Uninstall = &v1alpha1.UninstallParameters{DataPolicy: v1alpha1.DataDelete}
 		}))
 		Eventually(func() error { return cluster.Get(ctx, key, claim) }).Should(MatchError(ContainSubstring("not found")))
 	})
@@ -198,7 +198,7 @@ var _ = Describe("A tenant", Ordered, func() {
 		t.fails(ctx, t.Task(ctx, v1alpha1.ActionInstall, "hello", version("9.x")), v1alpha1.ReasonVersionNotFound)
 		t.succeed(ctx, t.Task(ctx, v1alpha1.ActionInstall, "hello"))
 		t.fails(ctx, t.Task(ctx, v1alpha1.ActionInstall, "hello"), v1alpha1.ReasonAlreadyInstalled)
-		t.fails(ctx, t.Task(ctx, v1alpha1.ActionUpgrade, "hello", version("1.0.0")), v1alpha1.ReasonNotNewer)
+		t.fails(ctx, t.Task(ctx, v1alpha1.ActionUpgrade, "hello", version("1.0.0")), v1alpha1.ReasonVersionNotNewer)
 	})
 
 	It("may wish several things of one instance at once, and they are done one by one", func(ctx SpecContext) {
@@ -206,7 +206,7 @@ var _ = Describe("A tenant", Ordered, func() {
 		for _, action := range []v1alpha1.Action{v1alpha1.ActionInstall, v1alpha1.ActionUpgrade, v1alpha1.ActionStop} {
 			tasks = append(tasks, t.Task(ctx, action, "hello", func(s *v1alpha1.AppInstallTaskSpec) {
 				if action == v1alpha1.ActionInstall {
-					s.Version = "1.0.0"
+					s.EnsureParameters().Version = "1.0.0"
 				}
 			}))
 			// Tasks that are created in the same second are ordered by name, which is random here.

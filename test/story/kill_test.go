@@ -213,7 +213,7 @@ var _ = Describe("An operator that is killed", Ordered, func() {
 		}
 		Expect(t.leftovers(ctx)).To(BeEmpty())
 		for _, name := range workers {
-			Expect(t.Instance(ctx, name).Status.Retained).To(HaveLen(1))
+			Expect(t.Instance(ctx, name).Status.RetainedObjects).To(HaveLen(1))
 		}
 		saw.hooks(ctx, "-pre-install", "-post-install", "-pre-delete")
 		converged(ctx, t, saw)

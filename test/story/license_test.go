@@ -43,11 +43,11 @@ var _ = Describe("A tenant of an app that must be bought", Ordered, ContinueOnFa
 			return source
 		}
 		inline = keep("inline", licensed(v1alpha1.LicenseIssuer{Keys: maker.keys(), CheckoutURL: checkout.URL + "/buy"}))
-		referenced = keep("referenced", licensed(v1alpha1.LicenseIssuer{KeysRef: &v1alpha1.KeyReference{Name: "keys", Key: "jwks"}}))
+		referenced = keep("referenced", licensed(v1alpha1.LicenseIssuer{KeysSecretRef: &v1alpha1.KeyReference{Name: "keys", Key: "jwks"}}))
 		unreachable = keep("unreachable", licensed(v1alpha1.LicenseIssuer{KeysURL: "https://" + fixture.FreeAddress() + "/keys.json"}))
 		silent = keep("silent")
 		late = keep("late", licensed(v1alpha1.LicenseIssuer{
-			KeysRef: &v1alpha1.KeyReference{Name: "late-keys", Key: "jwks"}, CheckoutURL: checkout.URL + "/buy",
+			KeysSecretRef: &v1alpha1.KeyReference{Name: "late-keys", Key: "jwks"}, CheckoutURL: checkout.URL + "/buy",
 		}))
 	})
 
@@ -55,7 +55,7 @@ var _ = Describe("A tenant of an app that must be bought", Ordered, ContinueOnFa
 	wish := func(ctx context.Context, change ...func(*v1alpha1.AppInstallTaskSpec)) *v1alpha1.AppInstallTask {
 		GinkgoHelper()
 		password := t.secret(ctx, "TOOLS_PASSWORD", secrets.canary("a password"))
-		given := func(s *v1alpha1.AppInstallTaskSpec) { s.Envs = []v1alpha1.EnvVar{password} }
+		given := func(s *v1alpha1.AppInstallTaskSpec) { s.EnsureParameters().Inputs = []v1alpha1.InputValue{password} }
 		return t.Task(ctx, v1alpha1.ActionInstall, "tools", append(change, given)...)
 	}
 	// told checks the inputs that the installed app received.
@@ -124,7 +124,7 @@ var _ = Describe("A tenant of an app that must be bought", Ordered, ContinueOnFa
 		}),
 		Entry("was changed after it was signed", v1alpha1.ReasonLicenseInvalid, func() string { return maker.tampered("a changed credential") }),
 		Entry("is no credential", v1alpha1.ReasonLicenseInvalid, func() string { return secrets.canary("some other text") }),
-		Entry("is empty", v1alpha1.ReasonLicenseMissing, func() string { return "\n" }),
+		Entry("is empty", v1alpha1.ReasonLicenseNotFound, func() string { return "\n" }),
 	)
 
 	It("is refused where the market does not name the issuer", func(ctx SpecContext) {
@@ -150,12 +150,12 @@ var _ = Describe("A tenant of an app that must be bought", Ordered, ContinueOnFa
 		t.waits(ctx, task, v1alpha1.ReasonWaitingForInput)
 		Expect(task.Status.RequiredInputs).To(HaveLen(1))
 		asks := task.Status.RequiredInputs[0]
-		Expect([]any{asks.Name, asks.Type, asks.Required, asks.Problem}).To(Equal([]any{"spec.credentialRef", "credential", true, "required"}))
+		Expect([]any{asks.Name, asks.Type, asks.Required, asks.Problem}).To(Equal([]any{"spec.credentialSecretRef", "credential", true, "required"}))
 		Expect(asks.Description).To(And(ContainSubstring(product), ContainSubstring(developer), ContainSubstring("1000000 USDC on optimism")))
 		Expect(t.state(ctx)).To(BeEmpty())
 
 		By("naming a Secret that is not there yet")
-		task.Spec.CredentialRef = &v1alpha1.KeyReference{Name: "license", Key: "token"}
+		task.Spec.EnsureParameters().CredentialSecretRef = &v1alpha1.KeyReference{Name: "license", Key: "token"}
 		Expect(cluster.Update(ctx, task)).To(Succeed())
 		Eventually(func(g Gomega) {
 			g.Expect(cluster.Get(ctx, client.ObjectKeyFromObject(task), task)).To(Succeed())
@@ -172,7 +172,7 @@ var _ = Describe("A tenant of an app that must be bought", Ordered, ContinueOnFa
 	})
 
 	requested := func(s *v1alpha1.AppInstallTaskSpec) {
-		s.PurchaseRequestRef = &v1alpha1.KeyReference{Name: "request", Key: "signed"}
+		s.EnsureParameters().PurchaseRequestSecretRef = &v1alpha1.KeyReference{Name: "request", Key: "signed"}
 	}
 	// buys creates a task that sends a purchase request to the checkout.
 	buys := func(ctx context.Context, request string) *v1alpha1.AppInstallTask {
@@ -207,7 +207,7 @@ var _ = Describe("A tenant of an app that must be bought", Ordered, ContinueOnFa
 		err := cluster.Get(ctx, client.ObjectKey{Namespace: t.Namespace, Name: "license"}, &corev1.Secret{})
 		Expect(apierrors.IsNotFound(err)).To(BeTrue(), "%v", err)
 	},
-		Entry("does not accept the request", v1alpha1.ReasonPurchaseSignAgain, signAgain),
+		Entry("does not accept the request", v1alpha1.ReasonPurchaseRequestRejected, signAgain),
 		Entry("gives a credential for another product", v1alpha1.ReasonPurchaseFailed, func() any {
 			return bought(maker.credential("a credential of the checkout", map[string]any{"product": "tools-free"}))
 		}),

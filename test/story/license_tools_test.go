@@ -64,7 +64,7 @@ func licensed(issuer v1alpha1.LicenseIssuer) func(*v1alpha1.MarketSourceSpec) {
 // named sets the name of the credential Secret. The Secret does not have to exist.
 func named(secret string) func(*v1alpha1.AppInstallTaskSpec) {
 	return func(s *v1alpha1.AppInstallTaskSpec) {
-		s.CredentialRef = &v1alpha1.KeyReference{Name: secret, Key: "token"}
+		s.EnsureParameters().CredentialSecretRef = &v1alpha1.KeyReference{Name: secret, Key: "token"}
 	}
 }
 

@@ -18,10 +18,10 @@ func sampleSource(ctx context.Context, ns string) *v1alpha1.MarketSource {
 	source := &v1alpha1.MarketSource{
 		ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "samples"},
 		Spec: v1alpha1.MarketSourceSpec{
-			Type:     v1alpha1.SourceTypeHelm,
-			Helm:     &v1alpha1.HelmSource{URL: samples.URL},
-			Sharing:  &v1alpha1.Sharing{From: v1alpha1.SharingAll},
-			Platform: &v1alpha1.Platform{Profile: v1alpha1.ProfileOlares},
+			Type:              v1alpha1.SourceTypeHelm,
+			Helm:              &v1alpha1.HelmSource{URL: samples.URL},
+			AllowedNamespaces: &v1alpha1.AllowedNamespaces{From: v1alpha1.NamespacesFromAll},
+			Platform:          &v1alpha1.Platform{Profile: v1alpha1.ProfileOlares},
 		},
 	}
 	Expect(cluster.Create(ctx, source)).To(Succeed())
@@ -45,7 +45,7 @@ var _ = Describe("A market keeper", func() {
 		Expect(source.Status.Apps.Ready).To(Equal(source.Status.Apps.Total - 1))
 		Expect(source.Status.Failures).To(HaveLen(1))
 		Expect(source.Status.Failures[0].App).To(Equal("broken"))
-		Expect(source.Status.Failures[0].Step).To(Equal(v1alpha1.ConditionRendered))
+		Expect(source.Status.Failures[0].Condition).To(Equal(v1alpha1.ConditionRendered))
 		Expect(source.Status.Failures[0].Message).To(ContainSubstring("templates/configmap.yaml:"))
 
 		By("seeing what the images of an app are")
@@ -53,7 +53,7 @@ var _ = Describe("A market keeper", func() {
 		Expect(cluster.Get(ctx, client.ObjectKeyFromObject(app), app)).To(Succeed())
 		Expect(app.Status.Images).NotTo(BeEmpty())
 		Expect(app.Status.Images[0].Platforms).To(ContainElements("linux/amd64", "linux/arm64"))
-		Expect(app.Status.Images[0].Size).To(BeNumerically(">", 0))
+		Expect(app.Status.Images[0].LargestPlatformBytes).To(BeNumerically(">", 0))
 
 		By("finding the charts in the repository")
 		Expect(get(source.Status.RepositoryURL + "/index.yaml").StatusCode).To(Equal(http.StatusOK))

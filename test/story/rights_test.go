@@ -149,7 +149,7 @@ var _ = Describe("A tenant whose account may do nothing", Ordered, ContinueOnFai
 	// The tenant's own service account installs the version that the action starts from.
 	installed := func(ctx context.Context, version string) {
 		GinkgoHelper()
-		t.succeed(ctx, t.Task(ctx, v1alpha1.ActionInstall, "office", func(s *v1alpha1.AppInstallTaskSpec) { s.Version = version }))
+		t.succeed(ctx, t.Task(ctx, v1alpha1.ActionInstall, "office", func(s *v1alpha1.AppInstallTaskSpec) { s.EnsureParameters().Version = version }))
 	}
 	old := func(ctx context.Context) { installed(ctx, "1.0.0") }
 	newest := func(ctx context.Context) { installed(ctx, "1.1.0") }
@@ -198,7 +198,8 @@ var _ = Describe("A tenant whose account may do nothing", Ordered, ContinueOnFai
 		Entry("Upgrade", v1alpha1.ActionUpgrade, old, asItIs),
 		Entry("Rollback", v1alpha1.ActionRollback, upgraded, asItIs),
 		Entry("Clone", v1alpha1.ActionClone, newest, func(s *v1alpha1.AppInstallTaskSpec) {
-			s.CloneOf, s.InstanceName, s.Title = "office", "branch", "Branch office"
+			s.InstanceName, s.EnsureParameters().Title = "branch", "Branch office"
+			s.Clone.From.Name = "office"
 		}),
 		Entry("Stop", v1alpha1.ActionStop, newest, asItIs),
 		Entry("Resume", v1alpha1.ActionResume, stopped, asItIs),
@@ -225,7 +226,7 @@ var _ = Describe("A tenant whose account may do nothing", Ordered, ContinueOnFai
 		task := t.Task(ctx, v1alpha1.ActionInstall, "embassy", asPoor)
 		t.fails(ctx, task, v1alpha1.ReasonPermissionDenied)
 		Expect(task.Status.Preflight).To(HaveLen(2))
-		Expect(task.Status.Preflight[1].Reason).To(Equal(v1alpha1.ReasonAdministratorNeeded))
+		Expect(task.Status.Preflight[1].Reason).To(Equal(v1alpha1.ReasonClusterPermissionRequired))
 		Expect(task.Status.Preflight[1].Message).To(ContainSubstring("ClusterRole/" + name))
 
 		By("applying what the namespace's own administrator may")
@@ -233,7 +234,7 @@ var _ = Describe("A tenant whose account may do nothing", Ordered, ContinueOnFai
 		kubectl(ctx, "apply", "-f", path, "--as", t.user("tenant"))
 		t.eventuallyMay(ctx, authorizationv1.ResourceAttributes{Namespace: t.Namespace, Verb: "list", Resource: "pods"})
 		task = t.Task(ctx, v1alpha1.ActionInstall, "embassy", asPoor)
-		t.fails(ctx, task, v1alpha1.ReasonAdministratorNeeded)
+		t.fails(ctx, task, v1alpha1.ReasonClusterPermissionRequired)
 		Expect(task.Status.Preflight).To(HaveLen(1))
 		Expect(t.state(ctx)).To(BeEmpty())
 

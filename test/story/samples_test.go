@@ -59,7 +59,7 @@ var _ = Describe("The samples", Ordered, func() {
 		demo.succeed(ctx, task("rollback-hello"))
 		back := demo.Instance(ctx, "hello")
 		Expect(back.Status.Version).To(Equal("1.0.0"))
-		Expect(back.Spec.Revision).To(BeEquivalentTo(1), "it is pinned")
+		Expect(back.Spec.PinnedRevision).To(BeEquivalentTo(1), "it is pinned")
 		Expect(greetingOf(ctx, demo, "hello")).To(And(
 			ContainSubstring("Hello from the demo"), Not(ContainSubstring("Until next time"))))
 
@@ -75,7 +75,7 @@ var _ = Describe("The samples", Ordered, func() {
 		By("canceling an upgrade that is held back")
 		applySample(ctx, "task-cancel-hello.yaml")
 		demo.succeed(ctx, task("cancel-hello"))
-		demo.fails(ctx, task("upgrade-hello-later"), v1alpha1.ReasonCancelled)
+		demo.fails(ctx, task("upgrade-hello-later"), v1alpha1.ReasonCanceled)
 		Expect(demo.Instance(ctx, "hello").Status.Version).To(Equal("1.0.0"))
 
 		By("removing it")
@@ -109,7 +109,7 @@ var _ = Describe("The samples", Ordered, func() {
 		applySample(ctx, "task-install-blog-with-dependencies.yaml")
 		blog := task("install-blog")
 		demo.succeed(ctx, blog)
-		Expect(blog.Status.Steps).To(ConsistOf(v1alpha1.Step{
+		Expect(blog.Status.Subtasks).To(ConsistOf(v1alpha1.Subtask{
 			Task: "install-blog-notes", Instance: "notes", Action: v1alpha1.ActionInstall}))
 		Expect(demo.Instance(ctx, "notes").Status.Releases).NotTo(BeEmpty())
 		Expect(demo.Instance(ctx, "blog").Status.Releases).NotTo(BeEmpty())
@@ -117,12 +117,12 @@ var _ = Describe("The samples", Ordered, func() {
 		applySample(ctx, "task-uninstall-all-notes.yaml")
 		removal := task("uninstall-notes")
 		demo.succeed(ctx, removal)
-		Expect(removal.Status.Steps).To(ConsistOf(v1alpha1.Step{
+		Expect(removal.Status.Subtasks).To(ConsistOf(v1alpha1.Subtask{
 			Task: "uninstall-notes-blog", Instance: "blog", Action: v1alpha1.ActionUninstall}))
 		for _, name := range []string{"notes", "blog"} {
 			Expect(demo.Instance(ctx, name).Status.Releases).To(BeEmpty())
 		}
-		Expect(demo.Instance(ctx, "notes").Status.Retained).To(HaveLen(1), "the volume of the notes is kept")
+		Expect(demo.Instance(ctx, "notes").Status.RetainedObjects).To(HaveLen(1), "the volume of the notes is kept")
 	})
 
 	It("install what serves the whole cluster, and what uses it", func(ctx SpecContext) {
@@ -148,7 +148,7 @@ var _ = Describe("The samples", Ordered, func() {
 		demo.succeed(ctx, task("clone-board"))
 		copied := demo.Instance(ctx, "board-sales")
 		Expect(copied.Spec.Values).To(Equal(origin.Spec.Values))
-		Expect(copied.Spec.Envs).To(Equal(origin.Spec.Envs))
+		Expect(copied.Spec.Inputs).To(Equal(origin.Spec.Inputs))
 		Expect(copied.Spec.ServiceAccountName).To(Equal(origin.Spec.ServiceAccountName))
 		var titles []string
 		for _, e := range copied.Status.Entrances {

@@ -39,7 +39,10 @@ func (t *tenant) releases(ctx context.Context, name string) []string {
 	return units
 }
 
-func withAll(s *v1alpha1.AppInstallTaskSpec) { yes := true; s.All = &yes }
+// withDependents uninstalls the dependents of the instance and the shared charts of its app.
+func withDependents(s *v1alpha1.AppInstallTaskSpec) {
+	s.Uninstall = &v1alpha1.UninstallParameters{Dependents: v1alpha1.DependentsUninstall, SharedCharts: v1alpha1.SharedChartsRemoveIfUnused}
+}
 
 var _ = Describe("An app with a part that serves the whole cluster", Ordered, func() {
 	const place = "teamserver-shared"
@@ -81,14 +84,14 @@ var _ = Describe("An app with a part that serves the whole cluster", Ordered, fu
 	})
 
 	It("keeps that part while it is needed", func(ctx SpecContext) {
-		said := keeper.fails(ctx, keeper.Task(ctx, v1alpha1.ActionUninstall, "team"), v1alpha1.ReasonDependedUpon)
+		said := keeper.fails(ctx, keeper.Task(ctx, v1alpha1.ActionUninstall, "team"), v1alpha1.ReasonHasDependents)
 		Expect(said).To(And(ContainSubstring(anna.Namespace+"/team"), ContainSubstring(ben.Namespace+"/team")))
-		first := anna.Task(ctx, v1alpha1.ActionUninstall, "team", withAll)
+		first := anna.Task(ctx, v1alpha1.ActionUninstall, "team", withDependents)
 		said = anna.fails(ctx, first, v1alpha1.ReasonPermissionDenied)
 		Expect(said).To(ContainSubstring("service account tenant may not uninstall instance team in namespace " + place))
 		Expect(said).NotTo(ContainSubstring(ben.Namespace), "who may do nothing there is not told who is there")
 		kubectl(ctx, "apply", "-f", written(first.Status.Preflight[0].Remedy))
-		said = anna.fails(ctx, anna.Task(ctx, v1alpha1.ActionUninstall, "team", withAll), v1alpha1.ReasonDependedUpon)
+		said = anna.fails(ctx, anna.Task(ctx, v1alpha1.ActionUninstall, "team", withDependents), v1alpha1.ReasonHasDependents)
 		Expect(said).To(And(ContainSubstring(ben.Namespace+"/team"), Not(ContainSubstring(anna.Namespace+"/team"))))
 		Expect(anna.stateOf(ctx, "team")).To(Equal(transitions.Running), "nothing was begun")
 		Expect(keeper.stateOf(ctx, "team")).To(Equal(transitions.Running))
@@ -99,10 +102,10 @@ var _ = Describe("An app with a part that serves the whole cluster", Ordered, fu
 	})
 
 	It("is removed whole by those who may do that", func(ctx SpecContext) {
-		again := anna.Task(ctx, v1alpha1.ActionUninstall, "team", withAll)
+		again := anna.Task(ctx, v1alpha1.ActionUninstall, "team", withDependents)
 		anna.succeed(ctx, again)
-		Expect(again.Status.Steps).To(HaveLen(1))
-		Expect(again.Status.Steps[0].Namespace).To(Equal(place))
+		Expect(again.Status.Subtasks).To(HaveLen(1))
+		Expect(again.Status.Subtasks[0].Namespace).To(Equal(place))
 		for _, t := range []*tenant{anna, keeper} {
 			Expect(t.stateOf(ctx, "team")).To(Equal(transitions.Removed))
 			Expect(t.leftovers(ctx)).To(BeEmpty())
@@ -114,16 +117,16 @@ var _ = Describe("An app with a part that serves the whole cluster", Ordered, fu
 		for _, t := range []*tenant{anna, ben} {
 			t.succeed(ctx, t.Task(ctx, v1alpha1.ActionInstall, "team"))
 		}
-		first := keeper.Task(ctx, v1alpha1.ActionUninstall, "team", withAll)
+		first := keeper.Task(ctx, v1alpha1.ActionUninstall, "team", withDependents)
 		keeper.fails(ctx, first, v1alpha1.ReasonPermissionDenied)
 		kubectl(ctx, "apply", "-f", written(first.Status.Preflight[0].Remedy))
-		second := keeper.Task(ctx, v1alpha1.ActionUninstall, "team", withAll)
+		second := keeper.Task(ctx, v1alpha1.ActionUninstall, "team", withDependents)
 		keeper.fails(ctx, second, v1alpha1.ReasonPermissionDenied)
 		for _, t := range []*tenant{anna, ben} {
 			Expect(t.stateOf(ctx, "team")).To(Equal(transitions.Running), "nothing was begun for one while the other was refused")
 		}
 		kubectl(ctx, "apply", "-f", written(second.Status.Preflight[0].Remedy))
-		keeper.succeed(ctx, keeper.Task(ctx, v1alpha1.ActionUninstall, "team", withAll))
+		keeper.succeed(ctx, keeper.Task(ctx, v1alpha1.ActionUninstall, "team", withDependents))
 		for _, t := range []*tenant{anna, ben, keeper} {
 			Expect(t.stateOf(ctx, "team")).To(Equal(transitions.Removed))
 			Expect(t.leftovers(ctx)).To(BeEmpty())
@@ -141,7 +144,7 @@ var _ = Describe("An app with a part that serves the whole cluster", Ordered, fu
 		ben.succeed(ctx, task)
 
 		By("telling its owner who uses it only while it has the label")
-		keeper.fails(ctx, keeper.Task(ctx, v1alpha1.ActionUninstall, "team"), v1alpha1.ReasonDependedUpon)
+		keeper.fails(ctx, keeper.Task(ctx, v1alpha1.ActionUninstall, "team"), v1alpha1.ReasonHasDependents)
 		kubectl(ctx, "label", "namespace", place, v1alpha1.SharedPartsLabel+"-")
 		keeper.succeed(ctx, keeper.Task(ctx, v1alpha1.ActionUninstall, "team"))
 		ben.succeed(ctx, ben.Task(ctx, v1alpha1.ActionUninstall, "team"))

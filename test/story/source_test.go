@@ -25,7 +25,7 @@ func sourceOf(ctx context.Context, ns, name, url string, change ...func(*v1alpha
 }
 
 func sharedByAll(s *v1alpha1.MarketSourceSpec) {
-	s.Sharing = &v1alpha1.Sharing{From: v1alpha1.SharingAll}
+	s.AllowedNamespaces = &v1alpha1.AllowedNamespaces{From: v1alpha1.NamespacesFromAll}
 }
 
 func asOlares(s *v1alpha1.MarketSourceSpec) {

@@ -23,7 +23,7 @@ type moment struct {
 
 var (
 	operating = moment{&v1alpha1.AppInstanceList{}, func(o client.Object) bool {
-		return o.(*v1alpha1.AppInstance).Status.Operation != nil
+		return o.(*v1alpha1.AppInstance).Status.CurrentOperation != nil
 	}}
 	claimMade = moment{&corev1.PersistentVolumeClaimList{}, func(client.Object) bool { return true }}
 )

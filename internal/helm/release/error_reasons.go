@@ -77,7 +77,7 @@ func (o *operation) classifyErrorText(reason, text string) error {
 		return outcome.Failed(v1alpha1.ReasonPermissionDenied, sentenceError(strings.Join(denials, "; ")))
 	}
 	if kinds := findMissingKinds(text); len(kinds) > 0 {
-		return outcome.Failed(v1alpha1.ReasonKindMissing, noMatchError(kinds))
+		return outcome.Failed(v1alpha1.ReasonNoKindMatch, noMatchError(kinds))
 	}
 	if m := conflict.FindStringSubmatch(text); m != nil {
 		return outcome.Failed(reason, sentenceError(describeConflict(m)))

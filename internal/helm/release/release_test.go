@@ -168,7 +168,7 @@ func TestOperationsSayWhatIsWrong(t *testing.T) {
 			"a.yaml": "apiVersion: traefik.io/v1alpha1\nkind: IngressRoute\nmetadata: {name: a}\n",
 			"b.yaml": "apiVersion: apps.kubeblocks.io/v1\nkind: Cluster\nmetadata: {name: b}\n",
 		}),
-		reason: v1alpha1.ReasonKindMissing,
+		reason: v1alpha1.ReasonNoKindMatch,
 		want:   `no matches for kind "Cluster" in version "apps.kubeblocks.io/v1", kind "IngressRoute" in version "traefik.io/v1alpha1": install the operator`,
 	}, {
 		why:     "a template that fails",

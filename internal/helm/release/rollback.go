@@ -169,7 +169,7 @@ func (o *operation) refuseMissingKinds(target *release.Release) error {
 	if len(missing) == 0 {
 		return nil
 	}
-	return outcome.Failed(v1alpha1.ReasonKindMissing, fmt.Errorf(
+	return outcome.Failed(v1alpha1.ReasonNoKindMatch, fmt.Errorf(
 		"revision %d of Helm release %q: %w", target.Version, target.Name, noMatchError(missing)))
 }
 

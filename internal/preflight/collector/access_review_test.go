@@ -76,7 +76,7 @@ func TestRemedySuffices(t *testing.T) {
 	problems, err := c.Check(t.Context(), w)
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(problems).To(HaveLen(3), "problems of the namespace, the cluster and the other namespace")
-	g.Expect(problems[0].Reason).To(Equal(v1alpha1.ReasonServiceAccountMissing))
+	g.Expect(problems[0].Reason).To(Equal(v1alpha1.ReasonServiceAccountNotFound))
 	for _, problem := range problems {
 		g.Expect(problem.Final).To(BeFalse())
 		t.Log(problem.Message)
@@ -266,7 +266,7 @@ func TestRulesOfAMissingAccount(t *testing.T) {
 	w := newRequest(ghost)
 	w.RightsOnly = true
 	g.Eventually(func() ([]string, error) { return checkReasons(t.Context(), newCollector(t, server), w) }).
-		Should(Equal([]string{v1alpha1.ReasonServiceAccountMissing}))
+		Should(Equal([]string{v1alpha1.ReasonServiceAccountNotFound}))
 	server.Create(t, &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: ghost.Namespace, Name: ghost.ServiceAccount}})
 	g.Expect(checkReasons(t.Context(), newCollector(t, server), w)).To(BeEmpty())
 }

@@ -84,7 +84,7 @@ func TestCatalog(t *testing.T) {
 			g.Expect(err).NotTo(HaveOccurred(), app)
 			for _, p := range problems {
 				counts[p.Reason]++
-				if p.Reason != v1alpha1.ReasonPermissionDenied && p.Reason != v1alpha1.ReasonAdministratorNeeded {
+				if p.Reason != v1alpha1.ReasonPermissionDenied && p.Reason != v1alpha1.ReasonClusterPermissionRequired {
 					apps[app] = true
 					if testing.Verbose() && tenant != unprivileged {
 						t.Logf("%s: %s: %s", app, p.Reason, p.Message)

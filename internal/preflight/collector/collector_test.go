@@ -121,9 +121,9 @@ func TestKinds(t *testing.T) {
 	}{
 		{"built in", "v1", "ConfigMap", nil},
 		{"of a CRD, without the spec that it requires", "appmarket.io/v1alpha1", "AppInstance", []string{v1alpha1.ReasonInvalidObject}},
-		{"a version that is not served any more", "autoscaling/v2beta2", "HorizontalPodAutoscaler", []string{v1alpha1.ReasonKindMissing}},
-		{"of a group that is not served", "traefik.io/v1alpha1", "IngressRoute", []string{v1alpha1.ReasonKindMissing}},
-		{"a kind that is not served", "apps/v1", "Unknown", []string{v1alpha1.ReasonKindMissing}},
+		{"a version that is not served any more", "autoscaling/v2beta2", "HorizontalPodAutoscaler", []string{v1alpha1.ReasonNoKindMatch}},
+		{"of a group that is not served", "traefik.io/v1alpha1", "IngressRoute", []string{v1alpha1.ReasonNoKindMatch}},
+		{"a kind that is not served", "apps/v1", "Unknown", []string{v1alpha1.ReasonNoKindMatch}},
 	} {
 		g.Expect(checkReasons(t.Context(), newCollector(t, server), newRequest(tenant, fmt.Sprintf(text, c.version, c.kind)))).To(Equal(c.reasons), c.why)
 	}

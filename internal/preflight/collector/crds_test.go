@@ -23,8 +23,8 @@ func TestCRDsInTheCRDFolder(t *testing.T) {
 	}{
 		{"a CRD that the cluster has", "appmarket.io", "AppInstance", "v1alpha1", nil},
 		{"a CRD that the cluster has in another version", "appmarket.io", "AppInstance", "v9", nil},
-		{"a CRD of a group that the cluster has", "appmarket.io", "Absent", "v1alpha1", []string{v1alpha1.ReasonAdministratorNeeded}},
-		{"a CRD of a group that the cluster lacks", "absent.example.com", "AppInstance", "v1alpha1", []string{v1alpha1.ReasonAdministratorNeeded}},
+		{"a CRD of a group that the cluster has", "appmarket.io", "Absent", "v1alpha1", []string{v1alpha1.ReasonClusterPermissionRequired}},
+		{"a CRD of a group that the cluster lacks", "absent.example.com", "AppInstance", "v1alpha1", []string{v1alpha1.ReasonClusterPermissionRequired}},
 	} {
 		w := newRequest(tenant)
 		w.Units[0].Documents = append(w.Units[0].Documents, newDocument("web/crds/a.yaml", fmt.Sprintf(

@@ -165,7 +165,7 @@ func TestServiceAccountOfAHook(t *testing.T) {
 	w := newRequest(tenant, "apiVersion: batch/v1\nkind: Job\nmetadata: {name: migrate, annotations: {helm.sh/hook: pre-install}}\n"+
 		"spec: {template: {spec: {restartPolicy: Never, serviceAccountName: migrator, containers: [{name: a, image: a}]}}}")
 	w.HookEvents = []string{"pre-install"}
-	g.Expect(checkReasons(t.Context(), newCollector(t, server), w)).To(Equal([]string{v1alpha1.ReasonServiceAccountMissing}))
+	g.Expect(checkReasons(t.Context(), newCollector(t, server), w)).To(Equal([]string{v1alpha1.ReasonServiceAccountNotFound}))
 	server.Create(t, &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: tenant.Namespace, Name: "migrator"}})
 	g.Expect(checkReasons(t.Context(), newCollector(t, server), w)).To(BeEmpty())
 }

@@ -4,7 +4,7 @@ local removed = obj.metadata.deletionTimestamp ~= nil
 local state = obj.spec.desiredState or "Running"
 
 return {
-  reconcile = { disabled = removed or state == "Absent" },
+  reconcile = { disabled = removed or state == "Uninstalled" },
   stop = { disabled = removed or state ~= "Running" },
   start = { disabled = removed or state ~= "Stopped" },
 }
