@@ -70,8 +70,9 @@ func newComponents(mgr ctrl.Manager, known *kinds.Kinds, o *options) (*component
 		opener:  sourceFactory{secrets: mgr.GetAPIReader(), options: o, userAgent: userAgent(), folders: &source.FolderCache{}},
 		tenants: &impersonation.Clients{Config: mgr.GetConfig(), Mapper: mgr.GetRESTMapper(), Scheme: mgr.GetScheme()},
 	}
+	reporter := &appReporter{events: p.damaged}
 	p.store, err = chartrepo.Open(o.storeDir, chartrepo.Options{
-		OnDamaged: (&damageReporter{events: p.damaged}).reportDamage, NamespaceBytes: o.limits.publishedBytes,
+		OnDamaged: reporter.reportDamage, OnWritable: reporter.reportApp, NamespaceBytes: o.limits.publishedBytes,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("--store-dir: %w", err)

@@ -64,6 +64,7 @@ func (p *components) registerControllers(ctx context.Context, mgr ctrl.Manager, 
 		apps.SetupWithManager(mgr, p.damaged, options(v1alpha1.AppInfoKind, o.hydrations+spareWorkers)),
 		instances.SetupWithManager(mgr, p.changed, options(v1alpha1.AppInstanceKind, workersPerTurn*o.installs)),
 		tasks.SetupWithManager(mgr, options(v1alpha1.AppInstallTaskKind, o.installs+spareWorkers)),
+		mgr.Add(&chartrepo.WriteCheck{Store: p.store, Interval: writeCheckInterval}),
 		mgr.Add(&chartrepo.Maintenance{Store: p.store, Interval: o.scrub, Keep: installedCharts(mgr.GetClient())}),
 		p.addServers(ctx, mgr, o),
 	)

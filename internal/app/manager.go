@@ -36,6 +36,9 @@ const (
 	registryPause = time.Minute
 	// maxConcurrentSyncs is the number of sources that are synchronized concurrently.
 	maxConcurrentSyncs = 4
+	// writeCheckInterval is the time between two checks whether a store that could not be written
+	// can be written again.
+	writeCheckInterval = 10 * time.Second
 	// workersPerTurn is the number of concurrent reconciles of instances for each operation
 	// slot: most of them only check the status, or wait for a hook.
 	workersPerTurn = 16

@@ -2,8 +2,10 @@ package chartrepo
 
 import (
 	"bytes"
+	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path"
@@ -160,6 +162,17 @@ func (f *fileStore) removeFile(name string) error {
 		return err
 	}
 	return f.syncFolder(path.Dir(name))
+}
+
+// checkSpace returns an error if a file of this size cannot be written.
+func (f *fileStore) checkSpace(size int64) error {
+	const name = recordsFolder + "/" + temporaryPrefix + "check"
+	file, err := f.root.Create(name)
+	if err != nil {
+		return withoutPath(err)
+	}
+	_, err = io.CopyN(file, rand.Reader, size) // Some file systems compress zeros.
+	return withoutPath(errors.Join(err, file.Sync(), file.Close(), f.root.Remove(name)))
 }
 
 // discardFile removes a file if it exists. The file may reappear after a crash.

@@ -95,7 +95,7 @@ func (s *Store) writePublication(ctx context.Context, next *record, contents [][
 		}
 		fresh, err := s.writeBlob(blobs[i].Digest, content)
 		if err != nil {
-			return s.recordWriteResult(storageError(fmt.Errorf("write %s: %w", blobNames[i], err)))
+			return s.recordWriteResult(next, storageError(fmt.Errorf("write %s: %w", blobNames[i], err)))
 		}
 		if fresh {
 			written = append(written, blobs[i].Digest)
@@ -152,12 +152,12 @@ func (s *Store) commitRecord(next *record) error {
 	// A scrub may have removed a blob in the meantime.
 	for _, b := range kept.blobs() {
 		if _, err := s.files.root.Stat(blobPath(b.Digest)); err != nil {
-			return s.recordWriteResult(storageError(fmt.Errorf("find blob: %w", withoutPath(err))))
+			return s.recordWriteResult(kept, storageError(fmt.Errorf("find blob: %w", withoutPath(err))))
 		}
 	}
 	if err := s.writeRecord(kept, data); err != nil {
 		s.files.pruneFolders(appFolder(kept.owner(), kept.App))
-		return s.recordWriteResult(storageError(fmt.Errorf("write record: %w", err)))
+		return s.recordWriteResult(kept, storageError(fmt.Errorf("write record: %w", err)))
 	}
 	if old := s.index.find(kept.owner(), kept.App, kept.Version); old == nil || old.sum != kept.sum {
 		s.index.put(kept)
@@ -173,17 +173,16 @@ func (s *Store) writeRecord(r *record, data []byte) error {
 	if err := s.files.writeFile(r.path(), data); err != nil {
 		return err
 	}
-	return s.recordWriteResult(nil)
+	return s.recordWriteResult(r, nil)
 }
 
-// recordWriteResult stores the result of the last write, and returns it.
-func (s *Store) recordWriteResult(err error) error {
-	if err == nil {
-		s.writeFailure.Store(nil)
-		return nil
+// recordWriteResult records the result of writing a publication, and returns it.
+func (s *Store) recordWriteResult(r *record, err error) error {
+	var size int64
+	for _, b := range r.blobs() {
+		size += b.Size
 	}
-	s.writeFailure.Store(&err)
-	return err
+	return s.failures.recordResult(appKey{r.owner(), r.App}, size, err)
 }
 
 // Remove removes the versions of an app from the repository, except keepVersions. The blobs

@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/singleflight"
@@ -37,6 +36,9 @@ type Options struct {
 	// altered. It is called without locks held, possibly from several goroutines at the same
 	// time.
 	OnDamaged func(DamagedRecord)
+	// OnWritable is called for each app whose publication failed because of the file system,
+	// once a WriteCheck finds that the store can be written again.
+	OnWritable func(owner hydrate.Owner, app string)
 	// Now returns the time of publication. Defaults to time.Now.
 	Now func() time.Time
 }
@@ -66,8 +68,8 @@ type Store struct {
 	loads singleflight.Group
 	// verified maps a digest to the file that was last found to match it.
 	verified sync.Map
-	// writeFailure is the error of the last publication, nil if it succeeded.
-	writeFailure atomic.Pointer[error]
+	// failures contains the publications that could not be written.
+	failures writeFailures
 }
 
 var _ hydrate.Publisher = (*Store)(nil)
@@ -88,6 +90,9 @@ func Open(dir string, options Options) (*Store, error) {
 	}
 	if options.OnDamaged == nil {
 		options.OnDamaged = func(DamagedRecord) {}
+	}
+	if options.OnWritable == nil {
+		options.OnWritable = func(hydrate.Owner, string) {}
 	}
 	if options.Now == nil {
 		options.Now = time.Now
@@ -172,8 +177,5 @@ func (s *Store) Check(context.Context) error {
 // CheckWritten returns the error of the last publication, or nil if it succeeded or there was
 // none. It does not access the disk.
 func (s *Store) CheckWritten(context.Context) error {
-	if err := s.writeFailure.Load(); err != nil {
-		return *err
-	}
-	return nil
+	return s.failures.lastError()
 }

@@ -14,7 +14,7 @@ import (
 func TestDamageIsReportedOnceForEachApp(t *testing.T) {
 	g := NewWithT(t)
 	received := make(chan event.GenericEvent)
-	reports := damageReporter{events: received}
+	reports := appReporter{events: received}
 	damaged := chartrepo.DamagedRecord{Owner: hydrate.Owner{Namespace: "market", Source: "main"}, App: "web"}
 	for range 100 {
 		reports.reportDamage(damaged)
