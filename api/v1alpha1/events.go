@@ -4,21 +4,21 @@ package v1alpha1
 // emits one event when it starts and one event when it ends. A failed operation ends with an
 // event of type Warning that has the reason of the failure.
 const (
-	EventInstalling  = "Installing"
-	EventInstalled   = "Installed"
-	EventUpgrading   = "Upgrading"
-	EventUpgraded    = "Upgraded"
-	EventRollingBack = "RollingBack"
-	EventRolledBack  = "RolledBack"
-	EventRemoving    = "Removing"
-	EventRemoved     = "Uninstalled"
-	EventReleased    = "Released"
-	EventStopping    = "Stopping"
-	EventStopped     = "Stopped"
-	EventResuming    = "Resuming"
-	EventResumed     = "Resumed"
-	EventAdopting    = "Adopting"
-	EventAdopted     = "Adopted"
+	EventInstalling   = "Installing"
+	EventInstalled    = "Installed"
+	EventUpgrading    = "Upgrading"
+	EventUpgraded     = "Upgraded"
+	EventRollingBack  = "RollingBack"
+	EventRolledBack   = "RolledBack"
+	EventUninstalling = "Uninstalling"
+	EventUninstalled  = "Uninstalled"
+	EventReleased     = "Released"
+	EventStopping     = "Stopping"
+	EventStopped      = "Stopped"
+	EventResuming     = "Resuming"
+	EventResumed      = "Resumed"
+	EventAdopting     = "Adopting"
+	EventAdopted      = "Adopted"
 
 	// EventUpdateAvailable indicates that a newer version of the app is available. It is
 	// emitted once for each version.

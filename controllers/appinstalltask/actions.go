@@ -184,7 +184,7 @@ func actionOf(task *v1alpha1.AppInstallTask) action {
 // desiredState returns the desired state that the action writes to the instance.
 func (a action) desiredState() v1alpha1.DesiredState {
 	switch a.outcome.Succeeded {
-	case transitions.Removed:
+	case transitions.Uninstalled:
 		return v1alpha1.StateUninstalled
 	case transitions.Stopped:
 		return v1alpha1.StateStopped

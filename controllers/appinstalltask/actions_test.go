@@ -32,7 +32,7 @@ func TestActionsAreComplete(t *testing.T) {
 // stateAfterCancel returns the desired state after an action was canceled.
 func stateAfterCancel(action v1alpha1.Action, canceled transitions.State) v1alpha1.DesiredState {
 	switch {
-	case canceled == transitions.Removed:
+	case canceled == transitions.Uninstalled:
 		return v1alpha1.StateUninstalled
 	case action == v1alpha1.ActionResume:
 		return v1alpha1.StateStopped

@@ -8,7 +8,7 @@ import (
 // reinstalledInstance returns the removed instance that the task installs again. It returns nil for
 // all other tasks.
 func (s *scope) reinstalledInstance() *v1alpha1.AppInstance {
-	if s.task.Spec.Action == v1alpha1.ActionInstall && transitions.StateOf(s.instance) == transitions.Removed {
+	if s.task.Spec.Action == v1alpha1.ActionInstall && transitions.StateOf(s.instance) == transitions.Uninstalled {
 		return s.instance
 	}
 	return nil

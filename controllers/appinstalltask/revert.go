@@ -131,7 +131,7 @@ func revertTimeRemaining(task *v1alpha1.AppInstallTask, instance *v1alpha1.AppIn
 func shouldRevertOnFailure(s *scope) bool {
 	switch s.task.Spec.OnFailure {
 	case v1alpha1.FailureRemove:
-		return s.action.outcome.Canceled == transitions.Removed || len(s.task.Status.Subtasks) > 0
+		return s.action.outcome.Canceled == transitions.Uninstalled || len(s.task.Status.Subtasks) > 0
 	case v1alpha1.FailureRollback:
 		return s.action.changesRevision && s.ownership.record.PreviousRevision > 0
 	}

@@ -59,7 +59,7 @@ func init() {
 			prepare: prepareAdoption, complete: recordAdoptedValues,
 		},
 		v1alpha1.OperationUninstall: {
-			doing: "removing", done: "removed", begins: v1alpha1.EventRemoving, ends: v1alpha1.EventRemoved,
+			doing: "removing", done: "removed", begins: v1alpha1.EventUninstalling, ends: v1alpha1.EventUninstalled,
 			isRemoval: true,
 		},
 		v1alpha1.OperationStop: {

@@ -75,7 +75,7 @@ func ListOtherInstances(ctx context.Context, objects client.Reader, namespace, n
 		return nil, fmt.Errorf("list instances: %w", err)
 	}
 	return slices.DeleteFunc(list.Items, func(i v1alpha1.AppInstance) bool {
-		return i.Name == name || transitions.StateOf(&i) == transitions.Removed
+		return i.Name == name || transitions.StateOf(&i) == transitions.Uninstalled
 	}), nil
 }
 

@@ -94,7 +94,7 @@ func ListInstallations(ctx context.Context, objects client.Reader, app, namespac
 	}
 	var found []v1alpha1.AppInstance
 	for i := range list.Items {
-		if one := &list.Items[i]; catalog.InstanceKey(one) == app && transitions.StateOf(one) != transitions.Removed {
+		if one := &list.Items[i]; catalog.InstanceKey(one) == app && transitions.StateOf(one) != transitions.Uninstalled {
 			found = append(found, *one)
 		}
 	}

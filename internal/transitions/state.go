@@ -33,19 +33,19 @@ const (
 	ChangeFailed State = "ChangeFailed"
 	// Stopped: installed, with all workloads scaled to zero.
 	Stopped State = "Stopped"
-	// Removing: the releases are being uninstalled.
-	Removing State = "Removing"
-	// RemoveFailed: the uninstallation failed.
-	RemoveFailed State = "RemoveFailed"
-	// Removed: the releases are uninstalled. The instance is kept as a record.
-	Removed State = "Removed"
+	// Uninstalling: the releases are being uninstalled.
+	Uninstalling State = "Uninstalling"
+	// UninstallFailed: the uninstallation failed.
+	UninstallFailed State = "UninstallFailed"
+	// Uninstalled: the releases are uninstalled. The instance is kept as a record.
+	Uninstalled State = "Uninstalled"
 	// Deleting: the instance is being deleted.
 	Deleting State = "Deleting"
 )
 
 // States contains all states, in the order of the lifecycle.
 var States = []State{
-	None, Installing, InstallFailed, Running, Unhealthy, Changing, ChangeFailed, Stopped, Removing, RemoveFailed, Removed, Deleting,
+	None, Installing, InstallFailed, Running, Unhealthy, Changing, ChangeFailed, Stopped, Uninstalling, UninstallFailed, Uninstalled, Deleting,
 }
 
 // StateOf returns the state of an instance, None for nil.
@@ -72,11 +72,11 @@ func StateOf(instance *v1alpha1.AppInstance) State {
 func absentState(instance *v1alpha1.AppInstance, failed bool) State {
 	switch {
 	case len(instance.Status.Releases) == 0 && instance.Status.CurrentOperation == nil:
-		return Removed
+		return Uninstalled
 	case failed:
-		return RemoveFailed
+		return UninstallFailed
 	}
-	return Removing
+	return Uninstalling
 }
 
 func installedState(instance *v1alpha1.AppInstance, failed bool) State {

@@ -63,12 +63,12 @@ func TestStateOf(t *testing.T) {
 		}, resolved, applied, healthy), transitions.Changing},
 		{"an upgrade has failed", newInstance(installed, condition(v1alpha1.ConditionApplied, no), stalled), transitions.ChangeFailed},
 		{"the instance is stopped", newInstance(func(i *v1alpha1.AppInstance) { installed(i); i.Status.Stopped = true }, applied, healthy), transitions.Stopped},
-		{"spec.desiredState is Uninstalled", newInstance(func(i *v1alpha1.AppInstance) { installed(i); i.Spec.DesiredState = v1alpha1.StateUninstalled }, applied), transitions.Removing},
+		{"spec.desiredState is Uninstalled", newInstance(func(i *v1alpha1.AppInstance) { installed(i); i.Spec.DesiredState = v1alpha1.StateUninstalled }, applied), transitions.Uninstalling},
 		{"the uninstallation failed", newInstance(func(i *v1alpha1.AppInstance) {
 			installed(i)
 			i.Spec.DesiredState = v1alpha1.StateUninstalled
-		}, stalled), transitions.RemoveFailed},
-		{"the instance is uninstalled", newInstance(func(i *v1alpha1.AppInstance) { i.Spec.DesiredState = v1alpha1.StateUninstalled }), transitions.Removed},
+		}, stalled), transitions.UninstallFailed},
+		{"the instance is uninstalled", newInstance(func(i *v1alpha1.AppInstance) { i.Spec.DesiredState = v1alpha1.StateUninstalled }), transitions.Uninstalled},
 		{"the instance is being deleted", newInstance(func(i *v1alpha1.AppInstance) {
 			installed(i)
 			now := metav1.Now()

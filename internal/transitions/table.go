@@ -56,25 +56,25 @@ var (
 var (
 	installRow = map[State]decision{
 		None: allow, Installing: denyBusy, InstallFailed: allow, Running: denyAlreadyInstalled, Unhealthy: denyAlreadyInstalled, Changing: denyAlreadyInstalled,
-		ChangeFailed: denyAlreadyInstalled, Stopped: denyAlreadyInstalled, Removing: denyBusy, RemoveFailed: denyRemovalFailed, Removed: allow,
+		ChangeFailed: denyAlreadyInstalled, Stopped: denyAlreadyInstalled, Uninstalling: denyBusy, UninstallFailed: denyRemovalFailed, Uninstalled: allow,
 		Deleting: denyTerminating,
 	}
 	upgradeRow = map[State]decision{
 		None: denyNotInstalled, Installing: denyBusy, InstallFailed: denyInstallFailed, Running: allow, Unhealthy: allow, Changing: denyBusy,
-		ChangeFailed: allow, Stopped: denyStopped, Removing: denyBusy, RemoveFailed: denyRemovalFailed, Removed: denyNotInstalled, Deleting: denyTerminating,
+		ChangeFailed: allow, Stopped: denyStopped, Uninstalling: denyBusy, UninstallFailed: denyRemovalFailed, Uninstalled: denyNotInstalled, Deleting: denyTerminating,
 	}
 	stopRow = map[State]decision{
 		None: denyNotInstalled, Installing: denyBusy, InstallFailed: denyInstallFailed, Running: allow, Unhealthy: allow, Changing: denyBusy,
-		ChangeFailed: allow, Stopped: denyAlreadyStopped, Removing: denyBusy, RemoveFailed: denyRemovalFailed, Removed: denyNotInstalled, Deleting: denyTerminating,
+		ChangeFailed: allow, Stopped: denyAlreadyStopped, Uninstalling: denyBusy, UninstallFailed: denyRemovalFailed, Uninstalled: denyNotInstalled, Deleting: denyTerminating,
 	}
 	resumeRow = map[State]decision{
 		None: denyNotInstalled, Installing: denyBusy, InstallFailed: denyInstallFailed, Running: denyNotStopped, Unhealthy: denyNotStopped, Changing: denyBusy,
-		ChangeFailed: allow, Stopped: allow, Removing: denyBusy, RemoveFailed: denyRemovalFailed, Removed: denyNotInstalled, Deleting: denyTerminating,
+		ChangeFailed: allow, Stopped: allow, Uninstalling: denyBusy, UninstallFailed: denyRemovalFailed, Uninstalled: denyNotInstalled, Deleting: denyTerminating,
 	}
 	// An installation in progress may be uninstalled. The Helm operation is interrupted.
 	uninstallRow = map[State]decision{
 		None: denyNotInstalled, Installing: allow, InstallFailed: allow, Running: allow, Unhealthy: allow, Changing: allow,
-		ChangeFailed: allow, Stopped: allow, Removing: denyBusy, RemoveFailed: allow, Removed: denyNotInstalled, Deleting: denyTerminating,
+		ChangeFailed: allow, Stopped: allow, Uninstalling: denyBusy, UninstallFailed: allow, Uninstalled: denyNotInstalled, Deleting: denyTerminating,
 	}
 )
 
@@ -88,14 +88,14 @@ type row struct {
 // table contains the rows in the order of the documentation. Cancel has none, because it is
 // allowed in every state and has the outcome of the task that it cancels.
 var table = []row{
-	{v1alpha1.ActionInstall, Outcome{Succeeded: Running, Failed: InstallFailed, Canceled: Removed}, installRow},
-	{v1alpha1.ActionClone, Outcome{Succeeded: Running, Failed: InstallFailed, Canceled: Removed}, installRow},
+	{v1alpha1.ActionInstall, Outcome{Succeeded: Running, Failed: InstallFailed, Canceled: Uninstalled}, installRow},
+	{v1alpha1.ActionClone, Outcome{Succeeded: Running, Failed: InstallFailed, Canceled: Uninstalled}, installRow},
 	{v1alpha1.ActionAdopt, Outcome{Succeeded: Running, Failed: InstallFailed, Canceled: Running, Committed: true}, installRow},
 	{v1alpha1.ActionUpgrade, Outcome{Succeeded: Running, Failed: ChangeFailed, Canceled: Before}, upgradeRow},
 	{v1alpha1.ActionRollback, Outcome{Succeeded: Running, Failed: ChangeFailed, Canceled: Before}, upgradeRow},
 	{v1alpha1.ActionStop, Outcome{Succeeded: Stopped, Failed: ChangeFailed, Canceled: Before}, stopRow},
 	{v1alpha1.ActionResume, Outcome{Succeeded: Running, Failed: ChangeFailed, Canceled: Before}, resumeRow},
-	{v1alpha1.ActionUninstall, Outcome{Succeeded: Removed, Failed: RemoveFailed, Canceled: Removed, Committed: true}, uninstallRow},
+	{v1alpha1.ActionUninstall, Outcome{Succeeded: Uninstalled, Failed: UninstallFailed, Canceled: Uninstalled, Committed: true}, uninstallRow},
 }
 
 // Outcomes contains the outcome of each action of the table.

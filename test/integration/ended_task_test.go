@@ -61,7 +61,7 @@ var _ = Describe("A task", func() {
 		t.Apply(ctx, text)
 		end := t.WaitEndOf(ctx, "mine")
 		Expect(end.Reason).To(Equal(v1alpha1.ReasonSuperseded), end.Message)
-		Expect(end.Message).To(And(ContainSubstring(`instance "site" has since changed: it is Removed`), ContainSubstring("set another spec.runID")))
+		Expect(end.Message).To(And(ContainSubstring(`instance "site" has since changed: it is Uninstalled`), ContainSubstring("set another spec.runID")))
 		t.RecordMessage(end.Reason + ": " + end.Message)
 	})
 

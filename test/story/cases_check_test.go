@@ -138,7 +138,7 @@ func (a *act) checkRecords() {
 // gone reports whether no object of the app may exist. A release of the helm command remains if it
 // has not been adopted.
 func (a *act) gone() bool {
-	return a.state == transitions.Removed || a.state == transitions.None && a.action != v1alpha1.ActionAdopt
+	return a.state == transitions.Uninstalled || a.state == transitions.None && a.action != v1alpha1.ActionAdopt
 }
 
 // checkWorkload checks existence, version and number of Pods of the Deployment.
@@ -184,7 +184,7 @@ func (a *act) checkHooks() {
 func (a *act) checkClaims() {
 	w := a.on.witness
 	a.Expect(in[*corev1.PersistentVolumeClaim](w, watch.Deleted, a.t.Namespace)).To(BeEmpty(), "volume claims that were deleted")
-	if a.state != transitions.Removed {
+	if a.state != transitions.Uninstalled {
 		return
 	}
 	kept := []string{}

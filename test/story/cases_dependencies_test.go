@@ -85,7 +85,7 @@ var _ = Describe("Apps that need others", Ordered, func() {
 		})
 		t.succeed(ctx, all)
 		Expect(states(ctx)).To(Equal(map[string]transitions.State{
-			"back": transitions.Removed, "middle": transitions.Removed, "front": transitions.Removed}))
+			"back": transitions.Uninstalled, "middle": transitions.Uninstalled, "front": transitions.Uninstalled}))
 		Expect(t.leftovers(ctx)).To(BeEmpty())
 		last := t.Instance(ctx, "front").Status.History[0].EndedAt
 		for _, name := range []string{"middle", "back"} {
@@ -105,7 +105,7 @@ var _ = Describe("Apps that need others", Ordered, func() {
 		stop := t.named(ctx, "stop", v1alpha1.ActionCancel, "top")
 		t.fails(ctx, top, v1alpha1.ReasonCanceled)
 		t.succeed(ctx, stop)
-		Expect(states(ctx)).To(Equal(map[string]transitions.State{"back": transitions.Removed, "stuck": transitions.Removed}))
+		Expect(states(ctx)).To(Equal(map[string]transitions.State{"back": transitions.Uninstalled, "stuck": transitions.Uninstalled}))
 		Expect(t.leftovers(ctx)).To(BeEmpty())
 	})
 
@@ -116,7 +116,7 @@ var _ = Describe("Apps that need others", Ordered, func() {
 		setSpec(ctx, top, func(task *v1alpha1.AppInstallTask) { yes := true; task.Spec.Cancel = &yes })
 		t.fails(ctx, top, v1alpha1.ReasonCanceled)
 		Expect(states(ctx)).To(HaveKeyWithValue("back", transitions.Running))
-		Expect(states(ctx)["stuck"]).To(Or(Equal(transitions.Removed), Equal(transitions.None)))
+		Expect(states(ctx)["stuck"]).To(Or(Equal(transitions.Uninstalled), Equal(transitions.None)))
 	})
 
 	It("are not begun by a task that is refused", func(ctx SpecContext) {
@@ -137,8 +137,8 @@ var _ = Describe("Apps that need others", Ordered, func() {
 		t.fails(ctx, t.named(ctx, "wish", v1alpha1.ActionInstall, "top", installingAll, func(s *v1alpha1.AppInstallTaskSpec) {
 			s.OnFailure, s.StartDeadline = v1alpha1.FailureRemove, "12s"
 		}), v1alpha1.ReasonDeadlineExceeded)
-		Expect(states(ctx)).To(HaveKeyWithValue("back", transitions.Removed))
-		Expect(states(ctx)["stuck"]).To(Or(Equal(transitions.Removed), Equal(transitions.None), BeEmpty()), "it may not have been begun")
+		Expect(states(ctx)).To(HaveKeyWithValue("back", transitions.Uninstalled))
+		Expect(states(ctx)["stuck"]).To(Or(Equal(transitions.Uninstalled), Equal(transitions.None), BeEmpty()), "it may not have been begun")
 		Expect(t.leftovers(ctx)).To(BeEmpty())
 	})
 

@@ -111,7 +111,7 @@ var _ = Describe("A task that is applied again", Ordered, func() {
 
 		By("giving it another run")
 		t.succeed(ctx, t.again(ctx, removal, runID("2")))
-		Expect(t.stateOf(ctx, "actor")).To(Equal(transitions.Removed))
+		Expect(t.stateOf(ctx, "actor")).To(Equal(transitions.Uninstalled))
 		Expect(t.leftovers(ctx)).To(BeEmpty())
 	})
 
@@ -189,7 +189,7 @@ var _ = Describe("A task that cancels", func() {
 		AddReportEntry("Time to heed a Cancel beside 20 installations", ReportEntryVisibilityAlways,
 			fmt.Sprintf("heeded after %d ms, taken back after %d ms", heard.Milliseconds(), time.Since(begun).Milliseconds()))
 		t.succeed(ctx, stop)
-		Expect(t.stateOf(ctx, "actor")).To(Equal(transitions.Removed))
+		Expect(t.stateOf(ctx, "actor")).To(Equal(transitions.Uninstalled))
 		for _, task := range others {
 			t.succeed(ctx, task)
 		}

@@ -332,8 +332,8 @@ var _ = Describe("A catalog of real apps", Ordered, func() {
 			}},
 			{v1alpha1.ActionUpgrade, transitions.Running, both, func() {}},
 			{v1alpha1.ActionRollback, transitions.Running, both, func() {}},
-			{v1alpha1.ActionUninstall, transitions.Removed, all, func() {}},
-			{v1alpha1.ActionUninstall, transitions.Removed, servers, func() {}},
+			{v1alpha1.ActionUninstall, transitions.Uninstalled, all, func() {}},
+			{v1alpha1.ActionUninstall, transitions.Uninstalled, servers, func() {}},
 		} {
 			step.first()
 			done := round(ctx, step.action, step.on)

@@ -107,7 +107,7 @@ var _ = Describe("An app with a part that serves the whole cluster", Ordered, fu
 		Expect(again.Status.Subtasks).To(HaveLen(1))
 		Expect(again.Status.Subtasks[0].Namespace).To(Equal(place))
 		for _, t := range []*tenant{anna, keeper} {
-			Expect(t.stateOf(ctx, "team")).To(Equal(transitions.Removed))
+			Expect(t.stateOf(ctx, "team")).To(Equal(transitions.Uninstalled))
 			Expect(t.leftovers(ctx)).To(BeEmpty())
 		}
 	})
@@ -128,7 +128,7 @@ var _ = Describe("An app with a part that serves the whole cluster", Ordered, fu
 		kubectl(ctx, "apply", "-f", written(second.Status.Preflight[0].Remedy))
 		keeper.succeed(ctx, keeper.Task(ctx, v1alpha1.ActionUninstall, "team", withDependents))
 		for _, t := range []*tenant{anna, ben, keeper} {
-			Expect(t.stateOf(ctx, "team")).To(Equal(transitions.Removed))
+			Expect(t.stateOf(ctx, "team")).To(Equal(transitions.Uninstalled))
 			Expect(t.leftovers(ctx)).To(BeEmpty())
 		}
 	})
