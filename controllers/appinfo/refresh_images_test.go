@@ -156,7 +156,7 @@ var _ = Describe("Images of a served version", func() {
 		lookedUp(2 * time.Hour)
 		reconcile()
 		Expect(b.app.Status.Images[0].Digest).To(Equal(digest))
-		Expect(b.takeEvents()).To(ConsistOf("Normal Analyzed images of version 1.0.0: " + registry.image + " is now " + digest))
+		Expect(b.takeEvents()).To(ConsistOf("Normal Analyzed images of version 1.0.0: changed " + registry.image + " to " + digest))
 		Expect(b.takeFetchCount("1.0.0")).To(Equal(1), "the chart was fetched once")
 		b.expectNoWrites()
 	})

@@ -175,6 +175,6 @@ envs:
 		b.writeListing()
 		b.expectServed("1.0.0")
 		Expect(b.app.Status.Images[0].Problem).NotTo(BeEmpty())
-		Expect(b.conditionMessage(v1alpha1.ConditionAnalyzed)).To(HavePrefix("1 image, 1 not inspected: "))
+		Expect(b.conditionMessage(v1alpha1.ConditionAnalyzed)).To(HavePrefix("1 image, 1 not looked up: "))
 	})
 })

@@ -43,9 +43,9 @@ var _ = Describe("A namespace that may have three apps", func() {
 var _ = Describe("A source that changes all its apps again and again", func() {
 	It("has the changes written only as often as the operator allows", func() {
 		b := newMarketFixture()
-		b.reconciler.MaxApps = 45
+		b.reconciler.MaxApps = 205
 		change := func(version string) {
-			for i := range 40 {
+			for i := range 200 { // as many writes are available again after 10 seconds
 				b.addVersions(fmt.Sprintf("app-%d", i), version)
 			}
 			b.requestReconcile(version)
