@@ -35,7 +35,7 @@ func TestOlderCRDs(t *testing.T) {
 		why, says string
 		change    func(*apiextensionsv1.JSONSchemaProps)
 	}{
-		{"a field of the spec", "lack AppInstallTask: spec.startDeadline; apply crds.yaml", func(s *apiextensionsv1.JSONSchemaProps) { delete(s.Properties["spec"].Properties, "deadline") }},
+		{"a field of the spec", "lack AppInstallTask: spec.startDeadline; apply crds.yaml", func(s *apiextensionsv1.JSONSchemaProps) { delete(s.Properties["spec"].Properties, "startDeadline") }},
 		{"a field in a list", "lack AppInstallTask: status.preflight[].remedy; apply crds.yaml", func(s *apiextensionsv1.JSONSchemaProps) {
 			delete(s.Properties["status"].Properties["preflight"].Items.Schema.Properties, "remedy")
 		}},

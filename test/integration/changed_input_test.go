@@ -27,6 +27,6 @@ var _ = Describe("A Secret or a ConfigMap that an instance reads", func() {
 		given.Data["values.yaml"] = "given: {color: blue}\n"
 		Expect(t.Client.Update(ctx, given)).To(Succeed())
 		Eventually(json).WithContext(ctx).Should(ContainSubstring(`"color":"blue"`))
-		Expect(t.Instance(ctx, "echo").Status.Revision).To(BeEquivalentTo(2))
+		Eventually(func() int32 { return t.Instance(ctx, "echo").Status.Revision }).WithContext(ctx).Should(BeEquivalentTo(2))
 	})
 })
