@@ -38,7 +38,7 @@ const (
 	// TasksWithValues indexes the tasks that have values or inputs.
 	TasksWithValues = "spec.values"
 	// TasksByCancel indexes finished tasks by the Cancel task that ended them.
-	TasksByCancel = "status.cancelledBy"
+	TasksByCancel = "status.canceledBy"
 )
 
 // Indexes contains the key function of each index by its name.
