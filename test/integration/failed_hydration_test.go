@@ -58,7 +58,7 @@ var _ = Describe("A task for an app that cannot be hydrated", func() {
 			Expect(t.Instance(ctx, "part").Status.Version).To(Equal("1.0.0"))
 			t.Succeed(ctx, v1alpha1.ActionInstall, "part", fixture.As("third"))
 		},
-		Entry("for want of a dependency", v1alpha1.ReasonRenderFailed, `chart needs "base"`, fixture.Files{"Chart.yaml": needs}),
+		Entry("for want of a dependency", v1alpha1.ReasonRenderFailed, `dependencies "base" are missing`, fixture.Files{"Chart.yaml": needs}),
 		Entry("for a template that is none", v1alpha1.ReasonRenderFailed, "templates/a.yaml", fixture.Files{"templates/a.yaml": "{{ if }}\n"}),
 		Entry("for what is rendered", v1alpha1.ReasonRenderFailed, "templates/a.yaml", fixture.Files{"templates/a.yaml": settings + "  : :\n"}),
 	)

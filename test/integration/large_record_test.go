@@ -73,7 +73,7 @@ var _ = Describe("A release whose record is larger than a Secret may be", func()
 		t.Offer(ctx, large("1.0.0", 1), small("1.1.0"), small("1.2.0"))
 		t.Succeed(ctx, v1alpha1.ActionInstall, "large", fixture.Version("1.0.0"))
 		Expect(len(t.Names(ctx, "secrets"))).To(BeNumerically(">", 1), "the record is in parts")
-		t.Kubectl(ctx, "patch", "appinstance", "large", "--namespace", t.Namespace, "--type", "merge", "--patch", `{"spec":{"history":1}}`)
+		t.Kubectl(ctx, "patch", "appinstance", "large", "--namespace", t.Namespace, "--type", "merge", "--patch", `{"spec":{"revisionHistoryLimit":1}}`)
 		t.Succeed(ctx, v1alpha1.ActionUpgrade, "large", fixture.Version("1.1.0"))
 		t.Succeed(ctx, v1alpha1.ActionUpgrade, "large", fixture.Version("1.2.0"))
 		// Helm deletes old revisions before an upgrade, but never the deployed one.

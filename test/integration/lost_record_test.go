@@ -35,7 +35,7 @@ var _ = Describe("A rollback to a revision that Helm has no record of", func() {
 	It("is refused by the task if spec.revisionHistoryLimit keeps fewer", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		upgraded(ctx, t)
-		t.Kubectl(ctx, "patch", "appinstance", "site", "--namespace", t.Namespace, "--type=merge", "--patch", `{"spec":{"history":1,"values":{"text":"a"}}}`)
+		t.Kubectl(ctx, "patch", "appinstance", "site", "--namespace", t.Namespace, "--type=merge", "--patch", `{"spec":{"revisionHistoryLimit":1,"values":{"text":"a"}}}`)
 		Eventually(func() []string { return t.Names(ctx, "secrets", "--selector", "owner=helm,version=1") }).WithContext(ctx).Should(BeEmpty())
 		t.WaitTrue(ctx, t.Instance(ctx, "site"), v1alpha1.ConditionReady)
 		refused(ctx, t)

@@ -42,6 +42,6 @@ var _ = Describe("A spec that is invalid", func() {
 		}
 		t.Apply(ctx, task("Install", "site"))
 		Expect(t.ApplyRejected(ctx, task("Stop", "site"))).To(ContainSubstring("action is immutable; create another task"))
-		Expect(t.ApplyRejected(ctx, task("Install", "other"))).To(ContainSubstring("app is immutable; create another task"))
+		Expect(t.ApplyRejected(ctx, task("Install", "other"))).To(ContainSubstring("appRef is immutable; create another task"))
 	})
 })
