@@ -105,8 +105,8 @@ func TestAdministratorsOfNamespacesKeepNoMarket(t *testing.T) {
 		want []string
 	}{
 		"chart":                    {render(t), nil},
-		"chart that aggregates":    {render(t, "aggregateKeeper=true"), []string{"appmarket-keeper"}},
-		"chart that has no others": {render(t, "aggregateKeeper=true", "aggregateRoles=false"), []string{"appmarket-keeper"}},
+		"chart that aggregates":    {render(t, "aggregateMarketAdmin=true"), []string{"appmarket-market-admin"}},
+		"chart that has no others": {render(t, "aggregateMarketAdmin=true", "aggregateRoles=false"), []string{"appmarket-market-admin"}},
 		"manifests":                {kustomization(t, "default"), nil},
 	} {
 		var found []string
