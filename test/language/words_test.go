@@ -28,7 +28,6 @@ var wordBudget = map[string]int{
 	"api/v1alpha1":               5,
 	"controllers/appinstalltask": 18,
 	"controllers/appinstance":    22,
-	"documents":                  13,
 	"hack/localcluster":          13,
 	"internal/catalog":           2,
 	"test/bench":                 2,
