@@ -31,7 +31,6 @@ var wordBudget = map[string]int{
 	"hack/localcluster":          13,
 	"internal/catalog":           2,
 	"test/bench":                 2,
-	"test/chart":                 2,
 	"test/e2e":                   1,
 	"test/fixture":               1,
 	"test/gitops":                5,
