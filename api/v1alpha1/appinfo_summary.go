@@ -257,8 +257,8 @@ type AppDependency struct {
 	// +kubebuilder:validation:MaxLength=253
 	Version string `json:"version,omitempty"`
 
-	// required indicates whether the app requires the dependency. An app that is missing and
-	// not mandatory does not prevent the installation.
+	// required indicates whether the app requires the dependency. A missing app that is not
+	// required does not prevent the installation.
 	// +optional
 	Required bool `json:"required,omitempty"`
 }

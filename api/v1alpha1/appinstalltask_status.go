@@ -92,7 +92,8 @@ type AppInstallTaskStatus struct {
 	Outputs []Output `json:"outputs,omitempty"`
 
 	// requiredInputs are all inputs that are missing or invalid, including titles and
-	// credentials. Inputs of the app are specified in spec.inputs.
+	// credentials. Inputs of the app are specified in the member of the action, such as
+	// spec.install.inputs.
 	// +optional
 	// +listType=map
 	// +listMapKey=name

@@ -111,7 +111,7 @@ type AppInstallTaskSpec struct {
 
 	// onUnmetRequirement specifies how the task handles requirements that are not met and that
 	// may be met later, such as permissions, free resources, or the removal of a conflicting
-	// app: Fail or Wait. A task that waits is bounded by deadline. Missing inputs and
+	// app: Fail or Wait. startDeadline limits the wait. Missing inputs and
 	// dependencies are handled as onMissingInput and dependencies specify. It can be set to Wait
 	// only if action is not Cancel. Defaults to Fail.
 	// +optional

@@ -16,8 +16,8 @@ const (
 	//
 	//   - task: the name of the task. It is copied to the history of the instance.
 	//   - uid: the UID of the task, by which the task recognizes its own changes.
-	//   - hash: the hash of the operation that the task requests. It is copied to the ledger of
-	//     the instance, so that the task is not carried out again if it is re-created.
+	//   - hash: the hash of the operation that the task requests. It is copied to
+	//     status.completedTasks, so that the task is not carried out again if it is re-created.
 	//   - previousRevision: the revision that was installed before, to which the task reverts
 	//     the instance. Not set if no revision was installed.
 	//   - revertReason: the reason of the cancellation or of the failure for which the task has
@@ -71,6 +71,7 @@ const (
 	InstanceLabel = "appmarket.io/instance"
 
 	// Finalizer delays the deletion of an object until its external resources are removed: the
-	// published charts of an AppInfo, and the Helm releases of an AppInstance.
+	// published charts of an AppInfo, and the Helm releases of an AppInstance. It delays the
+	// deletion of a MarketSource while instances use its charts.
 	Finalizer = "appmarket.io/finalizer"
 )

@@ -68,15 +68,15 @@ func TestMissingNamespacesDoNotFailAnUpgrade(t *testing.T) {
 			notes := helm(args...)
 			defer helm("uninstall", "appmarket")
 			for _, value := range bindings {
-				g.Expect(notes).To(ContainSubstring("There is no namespace " + late + ", which the value " + value + " names."))
+				g.Expect(notes).To(ContainSubstring("The namespace " + late + " in the value " + value + " does not exist"))
 			}
-			g.Expect(notes).NotTo(ContainSubstring("no namespace " + there))
+			g.Expect(notes).NotTo(ContainSubstring("The namespace " + there + " "))
 			expectBound(there, true)
 			expectBound(late, false)
 
 			server.Create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: late}})
 			notes = helm("upgrade", "appmarket", path(t, "charts", "appmarket"), "--reset-then-reuse-values")
-			g.Expect(notes).NotTo(ContainSubstring("There is no namespace"))
+			g.Expect(notes).NotTo(ContainSubstring("does not exist"))
 			expectBound(late, true)
 		})
 	}
@@ -105,8 +105,8 @@ func TestAdministratorsOfNamespacesKeepNoMarket(t *testing.T) {
 		want []string
 	}{
 		"chart":                    {render(t), nil},
-		"chart that aggregates":    {render(t, "aggregateKeeper=true"), []string{"appmarket-keeper"}},
-		"chart that has no others": {render(t, "aggregateKeeper=true", "aggregateRoles=false"), []string{"appmarket-keeper"}},
+		"chart that aggregates":    {render(t, "aggregateMarketAdmin=true"), []string{"appmarket-market-admin"}},
+		"chart that has no others": {render(t, "aggregateMarketAdmin=true", "aggregateRoles=false"), []string{"appmarket-market-admin"}},
 		"manifests":                {kustomization(t, "default"), nil},
 	} {
 		var found []string

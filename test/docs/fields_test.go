@@ -97,7 +97,8 @@ func (c *fieldChecker) checkDefault(heading string, field *schema, required bool
 }
 
 // checkRows checks that there is a row for each field below a field, either in its section or,
-// if its type is described in typesPage, there.
+// if its type is described in typesPage, there. A field that consists of such a type and of
+// further fields has rows in both places.
 func (c *fieldChecker) checkRows(where string, section []string, typeCell string, field *schema) {
 	prefix := ""
 	if link := typeLink.FindStringSubmatch(typeCell); link != nil {
@@ -105,7 +106,7 @@ func (c *fieldChecker) checkRows(where string, section []string, typeCell string
 		if !found {
 			return // TestLinks reports it.
 		}
-		where, section = typesPage+"#"+link[1], linked
+		where, section = where+" and "+typesPage+"#"+link[1], slices.Concat(section, linked)
 	}
 	c.checkProperties(where, section, prefix, field.fields())
 }
