@@ -21,48 +21,52 @@ import (
 	"github.com/appmarket/operator/test/fixture"
 )
 
-// An ending is the status that an invalid input leads to.
-type ending struct {
-	// milestone is the condition that is not reached, for this reason.
-	milestone, reason string
+// An expectedStatus is the status that an invalid input leads to.
+type expectedStatus struct {
+	// condition is the condition that is not reached, for this reason.
+	condition, reason string
 	// retried expects the operation to be retried, and stalled expects it not to be. If neither is
 	// set, the source specified the time of the next attempt.
 	retried, stalled bool
 }
 
-func stalls(milestone, reason string) ending { return ending{milestone, reason, false, true} }
+func stalledWith(milestone, reason string) expectedStatus {
+	return expectedStatus{milestone, reason, false, true}
+}
 
-func retries(milestone, reason string) ending { return ending{milestone, reason, true, false} }
+func retriedWith(milestone, reason string) expectedStatus {
+	return expectedStatus{milestone, reason, true, false}
+}
 
-// postponed is the ending of a request that the source asks to repeat later.
-var postponed = ending{reason: v1alpha1.ReasonRateLimited}
+// rateLimited is the ending of a request that the source asks to repeat later.
+var rateLimited = expectedStatus{reason: v1alpha1.ReasonRateLimited}
 
-// ends waits for an object to reach the given ending.
-func ends(ctx context.Context, o v1alpha1.Object, want ending) {
+// expectStatus waits for an object to reach the given ending.
+func expectStatus(ctx context.Context, o v1alpha1.Object, want expectedStatus) {
 	GinkgoHelper()
 	Eventually(func(g Gomega) {
-		g.Expect(cluster.Get(ctx, client.ObjectKeyFromObject(o), o)).To(Succeed())
+		g.Expect(k8sClient.Get(ctx, client.ObjectKeyFromObject(o), o)).To(Succeed())
 		find := func(kind string) metav1.Condition {
 			c := meta.FindStatusCondition(o.GetConditions(), kind)
 			g.Expect(c).NotTo(BeNil(), "%s in %v", kind, o.GetConditions())
 			return *c
 		}
-		root := find(v1alpha1.ConditionReady)
-		g.Expect(root.Status).NotTo(Equal(metav1.ConditionTrue), root.Message)
+		summary := find(v1alpha1.ConditionReady)
+		g.Expect(summary.Status).NotTo(Equal(metav1.ConditionTrue), summary.Message)
 		switch {
 		case want.stalled:
-			g.Expect(find(v1alpha1.ConditionStalled).Reason).To(Equal(want.reason), root.Message)
+			g.Expect(find(v1alpha1.ConditionStalled).Reason).To(Equal(want.reason), summary.Message)
 		case want.retried:
-			g.Expect(find(v1alpha1.ConditionReconciling).Reason).To(Equal(v1alpha1.ReasonProgressingWithRetry), root.Message)
+			g.Expect(find(v1alpha1.ConditionReconciling).Reason).To(Equal(v1alpha1.ReasonProgressingWithRetry), summary.Message)
 		default:
-			g.Expect(find(v1alpha1.ConditionReconciling).Reason).To(Equal(want.reason), root.Message)
+			g.Expect(find(v1alpha1.ConditionReconciling).Reason).To(Equal(want.reason), summary.Message)
 			return
 		}
-		milestone := find(want.milestone)
-		g.Expect(milestone.Status).To(Equal(metav1.ConditionFalse), root.Message)
-		g.Expect(milestone.Reason).To(Equal(want.reason), root.Message)
-		g.Expect(milestone.Message).NotTo(BeEmpty())
-		g.Expect(root.Reason).To(Equal(want.reason), root.Message)
+		progress := find(want.condition)
+		g.Expect(progress.Status).To(Equal(metav1.ConditionFalse), summary.Message)
+		g.Expect(progress.Reason).To(Equal(want.reason), summary.Message)
+		g.Expect(progress.Message).NotTo(BeEmpty())
+		g.Expect(summary.Reason).To(Equal(want.reason), summary.Message)
 	}).WithContext(ctx).Should(Succeed())
 }
 
@@ -71,13 +75,13 @@ type badApp struct {
 	name string
 	// archive is the content that the source serves. page replaces the default handler.
 	archive []byte
-	page    http.HandlerFunc
-	// elsewhere is the URL in the index, and digest the digest in the index. They default to the
+	handler http.HandlerFunc
+	// url is the URL in the index, and digest the digest in the index. They default to the
 	// URL and the digest of archive.
-	elsewhere, digest string
+	url, digest string
 }
 
-func (b badApp) offer(s *fixture.Repository) fixture.Offer {
+func (b badApp) addTo(s *fixture.Repository) fixture.Offer {
 	o := fixture.Offer{Name: b.name, Version: "1.0.0", URL: b.name + ".tgz", Digest: b.digest}
 	if b.archive != nil {
 		o = fixture.NewOffer(b.name, "1.0.0", b.name+".tgz", b.archive)
@@ -85,10 +89,10 @@ func (b badApp) offer(s *fixture.Repository) fixture.Offer {
 	if b.digest != "" {
 		o.Digest = b.digest
 	}
-	if b.elsewhere != "" {
-		o.URL = b.elsewhere
+	if b.url != "" {
+		o.URL = b.url
 	}
-	page := b.page
+	page := b.handler
 	if page == nil {
 		page = fixture.Content(b.archive)
 	}
@@ -96,42 +100,42 @@ func (b badApp) offer(s *fixture.Repository) fixture.Offer {
 	return o
 }
 
-// template returns a chart with one additional template.
-func template(name, text string) badApp {
-	return badApp{name: name, archive: packed(name, "1.0.0", page, file{"templates/more.yaml", text})}
+// badTemplateApp returns a chart with one additional template.
+func badTemplateApp(name, text string) badApp {
+	return badApp{name: name, archive: packChart(name, "1.0.0", pageTemplate, chartFile{"templates/more.yaml", text})}
 }
 
 // badApps returns the apps whose failure is not retried.
 func badApps() []badApp {
-	newBadApp := func(name string, more ...file) badApp {
-		return badApp{name: name, archive: packed(name, "1.0.0", more...)}
+	newBadApp := func(name string, more ...chartFile) badApp {
+		return badApp{name: name, archive: packChart(name, "1.0.0", more...)}
 	}
-	forge := func(name string, more ...fixture.TarEntry) badApp {
-		return badApp{name: name, archive: forged(name, more...)}
+	newEntriesApp := func(name string, more ...fixture.TarEntry) badApp {
+		return badApp{name: name, archive: packEntries(name, more...)}
 	}
 	return []badApp{
-		{name: "html", page: fixture.Page("<!DOCTYPE html><title>Sign in</title>")},
+		{name: "html", handler: fixture.Page("<!DOCTYPE html><title>Sign in</title>")},
 		{name: "html-as-archive", archive: []byte("<html><body>502 Bad Gateway</body></html>")},
-		{name: "cut-off", archive: packed("cut-off", "1.0.0", page)[:100]},
-		{name: "digest", archive: packed("digest", "1.0.0", page), digest: strings.Repeat("ab", 32)},
-		{name: "gone", page: http.NotFound},
-		forge("traversal", fixture.TarEntry{Name: "traversal/../../escaped"}),
-		forge("absolute", fixture.TarEntry{Name: "/etc/escaped"}),
-		forge("symlink", fixture.TarEntry{Name: "symlink/values.yaml", Link: "/etc/passwd", Type: '2'}),
-		forge("hardlink", fixture.TarEntry{Name: "hardlink/values.yaml", Link: "hardlink/Chart.yaml", Type: '1'}),
-		forge("ratio", zeros("ratio")),
-		forge("size", large("size")...),
-		forge("count", many("count", chart.MaxFiles)...),
-		forge("depth", deep("depth", chart.MaxPathDepth+1)),
-		{name: "no-semver", archive: packed("no-semver", "1.0.0", page)},
-		{name: "other-version", archive: packed("other-version", "2.0.0", page)},
-		newBadApp("values-bomb", page, file{"values.yaml", laughs()}),
-		newBadApp("manifest-bomb", page, appManifest("manifest-bomb", "spec: {}\n"+laughs())),
-		newBadApp("manifest-types", page, appManifest("manifest-types", "spec: [this, should, be, a, map]\nentrances: 7\n")),
-		template("syntax", "{{ .Values.greeting"),
-		template("not-yaml", "a: b: c\n"),
-		template("endless", "{{ range until 100000 }}{{ range until 100000 }}{{ range until 100000 }}{{ end }}{{ end }}{{ end }}"),
-		template("gigabytes", `{{ $x := repeat 100000 "0123456789" }}{{ range until 100000 }}{{ $x }}{{ end }}`),
+		{name: "cut-off", archive: packChart("cut-off", "1.0.0", pageTemplate)[:100]},
+		{name: "digest", archive: packChart("digest", "1.0.0", pageTemplate), digest: strings.Repeat("ab", 32)},
+		{name: "gone", handler: http.NotFound},
+		newEntriesApp("traversal", fixture.TarEntry{Name: "traversal/../../escaped"}),
+		newEntriesApp("absolute", fixture.TarEntry{Name: "/etc/escaped"}),
+		newEntriesApp("symlink", fixture.TarEntry{Name: "symlink/values.yaml", Link: "/etc/passwd", Type: '2'}),
+		newEntriesApp("hardlink", fixture.TarEntry{Name: "hardlink/values.yaml", Link: "hardlink/Chart.yaml", Type: '1'}),
+		newEntriesApp("ratio", compressibleFile("ratio")),
+		newEntriesApp("size", largeFiles("size")...),
+		newEntriesApp("count", manyFiles("count", chart.MaxFiles)...),
+		newEntriesApp("depth", deepFile("depth", chart.MaxPathDepth+1)),
+		{name: "no-semver", archive: packChart("no-semver", "1.0.0", pageTemplate)},
+		{name: "other-version", archive: packChart("other-version", "2.0.0", pageTemplate)},
+		newBadApp("values-bomb", pageTemplate, chartFile{"values.yaml", aliasBomb()}),
+		newBadApp("manifest-bomb", pageTemplate, appManifest("manifest-bomb", "spec: {}\n"+aliasBomb())),
+		newBadApp("manifest-types", pageTemplate, appManifest("manifest-types", "spec: [this, should, be, a, map]\nentrances: 7\n")),
+		badTemplateApp("syntax", "{{ .Values.greeting"),
+		badTemplateApp("not-yaml", "a: b: c\n"),
+		badTemplateApp("endless", "{{ range until 100000 }}{{ range until 100000 }}{{ range until 100000 }}{{ end }}{{ end }}{{ end }}"),
+		badTemplateApp("gigabytes", `{{ $x := repeat 100000 "0123456789" }}{{ range until 100000 }}{{ $x }}{{ end }}`),
 	}
 }
 
@@ -145,130 +149,130 @@ var _ = Describe("A source whose apps are bad", Ordered, func() {
 	app := func(name string) *v1alpha1.AppInfo {
 		return &v1alpha1.AppInfo{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "bad." + name}}
 	}
-	good := func(ctx context.Context) {
+	expectGoodApps := func(ctx context.Context) {
 		GinkgoHelper()
 		for _, name := range []string{"good-1", "good-2"} {
 			info := app(name)
-			eventuallyTrue(ctx, info, v1alpha1.ConditionReady)
-			digest, err := digestAt(ctx, info.Status.Versions[0].URL)
+			waitTrue(ctx, info, v1alpha1.ConditionReady)
+			digest, err := fetchDigest(ctx, info.Status.Versions[0].URL)
 			Expect(err).NotTo(HaveOccurred())
 			Expect(digest).To(Equal(info.Status.Versions[0].Digest))
 		}
 	}
 
 	BeforeAll(func(ctx SpecContext) {
-		ns, repo, closed = namespace(ctx, "market"), fixture.NewRepository(), closed+fixture.FreeAddress()
-		plain := func(name string) []byte { return packed(name, "1.0.0", page) }
+		ns, repo, closed = createNamespace(ctx, "market"), fixture.NewRepository(), closed+fixture.FreeAddress()
+		plain := func(name string) []byte { return packChart(name, "1.0.0", pageTemplate) }
 		retried = []badApp{
-			{name: "hangs", archive: plain("hangs"), page: fixture.NoAnswer},
-			{name: "error", archive: plain("error"), page: fixture.Status(http.StatusInternalServerError)},
-			{name: "busy", archive: plain("busy"), page: fixture.Status(http.StatusTooManyRequests, "Retry-After", "2")},
-			{name: "throttled", archive: plain("throttled"), page: fixture.Status(http.StatusTooManyRequests)},
-			{name: "locked", archive: plain("locked"), page: fixture.Status(http.StatusUnauthorized)},
-			{name: "unreachable", archive: plain("unreachable"), elsewhere: closed + "/unreachable.tgz"},
+			{name: "hangs", archive: plain("hangs"), handler: fixture.NoAnswer},
+			{name: "error", archive: plain("error"), handler: fixture.Status(http.StatusInternalServerError)},
+			{name: "busy", archive: plain("busy"), handler: fixture.Status(http.StatusTooManyRequests, "Retry-After", "2")},
+			{name: "throttled", archive: plain("throttled"), handler: fixture.Status(http.StatusTooManyRequests)},
+			{name: "locked", archive: plain("locked"), handler: fixture.Status(http.StatusUnauthorized)},
+			{name: "unreachable", archive: plain("unreachable"), url: closed + "/unreachable.tgz"},
 		}
 		all := []badApp{{name: "good-1", archive: plain("good-1")}, {name: "good-2", archive: plain("good-2")}}
 		bad = badApps()
 		all = append(append(all, bad...), retried...)
 		var index []fixture.Offer
 		for _, b := range all {
-			index = append(index, b.offer(repo))
+			index = append(index, b.addTo(repo))
 		}
 		index = append(index, fixture.Offer{Name: "unversioned", Version: "latest", URL: "unversioned.tgz"})
 		repo.Handle("/index.yaml", fixture.Content(bytes.Replace(fixture.IndexOf(index...), []byte("name: no-semver\n    version: 1.0.0"), []byte("name: no-semver\n    version: one"), 1)))
-		source = sourceOf(ctx, ns, "bad", repo.URL, impatient, often, sharedByAll)
+		source = createSource(ctx, ns, "bad", repo.URL, withRequestTimeout, withShortInterval, shareWithAll)
 		// The CPU time of an endless template delays the first conditions.
 		endless := app("endless")
 		Eventually(func(g Gomega) {
-			g.Expect(cluster.Get(ctx, client.ObjectKeyFromObject(endless), endless)).To(Succeed())
+			g.Expect(k8sClient.Get(ctx, client.ObjectKeyFromObject(endless), endless)).To(Succeed())
 			g.Expect(endless.Status.Conditions).NotTo(BeEmpty())
 		}).WithContext(ctx).WithTimeout(time.Minute).Should(Succeed())
 	})
 
-	DescribeTable("is tried again", func(ctx SpecContext, name, why string, want ending) {
+	DescribeTable("is tried again", func(ctx SpecContext, name, why string, want expectedStatus) {
 		By(why)
-		ends(ctx, app(name), want)
+		expectStatus(ctx, app(name), want)
 	},
-		Entry(nil, "hangs", "a request has its time", retries(v1alpha1.ConditionFetched, v1alpha1.ReasonFetchFailed)),
-		Entry(nil, "error", "a server mends itself", retries(v1alpha1.ConditionFetched, v1alpha1.ReasonFetchFailed)),
-		Entry(nil, "busy", "the server says when", postponed),
-		Entry(nil, "throttled", "the server does not say when", retries(v1alpha1.ConditionFetched, v1alpha1.ReasonRateLimited)),
-		Entry(nil, "locked", "rights are given", retries(v1alpha1.ConditionFetched, v1alpha1.ReasonUnauthorized)),
-		Entry(nil, "unreachable", "a server comes back", retries(v1alpha1.ConditionFetched, v1alpha1.ReasonFetchFailed)),
+		Entry(nil, "hangs", "a request has its time", retriedWith(v1alpha1.ConditionFetched, v1alpha1.ReasonFetchFailed)),
+		Entry(nil, "error", "a server mends itself", retriedWith(v1alpha1.ConditionFetched, v1alpha1.ReasonFetchFailed)),
+		Entry(nil, "busy", "the server says when", rateLimited),
+		Entry(nil, "throttled", "the server does not say when", retriedWith(v1alpha1.ConditionFetched, v1alpha1.ReasonRateLimited)),
+		Entry(nil, "locked", "rights are given", retriedWith(v1alpha1.ConditionFetched, v1alpha1.ReasonUnauthorized)),
+		Entry(nil, "unreachable", "a server comes back", retriedWith(v1alpha1.ConditionFetched, v1alpha1.ReasonFetchFailed)),
 	)
 
-	It("has its good apps served meanwhile", func(ctx SpecContext) { good(ctx) })
+	It("has its good apps served meanwhile", func(ctx SpecContext) { expectGoodApps(ctx) })
 
 	It("recovers without a person where that was tried again", func(ctx SpecContext) {
 		for _, b := range retried {
 			repo.Handle("/"+b.name+".tgz", fixture.Content(b.archive))
 		}
 		away := fixture.NewRepositoryAt(strings.TrimPrefix(closed, "http://"))
-		away.Handle("/unreachable.tgz", fixture.Content(packed("unreachable", "1.0.0", page)))
+		away.Handle("/unreachable.tgz", fixture.Content(packChart("unreachable", "1.0.0", pageTemplate)))
 		for _, b := range retried {
-			eventuallyTrue(ctx, app(b.name), v1alpha1.ConditionReady)
+			waitTrue(ctx, app(b.name), v1alpha1.ConditionReady)
 		}
 	})
 
-	DescribeTable("is told of what is wrong for good", func(ctx SpecContext, name, why string, want ending) {
+	DescribeTable("is told of what is wrong for good", func(ctx SpecContext, name, why string, want expectedStatus) {
 		By(why)
-		ends(ctx, app(name), want)
+		expectStatus(ctx, app(name), want)
 	},
-		Entry(nil, "html", "a proxy answers for the server", stalls(v1alpha1.ConditionFetched, v1alpha1.ReasonInvalidArchive)),
-		Entry(nil, "html-as-archive", "a server does not say that it is a page", stalls(v1alpha1.ConditionFetched, v1alpha1.ReasonInvalidArchive)),
-		Entry(nil, "cut-off", "half an archive is none", stalls(v1alpha1.ConditionFetched, v1alpha1.ReasonInvalidArchive)),
-		Entry(nil, "digest", "the archive was exchanged", stalls(v1alpha1.ConditionFetched, v1alpha1.ReasonDigestMismatch)),
-		Entry(nil, "gone", "the index lists more than there is", stalls(v1alpha1.ConditionFetched, v1alpha1.ReasonNotFound)),
-		Entry(nil, "traversal", "it writes outside its folder", stalls(v1alpha1.ConditionFetched, v1alpha1.ReasonInvalidArchive)),
-		Entry(nil, "absolute", "it writes where it likes", stalls(v1alpha1.ConditionFetched, v1alpha1.ReasonInvalidArchive)),
-		Entry(nil, "symlink", "it reads what is not its own", stalls(v1alpha1.ConditionFetched, v1alpha1.ReasonInvalidArchive)),
-		Entry(nil, "hardlink", "so does this", stalls(v1alpha1.ConditionFetched, v1alpha1.ReasonInvalidArchive)),
-		Entry(nil, "ratio", "a bomb: few bytes become many", stalls(v1alpha1.ConditionFetched, v1alpha1.ReasonLimitExceeded)),
-		Entry(nil, "size", "a bomb: more than any chart needs", stalls(v1alpha1.ConditionFetched, v1alpha1.ReasonLimitExceeded)),
-		Entry(nil, "count", "a bomb: too many files", stalls(v1alpha1.ConditionFetched, v1alpha1.ReasonLimitExceeded)),
-		Entry(nil, "depth", "a bomb: too many folders", stalls(v1alpha1.ConditionFetched, v1alpha1.ReasonLimitExceeded)),
-		Entry(nil, "other-version", "it is another chart than was promised", stalls(v1alpha1.ConditionFetched, v1alpha1.ReasonInvalidChart)),
-		Entry(nil, "values-bomb", "aliases of aliases", stalls(v1alpha1.ConditionRendered, v1alpha1.ReasonRenderFailed)),
-		Entry(nil, "manifest-bomb", "aliases of aliases", stalls(v1alpha1.ConditionRendered, v1alpha1.ReasonInvalidManifest)),
-		Entry(nil, "manifest-types", "a list for a map", stalls(v1alpha1.ConditionRendered, v1alpha1.ReasonInvalidManifest)),
-		Entry(nil, "syntax", "a template that is none", stalls(v1alpha1.ConditionRendered, v1alpha1.ReasonRenderFailed)),
-		Entry(nil, "not-yaml", "a template that makes no object", stalls(v1alpha1.ConditionRendered, v1alpha1.ReasonRenderFailed)),
-		Entry(nil, "endless", "a template that never ends", stalls(v1alpha1.ConditionRendered, v1alpha1.ReasonLimitExceeded)),
-		Entry(nil, "gigabytes", "a template that makes gigabytes", stalls(v1alpha1.ConditionRendered, v1alpha1.ReasonLimitExceeded)),
+		Entry(nil, "html", "a proxy answers for the server", stalledWith(v1alpha1.ConditionFetched, v1alpha1.ReasonInvalidArchive)),
+		Entry(nil, "html-as-archive", "a server does not say that it is a page", stalledWith(v1alpha1.ConditionFetched, v1alpha1.ReasonInvalidArchive)),
+		Entry(nil, "cut-off", "half an archive is none", stalledWith(v1alpha1.ConditionFetched, v1alpha1.ReasonInvalidArchive)),
+		Entry(nil, "digest", "the archive was exchanged", stalledWith(v1alpha1.ConditionFetched, v1alpha1.ReasonDigestMismatch)),
+		Entry(nil, "gone", "the index lists more than there is", stalledWith(v1alpha1.ConditionFetched, v1alpha1.ReasonNotFound)),
+		Entry(nil, "traversal", "it writes outside its folder", stalledWith(v1alpha1.ConditionFetched, v1alpha1.ReasonInvalidArchive)),
+		Entry(nil, "absolute", "it writes where it likes", stalledWith(v1alpha1.ConditionFetched, v1alpha1.ReasonInvalidArchive)),
+		Entry(nil, "symlink", "it reads what is not its own", stalledWith(v1alpha1.ConditionFetched, v1alpha1.ReasonInvalidArchive)),
+		Entry(nil, "hardlink", "so does this", stalledWith(v1alpha1.ConditionFetched, v1alpha1.ReasonInvalidArchive)),
+		Entry(nil, "ratio", "a bomb: few bytes become many", stalledWith(v1alpha1.ConditionFetched, v1alpha1.ReasonLimitExceeded)),
+		Entry(nil, "size", "a bomb: more than any chart needs", stalledWith(v1alpha1.ConditionFetched, v1alpha1.ReasonLimitExceeded)),
+		Entry(nil, "count", "a bomb: too many files", stalledWith(v1alpha1.ConditionFetched, v1alpha1.ReasonLimitExceeded)),
+		Entry(nil, "depth", "a bomb: too many folders", stalledWith(v1alpha1.ConditionFetched, v1alpha1.ReasonLimitExceeded)),
+		Entry(nil, "other-version", "it is another chart than was promised", stalledWith(v1alpha1.ConditionFetched, v1alpha1.ReasonInvalidChart)),
+		Entry(nil, "values-bomb", "aliases of aliases", stalledWith(v1alpha1.ConditionRendered, v1alpha1.ReasonRenderFailed)),
+		Entry(nil, "manifest-bomb", "aliases of aliases", stalledWith(v1alpha1.ConditionRendered, v1alpha1.ReasonInvalidManifest)),
+		Entry(nil, "manifest-types", "a list for a map", stalledWith(v1alpha1.ConditionRendered, v1alpha1.ReasonInvalidManifest)),
+		Entry(nil, "syntax", "a template that is none", stalledWith(v1alpha1.ConditionRendered, v1alpha1.ReasonRenderFailed)),
+		Entry(nil, "not-yaml", "a template that makes no object", stalledWith(v1alpha1.ConditionRendered, v1alpha1.ReasonRenderFailed)),
+		Entry(nil, "endless", "a template that never ends", stalledWith(v1alpha1.ConditionRendered, v1alpha1.ReasonLimitExceeded)),
+		Entry(nil, "gigabytes", "a template that makes gigabytes", stalledWith(v1alpha1.ConditionRendered, v1alpha1.ReasonLimitExceeded)),
 	)
 
 	It("is counted, and told of entries that are no apps", func(ctx SpecContext) {
-		eventuallyTrue(ctx, source, v1alpha1.ConditionReady)
-		told := map[string]v1alpha1.AppFailure{}
+		waitTrue(ctx, source, v1alpha1.ConditionReady)
+		failures := map[string]v1alpha1.AppFailure{}
 		for _, f := range source.Status.Failures {
-			told[f.App] = f
+			failures[f.App] = f
 		}
 		for _, name := range []string{"unversioned", "no-semver"} {
-			Expect(told).To(HaveKey(name), "a version that is not semantic")
-			Expect(told[name].Condition).To(Equal(v1alpha1.ConditionIndexed))
-			Expect(told[name].Reason).To(Equal(v1alpha1.ReasonInvalidIndex))
+			Expect(failures).To(HaveKey(name), "a version that is not semantic")
+			Expect(failures[name].Condition).To(Equal(v1alpha1.ConditionIndexed))
+			Expect(failures[name].Reason).To(Equal(v1alpha1.ReasonInvalidIndex))
 		}
 		Expect(source.Status.Apps.Ready).To(BeEquivalentTo(2 + len(retried)))
 		Expect(source.Status.Apps.Failed).To(BeEquivalentTo(len(bad) + 1))
-		good(ctx)
-		keepTheContract(ctx, ns)
+		expectGoodApps(ctx)
+		expectStatusContract(ctx, ns)
 	})
 
 	It("recovers without a person once it offers something better", func(ctx SpecContext) {
 		var index []fixture.Offer
 		for _, b := range bad {
-			better := badApp{name: b.name, archive: packed(b.name, "1.0.0", page)}
-			index = append(index, better.offer(repo))
+			better := badApp{name: b.name, archive: packChart(b.name, "1.0.0", pageTemplate)}
+			index = append(index, better.addTo(repo))
 		}
 		repo.Handle("/index.yaml", fixture.Content(fixture.IndexOf(index...)))
 		for _, b := range bad {
-			eventuallyTrue(ctx, app(b.name), v1alpha1.ConditionReady)
+			waitTrue(ctx, app(b.name), v1alpha1.ConditionReady)
 		}
 		Eventually(func(g Gomega) {
-			g.Expect(cluster.Get(ctx, client.ObjectKeyFromObject(source), source)).To(Succeed())
+			g.Expect(k8sClient.Get(ctx, client.ObjectKeyFromObject(source), source)).To(Succeed())
 			g.Expect(source.Status.Failures).To(BeEmpty())
 			g.Expect(source.Status.Apps.Ready).To(BeEquivalentTo(len(bad)))
 		}).WithContext(ctx).Should(Succeed())
-		keepTheContract(ctx, ns)
+		expectStatusContract(ctx, ns)
 	})
 })

@@ -18,14 +18,14 @@ import (
 	"github.com/appmarket/operator/internal/transitions"
 )
 
-// An act is one run of a test case in a namespace of its own. A failure ends the act and not the
+// An scenarioRun is one run of a test case in a namespace of its own. A failure ends the act and not the
 // spec, so that many acts can run in parallel.
-type act struct {
+type scenarioRun struct {
 	Gomega
-	tale
-	trouble
+	scenario
+	fault
 	ctx context.Context
-	on  *stage
+	env *environment
 	t   *tenant
 	// name is the name of the instance.
 	name string
@@ -34,262 +34,264 @@ type act struct {
 	before  transitions.State
 	version string
 
-	task   *v1alpha1.AppInstallTask
-	cancel *v1alpha1.AppInstallTask
-	root   metav1.Condition
-	state  transitions.State
-	took   time.Duration
-	failed error
+	task     *v1alpha1.AppInstallTask
+	cancel   *v1alpha1.AppInstallTask
+	summary  metav1.Condition
+	state    transitions.State
+	duration time.Duration
+	err      error
 }
 
-// failure is the panic value of a failed assertion in an act.
-type failure string
+// assertionFailure is the panic value of a failed assertion in an act.
+type assertionFailure string
 
-// attempt calls do and records a failed assertion. It does nothing after an earlier failure.
-func (a *act) attempt(do func()) {
-	if a.failed != nil {
+// recordFailure calls do and records a failed assertion. It does nothing after an earlier failure.
+func (run *scenarioRun) recordFailure(do func()) {
+	if run.err != nil {
 		return
 	}
 	defer func() {
 		if r := recover(); r != nil {
-			text, ok := r.(failure)
+			text, ok := r.(assertionFailure)
 			if !ok {
 				panic(r)
 			}
-			a.failed = fmt.Errorf("%s (namespace %s): %s", a.tale, a.t.Namespace, text)
+			run.err = fmt.Errorf("%s (namespace %s): %s", run.scenario, run.t.Namespace, text)
 		}
 	}()
 	do()
 }
 
-func newAct(ctx context.Context, on *stage, t *tenant, of tale) *act {
-	a := &act{tale: of, ctx: ctx, on: on, t: t, name: "actor", trouble: troubles(of.action)[of.at]}
-	if of.action == v1alpha1.ActionClone {
-		a.name = "copy"
+func newScenarioRun(ctx context.Context, env *environment, t *tenant, s scenario) *scenarioRun {
+	run := &scenarioRun{scenario: s, ctx: ctx, env: env, t: t, name: "actor", fault: faultsFor(s.action)[s.point]}
+	if s.action == v1alpha1.ActionClone {
+		run.name = "copy"
 	}
-	a.Gomega = NewGomega(func(message string, _ ...int) { panic(failure(message)) })
-	return a
+	run.Gomega = NewGomega(func(message string, _ ...int) { panic(assertionFailure(message)) })
+	return run
 }
 
-// eventually retries the expectations until they succeed.
-func (a *act) eventually(expected func(g Gomega)) {
-	a.Eventually(expected).WithContext(a.ctx).WithTimeout(3 * patience).WithPolling(50 * time.Millisecond).Should(Succeed())
+// waitUntil retries the expectations until they succeed.
+func (run *scenarioRun) waitUntil(expected func(g Gomega)) {
+	run.Eventually(expected).WithContext(run.ctx).WithTimeout(3 * timeout).WithPolling(50 * time.Millisecond).Should(Succeed())
 }
 
-// prepare runs the steps that precede the test case.
-func (a *act) prepare() {
-	begin := beginnings[a.action]
-	if a.start != nil {
-		begin = a.start
+// runPreparation runs the steps that precede the test case.
+func (run *scenarioRun) runPreparation() {
+	steps := preparations[run.action]
+	if run.preparations != nil {
+		steps = run.preparations
 	}
-	for i, s := range begin {
-		if s.byHelm {
-			a.installByHelm(s.version)
+	for i, step := range steps {
+		if step.usesHelm {
+			run.installWithHelm(step.version)
 			continue
 		}
-		task := a.create(fmt.Sprintf("before-%d", i), s.action, func(spec *v1alpha1.AppInstallTaskSpec) {
-			switch s.action {
+		task := run.createTask(fmt.Sprintf("before-%d", i), step.action, func(spec *v1alpha1.AppInstallTaskSpec) {
+			switch step.action {
 			case v1alpha1.ActionInstall, v1alpha1.ActionUpgrade, v1alpha1.ActionClone, v1alpha1.ActionAdopt:
-				spec.EnsureParameters().Version, spec.EnsureParameters().Values = s.version, values{}.raw()
+				spec.EnsureParameters().Version, spec.EnsureParameters().Values = step.version, values{}.toRaw()
 			}
-			if i == 0 && a.first != nil {
-				spec.EnsureParameters().Values = a.first.raw()
+			if i == 0 && run.firstValues != nil {
+				spec.EnsureParameters().Values = run.firstValues.toRaw()
 			}
-			if i == 0 && a.first["ready"] == false {
-				hasty(spec)
+			if i == 0 && run.firstValues["ready"] == false {
+				withShortTimeout(spec)
 			}
 		})
-		a.finished(task)
+		run.waitFinished(task)
 	}
-	if a.trouble.prepare != nil {
-		a.trouble.prepare(a)
+	if run.fault.prepare != nil {
+		run.fault.prepare(run)
 	}
-	instance := a.instance()
-	a.before = transitions.StateOf(instance)
+	instance := run.getInstance()
+	run.before = transitions.StateOf(instance)
 	if instance != nil {
-		a.version = instance.Status.Version
+		run.version = instance.Status.Version
 	}
 }
 
-// installByHelm installs a release with the helm command.
-func (a *act) installByHelm(version string) {
-	args := []string{"install", a.name, a.on.archives[version], "--namespace", a.t.Namespace}
-	for key, value := range a.first {
+// installWithHelm installs a release with the helm command.
+func (run *scenarioRun) installWithHelm(version string) {
+	args := []string{"install", run.name, run.env.archives[version], "--namespace", run.t.Namespace}
+	for key, value := range run.firstValues {
 		args = append(args, "--set", fmt.Sprintf("%s=%v", key, value))
 	}
-	command := exec.CommandContext(a.ctx, a.on.helm.program, args...)
-	command.Env = a.on.helm.env
+	command := exec.CommandContext(run.ctx, run.env.helm.program, args...)
+	command.Env = run.env.helm.env
 	out, err := command.CombinedOutput()
-	a.Expect(err).NotTo(HaveOccurred(), "%s", out)
+	run.Expect(err).NotTo(HaveOccurred(), "%s", out)
 }
 
-// create creates a task for the instance.
-func (a *act) create(name string, action v1alpha1.Action, change func(*v1alpha1.AppInstallTaskSpec)) *v1alpha1.AppInstallTask {
+// createTask creates a task for the instance.
+func (run *scenarioRun) createTask(name string, action v1alpha1.Action, change func(*v1alpha1.AppInstallTaskSpec)) *v1alpha1.AppInstallTask {
 	task := &v1alpha1.AppInstallTask{
-		ObjectMeta: metav1.ObjectMeta{Namespace: a.t.Namespace, Name: name},
+		ObjectMeta: metav1.ObjectMeta{Namespace: run.t.Namespace, Name: name},
 		Spec: v1alpha1.AppInstallTaskSpec{
 			Action: action, ServiceAccountName: "tenant",
-			AppRef: v1alpha1.AppReference{Source: a.t.Source.Name, Namespace: a.t.Source.Namespace, Name: "actor"},
+			AppRef: v1alpha1.AppReference{Source: run.t.Source.Name, Namespace: run.t.Source.Namespace, Name: "actor"},
 		},
 	}
 	change(&task.Spec)
-	a.Expect(cluster.Create(a.ctx, task)).To(Succeed())
+	run.Expect(k8sClient.Create(run.ctx, task)).To(Succeed())
 	return task
 }
 
-// wish sets the fields of the spec that the action requires.
-func (a *act) wish(spec *v1alpha1.AppInstallTaskSpec) {
-	switch a.action {
+// setTaskSpec sets the fields of the spec that the action requires.
+func (run *scenarioRun) setTaskSpec(spec *v1alpha1.AppInstallTaskSpec) {
+	switch run.action {
 	case v1alpha1.ActionInstall:
 		spec.EnsureParameters().Version = older
 	case v1alpha1.ActionClone:
-		spec.InstanceName, spec.EnsureParameters().Version, spec.EnsureParameters().Title = a.name, older, "The copy"
+		spec.InstanceName, spec.EnsureParameters().Version, spec.EnsureParameters().Title = run.name, older, "The copy"
 		spec.Clone.From.Name = "actor"
 	case v1alpha1.ActionUpgrade:
 		spec.EnsureParameters().Version = newer
 	}
-	switch a.action {
+	switch run.action {
 	case v1alpha1.ActionInstall, v1alpha1.ActionClone, v1alpha1.ActionUpgrade, v1alpha1.ActionAdopt:
-		if a.own != nil {
-			spec.EnsureParameters().Values = a.own.raw()
+		if run.taskValues != nil {
+			spec.EnsureParameters().Values = run.taskValues.toRaw()
 		}
 	}
-	spec.OnFailure = a.onFailure
+	spec.OnFailure = run.onFailure
 }
 
-// begin creates the task under test.
-func (a *act) begin() {
-	a.task = a.create("the-task", a.action, func(spec *v1alpha1.AppInstallTaskSpec) {
-		a.wish(spec)
-		if a.change != nil {
-			a.change(spec)
+// startTask creates the task under test.
+func (run *scenarioRun) startTask() {
+	run.task = run.createTask("the-task", run.action, func(spec *v1alpha1.AppInstallTaskSpec) {
+		run.setTaskSpec(spec)
+		if run.changeSpec != nil {
+			run.changeSpec(spec)
 		}
 	})
 }
 
-// end waits for the task to finish.
-func (a *act) end() {
-	begun := a.task.CreationTimestamp
-	a.root = a.finished(a.task)
-	a.took = a.task.Status.CompletionTime.Sub(begun.Time)
+// waitForEnd waits for the task to finish.
+func (run *scenarioRun) waitForEnd() {
+	created := run.task.CreationTimestamp
+	run.summary = run.waitFinished(run.task)
+	run.duration = run.task.Status.CompletionTime.Sub(created.Time)
 }
 
-// finished waits for a task to finish and returns its summary condition.
-func (a *act) finished(task *v1alpha1.AppInstallTask) metav1.Condition {
-	var root *metav1.Condition
-	a.eventually(func(g Gomega) {
-		g.Expect(a.on.seen.Get(a.ctx, client.ObjectKeyFromObject(task), task)).To(Succeed())
+// waitFinished waits for a task to finish and returns its summary condition.
+func (run *scenarioRun) waitFinished(task *v1alpha1.AppInstallTask) metav1.Condition {
+	var summary *metav1.Condition
+	run.waitUntil(func(g Gomega) {
+		g.Expect(run.env.cache.Get(run.ctx, client.ObjectKeyFromObject(task), task)).To(Succeed())
 		g.Expect(task.Finished()).To(BeTrue(), "%s %s: %v", task.Spec.Action, task.Name, task.Status.Conditions)
-		root = meta.FindStatusCondition(task.Status.Conditions, v1alpha1.ConditionSucceeded)
-		g.Expect(root).NotTo(BeNil())
+		summary = meta.FindStatusCondition(task.Status.Conditions, v1alpha1.ConditionSucceeded)
+		g.Expect(summary).NotTo(BeNil())
 	})
-	return *root
+	return *summary
 }
 
-// reach waits for the moment at which the task is canceled.
-func (a *act) reach() {
-	if a.at == inHook {
+// waitForCancelPoint waits for the moment at which the task is canceled.
+func (run *scenarioRun) waitForCancelPoint() {
+	if run.point == inHook {
 		hook := map[v1alpha1.Action]string{
 			v1alpha1.ActionInstall: "-pre-install-", v1alpha1.ActionClone: "-pre-install-", v1alpha1.ActionUpgrade: "-pre-upgrade-",
 			v1alpha1.ActionRollback: "-pre-rollback-", v1alpha1.ActionUninstall: "-pre-delete-",
-		}[a.action]
-		a.eventually(func(g Gomega) { g.Expect(a.on.hooks(a.t.Namespace)).To(ContainElement(HavePrefix(a.name + hook))) })
+		}[run.action]
+		run.waitUntil(func(g Gomega) {
+			g.Expect(run.env.createdHooks(run.t.Namespace)).To(ContainElement(HavePrefix(run.name + hook)))
+		})
 		return
 	}
 	reason := map[string]string{
 		whileSuspended: v1alpha1.ReasonSuspended, behindAnother: v1alpha1.ReasonWaitingForTurn,
 		withoutInput: v1alpha1.ReasonWaitingForInput, waitingForObjects: v1alpha1.ReasonWaitingForObjects,
-	}[a.at]
-	a.waits(func(g Gomega, c metav1.Condition) { g.Expect(c.Reason).To(Equal(reason), c.Message) })
+	}[run.point]
+	run.waitForProgress(func(g Gomega, c metav1.Condition) { g.Expect(c.Reason).To(Equal(reason), c.Message) })
 }
 
-// waits waits until the Reconciling condition of the unfinished task is as expected.
-func (a *act) waits(expected func(Gomega, metav1.Condition)) {
-	a.eventually(func(g Gomega) {
-		g.Expect(a.on.seen.Get(a.ctx, client.ObjectKeyFromObject(a.task), a.task)).To(Succeed())
-		g.Expect(a.task.Finished()).To(BeFalse(), "%v", a.task.Status.Conditions)
-		c := meta.FindStatusCondition(a.task.Status.Conditions, v1alpha1.ConditionReconciling)
+// waitForProgress waits until the Reconciling condition of the unfinished task is as expected.
+func (run *scenarioRun) waitForProgress(expected func(Gomega, metav1.Condition)) {
+	run.waitUntil(func(g Gomega) {
+		g.Expect(run.env.cache.Get(run.ctx, client.ObjectKeyFromObject(run.task), run.task)).To(Succeed())
+		g.Expect(run.task.Finished()).To(BeFalse(), "%v", run.task.Status.Conditions)
+		c := meta.FindStatusCondition(run.task.Status.Conditions, v1alpha1.ConditionReconciling)
 		g.Expect(c).NotTo(BeNil())
 		expected(g, *c)
 	})
 }
 
-// call cancels the task. If it can no longer be canceled, call lets the operation continue.
-func (a *act) call() {
-	if a.by == byTask {
-		a.cancel = a.create("the-cancel", v1alpha1.ActionCancel, func(spec *v1alpha1.AppInstallTaskSpec) {
-			if a.action == v1alpha1.ActionClone {
-				spec.InstanceName = a.name
+// cancelTask cancels the task. If it can no longer be canceled, call lets the operation continue.
+func (run *scenarioRun) cancelTask() {
+	if run.method == byTask {
+		run.cancel = run.createTask("the-cancel", v1alpha1.ActionCancel, func(spec *v1alpha1.AppInstallTaskSpec) {
+			if run.action == v1alpha1.ActionClone {
+				spec.InstanceName = run.name
 			}
-			if a.at == behindAnother {
-				spec.CancelTask = &v1alpha1.CancelParameters{Name: a.task.Name}
+			if run.point == behindAnother {
+				spec.CancelTask = &v1alpha1.CancelParameters{Name: run.task.Name}
 			}
 		})
 	} else {
 		patch := values{"spec": values{"cancel": true}}
-		a.Expect(cluster.Patch(a.ctx, a.task, client.RawPatch(types.MergePatchType, patch.raw().Raw))).To(Succeed())
+		run.Expect(k8sClient.Patch(run.ctx, run.task, client.RawPatch(types.MergePatchType, patch.toRaw().Raw))).To(Succeed())
 	}
-	if !a.committed() {
+	if !run.isCommitted() {
 		return
 	}
-	if a.by == byTask {
-		a.finished(a.cancel)
+	if run.method == byTask {
+		run.waitFinished(run.cancel)
 	} else {
-		generation := a.task.Generation
-		a.waits(func(g Gomega, c metav1.Condition) { g.Expect(c.ObservedGeneration).To(Equal(generation)) })
+		generation := run.task.Generation
+		run.waitForProgress(func(g Gomega, c metav1.Condition) { g.Expect(c.ObservedGeneration).To(Equal(generation)) })
 	}
-	a.letGo()
+	run.releasePods()
 }
 
-// letGo lets the held Pods start.
-func (a *act) letGo() {
-	if a.at == waitingForObjects {
-		a.mark(map[string]any{waitingMark: nil})
+// releasePods lets the held Pods start.
+func (run *scenarioRun) releasePods() {
+	if run.point == waitingForObjects {
+		run.annotatePods(map[string]any{waitingAnnotation: nil})
 		return
 	}
-	patch := values{"metadata": values{"annotations": values{waitingMark: nil}}}
-	for _, pod := range a.pods() {
-		if _, waits := pod.Annotations[waitingMark]; waits {
-			a.Expect(cluster.Patch(a.ctx, &pod, client.RawPatch(types.MergePatchType, patch.raw().Raw))).To(Succeed())
+	patch := values{"metadata": values{"annotations": values{waitingAnnotation: nil}}}
+	for _, pod := range run.listPods() {
+		if _, held := pod.Annotations[waitingAnnotation]; held {
+			run.Expect(k8sClient.Patch(run.ctx, &pod, client.RawPatch(types.MergePatchType, patch.toRaw().Raw))).To(Succeed())
 		}
 	}
 }
 
-// play runs the prepared test case to its end.
-func (a *act) play() {
-	a.begin()
-	if a.how == cancelled {
-		a.reach()
-		a.call()
+// runTask runs the prepared test case to its end.
+func (run *scenarioRun) runTask() {
+	run.startTask()
+	if run.course == cancelled {
+		run.waitForCancelPoint()
+		run.cancelTask()
 	}
-	a.end()
+	run.waitForEnd()
 }
 
-// abreast is the maximum number of acts that run in parallel.
-const abreast = 24
+// maxParallel is the maximum number of acts that run in parallel.
+const maxParallel = 24
 
-// sideways calls do for all acts in parallel.
-func sideways(all []*act, do func(*act)) {
-	var open sync.WaitGroup
-	places := make(chan struct{}, abreast)
-	for _, a := range all {
-		places <- struct{}{}
-		open.Go(func() {
-			a.attempt(func() { do(a) })
-			<-places
+// runParallel calls do for all acts in parallel.
+func runParallel(runs []*scenarioRun, do func(*scenarioRun)) {
+	var group sync.WaitGroup
+	slots := make(chan struct{}, maxParallel)
+	for _, run := range runs {
+		slots <- struct{}{}
+		group.Go(func() {
+			run.recordFailure(func() { do(run) })
+			<-slots
 		})
 	}
-	open.Wait()
+	group.Wait()
 }
 
-// failures returns the failures of all acts.
-func failures(all []*act) []string {
-	said := []string{}
-	for _, a := range all {
-		if a.failed != nil {
-			said = append(said, a.failed.Error())
+// failureMessages returns the failures of all acts.
+func failureMessages(runs []*scenarioRun) []string {
+	messages := []string{}
+	for _, run := range runs {
+		if run.err != nil {
+			messages = append(messages, run.err.Error())
 		}
 	}
-	slices.Sort(said)
-	return said
+	slices.Sort(messages)
+	return messages
 }

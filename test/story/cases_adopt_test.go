@@ -18,11 +18,11 @@ import (
 	"github.com/appmarket/operator/test/fixture"
 )
 
-// running returns the UIDs of the Pods of the Deployments.
-func (t *tenant) running(ctx context.Context) []string {
+// podUIDs returns the UIDs of the Pods of the Deployments.
+func (t *tenant) podUIDs(ctx context.Context) []string {
 	GinkgoHelper()
 	var pods corev1.PodList
-	Expect(cluster.List(ctx, &pods, client.InNamespace(t.Namespace), client.MatchingLabels{"app": "actor"})).To(Succeed())
+	Expect(k8sClient.List(ctx, &pods, client.InNamespace(t.Namespace), client.MatchingLabels{"app": "actor"})).To(Succeed())
 	var found []string
 	for _, pod := range pods.Items {
 		found = append(found, string(pod.UID))
@@ -33,39 +33,39 @@ func (t *tenant) running(ctx context.Context) []string {
 
 var _ = Describe("A tenant who has used helm", func() {
 	It("has a release adopted without a restart, upgrades it with its values and removes it", func(ctx SpecContext) {
-		on := newStage(ctx)
-		t := newTenant(ctx, on.source)
-		on.helm.run(ctx, "install", "actor", on.archives[older], "--namespace", t.Namespace, "--set", "hooks=false", "--wait")
-		pods, deployed := t.running(ctx), t.workloads(ctx)[0]
+		env := newEnvironment(ctx)
+		t := newTenant(ctx, env.source)
+		env.helm.runHelm(ctx, "install", "actor", env.archives[older], "--namespace", t.Namespace, "--set", "hooks=false", "--wait")
+		pods, deployed := t.podUIDs(ctx), t.deployments(ctx)[0]
 		Expect(pods).To(HaveLen(1))
 
 		By("adopting it")
-		t.succeed(ctx, t.named(ctx, "adopt", v1alpha1.ActionAdopt, "actor"))
+		t.waitSucceeded(ctx, t.createNamedTask(ctx, "adopt", v1alpha1.ActionAdopt, "actor"))
 		instance := t.Instance(ctx, "actor")
 		Expect(transitions.StateOf(instance)).To(Equal(transitions.Running))
 		Expect(instance.Status.Version).To(Equal(older))
 		Expect(instance.Status.Releases).To(HaveLen(1))
 		Expect(instance.Status.Releases[0].Revision).To(BeEquivalentTo(1), "no revision was made")
-		market.WaitIdle(ctx)
-		Expect(t.running(ctx)).To(Equal(pods), "pods were restarted")
-		Expect(t.workloads(ctx)[0].ResourceVersion).To(Equal(deployed.ResourceVersion), "the Deployment was written")
+		defaultOperator.WaitIdle(ctx)
+		Expect(t.podUIDs(ctx)).To(Equal(pods), "pods were restarted")
+		Expect(t.deployments(ctx)[0].ResourceVersion).To(Equal(deployed.ResourceVersion), "the Deployment was written")
 
 		By("upgrading it")
-		t.succeed(ctx, t.named(ctx, "upgrade", v1alpha1.ActionUpgrade, "actor", version(newer)))
-		Expect(t.workloads(ctx)[0].Spec.Template.Labels).To(HaveKeyWithValue("version", newer))
-		Expect(on.hooks(t.Namespace)).To(BeEmpty(), "hooks=false of the adopted release was lost")
+		t.waitSucceeded(ctx, t.createNamedTask(ctx, "upgrade", v1alpha1.ActionUpgrade, "actor", withVersion(newer)))
+		Expect(t.deployments(ctx)[0].Spec.Template.Labels).To(HaveKeyWithValue("version", newer))
+		Expect(env.createdHooks(t.Namespace)).To(BeEmpty(), "hooks=false of the adopted release was lost")
 
 		By("removing it")
-		t.succeed(ctx, t.named(ctx, "remove", v1alpha1.ActionUninstall, "actor"))
-		Expect(t.leftovers(ctx)).To(BeEmpty())
+		t.waitSucceeded(ctx, t.createNamedTask(ctx, "remove", v1alpha1.ActionUninstall, "actor"))
+		Expect(t.listLeftovers(ctx)).To(BeEmpty())
 		Expect(t.Instance(ctx, "actor").Status.RetainedObjects).To(HaveLen(1))
 	})
 })
 
-// scaled is a chart with a Deployment that an autoscaler keeps between 2 and 4 Pods.
-func scaled() []byte {
+// scaledChart is a chart with a Deployment that an autoscaler keeps between 2 and 4 Pods.
+func scaledChart() []byte {
 	GinkgoHelper()
-	return packed("scaled", "1.0.0", file{"templates/scaled.yaml", fmt.Sprintf(`apiVersion: apps/v1
+	return packChart("scaled", "1.0.0", chartFile{"templates/scaled.yaml", fmt.Sprintf(`apiVersion: apps/v1
 kind: Deployment
 metadata:
   name: {{ .Release.Name }}
@@ -95,56 +95,56 @@ spec:
       resource:
         name: cpu
         target: {type: Utilization, averageUtilization: 80}
-`, anImage())})
+`, sampleImage())})
 }
 
 var _ = Describe("An app with an autoscaler", func() {
 	It("is stopped, and comes back with as many pods as the autoscaler allows", func(ctx SpecContext) {
-		repo, archive := fixture.NewRepository(), scaled()
+		repo, archive := fixture.NewRepository(), scaledChart()
 		repo.Handle("/scaled.tgz", fixture.Content(archive))
 		repo.Handle("/index.yaml", fixture.Content(fixture.IndexOf(fixture.NewOffer("scaled", "1.0.0", "scaled.tgz", archive))))
-		source := sourceOf(ctx, namespace(ctx, "market"), "scales", repo.URL, sharedByAll)
-		eventuallyTrue(ctx, source, v1alpha1.ConditionReady)
+		source := createSource(ctx, createNamespace(ctx, "market"), "scales", repo.URL, shareWithAll)
+		waitTrue(ctx, source, v1alpha1.ConditionReady)
 		t := newTenant(ctx, source)
 		d := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: t.Namespace, Name: "scaled"}}
 		replicas := func() int {
 			GinkgoHelper()
-			Expect(cluster.Get(ctx, client.ObjectKeyFromObject(d), d)).To(Succeed())
+			Expect(k8sClient.Get(ctx, client.ObjectKeyFromObject(d), d)).To(Succeed())
 			return int(*d.Spec.Replicas)
 		}
-		t.succeed(ctx, t.named(ctx, "install", v1alpha1.ActionInstall, "scaled"))
+		t.waitSucceeded(ctx, t.createNamedTask(ctx, "install", v1alpha1.ActionInstall, "scaled"))
 		Eventually(replicas).WithContext(ctx).Should(Equal(2), "the autoscaler does nothing here")
 
-		t.succeed(ctx, t.named(ctx, "stop", v1alpha1.ActionStop, "scaled"))
+		t.waitSucceeded(ctx, t.createNamedTask(ctx, "stop", v1alpha1.ActionStop, "scaled"))
 		Expect(replicas()).To(BeZero())
-		Expect(t.stateOf(ctx, "scaled")).To(Equal(transitions.Stopped))
+		Expect(t.instanceState(ctx, "scaled")).To(Equal(transitions.Stopped))
 
-		t.succeed(ctx, t.named(ctx, "resume", v1alpha1.ActionResume, "scaled"))
+		t.waitSucceeded(ctx, t.createNamedTask(ctx, "resume", v1alpha1.ActionResume, "scaled"))
 		Expect(replicas()).To(And(BeNumerically(">=", 2), BeNumerically("<=", 4)))
-		Expect(t.stateOf(ctx, "scaled")).To(Equal(transitions.Running))
+		Expect(t.instanceState(ctx, "scaled")).To(Equal(transitions.Running))
 	})
 })
 
 var _ = Describe("Objects that somebody has changed", func() {
 	It("are listed, or brought back, as the instance asks for", func(ctx SpecContext) {
-		on := newStage(ctx)
-		t := newTenant(ctx, on.source)
-		t.succeed(ctx, t.named(ctx, "install", v1alpha1.ActionInstall, "actor"))
+		env := newEnvironment(ctx)
+		t := newTenant(ctx, env.source)
+		t.waitSucceeded(ctx, t.createNamedTask(ctx, "install", v1alpha1.ActionInstall, "actor"))
 		instance := t.Instance(ctx, "actor")
 		policy := func(of v1alpha1.DriftPolicy) {
 			GinkgoHelper()
-			setSpec(ctx, instance, func(i *v1alpha1.AppInstance) { i.Spec.DriftPolicy = of })
+			patchSpec(ctx, instance, func(i *v1alpha1.AppInstance) { i.Spec.DriftPolicy = of })
 		}
-		image := func() string { return t.workloads(ctx)[0].Spec.Template.Spec.Containers[0].Image }
+		image := func() string { return t.deployments(ctx)[0].Spec.Template.Spec.Containers[0].Image }
 		right := image()
 		policy(v1alpha1.DriftWarn)
-		market.WaitIdle(ctx)
+		defaultOperator.WaitIdle(ctx)
 
 		By("changing an image")
 		patch := values{"spec": values{"template": values{"spec": values{"containers": []values{{"name": "actor", "image": "elsewhere.example/actor:2"}}}}}}
-		d := t.workloads(ctx)[0]
-		Expect(cluster.Patch(ctx, &d, client.RawPatch(types.StrategicMergePatchType, patch.raw().Raw))).To(Succeed())
-		eventuallyTrue(ctx, instance, v1alpha1.ConditionDrifted)
+		d := t.deployments(ctx)[0]
+		Expect(k8sClient.Patch(ctx, &d, client.RawPatch(types.StrategicMergePatchType, patch.toRaw().Raw))).To(Succeed())
+		waitTrue(ctx, instance, v1alpha1.ConditionDrifted)
 		Expect(instance.Status.Drift).To(HaveLen(1))
 		Expect(instance.Status.Drift[0].Object.String()).To(Equal("Deployment/actor"))
 		Expect(instance.Status.Drift[0].Fields).To(ContainElement(ContainSubstring("image")))
@@ -159,11 +159,11 @@ var _ = Describe("Objects that somebody has changed", func() {
 			g.Expect(transitions.StateOf(instance)).To(Equal(transitions.Running))
 		}).WithContext(ctx).Should(Succeed())
 		By("changing it so that it does not become ready")
-		patch = values{"spec": values{"template": values{"metadata": values{"annotations": values{waitingMark: "ContainerCreating"}}}}}
-		d = t.workloads(ctx)[0]
-		Expect(cluster.Patch(ctx, &d, client.RawPatch(types.MergePatchType, patch.raw().Raw))).To(Succeed())
+		patch = values{"spec": values{"template": values{"metadata": values{"annotations": values{waitingAnnotation: "ContainerCreating"}}}}}
+		d = t.deployments(ctx)[0]
+		Expect(k8sClient.Patch(ctx, &d, client.RawPatch(types.MergePatchType, patch.toRaw().Raw))).To(Succeed())
 		patch = values{"spec": values{"template": values{"spec": values{"containers": []values{{"name": "actor", "image": "elsewhere.example/actor:3"}}}}}}
-		Expect(cluster.Patch(ctx, &d, client.RawPatch(types.StrategicMergePatchType, patch.raw().Raw))).To(Succeed())
+		Expect(k8sClient.Patch(ctx, &d, client.RawPatch(types.StrategicMergePatchType, patch.toRaw().Raw))).To(Succeed())
 		Eventually(image).WithContext(ctx).Should(Equal(right))
 		Expect(t.Instance(ctx, "actor").Status.History).To(HaveLen(1), "nothing was installed again")
 	})

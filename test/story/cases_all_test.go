@@ -13,8 +13,8 @@ import (
 	. "github.com/onsi/gomega"
 )
 
-// show prints the result of all acts, and the reason for each combination without a test case.
-func show(title string, all []*act) {
+// reportRuns prints the result of all acts, and the reason for each combination without a test case.
+func reportRuns(title string, runs []*scenarioRun) {
 	GinkgoHelper()
 	var text strings.Builder
 	table := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
@@ -23,34 +23,34 @@ func show(title string, all []*act) {
 		Expect(err).NotTo(HaveOccurred())
 	}
 	row("\n"+"ACTION", "WHAT BECOMES OF IT", "BEFORE", "FAILED AT", "REASON", "STATE", "SECONDS", "")
-	for _, a := range all {
-		verdict := "as the table says"
-		if a.failed != nil {
-			verdict = "WRONG"
+	for _, run := range runs {
+		result := "as the table says"
+		if run.err != nil {
+			result = "WRONG"
 		}
-		row(string(a.action), a.what(), string(a.before), cmp.Or(a.failedAt(), "-"), cmp.Or(a.root.Reason, "-"), string(cmp.Or(a.state, "?")),
-			fmt.Sprintf("%.0f", a.took.Seconds()), verdict)
+		row(string(run.action), run.describeCourse(), string(run.before), cmp.Or(run.failedAt(), "-"), cmp.Or(run.summary.Reason, "-"), string(cmp.Or(run.state, "?")),
+			fmt.Sprintf("%.0f", run.duration.Seconds()), result)
 	}
 	Expect(table.Flush()).To(Succeed())
 	AddReportEntry(title, ReportEntryVisibilityAlways, text.String())
 }
 
-// chosen returns the test cases whose names match the regular expression MARKET_CASES, or all test
+// selectScenarios returns the test cases whose names match the regular expression MARKET_CASES, or all test
 // cases if it is not set.
-func chosen(tales []tale) []tale {
+func selectScenarios(scenarios []scenario) []scenario {
 	GinkgoHelper()
 	pattern, err := regexp.Compile(os.Getenv("MARKET_CASES"))
 	Expect(err).NotTo(HaveOccurred())
-	return slices.DeleteFunc(tales, func(t tale) bool { return !pattern.MatchString(t.String()) })
+	return slices.DeleteFunc(scenarios, func(s scenario) bool { return !pattern.MatchString(s.String()) })
 }
 
-// missing lists the combinations that have no test case, with the reasons.
-func missing() string {
+// describeExclusions lists the combinations that have no test case, with the reasons.
+func describeExclusions() string {
 	var text strings.Builder
 	for _, action := range actions {
-		for _, at := range slices.Concat(milestones, moments) {
-			if why := absent(action, at); why != "" {
-				fmt.Fprintf(&text, "%s, %s: %s\n", action, at, why)
+		for _, point := range slices.Concat(progressConditions, cancelPoints) {
+			if why := exclusionReason(action, point); why != "" {
+				fmt.Fprintf(&text, "%s, %s: %s\n", action, point, why)
 			}
 		}
 	}
@@ -59,17 +59,17 @@ func missing() string {
 
 var _ = Describe("Every action", func() {
 	It("ends in the state that the table says, whatever becomes of it", func(ctx SpecContext) {
-		on := newStage(ctx)
-		freezer(ctx)
-		all := on.cast(ctx, chosen(sideBySide()))
-		sideways(all, func(a *act) {
-			a.prepare()
-			a.play()
+		env := newEnvironment(ctx)
+		createFreezePolicy(ctx)
+		runs := env.newRuns(ctx, selectScenarios(parallelScenarios()))
+		runParallel(runs, func(run *scenarioRun) {
+			run.runPreparation()
+			run.runTask()
 		})
-		market.WaitIdle(ctx)
-		sideways(all, (*act).check)
-		show("Cases side by side", all)
-		AddReportEntry("Cases that there are not", ReportEntryVisibilityAlways, missing())
-		Expect(strings.Join(failures(all), "\n\n")).To(BeEmpty())
+		defaultOperator.WaitIdle(ctx)
+		runParallel(runs, (*scenarioRun).checkResult)
+		reportRuns("Cases side by side", runs)
+		AddReportEntry("Cases that there are not", ReportEntryVisibilityAlways, describeExclusions())
+		Expect(strings.Join(failureMessages(runs), "\n\n")).To(BeEmpty())
 	})
 })

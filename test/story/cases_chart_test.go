@@ -14,7 +14,7 @@ import (
 // values are chart values.
 type values map[string]any
 
-func (v values) raw() *runtime.RawExtension {
+func (v values) toRaw() *runtime.RawExtension {
 	text, err := json.Marshal(v)
 	Expect(err).NotTo(HaveOccurred())
 	return &runtime.RawExtension{Raw: text}
@@ -25,19 +25,19 @@ var actorHooks = []string{
 	"pre-install", "post-install", "pre-upgrade", "post-upgrade", "pre-rollback", "post-rollback", "pre-delete", "post-delete",
 }
 
-// waitingMark is the annotation of a Pod that the simulated nodes never start.
-const waitingMark = "localcluster/waiting"
+// waitingAnnotation is the annotation of a Pod that the simulated nodes never start.
+const waitingAnnotation = "localcluster/waiting"
 
-// actor returns a chart with a claim, a Deployment that uses it and a Job for every hook. Its
+// actorChart returns a chart with a claim, a Deployment that uses it and a Job for every hook. Its
 // values select a failure: broken fails to render, fail and hang name the hook that fails or hangs,
 // and with ready false the Pods never become ready. own adds values.
-func actor(name, version string, own values, more ...file) []byte {
+func actorChart(name, version string, overrides values, more ...chartFile) []byte {
 	GinkgoHelper()
-	given := values{"image": anImage(), "ready": true, "hooks": true, "broken": false, "fail": "", "hang": ""}
-	maps.Copy(given, own)
-	return packed(name, version, append(more,
-		file{"values.yaml", string(given.raw().Raw)},
-		file{"templates/claim.yaml", `{{- if .Values.broken }}{{ fail "broken, as asked for" }}{{ end -}}
+	chartValues := values{"image": sampleImage(), "ready": true, "hooks": true, "broken": false, "fail": "", "hang": ""}
+	maps.Copy(chartValues, overrides)
+	return packChart(name, version, append(more,
+		chartFile{"values.yaml", string(chartValues.toRaw().Raw)},
+		chartFile{"templates/claim.yaml", `{{- if .Values.broken }}{{ fail "broken, as asked for" }}{{ end -}}
 apiVersion: v1
 kind: PersistentVolumeClaim
 metadata:
@@ -48,7 +48,7 @@ spec:
     requests:
       storage: 1Gi
 `},
-		file{"templates/deployment.yaml", fmt.Sprintf(`apiVersion: apps/v1
+		chartFile{"templates/deployment.yaml", fmt.Sprintf(`apiVersion: apps/v1
 kind: Deployment
 metadata:
   name: {{ .Release.Name }}
@@ -75,8 +75,8 @@ spec:
         - name: data
           persistentVolumeClaim:
             claimName: {{ .Release.Name }}-data
-`, waitingMark)},
-		file{"templates/hooks.yaml", fmt.Sprintf(`{{- if .Values.hooks }}
+`, waitingAnnotation)},
+		chartFile{"templates/hooks.yaml", fmt.Sprintf(`{{- if .Values.hooks }}
 {{- range list "%s" }}
 ---
 apiVersion: batch/v1
@@ -102,5 +102,5 @@ spec:
           image: {{ $.Values.image }}
 {{- end }}
 {{- end }}
-`, strings.Join(actorHooks, `" "`), waitingMark)})...)
+`, strings.Join(actorHooks, `" "`), waitingAnnotation)})...)
 }

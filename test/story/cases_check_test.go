@@ -18,99 +18,99 @@ import (
 	"github.com/appmarket/operator/test/conformance"
 )
 
-// check compares the result of the act with the table of transitions.
-func (a *act) check() {
-	a.checkTask()
-	a.checkState()
-	a.checkRecords()
-	a.checkWorkload()
-	a.checkHooks()
-	a.checkClaims()
-	a.checkContract()
+// checkResult compares the result of the act with the table of transitions.
+func (run *scenarioRun) checkResult() {
+	run.checkTask()
+	run.checkState()
+	run.checkRecords()
+	run.checkWorkload()
+	run.checkHooks()
+	run.checkClaims()
+	run.checkContract()
 }
 
 // checkTask checks how the task, and the task that canceled it, ended.
-func (a *act) checkTask() {
-	want, reasons := metav1.ConditionFalse, a.reasons
+func (run *scenarioRun) checkTask() {
+	want, reasons := metav1.ConditionFalse, run.reasons
 	switch {
-	case a.how == cancelled && !a.committed():
+	case run.course == cancelled && !run.isCommitted():
 		reasons = []string{v1alpha1.ReasonCanceled}
-	case a.how != fails:
+	case run.course != fails:
 		want, reasons = metav1.ConditionTrue, []string{v1alpha1.ReasonSucceeded}
 	}
-	a.Expect(a.root.Status).To(Equal(want), "%s: %s", a.root.Reason, a.root.Message)
-	a.Expect(reasons).To(ContainElement(a.root.Reason), a.root.Message)
-	if a.how == fails {
-		found := slices.Index(milestones, a.failedAt())
-		a.Expect(found).To(BeNumerically("<=", slices.Index(milestones, a.at)), "failed at %s: %s", a.failedAt(), a.root.Message)
+	run.Expect(run.summary.Status).To(Equal(want), "%s: %s", run.summary.Reason, run.summary.Message)
+	run.Expect(reasons).To(ContainElement(run.summary.Reason), run.summary.Message)
+	if run.course == fails {
+		found := slices.Index(progressConditions, run.failedAt())
+		run.Expect(found).To(BeNumerically("<=", slices.Index(progressConditions, run.point)), "failed at %s: %s", run.failedAt(), run.summary.Message)
 	}
-	if a.cancel == nil {
+	if run.cancel == nil {
 		return
 	}
-	said := a.finished(a.cancel)
-	if a.committed() {
-		a.Expect(said.Reason).To(Equal(v1alpha1.ReasonInvalidState), said.Message)
+	end := run.waitFinished(run.cancel)
+	if run.isCommitted() {
+		run.Expect(end.Reason).To(Equal(v1alpha1.ReasonInvalidState), end.Message)
 		return
 	}
-	a.Expect(said.Status).To(Equal(metav1.ConditionTrue), said.Message)
+	run.Expect(end.Status).To(Equal(metav1.ConditionTrue), end.Message)
 }
 
 // failedAt returns the condition at which the task failed, or "" if it did not fail.
-func (a *act) failedAt() string {
-	if a.task == nil {
+func (run *scenarioRun) failedAt() string {
+	if run.task == nil {
 		return ""
 	}
-	for _, milestone := range milestones {
-		if meta.IsStatusConditionFalse(a.task.Status.Conditions, milestone) {
+	for _, milestone := range progressConditions {
+		if meta.IsStatusConditionFalse(run.task.Status.Conditions, milestone) {
 			return milestone
 		}
 	}
 	return ""
 }
 
-// wanted returns the state that the table requires.
-func (a *act) wanted() transitions.State {
-	if end := a.tale.end(a.failedAt()); end != transitions.Before {
+// expectedState returns the state that the table requires.
+func (run *scenarioRun) expectedState() transitions.State {
+	if end := run.scenario.finalState(run.failedAt()); end != transitions.Before {
 		return end
 	}
-	return a.before
+	return run.before
 }
 
 // checkState checks the state in which the instance stabilizes.
-func (a *act) checkState() {
-	a.eventually(func(g Gomega) {
-		instance := a.instance()
-		a.state = transitions.StateOf(instance)
-		said := ""
+func (run *scenarioRun) checkState() {
+	run.waitUntil(func(g Gomega) {
+		instance := run.getInstance()
+		run.state = transitions.StateOf(instance)
+		conditions := ""
 		if instance != nil {
-			said = fmt.Sprint(instance.Status.Conditions)
+			conditions = fmt.Sprint(instance.Status.Conditions)
 			g.Expect(instance.Status.CurrentOperation).To(BeNil())
-			g.Expect(instance.Status.Version).To(Equal(a.wantedVersion()))
+			g.Expect(instance.Status.Version).To(Equal(run.expectedVersion()))
 		}
-		g.Expect(a.state).To(Equal(a.wanted()), said)
+		g.Expect(run.state).To(Equal(run.expectedState()), conditions)
 	})
 }
 
-// wantedVersion returns the version that is expected to be installed in the end. An applied version
+// expectedVersion returns the version that is expected to be installed in the end. An applied version
 // counts even if it did not become ready.
-func (a *act) wantedVersion() string {
-	done := a.how == succeeds || a.how == killed || a.committed() ||
-		a.how == fails && a.onFailure == "" && a.failedAt() == v1alpha1.ConditionHealthy
-	after, changes := versions[a.action]
+func (run *scenarioRun) expectedVersion() string {
+	done := run.course == succeeds || run.course == killed || run.isCommitted() ||
+		run.course == fails && run.onFailure == "" && run.failedAt() == v1alpha1.ConditionHealthy
+	after, changes := versions[run.action]
 	switch {
 	case !done || !changes:
-		return a.version
+		return run.version
 	case after == "none":
 		return ""
 	}
 	return after
 }
 
-// instance returns the instance, or nil if it does not exist.
-func (a *act) instance() *v1alpha1.AppInstance {
+// getInstance returns the instance, or nil if it does not exist.
+func (run *scenarioRun) getInstance() *v1alpha1.AppInstance {
 	instance := &v1alpha1.AppInstance{}
-	err := cluster.Get(a.ctx, client.ObjectKey{Namespace: a.t.Namespace, Name: a.name}, instance)
-	a.Expect(client.IgnoreNotFound(err)).To(Succeed())
+	err := k8sClient.Get(run.ctx, client.ObjectKey{Namespace: run.t.Namespace, Name: run.name}, instance)
+	run.Expect(client.IgnoreNotFound(err)).To(Succeed())
 	if err != nil {
 		return nil
 	}
@@ -119,95 +119,95 @@ func (a *act) instance() *v1alpha1.AppInstance {
 
 // checkRecords checks that no Helm record is pending, and that no record of a removed instance
 // remains.
-func (a *act) checkRecords() {
+func (run *scenarioRun) checkRecords() {
 	var records corev1.SecretList
-	a.Expect(cluster.List(a.ctx, &records, client.InNamespace(a.t.Namespace), client.MatchingLabels{"owner": "helm"})).To(Succeed())
+	run.Expect(k8sClient.List(run.ctx, &records, client.InNamespace(run.t.Namespace), client.MatchingLabels{"owner": "helm"})).To(Succeed())
 	var own []string
 	for _, record := range records.Items {
 		status := record.Labels["status"]
-		a.Expect(status).NotTo(Or(HavePrefix("pending-"), Equal("uninstalling")), record.Name)
-		if record.Labels["name"] == a.name {
+		run.Expect(status).NotTo(Or(HavePrefix("pending-"), Equal("uninstalling")), record.Name)
+		if record.Labels["name"] == run.name {
 			own = append(own, record.Name)
 		}
 	}
-	if a.gone() {
-		a.Expect(own).To(BeEmpty())
+	if run.isGone() {
+		run.Expect(own).To(BeEmpty())
 	}
 }
 
-// gone reports whether no object of the app may exist. A release of the helm command remains if it
+// isGone reports whether no object of the app may exist. A release of the helm command remains if it
 // has not been adopted.
-func (a *act) gone() bool {
-	return a.state == transitions.Removed || a.state == transitions.None && a.action != v1alpha1.ActionAdopt
+func (run *scenarioRun) isGone() bool {
+	return run.state == transitions.Removed || run.state == transitions.None && run.action != v1alpha1.ActionAdopt
 }
 
 // checkWorkload checks existence, version and number of Pods of the Deployment.
-func (a *act) checkWorkload() {
-	d := &appsv1.Deployment{}
-	err := cluster.Get(a.ctx, client.ObjectKey{Namespace: a.t.Namespace, Name: a.name}, d)
-	a.Expect(client.IgnoreNotFound(err)).To(Succeed())
+func (run *scenarioRun) checkWorkload() {
+	deployment := &appsv1.Deployment{}
+	err := k8sClient.Get(run.ctx, client.ObjectKey{Namespace: run.t.Namespace, Name: run.name}, deployment)
+	run.Expect(client.IgnoreNotFound(err)).To(Succeed())
 	switch {
-	case a.gone():
-		a.Expect(err).To(HaveOccurred(), "the Deployment is there")
+	case run.isGone():
+		run.Expect(err).To(HaveOccurred(), "the Deployment is there")
 		return
-	case a.version == "" && a.wantedVersion() == "":
+	case run.version == "" && run.expectedVersion() == "":
 		return // What a failed installation leaves is not specified.
 	}
-	a.Expect(err).NotTo(HaveOccurred())
-	a.Expect(d.Spec.Template.Labels).To(HaveKeyWithValue("version", a.wantedVersion()))
-	switch a.state {
+	run.Expect(err).NotTo(HaveOccurred())
+	run.Expect(deployment.Spec.Template.Labels).To(HaveKeyWithValue("version", run.expectedVersion()))
+	switch run.state {
 	case transitions.Running:
-		a.Expect(d.Status.ReadyReplicas).To(BeEquivalentTo(1))
+		run.Expect(deployment.Status.ReadyReplicas).To(BeEquivalentTo(1))
 	case transitions.Stopped:
-		a.Expect(*d.Spec.Replicas).To(BeZero())
+		run.Expect(*deployment.Spec.Replicas).To(BeZero())
 	}
 }
 
-// pods returns the Pods of the namespace.
-func (a *act) pods() []corev1.Pod {
+// listPods returns the Pods of the namespace.
+func (run *scenarioRun) listPods() []corev1.Pod {
 	var pods corev1.PodList
-	a.Expect(cluster.List(a.ctx, &pods, client.InNamespace(a.t.Namespace))).To(Succeed())
+	run.Expect(k8sClient.List(run.ctx, &pods, client.InNamespace(run.t.Namespace))).To(Succeed())
 	return pods.Items
 }
 
 // checkHooks checks that no hook ran twice. Two operations of one test case never have hooks of the
 // same name, because they differ in action or version.
-func (a *act) checkHooks() {
-	ran := a.on.hooks(a.t.Namespace)
+func (run *scenarioRun) checkHooks() {
+	ran := run.env.createdHooks(run.t.Namespace)
 	slices.Sort(ran)
 	once := slices.Compact(slices.Clone(ran))
-	a.Expect(ran).To(Equal(once), "hooks that were run")
+	run.Expect(ran).To(Equal(once), "hooks that were run")
 }
 
 // checkClaims checks that no volume claim was deleted, and that the status lists the retained
 // claims.
-func (a *act) checkClaims() {
-	w := a.on.witness
-	a.Expect(in[*corev1.PersistentVolumeClaim](w, watch.Deleted, a.t.Namespace)).To(BeEmpty(), "volume claims that were deleted")
-	if a.state != transitions.Removed {
+func (run *scenarioRun) checkClaims() {
+	w := run.env.recorder
+	run.Expect(namesInNamespace[*corev1.PersistentVolumeClaim](w, watch.Deleted, run.t.Namespace)).To(BeEmpty(), "volume claims that were deleted")
+	if run.state != transitions.Removed {
 		return
 	}
 	kept := []string{}
-	for _, claim := range a.instance().Status.RetainedObjects {
+	for _, claim := range run.getInstance().Status.RetainedObjects {
 		kept = append(kept, claim.Name)
 	}
-	made := slices.DeleteFunc(in[*corev1.PersistentVolumeClaim](w, watch.Added, a.t.Namespace), func(name string) bool {
-		return !strings.HasPrefix(name, a.name)
+	made := slices.DeleteFunc(namesInNamespace[*corev1.PersistentVolumeClaim](w, watch.Added, run.t.Namespace), func(name string) bool {
+		return !strings.HasPrefix(name, run.name)
 	})
-	a.Expect(kept).To(Equal(made), "volume claims that are kept")
+	run.Expect(kept).To(Equal(made), "volume claims that are kept")
 }
 
 // checkContract checks the status of every instance and task against the status contract.
-func (a *act) checkContract() {
-	a.eventually(func(g Gomega) {
+func (run *scenarioRun) checkContract() {
+	run.waitUntil(func(g Gomega) {
 		var all []v1alpha1.Object
 		var instances v1alpha1.AppInstanceList
-		g.Expect(cluster.List(a.ctx, &instances, client.InNamespace(a.t.Namespace))).To(Succeed())
+		g.Expect(k8sClient.List(run.ctx, &instances, client.InNamespace(run.t.Namespace))).To(Succeed())
 		for i := range instances.Items {
 			all = append(all, &instances.Items[i])
 		}
 		var tasks v1alpha1.AppInstallTaskList
-		g.Expect(cluster.List(a.ctx, &tasks, client.InNamespace(a.t.Namespace))).To(Succeed())
+		g.Expect(k8sClient.List(run.ctx, &tasks, client.InNamespace(run.t.Namespace))).To(Succeed())
 		for i := range tasks.Items {
 			all = append(all, &tasks.Items[i])
 		}

@@ -22,46 +22,46 @@ import (
 	"github.com/appmarket/operator/test/fixture"
 )
 
-// doomed runs a build of the operator that kills itself at a failpoint. It uses the store of the
+// buildFaulty runs a build of the operator that kills itself at a failpoint. It uses the store of the
 // default operator, which is stopped until the test ends.
-func (o *operator) doomed(ctx context.Context) *operator {
+func (o *operator) buildFaulty(ctx context.Context) *operator {
 	GinkgoHelper()
-	folder := filepath.Join(scratch, "faults")
+	folder := filepath.Join(scratchDir, "faults")
 	Expect(os.MkdirAll(folder, 0o755)).To(Succeed())
 	program := fixture.BuildOperator(ctx, folder, "-tags", "faults")
 	o.Stop()
-	other := o.copied()
+	other := o.copySettings()
 	other.Program = program
 	DeferCleanup(func() {
-		other.arm(doom{})
+		other.setFailpoint(failpointSetting{})
 		other.Stop()
 		o.Start()
 	})
 	return other
 }
 
-// A doom is the failpoint at which the operator kills itself: the point, the object that must be
+// A failpointSetting is the failpoint at which the operator kills itself: the point, the object that must be
 // processed, and the file that the kill creates. The zero doom kills nothing.
-type doom struct{ point, subject, once string }
+type failpointSetting struct{ point, subject, marker string }
 
-// arm sets the doom of the operators that are started from now on.
-func (o *operator) arm(d doom) {
+// setFailpoint sets the doom of the operators that are started from now on.
+func (o *operator) setFailpoint(setting failpointSetting) {
 	GinkgoHelper()
-	armed := ""
-	if d.point != "" {
-		armed = d.point + "@" + d.subject
+	value := ""
+	if setting.point != "" {
+		value = setting.point + "@" + setting.subject
 	}
-	Expect(os.Setenv("APPMARKET_FAULT", armed)).To(Succeed())
-	Expect(os.Setenv("APPMARKET_FAULT_ONCE", d.once)).To(Succeed())
+	Expect(os.Setenv("APPMARKET_FAULT", value)).To(Succeed())
+	Expect(os.Setenv("APPMARKET_FAULT_ONCE", setting.marker)).To(Succeed())
 }
 
-// isArmed reports whether the operator was started with the doom.
-func (o *operator) isArmed(d doom) bool {
-	return o.Process != nil && slices.Contains(o.Process.Env, "APPMARKET_FAULT_ONCE="+d.once)
+// hasFailpoint reports whether the operator was started with the doom.
+func (o *operator) hasFailpoint(setting failpointSetting) bool {
+	return o.Process != nil && slices.Contains(o.Process.Env, "APPMARKET_FAULT_ONCE="+setting.marker)
 }
 
-// dies waits until the operator has killed itself, and otherwise returns an error.
-func (o *operator) dies() error {
+// waitKilled waits until the operator has killed itself, and otherwise returns an error.
+func (o *operator) waitKilled() error {
 	ended := make(chan error, 1)
 	process := o.Process
 	go func() { ended <- process.Wait() }()
@@ -73,118 +73,118 @@ func (o *operator) dies() error {
 			return fmt.Errorf("the operator ended otherwise: %w", err)
 		}
 		return nil
-	case <-time.After(patience): // killed here, so that the next operator can be started
+	case <-time.After(timeout): // killed here, so that the next operator can be started
 		if err := process.Process.Kill(); err != nil {
 			return err
 		}
 		<-ended
-		return fmt.Errorf("the operator was not killed within %s", patience)
+		return fmt.Errorf("the operator was not killed within %s", timeout)
 	}
 }
 
-// doomAt returns the doom that kills the operator at a failpoint of the act.
-func (a *act) doomAt(point, once string) doom {
-	subject := a.t.Namespace + "/" + a.name
+// failpointAt returns the doom that kills the operator at a failpoint of the act.
+func (run *scenarioRun) failpointAt(point, once string) failpointSetting {
+	subject := run.t.Namespace + "/" + run.name
 	if strings.HasPrefix(point, "task-") {
-		subject = a.t.Namespace + "/the-task"
+		subject = run.t.Namespace + "/the-task"
 	}
-	return doom{point: point, subject: subject, once: once}
+	return failpointSetting{point: point, subject: subject, marker: once}
 }
 
-// killAt runs an act with an operator that is killed by a doom. The operator that is then started
+// runWithKill runs an act with an operator that is killed by a doom. The operator that is then started
 // finishes the act, and already has the next doom, which saves one start for each act.
-func (a *act) killAt(o *operator, now, next doom) {
-	if !o.isArmed(now) {
+func (run *scenarioRun) runWithKill(o *operator, current, next failpointSetting) {
+	if !o.hasFailpoint(current) {
 		o.Stop()
-		o.arm(now)
+		o.setFailpoint(current)
 		o.Start()
 	}
-	a.attempt(func() {
-		a.Expect(now.once).NotTo(BeAnExistingFile(), "the operator was killed before the act began")
-		a.begin()
-		a.Expect(o.dies()).To(Succeed())
-		a.Expect(now.once).To(BeAnExistingFile())
-		if a.meanwhile != nil {
-			a.meanwhile(a)
+	run.recordFailure(func() {
+		run.Expect(current.marker).NotTo(BeAnExistingFile(), "the operator was killed before the act began")
+		run.startTask()
+		run.Expect(o.waitKilled()).To(Succeed())
+		run.Expect(current.marker).To(BeAnExistingFile())
+		if run.whileDown != nil {
+			run.whileDown(run)
 		}
 	})
 	if o.Process == nil {
-		o.arm(next)
+		o.setFailpoint(next)
 		o.Start()
 	}
-	a.attempt(a.end)
+	run.recordFailure(run.waitForEnd)
 }
 
-// spoiled returns the acts whose checked input becomes invalid before it is used. Every other
+// invalidatedRuns returns the acts whose checked input becomes invalid before it is used. Every other
 // failure of that condition is found by the checks.
-func spoiled(ctx context.Context, on *stage) []*act {
+func invalidatedRuns(ctx context.Context, env *environment) []*scenarioRun {
 	GinkgoHelper()
-	named := metav1.ObjectMeta{Name: "values"}
-	var tales []tale
+	values := metav1.ObjectMeta{Name: "values"}
+	var scenarios []scenario
 	for _, action := range []v1alpha1.Action{v1alpha1.ActionInstall, v1alpha1.ActionClone, v1alpha1.ActionUpgrade} {
-		tales = append(tales, tale{action: action, how: fails, at: v1alpha1.ConditionResolved, by: "as values were spoiled"})
+		scenarios = append(scenarios, scenario{action: action, course: fails, point: v1alpha1.ConditionResolved, method: "as values were spoiled"})
 	}
-	all := on.cast(ctx, chosen(tales))
-	for _, a := range all {
-		a.trouble = trouble{
-			prepare: func(a *act) {
-				secret := &corev1.Secret{ObjectMeta: named, Data: map[string][]byte{"values.yaml": []byte("ready: true")}}
-				secret.Namespace = a.t.Namespace
-				a.Expect(cluster.Create(a.ctx, secret)).To(Succeed())
+	runs := env.newRuns(ctx, selectScenarios(scenarios))
+	for _, run := range runs {
+		run.fault = fault{
+			prepare: func(run *scenarioRun) {
+				secret := &corev1.Secret{ObjectMeta: values, Data: map[string][]byte{"values.yaml": []byte("ready: true")}}
+				secret.Namespace = run.t.Namespace
+				run.Expect(k8sClient.Create(run.ctx, secret)).To(Succeed())
 			},
-			change: func(s *v1alpha1.AppInstallTaskSpec) {
-				s.EnsureParameters().ValuesFrom = []v1alpha1.ValuesReference{{Kind: v1alpha1.ValuesFromSecret, Name: named.Name}}
+			changeSpec: func(s *v1alpha1.AppInstallTaskSpec) {
+				s.EnsureParameters().ValuesFrom = []v1alpha1.ValuesReference{{Kind: v1alpha1.ValuesFromSecret, Name: values.Name}}
 			},
-			meanwhile: func(a *act) {
-				secret := &corev1.Secret{ObjectMeta: named, Data: map[string][]byte{"values.yaml": []byte("no values")}}
-				secret.Namespace = a.t.Namespace
-				a.Expect(cluster.Update(a.ctx, secret)).To(Succeed())
+			whileDown: func(run *scenarioRun) {
+				secret := &corev1.Secret{ObjectMeta: values, Data: map[string][]byte{"values.yaml": []byte("no values")}}
+				secret.Namespace = run.t.Namespace
+				run.Expect(k8sClient.Update(run.ctx, secret)).To(Succeed())
 			},
 			reasons: []string{v1alpha1.ReasonInvalidValues},
 		}
 	}
-	return all
+	return runs
 }
 
 var _ = Describe("Every action", func() {
 	// Two parts, which can run in parallel processes.
 	DescribeTable("ends as if nothing had happened when the operator is killed at a named point", func(ctx SpecContext, part int) {
-		on := newStage(ctx)
-		var tales []tale
-		for i, t := range chosen(kills()) {
+		env := newEnvironment(ctx)
+		var scenarios []scenario
+		for i, t := range selectScenarios(killScenarios()) {
 			if i%2 == part {
-				tales = append(tales, t)
+				scenarios = append(scenarios, t)
 			}
 		}
-		all := on.cast(ctx, tales)
+		runs := env.newRuns(ctx, scenarios)
 		if part == 0 {
-			all = append(all, spoiled(ctx, on)...)
+			runs = append(runs, invalidatedRuns(ctx, env)...)
 		}
-		sideways(all, (*act).prepare)
-		o := market.doomed(ctx)
-		var prepared []*act
-		var dooms []doom
-		for i, a := range all {
-			point := a.at
-			if a.how == fails {
+		runParallel(runs, (*scenarioRun).runPreparation)
+		o := defaultOperator.buildFaulty(ctx)
+		var prepared []*scenarioRun
+		var settings []failpointSetting
+		for i, run := range runs {
+			point := run.point
+			if run.course == fails {
 				point = failpoint.TaskWritten
 			}
-			if a.failed == nil {
-				prepared = append(prepared, a)
-				dooms = append(dooms, a.doomAt(point, filepath.Join(scratch, fmt.Sprintf("killed-%d-%d", part, i))))
+			if run.err == nil {
+				prepared = append(prepared, run)
+				settings = append(settings, run.failpointAt(point, filepath.Join(scratchDir, fmt.Sprintf("killed-%d-%d", part, i))))
 			}
 		}
-		for i, a := range prepared {
-			next := doom{}
-			if i+1 < len(dooms) {
-				next = dooms[i+1]
+		for i, run := range prepared {
+			next := failpointSetting{}
+			if i+1 < len(settings) {
+				next = settings[i+1]
 			}
-			a.killAt(o, dooms[i], next)
+			run.runWithKill(o, settings[i], next)
 		}
 		o.WaitIdle(ctx)
-		sideways(all, (*act).check)
-		show("Cases with a kill", all)
-		Expect(strings.Join(failures(all), "\n\n")).To(BeEmpty())
+		runParallel(runs, (*scenarioRun).checkResult)
+		reportRuns("Cases with a kill", runs)
+		Expect(strings.Join(failureMessages(runs), "\n\n")).To(BeEmpty())
 	},
 		Entry("in the even cases", 0),
 		Entry("in the odd cases", 1),

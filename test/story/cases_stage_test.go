@@ -18,69 +18,69 @@ import (
 	"github.com/appmarket/operator/test/fixture"
 )
 
-// A stage is the environment in which acts run.
-type stage struct {
+// A environment is the environment in which acts run.
+type environment struct {
 	source *v1alpha1.MarketSource
-	// seen reads tasks and instances from watches, so that many concurrent waits are cheap.
-	seen client.Reader
+	// cache reads tasks and instances from watches, so that many concurrent waits are cheap.
+	cache client.Reader
 	// witness watches every namespace.
-	*witness
+	*recorder
 	helm *helmClient
 	// archives are paths of chart archives by version.
 	archives map[string]string
 }
 
-// newStage creates a market that offers the actor chart.
-func newStage(ctx context.Context) *stage {
+// newEnvironment creates a market that offers the actor chart.
+func newEnvironment(ctx context.Context) *environment {
 	GinkgoHelper()
-	s := &stage{helm: newHelmClient("HELM3", "helm3"), archives: map[string]string{}}
+	s := &environment{helm: newHelmClient("HELM3", "helm3"), archives: map[string]string{}}
 	repo := fixture.NewRepository()
 	var all []fixture.Offer
 	for _, version := range []string{older, newer} {
-		archive := actor("actor", version, nil)
+		archive := actorChart("actor", version, nil)
 		s.archives[version] = filepath.Join(GinkgoT().TempDir(), "actor-"+version+".tgz")
 		Expect(os.WriteFile(s.archives[version], archive, 0o600)).To(Succeed())
 		repo.Handle("/actor-"+version+".tgz", fixture.Content(archive))
 		all = append(all, fixture.NewOffer("actor", version, "actor-"+version+".tgz", archive))
 	}
 	repo.Handle("/index.yaml", fixture.Content(fixture.IndexOf(all...)))
-	s.source = sourceOf(ctx, namespace(ctx, "market"), "theater", repo.URL, sharedByAll)
-	eventuallyTrue(ctx, s.source, v1alpha1.ConditionReady)
+	s.source = createSource(ctx, createNamespace(ctx, "market"), "theater", repo.URL, shareWithAll)
+	waitTrue(ctx, s.source, v1alpha1.ConditionReady)
 
-	life, end := context.WithCancel(world)
-	DeferCleanup(end)
-	s.witness = (&tenant{&fixture.Tenant{Namespace: metav1.NamespaceAll}}).witness(life)
-	views, err := cache.New(cfg, cache.Options{Scheme: cluster.Scheme(), ReaderFailOnMissingInformer: true})
+	recorderContext, cancel := context.WithCancel(suiteContext)
+	DeferCleanup(cancel)
+	s.recorder = (&tenant{&fixture.Tenant{Namespace: metav1.NamespaceAll}}).startRecorder(recorderContext)
+	informers, err := cache.New(restConfig, cache.Options{Scheme: k8sClient.Scheme(), ReaderFailOnMissingInformer: true})
 	Expect(err).NotTo(HaveOccurred())
 	for _, kind := range []client.Object{&v1alpha1.AppInstallTask{}, &v1alpha1.AppInstance{}} {
-		_, err := views.GetInformer(ctx, kind, cache.BlockUntilSynced(false))
+		_, err := informers.GetInformer(ctx, kind, cache.BlockUntilSynced(false))
 		Expect(err).NotTo(HaveOccurred())
 	}
 	go func() {
 		defer GinkgoRecover()
-		Expect(views.Start(life)).To(Succeed())
+		Expect(informers.Start(recorderContext)).To(Succeed())
 	}()
-	Expect(views.WaitForCacheSync(ctx)).To(BeTrue())
-	s.seen = views
+	Expect(informers.WaitForCacheSync(ctx)).To(BeTrue())
+	s.cache = informers
 	return s
 }
 
-// cast creates an act for each test case, each with its own tenant.
-func (s *stage) cast(ctx context.Context, tales []tale) []*act {
+// newRuns creates an act for each test case, each with its own tenant.
+func (e *environment) newRuns(ctx context.Context, scenarios []scenario) []*scenarioRun {
 	GinkgoHelper()
-	var all []*act
-	for _, one := range tales {
-		all = append(all, newAct(ctx, s, newTenant(ctx, s.source), one))
+	var runs []*scenarioRun
+	for _, s := range scenarios {
+		runs = append(runs, newScenarioRun(ctx, e, newTenant(ctx, e.source), s))
 	}
-	return all
+	return runs
 }
 
 // frozenLabel marks a namespace in which changes are denied.
 const frozenLabel = "story.example/frozen"
 
-// freezer creates an admission policy that denies changes of Deployments and Helm records in frozen
+// createFreezePolicy creates an admission policy that denies changes of Deployments and Helm records in frozen
 // namespaces.
-func freezer(ctx context.Context) {
+func createFreezePolicy(ctx context.Context) {
 	GinkgoHelper()
 	rules := []admissionv1.NamedRuleWithOperations{}
 	for group, resource := range map[string][]string{"apps": {"deployments", "deployments/scale"}, "": {"secrets"}} {
@@ -99,27 +99,27 @@ func freezer(ctx context.Context) {
 			Validations: []admissionv1.Validation{{Expression: "false", Message: "this namespace is frozen"}},
 		},
 	}
-	Expect(cluster.Create(ctx, policy)).To(Succeed())
+	Expect(k8sClient.Create(ctx, policy)).To(Succeed())
 	binding := &admissionv1.ValidatingAdmissionPolicyBinding{
 		ObjectMeta: metav1.ObjectMeta{Name: policy.Name},
 		Spec: admissionv1.ValidatingAdmissionPolicyBindingSpec{
 			PolicyName: policy.Name, ValidationActions: []admissionv1.ValidationAction{admissionv1.Deny},
 		},
 	}
-	Expect(cluster.Create(ctx, binding)).To(Succeed())
+	Expect(k8sClient.Create(ctx, binding)).To(Succeed())
 	DeferCleanup(func(ctx SpecContext) {
-		Expect(cluster.Delete(ctx, binding)).To(Succeed())
-		Expect(cluster.Delete(ctx, policy)).To(Succeed())
+		Expect(k8sClient.Delete(ctx, binding)).To(Succeed())
+		Expect(k8sClient.Delete(ctx, policy)).To(Succeed())
 	})
 }
 
-// in returns the names of the objects of type T that were added to or deleted from a namespace,
+// namesInNamespace returns the names of the objects of type T that were added to or deleted from a namespace,
 // once for each event.
-func in[T client.Object](w *witness, what watch.EventType, namespace string) []string {
+func namesInNamespace[T client.Object](w *recorder, what watch.EventType, namespace string) []string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	found := []string{}
-	for _, o := range w.seen[what] {
+	for _, o := range w.objects[what] {
 		if _, ok := o.(T); ok && o.GetNamespace() == namespace {
 			found = append(found, o.GetName())
 		}
@@ -127,7 +127,7 @@ func in[T client.Object](w *witness, what watch.EventType, namespace string) []s
 	return found
 }
 
-// hooks returns the Jobs that were created in a namespace.
-func (s *stage) hooks(namespace string) []string {
-	return in[*batchv1.Job](s.witness, watch.Added, namespace)
+// createdHooks returns the Jobs that were created in a namespace.
+func (s *environment) createdHooks(namespace string) []string {
+	return namesInNamespace[*batchv1.Job](s.recorder, watch.Added, namespace)
 }

@@ -14,14 +14,14 @@ var actions = []v1alpha1.Action{
 	v1alpha1.ActionStop, v1alpha1.ActionResume, v1alpha1.ActionUninstall,
 }
 
-// how is the course of a test case.
-type how string
+// course is the course of a test case.
+type course string
 
 const (
-	succeeds  how = "succeeds"
-	fails     how = "fails at"
-	cancelled how = "cancelled"
-	killed    how = "killed at"
+	succeeds  course = "succeeds"
+	fails     course = "fails at"
+	cancelled course = "cancelled"
+	killed    course = "killed at"
 )
 
 // Moments at which a task is canceled.
@@ -33,150 +33,150 @@ const (
 	waitingForObjects = "waiting for objects"
 )
 
-var moments = []string{whileSuspended, behindAnother, withoutInput, inHook, waitingForObjects}
+var cancelPoints = []string{whileSuspended, behindAnother, withoutInput, inHook, waitingForObjects}
 
-// milestones are the conditions at which a task can fail.
-var milestones = []string{
+// progressConditions are the conditions at which a task can fail.
+var progressConditions = []string{
 	v1alpha1.ConditionAdmitted, v1alpha1.ConditionResolved, v1alpha1.ConditionApplied, v1alpha1.ConditionHealthy,
 }
 
 // Ways to cancel a task.
 const (
-	byItself = "by spec.cancel"
-	byTask   = "by a task"
+	bySpec = "by spec.cancel"
+	byTask = "by a task"
 )
 
-// faultPoints are the failpoints at which the operator can be killed.
-var faultPoints = []string{
+// failpoints are the failpoints at which the operator can be killed.
+var failpoints = []string{
 	failpoint.TaskAdmitted, failpoint.TaskWritten, failpoint.InstanceBegun, failpoint.HelmRecordPending, failpoint.HelmHookCreated, failpoint.HelmHookEnded,
 	failpoint.HelmObjectsApplied, failpoint.HelmObjectsDeleted, failpoint.HelmRecordFinal, failpoint.InstanceOperated, failpoint.InstanceSaved, failpoint.TaskNoted,
 }
 
-// A tale is one test case: an action, its course, and the point of the failure or cancellation.
-type tale struct {
+// A scenario is one test case: an action, its course, and the point of the failure or cancellation.
+type scenario struct {
 	action v1alpha1.Action
-	how    how
-	// at is a condition, a moment or a failpoint.
-	at string
-	// by is how the task is canceled.
-	by string
+	course course
+	// point is a condition, a moment or a failpoint.
+	point string
+	// method is how the task is canceled.
+	method string
 	// onFailure is the failure policy of the task.
 	onFailure v1alpha1.FailurePolicy
 }
 
-// what returns the name of the test case without its action.
-func (t tale) what() string {
-	said := string(t.how)
-	for _, more := range []string{t.at, t.by} {
-		if more != "" {
-			said += " " + more
+// describeCourse returns the name of the test case without its action.
+func (s scenario) describeCourse() string {
+	text := string(s.course)
+	for _, detail := range []string{s.point, s.method} {
+		if detail != "" {
+			text += " " + detail
 		}
 	}
-	if t.onFailure != "" {
-		said += ", onFailure " + string(t.onFailure)
+	if s.onFailure != "" {
+		text += ", onFailure " + string(s.onFailure)
 	}
-	return said
+	return text
 }
 
-func (t tale) String() string { return fmt.Sprintf("%s %s", t.action, t.what()) }
+func (s scenario) String() string { return fmt.Sprintf("%s %s", s.action, s.describeCourse()) }
 
-// begun reports whether the task has written its instance when it is canceled.
-func (t tale) begun() bool { return t.at == inHook || t.at == waitingForObjects }
+// isWritten reports whether the task has written its instance when it is canceled.
+func (s scenario) isWritten() bool { return s.point == inHook || s.point == waitingForObjects }
 
-// committed reports whether the cancellation comes too late to have an effect.
-func (t tale) committed() bool {
-	return t.how == cancelled && t.begun() && transitions.Outcomes[t.action].Committed
+// isCommitted reports whether the cancellation comes too late to have an effect.
+func (s scenario) isCommitted() bool {
+	return s.course == cancelled && s.isWritten() && transitions.Outcomes[s.action].Committed
 }
 
-// end returns the state that the table of transitions requires; Before stands for the initial
+// finalState returns the state that the table of transitions requires; Before stands for the initial
 // state. failedAt is the condition at which the task failed.
-func (t tale) end(failedAt string) transitions.State {
-	effect := transitions.Outcomes[t.action]
+func (s scenario) finalState(failedAt string) transitions.State {
+	effect := transitions.Outcomes[s.action]
 	switch {
-	case t.how == fails && t.onFailure == "":
+	case s.course == fails && s.onFailure == "":
 		return effect.FailedAt(failedAt)
-	case t.how == fails:
+	case s.course == fails:
 		return effect.Canceled
-	case t.how == cancelled && !t.begun():
+	case s.course == cancelled && !s.isWritten():
 		return transitions.Before
-	case t.how == cancelled && !effect.Committed:
+	case s.course == cancelled && !effect.Committed:
 		return effect.Canceled
 	}
 	return effect.Succeeded
 }
 
-// sideBySide returns the test cases that do not kill the operator and can run in parallel.
-func sideBySide() []tale {
-	var tales []tale
+// parallelScenarios returns the test cases that do not kill the operator and can run in parallel.
+func parallelScenarios() []scenario {
+	var scenarios []scenario
 	for _, action := range actions {
-		tales = append(tales, tale{action: action, how: succeeds})
-		for _, milestone := range milestones {
-			if _, ok := troubles(action)[milestone]; ok {
-				tales = append(tales, tale{action: action, how: fails, at: milestone})
+		scenarios = append(scenarios, scenario{action: action, course: succeeds})
+		for _, condition := range progressConditions {
+			if _, ok := faultsFor(action)[condition]; ok {
+				scenarios = append(scenarios, scenario{action: action, course: fails, point: condition})
 			}
 		}
-		if policy, ok := cleanups[action]; ok {
-			for _, milestone := range []string{v1alpha1.ConditionApplied, v1alpha1.ConditionHealthy} {
-				tales = append(tales, tale{action: action, how: fails, at: milestone, onFailure: policy})
+		if policy, ok := failurePolicies[action]; ok {
+			for _, condition := range []string{v1alpha1.ConditionApplied, v1alpha1.ConditionHealthy} {
+				scenarios = append(scenarios, scenario{action: action, course: fails, point: condition, onFailure: policy})
 			}
 		}
-		for _, moment := range moments {
-			if _, ok := troubles(action)[moment]; ok {
-				tales = append(tales,
-					tale{action: action, how: cancelled, at: moment, by: byItself},
-					tale{action: action, how: cancelled, at: moment, by: byTask})
+		for _, point := range cancelPoints {
+			if _, ok := faultsFor(action)[point]; ok {
+				scenarios = append(scenarios,
+					scenario{action: action, course: cancelled, point: point, method: bySpec},
+					scenario{action: action, course: cancelled, point: point, method: byTask})
 			}
 		}
 	}
-	return tales
+	return scenarios
 }
 
-// cleanups are the failure policies of the actions that can be reverted.
-var cleanups = map[v1alpha1.Action]v1alpha1.FailurePolicy{
+// failurePolicies are the failure policies of the actions that can be reverted.
+var failurePolicies = map[v1alpha1.Action]v1alpha1.FailurePolicy{
 	v1alpha1.ActionInstall:  v1alpha1.FailureRemove,
 	v1alpha1.ActionClone:    v1alpha1.FailureRemove,
 	v1alpha1.ActionUpgrade:  v1alpha1.FailureRollback,
 	v1alpha1.ActionRollback: v1alpha1.FailureRollback,
 }
 
-// kills returns the test cases in which the operator is killed.
-func kills() []tale {
-	var tales []tale
+// killScenarios returns the test cases in which the operator is killed.
+func killScenarios() []scenario {
+	var scenarios []scenario
 	for _, action := range actions {
-		for _, point := range faultPoints {
-			if passes(action, point) {
-				tales = append(tales, tale{action: action, how: killed, at: point})
+		for _, point := range failpoints {
+			if reachesFailpoint(action, point) {
+				scenarios = append(scenarios, scenario{action: action, course: killed, point: point})
 			}
 		}
 	}
-	return tales
+	return scenarios
 }
 
-// passes reports whether an action reaches a failpoint. An action that creates a revision deletes
+// reachesFailpoint reports whether an action reaches a failpoint. An action that creates a revision deletes
 // no objects, an uninstallation creates no revision, and the other actions do not run Helm.
-func passes(action v1alpha1.Action, point string) bool {
+func reachesFailpoint(action v1alpha1.Action, point string) bool {
 	switch point {
 	case failpoint.HelmRecordPending, failpoint.HelmObjectsApplied:
-		return helms(action) && action != v1alpha1.ActionUninstall
+		return runsHelm(action) && action != v1alpha1.ActionUninstall
 	case failpoint.HelmHookCreated, failpoint.HelmHookEnded, failpoint.HelmRecordFinal:
-		return helms(action)
+		return runsHelm(action)
 	case failpoint.HelmObjectsDeleted:
 		return action == v1alpha1.ActionUninstall
 	}
 	return true
 }
 
-// helms reports whether an action runs Helm.
-func helms(action v1alpha1.Action) bool {
+// runsHelm reports whether an action runs Helm.
+func runsHelm(action v1alpha1.Action) bool {
 	return action != v1alpha1.ActionStop && action != v1alpha1.ActionResume && action != v1alpha1.ActionAdopt
 }
 
-// absent returns why an action has no test case at a condition or a moment.
-func absent(action v1alpha1.Action, at string) string {
-	if _, ok := troubles(action)[at]; ok {
+// exclusionReason returns why an action has no test case at a condition or a moment.
+func exclusionReason(action v1alpha1.Action, point string) string {
+	if _, ok := faultsFor(action)[point]; ok {
 		return ""
 	}
-	switch at {
+	switch point {
 	case v1alpha1.ConditionHealthy, waitingForObjects:
 		return "nothing is waited for: what has no pods is ready"
 	case v1alpha1.ConditionResolved:

@@ -25,47 +25,47 @@ import (
 // A candidate is an app of a catalog with its rendered objects.
 type candidate struct {
 	*v1alpha1.AppInfo
-	brings []*unstructured.Unstructured
+	objects []*unstructured.Unstructured
 }
 
-// A chooser selects apps of a catalog by rules, each app at most once, in the order of their names.
-type chooser struct {
+// A appSelector selects apps of a catalog by rules, each app at most once, in the order of their names.
+type appSelector struct {
 	apps []*v1alpha1.AppInfo
-	// system is the platform version for which the apps are rendered.
-	system string
+	// systemVersion is the platform version for which the apps are rendered.
+	systemVersion string
 	// kinds are the kinds of the cluster, and whether they are namespaced.
 	kinds map[schema.GroupVersionKind]bool
-	taken map[string]bool
+	used  map[string]bool
 }
 
-func newChooser(ctx context.Context, namespace, system string) *chooser {
+func newAppSelector(ctx context.Context, namespace, system string) *appSelector {
 	GinkgoHelper()
-	c := &chooser{system: system, apps: appsIn(ctx, namespace), kinds: map[schema.GroupVersionKind]bool{}, taken: map[string]bool{}}
-	_, lists, err := discovery.NewDiscoveryClientForConfigOrDie(cfg).ServerGroupsAndResources()
+	s := &appSelector{systemVersion: system, apps: listApps(ctx, namespace), kinds: map[schema.GroupVersionKind]bool{}, used: map[string]bool{}}
+	_, lists, err := discovery.NewDiscoveryClientForConfigOrDie(restConfig).ServerGroupsAndResources()
 	Expect(err).NotTo(HaveOccurred())
 	for _, list := range lists {
 		for _, resource := range list.APIResources {
-			c.kinds[schema.FromAPIVersionAndKind(list.GroupVersion, resource.Kind)] = resource.Namespaced
+			s.kinds[schema.FromAPIVersionAndKind(list.GroupVersion, resource.Kind)] = resource.Namespaced
 		}
 	}
-	return c
+	return s
 }
 
-// take returns count apps that can run here and match the rule.
-func (c *chooser) take(count int, rule func(candidate) bool) []candidate {
+// selectApps returns count apps that can run here and match the rule.
+func (s *appSelector) selectApps(count int, rule func(candidate) bool) []candidate {
 	GinkgoHelper()
 	var found []candidate
-	for _, app := range c.apps {
+	for _, app := range s.apps {
 		if len(found) == count {
 			break
 		}
 		one := candidate{AppInfo: app}
-		if c.taken[app.Name] || !c.offers(app) || !rule(one) {
+		if s.used[app.Name] || !s.isInstallable(app) || !rule(one) {
 			continue
 		}
-		one.brings = renderedObjects(app)
-		if c.canRun(one) {
-			c.taken[app.Name] = true
+		one.objects = fetchRenderedObjects(app)
+		if s.canRun(one) {
+			s.used[app.Name] = true
 			found = append(found, one)
 		}
 	}
@@ -73,11 +73,11 @@ func (c *chooser) take(count int, rule func(candidate) bool) []candidate {
 	return found
 }
 
-// offers reports whether an app can be installed on the platform without other apps and without a
+// isInstallable reports whether an app can be installed on the platform without other apps and without a
 // purchase.
-func (c *chooser) offers(app *v1alpha1.AppInfo) bool {
+func (s *appSelector) isInstallable(app *v1alpha1.AppInfo) bool {
 	for _, d := range app.Status.Summary.Dependencies {
-		if d.Type == "application" && d.Required || d.Type == "system" && !isFor(d.Version, c.system) {
+		if d.Type == "application" && d.Required || d.Type == "system" && !isInRange(d.Version, s.systemVersion) {
 			return false
 		}
 	}
@@ -91,8 +91,8 @@ const (
 	olderSystem  = "1.12.5"
 )
 
-// isFor reports whether a platform version is in a range.
-func isFor(allowed, version string) bool {
+// isInRange reports whether a platform version is in a range.
+func isInRange(allowed, version string) bool {
 	constraint, err := semver.NewConstraint(allowed)
 	return err != nil || constraint.Check(semver.MustParse(version))
 }
@@ -100,16 +100,16 @@ func isFor(allowed, version string) bool {
 // canRun reports whether the cluster has the kinds of an app and a node for each of its Pods, and
 // whether all objects are deleted with the app. A chart may request that objects are kept, and Helm
 // keeps the CRDs in crds/.
-func (c *chooser) canRun(app candidate) bool {
+func (s *appSelector) canRun(app candidate) bool {
 	seen := map[string]bool{}
-	for _, o := range app.brings {
-		if _, known := c.kinds[o.GroupVersionKind()]; !known || o.GetAnnotations()["helm.sh/resource-policy"] == "keep" ||
+	for _, o := range app.objects {
+		if _, known := s.kinds[o.GroupVersionKind()]; !known || o.GetAnnotations()["helm.sh/resource-policy"] == "keep" ||
 			o.GetKind() == "CustomResourceDefinition" {
 			return false
 		}
 		// The namespaces of the objects are unknown here, so kind and name must be unique.
 		key := o.GetKind() + "/" + o.GetName()
-		if seen[key] || !plainPods(o.Object) {
+		if seen[key] || !hasPlainPods(o.Object) {
 			return false
 		}
 		seen[key] = true
@@ -117,17 +117,17 @@ func (c *chooser) canRun(app candidate) bool {
 	return true
 }
 
-// plainPods reports whether every Pod spec in an object can run on any node.
-func plainPods(of any) bool {
+// hasPlainPods reports whether every Pod spec in an object can run on any node.
+func hasPlainPods(of any) bool {
 	switch value := of.(type) {
 	case []any:
-		return !slices.ContainsFunc(value, func(item any) bool { return !plainPods(item) })
+		return !slices.ContainsFunc(value, func(item any) bool { return !hasPlainPods(item) })
 	case map[string]any:
-		if _, is := value["containers"].([]any); is && !plainPod(value) {
+		if _, is := value["containers"].([]any); is && !isPlainPod(value) {
 			return false
 		}
 		for _, item := range value {
-			if !plainPods(item) {
+			if !hasPlainPods(item) {
 				return false
 			}
 		}
@@ -135,7 +135,7 @@ func plainPods(of any) bool {
 	return true
 }
 
-func plainPod(text map[string]any) bool {
+func isPlainPod(text map[string]any) bool {
 	var pod corev1.PodSpec
 	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(text, &pod); err != nil {
 		return false
@@ -152,16 +152,16 @@ func plainPod(text map[string]any) bool {
 	return len(pod.NodeSelector) == 0 && (pod.Affinity == nil || pod.Affinity.NodeAffinity == nil)
 }
 
-// reaches reports whether an app contains cluster-scoped objects or objects in another namespace.
+// needsClusterAdmin reports whether an app contains cluster-scoped objects or objects in another namespace.
 // In the report, the namespace of the app is "default".
-func (c *chooser) reaches(app candidate) bool {
-	return slices.ContainsFunc(app.brings, func(o *unstructured.Unstructured) bool {
-		return !c.kinds[o.GroupVersionKind()] || o.GetNamespace() != "" && o.GetNamespace() != "default"
+func (s *appSelector) needsClusterAdmin(app candidate) bool {
+	return slices.ContainsFunc(app.objects, func(o *unstructured.Unstructured) bool {
+		return !s.kinds[o.GroupVersionKind()] || o.GetNamespace() != "" && o.GetNamespace() != "default"
 	})
 }
 
-// renderedObjects returns the rendered objects from the report in the repository.
-func renderedObjects(app *v1alpha1.AppInfo) []*unstructured.Unstructured {
+// fetchRenderedObjects returns the rendered objects from the report in the repository.
+func fetchRenderedObjects(app *v1alpha1.AppInfo) []*unstructured.Unstructured {
 	GinkgoHelper()
 	at := slices.IndexFunc(app.Status.Versions, func(v v1alpha1.PublishedVersion) bool { return v.Version == app.Status.SelectedVersion })
 	Expect(at).To(BeNumerically(">=", 0), "app %s has no version", app.Name)
@@ -182,9 +182,9 @@ func renderedObjects(app *v1alpha1.AppInfo) []*unstructured.Unstructured {
 	return found
 }
 
-// count returns the number of objects of a kind in an app.
-func (c candidate) count(kind string) int {
-	for _, k := range c.Status.Summary.Kinds {
+// countKind returns the number of objects of a kind in an app.
+func (s candidate) countKind(kind string) int {
+	for _, k := range s.Status.Summary.Kinds {
 		if k.Kind == kind {
 			return int(k.Count)
 		}
@@ -194,12 +194,12 @@ func (c candidate) count(kind string) int {
 
 // needsInput reports whether an app requires input. The summary does not contain defaults of
 // passwords.
-func (c candidate) needsInput() bool {
-	return slices.ContainsFunc(c.Status.Summary.Inputs, func(in v1alpha1.Input) bool { return in.Required && in.Default == "" })
+func (s candidate) needsInput() bool {
+	return slices.ContainsFunc(s.Status.Summary.Inputs, func(in v1alpha1.Input) bool { return in.Required && in.Default == "" })
 }
 
-// invented returns a value that is valid for an input.
-func invented(in v1alpha1.Input) string {
+// validInput returns a value that is valid for an input.
+func validInput(in v1alpha1.Input) string {
 	GinkgoHelper()
 	if len(in.Options) > 0 {
 		return in.Options[0].Value
@@ -216,7 +216,7 @@ func invented(in v1alpha1.Input) string {
 	// Patterns with look-ahead are for passwords, and package syntax does not support them.
 	values := []string{"Correct-Horse-7", "CorrectHorse7"}
 	if parsed, err := syntax.Parse(in.Pattern, syntax.Perl); err == nil {
-		values = append(values, shortest(parsed))
+		values = append(values, shortestMatch(parsed))
 	}
 	pattern := regexp2.MustCompile(in.Pattern, regexp2.ECMAScript)
 	for _, value := range values {
@@ -228,8 +228,8 @@ func invented(in v1alpha1.Input) string {
 	return ""
 }
 
-// shortest returns a short text that matches a regular expression.
-func shortest(re *syntax.Regexp) string {
+// shortestMatch returns a short text that matches a regular expression.
+func shortestMatch(re *syntax.Regexp) string {
 	switch re.Op {
 	case syntax.OpLiteral:
 		return string(re.Rune)
@@ -238,13 +238,13 @@ func shortest(re *syntax.Regexp) string {
 	case syntax.OpAnyChar, syntax.OpAnyCharNotNL:
 		return "x"
 	case syntax.OpCapture, syntax.OpPlus, syntax.OpAlternate:
-		return shortest(re.Sub[0])
+		return shortestMatch(re.Sub[0])
 	case syntax.OpRepeat:
-		return strings.Repeat(shortest(re.Sub[0]), re.Min)
+		return strings.Repeat(shortestMatch(re.Sub[0]), re.Min)
 	case syntax.OpConcat:
 		var text strings.Builder
 		for _, part := range re.Sub {
-			text.WriteString(shortest(part))
+			text.WriteString(shortestMatch(part))
 		}
 		return text.String()
 	}

@@ -24,11 +24,11 @@ import (
 	"github.com/appmarket/operator/internal/transitions"
 )
 
-// lifeTime limits the time of one action for all apps.
-const lifeTime = 10 * time.Minute
+// actionTimeout limits the time of one action for all apps.
+const actionTimeout = 10 * time.Minute
 
-// shelf is a copy of the catalog whose versions can be increased.
-type shelf struct {
+// catalogCopy is a copy of the catalog whose versions can be increased.
+type catalogCopy struct {
 	folder string
 	source *v1alpha1.MarketSource
 }
@@ -36,16 +36,16 @@ type shelf struct {
 // versionLine matches the chart version in Chart.yaml and in the manifest.
 var versionLine = regexp.MustCompile(`(?m)^(\s*version:\s*["']?)(\d+\.\d+\.\d+)(["']?\s*)$`)
 
-// newShelf copies the apps of the catalog that pick selects, and creates a source for them with the
+// newCatalogCopy copies the apps of the catalog that pick selects, and creates a source for them with the
 // given platform version.
-func newShelf(ctx context.Context, ns, name, system string, pick func(app string) bool) *shelf {
+func newCatalogCopy(ctx context.Context, ns, name, system string, pick func(app string) bool) *catalogCopy {
 	GinkgoHelper()
-	s := &shelf{folder: filepath.Join(scratch, name)}
+	s := &catalogCopy{folder: filepath.Join(scratchDir, name)}
 	catalog := os.Getenv("MARKET_CATALOG")
 	apps, err := os.ReadDir(catalog)
 	Expect(err).NotTo(HaveOccurred())
 	Expect(os.MkdirAll(s.folder, 0o755)).To(Succeed())
-	for _, app := range sampleOf(apps) {
+	for _, app := range sampleFolders(apps) {
 		if pick(app.Name()) {
 			Expect(os.CopyFS(filepath.Join(s.folder, app.Name()), os.DirFS(filepath.Join(catalog, app.Name())))).To(Succeed())
 		}
@@ -56,21 +56,21 @@ func newShelf(ctx context.Context, ns, name, system string, pick func(app string
 			Type:              v1alpha1.SourceTypeDirectory,
 			Directory:         &v1alpha1.DirectorySource{Path: s.folder},
 			AllowedNamespaces: &v1alpha1.AllowedNamespaces{From: v1alpha1.NamespacesFromAll},
-			Platform:          platformOf(system),
+			Platform:          newPlatform(system),
 		},
 	}
-	Expect(cluster.Create(ctx, s.source)).To(Succeed())
-	eventuallyTrue(ctx, s.source, v1alpha1.ConditionReady)
+	Expect(k8sClient.Create(ctx, s.source)).To(Succeed())
+	waitTrue(ctx, s.source, v1alpha1.ConditionReady)
 	return s
 }
 
-// sampleSize is the divisor of the sample that a default run uses: one of so many apps. The whole
+// sampleDivisor is the divisor of the sample that a default run uses: one of so many apps. The whole
 // catalog takes many minutes.
-const sampleSize = 8
+const sampleDivisor = 8
 
-// sampleOf returns the folders of the sampled apps in the order of their names: every eighth, or
+// sampleFolders returns the folders of the sampled apps in the order of their names: every eighth, or
 // all if MARKET_CATALOG_WHOLE is true.
-func sampleOf(entries []os.DirEntry) []os.DirEntry {
+func sampleFolders(entries []os.DirEntry) []os.DirEntry {
 	whole := os.Getenv("MARKET_CATALOG_WHOLE") == "true"
 	var sample []os.DirEntry
 	count := 0
@@ -78,7 +78,7 @@ func sampleOf(entries []os.DirEntry) []os.DirEntry {
 		if !e.IsDir() {
 			continue
 		}
-		if whole || count%sampleSize == 0 {
+		if whole || count%sampleDivisor == 0 {
 			sample = append(sample, e)
 		}
 		count++
@@ -86,19 +86,19 @@ func sampleOf(entries []os.DirEntry) []os.DirEntry {
 	return sample
 }
 
-// platformOf returns the Olares platform with the given version.
-func platformOf(system string) *v1alpha1.Platform {
+// newPlatform returns the Olares platform with the given version.
+func newPlatform(system string) *v1alpha1.Platform {
 	GinkgoHelper()
 	values, err := json.Marshal(map[string]any{"sysVersion": system})
 	Expect(err).NotTo(HaveOccurred())
 	return &v1alpha1.Platform{Profile: v1alpha1.ProfileOlares, Values: &runtime.RawExtension{Raw: values}}
 }
 
-// bump increases the patch version of every app and waits for the new versions to be published.
-func (s *shelf) bump(ctx context.Context) {
+// bumpVersions increases the patch version of every app and waits for the new versions to be published.
+func (s *catalogCopy) bumpVersions(ctx context.Context) {
 	GinkgoHelper()
 	before := map[string]string{}
-	for _, app := range appsIn(ctx, s.source.Namespace) {
+	for _, app := range listApps(ctx, s.source.Namespace) {
 		before[app.Name] = app.Status.SelectedVersion
 	}
 	Expect(filepath.WalkDir(s.folder, func(path string, entry os.DirEntry, err error) error {
@@ -117,38 +117,38 @@ func (s *shelf) bump(ctx context.Context) {
 	})).To(Succeed())
 	as := client.MergeFrom(s.source.DeepCopy())
 	s.source.Annotations = map[string]string{v1alpha1.ReconcileRequestAnnotation: "bumped"}
-	Expect(cluster.Patch(ctx, s.source, as)).To(Succeed())
+	Expect(k8sClient.Patch(ctx, s.source, as)).To(Succeed())
 	Eventually(func(g Gomega) {
-		for _, app := range appsIn(ctx, s.source.Namespace) {
+		for _, app := range listApps(ctx, s.source.Namespace) {
 			if app.Spec.SourceRef.Name == s.source.Name {
 				g.Expect(app.Status.SelectedVersion).NotTo(Equal(before[app.Name]), app.Name)
 			}
 		}
-	}).WithContext(ctx).WithTimeout(lifeTime).WithPolling(time.Second).Should(Succeed())
+	}).WithContext(ctx).WithTimeout(actionTimeout).WithPolling(time.Second).Should(Succeed())
 }
 
-// tally counts the results of the tasks of one round.
-type tally struct {
-	action  v1alpha1.Action
-	good    int
-	reasons map[string][]string // apps that failed, by reason
-	said    map[string]string   // message by failed app
-	took    time.Duration
+// taskResults counts the results of the tasks of one round.
+type taskResults struct {
+	action    v1alpha1.Action
+	succeeded int
+	reasons   map[string][]string // apps that failed, by reason
+	messages  map[string]string   // message by failed app
+	duration  time.Duration
 }
 
-func (t *tally) String() string {
+func (t *taskResults) String() string {
 	var bad []string
 	for reason, apps := range t.reasons {
 		slices.Sort(apps)
 		bad = append(bad, fmt.Sprintf("%s %d (%s)", reason, len(apps), strings.Join(apps, " ")))
 	}
 	slices.Sort(bad)
-	return fmt.Sprintf("%-9s %4d well in %5.1f s; %s", t.action, t.good, t.took.Seconds(), strings.Join(bad, ", "))
+	return fmt.Sprintf("%-9s %4d well in %5.1f s; %s", t.action, t.succeeded, t.duration.Seconds(), strings.Join(bad, ", "))
 }
 
-// round creates a task for each installation and waits for all of them to finish. It provides the
+// runTasks creates a task for each installation and waits for all of them to finish. It provides the
 // inputs that the tasks require.
-func round(ctx context.Context, action v1alpha1.Action, all []*installation) *tally {
+func runTasks(ctx context.Context, action v1alpha1.Action, all []*installation) *taskResults {
 	GinkgoHelper()
 	begin := time.Now()
 	for _, one := range all {
@@ -159,24 +159,24 @@ func round(ctx context.Context, action v1alpha1.Action, all []*installation) *ta
 	answered := map[string]bool{}
 	Eventually(func(g Gomega) {
 		for _, one := range all {
-			g.Expect(cluster.Get(ctx, client.ObjectKeyFromObject(one.task), one.task)).To(Succeed())
+			g.Expect(k8sClient.Get(ctx, client.ObjectKeyFromObject(one.task), one.task)).To(Succeed())
 			if len(one.task.Status.RequiredInputs) > 0 && !one.task.Finished() && !answered[one.task.Name] {
 				answered[one.task.Name] = true
-				one.answer(ctx)
+				one.provideInputs(ctx)
 			}
 		}
 		for _, one := range all {
 			g.Expect(one.task.Finished()).To(BeTrue(), "%s: %v", one.app.Name, one.task.Status.Conditions)
 		}
-	}).WithContext(ctx).WithTimeout(lifeTime).WithPolling(500 * time.Millisecond).Should(Succeed())
-	t := &tally{action: action, reasons: map[string][]string{}, said: map[string]string{}, took: time.Since(begin)}
+	}).WithContext(ctx).WithTimeout(actionTimeout).WithPolling(500 * time.Millisecond).Should(Succeed())
+	t := &taskResults{action: action, reasons: map[string][]string{}, messages: map[string]string{}, duration: time.Since(begin)}
 	for _, one := range all {
 		root := meta.FindStatusCondition(one.task.Status.Conditions, v1alpha1.ConditionSucceeded)
 		if root.Status == metav1.ConditionTrue {
-			t.good++
+			t.succeeded++
 		} else {
 			t.reasons[root.Reason] = append(t.reasons[root.Reason], one.app.Spec.App)
-			t.said[one.app.Spec.App] = root.Message
+			t.messages[one.app.Spec.App] = root.Message
 		}
 	}
 	return t
@@ -192,24 +192,24 @@ var preflightReasons = []string{
 	v1alpha1.ReasonIncompatibleKubernetes, v1alpha1.ReasonConflictingApp, v1alpha1.ReasonInvalidChart,
 }
 
-// lend copies the Secrets of the inputs into another namespace, from which a clone reads its
+// copyInputSecrets copies the Secrets of the inputs into another namespace, from which a clone reads its
 // inputs.
-func (i *installation) lend(ctx context.Context, to string) {
+func (i *installation) copyInputSecrets(ctx context.Context, to string) {
 	GinkgoHelper()
 	var secrets corev1.SecretList
-	Expect(cluster.List(ctx, &secrets, client.InNamespace(i.Namespace))).To(Succeed())
+	Expect(k8sClient.List(ctx, &secrets, client.InNamespace(i.Namespace))).To(Succeed())
 	for _, s := range secrets.Items {
 		if strings.HasPrefix(s.Name, "input-") {
-			Expect(cluster.Create(ctx, &corev1.Secret{
+			Expect(k8sClient.Create(ctx, &corev1.Secret{
 				ObjectMeta: metav1.ObjectMeta{Namespace: to, Name: s.Name}, Data: s.Data,
 			})).To(Succeed())
 		}
 	}
 }
 
-// clones copies each app that can be cloned, into another namespace if required, and checks that
+// cloneApps copies each app that can be cloned, into another namespace if required, and checks that
 // the copy runs while the original runs.
-func clones(ctx context.Context, all []*installation, report *strings.Builder) {
+func cloneApps(ctx context.Context, all []*installation, report *strings.Builder) {
 	GinkgoHelper()
 	verdicts := map[v1alpha1.CloneVerdict]int{}
 	var copies []*installation
@@ -223,10 +223,10 @@ func clones(ctx context.Context, all []*installation, report *strings.Builder) {
 		if summary.Clone.Verdict == v1alpha1.CloneUnsafe {
 			continue
 		}
-		twin := &installation{tenant: newTenant(ctx, one.Source), app: one.app}
-		twin.allowAll(ctx)
-		one.lend(ctx, twin.Namespace)
-		twin.task = twin.tenant.Task(ctx, v1alpha1.ActionClone, one.app.Spec.App, func(s *v1alpha1.AppInstallTaskSpec) {
+		copy := &installation{tenant: newTenant(ctx, one.Source), app: one.app}
+		copy.grantClusterAdmin(ctx)
+		one.copyInputSecrets(ctx, copy.Namespace)
+		copy.task = copy.tenant.Task(ctx, v1alpha1.ActionClone, one.app.Spec.App, func(s *v1alpha1.AppInstallTaskSpec) {
 			s.InstanceName, s.EnsureParameters().Title = "twin", "A copy"
 			s.Clone.From = v1alpha1.CloneSource{Name: instanceName(one.app.Spec.App), Namespace: one.Namespace}
 			for _, e := range summary.Entrances {
@@ -235,88 +235,88 @@ func clones(ctx context.Context, all []*installation, report *strings.Builder) {
 				}
 			}
 		})
-		copies = append(copies, twin)
+		copies = append(copies, copy)
 	}
-	for _, twin := range copies {
-		twin.succeed(ctx, twin.task)
+	for _, copy := range copies {
+		copy.waitSucceeded(ctx, copy.task)
 	}
 	for _, one := range all {
 		Expect(transitions.StateOf(one.Instance(ctx, instanceName(one.app.Spec.App)))).To(Equal(transitions.Running), one.app.Name)
 	}
 	fmt.Fprintf(report, "clones    %d run beside their originals in namespaces of their own; verdicts of those that run: %v\n", len(copies), verdicts)
-	for _, twin := range copies {
-		twin.succeed(ctx, twin.tenant.Task(ctx, v1alpha1.ActionUninstall, twin.app.Spec.App, func(s *v1alpha1.AppInstallTaskSpec) { s.InstanceName = "twin" }))
+	for _, copy := range copies {
+		copy.waitSucceeded(ctx, copy.tenant.Task(ctx, v1alpha1.ActionUninstall, copy.app.Spec.App, func(s *v1alpha1.AppInstallTaskSpec) { s.InstanceName = "twin" }))
 	}
 }
 
 var _ = Describe("A catalog of real apps", Ordered, func() {
-	var shelves []*shelf
+	var copies []*catalogCopy
 	var all, servers []*installation
 	var report strings.Builder
 
-	tell := func(t *tally) { fmt.Fprintln(&report, t) }
+	addResults := func(t *taskResults) { fmt.Fprintln(&report, t) }
 
 	BeforeAll(func(ctx SpecContext) {
 		if os.Getenv("MARKET_CATALOG") == "" {
 			Skip("left out: MARKET_CATALOG is not set")
 		}
-		ns := namespace(ctx, "market")
-		newest := newShelf(ctx, ns, "newest", newestSystem, func(string) bool { return true })
+		ns := createNamespace(ctx, "market")
+		newest := newCatalogCopy(ctx, ns, "newest", newestSystem, func(string) bool { return true })
 		older := map[string]bool{}
-		for _, app := range appsIn(ctx, ns) {
+		for _, app := range listApps(ctx, ns) {
 			if app.Status.Summary == nil {
 				continue
 			}
 			for _, d := range app.Status.Summary.Dependencies {
-				if d.Type == "system" && !isFor(d.Version, newestSystem) {
+				if d.Type == "system" && !isInRange(d.Version, newestSystem) {
 					older[app.Spec.App] = true
 				}
 			}
 		}
-		shelves = []*shelf{newest, newShelf(ctx, ns, "older", olderSystem, func(app string) bool { return older[app] })}
-		for i, s := range shelves {
-			for _, app := range appsIn(ctx, ns) {
+		copies = []*catalogCopy{newest, newCatalogCopy(ctx, ns, "older", olderSystem, func(app string) bool { return older[app] })}
+		for i, s := range copies {
+			for _, app := range listApps(ctx, ns) {
 				summary := app.Status.Summary
 				if app.Spec.SourceRef.Name != s.source.Name || summary == nil || summary.Purchase != nil || app.Spec.Withdrawn || i == 0 && older[app.Spec.App] {
 					continue
 				}
 				one := newInstallation(ctx, s.source, candidate{AppInfo: app})
 				for _, part := range append(one.servers, one) {
-					part.allowAll(ctx)
+					part.grantClusterAdmin(ctx)
 				}
 				all, servers = append(all, one), append(servers, one.servers...)
 			}
 		}
-	}, NodeTimeout(lifeTime))
+	}, NodeTimeout(actionTimeout))
 
-	in := func(ctx context.Context, all []*installation, state transitions.State) {
+	expectState := func(ctx context.Context, all []*installation, state transitions.State) {
 		GinkgoHelper()
 		for _, one := range all {
 			Expect(transitions.StateOf(one.Instance(ctx, instanceName(one.app.Spec.App)))).To(Equal(state), one.app.Name)
 		}
 	}
 	// install returns the installations that run, and reports why the others do not.
-	install := func(ctx context.Context, what string, some []*installation) []*installation {
+	installAll := func(ctx context.Context, what string, some []*installation) []*installation {
 		GinkgoHelper()
-		done := round(ctx, v1alpha1.ActionInstall, some)
+		done := runTasks(ctx, v1alpha1.ActionInstall, some)
 		fmt.Fprintf(&report, "%s: ", what)
-		tell(done)
+		addResults(done)
 		for reason, apps := range done.reasons {
-			Expect(preflightReasons).To(ContainElement(reason), "%v: %v", apps, done.said)
+			Expect(preflightReasons).To(ContainElement(reason), "%v: %v", apps, done.messages)
 		}
-		some = slices.DeleteFunc(some, func(one *installation) bool { return !one.ran() })
-		in(ctx, some, transitions.Running)
+		some = slices.DeleteFunc(some, func(one *installation) bool { return !one.hasSucceeded() })
+		expectState(ctx, some, transitions.Running)
 		return some
 	}
 
 	It("is installed, stopped, resumed, upgraded, rolled back and removed, but for what cannot run here", func(ctx SpecContext) {
 		fmt.Fprintf(&report, "\n%d apps offered without being bought, on platforms %s and %s\n", len(all), newestSystem, olderSystem)
-		servers = install(ctx, "what serves the cluster", servers)
+		servers = installAll(ctx, "what serves the cluster", servers)
 		all = slices.DeleteFunc(all, func(one *installation) bool {
-			return slices.ContainsFunc(one.servers, func(server *installation) bool { return !server.ran() })
+			return slices.ContainsFunc(one.servers, func(server *installation) bool { return !server.hasSucceeded() })
 		})
-		all = install(ctx, "what people use", all)
-		clones(ctx, all, &report)
+		all = installAll(ctx, "what people use", all)
+		cloneApps(ctx, all, &report)
 		both := append(slices.Clone(all), servers...)
 		for _, step := range []struct {
 			action v1alpha1.Action
@@ -326,8 +326,8 @@ var _ = Describe("A catalog of real apps", Ordered, func() {
 		}{
 			{v1alpha1.ActionStop, transitions.Stopped, both, func() {}},
 			{v1alpha1.ActionResume, transitions.Running, both, func() {
-				for _, s := range shelves {
-					s.bump(ctx)
+				for _, s := range copies {
+					s.bumpVersions(ctx)
 				}
 			}},
 			{v1alpha1.ActionUpgrade, transitions.Running, both, func() {}},
@@ -336,16 +336,16 @@ var _ = Describe("A catalog of real apps", Ordered, func() {
 			{v1alpha1.ActionUninstall, transitions.Removed, servers, func() {}},
 		} {
 			step.first()
-			done := round(ctx, step.action, step.on)
-			tell(done)
-			Expect(done.said).To(BeEmpty(), "%s", done)
-			in(ctx, step.on, step.leads)
+			done := runTasks(ctx, step.action, step.on)
+			addResults(done)
+			Expect(done.messages).To(BeEmpty(), "%s", done)
+			expectState(ctx, step.on, step.leads)
 		}
 		AddReportEntry("lives of real apps", report.String(), ReportEntryVisibilityAlways)
-	}, NodeTimeout(6*lifeTime))
+	}, NodeTimeout(6*actionTimeout))
 })
 
-// ran reports whether the last task succeeded.
-func (i *installation) ran() bool {
+// hasSucceeded reports whether the last task succeeded.
+func (i *installation) hasSucceeded() bool {
 	return meta.IsStatusConditionTrue(i.task.Status.Conditions, v1alpha1.ConditionSucceeded)
 }

@@ -23,25 +23,25 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 )
 
-// realApps creates a source of the whole catalog with the given platform version.
-func realApps(ctx context.Context, system string) *v1alpha1.MarketSource {
+// createCatalogSource creates a source of the whole catalog with the given platform version.
+func createCatalogSource(ctx context.Context, system string) *v1alpha1.MarketSource {
 	GinkgoHelper()
 	folder := os.Getenv("MARKET_CATALOG")
 	if folder == "" {
 		Skip("left out: MARKET_CATALOG is not set")
 	}
 	source := &v1alpha1.MarketSource{
-		ObjectMeta: metav1.ObjectMeta{Namespace: namespace(ctx, "market"), Name: "catalog"},
+		ObjectMeta: metav1.ObjectMeta{Namespace: createNamespace(ctx, "market"), Name: "catalog"},
 		Spec: v1alpha1.MarketSourceSpec{
 			Type:              v1alpha1.SourceTypeDirectory,
 			Directory:         &v1alpha1.DirectorySource{Path: folder},
 			AllowedNamespaces: &v1alpha1.AllowedNamespaces{From: v1alpha1.NamespacesFromAll},
-			Platform:          platformOf(system),
+			Platform:          newPlatform(system),
 		},
 	}
 	begin := time.Now()
-	Expect(cluster.Create(ctx, source)).To(Succeed())
-	eventuallyTrue(ctx, source, v1alpha1.ConditionReady)
+	Expect(k8sClient.Create(ctx, source)).To(Succeed())
+	waitTrue(ctx, source, v1alpha1.ConditionReady)
 	AddReportEntry("apply to all Ready", fmt.Sprintf("%d apps in %.1f s",
 		source.Status.Apps.Total, time.Since(begin).Seconds()), ReportEntryVisibilityAlways)
 	Expect(source.Status.Apps.Total).To(BeNumerically(">", 100))
@@ -51,22 +51,22 @@ func realApps(ctx context.Context, system string) *v1alpha1.MarketSource {
 
 var _ = Describe("A tenant of a catalog of real apps", func() {
 	It("installs apps that need nothing to be told, and removes them without a trace", func(ctx SpecContext) {
-		source := realApps(ctx, olderSystem) // The apps with several charts require this version.
-		chosen := newChooser(ctx, source.Namespace, olderSystem)
+		source := createCatalogSource(ctx, olderSystem) // The apps with several charts require this version.
+		chosen := newAppSelector(ctx, source.Namespace, olderSystem)
 		plain := func(rule func(candidate) bool) func(candidate) bool {
 			return func(c candidate) bool { return !c.needsInput() && rule(c) }
 		}
-		apps := chosen.take(1, plain(func(c candidate) bool { return len(c.Status.Summary.SubCharts) > 1 }))
-		apps = append(apps, chosen.take(5, plain(func(c candidate) bool { return c.count("Deployment.apps") > 1 }))...)
-		apps = append(apps, chosen.take(4, plain(func(candidate) bool { return true }))...)
-		comeAndGo(ctx, source, chosen, apps)
+		apps := chosen.selectApps(1, plain(func(c candidate) bool { return len(c.Status.Summary.SubCharts) > 1 }))
+		apps = append(apps, chosen.selectApps(5, plain(func(c candidate) bool { return c.countKind("Deployment.apps") > 1 }))...)
+		apps = append(apps, chosen.selectApps(4, plain(func(candidate) bool { return true }))...)
+		installAndUninstall(ctx, source, chosen, apps)
 	})
 
 	It("gives apps what they ask for, and keeps the data of those that it removes", func(ctx SpecContext) {
-		source := realApps(ctx, newestSystem)
-		chosen := newChooser(ctx, source.Namespace, newestSystem)
-		comeAndGo(ctx, source, chosen, chosen.take(2, func(c candidate) bool {
-			return c.needsInput() && c.count("PersistentVolumeClaim") > 0
+		source := createCatalogSource(ctx, newestSystem)
+		chosen := newAppSelector(ctx, source.Namespace, newestSystem)
+		installAndUninstall(ctx, source, chosen, chosen.selectApps(2, func(c candidate) bool {
+			return c.needsInput() && c.countKind("PersistentVolumeClaim") > 0
 		}))
 	})
 })
@@ -86,24 +86,24 @@ func newInstallation(ctx context.Context, source *v1alpha1.MarketSource, app can
 	one := &installation{tenant: newTenant(ctx, source), app: app}
 	for _, c := range app.Status.Summary.SubCharts {
 		if c.Shared {
-			one.servers = append(one.servers, &installation{tenant: sharedPlace(ctx, source, c.Name), app: app})
+			one.servers = append(one.servers, &installation{tenant: createSharedNamespace(ctx, source, c.Name), app: app})
 		}
 	}
 	return one
 }
 
-// install creates a task and provides the inputs that it requires.
-func (i *installation) install(ctx context.Context) {
+// createInstallTask creates a task and provides the inputs that it requires.
+func (i *installation) createInstallTask(ctx context.Context) {
 	GinkgoHelper()
 	i.task = i.tenant.Task(ctx, v1alpha1.ActionInstall, i.app.Spec.App)
 	if i.app.needsInput() {
-		i.answer(ctx)
+		i.provideInputs(ctx)
 	}
 }
 
-// comeAndGo installs apps in parallel, checks that they run, uninstalls them and checks that no
+// installAndUninstall installs apps in parallel, checks that they run, uninstalls them and checks that no
 // objects remain.
-func comeAndGo(ctx context.Context, source *v1alpha1.MarketSource, chosen *chooser, apps []candidate) {
+func installAndUninstall(ctx context.Context, source *v1alpha1.MarketSource, chosen *appSelector, apps []candidate) {
 	GinkgoHelper()
 	var all []*installation
 	for _, app := range apps {
@@ -111,27 +111,27 @@ func comeAndGo(ctx context.Context, source *v1alpha1.MarketSource, chosen *choos
 	}
 	for _, one := range all {
 		for _, part := range append(one.servers, one) {
-			if chosen.reaches(one.app) || len(one.servers) > 0 {
-				part.allowAll(ctx)
+			if chosen.needsClusterAdmin(one.app) || len(one.servers) > 0 {
+				part.grantClusterAdmin(ctx)
 			}
-			part.settled(ctx)
+			part.waitNamespaceObjects(ctx)
 		}
 	}
-	before := everything(ctx)
+	before := listObjectNames(ctx)
 
 	By("installing them")
 	for _, one := range all {
 		for _, part := range append(one.servers, one) {
-			part.install(ctx)
+			part.createInstallTask(ctx)
 		}
 	}
 	for _, one := range all {
 		for _, part := range append(one.servers, one) {
-			part.succeed(ctx, part.task)
+			part.waitSucceeded(ctx, part.task)
 		}
-		one.runs(ctx)
+		one.expectRunning(ctx)
 	}
-	AddReportEntry("installed", tableOf(ctx, all), ReportEntryVisibilityAlways)
+	AddReportEntry("installed", installationTable(ctx, all), ReportEntryVisibilityAlways)
 
 	By("removing them")
 	for _, one := range all {
@@ -139,14 +139,14 @@ func comeAndGo(ctx context.Context, source *v1alpha1.MarketSource, chosen *choos
 	}
 	kept := map[string]bool{}
 	for _, one := range all {
-		one.succeed(ctx, one.task)
-		for _, name := range one.kept(ctx) {
+		one.waitSucceeded(ctx, one.task)
+		for _, name := range one.retainedNames(ctx) {
 			kept[name] = true
 		}
 	}
 	Eventually(func() []string {
 		var left []string
-		for name := range everything(ctx) {
+		for name := range listObjectNames(ctx) {
 			own := strings.HasPrefix(name, "secrets ") && strings.Contains(name, "/input-") // created by this test
 			if !before[name] && !kept[name] && !own {
 				left = append(left, name)
@@ -156,54 +156,54 @@ func comeAndGo(ctx context.Context, source *v1alpha1.MarketSource, chosen *choos
 	}).WithContext(ctx).Should(BeEmpty())
 }
 
-// allowAll binds the tenant's service account to cluster-admin, which an app that reaches beyond
+// grantClusterAdmin binds the tenant's service account to cluster-admin, which an app that reaches beyond
 // its namespace requires.
-func (i *installation) allowAll(ctx context.Context) {
+func (i *installation) grantClusterAdmin(ctx context.Context) {
 	GinkgoHelper()
 	binding := &rbacv1.ClusterRoleBinding{
 		ObjectMeta: metav1.ObjectMeta{Name: "administrator-of-" + i.Namespace},
 		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "cluster-admin"},
 		Subjects:   []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: i.Namespace, Name: "tenant"}},
 	}
-	Expect(cluster.Create(ctx, binding)).To(Succeed())
-	DeferCleanup(func(ctx SpecContext) { Expect(cluster.Delete(ctx, binding)).To(Succeed()) })
+	Expect(k8sClient.Create(ctx, binding)).To(Succeed())
+	DeferCleanup(func(ctx SpecContext) { Expect(k8sClient.Delete(ctx, binding)).To(Succeed()) })
 }
 
-// settled waits for the objects that Kubernetes creates in a new namespace.
-func (i *installation) settled(ctx context.Context) {
+// waitNamespaceObjects waits for the objects that Kubernetes creates in a new namespace.
+func (i *installation) waitNamespaceObjects(ctx context.Context) {
 	GinkgoHelper()
 	Eventually(func() error {
-		return cluster.Get(ctx, client.ObjectKey{Namespace: i.Namespace, Name: "default"}, &corev1.ServiceAccount{})
+		return k8sClient.Get(ctx, client.ObjectKey{Namespace: i.Namespace, Name: "default"}, &corev1.ServiceAccount{})
 	}).WithContext(ctx).Should(Succeed())
 	Eventually(func() error {
-		return cluster.Get(ctx, client.ObjectKey{Namespace: i.Namespace, Name: "kube-root-ca.crt"}, &corev1.ConfigMap{})
+		return k8sClient.Get(ctx, client.ObjectKey{Namespace: i.Namespace, Name: "kube-root-ca.crt"}, &corev1.ConfigMap{})
 	}).WithContext(ctx).Should(Succeed())
 }
 
-// answer waits for the task to require inputs and provides a value for each.
-func (i *installation) answer(ctx context.Context) {
+// provideInputs waits for the task to require inputs and provides a value for each.
+func (i *installation) provideInputs(ctx context.Context) {
 	GinkgoHelper()
-	i.waits(ctx, i.task, v1alpha1.ReasonWaitingForInput)
+	i.waitReconciling(ctx, i.task, v1alpha1.ReasonWaitingForInput)
 	Expect(i.task.Status.RequiredInputs).NotTo(BeEmpty())
 	before := client.MergeFrom(i.task.DeepCopy())
 	for _, in := range i.task.Status.RequiredInputs {
 		Expect(in.Problem).To(Equal("required"))
-		i.task.Spec.EnsureParameters().Inputs = append(i.task.Spec.EnsureParameters().Inputs, i.give(ctx, in))
+		i.task.Spec.EnsureParameters().Inputs = append(i.task.Spec.EnsureParameters().Inputs, i.newInputValue(ctx, in))
 	}
-	Expect(cluster.Patch(ctx, i.task, before)).To(Succeed())
+	Expect(k8sClient.Patch(ctx, i.task, before)).To(Succeed())
 }
 
-// give returns a value for an input. The value of a secret input is a reference to a Secret.
-func (i *installation) give(ctx context.Context, in v1alpha1.Input) v1alpha1.InputValue {
+// newInputValue returns a value for an input. The value of a secret input is a reference to a Secret.
+func (i *installation) newInputValue(ctx context.Context, in v1alpha1.Input) v1alpha1.InputValue {
 	GinkgoHelper()
 	if in.Secret {
-		return i.secret(ctx, in.Name, invented(in))
+		return i.createInputSecret(ctx, in.Name, validInput(in))
 	}
-	return env(in.Name, invented(in))
+	return newInput(in.Name, validInput(in))
 }
 
-// runs checks in the tasks, the instances and the cluster that the app and its shared charts run.
-func (i *installation) runs(ctx context.Context) {
+// expectRunning checks in the tasks, the instances and the cluster that the app and its shared charts run.
+func (i *installation) expectRunning(ctx context.Context) {
 	GinkgoHelper()
 	releases, workloads := 0, 0
 	for _, part := range append(i.servers, i) {
@@ -213,18 +213,18 @@ func (i *installation) runs(ctx context.Context) {
 		Expect(status.Inventory.Ready).To(Equal(status.Inventory.Total))
 		Expect(status.Inventory.Total).To(BeNumerically(">", 0))
 		releases += len(status.Releases)
-		for _, d := range part.workloads(ctx) {
+		for _, d := range part.deployments(ctx) {
 			Expect(d.Status.ReadyReplicas).To(Equal(*d.Spec.Replicas), d.Name)
 			workloads++
 		}
 	}
 	Expect(releases).To(Equal(max(1, len(i.app.Status.Summary.SubCharts))))
-	Expect(workloads).To(Equal(i.app.count("Deployment.apps")))
+	Expect(workloads).To(Equal(i.app.countKind("Deployment.apps")))
 }
 
-// kept returns the names of the objects that may remain: the volume claims of the app, all of them
+// retainedNames returns the names of the objects that may remain: the volume claims of the app, all of them
 // recorded in status.retainedObjects, and their volumes.
-func (i *installation) kept(ctx context.Context) []string {
+func (i *installation) retainedNames(ctx context.Context) []string {
 	GinkgoHelper()
 	var names []string
 	count := 0
@@ -232,7 +232,7 @@ func (i *installation) kept(ctx context.Context) []string {
 		status := part.Instance(ctx, i.app.Spec.App).Status
 		Expect(status.Releases).To(BeEmpty())
 		var claims corev1.PersistentVolumeClaimList
-		Expect(cluster.List(ctx, &claims, client.InNamespace(part.Namespace))).To(Succeed())
+		Expect(k8sClient.List(ctx, &claims, client.InNamespace(part.Namespace))).To(Succeed())
 		Expect(claims.Items).To(HaveLen(len(status.RetainedObjects)))
 		count += len(claims.Items)
 		for _, claim := range claims.Items {
@@ -242,17 +242,17 @@ func (i *installation) kept(ctx context.Context) []string {
 			names = append(names, "persistentvolumeclaims "+part.Namespace+"/"+claim.Name, "persistentvolumes /"+claim.Spec.VolumeName)
 		}
 	}
-	Expect(count).To(BeNumerically(">=", i.app.count("PersistentVolumeClaim")))
+	Expect(count).To(BeNumerically(">=", i.app.countKind("PersistentVolumeClaim")))
 	return names
 }
 
-// everything returns the name of every object of the cluster, except events and the objects of
+// listObjectNames returns the name of every object of the cluster, except events and the objects of
 // AppMarket.
-func everything(ctx context.Context) map[string]bool {
+func listObjectNames(ctx context.Context) map[string]bool {
 	GinkgoHelper()
-	lists, err := discovery.NewDiscoveryClientForConfigOrDie(cfg).ServerPreferredResources()
+	lists, err := discovery.NewDiscoveryClientForConfigOrDie(restConfig).ServerPreferredResources()
 	Expect(err).NotTo(HaveOccurred())
-	reader := metadata.NewForConfigOrDie(cfg)
+	reader := metadata.NewForConfigOrDie(restConfig)
 	found := map[string]bool{}
 	for _, list := range lists {
 		version, err := schema.ParseGroupVersion(list.GroupVersion)
@@ -271,8 +271,8 @@ func everything(ctx context.Context) map[string]bool {
 	return found
 }
 
-// tableOf formats the installed apps and the times of their installations.
-func tableOf(ctx context.Context, all []*installation) string {
+// installationTable formats the installed apps and the times of their installations.
+func installationTable(ctx context.Context, all []*installation) string {
 	GinkgoHelper()
 	var text strings.Builder
 	out := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
@@ -285,7 +285,7 @@ func tableOf(ctx context.Context, all []*installation) string {
 		}
 		took := one.task.Status.CompletionTime.Sub(one.task.CreationTimestamp.Time)
 		_, _ = fmt.Fprintf(out, "%s\t%s\t%d\t%d\t%d\t%d\t%.0f\n", one.app.Spec.App, one.task.Status.Version, releases,
-			one.app.count("Deployment.apps"), objects, len(one.task.Spec.EnsureParameters().Inputs), took.Seconds())
+			one.app.countKind("Deployment.apps"), objects, len(one.task.Spec.EnsureParameters().Inputs), took.Seconds())
 	}
 	Expect(out.Flush()).To(Succeed())
 	return text.String()

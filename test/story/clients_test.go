@@ -46,7 +46,7 @@ func newHelmClient(variable, name string) *helmClient {
 		"HELM_DATA_HOME="+filepath.Join(home, "data"))}
 }
 
-func (h *helmClient) run(ctx context.Context, args ...string) string {
+func (h *helmClient) runHelm(ctx context.Context, args ...string) string {
 	GinkgoHelper()
 	command := exec.CommandContext(ctx, h.program, args...)
 	command.Env = h.env
@@ -57,11 +57,11 @@ func (h *helmClient) run(ctx context.Context, args ...string) string {
 	return string(out)
 }
 
-// pull downloads a chart and returns its digest in the format of an index.
-func (h *helmClient) pull(ctx context.Context, args ...string) string {
+// pullDigest downloads a chart and returns its digest in the format of an index.
+func (h *helmClient) pullDigest(ctx context.Context, args ...string) string {
 	GinkgoHelper()
 	dir := GinkgoT().TempDir()
-	h.run(ctx, append([]string{"pull", "--destination", dir}, args...)...)
+	h.runHelm(ctx, append([]string{"pull", "--destination", dir}, args...)...)
 	archives, err := filepath.Glob(filepath.Join(dir, "*.tgz"))
 	Expect(err).NotTo(HaveOccurred())
 	Expect(archives).To(HaveLen(1))
@@ -71,15 +71,15 @@ func (h *helmClient) pull(ctx context.Context, args ...string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// published is the index entry of one version of a chart.
-type published struct {
+// indexEntry is the index entry of one version of a chart.
+type indexEntry struct {
 	Version string
 	Digest  string
 	URLs    []string
 }
 
-// publishedAs returns the entry of a chart version, parsed only by the format of Helm indexes.
-func publishedAs(ctx context.Context, url, chart, version string, headers ...string) published {
+// fetchIndexEntry returns the entry of a chart version, parsed only by the format of Helm indexes.
+func fetchIndexEntry(ctx context.Context, url, chart, version string, headers ...string) indexEntry {
 	GinkgoHelper()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	Expect(err).NotTo(HaveOccurred())
@@ -92,7 +92,7 @@ func publishedAs(ctx context.Context, url, chart, version string, headers ...str
 	Expect(answer.StatusCode).To(Equal(http.StatusOK))
 	text, err := io.ReadAll(answer.Body)
 	Expect(err).NotTo(HaveOccurred())
-	var index struct{ Entries map[string][]published }
+	var index struct{ Entries map[string][]indexEntry }
 	Expect(yaml.Unmarshal(text, &index)).To(Succeed())
 	for _, p := range index.Entries[chart] {
 		if p.Version == version {
@@ -101,54 +101,54 @@ func publishedAs(ctx context.Context, url, chart, version string, headers ...str
 		}
 	}
 	Fail(url + " has no " + chart + " " + version)
-	return published{}
+	return indexEntry{}
 }
 
 var _ = Describe("A helm user", Ordered, ContinueOnFailure, func() {
 	var source *v1alpha1.MarketSource
-	BeforeAll(func(ctx SpecContext) { source = sampleSource(ctx, namespace(ctx, "market")) })
+	BeforeAll(func(ctx SpecContext) { source = createSampleSource(ctx, createNamespace(ctx, "market")) })
 
 	DescribeTable("uses the repository as any other", func(ctx SpecContext, variable, name, version string) {
 		helm := newHelmClient(variable, name)
-		Expect(helm.run(ctx, "version", "--short")).To(HavePrefix(version))
+		Expect(helm.runHelm(ctx, "version", "--short")).To(HavePrefix(version))
 		repository := source.Status.RepositoryURL
 
-		helm.run(ctx, "repo", "add", "samples", repository)
+		helm.runHelm(ctx, "repo", "add", "samples", repository)
 		var found []struct{ Name, Version string }
-		Expect(json.Unmarshal([]byte(helm.run(ctx, "search", "repo", "samples", "--versions", "-o", "json")), &found)).To(Succeed())
+		Expect(json.Unmarshal([]byte(helm.runHelm(ctx, "search", "repo", "samples", "--versions", "-o", "json")), &found)).To(Succeed())
 		Expect(found).To(ContainElements(
 			struct{ Name, Version string }{"samples/hello", "1.1.0"},
 			struct{ Name, Version string }{"samples/hello", "1.0.0"},
 			struct{ Name, Version string }{"samples/wiki", "2.0.1"},
 		))
-		Expect(helm.run(ctx, "search", "repo", "samples/broken")).To(ContainSubstring("No results found"))
+		Expect(helm.runHelm(ctx, "search", "repo", "samples/broken")).To(ContainSubstring("No results found"))
 
-		offered := publishedAs(ctx, repository+"/index.yaml", "hello", "1.1.0")
-		Expect(helm.pull(ctx, "samples/hello")).To(Equal(offered.Digest), "the newest stable version")
-		Expect(helm.pull(ctx, "samples/hello", "--version", "1.0.0")).
-			To(Equal(publishedAs(ctx, repository+"/index.yaml", "hello", "1.0.0").Digest))
+		offered := fetchIndexEntry(ctx, repository+"/index.yaml", "hello", "1.1.0")
+		Expect(helm.pullDigest(ctx, "samples/hello")).To(Equal(offered.Digest), "the newest stable version")
+		Expect(helm.pullDigest(ctx, "samples/hello", "--version", "1.0.0")).
+			To(Equal(fetchIndexEntry(ctx, repository+"/index.yaml", "hello", "1.0.0").Digest))
 
 		t := newTenant(ctx, source)
-		helm.run(ctx, "install", "greeting", "samples/hello", "--namespace", t.Namespace, "--wait", "--set", "greeting=from helm")
-		Expect(t.workloads(ctx)).To(HaveLen(1))
-		Expect(helm.run(ctx, "list", "--namespace", t.Namespace, "--short")).To(Equal("greeting\n"))
-		helm.run(ctx, "uninstall", "greeting", "--namespace", t.Namespace, "--wait")
-		Expect(t.leftovers(ctx)).To(BeEmpty())
+		helm.runHelm(ctx, "install", "greeting", "samples/hello", "--namespace", t.Namespace, "--wait", "--set", "greeting=from helm")
+		Expect(t.deployments(ctx)).To(HaveLen(1))
+		Expect(helm.runHelm(ctx, "list", "--namespace", t.Namespace, "--short")).To(Equal("greeting\n"))
+		helm.runHelm(ctx, "uninstall", "greeting", "--namespace", t.Namespace, "--wait")
+		Expect(t.listLeftovers(ctx)).To(BeEmpty())
 
 		By("the index of all shared sources")
 		// In the joined index, only apps of the first market have unprefixed names.
 		joined := source.Namespace + "_" + source.Name + "_hello"
-		helm.run(ctx, "repo", "add", "all", market.URL)
-		Expect(helm.pull(ctx, "all/"+joined, "--version", "1.1.0")).
-			To(Equal(publishedAs(ctx, market.URL+"/index.yaml", joined, "1.1.0").Digest))
+		helm.runHelm(ctx, "repo", "add", "all", defaultOperator.URL)
+		Expect(helm.pullDigest(ctx, "all/"+joined, "--version", "1.1.0")).
+			To(Equal(fetchIndexEntry(ctx, defaultOperator.URL+"/index.yaml", joined, "1.1.0").Digest))
 
 		By("the index that obeys headers")
-		picked := publishedAs(ctx, market.URL+"/static-index.yaml", "hello", "1.1.0",
+		picked := fetchIndexEntry(ctx, defaultOperator.URL+"/static-index.yaml", "hello", "1.1.0",
 			"X-Market-User", source.Namespace, "X-Market-Source", source.Name)
 		Expect(picked).To(Equal(offered))
-		flat := publishedAs(ctx, market.URL+"/static-index.yaml", joined, "1.1.0")
+		flat := fetchIndexEntry(ctx, defaultOperator.URL+"/static-index.yaml", joined, "1.1.0")
 		Expect(flat.Digest).To(Equal(offered.Digest))
-		Expect(helm.pull(ctx, market.URL+"/"+flat.URLs[0])).To(Equal(offered.Digest))
+		Expect(helm.pullDigest(ctx, defaultOperator.URL+"/"+flat.URLs[0])).To(Equal(offered.Digest))
 	},
 		Entry("with Helm 3", "HELM3", "helm3", "v3.22."),
 		Entry("with Helm 4", "HELM4", "helm4", "v4.3."),
@@ -157,25 +157,25 @@ var _ = Describe("A helm user", Ordered, ContinueOnFailure, func() {
 	It("goes on with a release that a task has made", func(ctx SpecContext) {
 		helm := newHelmClient("HELM3", "helm3")
 		t := newTenant(ctx, source)
-		t.succeed(ctx, t.Task(ctx, v1alpha1.ActionInstall, "hello", version("1.0.0")))
-		Expect(helm.run(ctx, "status", "hello", "--namespace", t.Namespace)).To(ContainSubstring("STATUS: deployed"))
-		Expect(helm.run(ctx, "get", "manifest", "hello", "--namespace", t.Namespace)).To(ContainSubstring("kind: Deployment"))
+		t.waitSucceeded(ctx, t.Task(ctx, v1alpha1.ActionInstall, "hello", withVersion("1.0.0")))
+		Expect(helm.runHelm(ctx, "status", "hello", "--namespace", t.Namespace)).To(ContainSubstring("STATUS: deployed"))
+		Expect(helm.runHelm(ctx, "get", "manifest", "hello", "--namespace", t.Namespace)).To(ContainSubstring("kind: Deployment"))
 	})
 })
 
 var _ = Describe("A kubectl user", Ordered, func() {
 	var source *v1alpha1.MarketSource
-	BeforeAll(func(ctx SpecContext) { source = sampleSource(ctx, namespace(ctx, "market")) })
+	BeforeAll(func(ctx SpecContext) { source = createSampleSource(ctx, createNamespace(ctx, "market")) })
 
 	It("waits for conditions, and reads all kinds in one table", func(ctx SpecContext) {
-		kubectl(ctx, "wait", "--for=condition=Ready", "marketsource/samples", "-n", source.Namespace, "--timeout=60s")
-		kubectl(ctx, "wait", "--for=condition=Ready", "ainf", "samples.hello", "samples.wiki", "-n", source.Namespace, "--timeout=60s")
+		runKubectl(ctx, "wait", "--for=condition=Ready", "marketsource/samples", "-n", source.Namespace, "--timeout=60s")
+		runKubectl(ctx, "wait", "--for=condition=Ready", "ainf", "samples.hello", "samples.wiki", "-n", source.Namespace, "--timeout=60s")
 		t := newTenant(ctx, source)
-		task := t.Task(ctx, v1alpha1.ActionInstall, "hello", version("1.0.0"))
-		kubectl(ctx, "wait", "--for=condition=Succeeded", "atask/"+task.Name, "-n", t.Namespace, "--timeout=60s")
-		kubectl(ctx, "wait", "--for=condition=Ready", "ainst/hello", "-n", t.Namespace, "--timeout=60s")
+		task := t.Task(ctx, v1alpha1.ActionInstall, "hello", withVersion("1.0.0"))
+		runKubectl(ctx, "wait", "--for=condition=Succeeded", "atask/"+task.Name, "-n", t.Namespace, "--timeout=60s")
+		runKubectl(ctx, "wait", "--for=condition=Ready", "ainst/hello", "-n", t.Namespace, "--timeout=60s")
 
-		offers := rows(kubectl(ctx, "get", "market", "-n", source.Namespace))
+		offers := tableLines(runKubectl(ctx, "get", "market", "-n", source.Namespace))
 		Expect(offers).To(ContainElements(
 			HavePrefix("NAME TYPE READY APPS SERVED FAILED AGE STATUS"),
 			MatchRegexp(`^marketsource.appmarket.io/samples Helm True 8 7 1 \S+ 7 of 8 apps served`),
@@ -183,7 +183,7 @@ var _ = Describe("A kubectl user", Ordered, func() {
 			MatchRegexp(`^appinfo.appmarket.io/samples.hello \S+ 1.1.0 \S+ True 1 `),
 			MatchRegexp(`^appinfo.appmarket.io/samples.broken .*False .*templates/configmap.yaml`),
 		))
-		installed := rows(kubectl(ctx, "get", "market", "-n", t.Namespace))
+		installed := tableLines(runKubectl(ctx, "get", "market", "-n", t.Namespace))
 		Expect(installed).To(ContainElements(
 			HavePrefix("NAME ACTION APP INSTANCE VERSION SUCCEEDED AGE STATUS"),
 			MatchRegexp(`^appinstalltask.appmarket.io/`+task.Name+` Install hello hello 1.0.0 True \S+ running version 1.0.0`),
@@ -193,9 +193,9 @@ var _ = Describe("A kubectl user", Ordered, func() {
 	})
 
 	DescribeTable("is told what kinds and fields are for", func(ctx SpecContext, kind, says, field, fieldSays string) {
-		explained := rows(kubectl(ctx, "explain", kind))
+		explained := tableLines(runKubectl(ctx, "explain", kind))
 		Expect(explained).To(ContainElements("GROUP: appmarket.io", "KIND: "+kind, HavePrefix(says)))
-		Expect(rows(kubectl(ctx, "explain", kind+"."+field))).To(ContainElement(HavePrefix(fieldSays)))
+		Expect(tableLines(runKubectl(ctx, "explain", kind+"."+field))).To(ContainElement(HavePrefix(fieldSays)))
 	},
 		Entry(nil, "MarketSource", "MarketSource specifies where apps come from", "spec.helm.url", "url specifies the URL of the directory"),
 		Entry(nil, "AppInfo", "AppInfo is an app of a MarketSource", "spec.offers", "offers are the versions to hydrate"),
@@ -204,8 +204,8 @@ var _ = Describe("A kubectl user", Ordered, func() {
 	)
 })
 
-// rows returns the lines of a table with single spaces between the columns.
-func rows(table string) []string {
+// tableLines returns the lines of a table with single spaces between the columns.
+func tableLines(table string) []string {
 	var lines []string
 	for line := range strings.Lines(table) {
 		lines = append(lines, strings.Join(strings.Fields(line), " "))

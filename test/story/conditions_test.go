@@ -26,21 +26,21 @@ var _ = AfterEach(func(ctx SpecContext) {
 	if CurrentSpecReport().Failed() {
 		return
 	}
-	Eventually(func() []string { return broken(ctx) }).WithContext(ctx).WithTimeout(20 * time.Second).Should(BeEmpty())
+	Eventually(func() []string { return contractViolations(ctx) }).WithContext(ctx).WithTimeout(20 * time.Second).Should(BeEmpty())
 })
 
-// broken returns the violations of the status contract in the cluster.
-func broken(ctx context.Context) []string {
+// contractViolations returns the violations of the status contract in the cluster.
+func contractViolations(ctx context.Context) []string {
 	GinkgoHelper()
-	return local.Violations(ctx, metav1.NamespaceAll)
+	return cluster.Violations(ctx, metav1.NamespaceAll)
 }
 
-// kstatusOf returns the status that kstatus computes for an object.
-func kstatusOf(o v1alpha1.Object) status.Status {
+// computeKstatus returns the status that kstatus computes for an object.
+func computeKstatus(o v1alpha1.Object) status.Status {
 	GinkgoHelper()
 	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(o)
 	Expect(err).NotTo(HaveOccurred())
-	kind, err := apiutil.GVKForObject(o, cluster.Scheme())
+	kind, err := apiutil.GVKForObject(o, k8sClient.Scheme())
 	Expect(err).NotTo(HaveOccurred())
 	u := &unstructured.Unstructured{Object: content}
 	u.SetGroupVersionKind(kind)
@@ -49,23 +49,23 @@ func kstatusOf(o v1alpha1.Object) status.Status {
 	return result.Status
 }
 
-// reads waits until a condition of the current generation has a status and a reason, and checks the
+// expectKstatus waits until a condition of the current generation has a status and a reason, and checks the
 // result of kstatus.
-func reads(ctx context.Context, o v1alpha1.Object, condition string, is metav1.ConditionStatus, reason string, want status.Status) {
+func expectKstatus(ctx context.Context, o v1alpha1.Object, condition string, is metav1.ConditionStatus, reason string, want status.Status) {
 	GinkgoHelper()
 	Eventually(func(g Gomega) {
-		g.Expect(cluster.Get(ctx, client.ObjectKeyFromObject(o), o)).To(Succeed())
+		g.Expect(k8sClient.Get(ctx, client.ObjectKeyFromObject(o), o)).To(Succeed())
 		c := meta.FindStatusCondition(o.GetConditions(), condition)
 		g.Expect(c).NotTo(BeNil(), "%v", o.GetConditions())
 		g.Expect(c.Status).To(Equal(is), c.Message)
 		g.Expect(c.Reason).To(Equal(reason), c.Message)
 		g.Expect(c.ObservedGeneration).To(Equal(o.GetGeneration()))
-		g.Expect(kstatusOf(o)).To(Equal(want), "%v", o.GetConditions())
+		g.Expect(computeKstatus(o)).To(Equal(want), "%v", o.GetConditions())
 	}).WithContext(ctx).Should(Succeed())
 }
 
-// readsNew checks the result of kstatus for an object that has not been reconciled yet.
-func readsNew(ctx context.Context, o v1alpha1.Object) {
+// expectNewKstatus checks the result of kstatus for an object that has not been reconciled yet.
+func expectNewKstatus(ctx context.Context, o v1alpha1.Object) {
 	GinkgoHelper()
 	o.SetResourceVersion("")
 	o.SetUID("")
@@ -73,48 +73,48 @@ func readsNew(ctx context.Context, o v1alpha1.Object) {
 	o.SetName("")
 	o.SetConditions(nil)
 	o.SetObservedGeneration(0)
-	Expect(cluster.Create(ctx, o, client.DryRunAll)).To(Succeed())
+	Expect(k8sClient.Create(ctx, o, client.DryRunAll)).To(Succeed())
 	Expect(o.GetObservedGeneration()).To(BeEquivalentTo(-1))
-	Expect(kstatusOf(o)).To(Equal(status.InProgressStatus))
+	Expect(computeKstatus(o)).To(Equal(status.InProgressStatus))
 }
 
-// readsGoing checks the result of kstatus for an object that is being deleted.
-func readsGoing(ctx context.Context, o v1alpha1.Object) {
+// expectTerminatingKstatus checks the result of kstatus for an object that is being deleted.
+func expectTerminatingKstatus(ctx context.Context, o v1alpha1.Object) {
 	GinkgoHelper()
 	const hold = "story.example/hold"
 	change := func(how func(client.Object, string) bool) {
-		Expect(cluster.Get(ctx, client.ObjectKeyFromObject(o), o)).To(Succeed())
+		Expect(k8sClient.Get(ctx, client.ObjectKeyFromObject(o), o)).To(Succeed())
 		before := client.MergeFrom(o.DeepCopyObject().(client.Object))
 		how(o, hold)
-		Expect(cluster.Patch(ctx, o, before)).To(Succeed())
+		Expect(k8sClient.Patch(ctx, o, before)).To(Succeed())
 	}
 	change(controllerutil.AddFinalizer)
-	Expect(cluster.Delete(ctx, o)).To(Succeed())
-	Expect(cluster.Get(ctx, client.ObjectKeyFromObject(o), o)).To(Succeed())
-	Expect(kstatusOf(o)).To(Equal(status.TerminatingStatus))
+	Expect(k8sClient.Delete(ctx, o)).To(Succeed())
+	Expect(k8sClient.Get(ctx, client.ObjectKeyFromObject(o), o)).To(Succeed())
+	Expect(computeKstatus(o)).To(Equal(status.TerminatingStatus))
 	Eventually(func() error {
-		err := cluster.Get(ctx, client.ObjectKeyFromObject(o), o)
+		err := k8sClient.Get(ctx, client.ObjectKeyFromObject(o), o)
 		if err != nil {
 			return err
 		}
 		controllerutil.RemoveFinalizer(o, hold)
-		return client.IgnoreNotFound(cluster.Update(ctx, o))
+		return client.IgnoreNotFound(k8sClient.Update(ctx, o))
 	}).WithContext(ctx).Should(Succeed())
 }
 
-// setSpec patches the spec of an object.
-func setSpec[T v1alpha1.Object](ctx context.Context, o T, change func(T)) {
+// patchSpec patches the spec of an object.
+func patchSpec[T v1alpha1.Object](ctx context.Context, o T, change func(T)) {
 	GinkgoHelper()
-	Expect(cluster.Get(ctx, client.ObjectKeyFromObject(o), o)).To(Succeed())
+	Expect(k8sClient.Get(ctx, client.ObjectKeyFromObject(o), o)).To(Succeed())
 	before := client.MergeFrom(o.DeepCopyObject().(client.Object))
 	change(o)
-	Expect(cluster.Patch(ctx, o, before)).To(Succeed())
+	Expect(k8sClient.Patch(ctx, o, before)).To(Succeed())
 }
 
-// sleeper returns a chart whose Pod does not start while the value asleep is true.
-func sleeper() []byte {
+// sleeperChart returns a chart whose Pod does not start while the value asleep is true.
+func sleeperChart() []byte {
 	GinkgoHelper()
-	return packed("sleeper", "1.0.0", file{"values.yaml", "asleep: true\n"}, file{"templates/deployment.yaml", `apiVersion: apps/v1
+	return packChart("sleeper", "1.0.0", chartFile{"values.yaml", "asleep: true\n"}, chartFile{"templates/deployment.yaml", `apiVersion: apps/v1
 kind: Deployment
 metadata:
   name: {{ .Release.Name }}
@@ -130,12 +130,12 @@ spec:
     spec:
       containers:
         - name: sleeper
-          image: ` + anImage() + `
+          image: ` + sampleImage() + `
 `})
 }
 
 var _ = Describe("Whoever reads objects by kstatus", Ordered, func() {
-	var store *fixture.Repository
+	var repo *fixture.Repository
 	var source *v1alpha1.MarketSource
 	var info *v1alpha1.AppInfo
 	var t *tenant
@@ -143,34 +143,34 @@ var _ = Describe("Whoever reads objects by kstatus", Ordered, func() {
 	const ready, reconciling, stalled = v1alpha1.ConditionReady, v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled
 
 	BeforeAll(func(ctx SpecContext) {
-		store, archive = fixture.NewRepository(), sleeper()
-		store.Handle("/index.yaml", fixture.Status(500))
-		source = sourceOf(ctx, namespace(ctx, "market"), "samples", store.URL, sharedByAll)
+		repo, archive = fixture.NewRepository(), sleeperChart()
+		repo.Handle("/index.yaml", fixture.Status(500))
+		source = createSource(ctx, createNamespace(ctx, "market"), "samples", repo.URL, shareWithAll)
 		info = &v1alpha1.AppInfo{ObjectMeta: metav1.ObjectMeta{Namespace: source.Namespace, Name: "samples.sleeper"}}
 		t = newTenant(ctx, source)
 	})
 
 	It("sees where a source and its apps are", func(ctx SpecContext) {
-		readsNew(ctx, source.DeepCopy())
-		reads(ctx, source, reconciling, metav1.ConditionTrue, v1alpha1.ReasonProgressingWithRetry, status.InProgressStatus)
+		expectNewKstatus(ctx, source.DeepCopy())
+		expectKstatus(ctx, source, reconciling, metav1.ConditionTrue, v1alpha1.ReasonProgressingWithRetry, status.InProgressStatus)
 
 		By("giving the index, but not the chart")
 		asked, give := make(chan struct{}, 100), make(chan struct{})
-		store.Handle("/sleeper.tgz", func(w http.ResponseWriter, r *http.Request) {
+		repo.Handle("/sleeper.tgz", func(w http.ResponseWriter, r *http.Request) {
 			asked <- struct{}{}
 			<-give
 			fixture.Content(archive)(w, r)
 		})
-		store.Handle("/index.yaml", fixture.Content(fixture.IndexOf(fixture.NewOffer("sleeper", "1.0.0", "sleeper.tgz", archive))))
+		repo.Handle("/index.yaml", fixture.Content(fixture.IndexOf(fixture.NewOffer("sleeper", "1.0.0", "sleeper.tgz", archive))))
 		Eventually(asked).WithContext(ctx).Should(Receive())
-		Expect(cluster.Get(ctx, client.ObjectKeyFromObject(info), info)).To(Succeed())
-		Expect(kstatusOf(info)).To(Equal(status.InProgressStatus))
-		readsNew(ctx, info.DeepCopy())
+		Expect(k8sClient.Get(ctx, client.ObjectKeyFromObject(info), info)).To(Succeed())
+		Expect(computeKstatus(info)).To(Equal(status.InProgressStatus))
+		expectNewKstatus(ctx, info.DeepCopy())
 
 		By("giving the chart")
 		close(give)
-		reads(ctx, info, ready, metav1.ConditionTrue, v1alpha1.ReasonReady, status.CurrentStatus)
-		reads(ctx, source, ready, metav1.ConditionTrue, v1alpha1.ReasonReady, status.CurrentStatus)
+		expectKstatus(ctx, info, ready, metav1.ConditionTrue, v1alpha1.ReasonReady, status.CurrentStatus)
+		expectKstatus(ctx, source, ready, metav1.ConditionTrue, v1alpha1.ReasonReady, status.CurrentStatus)
 	})
 
 	It("sees a source and an app that can do nothing", func(ctx SpecContext) {
@@ -179,17 +179,17 @@ var _ = Describe("Whoever reads objects by kstatus", Ordered, func() {
 			Spec: v1alpha1.MarketSourceSpec{
 				Type: v1alpha1.SourceTypeDirectory, Directory: &v1alpha1.DirectorySource{Path: "/nowhere"}},
 		}
-		Expect(cluster.Create(ctx, other)).To(Succeed())
-		reads(ctx, other, stalled, metav1.ConditionTrue, v1alpha1.ReasonNotAllowed, status.FailedStatus)
+		Expect(k8sClient.Create(ctx, other)).To(Succeed())
+		expectKstatus(ctx, other, stalled, metav1.ConditionTrue, v1alpha1.ReasonNotAllowed, status.FailedStatus)
 
-		bad := template("bad", "{{ noSuchFunction }}")
-		shop := fixture.NewRepository()
-		shop.Handle("/index.yaml", fixture.Content(fixture.IndexOf(bad.offer(shop))))
-		sourceOf(ctx, source.Namespace, "bad", shop.URL)
+		bad := badTemplateApp("bad", "{{ noSuchFunction }}")
+		badRepo := fixture.NewRepository()
+		badRepo.Handle("/index.yaml", fixture.Content(fixture.IndexOf(bad.addTo(badRepo))))
+		createSource(ctx, source.Namespace, "bad", badRepo.URL)
 		app := &v1alpha1.AppInfo{ObjectMeta: metav1.ObjectMeta{Namespace: source.Namespace, Name: "bad.bad"}}
-		Eventually(func() error { return cluster.Get(ctx, client.ObjectKeyFromObject(app), app) }).WithContext(ctx).Should(Succeed())
-		reads(ctx, app, stalled, metav1.ConditionTrue, v1alpha1.ReasonRenderFailed, status.FailedStatus)
-		readsGoing(ctx, other)
+		Eventually(func() error { return k8sClient.Get(ctx, client.ObjectKeyFromObject(app), app) }).WithContext(ctx).Should(Succeed())
+		expectKstatus(ctx, app, stalled, metav1.ConditionTrue, v1alpha1.ReasonRenderFailed, status.FailedStatus)
+		expectTerminatingKstatus(ctx, other)
 	})
 
 	It("sees an instance that becomes healthy, and one that does not", func(ctx SpecContext) {
@@ -200,53 +200,53 @@ var _ = Describe("Whoever reads objects by kstatus", Ordered, func() {
 				ServiceAccountName: "tenant",
 			},
 		}
-		readsNew(ctx, instance.DeepCopy())
-		Expect(cluster.Create(ctx, instance)).To(Succeed())
-		reads(ctx, instance, reconciling, metav1.ConditionTrue, v1alpha1.ReasonWaitingForObjects, status.InProgressStatus)
-		setSpec(ctx, instance, func(i *v1alpha1.AppInstance) { i.Spec.Timeout = "2s" })
-		reads(ctx, instance, stalled, metav1.ConditionTrue, v1alpha1.ReasonTimedOut, status.FailedStatus)
-		setSpec(ctx, instance, func(i *v1alpha1.AppInstance) {
+		expectNewKstatus(ctx, instance.DeepCopy())
+		Expect(k8sClient.Create(ctx, instance)).To(Succeed())
+		expectKstatus(ctx, instance, reconciling, metav1.ConditionTrue, v1alpha1.ReasonWaitingForObjects, status.InProgressStatus)
+		patchSpec(ctx, instance, func(i *v1alpha1.AppInstance) { i.Spec.Timeout = "2s" })
+		expectKstatus(ctx, instance, stalled, metav1.ConditionTrue, v1alpha1.ReasonTimedOut, status.FailedStatus)
+		patchSpec(ctx, instance, func(i *v1alpha1.AppInstance) {
 			i.Spec.Values = &runtime.RawExtension{Raw: []byte(`{"asleep":false}`)}
 			i.Spec.Timeout = "1m"
 		})
-		reads(ctx, instance, ready, metav1.ConditionTrue, v1alpha1.ReasonReady, status.CurrentStatus)
+		expectKstatus(ctx, instance, ready, metav1.ConditionTrue, v1alpha1.ReasonReady, status.CurrentStatus)
 
-		setSpec(ctx, instance, func(i *v1alpha1.AppInstance) { i.Spec.DesiredState = v1alpha1.StateUninstalled })
-		reads(ctx, instance, ready, metav1.ConditionTrue, v1alpha1.ReasonUninstalled, status.CurrentStatus)
-		readsGoing(ctx, instance)
+		patchSpec(ctx, instance, func(i *v1alpha1.AppInstance) { i.Spec.DesiredState = v1alpha1.StateUninstalled })
+		expectKstatus(ctx, instance, ready, metav1.ConditionTrue, v1alpha1.ReasonUninstalled, status.CurrentStatus)
+		expectTerminatingKstatus(ctx, instance)
 	})
 
 	It("sees a task that waits, one that ends well and one that does not", func(ctx SpecContext) {
 		task := t.Task(ctx, v1alpha1.ActionInstall, "sleeper", func(s *v1alpha1.AppInstallTaskSpec) {
 			s.EnsureParameters().Values, s.Suspend = &runtime.RawExtension{Raw: []byte(`{"asleep":false}`)}, &yes
 		})
-		readsNew(ctx, task.DeepCopy())
-		reads(ctx, task, reconciling, metav1.ConditionTrue, v1alpha1.ReasonSuspended, status.InProgressStatus)
+		expectNewKstatus(ctx, task.DeepCopy())
+		expectKstatus(ctx, task, reconciling, metav1.ConditionTrue, v1alpha1.ReasonSuspended, status.InProgressStatus)
 		// Tasks that are created in the same second are ordered by name, which is random here.
 		Eventually(func() int64 { return time.Now().Unix() }).Should(BeNumerically(">", task.CreationTimestamp.Unix()))
 		second := t.Task(ctx, v1alpha1.ActionUninstall, "sleeper")
-		reads(ctx, second, reconciling, metav1.ConditionTrue, v1alpha1.ReasonWaitingForTurn, status.InProgressStatus)
+		expectKstatus(ctx, second, reconciling, metav1.ConditionTrue, v1alpha1.ReasonWaitingForTurn, status.InProgressStatus)
 
-		setSpec(ctx, task, func(t *v1alpha1.AppInstallTask) { t.Spec.Suspend = nil })
-		reads(ctx, task, v1alpha1.ConditionSucceeded, metav1.ConditionTrue, v1alpha1.ReasonSucceeded, status.CurrentStatus)
-		reads(ctx, second, v1alpha1.ConditionSucceeded, metav1.ConditionTrue, v1alpha1.ReasonSucceeded, status.CurrentStatus)
+		patchSpec(ctx, task, func(t *v1alpha1.AppInstallTask) { t.Spec.Suspend = nil })
+		expectKstatus(ctx, task, v1alpha1.ConditionSucceeded, metav1.ConditionTrue, v1alpha1.ReasonSucceeded, status.CurrentStatus)
+		expectKstatus(ctx, second, v1alpha1.ConditionSucceeded, metav1.ConditionTrue, v1alpha1.ReasonSucceeded, status.CurrentStatus)
 		third := t.Task(ctx, v1alpha1.ActionUninstall, "sleeper")
-		reads(ctx, third, v1alpha1.ConditionSucceeded, metav1.ConditionFalse, v1alpha1.ReasonNotInstalled, status.FailedStatus)
-		readsGoing(ctx, third)
+		expectKstatus(ctx, third, v1alpha1.ConditionSucceeded, metav1.ConditionFalse, v1alpha1.ReasonNotInstalled, status.FailedStatus)
+		expectTerminatingKstatus(ctx, third)
 	})
 
 	It("sees a source and an app at rest, and going away", func(ctx SpecContext) {
-		setSpec(ctx, source, func(s *v1alpha1.MarketSource) { s.Spec.Suspend = &yes })
-		setSpec(ctx, info, func(i *v1alpha1.AppInfo) { i.Spec.Suspend = &yes })
+		patchSpec(ctx, source, func(s *v1alpha1.MarketSource) { s.Spec.Suspend = &yes })
+		patchSpec(ctx, info, func(i *v1alpha1.AppInfo) { i.Spec.Suspend = &yes })
 		for _, o := range []v1alpha1.Object{source, info} {
 			Eventually(func(g Gomega) {
-				g.Expect(cluster.Get(ctx, client.ObjectKeyFromObject(o), o)).To(Succeed())
+				g.Expect(k8sClient.Get(ctx, client.ObjectKeyFromObject(o), o)).To(Succeed())
 				g.Expect(o.GetObservedGeneration()).To(Equal(o.GetGeneration()))
 				g.Expect(meta.IsStatusConditionTrue(o.GetConditions(), ready)).To(BeTrue(), "what is published stays served")
-				g.Expect(kstatusOf(o)).To(Equal(status.CurrentStatus))
+				g.Expect(computeKstatus(o)).To(Equal(status.CurrentStatus))
 			}).WithContext(ctx).Should(Succeed())
 		}
-		readsGoing(ctx, info)
-		readsGoing(ctx, source)
+		expectTerminatingKstatus(ctx, info)
+		expectTerminatingKstatus(ctx, source)
 	})
 })

@@ -29,43 +29,43 @@ const (
 	holder    = "did:example:alice"
 )
 
-// seller has the keys of a developer, and a key of another party.
-type seller struct {
-	vault *vault
-	ed    ed25519.PrivateKey
-	rsa   *rsa.PrivateKey
-	other ed25519.PrivateKey
+// credentialIssuer has the keys of a developer, and a key of another party.
+type credentialIssuer struct {
+	search *secretSearch
+	ed     ed25519.PrivateKey
+	rsa    *rsa.PrivateKey
+	other  ed25519.PrivateKey
 }
 
-func newSeller(v *vault) *seller {
+func newCredentialIssuer(v *secretSearch) *credentialIssuer {
 	GinkgoHelper()
-	s := &seller{vault: v}
+	i := &credentialIssuer{search: v}
 	var err error
-	_, s.ed, err = ed25519.GenerateKey(rand.Reader)
+	_, i.ed, err = ed25519.GenerateKey(rand.Reader)
 	Expect(err).NotTo(HaveOccurred())
-	_, s.other, err = ed25519.GenerateKey(rand.Reader)
+	_, i.other, err = ed25519.GenerateKey(rand.Reader)
 	Expect(err).NotTo(HaveOccurred())
-	s.rsa, err = rsa.GenerateKey(rand.Reader, 2048)
+	i.rsa, err = rsa.GenerateKey(rand.Reader, 2048)
 	Expect(err).NotTo(HaveOccurred())
-	return s
+	return i
 }
 
-// keys returns the JSON Web Key Set of the developer.
-func (s *seller) keys() string {
+// keySet returns the JSON Web Key Set of the developer.
+func (i *credentialIssuer) keySet() string {
 	GinkgoHelper()
 	text, err := json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{
-		{Key: s.ed.Public(), KeyID: "ed", Use: "sig"}, {Key: s.rsa.Public(), KeyID: "rsa", Use: "sig"},
+		{Key: i.ed.Public(), KeyID: "ed", Use: "sig"}, {Key: i.rsa.Public(), KeyID: "rsa", Use: "sig"},
 	}})
 	Expect(err).NotTo(HaveOccurred())
 	return string(text)
 }
 
-// claims returns valid claims with the given changes and a unique secret.
-func (s *seller) claims(whose string, changes map[string]any) []byte {
+// newClaims returns valid claims with the given changes and a unique secret.
+func (i *credentialIssuer) newClaims(owner string, changes map[string]any) []byte {
 	GinkgoHelper()
 	now := time.Now()
 	all := map[string]any{
-		"iss": developer, "sub": holder, "product": product, "jti": s.vault.canary(whose),
+		"iss": developer, "sub": holder, "product": product, "jti": i.search.newCanary(owner),
 		"nbf": now.Add(-time.Hour).Unix(), "exp": now.Add(time.Hour).Unix(),
 	}
 	maps.Copy(all, changes)
@@ -74,9 +74,9 @@ func (s *seller) claims(whose string, changes map[string]any) []byte {
 	return text
 }
 
-// sign returns a credential. Its signature is hidden in the vault too, so that a leak in an
+// signClaims returns a credential. Its signature is hidden in the vault too, so that a leak in an
 // encoding that the vault does not search for is found by the signature.
-func (s *seller) sign(algorithm jose.SignatureAlgorithm, name string, key any, claims []byte) string {
+func (i *credentialIssuer) signClaims(algorithm jose.SignatureAlgorithm, name string, key any, claims []byte) string {
 	GinkgoHelper()
 	options := (&jose.SignerOptions{}).WithHeader("kid", name)
 	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: algorithm, Key: key}, options)
@@ -85,107 +85,107 @@ func (s *seller) sign(algorithm jose.SignatureAlgorithm, name string, key any, c
 	Expect(err).NotTo(HaveOccurred())
 	text, err := signed.CompactSerialize()
 	Expect(err).NotTo(HaveOccurred())
-	s.vault.hide("the signature of a credential", text[strings.LastIndex(text, ".")+1:])
+	i.search.addSecret("the signature of a credential", text[strings.LastIndex(text, ".")+1:])
 	return text
 }
 
-// credential returns a validly signed credential.
-func (s *seller) credential(whose string, changes map[string]any) string {
+// newCredential returns a validly signed credential.
+func (i *credentialIssuer) newCredential(owner string, changes map[string]any) string {
 	GinkgoHelper()
-	return s.sign(jose.EdDSA, "ed", s.ed, s.claims(whose, changes))
+	return i.signClaims(jose.EdDSA, "ed", i.ed, i.newClaims(owner, changes))
 }
 
-// public returns an RSA key of the set in PEM format.
-func (s *seller) public() []byte {
+// publicKey returns an RSA key of the set in PEM format.
+func (i *credentialIssuer) publicKey() []byte {
 	GinkgoHelper()
-	text, err := x509.MarshalPKIXPublicKey(s.rsa.Public())
+	text, err := x509.MarshalPKIXPublicKey(i.rsa.Public())
 	Expect(err).NotTo(HaveOccurred())
 	return pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: text})
 }
 
-// unsigned returns a credential with the algorithm "none" and the given text as signature.
-func (s *seller) unsigned(whose, signature string) string {
+// unsignedCredential returns a credential with the algorithm "none" and the given text as signature.
+func (i *credentialIssuer) unsignedCredential(owner, signature string) string {
 	GinkgoHelper()
 	encode := base64.RawURLEncoding.EncodeToString
-	return encode([]byte(`{"alg":"none"}`)) + "." + encode(s.claims(whose, nil)) + "." + signature
+	return encode([]byte(`{"alg":"none"}`)) + "." + encode(i.newClaims(owner, nil)) + "." + signature
 }
 
-// tampered returns the payload of one credential with the signature of another.
-func (s *seller) tampered(whose string) string {
+// tamperedCredential returns the payload of one credential with the signature of another.
+func (i *credentialIssuer) tamperedCredential(owner string) string {
 	GinkgoHelper()
-	good := strings.Split(s.credential(whose, nil), ".")
-	better := strings.Split(s.credential(whose, map[string]any{"exp": time.Now().AddDate(10, 0, 0).Unix()}), ".")
+	good := strings.Split(i.newCredential(owner, nil), ".")
+	better := strings.Split(i.newCredential(owner, map[string]any{"exp": time.Now().AddDate(10, 0, 0).Unix()}), ".")
 	return good[0] + "." + better[1] + "." + good[2]
 }
 
-// A till is a test checkout that returns scripted responses for each request.
-type till struct {
+// A checkoutServer is a test checkout that returns scripted responses for each request.
+type checkoutServer struct {
 	*httptest.Server
-	mu      sync.Mutex
-	answers map[string][]any // remaining responses; the last one is repeated
-	asked   map[string][]string
+	mu        sync.Mutex
+	responses map[string][]any // remaining responses; the last one is repeated
+	requested map[string][]string
 }
 
-func newTill() *till {
+func newCheckoutServer() *checkoutServer {
 	GinkgoHelper()
-	t := &till{answers: map[string][]any{}, asked: map[string][]string{}}
-	t.Server = httptest.NewTLSServer(t)
+	s := &checkoutServer{responses: map[string][]any{}, requested: map[string][]string{}}
+	s.Server = httptest.NewTLSServer(s)
 	DeferCleanup(func() {
-		t.CloseClientConnections()
-		t.Close()
+		s.CloseClientConnections()
+		s.Close()
 	})
-	return t
+	return s
 }
 
-// certificate returns the path of the certificate that a client must trust.
-func (t *till) certificate() string {
+// certificatePath returns the path of the certificate that a client must trust.
+func (s *checkoutServer) certificatePath() string {
 	GinkgoHelper()
 	path := filepath.Join(GinkgoT().TempDir(), "till.crt")
-	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: t.Certificate().Raw})
+	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw})
 	Expect(os.WriteFile(path, text, 0o600)).To(Succeed())
 	return path
 }
 
 // ServeHTTP implements http.Handler.
-func (t *till) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	var said struct{ Product, Request string }
-	if err := json.NewDecoder(r.Body).Decode(&said); err != nil || r.Method != http.MethodPost {
+func (s *checkoutServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	var purchase struct{ Product, Request string }
+	if err := json.NewDecoder(r.Body).Decode(&purchase); err != nil || r.Method != http.MethodPost {
 		http.Error(w, "not a purchase", http.StatusBadRequest)
 		return
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.asked[said.Request] = append(t.asked[said.Request], said.Product)
-	left := t.answers[said.Request]
-	if len(left) == 0 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.requested[purchase.Request] = append(s.requested[purchase.Request], purchase.Product)
+	responses := s.responses[purchase.Request]
+	if len(responses) == 0 {
 		http.Error(w, "not a customer", http.StatusForbidden)
 		return
 	}
-	if len(left) > 1 {
-		t.answers[said.Request] = left[1:]
+	if len(responses) > 1 {
+		s.responses[purchase.Request] = responses[1:]
 	}
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(left[0]) // The connection may be closed because the operator was killed.
+	_ = json.NewEncoder(w).Encode(responses[0]) // The connection may be closed because the operator was killed.
 }
 
-// sells sets the responses to a request, in order.
-func (t *till) sells(request string, answers ...any) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.answers[request] = answers
+// setResponses sets the responses to a request, in order.
+func (s *checkoutServer) setResponses(request string, responses ...any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.responses[request] = responses
 }
 
-// products returns the products that a request asked for, one for each time it was sent.
-func (t *till) products(request string) []string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return append([]string(nil), t.asked[request]...)
+// requestedProducts returns the products that a request asked for, one for each time it was sent.
+func (s *checkoutServer) requestedProducts(request string) []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]string(nil), s.requested[request]...)
 }
 
 // Responses of a checkout.
 
-func noRecord() any  { return map[string]any{"code": 1} }
-func signAgain() any { return map[string]any{"code": 2} }
-func bought(credential string) any {
+func noRecordResponse() any { return map[string]any{"code": 1} }
+func rejectedResponse() any { return map[string]any{"code": 2} }
+func soldResponse(credential string) any {
 	return map[string]any{"code": 0, "credential": credential}
 }

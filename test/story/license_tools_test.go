@@ -12,12 +12,12 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 )
 
-// tools returns an app that must be purchased and requires a password. It stores its inputs in a
+// toolsChart returns an app that must be purchased and requires a password. It stores its inputs in a
 // Secret and passes them to its container.
-func tools() []byte {
+func toolsChart() []byte {
 	GinkgoHelper()
-	return packed("tools", "1.0.0",
-		file{"price.yaml", `developer: ` + developer + `
+	return packChart("tools", "1.0.0",
+		chartFile{"price.yaml", `developer: ` + developer + `
 paid:
   product_id: ` + product + `
   price:
@@ -29,8 +29,8 @@ paid:
   - {envName: VERIFIABLE_CREDENTIAL, type: string, required: true, editable: true}
   - {envName: TOOLS_PASSWORD, type: password, required: true, editable: true}
 `),
-		file{"values.yaml", "image: " + anImage() + "\n"}, page,
-		file{"templates/secret.yaml", `apiVersion: v1
+		chartFile{"values.yaml", "image: " + sampleImage() + "\n"}, pageTemplate,
+		chartFile{"templates/secret.yaml", `apiVersion: v1
 kind: Secret
 metadata:
   name: {{ .Release.Name }}-told
@@ -38,7 +38,7 @@ stringData:
   credential: {{ .Values.olaresEnv.VERIFIABLE_CREDENTIAL | quote }}
   password: {{ .Values.olaresEnv.TOOLS_PASSWORD | quote }}
 `},
-		file{"templates/deployment.yaml", `apiVersion: apps/v1
+		chartFile{"templates/deployment.yaml", `apiVersion: apps/v1
 kind: Deployment
 metadata:
   name: {{ .Release.Name }}
@@ -55,32 +55,32 @@ spec:
 `})
 }
 
-// licensed makes a source accept the developer's credentials for the holder.
-func licensed(issuer v1alpha1.LicenseIssuer) func(*v1alpha1.MarketSourceSpec) {
+// withLicensing makes a source accept the developer's credentials for the holder.
+func withLicensing(issuer v1alpha1.LicenseIssuer) func(*v1alpha1.MarketSourceSpec) {
 	issuer.Issuer, issuer.Subject = developer, holder
 	return func(s *v1alpha1.MarketSourceSpec) { s.Licensing = []v1alpha1.LicenseIssuer{issuer} }
 }
 
-// named sets the name of the credential Secret. The Secret does not have to exist.
-func named(secret string) func(*v1alpha1.AppInstallTaskSpec) {
+// withCredential sets the name of the credential Secret. The Secret does not have to exist.
+func withCredential(secret string) func(*v1alpha1.AppInstallTaskSpec) {
 	return func(s *v1alpha1.AppInstallTaskSpec) {
 		s.EnsureParameters().CredentialSecretRef = &v1alpha1.KeyReference{Name: secret, Key: "token"}
 	}
 }
 
-// has creates a Secret of the tenant.
-func (t *tenant) has(ctx context.Context, name, key, text string) {
+// createSecret creates a Secret of the tenant.
+func (t *tenant) createSecret(ctx context.Context, name, key, text string) {
 	GinkgoHelper()
-	Expect(cluster.Create(ctx, &corev1.Secret{
+	Expect(k8sClient.Create(ctx, &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{Namespace: t.Namespace, Name: name}, StringData: map[string]string{key: text},
 	})).To(Succeed())
 }
 
-// keeps returns the data of a Secret of the tenant.
-func (t *tenant) keeps(ctx context.Context, name string) map[string]string {
+// secretData returns the data of a Secret of the tenant.
+func (t *tenant) secretData(ctx context.Context, name string) map[string]string {
 	GinkgoHelper()
 	secret := &corev1.Secret{}
-	Expect(cluster.Get(ctx, client.ObjectKey{Namespace: t.Namespace, Name: name}, secret)).To(Succeed())
+	Expect(k8sClient.Get(ctx, client.ObjectKey{Namespace: t.Namespace, Name: name}, secret)).To(Succeed())
 	texts := map[string]string{}
 	for key, text := range secret.Data {
 		texts[key] = string(text)
@@ -88,14 +88,14 @@ func (t *tenant) keeps(ctx context.Context, name string) map[string]string {
 	return texts
 }
 
-// touched returns the writes of the operator in the tenant's namespace since the trail was taken,
+// unexpectedWrites returns the writes of the operator in the tenant's namespace since the trail was taken,
 // except those to tasks and events.
-func (t *tenant) touched(since trail) []asked {
+func (t *tenant) unexpectedWrites(since auditPosition) []auditRequest {
 	GinkgoHelper()
-	var found []asked
-	for _, a := range since.writes(t.Namespace) {
-		if a.ObjectRef.Resource != "appinstalltasks" && a.ObjectRef.Resource != "events" {
-			found = append(found, a)
+	var found []auditRequest
+	for _, r := range since.operatorWrites(t.Namespace) {
+		if r.ObjectRef.Resource != "appinstalltasks" && r.ObjectRef.Resource != "events" {
+			found = append(found, r)
 		}
 	}
 	return found

@@ -27,17 +27,17 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 )
 
-// with replaces the operator by one with additional environment variables until the test ends.
-func (o *operator) with(env ...string) *operator {
+// replaceEnv replaces the operator by one with additional environment variables until the test ends.
+func (o *operator) replaceEnv(env ...string) *operator {
 	GinkgoHelper()
-	other := o.copied()
+	other := o.copySettings()
 	other.Env = append(slices.Clone(o.Env), env...)
-	return o.replace(other)
+	return o.replaceWith(other)
 }
 
-// A vault searches for the secrets of a test where they must not appear. Each secret contains a
+// A secretSearch searches for the secrets of a test where they must not appear. Each secret contains a
 // unique text.
-type vault struct {
+type secretSearch struct {
 	forms   map[string]string // owner of each text to search for
 	objects map[string]int    // number of searched objects by kind
 	pages   int
@@ -45,63 +45,65 @@ type vault struct {
 	bytes   int
 }
 
-func newVault() *vault { return &vault{forms: map[string]string{}, objects: map[string]int{}} }
+func newSecretSearch() *secretSearch {
+	return &secretSearch{forms: map[string]string{}, objects: map[string]int{}}
+}
 
-// canary returns a new secret of letters and digits.
-func (v *vault) canary(whose string) string {
+// newCanary returns a new secret of letters and digits.
+func (s *secretSearch) newCanary(owner string) string {
 	GinkgoHelper()
 	random := make([]byte, 12)
 	_, err := rand.Read(random)
 	Expect(err).NotTo(HaveOccurred())
-	return v.hide(whose, "canary"+hex.EncodeToString(random))
+	return s.addSecret(owner, "canary"+hex.EncodeToString(random))
 }
 
-// hide adds a text to the search: the text itself, and its base64 encodings at each of the three
+// addSecret adds a text to the search: the text itself, and its base64 encodings at each of the three
 // possible offsets in a longer text.
-func (v *vault) hide(whose, text string) string {
-	v.forms[text] = whose
+func (s *secretSearch) addSecret(owner, text string) string {
+	s.forms[text] = owner
 	for before := range 3 {
 		encoded := base64.RawURLEncoding.EncodeToString([]byte(strings.Repeat(" ", before) + text))
 		if (before+len(text))%3 > 0 {
 			encoded = encoded[:len(encoded)-1]
 		}
 		encoded = encoded[[]int{0, 2, 3}[before]:]
-		v.forms[encoded] = whose + " in base64"
-		v.forms[strings.NewReplacer("-", "+", "_", "/").Replace(encoded)] = whose + " in base64"
+		s.forms[encoded] = owner + " in base64"
+		s.forms[strings.NewReplacer("-", "+", "_", "/").Replace(encoded)] = owner + " in base64"
 	}
 	return text
 }
 
-// told returns the owner of the secret that a text contains, or "" if it contains none.
-func (v *vault) told(text []byte) string {
-	for form, whose := range v.forms {
+// foundSecret returns the owner of the secret that a text contains, or "" if it contains none.
+func (s *secretSearch) foundSecret(text []byte) string {
+	for form, owner := range s.forms {
 		if bytes.Contains(text, []byte(form)) {
-			return whose
+			return owner
 		}
 	}
 	return ""
 }
 
-// search searches a text, and its decompressed form.
-func (v *vault) search(where string, text []byte) {
+// searchText searches a text, and its decompressed form.
+func (s *secretSearch) searchText(where string, text []byte) {
 	GinkgoHelper()
-	v.bytes += len(text)
-	Expect(v.told(text)).To(BeEmpty(), "%s tells a secret", where)
+	s.bytes += len(text)
+	Expect(s.foundSecret(text)).To(BeEmpty(), "%s tells a secret", where)
 	if bytes.HasPrefix(text, []byte("\x1f\x8b")) {
 		unzipped, err := gzip.NewReader(bytes.NewReader(text))
 		Expect(err).NotTo(HaveOccurred(), where)
 		content, err := io.ReadAll(unzipped)
 		Expect(err).NotTo(HaveOccurred(), where)
-		v.search(where+", unpacked,", content)
+		s.searchText(where+", unpacked,", content)
 	}
 }
 
 // searchCluster searches all objects of all kinds and namespaces, except Secrets.
-func (v *vault) searchCluster(ctx context.Context) {
+func (s *secretSearch) searchCluster(ctx context.Context) {
 	GinkgoHelper()
-	lists, err := discovery.NewDiscoveryClientForConfigOrDie(cfg).ServerPreferredResources()
+	lists, err := discovery.NewDiscoveryClientForConfigOrDie(restConfig).ServerPreferredResources()
 	Expect(err).NotTo(HaveOccurred())
-	silent := rest.CopyConfig(cfg)
+	silent := rest.CopyConfig(restConfig)
 	silent.WarningHandler = rest.NoWarnings{} // for deprecated kinds
 	reader := dynamic.NewForConfigOrDie(silent)
 	for _, list := range lists {
@@ -116,15 +118,15 @@ func (v *vault) searchCluster(ctx context.Context) {
 			for _, o := range objects.Items {
 				text, err := o.MarshalJSON()
 				Expect(err).NotTo(HaveOccurred())
-				v.search(o.GetKind()+" "+o.GetNamespace()+"/"+o.GetName(), text)
-				v.objects[o.GetKind()]++
+				s.searchText(o.GetKind()+" "+o.GetNamespace()+"/"+o.GetName(), text)
+				s.objects[o.GetKind()]++
 			}
 		}
 	}
 }
 
 // searchPage searches a response of the operator. An optional page may be missing.
-func (v *vault) searchPage(url string, optional bool, headers ...string) {
+func (s *secretSearch) searchPage(url string, optional bool, headers ...string) {
 	GinkgoHelper()
 	request, err := http.NewRequest(http.MethodGet, url, nil)
 	Expect(err).NotTo(HaveOccurred())
@@ -140,35 +142,35 @@ func (v *vault) searchPage(url string, optional bool, headers ...string) {
 	Expect(answer.StatusCode).To(Equal(http.StatusOK), url)
 	text, err := io.ReadAll(answer.Body)
 	Expect(err).NotTo(HaveOccurred())
-	v.search(url, text)
-	v.pages++
+	s.searchText(url, text)
+	s.pages++
 }
 
 // searchRepository searches every page of the repository about the sources.
-func (v *vault) searchRepository(ctx context.Context, o *operator, sources ...*v1alpha1.MarketSource) {
+func (s *secretSearch) searchRepository(ctx context.Context, o *operator, sources ...*v1alpha1.MarketSource) {
 	GinkgoHelper()
 	for _, page := range []string{"/index.yaml", "/static-index.yaml", "/status", "/version", "/readyz", "/healthz"} {
-		v.searchPage(o.URL+page, false)
+		s.searchPage(o.URL+page, false)
 	}
 	for _, source := range sources {
-		v.searchPage(source.Status.RepositoryURL+"/index.yaml", false)
-		v.searchPage(o.URL+"/static-index.yaml", false, "X-Market-User", source.Namespace, "X-Market-Source", source.Name)
+		s.searchPage(source.Status.RepositoryURL+"/index.yaml", false)
+		s.searchPage(o.URL+"/static-index.yaml", false, "X-Market-User", source.Namespace, "X-Market-Source", source.Name)
 	}
-	for _, app := range appsIn(ctx, sources[0].Namespace) {
+	for _, app := range listApps(ctx, sources[0].Namespace) {
 		for _, version := range app.Status.Versions {
-			v.searchPage(version.URL, false)
+			s.searchPage(version.URL, false)
 			for _, report := range []string{"objects.yaml", "app.json", "images.json"} {
-				v.searchPage(version.ReportURL+"/"+report, false)
+				s.searchPage(version.ReportURL+"/"+report, false)
 			}
 			for _, report := range []string{"values.yaml", "README.md", "values.schema.json"} {
-				v.searchPage(version.ReportURL+"/"+report, true)
+				s.searchPage(version.ReportURL+"/"+report, true)
 			}
 		}
 	}
 }
 
 // searchFiles searches the store and the log of an operator.
-func (v *vault) searchFiles(o *operator) {
+func (s *secretSearch) searchFiles(o *operator) {
 	GinkgoHelper()
 	for _, root := range []string{o.Store, o.Log.Name()} {
 		Expect(filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
@@ -177,28 +179,28 @@ func (v *vault) searchFiles(o *operator) {
 			}
 			text, err := os.ReadFile(path)
 			if err == nil {
-				v.search(path, text)
-				v.files++
+				s.searchText(path, text)
+				s.files++
 			}
 			return err
 		})).To(Succeed())
 	}
 }
 
-// searched reports the amount of searched data, and fails if there was none.
-func (v *vault) searched() {
+// reportSearch reports the amount of searched data, and fails if there was none.
+func (s *secretSearch) reportSearch() {
 	GinkgoHelper()
 	total := 0
-	for _, count := range v.objects {
+	for _, count := range s.objects {
 		total += count
 	}
 	for _, kind := range []string{"MarketSource", "AppInfo", "AppInstance", "AppInstallTask", "Event"} {
-		Expect(v.objects).To(HaveKeyWithValue(kind, BeNumerically(">", 0)))
+		Expect(s.objects).To(HaveKeyWithValue(kind, BeNumerically(">", 0)))
 	}
-	Expect(v.pages).To(BeNumerically(">", 10))
-	Expect(v.files).To(BeNumerically(">", 5))
+	Expect(s.pages).To(BeNumerically(">", 10))
+	Expect(s.files).To(BeNumerically(">", 5))
 	AddReportEntry("searched for secrets", fmt.Sprintf(
 		"%d forms of secrets in %d objects (%d of our kinds, %d events), %d pages and %d files, %d bytes: none was found",
-		len(v.forms), total, v.objects["MarketSource"]+v.objects["AppInfo"]+v.objects["AppInstance"]+v.objects["AppInstallTask"],
-		v.objects["Event"], v.pages, v.files, v.bytes), ReportEntryVisibilityAlways)
+		len(s.forms), total, s.objects["MarketSource"]+s.objects["AppInfo"]+s.objects["AppInstance"]+s.objects["AppInstallTask"],
+		s.objects["Event"], s.pages, s.files, s.bytes), ReportEntryVisibilityAlways)
 }

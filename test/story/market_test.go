@@ -12,33 +12,33 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 )
 
-// sampleSource creates a source of the sample market and waits until it is Ready.
-func sampleSource(ctx context.Context, ns string) *v1alpha1.MarketSource {
+// createSampleSource creates a source of the sample market and waits until it is Ready.
+func createSampleSource(ctx context.Context, ns string) *v1alpha1.MarketSource {
 	GinkgoHelper()
 	source := &v1alpha1.MarketSource{
 		ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "samples"},
 		Spec: v1alpha1.MarketSourceSpec{
 			Type:              v1alpha1.SourceTypeHelm,
-			Helm:              &v1alpha1.HelmSource{URL: samples.URL},
+			Helm:              &v1alpha1.HelmSource{URL: sampleServer.URL},
 			AllowedNamespaces: &v1alpha1.AllowedNamespaces{From: v1alpha1.NamespacesFromAll},
 			Platform:          &v1alpha1.Platform{Profile: v1alpha1.ProfileOlares},
 		},
 	}
-	Expect(cluster.Create(ctx, source)).To(Succeed())
-	eventuallyTrue(ctx, source, v1alpha1.ConditionReady)
+	Expect(k8sClient.Create(ctx, source)).To(Succeed())
+	waitTrue(ctx, source, v1alpha1.ConditionReady)
 	return source
 }
 
-// eventuallyTrue waits until a condition is True for the current generation.
-func eventuallyTrue(ctx context.Context, o v1alpha1.Object, condition string) {
+// waitTrue waits until a condition is True for the current generation.
+func waitTrue(ctx context.Context, o v1alpha1.Object, condition string) {
 	GinkgoHelper()
-	local.WaitTrue(ctx, o, condition)
+	cluster.WaitTrue(ctx, o, condition)
 }
 
 var _ = Describe("A market keeper", func() {
 	It("applies a source and has a market", func(ctx SpecContext) {
-		ns := namespace(ctx, "market")
-		source := sampleSource(ctx, ns)
+		ns := createNamespace(ctx, "market")
+		source := createSampleSource(ctx, ns)
 
 		By("seeing what is offered, and what is wrong with the rest")
 		Expect(source.Status.Apps.Failed).To(BeEquivalentTo(1))
@@ -50,26 +50,26 @@ var _ = Describe("A market keeper", func() {
 
 		By("seeing what the images of an app are")
 		app := &v1alpha1.AppInfo{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "samples.hello"}}
-		Expect(cluster.Get(ctx, client.ObjectKeyFromObject(app), app)).To(Succeed())
+		Expect(k8sClient.Get(ctx, client.ObjectKeyFromObject(app), app)).To(Succeed())
 		Expect(app.Status.Images).NotTo(BeEmpty())
 		Expect(app.Status.Images[0].Platforms).To(ContainElements("linux/amd64", "linux/arm64"))
 		Expect(app.Status.Images[0].LargestPlatformBytes).To(BeNumerically(">", 0))
 
 		By("finding the charts in the repository")
-		Expect(get(source.Status.RepositoryURL + "/index.yaml").StatusCode).To(Equal(http.StatusOK))
-		Expect(get(app.Status.Versions[0].URL).StatusCode).To(Equal(http.StatusOK))
-		Expect(get(app.Status.Versions[0].ReportURL + "/objects.yaml").StatusCode).To(Equal(http.StatusOK))
+		Expect(getURL(source.Status.RepositoryURL + "/index.yaml").StatusCode).To(Equal(http.StatusOK))
+		Expect(getURL(app.Status.Versions[0].URL).StatusCode).To(Equal(http.StatusOK))
+		Expect(getURL(app.Status.Versions[0].ReportURL + "/objects.yaml").StatusCode).To(Equal(http.StatusOK))
 	})
 
 	It("removes a source, and everything of it goes", func(ctx SpecContext) {
-		ns := namespace(ctx, "market")
-		source := sampleSource(ctx, ns)
-		Expect(cluster.Delete(ctx, source)).To(Succeed())
+		ns := createNamespace(ctx, "market")
+		source := createSampleSource(ctx, ns)
+		Expect(k8sClient.Delete(ctx, source)).To(Succeed())
 		Eventually(func(g Gomega) {
 			var apps v1alpha1.AppInfoList
-			g.Expect(cluster.List(ctx, &apps, client.InNamespace(ns))).To(Succeed())
+			g.Expect(k8sClient.List(ctx, &apps, client.InNamespace(ns))).To(Succeed())
 			g.Expect(apps.Items).To(BeEmpty())
 		}).WithContext(ctx).Should(Succeed())
-		Expect(get(source.Status.RepositoryURL+"/index.yaml").StatusCode).To(Equal(http.StatusUnauthorized), "as for every source that is not shared")
+		Expect(getURL(source.Status.RepositoryURL+"/index.yaml").StatusCode).To(Equal(http.StatusUnauthorized), "as for every source that is not shared")
 	})
 })

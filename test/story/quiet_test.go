@@ -14,8 +14,8 @@ import (
 	"github.com/appmarket/operator/test/fixture"
 )
 
-// note sets an annotation.
-func note(ctx context.Context, o client.Object, key, value string) {
+// setAnnotation sets an annotation.
+func setAnnotation(ctx context.Context, o client.Object, key, value string) {
 	GinkgoHelper()
 	patch := client.MergeFrom(o.DeepCopyObject().(client.Object))
 	annotations := o.GetAnnotations()
@@ -24,14 +24,14 @@ func note(ctx context.Context, o client.Object, key, value string) {
 	}
 	annotations[key] = value
 	o.SetAnnotations(annotations)
-	Expect(cluster.Patch(ctx, o, patch)).To(Succeed())
+	Expect(k8sClient.Patch(ctx, o, patch)).To(Succeed())
 }
 
-// annotate sets an annotation on every object in the namespaces, and returns the number of sources,
+// annotateAll sets an annotation on every object in the namespaces, and returns the number of sources,
 // apps and instances.
-func annotate(ctx context.Context, key, value string, namespaces ...string) (sources, apps, instances int) {
+func annotateAll(ctx context.Context, key, value string, namespaces ...string) (sources, apps, instances int) {
 	GinkgoHelper()
-	for _, o := range local.Objects(ctx, namespaces...) {
+	for _, o := range cluster.Objects(ctx, namespaces...) {
 		switch o.(type) {
 		case *v1alpha1.MarketSource:
 			sources++
@@ -40,89 +40,89 @@ func annotate(ctx context.Context, key, value string, namespaces ...string) (sou
 		case *v1alpha1.AppInstance:
 			instances++
 		}
-		note(ctx, o, key, value)
+		setAnnotation(ctx, o, key, value)
 	}
 	return sources, apps, instances
 }
 
-// exceptFailed removes one request for the archive of a stalled app, which every operator process
+// withoutStalledApp removes one request for the archive of a stalled app, which every operator process
 // fetches once more, because only the archive shows whether the failure persists.
-func exceptFailed(visits []fixture.Request) []fixture.Request {
-	at := slices.IndexFunc(visits, func(v fixture.Request) bool { return v.Path == "/charts/broken-0.1.0.tgz" })
+func withoutStalledApp(requests []fixture.Request) []fixture.Request {
+	at := slices.IndexFunc(requests, func(v fixture.Request) bool { return v.Path == "/charts/broken-0.1.0.tgz" })
 	if at < 0 {
-		return visits
+		return requests
 	}
-	return slices.Delete(visits, at, at+1)
+	return slices.Delete(requests, at, at+1)
 }
 
 var _ = Describe("A market in which nothing changes", Ordered, func() {
 	var (
-		t        *tenant
-		repo     *fixture.Repository
-		lost     string
-		spaces   []string
-		arranged trail
+		t             *tenant
+		repo          *fixture.Repository
+		failingSource string
+		namespaces    []string
+		setupStart    auditPosition
 	)
 
 	// One example of each state: running, stalled, retrying, and waiting for a user.
 	BeforeAll(func(ctx SpecContext) {
-		arranged = takeTrail()
+		setupStart = currentAuditPosition()
 		repo = fixture.NewRepository()
-		repo.Otherwise = samples.Config.Handler
-		ns := namespace(ctx, "market")
-		source := sourceOf(ctx, ns, "samples", repo.URL, sharedByAll, asOlares)
-		sourceOf(ctx, ns, "lost", "http://"+fixture.FreeAddress())
-		lost = ns + "/lost"
-		eventuallyTrue(ctx, source, v1alpha1.ConditionReady)
+		repo.Otherwise = sampleServer.Config.Handler
+		ns := createNamespace(ctx, "market")
+		source := createSource(ctx, ns, "samples", repo.URL, shareWithAll, asOlares)
+		createSource(ctx, ns, "lost", "http://"+fixture.FreeAddress())
+		failingSource = ns + "/lost"
+		waitTrue(ctx, source, v1alpha1.ConditionReady)
 		t = newTenant(ctx, source)
-		spaces = []string{ns, t.Namespace}
+		namespaces = []string{ns, t.Namespace}
 		hello, notes := t.Task(ctx, v1alpha1.ActionInstall, "hello"), t.Task(ctx, v1alpha1.ActionInstall, "notes")
-		t.waits(ctx, t.Task(ctx, v1alpha1.ActionInstall, "wiki"), v1alpha1.ReasonWaitingForInput)
-		t.succeed(ctx, hello)
-		t.succeed(ctx, notes)
-		t.fails(ctx, t.Task(ctx, v1alpha1.ActionUpgrade, "team"), v1alpha1.ReasonNotInstalled)
-		market.WaitIdle(ctx)
-		Expect(arranged.writes(spaces...)).NotTo(BeEmpty(), "the writes of the operator cannot be seen")
+		t.waitReconciling(ctx, t.Task(ctx, v1alpha1.ActionInstall, "wiki"), v1alpha1.ReasonWaitingForInput)
+		t.waitSucceeded(ctx, hello)
+		t.waitSucceeded(ctx, notes)
+		t.waitFailed(ctx, t.Task(ctx, v1alpha1.ActionUpgrade, "team"), v1alpha1.ReasonNotInstalled)
+		defaultOperator.WaitIdle(ctx)
+		Expect(setupStart.operatorWrites(namespaces...)).NotTo(BeEmpty(), "the writes of the operator cannot be seen")
 	})
 
-	AfterEach(func(ctx SpecContext) { keepTheContract(ctx, spaces...) })
+	AfterEach(func(ctx SpecContext) { expectStatusContract(ctx, namespaces...) })
 
 	It("writes nothing when the operator starts again and looks at everything", func(ctx SpecContext) {
-		trail, before := takeTrail(), repo.Requests(0)
-		market.Restart()
-		rounds := market.WaitIdle(ctx)
-		Expect(rounds["appinfo"]).To(BeNumerically(">=", len(appsIn(ctx, spaces[0]))))
-		Expect(rounds["appinstance"]).To(BeNumerically(">=", 2))
-		Expect(rounds["appinstalltask"]).To(BeNumerically(">=", 4))
+		start, before := currentAuditPosition(), repo.Requests(0)
+		defaultOperator.Restart()
+		reconciles := defaultOperator.WaitIdle(ctx)
+		Expect(reconciles["appinfo"]).To(BeNumerically(">=", len(listApps(ctx, namespaces[0]))))
+		Expect(reconciles["appinstance"]).To(BeNumerically(">=", 2))
+		Expect(reconciles["appinstalltask"]).To(BeNumerically(">=", 4))
 		// Every process retries a failed hydration, and records the attempt.
-		Expect(slices.DeleteFunc(trail.writes(spaces...), func(a asked) bool { return a.ObjectRef.Name == "samples.broken" })).To(BeEmpty())
+		Expect(slices.DeleteFunc(start.operatorWrites(namespaces...), func(r auditRequest) bool { return r.ObjectRef.Name == "samples.broken" })).To(BeEmpty())
 
 		By("asking the source once, on condition")
-		visits := exceptFailed(repo.Requests(len(before)))
-		Expect(visits).To(HaveLen(1))
-		Expect(visits[0].Status).To(Equal(http.StatusNotModified))
+		requests := withoutStalledApp(repo.Requests(len(before)))
+		Expect(requests).To(HaveLen(1))
+		Expect(requests[0].Status).To(Equal(http.StatusNotModified))
 	})
 
 	It("writes nothing when everything is looked at again", func(ctx SpecContext) {
-		before := market.WaitIdle(ctx)
-		trail, visits := takeTrail(), len(repo.Requests(0))
-		sources, apps, instances := annotate(ctx, "stories.example/touched", "once", spaces...)
+		before := defaultOperator.WaitIdle(ctx)
+		start, requests := currentAuditPosition(), len(repo.Requests(0))
+		sources, apps, instances := annotateAll(ctx, "stories.example/touched", "once", namespaces...)
 		Expect(sources * apps * instances).NotTo(BeZero())
-		after := market.WaitIdle(ctx)
+		after := defaultOperator.WaitIdle(ctx)
 		Expect(after["marketsource"] - before["marketsource"]).To(BeNumerically(">=", sources))
 		Expect(after["appinfo"] - before["appinfo"]).To(BeNumerically(">=", apps))
 		Expect(after["appinstance"] - before["appinstance"]).To(BeNumerically(">=", instances))
-		Expect(trail.writes(spaces...)).To(BeEmpty())
-		Expect(exceptFailed(repo.Requests(visits))).To(BeEmpty())
+		Expect(start.operatorWrites(namespaces...)).To(BeEmpty())
+		Expect(withoutStalledApp(repo.Requests(requests))).To(BeEmpty())
 	})
 
 	It("writes nothing but statuses when somebody asks for everything", func(ctx SpecContext) {
-		market.WaitIdle(ctx)
-		trail := takeTrail()
-		annotate(ctx, v1alpha1.ReconcileRequestAnnotation, "now", spaces...)
-		market.WaitIdle(ctx)
+		defaultOperator.WaitIdle(ctx)
+		start := currentAuditPosition()
+		annotateAll(ctx, v1alpha1.ReconcileRequestAnnotation, "now", namespaces...)
+		defaultOperator.WaitIdle(ctx)
 		counts := map[string]int{}
-		for _, write := range trail.writes(spaces...) {
+		for _, write := range start.operatorWrites(namespaces...) {
 			Expect(write.Verb).To(Equal("patch"), write.String())
 			Expect(write.ObjectRef.Subresource).To(Equal("status"), write.String())
 			counts[write.ObjectRef.Resource+" "+write.ObjectRef.Name]++
@@ -136,8 +136,8 @@ var _ = Describe("A market in which nothing changes", Ordered, func() {
 		}
 
 		By("telling who asked")
-		for _, o := range local.Objects(ctx, spaces...) {
-			if o.GetNamespace()+"/"+o.GetName() == lost {
+		for _, o := range cluster.Objects(ctx, namespaces...) {
+			if o.GetNamespace()+"/"+o.GetName() == failingSource {
 				continue // No operation was performed there.
 			}
 			switch o := o.(type) {
@@ -152,24 +152,24 @@ var _ = Describe("A market in which nothing changes", Ordered, func() {
 		}
 
 		By("asking once more")
-		trail = takeTrail()
-		annotate(ctx, "stories.example/touched", "twice", spaces...)
-		market.WaitIdle(ctx)
-		Expect(trail.writes(spaces...)).To(BeEmpty())
+		start = currentAuditPosition()
+		annotateAll(ctx, "stories.example/touched", "twice", namespaces...)
+		defaultOperator.WaitIdle(ctx)
+		Expect(start.operatorWrites(namespaces...)).To(BeEmpty())
 	})
 
 	It("asks the source with one request, which is answered with nothing", func(ctx SpecContext) {
 		source := &v1alpha1.MarketSource{}
-		key := client.ObjectKey{Namespace: spaces[0], Name: "samples"}
-		Expect(cluster.Get(ctx, key, source)).To(Succeed())
-		visits := len(repo.Requests(0))
-		note(ctx, source, v1alpha1.ReconcileRequestAnnotation, "again")
+		key := client.ObjectKey{Namespace: namespaces[0], Name: "samples"}
+		Expect(k8sClient.Get(ctx, key, source)).To(Succeed())
+		requests := len(repo.Requests(0))
+		setAnnotation(ctx, source, v1alpha1.ReconcileRequestAnnotation, "again")
 		Eventually(func(g Gomega) {
-			g.Expect(cluster.Get(ctx, key, source)).To(Succeed())
+			g.Expect(k8sClient.Get(ctx, key, source)).To(Succeed())
 			g.Expect(source.Status.LastHandledReconcileAt).To(Equal("again"))
 		}).WithContext(ctx).Should(Succeed())
-		market.WaitIdle(ctx)
-		seen := repo.Requests(visits)
+		defaultOperator.WaitIdle(ctx)
+		seen := repo.Requests(requests)
 		Expect(seen).To(HaveLen(1))
 		Expect(seen[0].Path).To(Equal("/index.yaml"))
 		Expect(seen[0].ETag).To(Equal(source.Status.ETag))

@@ -7,35 +7,35 @@ import (
 	. "github.com/onsi/gomega"
 )
 
-// sameFromScratch runs a second operator on an empty folder, which has to hydrate everything again,
+// expectReproducible runs a second operator on an empty folder, which has to hydrate everything again,
 // and compares the digests of the served archives.
-func sameFromScratch(ctx context.Context, ns string) {
+func expectReproducible(ctx context.Context, ns string) {
 	GinkgoHelper()
-	served := archives(ctx, ns)
+	served := publishedArchives(ctx, ns)
 	Expect(served).NotTo(BeEmpty())
-	other := market.elsewhere(GinkgoT().TempDir())
-	Eventually(func() int { return other.records(ns) }).WithContext(ctx).Should(Equal(len(served)))
+	other := defaultOperator.replaceStore(GinkgoT().TempDir())
+	Eventually(func() int { return other.countRecords(ns) }).WithContext(ctx).Should(Equal(len(served)))
 	other.WaitIdle(ctx)
 	for url, digest := range served {
-		Expect(digestAt(ctx, url)).To(Equal(digest), url)
+		Expect(fetchDigest(ctx, url)).To(Equal(digest), url)
 	}
-	keepTheContract(ctx, ns)
+	expectStatusContract(ctx, ns)
 }
 
 // kill_test.go checks the same for a large market, after the operator was killed during hydration.
 var _ = Describe("Hydrating from scratch twice", func() {
 	It("gives the same charts, byte by byte", func(ctx SpecContext) {
-		ns := namespace(ctx, "market")
-		source := sampleSource(ctx, ns)
-		before := archives(ctx, ns)
+		ns := createNamespace(ctx, "market")
+		source := createSampleSource(ctx, ns)
+		before := publishedArchives(ctx, ns)
 
 		By("by another process with another store")
-		sameFromScratch(ctx, ns)
+		expectReproducible(ctx, ns)
 
 		By("in a source that was removed and made again")
-		Expect(cluster.Delete(ctx, source)).To(Succeed())
-		Eventually(func() int { return len(appsIn(ctx, ns)) }).WithContext(ctx).Should(BeZero())
-		sampleSource(ctx, ns)
-		Expect(archives(ctx, ns)).To(Equal(before))
+		Expect(k8sClient.Delete(ctx, source)).To(Succeed())
+		Eventually(func() int { return len(listApps(ctx, ns)) }).WithContext(ctx).Should(BeZero())
+		createSampleSource(ctx, ns)
+		Expect(publishedArchives(ctx, ns)).To(Equal(before))
 	})
 })

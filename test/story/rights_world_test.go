@@ -4,14 +4,14 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 )
 
-// office returns a chart with objects of many kinds, a Role that grants permissions, and hook Jobs
+// officeChart returns a chart with objects of many kinds, a Role that grants permissions, and hook Jobs
 // before every Helm operation. Version 1.0.0 has a NetworkPolicy and grants more than the later
 // version.
-func office(version string) []byte {
+func officeChart(version string) []byte {
 	GinkgoHelper()
-	return packed("office", version,
-		file{"values.yaml", "image: " + anImage() + "\n"}, page,
-		file{"templates/service.yaml", `apiVersion: v1
+	return packChart("office", version,
+		chartFile{"values.yaml", "image: " + sampleImage() + "\n"}, pageTemplate,
+		chartFile{"templates/service.yaml", `apiVersion: v1
 kind: Service
 metadata:
   name: {{ .Release.Name }}
@@ -19,7 +19,7 @@ spec:
   selector: {app: {{ .Release.Name }}}
   ports: [{port: 80}]
 `},
-		file{"templates/claim.yaml", `apiVersion: v1
+		chartFile{"templates/claim.yaml", `apiVersion: v1
 kind: PersistentVolumeClaim
 metadata:
   name: {{ .Release.Name }}-data
@@ -27,7 +27,7 @@ spec:
   accessModes: [ReadWriteOnce]
   resources: {requests: {storage: 1Gi}}
 `},
-		file{"templates/deployment.yaml", `apiVersion: apps/v1
+		chartFile{"templates/deployment.yaml", `apiVersion: apps/v1
 kind: Deployment
 metadata:
   name: {{ .Release.Name }}
@@ -39,7 +39,7 @@ spec:
     spec:
       containers: [{name: desk, image: {{ .Values.image }}}]
 `},
-		file{"templates/role.yaml", `apiVersion: rbac.authorization.k8s.io/v1
+		chartFile{"templates/role.yaml", `apiVersion: rbac.authorization.k8s.io/v1
 kind: Role
 metadata:
   name: {{ .Release.Name }}
@@ -56,7 +56,7 @@ metadata:
 roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: {{ .Release.Name }}}
 subjects: [{kind: ServiceAccount, name: default}]
 `},
-		file{"templates/policy.yaml", `{{- if eq .Chart.Version "1.0.0" }}
+		chartFile{"templates/policy.yaml", `{{- if eq .Chart.Version "1.0.0" }}
 apiVersion: networking.k8s.io/v1
 kind: NetworkPolicy
 metadata:
@@ -65,7 +65,7 @@ spec:
   podSelector: {}
 {{- end }}
 `},
-		file{"templates/jobs.yaml", `{{- range list "pre-install" "pre-upgrade" "pre-rollback" "pre-delete" }}
+		chartFile{"templates/jobs.yaml", `{{- range list "pre-install" "pre-upgrade" "pre-rollback" "pre-delete" }}
 ---
 apiVersion: batch/v1
 kind: Job
@@ -82,10 +82,10 @@ spec:
 `})
 }
 
-// embassy returns a chart with a cluster-scoped object.
-func embassy() []byte {
+// clusterRoleChart returns a chart with a cluster-scoped object.
+func clusterRoleChart() []byte {
 	GinkgoHelper()
-	return packed("embassy", "1.0.0", page, file{"templates/role.yaml", `apiVersion: rbac.authorization.k8s.io/v1
+	return packChart("embassy", "1.0.0", pageTemplate, chartFile{"templates/role.yaml", `apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRole
 metadata:
   name: {{ .Release.Namespace }}-{{ .Release.Name }}

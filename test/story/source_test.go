@@ -10,8 +10,8 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 )
 
-// sourceOf creates a source of a Helm repository.
-func sourceOf(ctx context.Context, ns, name, url string, change ...func(*v1alpha1.MarketSourceSpec)) *v1alpha1.MarketSource {
+// createSource creates a source of a Helm repository.
+func createSource(ctx context.Context, ns, name, url string, change ...func(*v1alpha1.MarketSourceSpec)) *v1alpha1.MarketSource {
 	GinkgoHelper()
 	source := &v1alpha1.MarketSource{
 		ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: name},
@@ -20,11 +20,11 @@ func sourceOf(ctx context.Context, ns, name, url string, change ...func(*v1alpha
 	for _, c := range change {
 		c(&source.Spec)
 	}
-	Expect(cluster.Create(ctx, source)).To(Succeed())
+	Expect(k8sClient.Create(ctx, source)).To(Succeed())
 	return source
 }
 
-func sharedByAll(s *v1alpha1.MarketSourceSpec) {
+func shareWithAll(s *v1alpha1.MarketSourceSpec) {
 	s.AllowedNamespaces = &v1alpha1.AllowedNamespaces{From: v1alpha1.NamespacesFromAll}
 }
 
@@ -32,8 +32,8 @@ func asOlares(s *v1alpha1.MarketSourceSpec) {
 	s.Platform = &v1alpha1.Platform{Profile: v1alpha1.ProfileOlares}
 }
 
-// often sets the shortest allowed interval.
-func often(s *v1alpha1.MarketSourceSpec) { s.Interval = "10s" }
+// withShortInterval sets the shortest allowed interval.
+func withShortInterval(s *v1alpha1.MarketSourceSpec) { s.Interval = "10s" }
 
-// impatient sets a short timeout of requests.
-func impatient(s *v1alpha1.MarketSourceSpec) { s.Timeout = "2s" }
+// withRequestTimeout sets a short timeout of requests.
+func withRequestTimeout(s *v1alpha1.MarketSourceSpec) { s.Timeout = "2s" }

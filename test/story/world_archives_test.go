@@ -11,14 +11,14 @@ import (
 	. "github.com/onsi/gomega"
 )
 
-// archives downloads every published version in a namespace, checks its digest, and returns the
+// publishedArchives downloads every published version in a namespace, checks its digest, and returns the
 // digests by URL.
-func archives(ctx context.Context, ns string) map[string]string {
+func publishedArchives(ctx context.Context, ns string) map[string]string {
 	GinkgoHelper()
 	found := map[string]string{}
-	for _, app := range appsIn(ctx, ns) {
+	for _, app := range listApps(ctx, ns) {
 		for _, v := range app.Status.Versions {
-			digest, err := digestAt(ctx, v.URL)
+			digest, err := fetchDigest(ctx, v.URL)
 			Expect(err).NotTo(HaveOccurred())
 			Expect(digest).To(Equal(v.Digest), v.URL)
 			found[v.URL] = digest
@@ -27,8 +27,8 @@ func archives(ctx context.Context, ns string) map[string]string {
 	return found
 }
 
-// digestAt returns the digest of the content at a URL.
-func digestAt(ctx context.Context, url string) (string, error) {
+// fetchDigest returns the digest of the content at a URL.
+func fetchDigest(ctx context.Context, url string) (string, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return "", err

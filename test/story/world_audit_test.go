@@ -16,72 +16,74 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 )
 
-// A trail is a position in the audit log of the API server. The entries after it were logged after
+// A auditPosition is a position in the audit log of the API server. The entries after it were logged after
 // the trail was taken.
-type trail int64
+type auditPosition int64
 
-// asked is a request in the audit log.
-type asked struct {
+// auditRequest is a request in the audit log.
+type auditRequest struct {
 	Verb      string
 	UserAgent string
 	ObjectRef struct{ Resource, Subresource, Namespace, Name string }
 }
 
-func (a asked) String() string {
-	return strings.TrimSuffix(fmt.Sprintf("%s %s/%s %s", a.Verb, a.ObjectRef.Resource, a.ObjectRef.Subresource, a.ObjectRef.Name), " ")
+func (r auditRequest) String() string {
+	return strings.TrimSuffix(fmt.Sprintf("%s %s/%s %s", r.Verb, r.ObjectRef.Resource, r.ObjectRef.Subresource, r.ObjectRef.Name), " ")
 }
 
-// ours reports whether the request is from the operator, including impersonated requests. Helm's
+// isFromOperator reports whether the request is from the operator, including impersonated requests. Helm's
 // client is recognized by the default user agent of Go, which no other client uses here.
-func (a asked) ours() bool {
-	return strings.HasPrefix(a.UserAgent, "appmarket/") || strings.HasPrefix(a.UserAgent, "Go-http-client/")
+func (r auditRequest) isFromOperator() bool {
+	return strings.HasPrefix(r.UserAgent, "appmarket/") || strings.HasPrefix(r.UserAgent, "Go-http-client/")
 }
 
-func (a asked) writes() bool { return !slices.Contains([]string{"get", "list", "watch"}, a.Verb) }
-
-func auditLog() string { return local.AuditLog() }
-
-func takeTrail() trail {
-	GinkgoHelper()
-	info, err := os.Stat(auditLog())
-	Expect(err).NotTo(HaveOccurred())
-	return trail(info.Size())
+func (r auditRequest) isWrite() bool {
+	return !slices.Contains([]string{"get", "list", "watch"}, r.Verb)
 }
 
-// in returns the requests since the trail was taken that concern a namespace and that pick selects.
-func (t trail) in(namespace string, pick func(asked) bool) []asked {
+func auditLogPath() string { return cluster.AuditLog() }
+
+func currentAuditPosition() auditPosition {
 	GinkgoHelper()
-	text, err := os.ReadFile(auditLog())
+	info, err := os.Stat(auditLogPath())
 	Expect(err).NotTo(HaveOccurred())
-	Expect(len(text)).To(BeNumerically(">=", int(t)), "the audit log was rotated")
-	var found []asked
-	for line := range bytes.Lines(text[t:]) {
+	return auditPosition(info.Size())
+}
+
+// requestsIn returns the requests since the trail was taken that concern a namespace and that pick selects.
+func (p auditPosition) requestsIn(namespace string, pick func(auditRequest) bool) []auditRequest {
+	GinkgoHelper()
+	text, err := os.ReadFile(auditLogPath())
+	Expect(err).NotTo(HaveOccurred())
+	Expect(len(text)).To(BeNumerically(">=", int(p)), "the audit log was rotated")
+	var found []auditRequest
+	for line := range bytes.Lines(text[p:]) {
 		if !bytes.Contains(line, []byte(namespace)) || !bytes.HasSuffix(line, []byte("\n")) {
 			continue
 		}
-		var a asked
-		Expect(json.Unmarshal(line, &a)).To(Succeed())
-		if a.ObjectRef.Namespace == namespace && pick(a) {
-			found = append(found, a)
+		var r auditRequest
+		Expect(json.Unmarshal(line, &r)).To(Succeed())
+		if r.ObjectRef.Namespace == namespace && pick(r) {
+			found = append(found, r)
 		}
 	}
 	return found
 }
 
-// writes returns the writes of the operator in the namespaces.
-func (t trail) writes(namespaces ...string) []asked {
+// operatorWrites returns the writes of the operator in the namespaces.
+func (p auditPosition) operatorWrites(namespaces ...string) []auditRequest {
 	GinkgoHelper()
-	var found []asked
+	var found []auditRequest
 	for _, namespace := range namespaces {
-		found = append(found, t.in(namespace, func(a asked) bool { return a.ours() && a.writes() })...)
+		found = append(found, p.requestsIn(namespace, func(r auditRequest) bool { return r.isFromOperator() && r.isWrite() })...)
 	}
 	return found
 }
 
-func appsIn(ctx context.Context, namespace string) []*v1alpha1.AppInfo {
+func listApps(ctx context.Context, namespace string) []*v1alpha1.AppInfo {
 	GinkgoHelper()
 	var list v1alpha1.AppInfoList
-	Expect(cluster.List(ctx, &list, client.InNamespace(namespace))).To(Succeed())
+	Expect(k8sClient.List(ctx, &list, client.InNamespace(namespace))).To(Succeed())
 	var apps []*v1alpha1.AppInfo
 	for i := range list.Items {
 		apps = append(apps, &list.Items[i])
@@ -89,8 +91,8 @@ func appsIn(ctx context.Context, namespace string) []*v1alpha1.AppInfo {
 	return apps
 }
 
-// keepTheContract checks every object in the namespaces against the status contract.
-func keepTheContract(ctx context.Context, namespaces ...string) {
+// expectStatusContract checks every object in the namespaces against the status contract.
+func expectStatusContract(ctx context.Context, namespaces ...string) {
 	GinkgoHelper()
-	local.CheckContract(ctx, namespaces...)
+	cluster.CheckContract(ctx, namespaces...)
 }

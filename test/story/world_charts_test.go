@@ -13,11 +13,11 @@ import (
 	"github.com/appmarket/operator/test/samplemarket"
 )
 
-// A file of a chart, with its path and text.
-type file struct{ path, text string }
+// A chartFile of a chart, with its path and text.
+type chartFile struct{ path, text string }
 
-// page is a template that renders with any values.
-var page = file{"templates/page.yaml", `apiVersion: v1
+// pageTemplate is a template that renders with any values.
+var pageTemplate = chartFile{"templates/page.yaml", `apiVersion: v1
 kind: ConfigMap
 metadata:
   name: {{ .Release.Name }}-page
@@ -25,13 +25,13 @@ data:
   greeting: {{ .Values.greeting | default "hello" | quote }}
 `}
 
-// packed returns the archive of a chart.
-func packed(name, version string, more ...file) []byte {
+// packChart returns the archive of a chart.
+func packChart(name, version string, more ...chartFile) []byte {
 	GinkgoHelper()
-	return chartOf(name, version, more...).Archive()
+	return newChart(name, version, more...).Archive()
 }
 
-func chartOf(name, version string, more ...file) fixture.Chart {
+func newChart(name, version string, more ...chartFile) fixture.Chart {
 	c := fixture.Chart{Name: name, Version: version, Files: fixture.Files{}}
 	for _, f := range more {
 		c.Files[f.path] = f.text
@@ -39,14 +39,14 @@ func chartOf(name, version string, more ...file) fixture.Chart {
 	return c
 }
 
-// forged returns the archive of a valid chart with additional entries.
-func forged(name string, more ...fixture.TarEntry) []byte {
+// packEntries returns the archive of a valid chart with additional entries.
+func packEntries(name string, more ...fixture.TarEntry) []byte {
 	GinkgoHelper()
-	return fixture.TarGzip(append(chartOf(name, "1.0.0", page).TarEntries(), more...)...)
+	return fixture.TarGzip(append(newChart(name, "1.0.0", pageTemplate).TarEntries(), more...)...)
 }
 
-// many returns entries of count empty files.
-func many(name string, count int) []fixture.TarEntry {
+// manyFiles returns entries of count empty files.
+func manyFiles(name string, count int) []fixture.TarEntry {
 	var entries []fixture.TarEntry
 	for i := range count {
 		entries = append(entries, fixture.TarEntry{Name: fmt.Sprintf("%s/files/%d", name, i)})
@@ -54,18 +54,18 @@ func many(name string, count int) []fixture.TarEntry {
 	return entries
 }
 
-// deep returns an entry of a file below the given number of folders.
-func deep(name string, folders int) fixture.TarEntry {
+// deepFile returns an entry of a file below the given number of folders.
+func deepFile(name string, folders int) fixture.TarEntry {
 	return fixture.TarEntry{Name: name + "/" + strings.Repeat("d/", folders) + "file"}
 }
 
-// zeros returns an entry that is small when compressed and large when unpacked.
-func zeros(name string) fixture.TarEntry {
+// compressibleFile returns an entry that is small when compressed and large when unpacked.
+func compressibleFile(name string) fixture.TarEntry {
 	return fixture.TarEntry{Name: name + "/zeros", Text: strings.Repeat("\x00", chart.MaxFileBytes-1)}
 }
 
-// large returns entries that exceed the limit of the unpacked size at an allowed compression ratio.
-func large(name string) []fixture.TarEntry {
+// largeFiles returns entries that exceed the limit of the unpacked size at an allowed compression ratio.
+func largeFiles(name string) []fixture.TarEntry {
 	noise := make([]byte, 16<<10)
 	random := rand.NewChaCha8([32]byte{1})
 	_, _ = random.Read(noise) // never fails
@@ -77,8 +77,8 @@ func large(name string) []fixture.TarEntry {
 	return entries
 }
 
-// laughs returns a few lines of YAML whose aliases expand to 10^9 values.
-func laughs() string {
+// aliasBomb returns a few lines of YAML whose aliases expand to 10^9 values.
+func aliasBomb() string {
 	var text strings.Builder
 	text.WriteString("a0: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]\n")
 	for i := 1; i < 9; i++ {
@@ -89,8 +89,8 @@ func laughs() string {
 }
 
 // appManifest returns an OlaresManifest.yaml with additional lines.
-func appManifest(name, more string) file {
-	return file{"OlaresManifest.yaml", fmt.Sprintf(`olaresManifest.version: 0.12.0
+func appManifest(name, more string) chartFile {
+	return chartFile{"OlaresManifest.yaml", fmt.Sprintf(`olaresManifest.version: 0.12.0
 olaresManifest.type: app
 metadata:
   name: %s
@@ -99,16 +99,16 @@ metadata:
 `, name, name) + more}
 }
 
-// anImage returns an image that the registry of the sample market serves.
-func anImage() string { return samples.Config.Handler.(*samplemarket.Market).Images()[0] }
+// sampleImage returns an image that the registry of the sample market serves.
+func sampleImage() string { return sampleServer.Config.Handler.(*samplemarket.Market).Images()[0] }
 
-// worker returns a chart with a claim, a Deployment that uses it, and hook Jobs before and after
+// workerChart returns a chart with a claim, a Deployment that uses it, and hook Jobs before and after
 // every operation.
-func worker(version string) []byte {
+func workerChart(version string) []byte {
 	GinkgoHelper()
-	return packed("worker", version,
-		file{"values.yaml", "image: " + anImage() + "\n"},
-		file{"templates/claim.yaml", `apiVersion: v1
+	return packChart("worker", version,
+		chartFile{"values.yaml", "image: " + sampleImage() + "\n"},
+		chartFile{"templates/claim.yaml", `apiVersion: v1
 kind: PersistentVolumeClaim
 metadata:
   name: {{ .Release.Name }}-data
@@ -118,7 +118,7 @@ spec:
     requests:
       storage: 1Gi
 `},
-		file{"templates/deployment.yaml", `apiVersion: apps/v1
+		chartFile{"templates/deployment.yaml", `apiVersion: apps/v1
 kind: Deployment
 metadata:
   name: {{ .Release.Name }}
@@ -143,7 +143,7 @@ spec:
           persistentVolumeClaim:
             claimName: {{ .Release.Name }}-data
 `},
-		file{"templates/jobs.yaml", `{{- range list "pre-install" "post-install" "pre-upgrade" "post-upgrade" "pre-delete" }}
+		chartFile{"templates/jobs.yaml", `{{- range list "pre-install" "post-install" "pre-upgrade" "post-upgrade" "pre-delete" }}
 ---
 apiVersion: batch/v1
 kind: Job

@@ -14,62 +14,62 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 )
 
-// A moment is an event that a watch observes.
-type moment struct {
+// A trigger is an event that a watch observes.
+type trigger struct {
 	// list is the kind to watch in the tenant's namespace, and is matches the event.
-	list client.ObjectList
-	is   func(o client.Object) bool
+	list    client.ObjectList
+	matches func(o client.Object) bool
 }
 
 var (
-	operating = moment{&v1alpha1.AppInstanceList{}, func(o client.Object) bool {
+	operationStarted = trigger{&v1alpha1.AppInstanceList{}, func(o client.Object) bool {
 		return o.(*v1alpha1.AppInstance).Status.CurrentOperation != nil
 	}}
-	claimMade = moment{&corev1.PersistentVolumeClaimList{}, func(client.Object) bool { return true }}
+	claimCreated = trigger{&corev1.PersistentVolumeClaimList{}, func(client.Object) bool { return true }}
 )
 
-func hookBegan(hook string) moment {
-	return moment{&batchv1.JobList{}, func(o client.Object) bool { return strings.HasSuffix(o.GetName(), "-"+hook) }}
+func hookStarted(hook string) trigger {
+	return trigger{&batchv1.JobList{}, func(o client.Object) bool { return strings.HasSuffix(o.GetName(), "-"+hook) }}
 }
 
-func hookEnded(hook string) moment {
-	return moment{&batchv1.JobList{}, func(o client.Object) bool {
+func hookCompleted(hook string) trigger {
+	return trigger{&batchv1.JobList{}, func(o client.Object) bool {
 		return strings.HasSuffix(o.GetName(), "-"+hook) && o.(*batchv1.Job).Status.Succeeded > 0
 	}}
 }
 
-// at calls do and returns as soon as the moment is observed. It watches instead of polling, which
+// runUntil calls do and returns as soon as the moment is observed. It watches instead of polling, which
 // would take CPU time from the operator.
-func (t *tenant) at(ctx context.Context, m moment, do func()) {
+func (t *tenant) runUntil(ctx context.Context, event trigger, do func()) {
 	GinkgoHelper()
-	watching, err := client.NewWithWatch(cfg, client.Options{Scheme: cluster.Scheme()})
+	watching, err := client.NewWithWatch(restConfig, client.Options{Scheme: k8sClient.Scheme()})
 	Expect(err).NotTo(HaveOccurred())
-	list := m.list.DeepCopyObject().(client.ObjectList)
-	seen, err := watching.Watch(ctx, list, client.InNamespace(t.Namespace))
+	list := event.list.DeepCopyObject().(client.ObjectList)
+	events, err := watching.Watch(ctx, list, client.InNamespace(t.Namespace))
 	Expect(err).NotTo(HaveOccurred())
-	defer seen.Stop()
+	defer events.Stop()
 	do()
-	limit := time.NewTimer(patience)
+	limit := time.NewTimer(timeout)
 	defer limit.Stop()
 	for {
 		select {
-		case e, open := <-seen.ResultChan():
+		case e, open := <-events.ResultChan():
 			Expect(open).To(BeTrue(), "the watch ended before the moment was seen")
-			if o, ok := e.Object.(client.Object); ok && m.is(o) {
+			if o, ok := e.Object.(client.Object); ok && event.matches(o) {
 				return
 			}
 		case <-ctx.Done():
 			Fail("the moment was not seen before the spec ended")
 		case <-limit.C:
-			Fail("the moment was not seen within " + patience.String())
+			Fail("the moment was not seen within " + timeout.String())
 		}
 	}
 }
 
-// killAt calls do, kills the operator as soon as the moment is observed, and starts it again.
-func (t *tenant) killAt(ctx context.Context, m moment, do func()) {
+// killOperatorAt calls do, kills the operator as soon as the moment is observed, and starts it again.
+func (t *tenant) killOperatorAt(ctx context.Context, event trigger, do func()) {
 	GinkgoHelper()
-	t.at(ctx, m, do)
-	market.Kill()
-	market.Start()
+	t.runUntil(ctx, event, do)
+	defaultOperator.Kill()
+	defaultOperator.Start()
 }

@@ -18,14 +18,14 @@ import (
 // operator is the process under test, with queries for the specs.
 type operator struct{ *fixture.Operator }
 
-// copied returns another operator with the same settings.
-func (o *operator) copied() *operator {
+// copySettings returns another operator with the same settings.
+func (o *operator) copySettings() *operator {
 	other := *o.Operator
 	return &operator{&other}
 }
 
-// replace stops the operator and starts another one until the spec ends.
-func (o *operator) replace(other *operator) *operator {
+// replaceWith stops the operator and starts another one until the spec ends.
+func (o *operator) replaceWith(other *operator) *operator {
 	GinkgoHelper()
 	o.Stop()
 	DeferCleanup(func() {
@@ -36,18 +36,18 @@ func (o *operator) replace(other *operator) *operator {
 	return other
 }
 
-// elsewhere runs the operator with its store in another folder. The arguments override earlier
+// replaceStore runs the operator with its store in another folder. The arguments override earlier
 // ones.
-func (o *operator) elsewhere(store string, args ...string) *operator {
+func (o *operator) replaceStore(store string, args ...string) *operator {
 	GinkgoHelper()
-	other := o.copied()
+	other := o.copySettings()
 	other.Store = store
 	other.Args = append(append(slices.Clone(o.Args), "--store-dir", store), args...)
-	return o.replace(other)
+	return o.replaceWith(other)
 }
 
-// memory returns a memory figure of the operator's process in MiB, such as VmRSS or VmHWM.
-func (o *operator) memory(figure string) int {
+// processMemory returns a memory figure of the operator's process in MiB, such as VmRSS or VmHWM.
+func (o *operator) processMemory(figure string) int {
 	GinkgoHelper()
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", o.Process.Process.Pid))
 	Expect(err).NotTo(HaveOccurred())
@@ -62,15 +62,15 @@ func (o *operator) memory(figure string) int {
 	return 0
 }
 
-// forgetPeak resets the peak of the resident memory of the process.
-func (o *operator) forgetPeak() {
+// resetPeakMemory resets the peak of the resident memory of the process.
+func (o *operator) resetPeakMemory() {
 	GinkgoHelper()
 	const peak = "5" // proc_pid_clear_refs(5)
 	Expect(os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", o.Process.Process.Pid), []byte(peak), 0)).To(Succeed())
 }
 
-// temporary returns the temporary files in the store.
-func (o *operator) temporary() []string {
+// temporaryFiles returns the temporary files in the store.
+func (o *operator) temporaryFiles() []string {
 	GinkgoHelper()
 	found := []string{}
 	Expect(filepath.WalkDir(o.Store, func(path string, d fs.DirEntry, err error) error {
@@ -82,16 +82,16 @@ func (o *operator) temporary() []string {
 	return found
 }
 
-// litter creates the temporary files that a writer leaves when the power fails.
-func (o *operator) litter() {
+// createTemporaryFiles creates the temporary files that a writer leaves when the power fails.
+func (o *operator) createTemporaryFiles() {
 	GinkgoHelper()
 	for _, folder := range []string{"records", "blobs/sha256"} {
 		Expect(os.WriteFile(filepath.Join(o.Store, folder, ".half-a-file42"), []byte("half"), 0o600)).To(Succeed())
 	}
 }
 
-// records counts the published versions of a namespace.
-func (o *operator) records(namespace string) int {
+// countRecords counts the published versions of a namespace.
+func (o *operator) countRecords(namespace string) int {
 	count := 0
 	// The folder may change during the walk, so errors are ignored.
 	_ = filepath.WalkDir(filepath.Join(o.Store, "records", namespace), func(path string, _ fs.DirEntry, err error) error {
@@ -103,8 +103,8 @@ func (o *operator) records(namespace string) int {
 	return count
 }
 
-// blob returns the path of the blob with a digest.
-func (o *operator) blob(digest string) string {
+// blobPath returns the path of the blob with a digest.
+func (o *operator) blobPath(digest string) string {
 	hex := strings.TrimPrefix(digest, "sha256:")
 	return filepath.Join(o.Store, "blobs", "sha256", hex[:2], hex)
 }

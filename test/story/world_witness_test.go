@@ -14,44 +14,44 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// A witness records which objects are created and deleted in a namespace. It uses a watch and not
+// A recorder records which objects are created and deleted in a namespace. It uses a watch and not
 // the audit log, which does not show whether a request was completed after its client was killed.
-type witness struct {
-	mu   sync.Mutex
-	seen map[watch.EventType][]client.Object
+type recorder struct {
+	mu      sync.Mutex
+	objects map[watch.EventType][]client.Object
 }
 
-func (t *tenant) witness(ctx context.Context) *witness {
+func (t *tenant) startRecorder(ctx context.Context) *recorder {
 	GinkgoHelper()
-	watching, err := client.NewWithWatch(cfg, client.Options{Scheme: cluster.Scheme()})
+	watching, err := client.NewWithWatch(restConfig, client.Options{Scheme: k8sClient.Scheme()})
 	Expect(err).NotTo(HaveOccurred())
-	w := &witness{seen: map[watch.EventType][]client.Object{}}
+	r := &recorder{objects: map[watch.EventType][]client.Object{}}
 	for _, list := range []client.ObjectList{&batchv1.JobList{}, &corev1.PersistentVolumeClaimList{}, &appsv1.DeploymentList{}} {
 		one, err := watching.Watch(ctx, list, client.InNamespace(t.Namespace))
 		Expect(err).NotTo(HaveOccurred())
 		DeferCleanup(one.Stop)
-		go w.follow(one)
+		go r.recordEvents(one)
 	}
-	return w
+	return r
 }
 
-func (w *witness) follow(one watch.Interface) {
+func (r *recorder) recordEvents(one watch.Interface) {
 	for e := range one.ResultChan() {
 		if o, ok := e.Object.(client.Object); ok {
-			w.mu.Lock()
-			w.seen[e.Type] = append(w.seen[e.Type], o)
-			w.mu.Unlock()
+			r.mu.Lock()
+			r.objects[e.Type] = append(r.objects[e.Type], o)
+			r.mu.Unlock()
 		}
 	}
 }
 
-// names returns the sorted names of the objects of type T that were created or deleted, once for
+// recordedNames returns the sorted names of the objects of type T that were created or deleted, once for
 // each event.
-func names[T client.Object](w *witness, what watch.EventType) []string {
-	w.mu.Lock()
-	defer w.mu.Unlock()
+func recordedNames[T client.Object](r *recorder, what watch.EventType) []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	found := []string{}
-	for _, o := range w.seen[what] {
+	for _, o := range r.objects[what] {
 		if _, ok := o.(T); ok {
 			found = append(found, o.GetName())
 		}
@@ -60,8 +60,8 @@ func names[T client.Object](w *witness, what watch.EventType) []string {
 	return found
 }
 
-// hooks checks that each of the given hook Jobs was created exactly once.
-func (w *witness) hooks(ctx context.Context, expected ...string) {
+// expectHooksOnce checks that each of the given hook Jobs was created exactly once.
+func (r *recorder) expectHooksOnce(ctx context.Context, expected ...string) {
 	GinkgoHelper()
-	Eventually(func() []string { return names[*batchv1.Job](w, watch.Added) }).WithContext(ctx).Should(Equal(each(expected...)), "hooks that were run")
+	Eventually(func() []string { return recordedNames[*batchv1.Job](r, watch.Added) }).WithContext(ctx).Should(Equal(workerObjects(expected...)), "hooks that were run")
 }
