@@ -22,7 +22,7 @@ func expectReproducible(ctx context.Context, ns string) {
 	expectStatusContract(ctx, ns)
 }
 
-// kill_test.go checks the same for a large market, after the operator was killed during hydration.
+// operator_kill_test.go checks the same for a large market, after the operator was killed during hydration.
 var _ = Describe("Hydrating from scratch twice", func() {
 	It("gives the same charts, byte by byte", func(ctx SpecContext) {
 		ns := createNamespace(ctx, "market")
