@@ -20,12 +20,12 @@ var covered = []cover{
 	{"A record with a null that a rollback goes back to", "internal/helm/release/panic_test.go", "TestPanicsInTheCallsOfHelmAreErrors"},
 	{"A record that is to be carried out where drift is corrected", "controllers/appinstance/records_test.go", "is not carried out to correct drift"},
 	{"A panic in a phase of a controller", "controllers/appinstance/panic_test.go", "in a phase is a failure of the instance"},
-	{"A chart that ends the operator each time it is read", "test/story/interrupted_reconcile_test.go", "while an app is hydrated stops that app after three times, and no other"},
-	{"A source that ends the operator each time it is read", "test/story/interrupted_reconcile_test.go", "while a source is read stops that source after three times, and no other"},
+	{"A chart that ends the operator each time it is read", "test/story/interrupted_reconcile_test.go", "during the hydration of an app stalls only that app after three attempts"},
+	{"A source that ends the operator each time it is read", "test/story/interrupted_reconcile_test.go", "during the sync of a source stalls only that source after three attempts"},
 	{"An operation that was interrupted three times", "test/integration/endless_hook_test.go", "is not begun a fourth time after three interruptions"},
 	{"A service account whose use the writer was not granted", "test/integration/service_account_policy_test.go", "lets only those name an account who may use it"},
-	{"A remedy that grants more than the removal of a shared part", "test/story/shared_chart_test.go", "is removed from below by those who may do that"},
-	{"A namespace with the name of a shared part", "test/story/shared_chart_test.go", "is not that of a namespace that no administrator of the cluster has labeled"},
+	{"A remedy that grants more than the removal of a shared part", "test/story/shared_chart_test.go", "is removed with all clients if the service account is permitted to"},
+	{"A namespace with the name of a shared part", "test/story/shared_chart_test.go", "does not use the shared chart of a namespace without the label"},
 	{"A source that puts its charts in front of the market's", "test/integration/market_test.go", "puts nothing in front of the market's own charts in the joined repository"},
 	{"A folder of the operator as a source", "test/integration/market_test.go", "must be one that the configuration names, in a market too"},
 	{"An index that names addresses inside", "test/integration/address_inside_test.go", "has each refused, or at least nothing told of the answer"},
@@ -42,7 +42,7 @@ var covered = []cover{
 	{"Watches by many accounts", "internal/health/watch_limit_test.go", "TestWatchesOfANamespaceAreLimited"},
 	{"A private source read without a token", "test/integration/private_source_test.go", "is told to nobody else"},
 	{"Platform values in a report", "hydrate/mask_test.go", "TestReportsMaskPlatformValues"},
-	{"A credential of another product, issuer or key", "test/story/license_test.go", "was issued to somebody else"},
+	{"A credential of another product, issuer or key", "test/story/license_test.go", "is issued to another subject"},
 }
 
 // TestCoveredActs checks that the specs that the rows name exist.

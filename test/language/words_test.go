@@ -38,7 +38,6 @@ var wordBudget = map[string]int{
 	"test/gitops":                5,
 	"test/hostile":               7,
 	"test/integration":           26,
-	"test/story":                 59,
 }
 
 func TestWords(t *testing.T) {

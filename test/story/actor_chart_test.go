@@ -30,14 +30,14 @@ const waitingAnnotation = "localcluster/waiting"
 
 // actorChart returns a chart with a claim, a Deployment that uses it and a Job for every hook. Its
 // values select a failure: broken fails to render, fail and hang name the hook that fails or hangs,
-// and with ready false the Pods never become ready. own adds values.
+// and with ready false the Pods never become ready. overrides replaces values.
 func actorChart(name, version string, overrides values, more ...chartFile) []byte {
 	GinkgoHelper()
 	chartValues := values{"image": sampleImage(), "ready": true, "hooks": true, "broken": false, "fail": "", "hang": ""}
 	maps.Copy(chartValues, overrides)
 	return packChart(name, version, append(more,
 		chartFile{"values.yaml", string(chartValues.toRaw().Raw)},
-		chartFile{"templates/claim.yaml", `{{- if .Values.broken }}{{ fail "broken, as asked for" }}{{ end -}}
+		chartFile{"templates/claim.yaml", `{{- if .Values.broken }}{{ fail "the value broken is set" }}{{ end -}}
 apiVersion: v1
 kind: PersistentVolumeClaim
 metadata:

@@ -18,7 +18,7 @@ import (
 	"github.com/appmarket/operator/test/fixture"
 )
 
-// podUIDs returns the UIDs of the Pods of the Deployments.
+// podUIDs returns the UIDs of the Pods of the actor chart.
 func (t *tenant) podUIDs(ctx context.Context) []string {
 	GinkgoHelper()
 	var pods corev1.PodList
@@ -31,8 +31,8 @@ func (t *tenant) podUIDs(ctx context.Context) []string {
 	return found
 }
 
-var _ = Describe("A tenant who has used helm", func() {
-	It("has a release adopted without a restart, upgrades it with its values and removes it", func(ctx SpecContext) {
+var _ = Describe("A release of the helm command", func() {
+	It("is adopted without a restart, upgraded with its values and uninstalled", func(ctx SpecContext) {
 		env := newEnvironment(ctx)
 		t := newTenant(ctx, env.source)
 		env.helm.runHelm(ctx, "install", "actor", env.archives[older], "--namespace", t.Namespace, "--set", "hooks=false", "--wait")
@@ -45,24 +45,24 @@ var _ = Describe("A tenant who has used helm", func() {
 		Expect(transitions.StateOf(instance)).To(Equal(transitions.Running))
 		Expect(instance.Status.Version).To(Equal(older))
 		Expect(instance.Status.Releases).To(HaveLen(1))
-		Expect(instance.Status.Releases[0].Revision).To(BeEquivalentTo(1), "no revision was made")
+		Expect(instance.Status.Releases[0].Revision).To(BeEquivalentTo(1), "no revision is created")
 		defaultOperator.WaitIdle(ctx)
-		Expect(t.podUIDs(ctx)).To(Equal(pods), "pods were restarted")
-		Expect(t.deployments(ctx)[0].ResourceVersion).To(Equal(deployed.ResourceVersion), "the Deployment was written")
+		Expect(t.podUIDs(ctx)).To(Equal(pods), "the Pods are not restarted")
+		Expect(t.deployments(ctx)[0].ResourceVersion).To(Equal(deployed.ResourceVersion), "the Deployment is not written")
 
 		By("upgrading it")
 		t.waitSucceeded(ctx, t.createNamedTask(ctx, "upgrade", v1alpha1.ActionUpgrade, "actor", withVersion(newer)))
 		Expect(t.deployments(ctx)[0].Spec.Template.Labels).To(HaveKeyWithValue("version", newer))
-		Expect(env.createdHooks(t.Namespace)).To(BeEmpty(), "hooks=false of the adopted release was lost")
+		Expect(env.createdHooks(t.Namespace)).To(BeEmpty(), "the upgrade keeps hooks=false of the adopted release")
 
-		By("removing it")
+		By("uninstalling it")
 		t.waitSucceeded(ctx, t.createNamedTask(ctx, "remove", v1alpha1.ActionUninstall, "actor"))
 		Expect(t.listLeftovers(ctx)).To(BeEmpty())
 		Expect(t.Instance(ctx, "actor").Status.RetainedObjects).To(HaveLen(1))
 	})
 })
 
-// scaledChart is a chart with a Deployment that an autoscaler keeps between 2 and 4 Pods.
+// scaledChart returns a chart with a Deployment that an autoscaler keeps between 2 and 4 Pods.
 func scaledChart() []byte {
 	GinkgoHelper()
 	return packChart("scaled", "1.0.0", chartFile{"templates/scaled.yaml", fmt.Sprintf(`apiVersion: apps/v1
@@ -99,7 +99,7 @@ spec:
 }
 
 var _ = Describe("An app with an autoscaler", func() {
-	It("is stopped, and comes back with as many pods as the autoscaler allows", func(ctx SpecContext) {
+	It("is stopped, and resumed with as many Pods as the autoscaler allows", func(ctx SpecContext) {
 		repo, archive := fixture.NewRepository(), scaledChart()
 		repo.Handle("/scaled.tgz", fixture.Content(archive))
 		repo.Handle("/index.yaml", fixture.Content(fixture.IndexOf(fixture.NewOffer("scaled", "1.0.0", "scaled.tgz", archive))))
@@ -113,7 +113,7 @@ var _ = Describe("An app with an autoscaler", func() {
 			return int(*d.Spec.Replicas)
 		}
 		t.waitSucceeded(ctx, t.createNamedTask(ctx, "install", v1alpha1.ActionInstall, "scaled"))
-		Eventually(replicas).WithContext(ctx).Should(Equal(2), "the autoscaler does nothing here")
+		Eventually(replicas).WithContext(ctx).Should(Equal(2), "the autoscaler sets the minimum")
 
 		t.waitSucceeded(ctx, t.createNamedTask(ctx, "stop", v1alpha1.ActionStop, "scaled"))
 		Expect(replicas()).To(BeZero())
@@ -125,8 +125,8 @@ var _ = Describe("An app with an autoscaler", func() {
 	})
 })
 
-var _ = Describe("Objects that somebody has changed", func() {
-	It("are listed, or brought back, as the instance asks for", func(ctx SpecContext) {
+var _ = Describe("Drifted objects", func() {
+	It("are reported or corrected according to the drift policy of the instance", func(ctx SpecContext) {
 		env := newEnvironment(ctx)
 		t := newTenant(ctx, env.source)
 		t.waitSucceeded(ctx, t.createNamedTask(ctx, "install", v1alpha1.ActionInstall, "actor"))
@@ -136,35 +136,35 @@ var _ = Describe("Objects that somebody has changed", func() {
 			patchSpec(ctx, instance, func(i *v1alpha1.AppInstance) { i.Spec.DriftPolicy = of })
 		}
 		image := func() string { return t.deployments(ctx)[0].Spec.Template.Spec.Containers[0].Image }
-		right := image()
+		original := image()
 		policy(v1alpha1.DriftWarn)
 		defaultOperator.WaitIdle(ctx)
 
 		By("changing an image")
-		patch := values{"spec": values{"template": values{"spec": values{"containers": []values{{"name": "actor", "image": "elsewhere.example/actor:2"}}}}}}
+		patch := values{"spec": values{"template": values{"spec": values{"containers": []values{{"name": "actor", "image": "changed.example/actor:2"}}}}}}
 		d := t.deployments(ctx)[0]
 		Expect(k8sClient.Patch(ctx, &d, client.RawPatch(types.StrategicMergePatchType, patch.toRaw().Raw))).To(Succeed())
 		waitTrue(ctx, instance, v1alpha1.ConditionDrifted)
 		Expect(instance.Status.Drift).To(HaveLen(1))
 		Expect(instance.Status.Drift[0].Object.String()).To(Equal("Deployment/actor"))
 		Expect(instance.Status.Drift[0].Fields).To(ContainElement(ContainSubstring("image")))
-		Expect(image()).NotTo(Equal(right))
+		Expect(image()).NotTo(Equal(original))
 
-		By("asking for it to be corrected")
+		By("setting the policy Correct")
 		policy(v1alpha1.DriftCorrect)
-		Eventually(image).WithContext(ctx).Should(Equal(right))
+		Eventually(image).WithContext(ctx).Should(Equal(original))
 		Eventually(func(g Gomega) {
 			instance = t.Instance(ctx, "actor")
 			g.Expect(instance.Status.Drift).To(BeEmpty())
 			g.Expect(transitions.StateOf(instance)).To(Equal(transitions.Running))
 		}).WithContext(ctx).Should(Succeed())
-		By("changing it so that it does not become ready")
+		By("changing the image so that the Pods do not become ready")
 		patch = values{"spec": values{"template": values{"metadata": values{"annotations": values{waitingAnnotation: "ContainerCreating"}}}}}
 		d = t.deployments(ctx)[0]
 		Expect(k8sClient.Patch(ctx, &d, client.RawPatch(types.MergePatchType, patch.toRaw().Raw))).To(Succeed())
-		patch = values{"spec": values{"template": values{"spec": values{"containers": []values{{"name": "actor", "image": "elsewhere.example/actor:3"}}}}}}
+		patch = values{"spec": values{"template": values{"spec": values{"containers": []values{{"name": "actor", "image": "changed.example/actor:3"}}}}}}
 		Expect(k8sClient.Patch(ctx, &d, client.RawPatch(types.StrategicMergePatchType, patch.toRaw().Raw))).To(Succeed())
-		Eventually(image).WithContext(ctx).Should(Equal(right))
-		Expect(t.Instance(ctx, "actor").Status.History).To(HaveLen(1), "nothing was installed again")
+		Eventually(image).WithContext(ctx).Should(Equal(original))
+		Expect(t.Instance(ctx, "actor").Status.History).To(HaveLen(1), "no operation is run")
 	})
 })

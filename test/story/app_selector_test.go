@@ -28,7 +28,7 @@ type candidate struct {
 	objects []*unstructured.Unstructured
 }
 
-// A appSelector selects apps of a catalog by rules, each app at most once, in the order of their names.
+// An appSelector selects apps of a catalog by rules, each app at most once, in the order of their names.
 type appSelector struct {
 	apps []*v1alpha1.AppInfo
 	// systemVersion is the platform version for which the apps are rendered.
@@ -69,7 +69,7 @@ func (s *appSelector) selectApps(count int, rule func(candidate) bool) []candida
 			found = append(found, one)
 		}
 	}
-	Expect(found).To(HaveLen(count), "the catalog has too few apps of this sort")
+	Expect(found).To(HaveLen(count), "the catalog has too few apps that match the rule")
 	return found
 }
 
@@ -152,8 +152,8 @@ func isPlainPod(text map[string]any) bool {
 	return len(pod.NodeSelector) == 0 && (pod.Affinity == nil || pod.Affinity.NodeAffinity == nil)
 }
 
-// needsClusterAdmin reports whether an app contains cluster-scoped objects or objects in another namespace.
-// In the report, the namespace of the app is "default".
+// needsClusterAdmin reports whether an app contains cluster-scoped objects or objects in another
+// namespace. In the report, the namespace of the app is "default".
 func (s *appSelector) needsClusterAdmin(app candidate) bool {
 	return slices.ContainsFunc(app.objects, func(o *unstructured.Unstructured) bool {
 		return !s.kinds[o.GroupVersionKind()] || o.GetNamespace() != "" && o.GetNamespace() != "default"
@@ -205,7 +205,7 @@ func validInput(in v1alpha1.Input) string {
 		return in.Options[0].Value
 	}
 	byType := map[string]string{
-		"url": "https://app.example", "email": "somebody@app.example", "domain": "app.example", "int": "7", "bool": "true",
+		"url": "https://app.example", "email": "user@app.example", "domain": "app.example", "int": "7", "bool": "true",
 	}
 	if value, ok := byType[in.Type]; ok {
 		return value
@@ -224,7 +224,7 @@ func validInput(in v1alpha1.Input) string {
 			return value
 		}
 	}
-	Fail("cannot invent a value for pattern " + in.Pattern)
+	Fail("cannot generate a value for pattern " + in.Pattern)
 	return ""
 }
 

@@ -16,8 +16,7 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 )
 
-// A auditPosition is a position in the audit log of the API server. The entries after it were logged after
-// the trail was taken.
+// An auditPosition is a position in the audit log of the API server.
 type auditPosition int64
 
 // auditRequest is a request in the audit log.
@@ -31,8 +30,8 @@ func (r auditRequest) String() string {
 	return strings.TrimSuffix(fmt.Sprintf("%s %s/%s %s", r.Verb, r.ObjectRef.Resource, r.ObjectRef.Subresource, r.ObjectRef.Name), " ")
 }
 
-// isFromOperator reports whether the request is from the operator, including impersonated requests. Helm's
-// client is recognized by the default user agent of Go, which no other client uses here.
+// isFromOperator reports whether the request is from the operator, including impersonated requests.
+// Helm's client is recognized by the default user agent of Go, which no other client uses here.
 func (r auditRequest) isFromOperator() bool {
 	return strings.HasPrefix(r.UserAgent, "appmarket/") || strings.HasPrefix(r.UserAgent, "Go-http-client/")
 }
@@ -50,12 +49,12 @@ func currentAuditPosition() auditPosition {
 	return auditPosition(info.Size())
 }
 
-// requestsIn returns the requests since the trail was taken that concern a namespace and that pick selects.
+// requestsIn returns the requests after the position that concern a namespace and that pick selects.
 func (p auditPosition) requestsIn(namespace string, pick func(auditRequest) bool) []auditRequest {
 	GinkgoHelper()
 	text, err := os.ReadFile(auditLogPath())
 	Expect(err).NotTo(HaveOccurred())
-	Expect(len(text)).To(BeNumerically(">=", int(p)), "the audit log was rotated")
+	Expect(len(text)).To(BeNumerically(">=", int(p)), "the audit log is not rotated")
 	var found []auditRequest
 	for line := range bytes.Lines(text[p:]) {
 		if !bytes.Contains(line, []byte(namespace)) || !bytes.HasSuffix(line, []byte("\n")) {
@@ -70,7 +69,7 @@ func (p auditPosition) requestsIn(namespace string, pick func(auditRequest) bool
 	return found
 }
 
-// operatorWrites returns the writes of the operator in the namespaces.
+// operatorWrites returns the writes of the operator in the namespaces after the position.
 func (p auditPosition) operatorWrites(namespaces ...string) []auditRequest {
 	GinkgoHelper()
 	var found []auditRequest

@@ -28,7 +28,7 @@ func createCatalogSource(ctx context.Context, system string) *v1alpha1.MarketSou
 	GinkgoHelper()
 	folder := os.Getenv("MARKET_CATALOG")
 	if folder == "" {
-		Skip("left out: MARKET_CATALOG is not set")
+		Skip("skipped: MARKET_CATALOG is not set")
 	}
 	source := &v1alpha1.MarketSource{
 		ObjectMeta: metav1.ObjectMeta{Namespace: createNamespace(ctx, "market"), Name: "catalog"},
@@ -42,7 +42,7 @@ func createCatalogSource(ctx context.Context, system string) *v1alpha1.MarketSou
 	begin := time.Now()
 	Expect(k8sClient.Create(ctx, source)).To(Succeed())
 	waitTrue(ctx, source, v1alpha1.ConditionReady)
-	AddReportEntry("apply to all Ready", fmt.Sprintf("%d apps in %.1f s",
+	AddReportEntry("time until all apps are Ready", fmt.Sprintf("%d apps in %.1f s",
 		source.Status.Apps.Total, time.Since(begin).Seconds()), ReportEntryVisibilityAlways)
 	Expect(source.Status.Apps.Total).To(BeNumerically(">", 100))
 	Expect(source.Status.Apps.Ready).To(Equal(source.Status.Apps.Total), "%v", source.Status.Failures)
@@ -50,7 +50,7 @@ func createCatalogSource(ctx context.Context, system string) *v1alpha1.MarketSou
 }
 
 var _ = Describe("A tenant of a catalog of real apps", func() {
-	It("installs apps that need nothing to be told, and removes them without a trace", func(ctx SpecContext) {
+	It("installs apps without required inputs, and removes them completely", func(ctx SpecContext) {
 		source := createCatalogSource(ctx, olderSystem) // The apps with several charts require this version.
 		chosen := newAppSelector(ctx, source.Namespace, olderSystem)
 		plain := func(rule func(candidate) bool) func(candidate) bool {
@@ -62,7 +62,7 @@ var _ = Describe("A tenant of a catalog of real apps", func() {
 		installAndUninstall(ctx, source, chosen, apps)
 	})
 
-	It("gives apps what they ask for, and keeps the data of those that it removes", func(ctx SpecContext) {
+	It("installs apps with required inputs, and keeps their data when they are removed", func(ctx SpecContext) {
 		source := createCatalogSource(ctx, newestSystem)
 		chosen := newAppSelector(ctx, source.Namespace, newestSystem)
 		installAndUninstall(ctx, source, chosen, chosen.selectApps(2, func(c candidate) bool {

@@ -116,7 +116,7 @@ func (s *catalogCopy) bumpVersions(ctx context.Context) {
 		return os.WriteFile(path, []byte(raised), 0o600)
 	})).To(Succeed())
 	as := client.MergeFrom(s.source.DeepCopy())
-	s.source.Annotations = map[string]string{v1alpha1.ReconcileRequestAnnotation: "bumped"}
+	s.source.Annotations = map[string]string{v1alpha1.ReconcileRequestAnnotation: "new-versions"}
 	Expect(k8sClient.Patch(ctx, s.source, as)).To(Succeed())
 	Eventually(func(g Gomega) {
 		for _, app := range listApps(ctx, s.source.Namespace) {
@@ -143,7 +143,7 @@ func (t *taskResults) String() string {
 		bad = append(bad, fmt.Sprintf("%s %d (%s)", reason, len(apps), strings.Join(apps, " ")))
 	}
 	slices.Sort(bad)
-	return fmt.Sprintf("%-9s %4d well in %5.1f s; %s", t.action, t.succeeded, t.duration.Seconds(), strings.Join(bad, ", "))
+	return fmt.Sprintf("%-9s %4d succeeded in %5.1f s; %s", t.action, t.succeeded, t.duration.Seconds(), strings.Join(bad, ", "))
 }
 
 // runTasks creates a task for each installation and waits for all of them to finish. It provides the
@@ -243,7 +243,7 @@ func cloneApps(ctx context.Context, all []*installation, report *strings.Builder
 	for _, one := range all {
 		Expect(transitions.StateOf(one.Instance(ctx, instanceName(one.app.Spec.App)))).To(Equal(transitions.Running), one.app.Name)
 	}
-	fmt.Fprintf(report, "clones    %d run beside their originals in namespaces of their own; verdicts of those that run: %v\n", len(copies), verdicts)
+	fmt.Fprintf(report, "clones    %d run, in other namespaces than their originals; clone verdicts of the running apps: %v\n", len(copies), verdicts)
 	for _, copy := range copies {
 		copy.waitSucceeded(ctx, copy.tenant.Task(ctx, v1alpha1.ActionUninstall, copy.app.Spec.App, func(s *v1alpha1.AppInstallTaskSpec) { s.InstanceName = "twin" }))
 	}
@@ -258,7 +258,7 @@ var _ = Describe("A catalog of real apps", Ordered, func() {
 
 	BeforeAll(func(ctx SpecContext) {
 		if os.Getenv("MARKET_CATALOG") == "" {
-			Skip("left out: MARKET_CATALOG is not set")
+			Skip("skipped: MARKET_CATALOG is not set")
 		}
 		ns := createNamespace(ctx, "market")
 		newest := newCatalogCopy(ctx, ns, "newest", newestSystem, func(string) bool { return true })
@@ -309,13 +309,13 @@ var _ = Describe("A catalog of real apps", Ordered, func() {
 		return some
 	}
 
-	It("is installed, stopped, resumed, upgraded, rolled back and removed, but for what cannot run here", func(ctx SpecContext) {
-		fmt.Fprintf(&report, "\n%d apps offered without being bought, on platforms %s and %s\n", len(all), newestSystem, olderSystem)
-		servers = installAll(ctx, "what serves the cluster", servers)
+	It("is installed, stopped, resumed, upgraded, rolled back and removed, except apps that cannot run here", func(ctx SpecContext) {
+		fmt.Fprintf(&report, "\n%d apps without a price, on platforms %s and %s\n", len(all), newestSystem, olderSystem)
+		servers = installAll(ctx, "shared charts", servers)
 		all = slices.DeleteFunc(all, func(one *installation) bool {
 			return slices.ContainsFunc(one.servers, func(server *installation) bool { return !server.hasSucceeded() })
 		})
-		all = installAll(ctx, "what people use", all)
+		all = installAll(ctx, "apps", all)
 		cloneApps(ctx, all, &report)
 		both := append(slices.Clone(all), servers...)
 		for _, step := range []struct {
@@ -341,7 +341,7 @@ var _ = Describe("A catalog of real apps", Ordered, func() {
 			Expect(done.messages).To(BeEmpty(), "%s", done)
 			expectState(ctx, step.on, step.leads)
 		}
-		AddReportEntry("lives of real apps", report.String(), ReportEntryVisibilityAlways)
+		AddReportEntry("lifecycle of real apps", report.String(), ReportEntryVisibilityAlways)
 	}, NodeTimeout(6*actionTimeout))
 })
 

@@ -13,7 +13,7 @@ import (
 	"github.com/appmarket/operator/test/samplemarket"
 )
 
-// A chartFile of a chart, with its path and text.
+// A chartFile is a file of a chart.
 type chartFile struct{ path, text string }
 
 // pageTemplate is a template that renders with any values.
@@ -64,7 +64,8 @@ func compressibleFile(name string) fixture.TarEntry {
 	return fixture.TarEntry{Name: name + "/zeros", Text: strings.Repeat("\x00", chart.MaxFileBytes-1)}
 }
 
-// largeFiles returns entries that exceed the limit of the unpacked size at an allowed compression ratio.
+// largeFiles returns entries that exceed the limit of the unpacked size with an allowed compression
+// ratio.
 func largeFiles(name string) []fixture.TarEntry {
 	noise := make([]byte, 16<<10)
 	random := rand.NewChaCha8([32]byte{1})

@@ -30,7 +30,7 @@ func installDependencies(s *v1alpha1.AppInstallTaskSpec) {
 	s.Dependencies = v1alpha1.DependenciesInstall
 }
 
-var _ = Describe("Apps that need others", Ordered, func() {
+var _ = Describe("Apps with dependencies", Ordered, func() {
 	var source *v1alpha1.MarketSource
 	var t *tenant
 
@@ -54,7 +54,7 @@ var _ = Describe("Apps that need others", Ordered, func() {
 	})
 	BeforeEach(func(ctx SpecContext) { t = newTenant(ctx, source) })
 
-	// states returns the states of the instances by name.
+	// instanceStates returns the states of the instances by name.
 	instanceStates := func(ctx SpecContext) map[string]transitions.State {
 		GinkgoHelper()
 		var list v1alpha1.AppInstanceList
@@ -66,8 +66,8 @@ var _ = Describe("Apps that need others", Ordered, func() {
 		return found
 	}
 
-	It("are installed with them, in order, and removed before them", func(ctx SpecContext) {
-		front := t.createNamedTask(ctx, "wish", v1alpha1.ActionInstall, "front", installDependencies)
+	It("are installed after their dependencies, and uninstalled before them", func(ctx SpecContext) {
+		front := t.createNamedTask(ctx, "install", v1alpha1.ActionInstall, "front", installDependencies)
 		t.waitSucceeded(ctx, front)
 		var order []string
 		for _, step := range front.Status.Subtasks {
@@ -77,11 +77,11 @@ var _ = Describe("Apps that need others", Ordered, func() {
 		Expect(instanceStates(ctx)).To(Equal(map[string]transitions.State{
 			"back": transitions.Running, "middle": transitions.Running, "front": transitions.Running}))
 
-		By("refusing to remove what the others need")
+		By("rejecting the removal of a dependency")
 		message := t.waitFailed(ctx, t.createNamedTask(ctx, "remove", v1alpha1.ActionUninstall, "back"), v1alpha1.ReasonHasDependents)
 		Expect(message).To(And(ContainSubstring("front"), ContainSubstring("middle")))
 
-		By("removing all of them")
+		By("uninstalling the dependents too")
 		all := t.createNamedTask(ctx, "remove-all", v1alpha1.ActionUninstall, "back", func(s *v1alpha1.AppInstallTaskSpec) {
 			s.Uninstall = &v1alpha1.UninstallParameters{Dependents: v1alpha1.DependentsUninstall}
 		})
@@ -92,13 +92,13 @@ var _ = Describe("Apps that need others", Ordered, func() {
 		last := t.Instance(ctx, "front").Status.History[0].EndedAt
 		for _, name := range []string{"middle", "back"} {
 			next := t.Instance(ctx, name).Status.History[0].Operation.StartedAt
-			Expect(next.Before(&last)).To(BeFalse(), "%s went before what needs it", name)
+			Expect(next.Before(&last)).To(BeFalse(), "%s is removed after its dependents", name)
 			last = t.Instance(ctx, name).Status.History[0].EndedAt
 		}
 	})
 
-	It("take what they have brought with them when they are cancelled", func(ctx SpecContext) {
-		top := t.createNamedTask(ctx, "wish", v1alpha1.ActionInstall, "top", installDependencies)
+	It("are canceled with the dependencies that they installed", func(ctx SpecContext) {
+		top := t.createNamedTask(ctx, "install", v1alpha1.ActionInstall, "top", installDependencies)
 		Eventually(func(g Gomega) {
 			got := instanceStates(ctx)
 			g.Expect(got).To(HaveKeyWithValue("back", transitions.Running))
@@ -111,9 +111,9 @@ var _ = Describe("Apps that need others", Ordered, func() {
 		Expect(t.listLeftovers(ctx)).To(BeEmpty())
 	})
 
-	It("leave what was there before them when they are cancelled", func(ctx SpecContext) {
+	It("are canceled without the dependencies that were installed before", func(ctx SpecContext) {
 		t.waitSucceeded(ctx, t.createNamedTask(ctx, "before", v1alpha1.ActionInstall, "back"))
-		top := t.createNamedTask(ctx, "wish", v1alpha1.ActionInstall, "top", installDependencies)
+		top := t.createNamedTask(ctx, "install", v1alpha1.ActionInstall, "top", installDependencies)
 		Eventually(func() map[string]transitions.State { return instanceStates(ctx) }).WithContext(ctx).Should(HaveKey("stuck"))
 		patchSpec(ctx, top, func(task *v1alpha1.AppInstallTask) { yes := true; task.Spec.Cancel = &yes })
 		t.waitFailed(ctx, top, v1alpha1.ReasonCanceled)
@@ -121,13 +121,13 @@ var _ = Describe("Apps that need others", Ordered, func() {
 		Expect(instanceStates(ctx)["stuck"]).To(Or(Equal(transitions.Removed), Equal(transitions.None)))
 	})
 
-	It("are not begun by a task that is refused", func(ctx SpecContext) {
+	It("are not changed by a task that is rejected", func(ctx SpecContext) {
 		t.waitSucceeded(ctx, t.createNamedTask(ctx, "before", v1alpha1.ActionInstall, "back"))
 		t.waitSucceeded(ctx, t.createNamedTask(ctx, "middle", v1alpha1.ActionInstall, "middle"))
 		t.waitFailed(ctx, t.createNamedTask(ctx, "remove", v1alpha1.ActionUninstall, "back", withDependents, func(s *v1alpha1.AppInstallTaskSpec) {
-			s.ServiceAccountName = "nobody"
+			s.ServiceAccountName = "absent"
 		}), v1alpha1.ReasonServiceAccountNotFound)
-		t.waitFailed(ctx, t.createNamedTask(ctx, "wish", v1alpha1.ActionInstall, "top", installDependencies, withInstanceName("middle")), v1alpha1.ReasonInvalidSpec)
+		t.waitFailed(ctx, t.createNamedTask(ctx, "install", v1alpha1.ActionInstall, "top", installDependencies, withInstanceName("middle")), v1alpha1.ReasonInvalidSpec)
 		defaultOperator.WaitIdle(ctx)
 		Expect(instanceStates(ctx)).To(Equal(map[string]transitions.State{"back": transitions.Running, "middle": transitions.Running}))
 		var tasks v1alpha1.AppInstallTaskList
@@ -135,17 +135,17 @@ var _ = Describe("Apps that need others", Ordered, func() {
 		Expect(tasks.Items).To(BeEmpty())
 	})
 
-	It("are removed again when the deadline passes, if the task says so", func(ctx SpecContext) {
-		t.waitFailed(ctx, t.createNamedTask(ctx, "wish", v1alpha1.ActionInstall, "top", installDependencies, func(s *v1alpha1.AppInstallTaskSpec) {
+	It("are uninstalled after the start deadline if onFailure is Remove", func(ctx SpecContext) {
+		t.waitFailed(ctx, t.createNamedTask(ctx, "install", v1alpha1.ActionInstall, "top", installDependencies, func(s *v1alpha1.AppInstallTaskSpec) {
 			s.OnFailure, s.StartDeadline = v1alpha1.FailureRemove, "12s"
 		}), v1alpha1.ReasonDeadlineExceeded)
 		Expect(instanceStates(ctx)).To(HaveKeyWithValue("back", transitions.Removed))
-		Expect(instanceStates(ctx)["stuck"]).To(Or(Equal(transitions.Removed), Equal(transitions.None), BeEmpty()), "it may not have been begun")
+		Expect(instanceStates(ctx)["stuck"]).To(Or(Equal(transitions.Removed), Equal(transitions.None), BeEmpty()), "the installation may not have started")
 		Expect(t.listLeftovers(ctx)).To(BeEmpty())
 	})
 
-	It("are refused where they need each other, and all of them are named", func(ctx SpecContext) {
-		task := t.createNamedTask(ctx, "wish", v1alpha1.ActionInstall, "hen", installDependencies)
+	It("are rejected if they form a cycle, with all apps of the cycle", func(ctx SpecContext) {
+		task := t.createNamedTask(ctx, "install", v1alpha1.ActionInstall, "hen", installDependencies)
 		Expect(t.waitFailed(ctx, task, v1alpha1.ReasonDependencyCycle)).To(ContainSubstring("egg, hen"))
 		Expect(meta.IsStatusConditionFalse(task.Status.Conditions, v1alpha1.ConditionAdmitted)).To(BeTrue())
 		Expect(instanceStates(ctx)).To(BeEmpty())

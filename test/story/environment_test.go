@@ -18,12 +18,12 @@ import (
 	"github.com/appmarket/operator/test/fixture"
 )
 
-// A environment is the environment in which acts run.
+// An environment is the market and the caches with which scenarios run.
 type environment struct {
 	source *v1alpha1.MarketSource
 	// cache reads tasks and instances from watches, so that many concurrent waits are cheap.
 	cache client.Reader
-	// witness watches every namespace.
+	// recorder watches every namespace.
 	*recorder
 	helm *helmClient
 	// archives are paths of chart archives by version.
@@ -44,7 +44,7 @@ func newEnvironment(ctx context.Context) *environment {
 		all = append(all, fixture.NewOffer("actor", version, "actor-"+version+".tgz", archive))
 	}
 	repo.Handle("/index.yaml", fixture.Content(fixture.IndexOf(all...)))
-	s.source = createSource(ctx, createNamespace(ctx, "market"), "theater", repo.URL, shareWithAll)
+	s.source = createSource(ctx, createNamespace(ctx, "market"), "scenarios", repo.URL, shareWithAll)
 	waitTrue(ctx, s.source, v1alpha1.ConditionReady)
 
 	recorderContext, cancel := context.WithCancel(suiteContext)
@@ -65,7 +65,7 @@ func newEnvironment(ctx context.Context) *environment {
 	return s
 }
 
-// newRuns creates an act for each test case, each with its own tenant.
+// newRuns creates a run for each scenario, each with its own tenant.
 func (e *environment) newRuns(ctx context.Context, scenarios []scenario) []*scenarioRun {
 	GinkgoHelper()
 	var runs []*scenarioRun
@@ -78,8 +78,8 @@ func (e *environment) newRuns(ctx context.Context, scenarios []scenario) []*scen
 // frozenLabel marks a namespace in which changes are denied.
 const frozenLabel = "story.example/frozen"
 
-// createFreezePolicy creates an admission policy that denies changes of Deployments and Helm records in frozen
-// namespaces.
+// createFreezePolicy creates an admission policy that denies changes of Deployments and Helm records
+// in frozen namespaces.
 func createFreezePolicy(ctx context.Context) {
 	GinkgoHelper()
 	rules := []admissionv1.NamedRuleWithOperations{}
@@ -90,7 +90,7 @@ func createFreezePolicy(ctx context.Context) {
 		}})
 	}
 	policy := &admissionv1.ValidatingAdmissionPolicy{
-		ObjectMeta: metav1.ObjectMeta{GenerateName: "freezer-"},
+		ObjectMeta: metav1.ObjectMeta{GenerateName: "freeze-"},
 		Spec: admissionv1.ValidatingAdmissionPolicySpec{
 			MatchConstraints: &admissionv1.MatchResources{
 				NamespaceSelector: &metav1.LabelSelector{MatchLabels: map[string]string{frozenLabel: "true"}},
@@ -113,8 +113,8 @@ func createFreezePolicy(ctx context.Context) {
 	})
 }
 
-// namesInNamespace returns the names of the objects of type T that were added to or deleted from a namespace,
-// once for each event.
+// namesInNamespace returns the names of the objects of type T that were added to or deleted from a
+// namespace, once for each event.
 func namesInNamespace[T client.Object](w *recorder, what watch.EventType, namespace string) []string {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -40,11 +40,11 @@ func (o *operator) buildFaulty(ctx context.Context) *operator {
 	return other
 }
 
-// A failpointSetting is the failpoint at which the operator kills itself: the point, the object that must be
-// processed, and the file that the kill creates. The zero doom kills nothing.
+// A failpointSetting is the failpoint at which the operator kills itself: the point, the object that
+// must be processed, and the marker file that the kill creates. The zero value kills nothing.
 type failpointSetting struct{ point, subject, marker string }
 
-// setFailpoint sets the doom of the operators that are started from now on.
+// setFailpoint sets the failpoint of the operators that are started from now on.
 func (o *operator) setFailpoint(setting failpointSetting) {
 	GinkgoHelper()
 	value := ""
@@ -55,7 +55,7 @@ func (o *operator) setFailpoint(setting failpointSetting) {
 	Expect(os.Setenv("APPMARKET_FAULT_ONCE", setting.marker)).To(Succeed())
 }
 
-// hasFailpoint reports whether the operator was started with the doom.
+// hasFailpoint reports whether the operator was started with the setting.
 func (o *operator) hasFailpoint(setting failpointSetting) bool {
 	return o.Process != nil && slices.Contains(o.Process.Env, "APPMARKET_FAULT_ONCE="+setting.marker)
 }
@@ -70,7 +70,7 @@ func (o *operator) waitKilled() error {
 	case err := <-ended:
 		exit, ok := errors.AsType[*exec.ExitError](err)
 		if !ok || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
-			return fmt.Errorf("the operator ended otherwise: %w", err)
+			return fmt.Errorf("the operator did not kill itself: %w", err)
 		}
 		return nil
 	case <-time.After(timeout): // killed here, so that the next operator can be started
@@ -82,7 +82,7 @@ func (o *operator) waitKilled() error {
 	}
 }
 
-// failpointAt returns the doom that kills the operator at a failpoint of the act.
+// failpointAt returns the setting that kills the operator at a failpoint of the run.
 func (run *scenarioRun) failpointAt(point, once string) failpointSetting {
 	subject := run.t.Namespace + "/" + run.name
 	if strings.HasPrefix(point, "task-") {
@@ -91,8 +91,8 @@ func (run *scenarioRun) failpointAt(point, once string) failpointSetting {
 	return failpointSetting{point: point, subject: subject, marker: once}
 }
 
-// runWithKill runs an act with an operator that is killed by a doom. The operator that is then started
-// finishes the act, and already has the next doom, which saves one start for each act.
+// runWithKill runs a scenario with an operator that is killed at a failpoint. The operator that is
+// then started finishes the run, and already has the next setting, which saves one start for each run.
 func (run *scenarioRun) runWithKill(o *operator, current, next failpointSetting) {
 	if !o.hasFailpoint(current) {
 		o.Stop()
@@ -100,7 +100,7 @@ func (run *scenarioRun) runWithKill(o *operator, current, next failpointSetting)
 		o.Start()
 	}
 	run.recordFailure(func() {
-		run.Expect(current.marker).NotTo(BeAnExistingFile(), "the operator was killed before the act began")
+		run.Expect(current.marker).NotTo(BeAnExistingFile(), "the operator is not killed before the run starts")
 		run.startTask()
 		run.Expect(o.waitKilled()).To(Succeed())
 		run.Expect(current.marker).To(BeAnExistingFile())
@@ -115,14 +115,14 @@ func (run *scenarioRun) runWithKill(o *operator, current, next failpointSetting)
 	run.recordFailure(run.waitForEnd)
 }
 
-// invalidatedRuns returns the acts whose checked input becomes invalid before it is used. Every other
+// invalidatedRuns returns the runs whose checked input becomes invalid before it is used. Every other
 // failure of that condition is found by the checks.
 func invalidatedRuns(ctx context.Context, env *environment) []*scenarioRun {
 	GinkgoHelper()
 	values := metav1.ObjectMeta{Name: "values"}
 	var scenarios []scenario
 	for _, action := range []v1alpha1.Action{v1alpha1.ActionInstall, v1alpha1.ActionClone, v1alpha1.ActionUpgrade} {
-		scenarios = append(scenarios, scenario{action: action, course: fails, point: v1alpha1.ConditionResolved, method: "as values were spoiled"})
+		scenarios = append(scenarios, scenario{action: action, course: fails, point: v1alpha1.ConditionResolved, method: "with values that became invalid"})
 	}
 	runs := env.newRuns(ctx, selectScenarios(scenarios))
 	for _, run := range runs {
@@ -148,7 +148,7 @@ func invalidatedRuns(ctx context.Context, env *environment) []*scenarioRun {
 
 var _ = Describe("Every action", func() {
 	// Two parts, which can run in parallel processes.
-	DescribeTable("ends as if nothing had happened when the operator is killed at a named point", func(ctx SpecContext, part int) {
+	DescribeTable("has the same result if the operator is killed at a failpoint", func(ctx SpecContext, part int) {
 		env := newEnvironment(ctx)
 		var scenarios []scenario
 		for i, t := range selectScenarios(killScenarios()) {
@@ -183,10 +183,10 @@ var _ = Describe("Every action", func() {
 		}
 		o.WaitIdle(ctx)
 		runParallel(runs, (*scenarioRun).checkResult)
-		reportRuns("Cases with a kill", runs)
+		reportRuns("Scenarios with a killed operator", runs)
 		Expect(strings.Join(failureMessages(runs), "\n\n")).To(BeEmpty())
 	},
-		Entry("in the even cases", 0),
-		Entry("in the odd cases", 1),
+		Entry("in the even scenarios", 0),
+		Entry("in the odd scenarios", 1),
 	)
 })

@@ -35,9 +35,9 @@ func newHelmClient(variable, name string) *helmClient {
 	}
 	if _, err := os.Stat(program); err != nil {
 		if os.Getenv("CI") == "true" {
-			Fail("there is no " + name + "; make helm builds it")
+			Fail(name + " not found; make helm builds it")
 		}
-		Skip("left out: there is no " + name + "; make helm builds it")
+		Skip("skipped: " + name + " not found; make helm builds it")
 	}
 	home := GinkgoT().TempDir()
 	return &helmClient{program: program, env: append(os.Environ(),
@@ -108,7 +108,7 @@ var _ = Describe("A helm user", Ordered, ContinueOnFailure, func() {
 	var source *v1alpha1.MarketSource
 	BeforeAll(func(ctx SpecContext) { source = createSampleSource(ctx, createNamespace(ctx, "market")) })
 
-	DescribeTable("uses the repository as any other", func(ctx SpecContext, variable, name, version string) {
+	DescribeTable("uses the repository without special settings", func(ctx SpecContext, variable, name, version string) {
 		helm := newHelmClient(variable, name)
 		Expect(helm.runHelm(ctx, "version", "--short")).To(HavePrefix(version))
 		repository := source.Status.RepositoryURL
@@ -135,14 +135,14 @@ var _ = Describe("A helm user", Ordered, ContinueOnFailure, func() {
 		helm.runHelm(ctx, "uninstall", "greeting", "--namespace", t.Namespace, "--wait")
 		Expect(t.listLeftovers(ctx)).To(BeEmpty())
 
-		By("the index of all shared sources")
+		By("using the index of all shared sources")
 		// In the joined index, only apps of the first market have unprefixed names.
 		joined := source.Namespace + "_" + source.Name + "_hello"
 		helm.runHelm(ctx, "repo", "add", "all", defaultOperator.URL)
 		Expect(helm.pullDigest(ctx, "all/"+joined, "--version", "1.1.0")).
 			To(Equal(fetchIndexEntry(ctx, defaultOperator.URL+"/index.yaml", joined, "1.1.0").Digest))
 
-		By("the index that obeys headers")
+		By("using the index that reads headers")
 		picked := fetchIndexEntry(ctx, defaultOperator.URL+"/static-index.yaml", "hello", "1.1.0",
 			"X-Market-User", source.Namespace, "X-Market-Source", source.Name)
 		Expect(picked).To(Equal(offered))
@@ -154,7 +154,7 @@ var _ = Describe("A helm user", Ordered, ContinueOnFailure, func() {
 		Entry("with Helm 4", "HELM4", "helm4", "v4.3."),
 	)
 
-	It("goes on with a release that a task has made", func(ctx SpecContext) {
+	It("reads a release that a task installed", func(ctx SpecContext) {
 		helm := newHelmClient("HELM3", "helm3")
 		t := newTenant(ctx, source)
 		t.waitSucceeded(ctx, t.Task(ctx, v1alpha1.ActionInstall, "hello", withVersion("1.0.0")))
@@ -167,7 +167,7 @@ var _ = Describe("A kubectl user", Ordered, func() {
 	var source *v1alpha1.MarketSource
 	BeforeAll(func(ctx SpecContext) { source = createSampleSource(ctx, createNamespace(ctx, "market")) })
 
-	It("waits for conditions, and reads all kinds in one table", func(ctx SpecContext) {
+	It("waits for conditions, and lists all kinds at once", func(ctx SpecContext) {
 		runKubectl(ctx, "wait", "--for=condition=Ready", "marketsource/samples", "-n", source.Namespace, "--timeout=60s")
 		runKubectl(ctx, "wait", "--for=condition=Ready", "ainf", "samples.hello", "samples.wiki", "-n", source.Namespace, "--timeout=60s")
 		t := newTenant(ctx, source)
@@ -192,7 +192,7 @@ var _ = Describe("A kubectl user", Ordered, func() {
 		))
 	})
 
-	DescribeTable("is told what kinds and fields are for", func(ctx SpecContext, kind, says, field, fieldSays string) {
+	DescribeTable("reads the descriptions of kinds and fields", func(ctx SpecContext, kind, says, field, fieldSays string) {
 		explained := tableLines(runKubectl(ctx, "explain", kind))
 		Expect(explained).To(ContainElements("GROUP: appmarket.io", "KIND: "+kind, HavePrefix(says)))
 		Expect(tableLines(runKubectl(ctx, "explain", kind+"."+field))).To(ContainElement(HavePrefix(fieldSays)))

@@ -25,7 +25,7 @@ func lettersChart() []byte {
 		chartFile{"templates/secret.yaml", `apiVersion: v1
 kind: Secret
 metadata:
-  name: {{ .Release.Name }}-told
+  name: {{ .Release.Name }}-inputs
 stringData:
   {{- range list "MAIL_HOST" "MAIL_PASSWORD" "LANGUAGE" }}
   {{ . }}: {{ get $.Values.olaresEnv . | quote }}
@@ -48,7 +48,7 @@ spec:
 `})
 }
 
-var _ = Describe("A tenant whose app asks for inputs", Ordered, ContinueOnFailure, func() {
+var _ = Describe("An app with inputs", Ordered, ContinueOnFailure, func() {
 	var (
 		secrets                       *secretSearch
 		source                        *v1alpha1.MarketSource
@@ -83,15 +83,15 @@ var _ = Describe("A tenant whose app asks for inputs", Ordered, ContinueOnFailur
 		secrets.searchPage("http://"+defaultOperator.Metrics+"/metrics", false)
 	})
 
-	// given creates the task with the given inputs.
+	// installLetters creates a task with the given inputs.
 	installLetters := func(ctx context.Context, envs ...v1alpha1.InputValue) *v1alpha1.AppInstallTask {
 		GinkgoHelper()
 		return t.Task(ctx, v1alpha1.ActionInstall, "letters", func(s *v1alpha1.AppInstallTaskSpec) { s.EnsureParameters().Inputs = envs })
 	}
-	// told compares the inputs that the app received, without printing the password.
+	// expectInputs compares the inputs that the app received, without printing the password.
 	expectInputs := func(ctx context.Context, host, password, language string) {
 		GinkgoHelper()
-		data := t.secretData(ctx, "letters-told")
+		data := t.secretData(ctx, "letters-inputs")
 		Expect([]any{data["MAIL_HOST"], data["LANGUAGE"], data["MAIL_PASSWORD"] == password}).To(Equal([]any{host, language, true}))
 		Expect(data).To(HaveLen(3))
 	}
@@ -99,7 +99,7 @@ var _ = Describe("A tenant whose app asks for inputs", Ordered, ContinueOnFailur
 		return v1alpha1.InputValue{Name: "MAIL_HOST", ValueFrom: &v1alpha1.InputValueSource{OutputRef: &v1alpha1.KeyReference{Name: name, Key: key}}}
 	}
 
-	It("gives those that the market has not", func(ctx SpecContext) {
+	It("requests the inputs that the source does not provide", func(ctx SpecContext) {
 		task := installLetters(ctx)
 		t.waitReconciling(ctx, task, v1alpha1.ReasonWaitingForInput)
 		Expect(task.Status.RequiredInputs).To(ConsistOf(HaveField("Name", "LANGUAGE")))
@@ -109,7 +109,7 @@ var _ = Describe("A tenant whose app asks for inputs", Ordered, ContinueOnFailur
 		expectInputs(ctx, "mail.market.example", marketPassword, "en")
 	})
 
-	It("has some of its own for every app of the namespace", func(ctx SpecContext) {
+	It("uses the inputs of the namespace", func(ctx SpecContext) {
 		Expect(k8sClient.Create(ctx, &corev1.ConfigMap{
 			ObjectMeta: metav1.ObjectMeta{Namespace: t.Namespace, Name: "appmarket-envs"},
 			Data:       map[string]string{"MAIL_HOST": "mail.plain.example", "LANGUAGE": "de"},
@@ -121,32 +121,32 @@ var _ = Describe("A tenant whose app asks for inputs", Ordered, ContinueOnFailur
 		t.waitSucceeded(ctx, installLetters(ctx))
 		expectInputs(ctx, "mail.secret.example", ownerPassword, "de")
 
-		By("giving others for an app, which count more")
+		By("overriding them in the task")
 		t.waitSucceeded(ctx, t.Task(ctx, v1alpha1.ActionUninstall, "letters"))
 		appPassword := secrets.newCanary("the password of an app")
 		t.waitSucceeded(ctx, installLetters(ctx, newInput("MAIL_HOST", "mail.app.example"), t.createInputSecret(ctx, "MAIL_PASSWORD", appPassword)))
 		expectInputs(ctx, "mail.app.example", appPassword, "de")
 	})
 
-	It("gives what another app offers, and waits for that app", func(ctx SpecContext) {
+	It("uses an output of another app, and waits for that app", func(ctx SpecContext) {
 		task := installLetters(ctx, newInput("LANGUAGE", "en"), hostFromOutput("post", "entrances.mail.host"))
 		t.waitReconciling(ctx, task, v1alpha1.ReasonWaitingForDependency)
 		Expect(t.objectState(ctx)).To(BeEmpty())
 		t.waitSucceeded(ctx, t.Task(ctx, v1alpha1.ActionInstall, "post"))
 		t.waitSucceeded(ctx, task)
-		var offered string
+		var output string
 		for _, out := range t.Instance(ctx, "post").Status.Outputs {
 			if out.Name == "entrances.mail.host" {
-				offered = out.Value
+				output = out.Value
 			}
 		}
-		Expect(offered).To(HavePrefix("post"))
-		expectInputs(ctx, offered, marketPassword, "en")
+		Expect(output).To(HavePrefix("post"))
+		expectInputs(ctx, output, marketPassword, "en")
 	})
 
-	DescribeTable("is refused a password that is not from a Secret", func(ctx SpecContext, password func() v1alpha1.InputValue) {
+	DescribeTable("rejects a password that is not from a Secret", func(ctx SpecContext, password func() v1alpha1.InputValue) {
 		Expect(k8sClient.Create(ctx, &corev1.ConfigMap{
-			ObjectMeta: metav1.ObjectMeta{Namespace: t.Namespace, Name: "plain"}, Data: map[string]string{"password": "for all to see"},
+			ObjectMeta: metav1.ObjectMeta{Namespace: t.Namespace, Name: "plain"}, Data: map[string]string{"password": "in plain text"},
 		})).To(Succeed())
 		task := installLetters(ctx, newInput("LANGUAGE", "en"), password())
 		t.waitReconciling(ctx, task, v1alpha1.ReasonWaitingForInput)
@@ -156,7 +156,7 @@ var _ = Describe("A tenant whose app asks for inputs", Ordered, ContinueOnFailur
 		Expect(required.Problem).To(Equal("must be set with valueFrom.secretKeyRef, because an object must not store a password"))
 		Expect(t.objectState(ctx)).To(BeEmpty())
 
-		By("giving it as it should be")
+		By("setting a reference to a Secret")
 		appPassword := secrets.newCanary("the password of an app")
 		Expect(k8sClient.Get(ctx, client.ObjectKeyFromObject(task), task)).To(Succeed())
 		task.Spec.EnsureParameters().Inputs[1] = t.createInputSecret(ctx, "MAIL_PASSWORD", appPassword)
@@ -164,14 +164,14 @@ var _ = Describe("A tenant whose app asks for inputs", Ordered, ContinueOnFailur
 		t.waitSucceeded(ctx, task)
 		expectInputs(ctx, "mail.market.example", appPassword, "en")
 	},
-		Entry("but written down", func() v1alpha1.InputValue { return newInput("MAIL_PASSWORD", "for all to see") }),
+		Entry("but a value of the task", func() v1alpha1.InputValue { return newInput("MAIL_PASSWORD", "in plain text") }),
 		Entry("but from a ConfigMap", func() v1alpha1.InputValue {
 			return v1alpha1.InputValue{Name: "MAIL_PASSWORD", ValueFrom: &v1alpha1.InputValueSource{
 				ConfigMapKeyRef: &v1alpha1.KeyReference{Name: "plain", Key: "password"}}}
 		}),
 	)
 
-	It("has its passwords in no page, file or log", func(ctx SpecContext) {
+	It("has no password in an object, page, file or log", func(ctx SpecContext) {
 		t.waitSucceeded(ctx, installLetters(ctx, newInput("LANGUAGE", "en")))
 		secrets.searchCluster(ctx)
 		secrets.searchRepository(ctx, defaultOperator, source)

@@ -125,7 +125,7 @@ var _ = Describe("A tenant", Ordered, func() {
 		Expect(t.Instance(ctx, "hello").Status.Releases).To(BeEmpty())
 	})
 
-	It("is told at once of everything that an app must be told, and goes on from there", func(ctx SpecContext) {
+	It("is asked for all required inputs at once, and continues when they are valid", func(ctx SpecContext) {
 		task := t.Task(ctx, v1alpha1.ActionInstall, "wiki")
 		t.waitReconciling(ctx, task, v1alpha1.ReasonWaitingForInput)
 		var names []string
@@ -135,9 +135,9 @@ var _ = Describe("A tenant", Ordered, func() {
 		}
 		Expect(names).To(ConsistOf("WIKI_ADMIN_EMAIL", "WIKI_ADMIN_PASSWORD", "WIKI_PUBLIC_URL", "WIKI_LANGUAGE", "WIKI_HOME"))
 
-		By("giving one that does not fit")
+		By("setting an invalid input")
 		task.Spec.EnsureParameters().Inputs = []v1alpha1.InputValue{
-			newInput("WIKI_ADMIN_EMAIL", "nobody"), t.createInputSecret(ctx, "WIKI_ADMIN_PASSWORD", "correct horse battery"),
+			newInput("WIKI_ADMIN_EMAIL", "invalid"), t.createInputSecret(ctx, "WIKI_ADMIN_PASSWORD", "correct horse battery"),
 			newInput("WIKI_PUBLIC_URL", "https://wiki.example"), newInput("WIKI_LANGUAGE", "en"), newInput("WIKI_HOME", "start"),
 		}
 		Expect(k8sClient.Update(ctx, task)).To(Succeed())
@@ -147,21 +147,21 @@ var _ = Describe("A tenant", Ordered, func() {
 			g.Expect(task.Status.RequiredInputs[0].Problem).To(Equal("must be an email address"))
 		}).WithContext(ctx).Should(Succeed())
 
-		By("giving all of them right")
+		By("setting valid inputs")
 		task.Spec.EnsureParameters().Inputs[0] = newInput("WIKI_ADMIN_EMAIL", "admin@wiki.example")
 		Expect(k8sClient.Update(ctx, task)).To(Succeed())
 		t.waitSucceeded(ctx, task)
 		Expect(task.Status.RequiredInputs).To(BeEmpty())
 	})
 
-	It("installs an app that needs another one as soon as that runs", func(ctx SpecContext) {
+	It("installs an app with a dependency when the dependency runs", func(ctx SpecContext) {
 		blog := t.Task(ctx, v1alpha1.ActionInstall, "blog")
 		t.waitReconciling(ctx, blog, v1alpha1.ReasonWaitingForDependency)
 		t.waitSucceeded(ctx, t.Task(ctx, v1alpha1.ActionInstall, "notes"))
 		t.waitSucceeded(ctx, blog)
 	})
 
-	It("keeps the data of an app that is removed, unless told otherwise", func(ctx SpecContext) {
+	It("keeps the data of an app that is removed, unless dataPolicy is Delete", func(ctx SpecContext) {
 		t.waitSucceeded(ctx, t.Task(ctx, v1alpha1.ActionInstall, "notes"))
 		t.waitSucceeded(ctx, t.Task(ctx, v1alpha1.ActionUninstall, "notes"))
 		kept := t.Instance(ctx, "notes").Status.RetainedObjects
@@ -171,20 +171,20 @@ var _ = Describe("A tenant", Ordered, func() {
 		Expect(k8sClient.Get(ctx, key, claim)).To(Succeed())
 		uid := claim.UID
 
-		By("finding it again")
+		By("installing the app again")
 		t.waitSucceeded(ctx, t.Task(ctx, v1alpha1.ActionInstall, "notes"))
 		Expect(k8sClient.Get(ctx, key, claim)).To(Succeed())
 		Expect(claim.UID).To(Equal(uid))
 		Expect(t.Instance(ctx, "notes").Status.RetainedObjects).To(BeEmpty())
 
-		By("saying that it may go")
+		By("removing the app with its data")
 		t.waitSucceeded(ctx, t.Task(ctx, v1alpha1.ActionUninstall, "notes", func(s *v1alpha1.AppInstallTaskSpec) {
 			s.Uninstall = &v1alpha1.UninstallParameters{DataPolicy: v1alpha1.DataDelete}
 		}))
 		Eventually(func() error { return k8sClient.Get(ctx, key, claim) }).Should(MatchError(ContainSubstring("not found")))
 	})
 
-	It("cannot do through the operator what its account may not", func(ctx SpecContext) {
+	It("cannot use permissions that its service account does not have", func(ctx SpecContext) {
 		task := t.Task(ctx, v1alpha1.ActionInstall, "hello", func(s *v1alpha1.AppInstallTaskSpec) {
 			s.ServiceAccountName = "default"
 		})
@@ -192,7 +192,7 @@ var _ = Describe("A tenant", Ordered, func() {
 		Expect(t.listLeftovers(ctx)).To(BeEmpty())
 	})
 
-	It("is refused what makes no sense, and told why", func(ctx SpecContext) {
+	It("gets the reason for each invalid request", func(ctx SpecContext) {
 		t.waitFailed(ctx, t.Task(ctx, v1alpha1.ActionUpgrade, "hello"), v1alpha1.ReasonNotInstalled)
 		t.waitFailed(ctx, t.Task(ctx, v1alpha1.ActionInstall, "nothing"), v1alpha1.ReasonNotFound)
 		t.waitFailed(ctx, t.Task(ctx, v1alpha1.ActionInstall, "hello", withVersion("9.x")), v1alpha1.ReasonVersionNotFound)
@@ -201,7 +201,7 @@ var _ = Describe("A tenant", Ordered, func() {
 		t.waitFailed(ctx, t.Task(ctx, v1alpha1.ActionUpgrade, "hello", withVersion("1.0.0")), v1alpha1.ReasonVersionNotNewer)
 	})
 
-	It("may wish several things of one instance at once, and they are done one by one", func(ctx SpecContext) {
+	It("creates several tasks for one instance, which run one after the other", func(ctx SpecContext) {
 		var tasks []*v1alpha1.AppInstallTask
 		for _, action := range []v1alpha1.Action{v1alpha1.ActionInstall, v1alpha1.ActionUpgrade, v1alpha1.ActionStop} {
 			tasks = append(tasks, t.Task(ctx, action, "hello", func(s *v1alpha1.AppInstallTaskSpec) {
@@ -224,7 +224,7 @@ var _ = Describe("A tenant", Ordered, func() {
 		t.waitSucceeded(ctx, t.Task(ctx, v1alpha1.ActionUninstall, "hello"))
 	})
 
-	It("deletes an instance, and its releases go first", func(ctx SpecContext) {
+	It("deletes an instance, and the operator removes its releases first", func(ctx SpecContext) {
 		t.waitSucceeded(ctx, t.Task(ctx, v1alpha1.ActionInstall, "hello"))
 		instance := t.Instance(ctx, "hello")
 		Expect(k8sClient.Delete(ctx, instance)).To(Succeed())

@@ -44,7 +44,7 @@ func (o *operator) crashRepeatedly() {
 	}
 }
 
-var _ = Describe("What kills the operator", Ordered, func() {
+var _ = Describe("A failure that kills the operator", Ordered, func() {
 	var faulty *operator
 	var repo *fixture.Repository
 
@@ -67,13 +67,13 @@ var _ = Describe("What kills the operator", Ordered, func() {
 		}
 	})
 
-	It("while an app is hydrated stops that app after three times, and no other", func(ctx SpecContext) {
-		ns := createNamespace(ctx, "deadly")
+	It("during the hydration of an app stalls only that app after three attempts", func(ctx SpecContext) {
+		ns := createNamespace(ctx, "kill")
 		faulty.setFailpoint(failpointSetting{point: failpoint.AppBegun, subject: ns + "/main.bad"})
 		source := createSource(ctx, ns, "main", repo.URL)
 		faulty.crashRepeatedly()
 
-		By("living on, with the other apps served")
+		By("serving the other apps")
 		faulty.Start()
 		app := &v1alpha1.AppInfo{}
 		app.Namespace, app.Name = ns, "main.bad"
@@ -87,7 +87,7 @@ var _ = Describe("What kills the operator", Ordered, func() {
 		defaultOperator.WaitIdle(ctx)
 		expectStatusContract(ctx, ns)
 
-		By("trying again when asked")
+		By("retrying on request")
 		faulty.Stop()
 		faulty.setFailpoint(failpointSetting{})
 		faulty.Start()
@@ -96,8 +96,8 @@ var _ = Describe("What kills the operator", Ordered, func() {
 		Expect(app.Status.Attempts).To(BeEmpty())
 	})
 
-	It("while a source is read stops that source after three times, and no other", func(ctx SpecContext) {
-		ns := createNamespace(ctx, "deadly")
+	It("during the sync of a source stalls only that source after three attempts", func(ctx SpecContext) {
+		ns := createNamespace(ctx, "kill")
 		faulty.setFailpoint(failpointSetting{point: failpoint.SourceBegun, subject: ns + "/bad"})
 		bad, good := createSource(ctx, ns, "bad", repo.URL), createSource(ctx, ns, "good", repo.URL)
 		faulty.crashRepeatedly()
@@ -107,7 +107,7 @@ var _ = Describe("What kills the operator", Ordered, func() {
 		Expect(fmt.Sprint(bad.Status.Attempt)).NotTo(BeEmpty())
 		expectStatusContract(ctx, ns)
 
-		By("trying again when asked")
+		By("retrying on request")
 		faulty.Stop()
 		faulty.setFailpoint(failpointSetting{})
 		faulty.Start()

@@ -23,7 +23,7 @@ import (
 
 // An expectedStatus is the status that an invalid input leads to.
 type expectedStatus struct {
-	// condition is the condition that is not reached, for this reason.
+	// condition is the condition that is False for the reason.
 	condition, reason string
 	// retried expects the operation to be retried, and stalled expects it not to be. If neither is
 	// set, the source specified the time of the next attempt.
@@ -38,10 +38,10 @@ func retriedWith(milestone, reason string) expectedStatus {
 	return expectedStatus{milestone, reason, true, false}
 }
 
-// rateLimited is the ending of a request that the source asks to repeat later.
+// rateLimited is the expected status of a request that the source asks to repeat later.
 var rateLimited = expectedStatus{reason: v1alpha1.ReasonRateLimited}
 
-// expectStatus waits for an object to reach the given ending.
+// expectStatus waits for an object to reach the expected status.
 func expectStatus(ctx context.Context, o v1alpha1.Object, want expectedStatus) {
 	GinkgoHelper()
 	Eventually(func(g Gomega) {
@@ -139,11 +139,11 @@ func badApps() []badApp {
 	}
 }
 
-var _ = Describe("A source whose apps are bad", Ordered, func() {
+var _ = Describe("A source with invalid apps", Ordered, func() {
 	var ns string
 	var repo *fixture.Repository
 	var source *v1alpha1.MarketSource
-	closed := "http://" // an address that nobody listens on
+	closed := "http://" // an address without a server
 
 	var bad, retried []badApp
 	app := func(name string) *v1alpha1.AppInfo {
@@ -189,21 +189,21 @@ var _ = Describe("A source whose apps are bad", Ordered, func() {
 		}).WithContext(ctx).WithTimeout(time.Minute).Should(Succeed())
 	})
 
-	DescribeTable("is tried again", func(ctx SpecContext, name, why string, want expectedStatus) {
+	DescribeTable("retries", func(ctx SpecContext, name, why string, want expectedStatus) {
 		By(why)
 		expectStatus(ctx, app(name), want)
 	},
-		Entry(nil, "hangs", "a request has its time", retriedWith(v1alpha1.ConditionFetched, v1alpha1.ReasonFetchFailed)),
-		Entry(nil, "error", "a server mends itself", retriedWith(v1alpha1.ConditionFetched, v1alpha1.ReasonFetchFailed)),
-		Entry(nil, "busy", "the server says when", rateLimited),
-		Entry(nil, "throttled", "the server does not say when", retriedWith(v1alpha1.ConditionFetched, v1alpha1.ReasonRateLimited)),
-		Entry(nil, "locked", "rights are given", retriedWith(v1alpha1.ConditionFetched, v1alpha1.ReasonUnauthorized)),
-		Entry(nil, "unreachable", "a server comes back", retriedWith(v1alpha1.ConditionFetched, v1alpha1.ReasonFetchFailed)),
+		Entry(nil, "hangs", "the request times out", retriedWith(v1alpha1.ConditionFetched, v1alpha1.ReasonFetchFailed)),
+		Entry(nil, "error", "the server returns an error", retriedWith(v1alpha1.ConditionFetched, v1alpha1.ReasonFetchFailed)),
+		Entry(nil, "busy", "the server specifies the time of the next request", rateLimited),
+		Entry(nil, "throttled", "the server does not specify the time of the next request", retriedWith(v1alpha1.ConditionFetched, v1alpha1.ReasonRateLimited)),
+		Entry(nil, "locked", "the server denies access", retriedWith(v1alpha1.ConditionFetched, v1alpha1.ReasonUnauthorized)),
+		Entry(nil, "unreachable", "no server listens at the address", retriedWith(v1alpha1.ConditionFetched, v1alpha1.ReasonFetchFailed)),
 	)
 
-	It("has its good apps served meanwhile", func(ctx SpecContext) { expectGoodApps(ctx) })
+	It("serves the valid apps in the meantime", func(ctx SpecContext) { expectGoodApps(ctx) })
 
-	It("recovers without a person where that was tried again", func(ctx SpecContext) {
+	It("recovers automatically from failures that are retried", func(ctx SpecContext) {
 		for _, b := range retried {
 			repo.Handle("/"+b.name+".tgz", fixture.Content(b.archive))
 		}
@@ -214,41 +214,41 @@ var _ = Describe("A source whose apps are bad", Ordered, func() {
 		}
 	})
 
-	DescribeTable("is told of what is wrong for good", func(ctx SpecContext, name, why string, want expectedStatus) {
+	DescribeTable("stalls", func(ctx SpecContext, name, why string, want expectedStatus) {
 		By(why)
 		expectStatus(ctx, app(name), want)
 	},
-		Entry(nil, "html", "a proxy answers for the server", stalledWith(v1alpha1.ConditionFetched, v1alpha1.ReasonInvalidArchive)),
-		Entry(nil, "html-as-archive", "a server does not say that it is a page", stalledWith(v1alpha1.ConditionFetched, v1alpha1.ReasonInvalidArchive)),
-		Entry(nil, "cut-off", "half an archive is none", stalledWith(v1alpha1.ConditionFetched, v1alpha1.ReasonInvalidArchive)),
-		Entry(nil, "digest", "the archive was exchanged", stalledWith(v1alpha1.ConditionFetched, v1alpha1.ReasonDigestMismatch)),
-		Entry(nil, "gone", "the index lists more than there is", stalledWith(v1alpha1.ConditionFetched, v1alpha1.ReasonNotFound)),
-		Entry(nil, "traversal", "it writes outside its folder", stalledWith(v1alpha1.ConditionFetched, v1alpha1.ReasonInvalidArchive)),
-		Entry(nil, "absolute", "it writes where it likes", stalledWith(v1alpha1.ConditionFetched, v1alpha1.ReasonInvalidArchive)),
-		Entry(nil, "symlink", "it reads what is not its own", stalledWith(v1alpha1.ConditionFetched, v1alpha1.ReasonInvalidArchive)),
-		Entry(nil, "hardlink", "so does this", stalledWith(v1alpha1.ConditionFetched, v1alpha1.ReasonInvalidArchive)),
-		Entry(nil, "ratio", "a bomb: few bytes become many", stalledWith(v1alpha1.ConditionFetched, v1alpha1.ReasonLimitExceeded)),
-		Entry(nil, "size", "a bomb: more than any chart needs", stalledWith(v1alpha1.ConditionFetched, v1alpha1.ReasonLimitExceeded)),
-		Entry(nil, "count", "a bomb: too many files", stalledWith(v1alpha1.ConditionFetched, v1alpha1.ReasonLimitExceeded)),
-		Entry(nil, "depth", "a bomb: too many folders", stalledWith(v1alpha1.ConditionFetched, v1alpha1.ReasonLimitExceeded)),
-		Entry(nil, "other-version", "it is another chart than was promised", stalledWith(v1alpha1.ConditionFetched, v1alpha1.ReasonInvalidChart)),
-		Entry(nil, "values-bomb", "aliases of aliases", stalledWith(v1alpha1.ConditionRendered, v1alpha1.ReasonRenderFailed)),
-		Entry(nil, "manifest-bomb", "aliases of aliases", stalledWith(v1alpha1.ConditionRendered, v1alpha1.ReasonInvalidManifest)),
-		Entry(nil, "manifest-types", "a list for a map", stalledWith(v1alpha1.ConditionRendered, v1alpha1.ReasonInvalidManifest)),
-		Entry(nil, "syntax", "a template that is none", stalledWith(v1alpha1.ConditionRendered, v1alpha1.ReasonRenderFailed)),
-		Entry(nil, "not-yaml", "a template that makes no object", stalledWith(v1alpha1.ConditionRendered, v1alpha1.ReasonRenderFailed)),
-		Entry(nil, "endless", "a template that never ends", stalledWith(v1alpha1.ConditionRendered, v1alpha1.ReasonLimitExceeded)),
-		Entry(nil, "gigabytes", "a template that makes gigabytes", stalledWith(v1alpha1.ConditionRendered, v1alpha1.ReasonLimitExceeded)),
+		Entry(nil, "html", "a proxy returns a page", stalledWith(v1alpha1.ConditionFetched, v1alpha1.ReasonInvalidArchive)),
+		Entry(nil, "html-as-archive", "a page has no content type", stalledWith(v1alpha1.ConditionFetched, v1alpha1.ReasonInvalidArchive)),
+		Entry(nil, "cut-off", "the archive is truncated", stalledWith(v1alpha1.ConditionFetched, v1alpha1.ReasonInvalidArchive)),
+		Entry(nil, "digest", "the archive has another digest than the index", stalledWith(v1alpha1.ConditionFetched, v1alpha1.ReasonDigestMismatch)),
+		Entry(nil, "gone", "the archive does not exist", stalledWith(v1alpha1.ConditionFetched, v1alpha1.ReasonNotFound)),
+		Entry(nil, "traversal", "a path leaves the folder of the chart", stalledWith(v1alpha1.ConditionFetched, v1alpha1.ReasonInvalidArchive)),
+		Entry(nil, "absolute", "a path is absolute", stalledWith(v1alpha1.ConditionFetched, v1alpha1.ReasonInvalidArchive)),
+		Entry(nil, "symlink", "the archive contains a symbolic link", stalledWith(v1alpha1.ConditionFetched, v1alpha1.ReasonInvalidArchive)),
+		Entry(nil, "hardlink", "the archive contains a hard link", stalledWith(v1alpha1.ConditionFetched, v1alpha1.ReasonInvalidArchive)),
+		Entry(nil, "ratio", "the compression ratio is too high", stalledWith(v1alpha1.ConditionFetched, v1alpha1.ReasonLimitExceeded)),
+		Entry(nil, "size", "the unpacked size is too large", stalledWith(v1alpha1.ConditionFetched, v1alpha1.ReasonLimitExceeded)),
+		Entry(nil, "count", "the archive contains too many files", stalledWith(v1alpha1.ConditionFetched, v1alpha1.ReasonLimitExceeded)),
+		Entry(nil, "depth", "a path contains too many folders", stalledWith(v1alpha1.ConditionFetched, v1alpha1.ReasonLimitExceeded)),
+		Entry(nil, "other-version", "the chart has another version than the index", stalledWith(v1alpha1.ConditionFetched, v1alpha1.ReasonInvalidChart)),
+		Entry(nil, "values-bomb", "the aliases expand to too many values", stalledWith(v1alpha1.ConditionRendered, v1alpha1.ReasonRenderFailed)),
+		Entry(nil, "manifest-bomb", "the aliases expand to too many values", stalledWith(v1alpha1.ConditionRendered, v1alpha1.ReasonInvalidManifest)),
+		Entry(nil, "manifest-types", "a field has the wrong type", stalledWith(v1alpha1.ConditionRendered, v1alpha1.ReasonInvalidManifest)),
+		Entry(nil, "syntax", "the template has a syntax error", stalledWith(v1alpha1.ConditionRendered, v1alpha1.ReasonRenderFailed)),
+		Entry(nil, "not-yaml", "the template renders invalid YAML", stalledWith(v1alpha1.ConditionRendered, v1alpha1.ReasonRenderFailed)),
+		Entry(nil, "endless", "the template does not end", stalledWith(v1alpha1.ConditionRendered, v1alpha1.ReasonLimitExceeded)),
+		Entry(nil, "gigabytes", "the template renders gigabytes", stalledWith(v1alpha1.ConditionRendered, v1alpha1.ReasonLimitExceeded)),
 	)
 
-	It("is counted, and told of entries that are no apps", func(ctx SpecContext) {
+	It("reports the number of failed apps, and the invalid entries of the index", func(ctx SpecContext) {
 		waitTrue(ctx, source, v1alpha1.ConditionReady)
 		failures := map[string]v1alpha1.AppFailure{}
 		for _, f := range source.Status.Failures {
 			failures[f.App] = f
 		}
 		for _, name := range []string{"unversioned", "no-semver"} {
-			Expect(failures).To(HaveKey(name), "a version that is not semantic")
+			Expect(failures).To(HaveKey(name), "the version is not a semantic version")
 			Expect(failures[name].Condition).To(Equal(v1alpha1.ConditionIndexed))
 			Expect(failures[name].Reason).To(Equal(v1alpha1.ReasonInvalidIndex))
 		}
@@ -258,7 +258,7 @@ var _ = Describe("A source whose apps are bad", Ordered, func() {
 		expectStatusContract(ctx, ns)
 	})
 
-	It("recovers without a person once it offers something better", func(ctx SpecContext) {
+	It("recovers automatically when it offers valid archives", func(ctx SpecContext) {
 		var index []fixture.Offer
 		for _, b := range bad {
 			better := badApp{name: b.name, archive: packChart(b.name, "1.0.0", pageTemplate)}

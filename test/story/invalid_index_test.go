@@ -24,20 +24,20 @@ type badIndex struct {
 }
 
 var badIndexes = []badIndex{
-	{"text", "it is no YAML", fixture.Content([]byte("it was: here: yesterday\n\t- [")), stalledWith(v1alpha1.ConditionIndexed, v1alpha1.ReasonInvalidIndex)},
-	{"page", "a portal answers", fixture.Page("<!DOCTYPE html><title>Sign in</title>"), stalledWith(v1alpha1.ConditionIndexed, v1alpha1.ReasonInvalidIndex)},
-	{"other", "it is another YAML", fixture.Content([]byte("apiVersion: v1\nkind: ConfigMap\n")), stalledWith(v1alpha1.ConditionIndexed, v1alpha1.ReasonInvalidIndex)},
-	{"binary", "it is an archive", fixture.Content([]byte{0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff}), stalledWith(v1alpha1.ConditionIndexed, v1alpha1.ReasonInvalidIndex)},
-	{"nothing", "the address is wrong", http.NotFound, stalledWith(v1alpha1.ConditionReachable, v1alpha1.ReasonNotFound)},
-	{"hangs", "a request has its time", fixture.NoAnswer, retriedWith(v1alpha1.ConditionReachable, v1alpha1.ReasonFetchFailed)},
-	{"error", "a server mends itself", fixture.Status(http.StatusInternalServerError), retriedWith(v1alpha1.ConditionReachable, v1alpha1.ReasonFetchFailed)},
-	{"locked", "rights are given", fixture.Status(http.StatusForbidden), retriedWith(v1alpha1.ConditionReachable, v1alpha1.ReasonUnauthorized)},
-	{"busy", "the server says when", fixture.Status(http.StatusTooManyRequests, "Retry-After", "3"), rateLimited},
-	{"down", "the server says when", fixture.Status(http.StatusServiceUnavailable, "Retry-After", "3"), rateLimited},
+	{"text", "the content is not YAML", fixture.Content([]byte("a: b: c\n\t- [")), stalledWith(v1alpha1.ConditionIndexed, v1alpha1.ReasonInvalidIndex)},
+	{"page", "a sign-in page is returned", fixture.Page("<!DOCTYPE html><title>Sign in</title>"), stalledWith(v1alpha1.ConditionIndexed, v1alpha1.ReasonInvalidIndex)},
+	{"other", "the YAML is not an index", fixture.Content([]byte("apiVersion: v1\nkind: ConfigMap\n")), stalledWith(v1alpha1.ConditionIndexed, v1alpha1.ReasonInvalidIndex)},
+	{"binary", "the content is an archive", fixture.Content([]byte{0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff}), stalledWith(v1alpha1.ConditionIndexed, v1alpha1.ReasonInvalidIndex)},
+	{"nothing", "the URL does not exist", http.NotFound, stalledWith(v1alpha1.ConditionReachable, v1alpha1.ReasonNotFound)},
+	{"hangs", "the request times out", fixture.NoAnswer, retriedWith(v1alpha1.ConditionReachable, v1alpha1.ReasonFetchFailed)},
+	{"error", "the server returns an error", fixture.Status(http.StatusInternalServerError), retriedWith(v1alpha1.ConditionReachable, v1alpha1.ReasonFetchFailed)},
+	{"locked", "the server denies access", fixture.Status(http.StatusForbidden), retriedWith(v1alpha1.ConditionReachable, v1alpha1.ReasonUnauthorized)},
+	{"busy", "the server specifies the time of the next request", fixture.Status(http.StatusTooManyRequests, "Retry-After", "3"), rateLimited},
+	{"down", "the server specifies the time of the next request", fixture.Status(http.StatusServiceUnavailable, "Retry-After", "3"), rateLimited},
 }
 
-var _ = Describe("A source whose index is bad", func() {
-	It("is told of it, and recovers without a person", func(ctx SpecContext) {
+var _ = Describe("A source with an invalid index", func() {
+	It("reports the reason, and recovers automatically", func(ctx SpecContext) {
 		ns, repo := createNamespace(ctx, "market"), fixture.NewRepository()
 		archive := packChart("page", "1.0.0", pageTemplate)
 		index := fixture.Content(fixture.IndexOf(fixture.NewOffer("page", "1.0.0", repo.URL+"/page.tgz", archive)))
@@ -55,14 +55,14 @@ var _ = Describe("A source whose index is bad", func() {
 			By(b.name + ": " + b.why)
 			expectStatus(ctx, sources[b.name], b.want)
 		}
-		By("away: nobody listens")
+		By("away: no server listens at the address")
 		expectStatus(ctx, sources["away"], retriedWith(v1alpha1.ConditionReachable, v1alpha1.ReasonFetchFailed))
 
-		By("others going on")
+		By("syncing another source")
 		waitTrue(ctx, sources["good"], v1alpha1.ConditionReady)
 		expectStatusContract(ctx, ns)
 
-		By("mending all of them")
+		By("serving a valid index from all of them")
 		for _, b := range badIndexes {
 			repo.Handle("/"+b.name+"/index.yaml", index)
 		}
@@ -74,7 +74,7 @@ var _ = Describe("A source whose index is bad", func() {
 		expectStatusContract(ctx, ns)
 	})
 
-	It("is not asked before the time that it named", func(ctx SpecContext) {
+	It("is not requested before the time in Retry-After", func(ctx SpecContext) {
 		const pause = 4 * time.Second
 		ns, repo := createNamespace(ctx, "index"), fixture.NewRepository()
 		repo.Handle("/index.yaml", fixture.Status(http.StatusTooManyRequests, "Retry-After", fmt.Sprint(pause.Seconds())))
@@ -86,7 +86,7 @@ var _ = Describe("A source whose index is bad", func() {
 		Expect(time.Since(indexRequests)).To(BeNumerically(">", pause-time.Second/2))
 	})
 
-	It("keeps what it had, and is asked until it is back", func(ctx SpecContext) {
+	It("keeps the published apps, and is requested until the server is available", func(ctx SpecContext) {
 		ns, repo := createNamespace(ctx, "market"), fixture.NewRepository()
 		archive := packChart("page", "1.0.0", pageTemplate)
 		index := fixture.Content(fixture.IndexOf(fixture.NewOffer("page", "1.0.0", "page.tgz", archive)))
@@ -95,7 +95,7 @@ var _ = Describe("A source whose index is bad", func() {
 		source := createSource(ctx, ns, "shaky", repo.URL, withShortInterval, shareWithAll)
 		waitTrue(ctx, source, v1alpha1.ConditionReady)
 
-		By("being away")
+		By("returning errors")
 		repo.Handle("/index.yaml", fixture.Status(http.StatusBadGateway))
 		before := len(repo.Requests(0))
 		expectFailing := func(g Gomega) {
@@ -106,7 +106,7 @@ var _ = Describe("A source whose index is bad", func() {
 			g.Expect(meta.IsStatusConditionFalse(source.Status.Conditions, v1alpha1.ConditionReachable)).To(BeTrue())
 		}
 		Eventually(expectFailing).WithContext(ctx).Should(Succeed())
-		Eventually(func() []fixture.Request { return repo.Requests(before) }).WithContext(ctx).Should(HaveLen(5), "it is tried again")
+		Eventually(func() []fixture.Request { return repo.Requests(before) }).WithContext(ctx).Should(HaveLen(5), "the request is retried")
 		expectFailing(NewGomega(Fail))
 		Expect(listApps(ctx, ns)).To(HaveLen(1))
 		digest, err := fetchDigest(ctx, listApps(ctx, ns)[0].Status.Versions[0].URL)
@@ -114,7 +114,7 @@ var _ = Describe("A source whose index is bad", func() {
 		Expect(digest).To(Equal(listApps(ctx, ns)[0].Status.Versions[0].Digest))
 		expectStatusContract(ctx, ns)
 
-		By("being back")
+		By("returning the index again")
 		repo.Handle("/index.yaml", index)
 		waitTrue(ctx, source, v1alpha1.ConditionReady)
 		for _, milestone := range []string{v1alpha1.ConditionReachable, v1alpha1.ConditionIndexed} {
@@ -123,7 +123,7 @@ var _ = Describe("A source whose index is bad", func() {
 		expectStatusContract(ctx, ns)
 	})
 
-	It("is read whole once, although its apps change all the while", func(ctx SpecContext) {
+	It("is requested once while its apps are hydrated", func(ctx SpecContext) {
 		ns, repo := createNamespace(ctx, "index"), fixture.NewRepository()
 		var all []fixture.Offer
 		for i := range 40 {
@@ -148,7 +148,7 @@ var _ = Describe("A source whose index is bad", func() {
 		Expect(indexRequests).To(Equal(1))
 	})
 
-	It("is taken in within bounds when it is very large", func(ctx SpecContext) {
+	It("is synced with bounded memory when the index is very large", func(ctx SpecContext) {
 		const size, versions = 26 << 20, 27_000
 		archive := packChart("large", fmt.Sprintf("1.0.%d", versions-1), pageTemplate)
 		index := fixture.IndexOf(fixture.NewOffer("large", fmt.Sprintf("1.0.%d", versions-1), "large.tgz", archive))
@@ -173,7 +173,7 @@ var _ = Describe("A source whose index is bad", func() {
 		Expect(source.Status.Apps.Ready).To(BeEquivalentTo(1))
 		peak := defaultOperator.processMemory("VmHWM")
 		AddReportEntry("memory for an index of 26 MB", fmt.Sprintf("%d MiB before, %d MiB at the peak", before, peak))
-		Expect(peak-before).To(BeNumerically("<", 200), "MiB more than before")
+		Expect(peak-before).To(BeNumerically("<", 200), "additional MiB")
 		expectStatusContract(ctx, ns)
 	})
 })

@@ -81,7 +81,7 @@ func expectNewKstatus(ctx context.Context, o v1alpha1.Object) {
 // expectTerminatingKstatus checks the result of kstatus for an object that is being deleted.
 func expectTerminatingKstatus(ctx context.Context, o v1alpha1.Object) {
 	GinkgoHelper()
-	const hold = "story.example/hold"
+	const hold = "test.example/hold"
 	change := func(how func(client.Object, string) bool) {
 		Expect(k8sClient.Get(ctx, client.ObjectKeyFromObject(o), o)).To(Succeed())
 		before := client.MergeFrom(o.DeepCopyObject().(client.Object))
@@ -134,7 +134,7 @@ spec:
 `})
 }
 
-var _ = Describe("Whoever reads objects by kstatus", Ordered, func() {
+var _ = Describe("The status that kstatus computes", Ordered, func() {
 	var repo *fixture.Repository
 	var source *v1alpha1.MarketSource
 	var info *v1alpha1.AppInfo
@@ -150,11 +150,11 @@ var _ = Describe("Whoever reads objects by kstatus", Ordered, func() {
 		t = newTenant(ctx, source)
 	})
 
-	It("sees where a source and its apps are", func(ctx SpecContext) {
+	It("shows the progress of a source and its apps", func(ctx SpecContext) {
 		expectNewKstatus(ctx, source.DeepCopy())
 		expectKstatus(ctx, source, reconciling, metav1.ConditionTrue, v1alpha1.ReasonProgressingWithRetry, status.InProgressStatus)
 
-		By("giving the index, but not the chart")
+		By("serving the index, but not the chart")
 		asked, give := make(chan struct{}, 100), make(chan struct{})
 		repo.Handle("/sleeper.tgz", func(w http.ResponseWriter, r *http.Request) {
 			asked <- struct{}{}
@@ -167,17 +167,17 @@ var _ = Describe("Whoever reads objects by kstatus", Ordered, func() {
 		Expect(computeKstatus(info)).To(Equal(status.InProgressStatus))
 		expectNewKstatus(ctx, info.DeepCopy())
 
-		By("giving the chart")
+		By("serving the chart")
 		close(give)
 		expectKstatus(ctx, info, ready, metav1.ConditionTrue, v1alpha1.ReasonReady, status.CurrentStatus)
 		expectKstatus(ctx, source, ready, metav1.ConditionTrue, v1alpha1.ReasonReady, status.CurrentStatus)
 	})
 
-	It("sees a source and an app that can do nothing", func(ctx SpecContext) {
+	It("shows that a source and an app are stalled", func(ctx SpecContext) {
 		other := &v1alpha1.MarketSource{
-			ObjectMeta: metav1.ObjectMeta{Namespace: source.Namespace, Name: "nowhere"},
+			ObjectMeta: metav1.ObjectMeta{Namespace: source.Namespace, Name: "forbidden"},
 			Spec: v1alpha1.MarketSourceSpec{
-				Type: v1alpha1.SourceTypeDirectory, Directory: &v1alpha1.DirectorySource{Path: "/nowhere"}},
+				Type: v1alpha1.SourceTypeDirectory, Directory: &v1alpha1.DirectorySource{Path: "/forbidden"}},
 		}
 		Expect(k8sClient.Create(ctx, other)).To(Succeed())
 		expectKstatus(ctx, other, stalled, metav1.ConditionTrue, v1alpha1.ReasonNotAllowed, status.FailedStatus)
@@ -192,9 +192,9 @@ var _ = Describe("Whoever reads objects by kstatus", Ordered, func() {
 		expectTerminatingKstatus(ctx, other)
 	})
 
-	It("sees an instance that becomes healthy, and one that does not", func(ctx SpecContext) {
+	It("shows whether an instance becomes healthy", func(ctx SpecContext) {
 		instance := &v1alpha1.AppInstance{
-			ObjectMeta: metav1.ObjectMeta{Namespace: t.Namespace, Name: "bed"},
+			ObjectMeta: metav1.ObjectMeta{Namespace: t.Namespace, Name: "sleeper-instance"},
 			Spec: v1alpha1.AppInstanceSpec{
 				AppRef:             v1alpha1.AppReference{Source: source.Name, Namespace: source.Namespace, Name: "sleeper"},
 				ServiceAccountName: "tenant",
@@ -216,7 +216,7 @@ var _ = Describe("Whoever reads objects by kstatus", Ordered, func() {
 		expectTerminatingKstatus(ctx, instance)
 	})
 
-	It("sees a task that waits, one that ends well and one that does not", func(ctx SpecContext) {
+	It("shows that a task waits, succeeds and fails", func(ctx SpecContext) {
 		task := t.Task(ctx, v1alpha1.ActionInstall, "sleeper", func(s *v1alpha1.AppInstallTaskSpec) {
 			s.EnsureParameters().Values, s.Suspend = &runtime.RawExtension{Raw: []byte(`{"asleep":false}`)}, &yes
 		})
@@ -235,14 +235,14 @@ var _ = Describe("Whoever reads objects by kstatus", Ordered, func() {
 		expectTerminatingKstatus(ctx, third)
 	})
 
-	It("sees a source and an app at rest, and going away", func(ctx SpecContext) {
+	It("shows that a source and an app are suspended and deleted", func(ctx SpecContext) {
 		patchSpec(ctx, source, func(s *v1alpha1.MarketSource) { s.Spec.Suspend = &yes })
 		patchSpec(ctx, info, func(i *v1alpha1.AppInfo) { i.Spec.Suspend = &yes })
 		for _, o := range []v1alpha1.Object{source, info} {
 			Eventually(func(g Gomega) {
 				g.Expect(k8sClient.Get(ctx, client.ObjectKeyFromObject(o), o)).To(Succeed())
 				g.Expect(o.GetObservedGeneration()).To(Equal(o.GetGeneration()))
-				g.Expect(meta.IsStatusConditionTrue(o.GetConditions(), ready)).To(BeTrue(), "what is published stays served")
+				g.Expect(meta.IsStatusConditionTrue(o.GetConditions(), ready)).To(BeTrue(), "published versions are still served")
 				g.Expect(computeKstatus(o)).To(Equal(status.CurrentStatus))
 			}).WithContext(ctx).Should(Succeed())
 		}

@@ -48,7 +48,7 @@ func newReplica(ctx context.Context, ns, name string) *replica {
 		"--leader-elect", "--leader-election-namespace", ns, "--kubeconfig", createAdminAccount(ctx, ns, name))
 	DeferCleanup(func() {
 		if r.Process != nil {
-			r.Kill() // A stopped process handles no other signal.
+			r.Kill() // A suspended process handles no other signal.
 		}
 	})
 	r.Start()
@@ -92,13 +92,13 @@ func (r *replica) waitExit(ctx context.Context) {
 	r.Process = nil
 }
 
-// successfulWrites returns the successful writes of the replica in the namespaces since the trail was taken,
-// including impersonated ones.
+// successfulWrites returns the successful writes of the replica in the namespaces since a position of
+// the audit log, including impersonated ones.
 func (r *replica) successfulWrites(since auditPosition, namespaces ...string) []auditRequest {
 	GinkgoHelper()
 	text, err := os.ReadFile(auditLogPath())
 	Expect(err).NotTo(HaveOccurred())
-	Expect(len(text)).To(BeNumerically(">=", int(since)), "the audit log was rotated")
+	Expect(len(text)).To(BeNumerically(">=", int(since)), "the audit log is not rotated")
 	var found []auditRequest
 	for line := range bytes.Lines(text[since:]) {
 		if !bytes.Contains(line, []byte(r.user)) || !bytes.HasSuffix(line, []byte("\n")) {
@@ -126,8 +126,8 @@ func leaseHolder(ctx context.Context, ns string) string {
 	return *lease.Spec.HolderIdentity
 }
 
-var _ = Describe("An operator that was stopped while it led", func() {
-	DescribeTable("writes nothing when it goes on",
+var _ = Describe("An operator that is suspended while it is the leader", func() {
+	DescribeTable("writes nothing after it continues",
 		func(ctx SpecContext, at trigger, finished bool) {
 			defaultOperator.Stop()
 			DeferCleanup(defaultOperator.Start)
@@ -142,7 +142,7 @@ var _ = Describe("An operator that was stopped while it led", func() {
 			led := leaseHolder(ctx, system)
 			second := newReplica(ctx, system, "second")
 
-			By("stopping in the middle of several installs")
+			By("suspending it during several installations")
 			t := newTenant(ctx, source)
 			recorder := t.startRecorder(ctx)
 			begin := currentAuditPosition()
@@ -150,9 +150,9 @@ var _ = Describe("An operator that was stopped while it led", func() {
 			t.runUntil(ctx, at, func() { tasks = t.createWorkerTasks(ctx, v1alpha1.ActionInstall) })
 			first.sendSignal(syscall.SIGSTOP)
 			Expect(first.successfulWrites(begin, t.Namespace)).NotTo(BeEmpty())
-			Expect(second.successfulWrites(begin, t.Namespace, ns)).To(BeEmpty(), "it does not lead yet")
+			Expect(second.successfulWrites(begin, t.Namespace, ns)).To(BeEmpty(), "the second replica is not the leader yet")
 
-			By("being followed by another")
+			By("waiting for another leader")
 			Eventually(func() string { return leaseHolder(ctx, system) }).WithContext(ctx).ShouldNot(Or(Equal(led), BeEmpty()))
 			if finished {
 				for _, task := range tasks {
@@ -169,17 +169,17 @@ var _ = Describe("An operator that was stopped while it led", func() {
 			Expect(first.successfulWrites(taken, t.Namespace, ns)).To(BeEmpty())
 			Expect(second.successfulWrites(begin, t.Namespace)).NotTo(BeEmpty())
 
-			By("having each app installed once")
+			By("installing each app once")
 			t.expectDeployed(ctx)
 			recorder.expectHooksOnce(ctx, "-pre-install", "-post-install")
-			Expect(t.countInterrupted(ctx)).NotTo(BeZero(), "nothing was cut off")
+			Expect(t.countInterrupted(ctx)).NotTo(BeZero(), "an operation is interrupted")
 			Expect(recordedNames[*corev1.PersistentVolumeClaim](recorder, watch.Added)).To(Equal(workerObjects("-data")))
 			Expect(recordedNames[*appsv1.Deployment](recorder, watch.Added)).To(Equal(workerObjects("")))
 			Expect(recordedNames[*corev1.PersistentVolumeClaim](recorder, watch.Deleted)).To(BeEmpty())
 			expectStatusContract(ctx, t.Namespace, ns)
 		},
-		Entry("stopped while a hook ran, until all was done", hookStarted("pre-install"), true),
-		Entry("stopped while a hook ran, until another led", hookStarted("pre-install"), false),
-		Entry("stopped when a claim was made, until another led", claimCreated, false),
+		Entry("suspended while a hook runs, until all tasks are finished", hookStarted("pre-install"), true),
+		Entry("suspended while a hook runs, until there is another leader", hookStarted("pre-install"), false),
+		Entry("suspended after a claim is created, until there is another leader", claimCreated, false),
 	)
 })

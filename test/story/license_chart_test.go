@@ -33,7 +33,7 @@ paid:
 		chartFile{"templates/secret.yaml", `apiVersion: v1
 kind: Secret
 metadata:
-  name: {{ .Release.Name }}-told
+  name: {{ .Release.Name }}-inputs
 stringData:
   credential: {{ .Values.olaresEnv.VERIFIABLE_CREDENTIAL | quote }}
   password: {{ .Values.olaresEnv.TOOLS_PASSWORD | quote }}
@@ -51,7 +51,7 @@ spec:
       containers:
         - name: tools
           image: {{ .Values.image }}
-          envFrom: [{secretRef: {name: {{ .Release.Name }}-told}}]
+          envFrom: [{secretRef: {name: {{ .Release.Name }}-inputs}}]
 `})
 }
 
@@ -88,8 +88,8 @@ func (t *tenant) secretData(ctx context.Context, name string) map[string]string 
 	return texts
 }
 
-// unexpectedWrites returns the writes of the operator in the tenant's namespace since the trail was taken,
-// except those to tasks and events.
+// unexpectedWrites returns the writes of the operator in the tenant's namespace since a position,
+// except writes to tasks and events.
 func (t *tenant) unexpectedWrites(since auditPosition) []auditRequest {
 	GinkgoHelper()
 	var found []auditRequest

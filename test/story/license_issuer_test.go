@@ -22,14 +22,14 @@ import (
 	. "github.com/onsi/gomega"
 )
 
-// The parties of a purchase. The developer signs credentials and runs a checkout.
+// The subjects of a purchase. The developer signs credentials and runs a checkout.
 const (
 	developer = "did:example:tools"
 	product   = "tools-pro"
 	holder    = "did:example:alice"
 )
 
-// credentialIssuer has the keys of a developer, and a key of another party.
+// credentialIssuer has the keys of a developer, and a key of another issuer.
 type credentialIssuer struct {
 	search *secretSearch
 	ed     ed25519.PrivateKey
@@ -74,8 +74,8 @@ func (i *credentialIssuer) newClaims(owner string, changes map[string]any) []byt
 	return text
 }
 
-// signClaims returns a credential. Its signature is hidden in the vault too, so that a leak in an
-// encoding that the vault does not search for is found by the signature.
+// signClaims returns a credential. Its signature is added to the search too, so that a leak in an
+// encoding that is not searched for is found by the signature.
 func (i *credentialIssuer) signClaims(algorithm jose.SignatureAlgorithm, name string, key any, claims []byte) string {
 	GinkgoHelper()
 	options := (&jose.SignerOptions{}).WithHeader("kid", name)
@@ -118,7 +118,7 @@ func (i *credentialIssuer) tamperedCredential(owner string) string {
 	return good[0] + "." + better[1] + "." + good[2]
 }
 
-// A checkoutServer is a test checkout that returns scripted responses for each request.
+// A checkoutServer is a checkout that returns scripted responses for each request.
 type checkoutServer struct {
 	*httptest.Server
 	mu        sync.Mutex
@@ -140,7 +140,7 @@ func newCheckoutServer() *checkoutServer {
 // certificatePath returns the path of the certificate that a client must trust.
 func (s *checkoutServer) certificatePath() string {
 	GinkgoHelper()
-	path := filepath.Join(GinkgoT().TempDir(), "till.crt")
+	path := filepath.Join(GinkgoT().TempDir(), "checkout.crt")
 	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw})
 	Expect(os.WriteFile(path, text, 0o600)).To(Succeed())
 	return path
@@ -158,7 +158,7 @@ func (s *checkoutServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.requested[purchase.Request] = append(s.requested[purchase.Request], purchase.Product)
 	responses := s.responses[purchase.Request]
 	if len(responses) == 0 {
-		http.Error(w, "not a customer", http.StatusForbidden)
+		http.Error(w, "unknown request", http.StatusForbidden)
 		return
 	}
 	if len(responses) > 1 {

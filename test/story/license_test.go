@@ -16,7 +16,7 @@ import (
 	"github.com/appmarket/operator/test/fixture"
 )
 
-var _ = Describe("A tenant of an app that must be bought", Ordered, ContinueOnFailure, func() {
+var _ = Describe("An app that requires a license", Ordered, ContinueOnFailure, func() {
 	var (
 		secrets                                           *secretSearch
 		issuer                                            *credentialIssuer
@@ -51,20 +51,20 @@ var _ = Describe("A tenant of an app that must be bought", Ordered, ContinueOnFa
 		}))
 	})
 
-	// wish creates a task that installs the app.
+	// installTools creates a task that installs the app.
 	installTools := func(ctx context.Context, change ...func(*v1alpha1.AppInstallTaskSpec)) *v1alpha1.AppInstallTask {
 		GinkgoHelper()
 		password := t.createInputSecret(ctx, "TOOLS_PASSWORD", secrets.newCanary("a password"))
 		withPassword := func(s *v1alpha1.AppInstallTaskSpec) { s.EnsureParameters().Inputs = []v1alpha1.InputValue{password} }
 		return t.Task(ctx, v1alpha1.ActionInstall, "tools", append(change, withPassword)...)
 	}
-	// told checks the inputs that the installed app received.
+	// expectInputs checks the inputs that the installed app received.
 	expectInputs := func(ctx context.Context, credential string) {
 		GinkgoHelper()
-		data := t.secretData(ctx, "tools-told")
+		data := t.secretData(ctx, "tools-inputs")
 		Expect(data["credential"]).To(Equal(credential))
 		Expect(secrets.foundSecret([]byte(data["password"]))).To(Equal("a password"))
-		Expect(secrets.foundSecret([]byte(data["credential"]))).NotTo(BeEmpty(), "a search that finds nothing anywhere")
+		Expect(secrets.foundSecret([]byte(data["credential"]))).NotTo(BeEmpty(), "the search finds a secret where there is one")
 		Expect(t.Instance(ctx, "tools").Status.Releases).To(HaveLen(1))
 	}
 
@@ -74,7 +74,7 @@ var _ = Describe("A tenant of an app that must be bought", Ordered, ContinueOnFa
 		secrets.searchPage("http://"+licensedOperator.Metrics+"/metrics", false)
 	})
 
-	DescribeTable("installs it with a credential of its developer", func(ctx SpecContext, source func() *v1alpha1.MarketSource) {
+	DescribeTable("is installed with a credential of its developer", func(ctx SpecContext, source func() *v1alpha1.MarketSource) {
 		t = newTenant(ctx, source())
 		credential := issuer.newCredential("a credential", nil)
 		t.createSecret(ctx, "license", "token", credential+"\n")
@@ -85,7 +85,7 @@ var _ = Describe("A tenant of an app that must be bought", Ordered, ContinueOnFa
 		Entry("whose keys are in a Secret of the market", func() *v1alpha1.MarketSource { return referenced }),
 	)
 
-	DescribeTable("is refused, and nothing is installed, with one that", func(ctx SpecContext, reason string, credential func() string) {
+	DescribeTable("is not installed with a credential that", func(ctx SpecContext, reason string, credential func() string) {
 		t = newTenant(ctx, inline)
 		t.createSecret(ctx, "license", "token", credential())
 		since := currentAuditPosition()
@@ -103,38 +103,38 @@ var _ = Describe("A tenant of an app that must be bought", Ordered, ContinueOnFa
 		Entry("is for another product", v1alpha1.ReasonLicenseInvalid, func() string {
 			return issuer.newCredential("a credential for another product", map[string]any{"product": "tools-free"})
 		}),
-		Entry("was issued to somebody else", v1alpha1.ReasonLicenseInvalid, func() string {
-			return issuer.newCredential("the credential of somebody else", map[string]any{"sub": "did:example:bob"})
+		Entry("is issued to another subject", v1alpha1.ReasonLicenseInvalid, func() string {
+			return issuer.newCredential("the credential of another subject", map[string]any{"sub": "did:example:bob"})
 		}),
-		Entry("is of another issuer", v1alpha1.ReasonLicenseInvalid, func() string {
+		Entry("is from another issuer", v1alpha1.ReasonLicenseInvalid, func() string {
 			return issuer.newCredential("a credential of another issuer", map[string]any{"iss": "did:example:mallory"})
 		}),
-		Entry("was signed with another key", v1alpha1.ReasonLicenseInvalid, func() string {
+		Entry("is signed with another key", v1alpha1.ReasonLicenseInvalid, func() string {
 			return issuer.signClaims(jose.EdDSA, "ed", issuer.other, issuer.newClaims("a credential of another key", nil))
 		}),
 		Entry("is not signed", v1alpha1.ReasonLicenseInvalid, func() string { return issuer.unsignedCredential("an unsigned credential", "") }),
-		Entry("is not signed but looks so", v1alpha1.ReasonLicenseInvalid, func() string {
+		Entry("is not signed, but has a signature", v1alpha1.ReasonLicenseInvalid, func() string {
 			return issuer.unsignedCredential("an unsigned credential", "c2lnbmF0dXJl")
 		}),
-		Entry("was signed with the public key as a secret, as PEM", v1alpha1.ReasonLicenseInvalid, func() string {
+		Entry("is signed with the public key in PEM format as a shared secret", v1alpha1.ReasonLicenseInvalid, func() string {
 			return issuer.signClaims(jose.HS256, "rsa", issuer.publicKey(), issuer.newClaims("a confused credential", nil))
 		}),
-		Entry("was signed with the public key as a secret, as published", v1alpha1.ReasonLicenseInvalid, func() string {
+		Entry("is signed with the published key set as a shared secret", v1alpha1.ReasonLicenseInvalid, func() string {
 			return issuer.signClaims(jose.HS256, "ed", []byte(issuer.keySet()), issuer.newClaims("a confused credential", nil))
 		}),
-		Entry("was changed after it was signed", v1alpha1.ReasonLicenseInvalid, func() string { return issuer.tamperedCredential("a changed credential") }),
-		Entry("is no credential", v1alpha1.ReasonLicenseInvalid, func() string { return secrets.newCanary("some other text") }),
+		Entry("is changed after it was signed", v1alpha1.ReasonLicenseInvalid, func() string { return issuer.tamperedCredential("a changed credential") }),
+		Entry("is not a credential", v1alpha1.ReasonLicenseInvalid, func() string { return secrets.newCanary("some other text") }),
 		Entry("is empty", v1alpha1.ReasonLicenseNotFound, func() string { return "\n" }),
 	)
 
-	It("is refused where the market does not name the issuer", func(ctx SpecContext) {
+	It("is not installed from a source that does not specify the issuer", func(ctx SpecContext) {
 		t = newTenant(ctx, unlicensed)
-		t.createSecret(ctx, "license", "token", issuer.newCredential("a credential that nobody can check", nil))
+		t.createSecret(ctx, "license", "token", issuer.newCredential("a credential without an issuer", nil))
 		t.waitFailed(ctx, installTools(ctx, withCredential("license")), v1alpha1.ReasonLicenseInvalid)
 		Expect(t.objectState(ctx)).To(BeEmpty())
 	})
 
-	It("waits for an issuer that does not answer", func(ctx SpecContext) {
+	It("waits for the keys of an issuer that does not respond", func(ctx SpecContext) {
 		t = newTenant(ctx, unreachable)
 		t.createSecret(ctx, "license", "token", issuer.newCredential("a credential without keys", nil))
 		since := currentAuditPosition()
@@ -144,7 +144,7 @@ var _ = Describe("A tenant of an app that must be bought", Ordered, ContinueOnFa
 		Expect(t.unexpectedWrites(since)).To(BeEmpty())
 	})
 
-	It("is told product and price where it has none, and goes on with the credential", func(ctx SpecContext) {
+	It("requests a credential with product and price, and is installed when it is provided", func(ctx SpecContext) {
 		t = newTenant(ctx, inline)
 		task := installTools(ctx)
 		t.waitReconciling(ctx, task, v1alpha1.ReasonWaitingForInput)
@@ -154,17 +154,17 @@ var _ = Describe("A tenant of an app that must be bought", Ordered, ContinueOnFa
 		Expect(required.Description).To(And(ContainSubstring(product), ContainSubstring(developer), ContainSubstring("1000000 USDC on optimism")))
 		Expect(t.objectState(ctx)).To(BeEmpty())
 
-		By("naming a Secret that is not there yet")
+		By("setting a reference to a Secret that does not exist")
 		task.Spec.EnsureParameters().CredentialSecretRef = &v1alpha1.KeyReference{Name: "license", Key: "token"}
 		Expect(k8sClient.Update(ctx, task)).To(Succeed())
 		Eventually(func(g Gomega) {
 			g.Expect(k8sClient.Get(ctx, client.ObjectKeyFromObject(task), task)).To(Succeed())
-			g.Expect(task.Status.ObservedGeneration).NotTo(Equal(task.Generation), "it counts as dealt with")
+			g.Expect(task.Status.ObservedGeneration).NotTo(Equal(task.Generation), "the generation is not observed while the task waits")
 			g.Expect(task.Status.RequiredInputs).To(BeEmpty())
 			g.Expect(task.Status.Preflight).To(ContainElement(HaveField("Message", ContainSubstring("no Secret \"license\""))))
 		}).WithContext(ctx).Should(Succeed())
 
-		By("making it")
+		By("creating the Secret")
 		credential := issuer.newCredential("a credential that came late", nil)
 		t.createSecret(ctx, "license", "token", credential)
 		t.waitSucceeded(ctx, task)
@@ -174,16 +174,16 @@ var _ = Describe("A tenant of an app that must be bought", Ordered, ContinueOnFa
 	withPurchaseRequest := func(s *v1alpha1.AppInstallTaskSpec) {
 		s.EnsureParameters().PurchaseRequestSecretRef = &v1alpha1.KeyReference{Name: "request", Key: "signed"}
 	}
-	// buys creates a task that sends a purchase request to the checkout.
+	// createPurchase creates a task that sends a purchase request to the checkout.
 	createPurchase := func(ctx context.Context, request string) *v1alpha1.AppInstallTask {
 		GinkgoHelper()
 		t.createSecret(ctx, "request", "signed", request)
 		return installTools(ctx, withCredential("license"), withPurchaseRequest)
 	}
 
-	It("buys it: the checkout is asked until it knows of the payment", func(ctx SpecContext) {
+	It("is purchased by requests to the checkout until the payment is known", func(ctx SpecContext) {
 		t = newTenant(ctx, inline)
-		request, credential := secrets.newCanary("a purchase request"), issuer.newCredential("a credential that was bought", nil)
+		request, credential := secrets.newCanary("a purchase request"), issuer.newCredential("a purchased credential", nil)
 		checkout.setResponses(request, noRecordResponse(), noRecordResponse(), soldResponse(credential))
 		t.createSecret(ctx, "license", "invoice", "17")
 		task := createPurchase(ctx, request)
@@ -197,7 +197,7 @@ var _ = Describe("A tenant of an app that must be bought", Ordered, ContinueOnFa
 		expectInputs(ctx, credential)
 	})
 
-	DescribeTable("buys nothing from a checkout that", func(ctx SpecContext, reason string, answer func() any) {
+	DescribeTable("is not purchased from a checkout that", func(ctx SpecContext, reason string, answer func() any) {
 		t = newTenant(ctx, inline)
 		request := secrets.newCanary("a purchase request")
 		checkout.setResponses(request, answer())
@@ -207,19 +207,19 @@ var _ = Describe("A tenant of an app that must be bought", Ordered, ContinueOnFa
 		err := k8sClient.Get(ctx, client.ObjectKey{Namespace: t.Namespace, Name: "license"}, &corev1.Secret{})
 		Expect(apierrors.IsNotFound(err)).To(BeTrue(), "%v", err)
 	},
-		Entry("does not accept the request", v1alpha1.ReasonPurchaseRequestRejected, rejectedResponse),
-		Entry("gives a credential for another product", v1alpha1.ReasonPurchaseFailed, func() any {
+		Entry("rejects the request", v1alpha1.ReasonPurchaseRequestRejected, rejectedResponse),
+		Entry("returns a credential for another product", v1alpha1.ReasonPurchaseFailed, func() any {
 			return soldResponse(issuer.newCredential("a credential of the checkout", map[string]any{"product": "tools-free"}))
 		}),
-		Entry("gives a credential that somebody else signed", v1alpha1.ReasonPurchaseFailed, func() any {
+		Entry("returns a credential with another signature", v1alpha1.ReasonPurchaseFailed, func() any {
 			return soldResponse(issuer.signClaims(jose.EdDSA, "ed", issuer.other, issuer.newClaims("a credential of the checkout", nil)))
 		}),
-		Entry("gives none", v1alpha1.ReasonPurchaseFailed, func() any { return soldResponse("") }),
+		Entry("returns no credential", v1alpha1.ReasonPurchaseFailed, func() any { return soldResponse("") }),
 	)
 
-	It("buys it although the operator is killed meanwhile", func(ctx SpecContext) {
+	It("is purchased once although the operator is killed during the purchase", func(ctx SpecContext) {
 		t = newTenant(ctx, inline)
-		request, credential := secrets.newCanary("a purchase request"), issuer.newCredential("a credential that was bought", nil)
+		request, credential := secrets.newCanary("a purchase request"), issuer.newCredential("a purchased credential", nil)
 		checkout.setResponses(request, noRecordResponse())
 		task := createPurchase(ctx, request)
 		t.waitReconciling(ctx, task, v1alpha1.ReasonPurchaseNotFound)
@@ -237,13 +237,13 @@ var _ = Describe("A tenant of an app that must be bought", Ordered, ContinueOnFa
 		expectInputs(ctx, credential)
 	})
 
-	It("buys it once there is a request, and keys to check what the checkout gives", func(ctx SpecContext) {
+	It("is purchased when the purchase request and the keys of the issuer exist", func(ctx SpecContext) {
 		t = newTenant(ctx, late)
-		request, credential := secrets.newCanary("a purchase request"), issuer.newCredential("a credential that was bought", nil)
+		request, credential := secrets.newCanary("a purchase request"), issuer.newCredential("a purchased credential", nil)
 		checkout.setResponses(request, soldResponse(credential))
 		task := installTools(ctx, withCredential("license"), withPurchaseRequest)
 		t.waitReconciling(ctx, task, v1alpha1.ReasonWaitingForInput)
-		Expect(task.Status.PurchaseAttempts).To(BeZero(), "nobody was asked")
+		Expect(task.Status.PurchaseAttempts).To(BeZero(), "no request is sent")
 
 		t.createSecret(ctx, "request", "signed", request)
 		t.waitReconciling(ctx, task, v1alpha1.ReasonLicenseKeysUnavailable)
@@ -257,7 +257,7 @@ var _ = Describe("A tenant of an app that must be bought", Ordered, ContinueOnFa
 		expectInputs(ctx, credential)
 	})
 
-	It("is told on by nobody", func(ctx SpecContext) {
+	It("has no credential in an object, page, file or log", func(ctx SpecContext) {
 		sources := []*v1alpha1.MarketSource{inline, referenced, unreachable, unlicensed, late}
 		t = newTenant(ctx, inline)
 		credential := issuer.newCredential("a credential", nil)

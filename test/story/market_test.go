@@ -35,12 +35,12 @@ func waitTrue(ctx context.Context, o v1alpha1.Object, condition string) {
 	cluster.WaitTrue(ctx, o, condition)
 }
 
-var _ = Describe("A market keeper", func() {
-	It("applies a source and has a market", func(ctx SpecContext) {
+var _ = Describe("A market administrator", func() {
+	It("applies a source, and its apps are published", func(ctx SpecContext) {
 		ns := createNamespace(ctx, "market")
 		source := createSampleSource(ctx, ns)
 
-		By("seeing what is offered, and what is wrong with the rest")
+		By("reading the offered and the failed apps")
 		Expect(source.Status.Apps.Failed).To(BeEquivalentTo(1))
 		Expect(source.Status.Apps.Ready).To(Equal(source.Status.Apps.Total - 1))
 		Expect(source.Status.Failures).To(HaveLen(1))
@@ -48,20 +48,20 @@ var _ = Describe("A market keeper", func() {
 		Expect(source.Status.Failures[0].Condition).To(Equal(v1alpha1.ConditionRendered))
 		Expect(source.Status.Failures[0].Message).To(ContainSubstring("templates/configmap.yaml:"))
 
-		By("seeing what the images of an app are")
+		By("reading the images of an app")
 		app := &v1alpha1.AppInfo{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "samples.hello"}}
 		Expect(k8sClient.Get(ctx, client.ObjectKeyFromObject(app), app)).To(Succeed())
 		Expect(app.Status.Images).NotTo(BeEmpty())
 		Expect(app.Status.Images[0].Platforms).To(ContainElements("linux/amd64", "linux/arm64"))
 		Expect(app.Status.Images[0].LargestPlatformBytes).To(BeNumerically(">", 0))
 
-		By("finding the charts in the repository")
+		By("downloading the charts from the repository")
 		Expect(getURL(source.Status.RepositoryURL + "/index.yaml").StatusCode).To(Equal(http.StatusOK))
 		Expect(getURL(app.Status.Versions[0].URL).StatusCode).To(Equal(http.StatusOK))
 		Expect(getURL(app.Status.Versions[0].ReportURL + "/objects.yaml").StatusCode).To(Equal(http.StatusOK))
 	})
 
-	It("removes a source, and everything of it goes", func(ctx SpecContext) {
+	It("deletes a source, and its apps are deleted", func(ctx SpecContext) {
 		ns := createNamespace(ctx, "market")
 		source := createSampleSource(ctx, ns)
 		Expect(k8sClient.Delete(ctx, source)).To(Succeed())
@@ -70,6 +70,6 @@ var _ = Describe("A market keeper", func() {
 			g.Expect(k8sClient.List(ctx, &apps, client.InNamespace(ns))).To(Succeed())
 			g.Expect(apps.Items).To(BeEmpty())
 		}).WithContext(ctx).Should(Succeed())
-		Expect(getURL(source.Status.RepositoryURL+"/index.yaml").StatusCode).To(Equal(http.StatusUnauthorized), "as for every source that is not shared")
+		Expect(getURL(source.Status.RepositoryURL+"/index.yaml").StatusCode).To(Equal(http.StatusUnauthorized), "the response is the same as for a source that is not shared")
 	})
 })

@@ -45,8 +45,8 @@ func (r *recorder) recordEvents(one watch.Interface) {
 	}
 }
 
-// recordedNames returns the sorted names of the objects of type T that were created or deleted, once for
-// each event.
+// recordedNames returns the sorted names of the objects of type T that were created or deleted, once
+// for each event.
 func recordedNames[T client.Object](r *recorder, what watch.EventType) []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -63,5 +63,5 @@ func recordedNames[T client.Object](r *recorder, what watch.EventType) []string 
 // expectHooksOnce checks that each of the given hook Jobs was created exactly once.
 func (r *recorder) expectHooksOnce(ctx context.Context, expected ...string) {
 	GinkgoHelper()
-	Eventually(func() []string { return recordedNames[*batchv1.Job](r, watch.Added) }).WithContext(ctx).Should(Equal(workerObjects(expected...)), "hooks that were run")
+	Eventually(func() []string { return recordedNames[*batchv1.Job](r, watch.Added) }).WithContext(ctx).Should(Equal(workerObjects(expected...)), "each hook runs once")
 }

@@ -26,7 +26,7 @@ func createLargeSource(ctx context.Context, ns string) *v1alpha1.MarketSource {
 			s.Directory = &v1alpha1.DirectorySource{Path: folder}
 		})
 	}
-	GinkgoWriter.Println("MARKET_CATALOG is not set: generated charts stand in for real ones")
+	GinkgoWriter.Println("MARKET_CATALOG is not set: generated charts are used")
 	repo := fixture.NewRepository()
 	var all []fixture.Offer
 	for i := range 150 {
@@ -40,7 +40,7 @@ func createLargeSource(ctx context.Context, ns string) *v1alpha1.MarketSource {
 }
 
 var _ = Describe("An operator that is killed", func() {
-	It("while it hydrates a large market has all of it in the end", func(ctx SpecContext) {
+	It("during the hydration of a large market publishes all apps", func(ctx SpecContext) {
 		ns := createNamespace(ctx, "market")
 		source := createLargeSource(ctx, ns)
 		for _, published := range []int{1, 40, 100} {
@@ -48,7 +48,7 @@ var _ = Describe("An operator that is killed", func() {
 			defaultOperator.Kill()
 			defaultOperator.createTemporaryFiles()
 			Expect(k8sClient.Get(ctx, client.ObjectKeyFromObject(source), source)).To(Succeed())
-			Expect(source.Status.ObservedGeneration).NotTo(Equal(source.Generation), "it had ended before it was killed")
+			Expect(source.Status.ObservedGeneration).NotTo(Equal(source.Generation), "the hydration is not complete before the kill")
 			defaultOperator.Start()
 			for _, left := range defaultOperator.temporaryFiles() {
 				Expect(left).NotTo(HaveSuffix("half-a-file42"))
@@ -60,14 +60,14 @@ var _ = Describe("An operator that is killed", func() {
 		Expect(source.Status.Apps.Total).To(BeNumerically(">=", 150))
 		Expect(source.Status.Apps.Ready).To(Equal(source.Status.Apps.Total))
 
-		By("serving each version once, whole")
+		By("serving each version once")
 		served := publishedArchives(ctx, ns)
 		Expect(len(served)).To(BeNumerically(">=", int(source.Status.Apps.Total)))
 		Expect(defaultOperator.countRecords(ns)).To(Equal(len(served)))
 		Expect(defaultOperator.temporaryFiles()).To(BeEmpty())
 		expectStatusContract(ctx, ns)
 
-		By("serving what is made by an operator that is left in peace")
+		By("serving the same archives as an operator that is not killed")
 		expectReproducible(ctx, ns)
 	})
 })
@@ -146,10 +146,10 @@ var _ = Describe("An operator that is killed", Ordered, func() {
 		waitTrue(ctx, source, v1alpha1.ConditionReady)
 	})
 
-	// converged checks what must hold after any interruption.
+	// expectConverged checks what must hold after any interruption.
 	expectConverged := func(ctx context.Context, t *tenant, recorder *recorder) {
 		GinkgoHelper()
-		Expect(t.countInterrupted(ctx)).NotTo(BeZero(), "nothing was cut off")
+		Expect(t.countInterrupted(ctx)).NotTo(BeZero(), "an operation is interrupted")
 		Eventually(func() []string { return recordedNames[*corev1.PersistentVolumeClaim](recorder, watch.Added) }).WithContext(ctx).Should(Equal(workerObjects("-data")))
 		Expect(recordedNames[*corev1.PersistentVolumeClaim](recorder, watch.Deleted)).To(BeEmpty())
 		Eventually(func() []string { return recordedNames[*appsv1.Deployment](recorder, watch.Added) }).WithContext(ctx).Should(Equal(workerObjects("")))
@@ -158,7 +158,7 @@ var _ = Describe("An operator that is killed", Ordered, func() {
 		expectStatusContract(ctx, t.Namespace, source.Namespace)
 	}
 
-	DescribeTable("while it installs several apps has each of them installed once",
+	DescribeTable("during several installations runs each of them once",
 		func(ctx SpecContext, at trigger) {
 			t := newTenant(ctx, source)
 			recorder := t.startRecorder(ctx)
@@ -171,14 +171,14 @@ var _ = Describe("An operator that is killed", Ordered, func() {
 			recorder.expectHooksOnce(ctx, "-pre-install", "-post-install")
 			expectConverged(ctx, t, recorder)
 		},
-		Entry("when an operation is in status", operationStarted),
-		Entry("when a hook has begun", hookStarted("pre-install")),
-		Entry("when a hook has ended", hookCompleted("pre-install")),
-		Entry("when a claim is there", claimCreated),
-		Entry("when the last hook has begun", hookStarted("post-install")),
+		Entry("when an operation is in the status", operationStarted),
+		Entry("when a hook has started", hookStarted("pre-install")),
+		Entry("when a hook is complete", hookCompleted("pre-install")),
+		Entry("when a claim exists", claimCreated),
+		Entry("when the last hook has started", hookStarted("post-install")),
 	)
 
-	It("while it upgrades several apps has each of them upgraded once", func(ctx SpecContext) {
+	It("during several upgrades runs each of them once", func(ctx SpecContext) {
 		t := newTenant(ctx, source)
 		recorder := t.startRecorder(ctx)
 		for _, task := range t.createWorkerTasks(ctx, v1alpha1.ActionInstall, withVersion("1.0.0")) {
@@ -200,7 +200,7 @@ var _ = Describe("An operator that is killed", Ordered, func() {
 		expectConverged(ctx, t, recorder)
 	})
 
-	It("while it removes several apps has each of them removed, and their data kept", func(ctx SpecContext) {
+	It("during several removals runs each of them, and keeps the data", func(ctx SpecContext) {
 		t := newTenant(ctx, source)
 		recorder := t.startRecorder(ctx)
 		for _, task := range t.createWorkerTasks(ctx, v1alpha1.ActionInstall) {

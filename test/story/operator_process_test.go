@@ -58,7 +58,7 @@ func (o *operator) processMemory(figure string) int {
 			return kib >> 10
 		}
 	}
-	Fail("the kernel does not tell " + figure)
+	Fail("the kernel does not report " + figure)
 	return 0
 }
 
@@ -82,7 +82,7 @@ func (o *operator) temporaryFiles() []string {
 	return found
 }
 
-// createTemporaryFiles creates the temporary files that a writer leaves when the power fails.
+// createTemporaryFiles creates the temporary files that a writer leaves when it is killed.
 func (o *operator) createTemporaryFiles() {
 	GinkgoHelper()
 	for _, folder := range []string{"records", "blobs/sha256"} {

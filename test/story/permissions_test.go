@@ -25,7 +25,7 @@ import (
 )
 
 // unprivileged is a service account without permissions.
-const unprivileged = "poor"
+const unprivileged = "unprivileged"
 
 // roleLines returns the rules of a role, one line for each resource.
 func roleLines(role *rbacv1.Role) []string {
@@ -93,14 +93,14 @@ func (t *tenant) objectState(ctx context.Context) []string {
 	return found
 }
 
-// deniedRequests returns the requests of the poor account that were denied since the trail was taken.
-// Requests whose denial is tolerated are left out: quotas, limit ranges, events, and the namespace,
+// deniedRequests returns the requests of the unprivileged account that were denied since a position of
+// the audit log, except requests whose denial is tolerated: quotas, limit ranges, events, and the namespace,
 // which the Helm library reads if an object does not exist.
 func (t *tenant) deniedRequests(since auditPosition) []string {
 	GinkgoHelper()
 	text, err := os.ReadFile(auditLogPath())
 	Expect(err).NotTo(HaveOccurred())
-	Expect(len(text)).To(BeNumerically(">=", int(since)), "the audit log was rotated")
+	Expect(len(text)).To(BeNumerically(">=", int(since)), "the audit log is not rotated")
 	var found []string
 	for line := range bytes.Lines(text[since:]) {
 		if !bytes.Contains(line, []byte(t.userName(unprivileged))) || !bytes.HasSuffix(line, []byte("\n")) {
@@ -122,7 +122,7 @@ func (t *tenant) deniedRequests(since auditPosition) []string {
 // asUnprivileged makes a task use the service account without permissions.
 func asUnprivileged(s *v1alpha1.AppInstallTaskSpec) { s.ServiceAccountName = unprivileged }
 
-var _ = Describe("A tenant whose account may do nothing", Ordered, ContinueOnFailure, func() {
+var _ = Describe("A tenant whose service account has no permissions", Ordered, ContinueOnFailure, func() {
 	var source *v1alpha1.MarketSource
 	var t *tenant
 
@@ -168,19 +168,19 @@ var _ = Describe("A tenant whose account may do nothing", Ordered, ContinueOnFai
 	installNothing := func(context.Context) {}
 	withoutChange := func(*v1alpha1.AppInstallTaskSpec) {}
 
-	DescribeTable("is told all that is missing at once, and may with the role that is printed",
+	DescribeTable("gets all missing permissions at once, and succeeds with the Role in the remedy",
 		func(ctx SpecContext, action v1alpha1.Action, prepare func(context.Context), change func(*v1alpha1.AppInstallTaskSpec)) {
 			prepare(ctx)
 			before := t.objectState(ctx)
 			first := t.Task(ctx, action, "office", change, asUnprivileged)
 			message := t.waitFailed(ctx, first, v1alpha1.ReasonPermissionDenied)
-			Expect(message).To(MatchRegexp(`^service account "poor" lacks .+ in namespace "%s" that app "office" requires; apply status.preflight\[0\].remedy$`, t.Namespace))
+			Expect(message).To(MatchRegexp(`^service account "unprivileged" lacks .+ in namespace "%s" that app "office" requires; apply status.preflight\[0\].remedy$`, t.Namespace))
 			Expect(first.Status.Preflight).To(HaveLen(1))
 			Expect(first.Status.Preflight[0].Reason).To(Equal(v1alpha1.ReasonPermissionDenied))
 			Expect(first.Status.InstanceRef).To(BeNil())
-			Expect(t.objectState(ctx)).To(Equal(before), "a task that was refused has done something")
+			Expect(t.objectState(ctx)).To(Equal(before), "a rejected task changes nothing")
 
-			By("having the administrator of the namespace apply the remedy, who may do no more than in it")
+			By("applying the remedy as the administrator of the namespace")
 			path, role := t.readRemedy(ctx, first, 0)
 			Expect(role.Kind).To(Equal("Role"))
 			runKubectl(ctx, "apply", "-f", path, "--as", t.userName("tenant"))
@@ -191,7 +191,7 @@ var _ = Describe("A tenant whose account may do nothing", Ordered, ContinueOnFai
 			t.waitSucceeded(ctx, second)
 			Expect(t.Instance(ctx, second.Status.InstanceRef.Name).Spec.ServiceAccountName).To(Equal(unprivileged))
 			defaultOperator.WaitIdle(ctx)
-			Expect(t.deniedRequests(since)).To(BeEmpty(), "asked for what the role does not have")
+			Expect(t.deniedRequests(since)).To(BeEmpty(), "the Role contains all permissions that are used")
 			expectStatusContract(ctx, t.Namespace)
 		},
 		Entry("Install", v1alpha1.ActionInstall, installNothing, withoutChange),
@@ -207,7 +207,7 @@ var _ = Describe("A tenant whose account may do nothing", Ordered, ContinueOnFai
 		Entry("Adopt", v1alpha1.ActionAdopt, installWithHelm, withVersion("1.0.0")),
 	)
 
-	It("is asked for no more than the objects of the app take", func(ctx SpecContext) {
+	It("gets only the permissions that the objects of the app require", func(ctx SpecContext) {
 		task := t.Task(ctx, v1alpha1.ActionInstall, "office", withVersion("1.1.0"), asUnprivileged)
 		t.waitFailed(ctx, task, v1alpha1.ReasonPermissionDenied)
 		_, role := t.readRemedy(ctx, task, 0)
@@ -221,7 +221,7 @@ var _ = Describe("A tenant whose account may do nothing", Ordered, ContinueOnFai
 		))
 	})
 
-	It("has an administrator of the cluster apply what is beyond the namespace", func(ctx SpecContext) {
+	It("needs a cluster administrator for cluster-scoped objects", func(ctx SpecContext) {
 		name := t.Namespace + "-embassy"
 		task := t.Task(ctx, v1alpha1.ActionInstall, "embassy", asUnprivileged)
 		t.waitFailed(ctx, task, v1alpha1.ReasonPermissionDenied)
@@ -229,7 +229,7 @@ var _ = Describe("A tenant whose account may do nothing", Ordered, ContinueOnFai
 		Expect(task.Status.Preflight[1].Reason).To(Equal(v1alpha1.ReasonClusterPermissionRequired))
 		Expect(task.Status.Preflight[1].Message).To(ContainSubstring("ClusterRole/" + name))
 
-		By("applying what the namespace's own administrator may")
+		By("applying the Role as the administrator of the namespace")
 		path, _ := t.readRemedy(ctx, task, 0)
 		runKubectl(ctx, "apply", "-f", path, "--as", t.userName("tenant"))
 		t.waitPermitted(ctx, authorizationv1.ResourceAttributes{Namespace: t.Namespace, Verb: "list", Resource: "pods"})
@@ -238,7 +238,7 @@ var _ = Describe("A tenant whose account may do nothing", Ordered, ContinueOnFai
 		Expect(task.Status.Preflight).To(HaveLen(1))
 		Expect(t.objectState(ctx)).To(BeEmpty())
 
-		By("applying the rest")
+		By("applying the ClusterRole")
 		path, role := t.readRemedy(ctx, task, 0)
 		Expect(role.Kind).To(Equal("ClusterRole"))
 		Expect(roleLines(role)).To(ConsistOf("rbac.authorization.k8s.io/clusterroles: create",
@@ -250,7 +250,7 @@ var _ = Describe("A tenant whose account may do nothing", Ordered, ContinueOnFai
 		t.waitSucceeded(ctx, t.Task(ctx, v1alpha1.ActionInstall, "embassy", asUnprivileged))
 		t.waitSucceeded(ctx, t.Task(ctx, v1alpha1.ActionUninstall, "embassy", asUnprivileged))
 		Expect(t.deniedRequests(since)).To(HaveEach("list persistentvolumeclaims/"),
-			"a removal looks for claims that its objects own, and goes on where it may not")
+			"a removal lists claims that its objects own, and continues if the list is denied")
 		Expect(slices.ContainsFunc(t.objectState(ctx), func(s string) bool { return strings.HasPrefix(s, "Secret/") })).To(BeFalse())
 	})
 })

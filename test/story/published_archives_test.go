@@ -11,8 +11,8 @@ import (
 	. "github.com/onsi/gomega"
 )
 
-// publishedArchives downloads every published version in a namespace, checks its digest, and returns the
-// digests by URL.
+// publishedArchives downloads every published version in a namespace, checks its digest, and returns
+// the digests by URL.
 func publishedArchives(ctx context.Context, ns string) map[string]string {
 	GinkgoHelper()
 	found := map[string]string{}

@@ -79,13 +79,13 @@ func (t *tenant) instanceState(ctx context.Context, name string) transitions.Sta
 	return transitions.StateOf(t.Instance(ctx, name))
 }
 
-var _ = Describe("A task that is applied again", Ordered, func() {
+var _ = Describe("A task that is created again", Ordered, func() {
 	var env *environment
 	var t *tenant
 	BeforeAll(func(ctx SpecContext) { env = newEnvironment(ctx) })
 	BeforeEach(func(ctx SpecContext) { t = newTenant(ctx, env.source) })
 
-	It("ends well at once, and nothing is done", func(ctx SpecContext) {
+	It("succeeds immediately without an operation", func(ctx SpecContext) {
 		install := t.createNamedTask(ctx, "install", v1alpha1.ActionInstall, "actor", withVersion(older))
 		t.waitSucceeded(ctx, install)
 		upgrade := t.createNamedTask(ctx, "upgrade", v1alpha1.ActionUpgrade, "actor", withVersion(newer))
@@ -98,7 +98,7 @@ var _ = Describe("A task that is applied again", Ordered, func() {
 		Expect(t.snapshot(ctx)).To(Equal(before))
 	})
 
-	It("removes nothing that was installed since, unless it is another run", func(ctx SpecContext) {
+	It("does not uninstall a later installation, unless it has another runID", func(ctx SpecContext) {
 		t.waitSucceeded(ctx, t.createNamedTask(ctx, "install", v1alpha1.ActionInstall, "actor"))
 		removal := t.createNamedTask(ctx, "remove", v1alpha1.ActionUninstall, "actor")
 		t.waitSucceeded(ctx, removal)
@@ -109,13 +109,13 @@ var _ = Describe("A task that is applied again", Ordered, func() {
 		defaultOperator.WaitIdle(ctx)
 		Expect(t.snapshot(ctx)).To(Equal(before))
 
-		By("giving it another run")
+		By("setting another runID")
 		t.waitSucceeded(ctx, t.recreateTask(ctx, removal, withRunID("2")))
 		Expect(t.instanceState(ctx, "actor")).To(Equal(transitions.Removed))
 		Expect(t.listLeftovers(ctx)).To(BeEmpty())
 	})
 
-	It("makes no second copy of what was removed since, unless it is another run", func(ctx SpecContext) {
+	It("does not clone again after the clone was uninstalled, unless it has another runID", func(ctx SpecContext) {
 		t.waitSucceeded(ctx, t.createNamedTask(ctx, "install", v1alpha1.ActionInstall, "actor"))
 		clone := t.createNamedTask(ctx, "clone", v1alpha1.ActionClone, "actor", withInstanceName("copy"), func(s *v1alpha1.AppInstallTaskSpec) {
 			s.EnsureParameters().Title = "The copy"
@@ -129,12 +129,12 @@ var _ = Describe("A task that is applied again", Ordered, func() {
 		defaultOperator.WaitIdle(ctx)
 		Expect(t.snapshot(ctx)).To(Equal(before))
 
-		By("giving it another run")
+		By("setting another runID")
 		t.waitSucceeded(ctx, t.recreateTask(ctx, clone, withRunID("2")))
 		Expect(t.instanceState(ctx, "copy")).To(Equal(transitions.Running))
 	})
 
-	It("goes after a while, if it is to", func(ctx SpecContext) {
+	It("is deleted after ttlSecondsAfterFinished", func(ctx SpecContext) {
 		task := t.createNamedTask(ctx, "install", v1alpha1.ActionInstall, "actor", func(s *v1alpha1.AppInstallTaskSpec) {
 			shortest := int32(60)
 			s.TTLSecondsAfterFinished = &shortest
@@ -145,7 +145,7 @@ var _ = Describe("A task that is applied again", Ordered, func() {
 		Expect(t.instanceState(ctx, "actor")).To(Equal(transitions.Running))
 	})
 
-	It("cancels nothing that was begun since, unless it is another run", func(ctx SpecContext) {
+	It("does not cancel a later task, unless it has another runID", func(ctx SpecContext) {
 		held := func(s *v1alpha1.AppInstallTaskSpec) { yes := true; s.Suspend = &yes }
 		first := t.createNamedTask(ctx, "first", v1alpha1.ActionInstall, "actor", held)
 		stop := t.createNamedTask(ctx, "stop", v1alpha1.ActionCancel, "actor")
@@ -158,14 +158,14 @@ var _ = Describe("A task that is applied again", Ordered, func() {
 		defaultOperator.WaitIdle(ctx)
 		t.waitReconciling(ctx, second, v1alpha1.ReasonSuspended)
 
-		By("giving it another run")
+		By("setting another runID")
 		t.waitSucceeded(ctx, t.recreateTask(ctx, stop, withRunID("2")))
 		t.waitFailed(ctx, second, v1alpha1.ReasonCanceled)
 	})
 })
 
-var _ = Describe("A task that cancels", func() {
-	It("is heard at once while many apps are being installed", func(ctx SpecContext) {
+var _ = Describe("A task with the action Cancel", func() {
+	It("takes effect immediately while many apps are being installed", func(ctx SpecContext) {
 		env := newEnvironment(ctx)
 		t := newTenant(ctx, env.source)
 		hanging := t.createNamedTask(ctx, "hanging", v1alpha1.ActionInstall, "actor", func(s *v1alpha1.AppInstallTaskSpec) {
@@ -177,17 +177,17 @@ var _ = Describe("A task that cancels", func() {
 			name := fmt.Sprintf("other-%d", i)
 			others = append(others, t.createNamedTask(ctx, name, v1alpha1.ActionInstall, "actor", withInstanceName(name)))
 		}
-		Eventually(func() []string { return env.createdHooks(t.Namespace) }).WithContext(ctx).ShouldNot(HaveLen(1), "none of the others has begun")
+		Eventually(func() []string { return env.createdHooks(t.Namespace) }).WithContext(ctx).ShouldNot(HaveLen(1), "one of the other installations has started")
 		started := time.Now()
-		stop := t.createNamedTask(ctx, "stop-it", v1alpha1.ActionCancel, "actor")
+		stop := t.createNamedTask(ctx, "cancel", v1alpha1.ActionCancel, "actor")
 		Eventually(func(g Gomega) {
 			g.Expect(env.cache.Get(ctx, client.ObjectKeyFromObject(hanging), hanging)).To(Succeed())
 			g.Expect(hanging.Status.Reverting != nil || hanging.Finished()).To(BeTrue())
 		}).WithContext(ctx).WithPolling(time.Millisecond).Should(Succeed())
 		reverting := time.Since(started)
 		t.waitFailed(ctx, hanging, v1alpha1.ReasonCanceled)
-		AddReportEntry("Time to heed a Cancel beside 20 installations", ReportEntryVisibilityAlways,
-			fmt.Sprintf("heeded after %d ms, taken back after %d ms", reverting.Milliseconds(), time.Since(started).Milliseconds()))
+		AddReportEntry("Time to cancel an installation during 20 others", ReportEntryVisibilityAlways,
+			fmt.Sprintf("reverting after %d ms, reverted after %d ms", reverting.Milliseconds(), time.Since(started).Milliseconds()))
 		t.waitSucceeded(ctx, stop)
 		Expect(t.instanceState(ctx, "actor")).To(Equal(transitions.Removed))
 		for _, task := range others {

@@ -23,16 +23,16 @@ func expectReproducible(ctx context.Context, ns string) {
 }
 
 // operator_kill_test.go checks the same for a large market, after the operator was killed during hydration.
-var _ = Describe("Hydrating from scratch twice", func() {
-	It("gives the same charts, byte by byte", func(ctx SpecContext) {
+var _ = Describe("Hydration", func() {
+	It("publishes the same bytes again", func(ctx SpecContext) {
 		ns := createNamespace(ctx, "market")
 		source := createSampleSource(ctx, ns)
 		before := publishedArchives(ctx, ns)
 
-		By("by another process with another store")
+		By("hydrating with another process and another store")
 		expectReproducible(ctx, ns)
 
-		By("in a source that was removed and made again")
+		By("deleting and creating the source")
 		Expect(k8sClient.Delete(ctx, source)).To(Succeed())
 		Eventually(func() int { return len(listApps(ctx, ns)) }).WithContext(ctx).Should(BeZero())
 		createSampleSource(ctx, ns)

@@ -38,8 +38,8 @@ var _ = Describe("The samples", Ordered, func() {
 		runKubectl(ctx, "wait", "--for=condition=Ready", "marketsource/samples", "-n", "market", "--timeout=90s")
 	})
 
-	It("install hello, change it in every way and remove it", func(ctx SpecContext) {
-		By("installing a version that is not the newest")
+	It("install hello, run every action on it and remove it", func(ctx SpecContext) {
+		By("installing an old version")
 		applySample(ctx, "task-install-hello.yaml")
 		demo.waitSucceeded(ctx, task("install-hello"))
 		installed := demo.Instance(ctx, "hello")
@@ -47,19 +47,19 @@ var _ = Describe("The samples", Ordered, func() {
 		Expect(installed.Spec.Title).To(Equal("Hello"))
 		Expect(readGreeting(ctx, demo, "hello")).To(ContainSubstring("Hello from the demo"))
 
-		By("bringing it to the newest stable version")
+		By("upgrading it to the newest stable version")
 		applySample(ctx, "task-upgrade-hello.yaml")
 		demo.waitSucceeded(ctx, task("upgrade-hello"))
 		Expect(demo.Instance(ctx, "hello").Status.Version).To(Equal("1.1.0"))
 		Expect(readGreeting(ctx, demo, "hello")).To(And(
 			ContainSubstring("Hello from the demo"), ContainSubstring("Until next time")), "the values are kept")
 
-		By("going back to what ran before")
+		By("rolling back to the previous revision")
 		applySample(ctx, "task-rollback-hello.yaml")
 		demo.waitSucceeded(ctx, task("rollback-hello"))
 		back := demo.Instance(ctx, "hello")
 		Expect(back.Status.Version).To(Equal("1.0.0"))
-		Expect(back.Spec.PinnedRevision).To(BeEquivalentTo(1), "it is pinned")
+		Expect(back.Spec.PinnedRevision).To(BeEquivalentTo(1), "the revision is pinned")
 		Expect(readGreeting(ctx, demo, "hello")).To(And(
 			ContainSubstring("Hello from the demo"), Not(ContainSubstring("Until next time"))))
 
@@ -72,7 +72,7 @@ var _ = Describe("The samples", Ordered, func() {
 		demo.waitSucceeded(ctx, task("resume-hello"))
 		Expect(deploymentReplicas(ctx, demo, "hello")).To(BeEquivalentTo(1))
 
-		By("canceling an upgrade that is held back")
+		By("canceling a suspended upgrade")
 		applySample(ctx, "task-cancel-hello.yaml")
 		demo.waitSucceeded(ctx, task("cancel-hello"))
 		demo.waitFailed(ctx, task("upgrade-hello-later"), v1alpha1.ReasonCanceled)
@@ -84,18 +84,18 @@ var _ = Describe("The samples", Ordered, func() {
 		Expect(demo.listLeftovers(ctx)).To(BeEmpty())
 	})
 
-	It("adopt what the helm command has installed", func(ctx SpecContext) {
+	It("adopt a release of the helm command", func(ctx SpecContext) {
 		newHelmClient("HELM3", "helm3").runHelm(ctx, "install", "greeter", "hello", "--repo", defaultOperator.URL+"/market/samples",
 			"--version", "1.0.0", "--namespace", demo.Namespace, "--set", "greeting=Good evening")
 		applySample(ctx, "task-adopt-greeter.yaml")
 		demo.waitSucceeded(ctx, task("adopt-greeter"))
 		adopted := demo.Instance(ctx, "greeter")
 		Expect(adopted.Status.Version).To(Equal("1.0.0"))
-		Expect(adopted.Status.AdoptedValues).NotTo(BeNil(), "what was given to helm is kept")
+		Expect(adopted.Status.AdoptedValues).NotTo(BeNil(), "the values of the release are kept")
 		Expect(readGreeting(ctx, demo, "greeter")).To(ContainSubstring("Good evening"))
 	})
 
-	It("ask for the inputs of wiki, and go on when they are given", func(ctx SpecContext) {
+	It("install wiki when its inputs are set", func(ctx SpecContext) {
 		applySample(ctx, "task-install-wiki.yaml")
 		wiki := task("install-wiki")
 		demo.waitReconciling(ctx, wiki, v1alpha1.ReasonWaitingForInput)
@@ -105,7 +105,7 @@ var _ = Describe("The samples", Ordered, func() {
 		Expect(demo.Instance(ctx, "wiki").Status.Releases).NotTo(BeEmpty())
 	})
 
-	It("install blog with the app that it needs, and remove both", func(ctx SpecContext) {
+	It("install blog with its dependency, and remove both", func(ctx SpecContext) {
 		applySample(ctx, "task-install-blog-with-dependencies.yaml")
 		blog := task("install-blog")
 		demo.waitSucceeded(ctx, blog)
@@ -122,10 +122,10 @@ var _ = Describe("The samples", Ordered, func() {
 		for _, name := range []string{"notes", "blog"} {
 			Expect(demo.Instance(ctx, name).Status.Releases).To(BeEmpty())
 		}
-		Expect(demo.Instance(ctx, "notes").Status.RetainedObjects).To(HaveLen(1), "the volume of the notes is kept")
+		Expect(demo.Instance(ctx, "notes").Status.RetainedObjects).To(HaveLen(1), "the volume of notes is kept")
 	})
 
-	It("install what serves the whole cluster, and what uses it", func(ctx SpecContext) {
+	It("install a shared chart, and an app that uses it", func(ctx SpecContext) {
 		server := createSharedNamespace(ctx, demo.Source, "teamserver")
 		applySample(ctx, "task-install-team.yaml")
 		client := task("install-team")
@@ -138,7 +138,7 @@ var _ = Describe("The samples", Ordered, func() {
 		server.waitSucceeded(ctx, server.Task(ctx, v1alpha1.ActionUninstall, "team"))
 	})
 
-	It("keep an instance in git, copy it, and remove it with its object", func(ctx SpecContext) {
+	It("apply an instance, clone it and delete it", func(ctx SpecContext) {
 		applySample(ctx, "instance-board.yaml")
 		runKubectl(ctx, "wait", "--for=condition=Ready", "ainst/board-design", "-n", demo.Namespace, "--timeout=90s")
 		origin := demo.Instance(ctx, "board-design")
@@ -159,10 +159,10 @@ var _ = Describe("The samples", Ordered, func() {
 		runKubectl(ctx, "delete", "-f", fixture.Path("config/samples/instance-board.yaml"), "--timeout=90s")
 		Expect(k8sClient.Get(ctx, client.ObjectKey{Namespace: demo.Namespace, Name: "board-design"}, &v1alpha1.AppInstance{})).
 			To(Satisfy(apierrors.IsNotFound))
-		Expect(demo.Instance(ctx, "board-sales").Status.Releases).NotTo(BeEmpty(), "the copy lives on")
+		Expect(demo.Instance(ctx, "board-sales").Status.Releases).NotTo(BeEmpty(), "the clone is not removed")
 	})
 
-	It("are all told of here", func() {
+	It("are all covered by these specs", func() {
 		files, err := filepath.Glob(fixture.Path("config/samples/*.yaml"))
 		Expect(err).NotTo(HaveOccurred())
 		var names []string
@@ -188,7 +188,7 @@ func applySample(ctx context.Context, name string) {
 	runKubectl(ctx, "apply", "-f", file)
 }
 
-// readGreeting returns the text that an instance of hello shows.
+// readGreeting returns the text that an instance of hello serves.
 func readGreeting(ctx context.Context, t *tenant, instance string) string {
 	GinkgoHelper()
 	config := &corev1.ConfigMap{}

@@ -18,7 +18,7 @@ import (
 	"github.com/appmarket/operator/test/conformance"
 )
 
-// checkResult compares the result of the act with the table of transitions.
+// checkResult compares the result of the run with the table of transitions.
 func (run *scenarioRun) checkResult() {
 	run.checkTask()
 	run.checkState()
@@ -148,7 +148,7 @@ func (run *scenarioRun) checkWorkload() {
 	run.Expect(client.IgnoreNotFound(err)).To(Succeed())
 	switch {
 	case run.isGone():
-		run.Expect(err).To(HaveOccurred(), "the Deployment is there")
+		run.Expect(err).To(HaveOccurred(), "the Deployment exists")
 		return
 	case run.version == "" && run.expectedVersion() == "":
 		return // What a failed installation leaves is not specified.
@@ -170,20 +170,20 @@ func (run *scenarioRun) listPods() []corev1.Pod {
 	return pods.Items
 }
 
-// checkHooks checks that no hook ran twice. Two operations of one test case never have hooks of the
+// checkHooks checks that no hook ran twice. Two operations of one scenario never have hooks of the
 // same name, because they differ in action or version.
 func (run *scenarioRun) checkHooks() {
 	ran := run.env.createdHooks(run.t.Namespace)
 	slices.Sort(ran)
 	once := slices.Compact(slices.Clone(ran))
-	run.Expect(ran).To(Equal(once), "hooks that were run")
+	run.Expect(ran).To(Equal(once), "each hook runs once")
 }
 
 // checkClaims checks that no volume claim was deleted, and that the status lists the retained
 // claims.
 func (run *scenarioRun) checkClaims() {
 	w := run.env.recorder
-	run.Expect(namesInNamespace[*corev1.PersistentVolumeClaim](w, watch.Deleted, run.t.Namespace)).To(BeEmpty(), "volume claims that were deleted")
+	run.Expect(namesInNamespace[*corev1.PersistentVolumeClaim](w, watch.Deleted, run.t.Namespace)).To(BeEmpty(), "no volume claim is deleted")
 	if run.state != transitions.Removed {
 		return
 	}
@@ -194,7 +194,7 @@ func (run *scenarioRun) checkClaims() {
 	made := slices.DeleteFunc(namesInNamespace[*corev1.PersistentVolumeClaim](w, watch.Added, run.t.Namespace), func(name string) bool {
 		return !strings.HasPrefix(name, run.name)
 	})
-	run.Expect(kept).To(Equal(made), "volume claims that are kept")
+	run.Expect(kept).To(Equal(made), "every volume claim is retained")
 }
 
 // checkContract checks the status of every instance and task against the status contract.

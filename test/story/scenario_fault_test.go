@@ -14,7 +14,7 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 )
 
-// A preparation is an operation that precedes a test case.
+// A preparation is an operation that precedes a scenario.
 type preparation struct {
 	action  v1alpha1.Action
 	version string
@@ -50,9 +50,10 @@ var versions = map[v1alpha1.Action]string{
 
 // A fault makes a task fail, or wait until it is canceled.
 type fault struct {
-	// firstValues are the values of the first step, and own the values of the task.
+	// firstValues are the values of the first preparation, and taskValues are the
+	// values of the task.
 	firstValues, taskValues values
-	// preparations replaces the default steps of the action.
+	// preparations replaces the default preparations of the action.
 	preparations []preparation
 	// changeSpec modifies the spec of the task.
 	changeSpec func(*v1alpha1.AppInstallTaskSpec)
@@ -65,8 +66,8 @@ type fault struct {
 	reasons []string
 }
 
-// shortTimeout is a timeout that is long enough for Helm and its hooks on a busy machine, and ends the wait
-// for a Pod that never starts.
+// shortTimeout is long enough for Helm and its hooks on a busy machine, and ends the wait for a Pod
+// that never starts.
 const shortTimeout = 45 * time.Second
 
 func withShortTimeout(s *v1alpha1.AppInstallTaskSpec) {
@@ -90,7 +91,7 @@ func freezeNamespace(run *scenarioRun) {
 
 // withMissingSecret reads values from a Secret that does not exist.
 func withMissingSecret(s *v1alpha1.AppInstallTaskSpec) {
-	s.EnsureParameters().ValuesFrom = []v1alpha1.ValuesReference{{Kind: v1alpha1.ValuesFromSecret, Name: "nowhere"}}
+	s.EnsureParameters().ValuesFrom = []v1alpha1.ValuesReference{{Kind: v1alpha1.ValuesFromSecret, Name: "absent"}}
 }
 
 // createEarlierTask creates an earlier task of the instance that never starts.
@@ -110,20 +111,21 @@ func (run *scenarioRun) annotatePods(annotations map[string]any) {
 	run.Expect(k8sClient.Patch(run.ctx, d, client.RawPatch(types.MergePatchType, patch.toRaw().Raw))).To(Succeed())
 }
 
-// notReady keeps the objects from becoming ready, and badly selects the failure of a hook.
+// notReady keeps the objects from becoming ready.
 var notReady = values{"ready": false}
 
+// hookValues selects the failure of a hook, by the value fail or hang.
 func hookValues(kind, hook string) values { return values{kind: hook} }
 
 var notReadyWithoutHooks = values{"ready": false, "hooks": false}
 
-// queueFaults are the failures that every task can meet before it is admitted.
+// queueFaults are the faults that every task can have before it is admitted.
 var queueFaults = map[string]fault{
 	whileSuspended: {changeSpec: withSuspend},
 	behindAnother:  {prepare: createEarlierTask},
 }
 
-// versionFaults returns the failures of actions that install a version with their own values.
+// versionFaults returns the faults of actions that install a version with their own values.
 func versionFaults(hook, reason string) map[string]fault {
 	return addQueueFaults(map[string]fault{
 		v1alpha1.ConditionAdmitted: {changeSpec: withMissingVersion, reasons: []string{v1alpha1.ReasonVersionNotFound}},
@@ -136,13 +138,13 @@ func versionFaults(hook, reason string) map[string]fault {
 	})
 }
 
-// addQueueFaults adds the failures that all actions have.
+// addQueueFaults adds the faults that all actions have.
 func addQueueFaults(faults map[string]fault) map[string]fault {
 	maps.Copy(faults, queueFaults)
 	return faults
 }
 
-// faultsFor returns the failures of an action by condition and moment.
+// faultsFor returns the faults of an action by condition and point of cancellation.
 func faultsFor(action v1alpha1.Action) map[string]fault {
 	return map[v1alpha1.Action]map[string]fault{
 		v1alpha1.ActionInstall: versionFaults("pre-install", v1alpha1.ReasonInstallFailed),

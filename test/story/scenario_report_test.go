@@ -13,7 +13,7 @@ import (
 	. "github.com/onsi/gomega"
 )
 
-// reportRuns prints the result of all acts, and the reason for each combination without a test case.
+// reportRuns prints the result of all runs.
 func reportRuns(title string, runs []*scenarioRun) {
 	GinkgoHelper()
 	var text strings.Builder
@@ -22,11 +22,11 @@ func reportRuns(title string, runs []*scenarioRun) {
 		_, err := fmt.Fprintln(table, strings.Join(cells, "\t"))
 		Expect(err).NotTo(HaveOccurred())
 	}
-	row("\n"+"ACTION", "WHAT BECOMES OF IT", "BEFORE", "FAILED AT", "REASON", "STATE", "SECONDS", "")
+	row("\n"+"ACTION", "SCENARIO", "BEFORE", "FAILED AT", "REASON", "STATE", "SECONDS", "")
 	for _, run := range runs {
-		result := "as the table says"
+		result := "as specified"
 		if run.err != nil {
-			result = "WRONG"
+			result = "FAILED"
 		}
 		row(string(run.action), run.describeCourse(), string(run.before), cmp.Or(run.failedAt(), "-"), cmp.Or(run.summary.Reason, "-"), string(cmp.Or(run.state, "?")),
 			fmt.Sprintf("%.0f", run.duration.Seconds()), result)
@@ -35,8 +35,8 @@ func reportRuns(title string, runs []*scenarioRun) {
 	AddReportEntry(title, ReportEntryVisibilityAlways, text.String())
 }
 
-// selectScenarios returns the test cases whose names match the regular expression MARKET_CASES, or all test
-// cases if it is not set.
+// selectScenarios returns the scenarios whose names match the regular expression MARKET_CASES, or all
+// of them if it is not set.
 func selectScenarios(scenarios []scenario) []scenario {
 	GinkgoHelper()
 	pattern, err := regexp.Compile(os.Getenv("MARKET_CASES"))
@@ -44,7 +44,7 @@ func selectScenarios(scenarios []scenario) []scenario {
 	return slices.DeleteFunc(scenarios, func(s scenario) bool { return !pattern.MatchString(s.String()) })
 }
 
-// describeExclusions lists the combinations that have no test case, with the reasons.
+// describeExclusions lists the combinations without a scenario, with the reasons.
 func describeExclusions() string {
 	var text strings.Builder
 	for _, action := range actions {
@@ -58,7 +58,7 @@ func describeExclusions() string {
 }
 
 var _ = Describe("Every action", func() {
-	It("ends in the state that the table says, whatever becomes of it", func(ctx SpecContext) {
+	It("ends in the state that the table of transitions specifies, in every scenario", func(ctx SpecContext) {
 		env := newEnvironment(ctx)
 		createFreezePolicy(ctx)
 		runs := env.newRuns(ctx, selectScenarios(parallelScenarios()))
@@ -68,8 +68,8 @@ var _ = Describe("Every action", func() {
 		})
 		defaultOperator.WaitIdle(ctx)
 		runParallel(runs, (*scenarioRun).checkResult)
-		reportRuns("Cases side by side", runs)
-		AddReportEntry("Cases that there are not", ReportEntryVisibilityAlways, describeExclusions())
+		reportRuns("Scenarios in parallel", runs)
+		AddReportEntry("Combinations without a scenario", ReportEntryVisibilityAlways, describeExclusions())
 		Expect(strings.Join(failureMessages(runs), "\n\n")).To(BeEmpty())
 	})
 })

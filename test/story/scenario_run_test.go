@@ -18,8 +18,8 @@ import (
 	"github.com/appmarket/operator/internal/transitions"
 )
 
-// An scenarioRun is one run of a test case in a namespace of its own. A failure ends the act and not the
-// spec, so that many acts can run in parallel.
+// A scenarioRun is one run of a scenario in a namespace of its own. A failure ends the run and not
+// the spec, so that many runs are possible in parallel.
 type scenarioRun struct {
 	Gomega
 	scenario
@@ -42,7 +42,7 @@ type scenarioRun struct {
 	err      error
 }
 
-// assertionFailure is the panic value of a failed assertion in an act.
+// assertionFailure is the panic value of a failed assertion in a run.
 type assertionFailure string
 
 // recordFailure calls do and records a failed assertion. It does nothing after an earlier failure.
@@ -76,7 +76,7 @@ func (run *scenarioRun) waitUntil(expected func(g Gomega)) {
 	run.Eventually(expected).WithContext(run.ctx).WithTimeout(3 * timeout).WithPolling(50 * time.Millisecond).Should(Succeed())
 }
 
-// runPreparation runs the steps that precede the test case.
+// runPreparation runs the operations that precede the scenario.
 func (run *scenarioRun) runPreparation() {
 	steps := preparations[run.action]
 	if run.preparations != nil {
@@ -186,7 +186,7 @@ func (run *scenarioRun) waitFinished(task *v1alpha1.AppInstallTask) metav1.Condi
 	return *summary
 }
 
-// waitForCancelPoint waits for the moment at which the task is canceled.
+// waitForCancelPoint waits for the point at which the task is canceled.
 func (run *scenarioRun) waitForCancelPoint() {
 	if run.point == inHook {
 		hook := map[v1alpha1.Action]string{
@@ -216,7 +216,7 @@ func (run *scenarioRun) waitForProgress(expected func(Gomega, metav1.Condition))
 	})
 }
 
-// cancelTask cancels the task. If it can no longer be canceled, call lets the operation continue.
+// cancelTask cancels the task. If it can no longer be canceled, cancelTask lets the operation continue.
 func (run *scenarioRun) cancelTask() {
 	if run.method == byTask {
 		run.cancel = run.createTask("the-cancel", v1alpha1.ActionCancel, func(spec *v1alpha1.AppInstallTaskSpec) {
@@ -257,7 +257,7 @@ func (run *scenarioRun) releasePods() {
 	}
 }
 
-// runTask runs the prepared test case to its end.
+// runTask runs the prepared scenario to its end.
 func (run *scenarioRun) runTask() {
 	run.startTask()
 	if run.course == cancelled {
@@ -267,10 +267,10 @@ func (run *scenarioRun) runTask() {
 	run.waitForEnd()
 }
 
-// maxParallel is the maximum number of acts that run in parallel.
+// maxParallel is the maximum number of scenarios that run in parallel.
 const maxParallel = 24
 
-// runParallel calls do for all acts in parallel.
+// runParallel calls do for all runs in parallel.
 func runParallel(runs []*scenarioRun, do func(*scenarioRun)) {
 	var group sync.WaitGroup
 	slots := make(chan struct{}, maxParallel)
@@ -284,7 +284,7 @@ func runParallel(runs []*scenarioRun, do func(*scenarioRun)) {
 	group.Wait()
 }
 
-// failureMessages returns the failures of all acts.
+// failureMessages returns the failures of all runs.
 func failureMessages(runs []*scenarioRun) []string {
 	messages := []string{}
 	for _, run := range runs {

@@ -14,23 +14,23 @@ var actions = []v1alpha1.Action{
 	v1alpha1.ActionStop, v1alpha1.ActionResume, v1alpha1.ActionUninstall,
 }
 
-// course is the course of a test case.
+// course is how a scenario ends.
 type course string
 
 const (
 	succeeds  course = "succeeds"
 	fails     course = "fails at"
-	cancelled course = "cancelled"
+	cancelled course = "canceled"
 	killed    course = "killed at"
 )
 
-// Moments at which a task is canceled.
+// Points at which a task is canceled.
 const (
 	whileSuspended    = "while suspended"
-	behindAnother     = "behind another task"
+	behindAnother     = "queued behind another task"
 	withoutInput      = "without an input"
 	inHook            = "in a hook"
-	waitingForObjects = "waiting for objects"
+	waitingForObjects = "while waiting for objects"
 )
 
 var cancelPoints = []string{whileSuspended, behindAnother, withoutInput, inHook, waitingForObjects}
@@ -52,11 +52,11 @@ var failpoints = []string{
 	failpoint.HelmObjectsApplied, failpoint.HelmObjectsDeleted, failpoint.HelmRecordFinal, failpoint.InstanceOperated, failpoint.InstanceSaved, failpoint.TaskNoted,
 }
 
-// A scenario is one test case: an action, its course, and the point of the failure or cancellation.
+// A scenario is a test case: an action, its course, and the point of the failure or cancellation.
 type scenario struct {
 	action v1alpha1.Action
 	course course
-	// point is a condition, a moment or a failpoint.
+	// point is a condition, a point of cancellation or a failpoint.
 	point string
 	// method is how the task is canceled.
 	method string
@@ -64,7 +64,7 @@ type scenario struct {
 	onFailure v1alpha1.FailurePolicy
 }
 
-// describeCourse returns the name of the test case without its action.
+// describeCourse returns the name of the scenario without its action.
 func (s scenario) describeCourse() string {
 	text := string(s.course)
 	for _, detail := range []string{s.point, s.method} {
@@ -105,7 +105,7 @@ func (s scenario) finalState(failedAt string) transitions.State {
 	return effect.Succeeded
 }
 
-// parallelScenarios returns the test cases that do not kill the operator and can run in parallel.
+// parallelScenarios returns the scenarios that do not kill the operator and can run in parallel.
 func parallelScenarios() []scenario {
 	var scenarios []scenario
 	for _, action := range actions {
@@ -139,7 +139,7 @@ var failurePolicies = map[v1alpha1.Action]v1alpha1.FailurePolicy{
 	v1alpha1.ActionRollback: v1alpha1.FailureRollback,
 }
 
-// killScenarios returns the test cases in which the operator is killed.
+// killScenarios returns the scenarios in which the operator is killed.
 func killScenarios() []scenario {
 	var scenarios []scenario
 	for _, action := range actions {
@@ -152,8 +152,8 @@ func killScenarios() []scenario {
 	return scenarios
 }
 
-// reachesFailpoint reports whether an action reaches a failpoint. An action that creates a revision deletes
-// no objects, an uninstallation creates no revision, and the other actions do not run Helm.
+// reachesFailpoint reports whether an action reaches a failpoint. An action that creates a revision
+// deletes no objects, an uninstallation creates no revision, and the other actions do not run Helm.
 func reachesFailpoint(action v1alpha1.Action, point string) bool {
 	switch point {
 	case failpoint.HelmRecordPending, failpoint.HelmObjectsApplied:
@@ -171,20 +171,20 @@ func runsHelm(action v1alpha1.Action) bool {
 	return action != v1alpha1.ActionStop && action != v1alpha1.ActionResume && action != v1alpha1.ActionAdopt
 }
 
-// exclusionReason returns why an action has no test case at a condition or a moment.
+// exclusionReason returns why an action has no scenario at a condition or a point of cancellation.
 func exclusionReason(action v1alpha1.Action, point string) string {
 	if _, ok := faultsFor(action)[point]; ok {
 		return ""
 	}
 	switch point {
 	case v1alpha1.ConditionHealthy, waitingForObjects:
-		return "nothing is waited for: what has no pods is ready"
+		return "the operation does not wait for objects that become ready"
 	case v1alpha1.ConditionResolved:
-		return "the version is the one that is installed, or was"
+		return "the version is the installed version or an earlier one"
 	case withoutInput:
-		return "no inputs are asked for"
+		return "the action has no inputs"
 	case inHook:
-		return "no hooks are run"
+		return "the action runs no hooks"
 	}
-	return "there is no such thing"
+	return "the failure is not possible"
 }

@@ -35,8 +35,8 @@ func (o *operator) replaceEnv(env ...string) *operator {
 	return o.replaceWith(other)
 }
 
-// A secretSearch searches for the secrets of a test where they must not appear. Each secret contains a
-// unique text.
+// A secretSearch searches for the secrets of a test where they must not appear. Each secret contains
+// a unique text.
 type secretSearch struct {
 	forms   map[string]string // owner of each text to search for
 	objects map[string]int    // number of searched objects by kind
@@ -88,7 +88,7 @@ func (s *secretSearch) foundSecret(text []byte) string {
 func (s *secretSearch) searchText(where string, text []byte) {
 	GinkgoHelper()
 	s.bytes += len(text)
-	Expect(s.foundSecret(text)).To(BeEmpty(), "%s tells a secret", where)
+	Expect(s.foundSecret(text)).To(BeEmpty(), "%s contains a secret", where)
 	if bytes.HasPrefix(text, []byte("\x1f\x8b")) {
 		unzipped, err := gzip.NewReader(bytes.NewReader(text))
 		Expect(err).NotTo(HaveOccurred(), where)
@@ -200,7 +200,7 @@ func (s *secretSearch) reportSearch() {
 	Expect(s.pages).To(BeNumerically(">", 10))
 	Expect(s.files).To(BeNumerically(">", 5))
 	AddReportEntry("searched for secrets", fmt.Sprintf(
-		"%d forms of secrets in %d objects (%d of our kinds, %d events), %d pages and %d files, %d bytes: none was found",
+		"%d forms of secrets in %d objects (%d of AppMarket, %d events), %d pages and %d files, %d bytes: none found",
 		len(s.forms), total, s.objects["MarketSource"]+s.objects["AppInfo"]+s.objects["AppInstance"]+s.objects["AppInstallTask"],
 		s.objects["Event"], s.pages, s.files, s.bytes), ReportEntryVisibilityAlways)
 }

@@ -14,8 +14,8 @@ import (
 	"github.com/appmarket/operator/internal/transitions"
 )
 
-// createSharedNamespace creates the namespace of a shared chart, with a tenant that can install the chart
-// there. Several tests use the same namespace.
+// createSharedNamespace creates the namespace of a shared chart, with a tenant that can install the
+// chart there. Several tests use the same namespace.
 func createSharedNamespace(ctx context.Context, source *v1alpha1.MarketSource, unit string) *tenant {
 	GinkgoHelper()
 	name := unit + "-shared"
@@ -44,7 +44,7 @@ func withDependents(s *v1alpha1.AppInstallTaskSpec) {
 	s.Uninstall = &v1alpha1.UninstallParameters{Dependents: v1alpha1.DependentsUninstall, SharedCharts: v1alpha1.SharedChartsRemoveIfUnused}
 }
 
-var _ = Describe("An app with a part that serves the whole cluster", Ordered, func() {
+var _ = Describe("An app with a shared chart", Ordered, func() {
 	const place = "teamserver-shared"
 	var source *v1alpha1.MarketSource
 	var admin, tenantA, tenantB *tenant
@@ -55,13 +55,13 @@ var _ = Describe("An app with a part that serves the whole cluster", Ordered, fu
 		tenantA, tenantB = newTenant(ctx, source), newTenant(ctx, source)
 	})
 
-	It("waits for that part, and says what an administrator has to apply", func(ctx SpecContext) {
+	It("waits for the shared chart, and reports the manifest that installs it", func(ctx SpecContext) {
 		task := tenantA.Task(ctx, v1alpha1.ActionInstall, "team")
 		tenantA.waitReconciling(ctx, task, v1alpha1.ReasonWaitingForDependency)
 		Expect(task.Status.Preflight).To(HaveLen(1))
 		Expect(task.Status.Preflight[0].Message).To(ContainSubstring("teamserver, which serves the whole cluster, to run in namespace " + place))
 
-		By("applying it, with the rights of the namespace's own administrator")
+		By("applying the manifest with the permissions of the administrator of the namespace")
 		Expect(k8sClient.Create(ctx, &rbacv1.RoleBinding{
 			ObjectMeta: metav1.ObjectMeta{Namespace: place, Name: "default"},
 			RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "admin"},
@@ -70,12 +70,12 @@ var _ = Describe("An app with a part that serves the whole cluster", Ordered, fu
 		runKubectl(ctx, "apply", "-f", writeRemedyFile(task.Status.Preflight[0].Remedy))
 		tenantA.waitSucceeded(ctx, task)
 		Expect(admin.releaseUnits(ctx, "team")).To(Equal([]string{"teamserver"}))
-		Expect(admin.Instance(ctx, "team").Status.Entrances).To(BeEmpty(), "people enter by the clients")
+		Expect(admin.Instance(ctx, "team").Status.Entrances).To(BeEmpty(), "the clients have the entrances")
 		Expect(tenantA.releaseUnits(ctx, "team")).To(Equal([]string{"team"}))
 		Expect(tenantA.Instance(ctx, "team").Status.Entrances).NotTo(BeEmpty())
 	})
 
-	It("gives everybody a part of their own beside it", func(ctx SpecContext) {
+	It("has one client for each tenant", func(ctx SpecContext) {
 		tenantB.waitSucceeded(ctx, tenantB.Task(ctx, v1alpha1.ActionInstall, "team"))
 		Expect(tenantB.releaseUnits(ctx, "team")).To(Equal([]string{"team"}))
 		tenantB.waitSucceeded(ctx, tenantB.Task(ctx, v1alpha1.ActionStop, "team"))
@@ -83,25 +83,25 @@ var _ = Describe("An app with a part that serves the whole cluster", Ordered, fu
 		tenantB.waitSucceeded(ctx, tenantB.Task(ctx, v1alpha1.ActionResume, "team"))
 	})
 
-	It("keeps that part while it is needed", func(ctx SpecContext) {
+	It("keeps the shared chart while it is used", func(ctx SpecContext) {
 		message := admin.waitFailed(ctx, admin.Task(ctx, v1alpha1.ActionUninstall, "team"), v1alpha1.ReasonHasDependents)
 		Expect(message).To(And(ContainSubstring(tenantA.Namespace+"/team"), ContainSubstring(tenantB.Namespace+"/team")))
 		first := tenantA.Task(ctx, v1alpha1.ActionUninstall, "team", withDependents)
 		message = tenantA.waitFailed(ctx, first, v1alpha1.ReasonPermissionDenied)
 		Expect(message).To(ContainSubstring("service account tenant may not uninstall instance team in namespace " + place))
-		Expect(message).NotTo(ContainSubstring(tenantB.Namespace), "who may do nothing there is not told who is there")
+		Expect(message).NotTo(ContainSubstring(tenantB.Namespace), "the message does not name instances without permission")
 		runKubectl(ctx, "apply", "-f", writeRemedyFile(first.Status.Preflight[0].Remedy))
 		message = tenantA.waitFailed(ctx, tenantA.Task(ctx, v1alpha1.ActionUninstall, "team", withDependents), v1alpha1.ReasonHasDependents)
 		Expect(message).To(And(ContainSubstring(tenantB.Namespace+"/team"), Not(ContainSubstring(tenantA.Namespace+"/team"))))
-		Expect(tenantA.instanceState(ctx, "team")).To(Equal(transitions.Running), "nothing was begun")
+		Expect(tenantA.instanceState(ctx, "team")).To(Equal(transitions.Running), "no operation has started")
 		Expect(admin.instanceState(ctx, "team")).To(Equal(transitions.Running))
 
-		By("removing one's own part alone")
+		By("removing one client")
 		tenantB.waitSucceeded(ctx, tenantB.Task(ctx, v1alpha1.ActionUninstall, "team"))
 		Expect(admin.instanceState(ctx, "team")).To(Equal(transitions.Running))
 	})
 
-	It("is removed whole by those who may do that", func(ctx SpecContext) {
+	It("is removed with the shared chart if the service account is permitted to", func(ctx SpecContext) {
 		again := tenantA.Task(ctx, v1alpha1.ActionUninstall, "team", withDependents)
 		tenantA.waitSucceeded(ctx, again)
 		Expect(again.Status.Subtasks).To(HaveLen(1))
@@ -112,7 +112,7 @@ var _ = Describe("An app with a part that serves the whole cluster", Ordered, fu
 		}
 	})
 
-	It("is removed from below by those who may do that", func(ctx SpecContext) {
+	It("is removed with all clients if the service account is permitted to", func(ctx SpecContext) {
 		admin.waitSucceeded(ctx, admin.Task(ctx, v1alpha1.ActionInstall, "team"))
 		for _, t := range []*tenant{tenantA, tenantB} {
 			t.waitSucceeded(ctx, t.Task(ctx, v1alpha1.ActionInstall, "team"))
@@ -123,7 +123,7 @@ var _ = Describe("An app with a part that serves the whole cluster", Ordered, fu
 		second := admin.Task(ctx, v1alpha1.ActionUninstall, "team", withDependents)
 		admin.waitFailed(ctx, second, v1alpha1.ReasonPermissionDenied)
 		for _, t := range []*tenant{tenantA, tenantB} {
-			Expect(t.instanceState(ctx, "team")).To(Equal(transitions.Running), "nothing was begun for one while the other was refused")
+			Expect(t.instanceState(ctx, "team")).To(Equal(transitions.Running), "no client is removed if one removal is denied")
 		}
 		runKubectl(ctx, "apply", "-f", writeRemedyFile(second.Status.Preflight[0].Remedy))
 		admin.waitSucceeded(ctx, admin.Task(ctx, v1alpha1.ActionUninstall, "team", withDependents))
@@ -133,7 +133,7 @@ var _ = Describe("An app with a part that serves the whole cluster", Ordered, fu
 		}
 	})
 
-	It("is not that of a namespace that no administrator of the cluster has labeled", func(ctx SpecContext) {
+	It("does not use the shared chart of a namespace without the label", func(ctx SpecContext) {
 		admin.waitSucceeded(ctx, admin.Task(ctx, v1alpha1.ActionInstall, "team"))
 		runKubectl(ctx, "label", "namespace", place, v1alpha1.SharedPartsLabel+"-")
 		task := tenantB.Task(ctx, v1alpha1.ActionInstall, "team")
@@ -143,7 +143,7 @@ var _ = Describe("An app with a part that serves the whole cluster", Ordered, fu
 		runKubectl(ctx, "apply", "-f", writeRemedyFile(task.Status.Preflight[0].Remedy))
 		tenantB.waitSucceeded(ctx, task)
 
-		By("telling its owner who uses it only while it has the label")
+		By("reporting the dependents only while the namespace has the label")
 		admin.waitFailed(ctx, admin.Task(ctx, v1alpha1.ActionUninstall, "team"), v1alpha1.ReasonHasDependents)
 		runKubectl(ctx, "label", "namespace", place, v1alpha1.SharedPartsLabel+"-")
 		admin.waitSucceeded(ctx, admin.Task(ctx, v1alpha1.ActionUninstall, "team"))

@@ -42,13 +42,13 @@ func TestUseCases(t *testing.T) {
 		if os.Getenv("CI") == "true" {
 			t.Fatal("KUBEBUILDER_ASSETS is not set")
 		}
-		t.Skip("left out: KUBEBUILDER_ASSETS is not set; use make test")
+		t.Skip("skipped: KUBEBUILDER_ASSETS is not set; use make test")
 	}
 	RegisterFailHandler(Fail)
 	SetDefaultEventuallyTimeout(timeout)
 	EnforceDefaultTimeoutsWhenUsingContexts()
 	SetDefaultEventuallyPollingInterval(50 * time.Millisecond)
-	RunSpecs(t, "Stories")
+	RunSpecs(t, "Use cases")
 }
 
 var _ = SynchronizedBeforeSuite(func(ctx SpecContext) []byte {

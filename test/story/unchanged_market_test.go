@@ -55,7 +55,7 @@ func withoutStalledApp(requests []fixture.Request) []fixture.Request {
 	return slices.Delete(requests, at, at+1)
 }
 
-var _ = Describe("A market in which nothing changes", Ordered, func() {
+var _ = Describe("An unchanged market", Ordered, func() {
 	var (
 		t             *tenant
 		repo          *fixture.Repository
@@ -82,12 +82,12 @@ var _ = Describe("A market in which nothing changes", Ordered, func() {
 		t.waitSucceeded(ctx, notes)
 		t.waitFailed(ctx, t.Task(ctx, v1alpha1.ActionUpgrade, "team"), v1alpha1.ReasonNotInstalled)
 		defaultOperator.WaitIdle(ctx)
-		Expect(setupStart.operatorWrites(namespaces...)).NotTo(BeEmpty(), "the writes of the operator cannot be seen")
+		Expect(setupStart.operatorWrites(namespaces...)).NotTo(BeEmpty(), "the writes of the operator are in the audit log")
 	})
 
 	AfterEach(func(ctx SpecContext) { expectStatusContract(ctx, namespaces...) })
 
-	It("writes nothing when the operator starts again and looks at everything", func(ctx SpecContext) {
+	It("causes no writes when the operator restarts and reconciles all objects", func(ctx SpecContext) {
 		start, before := currentAuditPosition(), repo.Requests(0)
 		defaultOperator.Restart()
 		reconciles := defaultOperator.WaitIdle(ctx)
@@ -97,16 +97,16 @@ var _ = Describe("A market in which nothing changes", Ordered, func() {
 		// Every process retries a failed hydration, and records the attempt.
 		Expect(slices.DeleteFunc(start.operatorWrites(namespaces...), func(r auditRequest) bool { return r.ObjectRef.Name == "samples.broken" })).To(BeEmpty())
 
-		By("asking the source once, on condition")
+		By("sending one conditional request to the source")
 		requests := withoutStalledApp(repo.Requests(len(before)))
 		Expect(requests).To(HaveLen(1))
 		Expect(requests[0].Status).To(Equal(http.StatusNotModified))
 	})
 
-	It("writes nothing when everything is looked at again", func(ctx SpecContext) {
+	It("causes no writes when all objects are reconciled again", func(ctx SpecContext) {
 		before := defaultOperator.WaitIdle(ctx)
 		start, requests := currentAuditPosition(), len(repo.Requests(0))
-		sources, apps, instances := annotateAll(ctx, "stories.example/touched", "once", namespaces...)
+		sources, apps, instances := annotateAll(ctx, "test.example/touched", "once", namespaces...)
 		Expect(sources * apps * instances).NotTo(BeZero())
 		after := defaultOperator.WaitIdle(ctx)
 		Expect(after["marketsource"] - before["marketsource"]).To(BeNumerically(">=", sources))
@@ -116,7 +116,7 @@ var _ = Describe("A market in which nothing changes", Ordered, func() {
 		Expect(withoutStalledApp(repo.Requests(requests))).To(BeEmpty())
 	})
 
-	It("writes nothing but statuses when somebody asks for everything", func(ctx SpecContext) {
+	It("causes only status writes when reconciles are requested", func(ctx SpecContext) {
 		defaultOperator.WaitIdle(ctx)
 		start := currentAuditPosition()
 		annotateAll(ctx, v1alpha1.ReconcileRequestAnnotation, "now", namespaces...)
@@ -135,7 +135,7 @@ var _ = Describe("A market in which nothing changes", Ordered, func() {
 			Expect(count).To(BeNumerically("<=", limit), object)
 		}
 
-		By("telling who asked")
+		By("acknowledging the requests")
 		for _, o := range cluster.Objects(ctx, namespaces...) {
 			if o.GetNamespace()+"/"+o.GetName() == failingSource {
 				continue // No operation was performed there.
@@ -147,18 +147,18 @@ var _ = Describe("A market in which nothing changes", Ordered, func() {
 				Expect(o.Status.LastHandledReconcileAt).To(Equal("now"), o.Name)
 			case *v1alpha1.AppInstance:
 				Expect(o.Status.LastHandledReconcileAt).To(Equal("now"), o.Name)
-				Expect(o.Status.History).To(HaveLen(1), "it was installed again")
+				Expect(o.Status.History).To(HaveLen(1), "no operation is run")
 			}
 		}
 
-		By("asking once more")
+		By("changing another annotation")
 		start = currentAuditPosition()
-		annotateAll(ctx, "stories.example/touched", "twice", namespaces...)
+		annotateAll(ctx, "test.example/touched", "twice", namespaces...)
 		defaultOperator.WaitIdle(ctx)
 		Expect(start.operatorWrites(namespaces...)).To(BeEmpty())
 	})
 
-	It("asks the source with one request, which is answered with nothing", func(ctx SpecContext) {
+	It("causes one conditional request to the source when a sync is requested", func(ctx SpecContext) {
 		source := &v1alpha1.MarketSource{}
 		key := client.ObjectKey{Namespace: namespaces[0], Name: "samples"}
 		Expect(k8sClient.Get(ctx, key, source)).To(Succeed())

@@ -25,9 +25,9 @@ import (
 func mountSmallVolume() string {
 	GinkgoHelper()
 	dir := GinkgoT().TempDir()
-	err := syscall.Mount("appmarket-story", dir, "tmpfs", 0, "size=4m")
+	err := syscall.Mount("appmarket-test", dir, "tmpfs", 0, "size=4m")
 	if errors.Is(err, syscall.EPERM) {
-		Skip("left out: mounting a volume is not permitted; run as root")
+		Skip("skipped: mounting a volume is not permitted; run as root")
 	}
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(func() { Expect(syscall.Unmount(dir, syscall.MNT_DETACH)).To(Succeed()) })
@@ -38,7 +38,7 @@ func mountSmallVolume() string {
 func remountVolume(ctx context.Context, dir string, flags uintptr) {
 	GinkgoHelper()
 	Eventually(func() error {
-		return syscall.Mount("appmarket-story", dir, "tmpfs", syscall.MS_REMOUNT|flags, "size=4m")
+		return syscall.Mount("appmarket-test", dir, "tmpfs", syscall.MS_REMOUNT|flags, "size=4m")
 	}).WithContext(ctx).Should(Succeed())
 }
 
@@ -110,7 +110,7 @@ var _ = Describe("A volume", func() {
 		return publishedArchives(ctx, ns)
 	}
 
-	// troubled waits until the publication of every app fails with a reason and is retried, while
+	// expectPublishFailure waits until the publication of every app fails with a reason and is retried, while
 	// the versions published before are still served.
 	expectPublishFailure := func(ctx context.Context, reason string, served map[string]string) {
 		GinkgoHelper()
@@ -137,7 +137,7 @@ var _ = Describe("A volume", func() {
 		expectStatusContract(ctx, ns)
 	}
 
-	It("that is full, and then read-only, keeps what it has, and takes more when it can", func(ctx SpecContext) {
+	It("that is full or read-only keeps its charts, and stores new ones when it is writable", func(ctx SpecContext) {
 		volume := mountSmallVolume()
 		other := defaultOperator.replaceStore(volume)
 		ns = createNamespace(ctx, "market")
@@ -145,7 +145,7 @@ var _ = Describe("A volume", func() {
 		waitTrue(ctx, source, v1alpha1.ConditionReady)
 		plain := expectReady(ctx, "")
 
-		By("being full")
+		By("filling the volume")
 		// What the operator still writes or deletes would leave space for another chart.
 		other.WaitIdle(ctx)
 		ballast := fillVolume(volume)
@@ -154,24 +154,24 @@ var _ = Describe("A volume", func() {
 		Eventually(func() int { return len(listApps(ctx, ns)) }).WithContext(ctx).Should(Equal(6))
 		expectPublishFailure(ctx, v1alpha1.ReasonStorageFull, plain)
 
-		By("having space again")
+		By("freeing space")
 		Expect(os.Remove(ballast)).To(Succeed())
 		setCustomParams(ctx, fresh, `{"greeting":"hi"}`)
 		customized := expectReady(ctx, "hi")
 		Expect(customized).To(HaveLen(6))
 		Expect(customized).NotTo(Equal(plain))
 
-		By("being read-only")
+		By("remounting it as read-only")
 		remountVolume(ctx, volume, syscall.MS_RDONLY)
 		setCustomParams(ctx, source, `{"greeting":"hey"}`)
 		setCustomParams(ctx, fresh, `{"greeting":"hey"}`)
 		expectPublishFailure(ctx, v1alpha1.ReasonStorageReadOnly, customized)
 
-		By("starting again on it")
+		By("restarting the operator")
 		other.Restart()
 		expectPublishFailure(ctx, v1alpha1.ReasonStorageReadOnly, customized)
 
-		By("being writable again")
+		By("remounting it as writable")
 		remountVolume(ctx, volume, 0)
 		Eventually(func(g Gomega) {
 			for url, digest := range customized {
@@ -189,7 +189,7 @@ var _ = Describe("A volume", func() {
 	// Downloaded charts are served from memory, so the charts of these two specs are not
 	// downloaded.
 
-	It("on which a bit flips, or a file is lost, has it again once somebody asks for it", func(ctx SpecContext) {
+	It("with a changed bit or a lost file is repaired when the file is requested", func(ctx SpecContext) {
 		ns = createNamespace(ctx, "market")
 		source, _ = createPageSource(ctx, ns, "pages")
 		waitTrue(ctx, source, v1alpha1.ConditionReady)
@@ -206,7 +206,7 @@ var _ = Describe("A volume", func() {
 				Expect(os.WriteFile(path, broken, 0o600)).To(Succeed())
 			}
 			_, err = fetchDigest(ctx, published.URL)
-			Expect(err).To(HaveOccurred(), "what is broken was served")
+			Expect(err).To(HaveOccurred(), "the invalid content is not served")
 			Eventually(fetchDigest).WithContext(ctx).WithArguments(published.URL).Should(Equal(published.Digest))
 			Expect(os.ReadFile(path)).To(Equal(whole))
 		}
@@ -214,7 +214,7 @@ var _ = Describe("A volume", func() {
 		expectStatusContract(ctx, ns)
 	})
 
-	It("of which a part is lost that cannot be made again has its app not ready", func(ctx SpecContext) {
+	It("with a lost file that cannot be restored makes the app not Ready", func(ctx SpecContext) {
 		ns = createNamespace(ctx, "market")
 		var repo *fixture.Repository
 		source, repo = createPageSource(ctx, ns, "pages")
@@ -229,13 +229,13 @@ var _ = Describe("A volume", func() {
 		expectStatus(ctx, lost, retriedWith(v1alpha1.ConditionFetched, v1alpha1.ReasonFetchFailed))
 		expectStatusContract(ctx, ns)
 
-		By("having its source again")
+		By("serving the archive again")
 		repo.Handle(path, fixture.Content(archive))
 		waitTrue(ctx, lost, v1alpha1.ConditionReady)
 		Expect(fetchDigest(ctx, published.URL)).To(Equal(published.Digest))
 	})
 
-	It("that is wiped is filled again by itself", func(ctx SpecContext) {
+	It("that is emptied is filled again automatically", func(ctx SpecContext) {
 		store := GinkgoT().TempDir()
 		other := defaultOperator.replaceStore(store, "--scrub-interval", "1s")
 		ns = createNamespace(ctx, "market")

@@ -16,7 +16,7 @@ import (
 
 // A trigger is an event that a watch observes.
 type trigger struct {
-	// list is the kind to watch in the tenant's namespace, and is matches the event.
+	// list is the kind to watch in the tenant's namespace, and matches selects the event.
 	list    client.ObjectList
 	matches func(o client.Object) bool
 }
@@ -38,7 +38,7 @@ func hookCompleted(hook string) trigger {
 	}}
 }
 
-// runUntil calls do and returns as soon as the moment is observed. It watches instead of polling, which
+// runUntil calls do and returns as soon as the event is observed. It watches instead of polling, which
 // would take CPU time from the operator.
 func (t *tenant) runUntil(ctx context.Context, event trigger, do func()) {
 	GinkgoHelper()
@@ -54,19 +54,19 @@ func (t *tenant) runUntil(ctx context.Context, event trigger, do func()) {
 	for {
 		select {
 		case e, open := <-events.ResultChan():
-			Expect(open).To(BeTrue(), "the watch ended before the moment was seen")
+			Expect(open).To(BeTrue(), "the watch does not end before the event")
 			if o, ok := e.Object.(client.Object); ok && event.matches(o) {
 				return
 			}
 		case <-ctx.Done():
-			Fail("the moment was not seen before the spec ended")
+			Fail("the event was not observed before the spec ended")
 		case <-limit.C:
-			Fail("the moment was not seen within " + timeout.String())
+			Fail("the event was not observed within " + timeout.String())
 		}
 	}
 }
 
-// killOperatorAt calls do, kills the operator as soon as the moment is observed, and starts it again.
+// killOperatorAt calls do, kills the operator as soon as the event is observed, and starts it again.
 func (t *tenant) killOperatorAt(ctx context.Context, event trigger, do func()) {
 	GinkgoHelper()
 	t.runUntil(ctx, event, do)
