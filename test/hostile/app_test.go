@@ -19,11 +19,11 @@ import (
 	"github.com/appmarket/operator/test/fixture"
 )
 
-// hydrated is an archive or chart that a source offers.
-type hydrated struct {
+// hydrationCase is an archive or chart that a source offers.
+type hydrationCase struct {
 	// archive is what the source serves, unless page is set.
 	archive []byte
-	page    http.HandlerFunc
+	handler http.HandlerFunc
 	// url is the address in the index. It defaults to the address of the source.
 	url string
 	// reason is the reason of the Ready condition of the AppInfo. It is Ready if the chart stays
@@ -32,27 +32,27 @@ type hydrated struct {
 	change []func(*v1alpha1.MarketSourceSpec)
 }
 
-// charted returns a chart whose AppInfo gets the given reason.
-func charted(reason string, files fixture.Files) func() hydrated {
-	return func() hydrated { return hydrated{archive: victim(files).Archive(), reason: reason} }
+// chartCase returns a chart whose AppInfo gets the given reason.
+func chartCase(reason string, files fixture.Files) func() hydrationCase {
+	return func() hydrationCase { return hydrationCase{archive: newChart(files).Archive(), reason: reason} }
 }
 
-// victim returns a valid chart with additional files.
-func victim(files fixture.Files) fixture.Chart {
+// newChart returns a valid chart with additional files.
+func newChart(files fixture.Files) fixture.Chart {
 	return fixture.Chart{Name: "victim", Files: fixture.Files{"templates/page.yaml": configMap("{{ .Release.Name }}", "  a: b\n")}}.With("1.0.0", files)
 }
 
-// hydrate offers an app, waits until its AppInfo has the reason, and returns the message.
-func hydrate(ctx SpecContext, t *fixture.Tenant, h hydrated) string {
+// hydrateApp offers an app, waits until its AppInfo has the reason, and returns the message.
+func hydrateApp(ctx SpecContext, t *fixture.Tenant, h hydrationCase) string {
 	GinkgoHelper()
 	repository := fixture.NewRepository()
 	offer := fixture.Offer{Name: "victim", Version: "1.0.0", URL: "victim.tgz"}
 	if h.archive != nil {
 		offer = fixture.NewOffer("victim", "1.0.0", "victim.tgz", h.archive)
-		h.page = fixture.Content(h.archive)
+		h.handler = fixture.Content(h.archive)
 	}
-	if h.page != nil {
-		repository.Handle("/victim.tgz", h.page)
+	if h.handler != nil {
+		repository.Handle("/victim.tgz", h.handler)
 	}
 	if h.url != "" {
 		offer.URL = h.url
@@ -64,7 +64,7 @@ func hydrate(ctx SpecContext, t *fixture.Tenant, h hydrated) string {
 	if h.reason != v1alpha1.ReasonReady {
 		Expect(app.Status.Versions).To(BeEmpty())
 	}
-	return "AppInfo " + h.reason + ": " + brief(message)
+	return "AppInfo " + h.reason + ": " + truncateMessage(message)
 }
 
 // waitReady waits until the Ready condition of an object has a reason and is not Unknown, and
@@ -88,8 +88,8 @@ func waitReady(ctx context.Context, t *fixture.Tenant, o v1alpha1.Object, reason
 	return message
 }
 
-// brief returns the beginning of a message for the table.
-func brief(message string) string {
+// truncateMessage returns the beginning of a message for the table.
+func truncateMessage(message string) string {
 	message = strings.Join(strings.Fields(message), " ")
 	if runes := []rune(message); len(runes) > 60 {
 		return string(runes[:60]) + "…"
@@ -97,9 +97,9 @@ func brief(message string) string {
 	return message
 }
 
-// noise returns incompressible bytes, so that an archive with them does not count as an archive
+// randomText returns incompressible bytes, so that an archive with them does not count as an archive
 // bomb.
-func noise(size int) string {
+func randomText(size int) string {
 	raw := make([]byte, size)
 	_, _ = rand.NewChaCha8([32]byte{1}).Read(raw) // It never fails.
 	return string(raw)

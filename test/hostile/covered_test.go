@@ -10,11 +10,11 @@ import (
 	"github.com/appmarket/operator/test/testenv"
 )
 
-// cover is an act that a spec of another suite performs, with the file of that spec.
-type cover struct{ act, file, spec string }
+// coveredAttack is an act that a spec of another suite performs, with the file of that spec.
+type coveredAttack struct{ attack, file, spec string }
 
-// covered are the acts that other suites cover.
-var covered = []cover{
+// coveredAttacks are the acts that other suites cover.
+var coveredAttacks = []coveredAttack{
 	{"A Deployment that awaits a release with a null in its list", "internal/helm/release/null_records_test.go", "TestNullsInRecordsAndManifests"},
 	{"The same by a task, and by an instance", "test/integration/null_in_list_test.go", "is taken over by a release with a null in a list"},
 	{"A record with a null that a rollback goes back to", "internal/helm/release/panic_test.go", "TestPanicsInTheCallsOfHelmAreErrors"},
@@ -45,14 +45,14 @@ var covered = []cover{
 	{"A credential of another product, issuer or key", "test/story/license_test.go", "is issued to another subject"},
 }
 
-// TestCoveredActs checks that the specs that the rows name exist.
-func TestCoveredActs(t *testing.T) {
+// TestCoveredAttacks checks that the specs that the rows name exist.
+func TestCoveredAttacks(t *testing.T) {
 	g := NewWithT(t)
 	root, err := testenv.ModuleRoot()
 	g.Expect(err).NotTo(HaveOccurred())
-	for _, c := range covered {
+	for _, c := range coveredAttacks {
 		text, err := os.ReadFile(root + "/" + c.file)
-		g.Expect(err).NotTo(HaveOccurred(), c.act)
-		g.Expect(strings.Contains(string(text), c.spec)).To(BeTrue(), "%s: %s has no %q", c.act, c.file, c.spec)
+		g.Expect(err).NotTo(HaveOccurred(), c.attack)
+		g.Expect(strings.Contains(string(text), c.spec)).To(BeTrue(), "%s: %s has no %q", c.attack, c.file, c.spec)
 	}
 }

@@ -20,7 +20,7 @@ import (
 // the operator has stopped.
 func limitMemory() func(o *fixture.Operator) {
 	GinkgoHelper()
-	group, limit := memoryGroup()
+	group, limit := createMemoryGroup()
 	if group == "" {
 		AddReportEntry("memory", "no cgroup: this process may not create one; the memory is sampled only")
 		return func(*fixture.Operator) {}
@@ -50,19 +50,19 @@ func limitMemory() func(o *fixture.Operator) {
 	}
 }
 
-// memoryGroup creates a memory cgroup, of version 2 or 1, and returns its folder and the name of
+// createMemoryGroup creates a memory cgroup, of version 2 or 1, and returns its folder and the name of
 // its limit file. The folder is empty if the process is not permitted to create a cgroup.
-func memoryGroup() (folder, limit string) {
+func createMemoryGroup() (folder, limit string) {
 	name := fmt.Sprintf("appmarket-hostile-%d", os.Getpid())
-	for _, place := range []struct{ root, limit string }{
+	for _, candidate := range []struct{ root, limit string }{
 		{"/sys/fs/cgroup", "memory.max"}, {"/sys/fs/cgroup/memory", "memory.limit_in_bytes"},
 	} {
-		folder := filepath.Join(place.root, name)
+		folder := filepath.Join(candidate.root, name)
 		if os.Mkdir(folder, 0o755) != nil {
 			continue
 		}
-		if _, err := os.Stat(filepath.Join(folder, place.limit)); err == nil {
-			return folder, place.limit
+		if _, err := os.Stat(filepath.Join(folder, candidate.limit)); err == nil {
+			return folder, candidate.limit
 		}
 		_ = os.Remove(folder)
 	}
@@ -76,10 +76,10 @@ type usage struct {
 	processor         time.Duration
 }
 
-// measure reads the usage of the operator's process and its child processes.
-func measure(pid int) (usage, error) {
+// measureUsage reads the usage of the operator's process and its child processes.
+func measureUsage(pid int) (usage, error) {
 	var u usage
-	memory, processor, err := statistics(pid, true)
+	memory, processor, err := processStatistics(pid, true)
 	if err != nil {
 		return u, fmt.Errorf("the operator has ended: %w", err)
 	}
@@ -92,7 +92,7 @@ func measure(pid int) (usage, error) {
 			if err != nil {
 				return u, err
 			}
-			if memory, processor, err := statistics(number, false); err == nil {
+			if memory, processor, err := processStatistics(number, false); err == nil {
 				u.workers += memory
 				u.processor += processor
 			}
@@ -101,9 +101,9 @@ func measure(pid int) (usage, error) {
 	return u, nil
 }
 
-// statistics returns the resident memory and the CPU time of a process, including the CPU time of
+// processStatistics returns the resident memory and the CPU time of a process, including the CPU time of
 // its ended children if ended is true.
-func statistics(pid int, ended bool) (int64, time.Duration, error) {
+func processStatistics(pid int, ended bool) (int64, time.Duration, error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		return 0, 0, err
@@ -124,13 +124,13 @@ func statistics(pid int, ended bool) (int64, time.Duration, error) {
 // watchUsage samples the usage until stop is closed, and returns the peak memory and the CPU time
 // that was used in between.
 func watchUsage(pid int, stop <-chan struct{}) (usage, error) {
-	first, err := measure(pid)
+	first, err := measureUsage(pid)
 	peak := first
 	ticker := time.NewTicker(50 * time.Millisecond)
 	defer ticker.Stop()
 	for err == nil {
 		var now usage
-		now, err = measure(pid)
+		now, err = measureUsage(pid)
 		peak.operator, peak.workers = max(peak.operator, now.operator), max(peak.workers, now.workers)
 		peak.processor = max(now.processor, peak.processor)
 		if sum := now.operator + now.workers; sum > memoryLimit {

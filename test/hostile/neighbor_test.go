@@ -17,8 +17,8 @@ import (
 	"github.com/appmarket/operator/test/fixture"
 )
 
-// small is the app that the neighbor installs.
-var small = fixture.Chart{Name: "small", Version: "1.0.0", Files: fixture.Files{
+// neighborChart is the app that the neighbor installs.
+var neighborChart = fixture.Chart{Name: "small", Version: "1.0.0", Files: fixture.Files{
 	"templates/page.yaml": configMap("{{ .Release.Name }}-page", "  for: {{ .Release.Name }}\n"),
 }}
 
@@ -36,56 +36,56 @@ type neighbor struct {
 func newNeighbor(ctx SpecContext) *neighbor {
 	GinkgoHelper()
 	n := &neighbor{Tenant: fixture.TenantIn(ctx, cluster, cluster.Namespace(ctx, "neighbor"))}
-	n.Offer(ctx, small)
-	_, err := n.install(ctx)
+	n.Offer(ctx, neighborChart)
+	_, err := n.installApp(ctx)
 	Expect(err).NotTo(HaveOccurred())
 	return n
 }
 
-// install installs the app under a new name and returns how long the installation took.
-func (n *neighbor) install(ctx context.Context) (time.Duration, error) {
-	begun := time.Now()
+// installApp installs the app under a new name and returns how long the installation took.
+func (n *neighbor) installApp(ctx context.Context) (time.Duration, error) {
+	started := time.Now()
 	task := &v1alpha1.AppInstallTask{
 		ObjectMeta: metav1.ObjectMeta{Namespace: n.Namespace, Name: fmt.Sprintf("small-%d", n.installed.Add(1))},
 		Spec: v1alpha1.AppInstallTaskSpec{
-			Action: v1alpha1.ActionInstall, AppRef: v1alpha1.AppReference{Source: n.Source.Name, Name: small.Name}, ServiceAccountName: fixture.Account,
+			Action: v1alpha1.ActionInstall, AppRef: v1alpha1.AppReference{Source: n.Source.Name, Name: neighborChart.Name}, ServiceAccountName: fixture.Account,
 		},
 	}
 	task.Spec.InstanceName = task.Name
 	if err := n.Client.Create(ctx, task); err != nil {
 		return 0, err
 	}
-	err := wait.PollUntilContextTimeout(ctx, 50*time.Millisecond, patience, false, func(ctx context.Context) (bool, error) {
+	err := wait.PollUntilContextTimeout(ctx, 50*time.Millisecond, timeout, false, func(ctx context.Context) (bool, error) {
 		err := n.Client.Get(ctx, client.ObjectKeyFromObject(task), task)
 		return err == nil && task.Finished(), err
 	})
-	took := time.Since(begun)
+	duration := time.Since(started)
 	if err != nil {
-		return took, fmt.Errorf("the neighbor's installation after %s: %w: %v", took, err, task.Status.Conditions)
+		return duration, fmt.Errorf("the neighbor's installation after %s: %w: %v", duration, err, task.Status.Conditions)
 	}
 	if c := meta.FindStatusCondition(task.Status.Conditions, v1alpha1.ConditionSucceeded); c == nil || c.Status != metav1.ConditionTrue {
-		return took, fmt.Errorf("the neighbor's installation failed: %v", task.Status.Conditions)
+		return duration, fmt.Errorf("the neighbor's installation failed: %v", task.Status.Conditions)
 	}
-	return took, nil
+	return duration, nil
 }
 
-// pause is the delay between two installations of the neighbor.
-const pause = 2 * time.Second
+// installDelay is the delay between two installations of the neighbor.
+const installDelay = 2 * time.Second
 
 // installUntil installs the app repeatedly until stop is closed, at least once, and returns the
 // number of installations and the duration of the slowest one.
 func (n *neighbor) installUntil(ctx context.Context, stop <-chan struct{}) (count int, slowest time.Duration, err error) {
 	for {
-		took, err := n.install(ctx)
+		duration, err := n.installApp(ctx)
 		if err != nil {
-			return count, took, err
+			return count, duration, err
 		}
 		count++
-		slowest = max(slowest, took)
+		slowest = max(slowest, duration)
 		select {
 		case <-stop:
 			return count, slowest, nil
-		case <-time.After(pause):
+		case <-time.After(installDelay):
 		}
 	}
 }

@@ -19,8 +19,8 @@ import (
 	"github.com/appmarket/operator/test/fixture"
 )
 
-// deployed is an app with lists that Helm merges by strategic merge patch.
-var deployed = victim(fixture.Files{
+// deploymentChart is an app with lists that Helm merges by strategic merge patch.
+var deploymentChart = newChart(fixture.Files{
 	"values.yaml": "replicas: 1\nimagePullSecrets: []\n",
 	"templates/deployment.yaml": `apiVersion: apps/v1
 kind: Deployment
@@ -39,8 +39,8 @@ spec:
 `,
 })
 
-// forge changes the manifest in the Helm record of the first revision.
-func forge(ctx context.Context, t *fixture.Tenant, change func(manifest string) string) {
+// changeRecord changes the manifest in the Helm record of the first revision.
+func changeRecord(ctx context.Context, t *fixture.Tenant, change func(manifest string) string) {
 	GinkgoHelper()
 	secret := &corev1.Secret{}
 	t.Get(ctx, secret, "sh.helm.release.v1.victim.v1")
@@ -55,12 +55,12 @@ func forge(ctx context.Context, t *fixture.Tenant, change func(manifest string) 
 	record["manifest"] = change(record["manifest"].(string))
 	text, err = json.Marshal(record)
 	Expect(err).NotTo(HaveOccurred())
-	secret.Data["release"] = encoded(text)
+	secret.Data["release"] = encodeRelease(text)
 	Expect(t.Client.Update(ctx, secret)).To(Succeed())
 }
 
-// encoded returns a release in the encoding of Helm records.
-func encoded(text []byte) []byte {
+// encodeRelease returns a release in the encoding of Helm records.
+func encodeRelease(text []byte) []byte {
 	GinkgoHelper()
 	var out bytes.Buffer
 	zipped := gzip.NewWriter(&out)
@@ -70,8 +70,8 @@ func encoded(text []byte) []byte {
 	return []byte(base64.StdEncoding.EncodeToString(out.Bytes()))
 }
 
-// plant creates a Helm record of a revision of the release victim.
-func plant(ctx context.Context, t *fixture.Tenant, revision int, release []byte) {
+// createRecord creates a Helm record of a revision of the release victim.
+func createRecord(ctx context.Context, t *fixture.Tenant, revision int, release []byte) {
 	GinkgoHelper()
 	Expect(t.Client.Create(ctx, &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{
@@ -86,54 +86,54 @@ var _ = Describe("Release records", func() {
 	var t *fixture.Tenant
 	BeforeEach(func(ctx SpecContext) {
 		t = newTenant(ctx)
-		repository := t.Offer(ctx, deployed)
+		repository := t.Offer(ctx, deploymentChart)
 		t.Succeed(ctx, v1alpha1.ActionInstall, "victim")
-		repository.Add(deployed.With("1.1.0", fixture.Files{"files/new": "1"}))
+		repository.Add(deploymentChart.With("1.1.0", fixture.Files{"files/new": "1"}))
 		t.Sync(ctx)
 	})
 	// changes upgrades to the new version and returns the result.
-	changes := func(ctx SpecContext, change ...fixture.Change) string {
+	upgrade := func(ctx SpecContext, change ...fixture.Change) string {
 		end := t.Do(ctx, v1alpha1.ActionUpgrade, "victim", append(change, fixture.Version("1.1.0"))...)
-		return fmt.Sprintf("task %s: %s", end.Reason, brief(end.Message))
+		return fmt.Sprintf("task %s: %s", end.Reason, truncateMessage(end.Message))
 	}
 
 	It("with null in place of containers fail a task at most", func(ctx SpecContext) {
-		carryOut(ctx, func() string {
-			forge(ctx, t, func(manifest string) string {
+		runAttack(ctx, func() string {
+			changeRecord(ctx, t, func(manifest string) string {
 				begin := strings.Index(manifest, "containers:")
 				return manifest[:begin] + "containers:\n      - null\n"
 			})
-			return changes(ctx, fixture.Values(map[string]any{"replicas": 2}))
+			return upgrade(ctx, fixture.Values(map[string]any{"replicas": 2}))
 		})
 	})
 	It("with objects of another namespace are not carried out", func(ctx SpecContext) {
 		other := newTenant(ctx)
 		Expect(other.Client.Create(ctx, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: other.Namespace, Name: "mine"}})).To(Succeed())
-		carryOut(ctx, func() string {
-			forge(ctx, t, func(manifest string) string {
+		runAttack(ctx, func() string {
+			changeRecord(ctx, t, func(manifest string) string {
 				return manifest + "\n---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: mine, namespace: " + other.Namespace + "}\n"
 			})
-			outcome := changes(ctx)
+			outcome := upgrade(ctx)
 			other.Get(ctx, &corev1.ConfigMap{}, "mine")
 			return outcome
 		})
 	})
 	It("that unpack to a gigabyte are not unpacked", func(ctx SpecContext) {
-		carryOut(ctx, func() string {
-			plant(ctx, t, 2, encoded(append([]byte(`{"name": "victim", "manifest": "`), bytes.Repeat([]byte("x"), 300<<20)...)))
-			return changes(ctx)
+		runAttack(ctx, func() string {
+			createRecord(ctx, t, 2, encodeRelease(append([]byte(`{"name": "victim", "manifest": "`), bytes.Repeat([]byte("x"), 300<<20)...)))
+			return upgrade(ctx)
 		})
 	})
 	It("in 300 Secrets of 200 kB are counted before they are read", func(ctx SpecContext) {
-		carryOut(ctx, func() string {
-			release := []byte(base64.StdEncoding.EncodeToString([]byte(noise(150 << 10))))
-			inParallel(300, func(i int) { plant(ctx, t, i+2, release) })
-			return changes(ctx)
+		runAttack(ctx, func() string {
+			release := []byte(base64.StdEncoding.EncodeToString([]byte(randomText(150 << 10))))
+			inParallel(300, func(i int) { createRecord(ctx, t, i+2, release) })
+			return upgrade(ctx)
 		})
 	})
 	It("with a null that a value has put into a list fail a task at most", func(ctx SpecContext) {
-		carryOut(ctx, func() string {
-			first := changes(ctx, fixture.Values(map[string]any{"imagePullSecrets": []any{nil}}))
+		runAttack(ctx, func() string {
+			first := upgrade(ctx, fixture.Values(map[string]any{"imagePullSecrets": []any{nil}}))
 			t.Do(ctx, v1alpha1.ActionRollback, "victim")
 			return first
 		})

@@ -16,8 +16,8 @@ import (
 	"github.com/appmarket/operator/test/fixture"
 )
 
-// offering returns an index of count apps with one version.
-func offering(count int, version string) []byte {
+// newIndex returns an index of count apps with one version.
+func newIndex(count int, version string) []byte {
 	var text strings.Builder
 	text.WriteString("apiVersion: v1\nentries:\n")
 	for i := range count {
@@ -28,7 +28,7 @@ func offering(count int, version string) []byte {
 
 var _ = DescribeTable("An index", func(ctx SpecContext, reason string, page func() http.HandlerFunc) {
 	t := newTenant(ctx)
-	carryOut(ctx, func() string {
+	runAttack(ctx, func() string {
 		repository := fixture.NewRepository()
 		repository.Handle("/index.yaml", page())
 		t.AddSource(ctx, repository)
@@ -36,13 +36,13 @@ var _ = DescribeTable("An index", func(ctx SpecContext, reason string, page func
 		var apps v1alpha1.AppInfoList
 		Expect(t.Client.List(ctx, &apps, client.InNamespace(t.Namespace))).To(Succeed())
 		Expect(apps.Items).To(BeEmpty())
-		return "MarketSource " + reason + ": " + brief(message)
+		return "MarketSource " + reason + ": " + truncateMessage(message)
 	})
 },
-	Entry("of 50,000 apps", v1alpha1.ReasonAllowanceExceeded, func() http.HandlerFunc { return fixture.Content(offering(50_000, "1.0.0")) }),
+	Entry("of 50,000 apps", v1alpha1.ReasonAllowanceExceeded, func() http.HandlerFunc { return fixture.Content(newIndex(50_000, "1.0.0")) }),
 	Entry("that never ends", v1alpha1.ReasonInvalidIndex, func() http.HandlerFunc { return endlessBody }),
 	Entry("of aliases of aliases next to the entries", v1alpha1.ReasonReady, func() http.HandlerFunc {
-		return fixture.Content([]byte("apiVersion: v1\nentries: {}\n" + aliases()))
+		return fixture.Content([]byte("apiVersion: v1\nentries: {}\n" + nestedAliases()))
 	}),
 	Entry("of a million lists in one another", v1alpha1.ReasonLimitExceeded, func() http.HandlerFunc {
 		return fixture.Content([]byte("apiVersion: v1\nentries: " + strings.Repeat("[", 1_000_000)))
@@ -60,11 +60,11 @@ var _ = DescribeTable("An index", func(ctx SpecContext, reason string, page func
 var _ = Describe("An index of 500 apps", func() {
 	It("that changes with each answer is read less and less often", func(ctx SpecContext) {
 		t := newTenant(ctx)
-		carryOut(ctx, func() string {
-			var answers atomic.Int64
+		runAttack(ctx, func() string {
+			var responses atomic.Int64
 			repository := fixture.NewRepository()
 			repository.Handle("/index.yaml", func(w http.ResponseWriter, _ *http.Request) {
-				_, _ = w.Write(offering(500, fmt.Sprintf("1.0.%d", answers.Add(1))))
+				_, _ = w.Write(newIndex(500, fmt.Sprintf("1.0.%d", responses.Add(1))))
 			})
 			t.AddSource(ctx, repository, func(s *v1alpha1.MarketSourceSpec) { s.Interval = "10s" })
 			Eventually(func() int {
@@ -72,14 +72,14 @@ var _ = Describe("An index of 500 apps", func() {
 				Expect(t.Client.List(ctx, &apps, client.InNamespace(t.Namespace))).To(Succeed())
 				return len(apps.Items)
 			}).WithContext(ctx).Should(BeNumerically(">=", 400))
-			return fmt.Sprintf("at least 400 AppInfos after %d answers", answers.Load())
+			return fmt.Sprintf("at least 400 AppInfos after %d answers", responses.Load())
 		})
 	})
 })
 
 var _ = DescribeTable("The address of an archive", func(ctx SpecContext, url string) {
-	carryOut(ctx, func() string {
-		return hydrate(ctx, newTenant(ctx), hydrated{url: url, reason: v1alpha1.ReasonNotAllowed})
+	runAttack(ctx, func() string {
+		return hydrateApp(ctx, newTenant(ctx), hydrationCase{url: url, reason: v1alpha1.ReasonNotAllowed})
 	})
 },
 	Entry("of the metadata service", "http://169.254.169.254/latest/meta-data/"),
@@ -92,9 +92,9 @@ var _ = DescribeTable("The address of an archive", func(ctx SpecContext, url str
 
 var _ = Describe("A redirect of an archive", func() {
 	It("to the metadata service is not followed", func(ctx SpecContext) {
-		carryOut(ctx, func() string {
-			away := http.RedirectHandler("http://169.254.169.254/latest/meta-data/", http.StatusFound)
-			return hydrate(ctx, newTenant(ctx), hydrated{page: away.ServeHTTP, reason: v1alpha1.ReasonNotAllowed})
+		runAttack(ctx, func() string {
+			redirect := http.RedirectHandler("http://169.254.169.254/latest/meta-data/", http.StatusFound)
+			return hydrateApp(ctx, newTenant(ctx), hydrationCase{handler: redirect.ServeHTTP, reason: v1alpha1.ReasonNotAllowed})
 		})
 	})
 })
@@ -104,14 +104,14 @@ var _ = Describe("A source that names a Secret", func() {
 		t := newTenant(ctx)
 		secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: t.Namespace, Name: "of-the-company"}, Data: map[string][]byte{"token": []byte("hidden")}}
 		Expect(t.Client.Create(ctx, secret)).To(Succeed())
-		carryOut(ctx, func() string {
+		runAttack(ctx, func() string {
 			repository := fixture.NewRepository()
 			t.AddSource(ctx, repository, func(s *v1alpha1.MarketSourceSpec) {
 				s.Helm.SecretRef = &v1alpha1.LocalObjectReference{Name: secret.Name}
 			})
 			message := waitReady(ctx, t, t.Source, v1alpha1.ReasonReferenceNotFound)
 			Expect(repository.Requests(0)).To(BeEmpty())
-			return "MarketSource ReferenceNotFound: " + brief(message)
+			return "MarketSource ReferenceNotFound: " + truncateMessage(message)
 		})
 	})
 })

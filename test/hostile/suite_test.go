@@ -24,22 +24,22 @@ import (
 )
 
 const (
-	// patience limits every wait. A row that waits that long has failed.
-	patience = 2 * time.Minute
+	// timeout limits every wait. A row that waits that long has failed.
+	timeout = 2 * time.Minute
 	// memoryLimit is the memory in bytes that the operator and its workers may use together.
 	memoryLimit = 1 << 30
 )
 
 var (
 	cluster *fixture.Cluster
-	// common is the shared data of all processes of the suite.
-	common shared
-	// bystander is the tenant that installs apps during each act.
-	bystander *neighbor
+	// suite is the shared data of all processes of the suite.
+	suite suiteData
+	// backgroundTenant is the tenant that installs apps during each act.
+	backgroundTenant *neighbor
 )
 
-// shared is the data that the first process of the suite passes to the others.
-type shared struct {
+// suiteData is the data that the first process of the suite passes to the others.
+type suiteData struct {
 	Cluster, Repository, Metrics, Log string
 	// PID is the process ID of the operator.
 	PID int
@@ -53,7 +53,7 @@ func TestHostile(t *testing.T) {
 		t.Skip("left out: KUBEBUILDER_ASSETS is not set; use make test")
 	}
 	RegisterFailHandler(Fail)
-	SetDefaultEventuallyTimeout(patience)
+	SetDefaultEventuallyTimeout(timeout)
 	EnforceDefaultTimeoutsWhenUsingContexts()
 	SetDefaultEventuallyPollingInterval(100 * time.Millisecond)
 	RunSpecs(t, "Hostile")
@@ -66,15 +66,15 @@ var _ = SynchronizedBeforeSuite(func(ctx SpecContext) []byte {
 	operator := fixture.NewOperator(fixture.BuildOperator(ctx, dir), started, dir, "--memory-limit=1073741824", "--render-memory=402653184")
 	limit(operator)
 	operator.Start()
-	text, err := json.Marshal(shared{
+	text, err := json.Marshal(suiteData{
 		Cluster: started.Dir, Repository: operator.URL, Metrics: operator.Metrics, Log: operator.Log.Name(), PID: operator.Process.Process.Pid,
 	})
 	Expect(err).NotTo(HaveOccurred())
 	return text
 }, func(ctx SpecContext, text []byte) {
-	Expect(json.Unmarshal(text, &common)).To(Succeed())
-	cluster = fixture.ConnectCluster(common.Cluster)
-	bystander = newNeighbor(ctx)
+	Expect(json.Unmarshal(text, &suite)).To(Succeed())
+	cluster = fixture.ConnectCluster(suite.Cluster)
+	backgroundTenant = newNeighbor(ctx)
 })
 
 // newTenant creates the namespace of an attacker. When the spec ends, every object in it
@@ -86,7 +86,7 @@ func newTenant(ctx SpecContext) *fixture.Tenant {
 		if CurrentSpecReport().Failed() {
 			objects, _ := cluster.TryKubectl(ctx, nil, "get", "marketsources,appinfos,appinstalltasks,appinstances", "--namespace", t.Namespace)
 			AddReportEntry("objects", objects)
-			AddReportEntry("log of the operator", fixture.LogLines(common.Log, t.Namespace))
+			AddReportEntry("log of the operator", fixture.LogLines(suite.Log, t.Namespace))
 			return
 		}
 		// An object that has not been reconciled yet has no conditions.

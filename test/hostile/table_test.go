@@ -19,9 +19,9 @@ import (
 // rowEntry is the name of the report entries that hold the rows of the table.
 const rowEntry = "row"
 
-// row is a line of the table.
-type row struct {
-	Act, Outcome string
+// resultRow is a line of the table.
+type resultRow struct {
+	Attack, Outcome string
 	// Installs is the number of apps that the neighbor installed during the act, and Slowest the
 	// duration of the slowest installation.
 	Installs int
@@ -29,65 +29,65 @@ type row struct {
 	// Operator and Workers are the peak resident memory in bytes.
 	Operator, Workers int64
 	// Processor is the CPU time of the operator and its workers.
-	Processor, Took time.Duration
+	Processor, Duration time.Duration
 }
 
-// carryOut runs a hostile act, which returns its result, while the neighbor installs apps, and adds
+// runAttack runs a hostile act, which returns its result, while the neighbor installs apps, and adds
 // a row to the table.
-func carryOut(ctx SpecContext, act func() string) {
+func runAttack(ctx SpecContext, attack func() string) {
 	GinkgoHelper()
-	r := row{Act: strings.Join(append(CurrentSpecReport().ContainerHierarchyTexts, CurrentSpecReport().LeafNodeText), " ")}
-	begun := time.Now()
-	acted, installed := make(chan struct{}), make(chan struct{})
-	var failed, broken error
+	r := resultRow{Attack: strings.Join(append(CurrentSpecReport().ContainerHierarchyTexts, CurrentSpecReport().LeafNodeText), " ")}
+	started := time.Now()
+	finished, installed := make(chan struct{}), make(chan struct{})
+	var installErr, usageErr error
 	go func() {
 		defer close(installed)
-		r.Installs, r.Slowest, failed = bystander.installUntil(ctx, acted)
+		r.Installs, r.Slowest, installErr = backgroundTenant.installUntil(ctx, finished)
 	}()
-	stop, measured := make(chan struct{}), make(chan struct{})
-	var used usage
+	stop, sampled := make(chan struct{}), make(chan struct{})
+	var measured usage
 	go func() {
-		defer close(measured)
-		used, broken = watchUsage(common.PID, stop)
+		defer close(sampled)
+		measured, usageErr = watchUsage(suite.PID, stop)
 	}()
 	end := func() {
-		close(acted)
+		close(finished)
 		<-installed
 		close(stop)
-		<-measured
+		<-sampled
 	}
 	func() {
 		defer end()
-		r.Outcome = act()
+		r.Outcome = attack()
 	}()
-	r.Took, r.Operator, r.Workers, r.Processor = time.Since(begun), used.operator, used.workers, used.processor
-	Expect(broken).NotTo(HaveOccurred())
-	Expect(failed).NotTo(HaveOccurred())
+	r.Duration, r.Operator, r.Workers, r.Processor = time.Since(started), measured.operator, measured.workers, measured.processor
+	Expect(usageErr).NotTo(HaveOccurred())
+	Expect(installErr).NotTo(HaveOccurred())
 	AddReportEntry(rowEntry, r, ReportEntryVisibilityNever)
 }
 
-// table returns the rows of a report, in the order of their acts.
-func table(report Report) []row {
-	var rows []row
+// collectRows returns the rows of a report, in the order of their acts.
+func collectRows(report Report) []resultRow {
+	var rows []resultRow
 	for _, spec := range report.SpecReports {
 		for _, entry := range spec.ReportEntries {
 			if entry.Name != rowEntry {
 				continue
 			}
 			// The value is a row of this process, or the JSON of a row of another process.
-			r, own := entry.GetRawValue().(row)
+			r, own := entry.GetRawValue().(resultRow)
 			if !own {
 				Expect(json.Unmarshal([]byte(entry.Value.AsJSON), &r)).To(Succeed())
 			}
 			rows = append(rows, r)
 		}
 	}
-	slices.SortStableFunc(rows, func(a, b row) int { return strings.Compare(a.Act, b.Act) })
+	slices.SortStableFunc(rows, func(a, b resultRow) int { return strings.Compare(a.Attack, b.Attack) })
 	return rows
 }
 
 var _ = ReportAfterSuite("The table", func(report Report) {
-	rows := table(report)
+	rows := collectRows(report)
 	if len(rows) == 0 {
 		return
 	}
@@ -99,11 +99,11 @@ var _ = ReportAfterSuite("The table", func(report Report) {
 	var operator, workers int64
 	for _, r := range rows {
 		fmt.Fprintf(out, "%s\t%s\t%d × ≤ %.1f s\t%d MiB\t%d MiB\t%.1f s\t%.1f s\n",
-			r.Act, r.Outcome, r.Installs, r.Slowest.Seconds(), r.Operator>>20, r.Workers>>20, r.Processor.Seconds(), r.Took.Seconds())
+			r.Attack, r.Outcome, r.Installs, r.Slowest.Seconds(), r.Operator>>20, r.Workers>>20, r.Processor.Seconds(), r.Duration.Seconds())
 		slowest, operator, workers = max(slowest, r.Slowest), max(operator, r.Operator), max(workers, r.Workers)
 	}
-	for _, c := range covered {
-		fmt.Fprintf(out, "%s\tsee %s: %s\t\t\t\t\t\n", c.act, c.file, c.spec)
+	for _, c := range coveredAttacks {
+		fmt.Fprintf(out, "%s\tsee %s: %s\t\t\t\t\t\n", c.attack, c.file, c.spec)
 	}
 	Expect(out.Flush()).To(Succeed())
 	restarts := "without a restart"
@@ -111,7 +111,7 @@ var _ = ReportAfterSuite("The table", func(report Report) {
 		restarts = "AND SPECS HAVE FAILED"
 	}
 	fmt.Fprintf(&text, "%d acts measured, %d covered elsewhere, %s: another tenant waited at most %.1f s for an app, the operator took at most %d MiB and its workers %d MiB of %d MiB.\n",
-		len(rows), len(covered), restarts, slowest.Seconds(), operator>>20, workers>>20, memoryLimit>>20)
+		len(rows), len(coveredAttacks), restarts, slowest.Seconds(), operator>>20, workers>>20, memoryLimit>>20)
 	file := fixture.Path(".local/reports/hostile.txt")
 	Expect(os.MkdirAll(filepath.Dir(file), 0o755)).To(Succeed())
 	Expect(os.WriteFile(file, []byte(text.String()), 0o644)).To(Succeed())

@@ -11,27 +11,27 @@ import (
 	"github.com/appmarket/operator/test/fixture"
 )
 
-// fail installs the app victim, which must fail with the reason, and returns the message.
-func fail(ctx context.Context, t *fixture.Tenant, reason string, change ...fixture.Change) string {
+// installFails installs the app victim, which must fail with the reason, and returns the message.
+func installFails(ctx context.Context, t *fixture.Tenant, reason string, change ...fixture.Change) string {
 	GinkgoHelper()
 	end := t.Do(ctx, v1alpha1.ActionInstall, "victim", change...)
 	Expect(end.Status).To(Equal(metav1.ConditionFalse), "%s: %s", end.Reason, end.Message)
 	Expect(end.Reason).To(Equal(reason), end.Message)
-	return "task " + reason + ": " + brief(end.Message)
+	return "task " + reason + ": " + truncateMessage(end.Message)
 }
 
 // withLookup returns a template that acts only if it can read an object of the cluster.
-func withLookup(act string) string {
-	return `{{ if lookup "v1" "ConfigMap" .Release.Namespace "kube-root-ca.crt" }}` + act + `{{ end }}`
+func withLookup(text string) string {
+	return `{{ if lookup "v1" "ConfigMap" .Release.Namespace "kube-root-ca.crt" }}` + text + `{{ end }}`
 }
 
 var _ = DescribeTable("A template that passes hydration and, when it is installed,", func(ctx SpecContext, reason, template string) {
 	t := newTenant(ctx)
-	t.Offer(ctx, victim(fixture.Files{"templates/more.yaml": template}))
-	carryOut(ctx, func() string { return fail(ctx, t, reason) })
+	t.Offer(ctx, newChart(fixture.Files{"templates/more.yaml": template}))
+	runAttack(ctx, func() string { return installFails(ctx, t, reason) })
 },
-	Entry("takes all memory", v1alpha1.ReasonLimitExceeded, withLookup(takesMemory)),
-	Entry("never ends", v1alpha1.ReasonLimitExceeded, withLookup(takesTime)),
+	Entry("takes all memory", v1alpha1.ReasonLimitExceeded, withLookup(exhaustMemory)),
+	Entry("never ends", v1alpha1.ReasonLimitExceeded, withLookup(runEndlessly)),
 	Entry("writes gigabytes", v1alpha1.ReasonLimitExceeded, withLookup(`{{ $x := repeat 100000 "0123456789" }}{{ range until 100000 }}{{ $x }}{{ end }}`)),
 	Entry("looks up 10,000 objects", v1alpha1.ReasonLimitExceeded, withLookup(`{{ $r := . }}{{ range until 10000 }}{{ $_ := lookup "v1" "ConfigMap" $r.Release.Namespace (print "c" .) }}{{ end }}`)),
 	Entry("looks up the Secrets of another namespace", v1alpha1.ReasonPermissionDenied, withLookup(`{{ range (lookup "v1" "Secret" "kube-system" "").items }}{{ .data | toYaml }}{{ end }}`)),
@@ -41,8 +41,8 @@ var _ = DescribeTable("A template that passes hydration and, when it is installe
 var _ = Describe("A template that strikes by chance", func() {
 	It("strikes a task of its own namespace or none", func(ctx SpecContext) {
 		t := newTenant(ctx)
-		t.Offer(ctx, victim(fixture.Files{"templates/more.yaml": withLookup(`{{ if eq (randInt 0 2) 1 }}` + takesMemory + `{{ end }}`)}))
-		carryOut(ctx, func() string {
+		t.Offer(ctx, newChart(fixture.Files{"templates/more.yaml": withLookup(`{{ if eq (randInt 0 2) 1 }}` + exhaustMemory + `{{ end }}`)}))
+		runAttack(ctx, func() string {
 			for range 3 {
 				end := t.Do(ctx, v1alpha1.ActionInstall, "victim")
 				if end.Status != metav1.ConditionTrue {
@@ -57,8 +57,8 @@ var _ = Describe("A template that strikes by chance", func() {
 var _ = Describe("A task with values of 100,000 lists", func() {
 	It("is read within the bounds", func(ctx SpecContext) {
 		t := newTenant(ctx)
-		t.Offer(ctx, victim(nil))
-		carryOut(ctx, func() string {
+		t.Offer(ctx, newChart(nil))
+		runAttack(ctx, func() string {
 			junk := make([]any, 100_000)
 			for i := range junk {
 				junk[i] = []any{}

@@ -13,7 +13,7 @@ import (
 )
 
 // endlessHook is an app with a hook whose Pod never starts.
-var endlessHook = victim(fixture.Files{"templates/hook.yaml": `apiVersion: batch/v1
+var endlessHook = newChart(fixture.Files{"templates/hook.yaml": `apiVersion: batch/v1
 kind: Job
 metadata: {name: "{{ .Release.Name }}-hook", annotations: {helm.sh/hook: pre-install}}
 spec:
@@ -26,7 +26,7 @@ var _ = Describe("A tenant", func() {
 	It("whose 16 installations wait a day for hooks keeps nobody from installing", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		t.Offer(ctx, endlessHook)
-		carryOut(ctx, func() string {
+		runAttack(ctx, func() string {
 			var text strings.Builder
 			for i := range 16 {
 				fmt.Fprintf(&text, "---\napiVersion: appmarket.io/v1alpha1\nkind: AppInstance\nmetadata: {name: m%d}\n"+
@@ -34,7 +34,7 @@ var _ = Describe("A tenant", func() {
 			}
 			t.Apply(ctx, text.String())
 			Eventually(func() []string { return t.Names(ctx, "jobs") }).WithContext(ctx).ShouldNot(BeEmpty())
-			_, err := bystander.install(ctx)
+			_, err := backgroundTenant.installApp(ctx)
 			Expect(err).NotTo(HaveOccurred())
 			t.Kubectl(ctx, "delete", "appinstances", "--all", "--wait=false", "--namespace", t.Namespace)
 			Eventually(func() []string { return t.Names(ctx, "appinstances") }).WithContext(ctx).Should(BeEmpty())
@@ -44,31 +44,31 @@ var _ = Describe("A tenant", func() {
 
 	It("with 400 tasks of one instance has about a hundred", func(ctx SpecContext) {
 		t := newTenant(ctx)
-		t.Offer(ctx, victim(nil))
-		carryOut(ctx, func() string {
+		t.Offer(ctx, newChart(nil))
+		runAttack(ctx, func() string {
 			inParallel(400, func(int) {
 				t.Task(ctx, v1alpha1.ActionInstall, "victim", fixture.As("one"), func(s *v1alpha1.AppInstallTaskSpec) { s.Suspend = new(true) })
 			})
-			var refused int
+			var rejected int
 			Eventually(func() int {
 				var tasks v1alpha1.AppInstallTaskList
 				Expect(t.Client.List(ctx, &tasks, client.InNamespace(t.Namespace))).To(Succeed())
-				refused = 0
+				rejected = 0
 				for i := range tasks.Items {
 					if tasks.Items[i].Finished() {
-						refused++
+						rejected++
 					}
 				}
-				return refused
+				return rejected
 			}).WithContext(ctx).Should(BeNumerically(">=", 250), "of those that come at the same moment, which may not see each other, a few more are let in")
-			return fmt.Sprintf("%d tasks AllowanceExceeded", refused)
+			return fmt.Sprintf("%d tasks AllowanceExceeded", rejected)
 		})
 	})
 
 	It("who names 40 service accounts that do not exist has nothing installed", func(ctx SpecContext) {
 		t := newTenant(ctx)
-		t.Offer(ctx, victim(nil))
-		carryOut(ctx, func() string {
+		t.Offer(ctx, newChart(nil))
+		runAttack(ctx, func() string {
 			var text strings.Builder
 			for i := range 40 {
 				fmt.Fprintf(&text, "---\napiVersion: appmarket.io/v1alpha1\nkind: AppInstance\nmetadata: {name: ghost-%d}\n"+
