@@ -60,28 +60,28 @@ func endlessBody(w http.ResponseWriter, r *http.Request) {
 var _ = DescribeTable("An archive", func(ctx SpecContext, archive func() hydrationCase) {
 	runAttack(ctx, func() string { return hydrateApp(ctx, newTenant(ctx), archive()) })
 },
-	Entry("of a few bytes that become 64 MiB", func() hydrationCase {
+	Entry("with a file of 64 MiB that is compressed to a few bytes", func() hydrationCase {
 		return archiveCase(v1alpha1.ReasonLimitExceeded, fixture.TarEntry{Name: "victim/zeros", Text: strings.Repeat("\x00", 64<<20)})()
 	}),
-	Entry("of 85 MiB in 20 files", func() hydrationCase { return archiveCase(v1alpha1.ReasonLimitExceeded, largeFiles()...)() }),
-	Entry("of 10,000 files", func() hydrationCase { return archiveCase(v1alpha1.ReasonLimitExceeded, manyFiles(10_000)...)() }),
+	Entry("with 20 files of 85 MiB", func() hydrationCase { return archiveCase(v1alpha1.ReasonLimitExceeded, largeFiles()...)() }),
+	Entry("with 10,000 files", func() hydrationCase { return archiveCase(v1alpha1.ReasonLimitExceeded, manyFiles(10_000)...)() }),
 	Entry("with a path of 1,000 folders", archiveCase(v1alpha1.ReasonLimitExceeded, fixture.TarEntry{Name: "victim/" + strings.Repeat("a/", 1000) + "b"})),
 	Entry("with a link to /etc/passwd", archiveCase(v1alpha1.ReasonInvalidArchive, fixture.TarEntry{Name: "victim/values.yaml", Link: "/etc/passwd", Type: '2'})),
 	Entry("with a hard link", archiveCase(v1alpha1.ReasonInvalidArchive, fixture.TarEntry{Name: "victim/values.yaml", Link: "victim/Chart.yaml", Type: '1'})),
 	Entry("with a device", archiveCase(v1alpha1.ReasonInvalidArchive, fixture.TarEntry{Name: "victim/zero", Type: '3'})),
-	Entry("with a path above its folder", archiveCase(v1alpha1.ReasonInvalidArchive, fixture.TarEntry{Name: "victim/../../../etc/cron.d/x", Text: "x"})),
+	Entry("with a path outside of its folder", archiveCase(v1alpha1.ReasonInvalidArchive, fixture.TarEntry{Name: "victim/../../../etc/cron.d/x", Text: "x"})),
 	Entry("with an absolute path", archiveCase(v1alpha1.ReasonInvalidArchive, fixture.TarEntry{Name: "/etc/cron.d/x", Text: "x"})),
-	Entry("that is cut off", func() hydrationCase {
+	Entry("that is truncated", func() hydrationCase {
 		whole := newChart(fixture.Files{"files/noise": randomText(100 << 10)}).Archive()
 		return hydrationCase{archive: whole[:len(whole)/2], reason: v1alpha1.ReasonInvalidArchive}
 	}),
 	Entry("that never ends", func() hydrationCase { return hydrationCase{handler: endlessBody, reason: v1alpha1.ReasonLimitExceeded} }),
-	Entry("of a chart of another name", func() hydrationCase {
+	Entry("of a chart with another name", func() hydrationCase {
 		other := newChart(nil)
 		other.Name = "other"
 		return hydrationCase{archive: other.Archive(), reason: v1alpha1.ReasonInvalidChart}
 	}),
-	Entry("of ten archives in one another, with a bomb", func() hydrationCase {
+	Entry("with ten nested archives and a bomb", func() hydrationCase {
 		return hydrationCase{archive: nestedArchive(10), reason: v1alpha1.ReasonRenderFailed}
 	}),
 )

@@ -17,7 +17,7 @@ import (
 	"github.com/appmarket/operator/test/fixture"
 )
 
-// neighborChart is the app that the neighbor installs.
+// neighborChart is the app that a neighbor installs.
 var neighborChart = fixture.Chart{Name: "small", Version: "1.0.0", Files: fixture.Files{
 	"templates/page.yaml": configMap("{{ .Release.Name }}-page", "  for: {{ .Release.Name }}\n"),
 }}
@@ -61,15 +61,15 @@ func (n *neighbor) installApp(ctx context.Context) (time.Duration, error) {
 	})
 	duration := time.Since(started)
 	if err != nil {
-		return duration, fmt.Errorf("the neighbor's installation after %s: %w: %v", duration, err, task.Status.Conditions)
+		return duration, fmt.Errorf("the installation of the neighbor did not finish in %s: %w: %v", duration, err, task.Status.Conditions)
 	}
 	if c := meta.FindStatusCondition(task.Status.Conditions, v1alpha1.ConditionSucceeded); c == nil || c.Status != metav1.ConditionTrue {
-		return duration, fmt.Errorf("the neighbor's installation failed: %v", task.Status.Conditions)
+		return duration, fmt.Errorf("the installation of the neighbor failed: %v", task.Status.Conditions)
 	}
 	return duration, nil
 }
 
-// installDelay is the delay between two installations of the neighbor.
+// installDelay is the delay between two installations of a neighbor.
 const installDelay = 2 * time.Second
 
 // installUntil installs the app repeatedly until stop is closed, at least once, and returns the

@@ -10,42 +10,42 @@ import (
 	"github.com/appmarket/operator/test/testenv"
 )
 
-// coveredAttack is an act that a spec of another suite performs, with the file of that spec.
+// coveredAttack is an attack that a spec of another suite runs, with the file of that spec.
 type coveredAttack struct{ attack, file, spec string }
 
-// coveredAttacks are the acts that other suites cover.
+// coveredAttacks are the attacks that other suites cover.
 var coveredAttacks = []coveredAttack{
-	{"A Deployment that awaits a release with a null in its list", "internal/helm/release/null_records_test.go", "TestNullsInRecordsAndManifests"},
+	{"A Deployment that is adopted by a release with a null in a list", "internal/helm/release/null_records_test.go", "TestNullsInRecordsAndManifests"},
 	{"The same by a task, and by an instance", "test/integration/null_in_list_test.go", "is taken over by a release with a null in a list"},
-	{"A record with a null that a rollback goes back to", "internal/helm/release/panic_test.go", "TestPanicsInTheCallsOfHelmAreErrors"},
-	{"A record that is to be carried out where drift is corrected", "controllers/appinstance/records_test.go", "is not carried out to correct drift"},
+	{"A rollback to a record with a null", "internal/helm/release/panic_test.go", "TestPanicsInTheCallsOfHelmAreErrors"},
+	{"A changed record that the drift correction would apply", "controllers/appinstance/records_test.go", "is not carried out to correct drift"},
 	{"A panic in a phase of a controller", "controllers/appinstance/panic_test.go", "in a phase is a failure of the instance"},
-	{"A chart that ends the operator each time it is read", "test/story/interrupted_reconcile_test.go", "during the hydration of an app stalls only that app after three attempts"},
-	{"A source that ends the operator each time it is read", "test/story/interrupted_reconcile_test.go", "during the sync of a source stalls only that source after three attempts"},
+	{"A chart that terminates the operator each time it is read", "test/story/interrupted_reconcile_test.go", "during the hydration of an app stalls only that app after three attempts"},
+	{"A source that terminates the operator each time it is read", "test/story/interrupted_reconcile_test.go", "during the sync of a source stalls only that source after three attempts"},
 	{"An operation that was interrupted three times", "test/integration/endless_hook_test.go", "is not begun a fourth time after three interruptions"},
-	{"A service account whose use the writer was not granted", "test/integration/service_account_policy_test.go", "lets only those name an account who may use it"},
-	{"A remedy that grants more than the removal of a shared part", "test/story/shared_chart_test.go", "is removed with all clients if the service account is permitted to"},
-	{"A namespace with the name of a shared part", "test/story/shared_chart_test.go", "does not use the shared chart of a namespace without the label"},
-	{"A source that puts its charts in front of the market's", "test/integration/market_test.go", "puts nothing in front of the market's own charts in the joined repository"},
+	{"A service account that the user is not permitted to use", "test/integration/service_account_policy_test.go", "lets only those name an account who may use it"},
+	{"A remedy that grants more than the removal of a shared chart", "test/story/shared_chart_test.go", "is removed with all clients if the service account is permitted to"},
+	{"A namespace with the name of a shared chart", "test/story/shared_chart_test.go", "does not use the shared chart of a namespace without the label"},
+	{"A source whose charts take precedence over the charts of the market", "test/integration/market_test.go", "puts nothing in front of the market's own charts in the joined repository"},
 	{"A folder of the operator as a source", "test/integration/market_test.go", "must be one that the configuration names, in a market too"},
-	{"An index that names addresses inside", "test/integration/address_inside_test.go", "has each refused, or at least nothing told of the answer"},
+	{"An index with internal addresses", "test/integration/address_inside_test.go", "has each refused, or at least nothing told of the answer"},
 	{"A source on loopback", "test/integration/address_inside_test.go", "is refused without the flag for local runs, in a market too"},
-	{"A host that a proxy resolves to an address inside", "internal/netguard/transport_test.go", "TestHostsAreCheckedBeforeTheProxyIsUsed"},
+	{"A host that a proxy resolves to an internal address", "internal/netguard/transport_test.go", "TestHostsAreCheckedBeforeTheProxyIsUsed"},
 
-	{"Volumes of a custom resource", "test/integration/removal_test.go", "keeps the volumes that a custom resource owns, and names them"},
-	{"A Namespace in a chart with volumes in it", "test/integration/removal_test.go", "keeps a Namespace of the chart as long as volumes are in it"},
-	{"The data of apps that need the one that is removed", "test/integration/dependent_apps_test.go", "is removed with its data, and the others without theirs"},
-	{"The data of a shared part", "test/integration/dependent_apps_test.go", "and not with the data of everybody"},
+	{"The deletion of volumes of a custom resource", "test/integration/removal_test.go", "keeps the volumes that a custom resource owns, and names them"},
+	{"The deletion of a Namespace of a chart with volumes", "test/integration/removal_test.go", "keeps a Namespace of the chart as long as volumes are in it"},
+	{"The deletion of the data of dependent apps", "test/integration/dependent_apps_test.go", "is removed with its data, and the others without theirs"},
+	{"The deletion of the data of a shared chart", "test/integration/dependent_apps_test.go", "and not with the data of everybody"},
 	{"A dependency that is never satisfied", "controllers/appinstalltask/admission_test.go", "ReasonDependencyFailed"},
-	{"A step of a task that its tenant has written", "test/integration/planted_step_test.go", "does not look in a loop"},
-	{"A status that does not fit", "controllers/appinfo/status_size_test.go", "TestFitStatus"},
-	{"Watches by many accounts", "internal/health/watch_limit_test.go", "TestWatchesOfANamespaceAreLimited"},
+	{"A subtask that the tenant created", "test/integration/planted_step_test.go", "does not look in a loop"},
+	{"A status that exceeds the size limit", "controllers/appinfo/status_size_test.go", "TestFitStatus"},
+	{"Watches as many service accounts", "internal/health/watch_limit_test.go", "TestWatchesOfANamespaceAreLimited"},
 	{"A private source read without a token", "test/integration/private_source_test.go", "is told to nobody else"},
 	{"Platform values in a report", "hydrate/mask_test.go", "TestReportsMaskPlatformValues"},
 	{"A credential of another product, issuer or key", "test/story/license_test.go", "is issued to another subject"},
 }
 
-// TestCoveredAttacks checks that the specs that the rows name exist.
+// TestCoveredAttacks checks that the specs of the rows exist.
 func TestCoveredAttacks(t *testing.T) {
 	g := NewWithT(t)
 	root, err := testenv.ModuleRoot()

@@ -19,9 +19,9 @@ import (
 	"github.com/appmarket/operator/test/fixture"
 )
 
-// hydrationCase is an archive or chart that a source offers.
+// hydrationCase is an archive or chart that a source offers, with the expected result.
 type hydrationCase struct {
-	// archive is what the source serves, unless page is set.
+	// archive is what the source serves, unless handler is set.
 	archive []byte
 	handler http.HandlerFunc
 	// url is the address in the index. It defaults to the address of the source.

@@ -25,21 +25,21 @@ func withLookup(text string) string {
 	return `{{ if lookup "v1" "ConfigMap" .Release.Namespace "kube-root-ca.crt" }}` + text + `{{ end }}`
 }
 
-var _ = DescribeTable("A template that passes hydration and, when it is installed,", func(ctx SpecContext, reason, template string) {
+var _ = DescribeTable("A template that passes hydration and, during an installation,", func(ctx SpecContext, reason, template string) {
 	t := newTenant(ctx)
 	t.Offer(ctx, newChart(fixture.Files{"templates/more.yaml": template}))
 	runAttack(ctx, func() string { return installFails(ctx, t, reason) })
 },
-	Entry("takes all memory", v1alpha1.ReasonLimitExceeded, withLookup(exhaustMemory)),
-	Entry("never ends", v1alpha1.ReasonLimitExceeded, withLookup(runEndlessly)),
-	Entry("writes gigabytes", v1alpha1.ReasonLimitExceeded, withLookup(`{{ $x := repeat 100000 "0123456789" }}{{ range until 100000 }}{{ $x }}{{ end }}`)),
+	Entry("allocates all memory", v1alpha1.ReasonLimitExceeded, withLookup(exhaustMemory)),
+	Entry("does not end", v1alpha1.ReasonLimitExceeded, withLookup(runEndlessly)),
+	Entry("renders gigabytes", v1alpha1.ReasonLimitExceeded, withLookup(`{{ $x := repeat 100000 "0123456789" }}{{ range until 100000 }}{{ $x }}{{ end }}`)),
 	Entry("looks up 10,000 objects", v1alpha1.ReasonLimitExceeded, withLookup(`{{ $r := . }}{{ range until 10000 }}{{ $_ := lookup "v1" "ConfigMap" $r.Release.Namespace (print "c" .) }}{{ end }}`)),
 	Entry("looks up the Secrets of another namespace", v1alpha1.ReasonPermissionDenied, withLookup(`{{ range (lookup "v1" "Secret" "kube-system" "").items }}{{ .data | toYaml }}{{ end }}`)),
 	Entry("looks up the Secrets of all namespaces", v1alpha1.ReasonPermissionDenied, withLookup(`{{ range (lookup "v1" "Secret" "" "").items }}{{ .data | toYaml }}{{ end }}`)),
 )
 
-var _ = Describe("A template that strikes by chance", func() {
-	It("strikes a task of its own namespace or none", func(ctx SpecContext) {
+var _ = Describe("A template that attacks at random", func() {
+	It("only affects tasks of its own namespace", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		t.Offer(ctx, newChart(fixture.Files{"templates/more.yaml": withLookup(`{{ if eq (randInt 0 2) 1 }}` + exhaustMemory + `{{ end }}`)}))
 		runAttack(ctx, func() string {
@@ -49,13 +49,13 @@ var _ = Describe("A template that strikes by chance", func() {
 					Expect(end.Reason).To(BeElementOf(v1alpha1.ReasonLimitExceeded, v1alpha1.ReasonAlreadyInstalled), end.Message)
 				}
 			}
-			return "each task ends: it is installed, or LimitExceeded"
+			return "each task finishes: installed, or LimitExceeded"
 		})
 	})
 })
 
 var _ = Describe("A task with values of 100,000 lists", func() {
-	It("is read within the bounds", func(ctx SpecContext) {
+	It("is read within the limits", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		t.Offer(ctx, newChart(nil))
 		runAttack(ctx, func() string {

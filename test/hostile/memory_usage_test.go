@@ -22,12 +22,12 @@ func limitMemory() func(o *fixture.Operator) {
 	GinkgoHelper()
 	group, limit := createMemoryGroup()
 	if group == "" {
-		AddReportEntry("memory", "no cgroup: this process may not create one; the memory is sampled only")
+		AddReportEntry("memory", "no cgroup: not permitted to create one; the memory is only sampled")
 		return func(*fixture.Operator) {}
 	}
 	DeferCleanup(func() { _ = os.Remove(group) })
 	if os.WriteFile(filepath.Join(group, limit), []byte(strconv.Itoa(memoryLimit)), 0o644) != nil {
-		AddReportEntry("memory", "no cgroup: its limit may not be set; the memory is sampled only")
+		AddReportEntry("memory", "no cgroup: not permitted to set its limit; the memory is only sampled")
 		return func(*fixture.Operator) {}
 	}
 	DeferCleanup(func() {
@@ -42,7 +42,7 @@ func limitMemory() func(o *fixture.Operator) {
 				}
 			}
 		}
-		Expect(killed).To(BeZero(), "processes that the kernel ended for want of memory")
+		Expect(killed).To(BeZero(), "processes that were killed because they exceeded the memory limit")
 	})
 	return func(o *fixture.Operator) {
 		o.Args = append([]string{"-c", `echo $$ >"$1" && shift && exec "$0" "$@"`, o.Program, filepath.Join(group, "cgroup.procs")}, o.Args...)
@@ -81,7 +81,7 @@ func measureUsage(pid int) (usage, error) {
 	var u usage
 	memory, processor, err := processStatistics(pid, true)
 	if err != nil {
-		return u, fmt.Errorf("the operator has ended: %w", err)
+		return u, fmt.Errorf("the operator is not running: %w", err)
 	}
 	u.operator, u.processor = memory, processor
 	lists, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
@@ -134,7 +134,7 @@ func watchUsage(pid int, stop <-chan struct{}) (usage, error) {
 		peak.operator, peak.workers = max(peak.operator, now.operator), max(peak.workers, now.workers)
 		peak.processor = max(now.processor, peak.processor)
 		if sum := now.operator + now.workers; sum > memoryLimit {
-			return peak, fmt.Errorf("the operator and its workers use %d MiB, and may use %d", sum>>20, memoryLimit>>20)
+			return peak, fmt.Errorf("the operator and its workers use %d MiB, the limit is %d MiB", sum>>20, memoryLimit>>20)
 		}
 		select {
 		case <-stop:

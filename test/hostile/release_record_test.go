@@ -91,13 +91,13 @@ var _ = Describe("Release records", func() {
 		repository.Add(deploymentChart.With("1.1.0", fixture.Files{"files/new": "1"}))
 		t.Sync(ctx)
 	})
-	// changes upgrades to the new version and returns the result.
+	// upgrade upgrades to the new version and returns the result.
 	upgrade := func(ctx SpecContext, change ...fixture.Change) string {
 		end := t.Do(ctx, v1alpha1.ActionUpgrade, "victim", append(change, fixture.Version("1.1.0"))...)
 		return fmt.Sprintf("task %s: %s", end.Reason, truncateMessage(end.Message))
 	}
 
-	It("with null in place of containers fail a task at most", func(ctx SpecContext) {
+	It("with null instead of containers only fail the task", func(ctx SpecContext) {
 		runAttack(ctx, func() string {
 			changeRecord(ctx, t, func(manifest string) string {
 				begin := strings.Index(manifest, "containers:")
@@ -106,7 +106,7 @@ var _ = Describe("Release records", func() {
 			return upgrade(ctx, fixture.Values(map[string]any{"replicas": 2}))
 		})
 	})
-	It("with objects of another namespace are not carried out", func(ctx SpecContext) {
+	It("with objects of another namespace are not applied", func(ctx SpecContext) {
 		other := newTenant(ctx)
 		Expect(other.Client.Create(ctx, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: other.Namespace, Name: "mine"}})).To(Succeed())
 		runAttack(ctx, func() string {
@@ -118,7 +118,7 @@ var _ = Describe("Release records", func() {
 			return outcome
 		})
 	})
-	It("that unpack to a gigabyte are not unpacked", func(ctx SpecContext) {
+	It("that decompress to 300 MB are not decompressed", func(ctx SpecContext) {
 		runAttack(ctx, func() string {
 			createRecord(ctx, t, 2, encodeRelease(append([]byte(`{"name": "victim", "manifest": "`), bytes.Repeat([]byte("x"), 300<<20)...)))
 			return upgrade(ctx)
@@ -131,7 +131,7 @@ var _ = Describe("Release records", func() {
 			return upgrade(ctx)
 		})
 	})
-	It("with a null that a value has put into a list fail a task at most", func(ctx SpecContext) {
+	It("with a null from a value in a list only fail the task", func(ctx SpecContext) {
 		runAttack(ctx, func() string {
 			first := upgrade(ctx, fixture.Values(map[string]any{"imagePullSecrets": []any{nil}}))
 			t.Do(ctx, v1alpha1.ActionRollback, "victim")

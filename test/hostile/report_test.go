@@ -22,7 +22,7 @@ const rowEntry = "row"
 // resultRow is a line of the table.
 type resultRow struct {
 	Attack, Outcome string
-	// Installs is the number of apps that the neighbor installed during the act, and Slowest the
+	// Installs is the number of apps that the neighbor installed during the attack, and Slowest is the
 	// duration of the slowest installation.
 	Installs int
 	Slowest  time.Duration
@@ -32,7 +32,7 @@ type resultRow struct {
 	Processor, Duration time.Duration
 }
 
-// runAttack runs a hostile act, which returns its result, while the neighbor installs apps, and adds
+// runAttack runs an attack, which returns its result, while the neighbor installs apps, and adds
 // a row to the table.
 func runAttack(ctx SpecContext, attack func() string) {
 	GinkgoHelper()
@@ -66,7 +66,7 @@ func runAttack(ctx SpecContext, attack func() string) {
 	AddReportEntry(rowEntry, r, ReportEntryVisibilityNever)
 }
 
-// collectRows returns the rows of a report, in the order of their acts.
+// collectRows returns the rows of a report, in the order of their attacks.
 func collectRows(report Report) []resultRow {
 	var rows []resultRow
 	for _, spec := range report.SpecReports {
@@ -86,15 +86,15 @@ func collectRows(report Report) []resultRow {
 	return rows
 }
 
-var _ = ReportAfterSuite("The table", func(report Report) {
+var _ = ReportAfterSuite("table of attacks", func(report Report) {
 	rows := collectRows(report)
 	if len(rows) == 0 {
 		return
 	}
 	var text strings.Builder
-	fmt.Fprintln(&text, "== What hostile inputs and acts cost others\nRows were measured in parallel: each includes what ran at the same time. Time is processor time of the operator and its workers.")
+	fmt.Fprintln(&text, "== Effects of attacks on other tenants\nRows were measured in parallel: each includes the effects of the attacks that ran at the same time. Time is the CPU time of the operator and its workers.")
 	out := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(out, "ACT\tOUTCOME\tANOTHER TENANT INSTALLED\tOPERATOR\tWORKERS\tTIME\tTOOK")
+	fmt.Fprintln(out, "ATTACK\tRESULT\tINSTALLATIONS OF ANOTHER TENANT\tOPERATOR\tWORKERS\tTIME\tDURATION")
 	var slowest time.Duration
 	var operator, workers int64
 	for _, r := range rows {
@@ -108,9 +108,9 @@ var _ = ReportAfterSuite("The table", func(report Report) {
 	Expect(out.Flush()).To(Succeed())
 	restarts := "without a restart"
 	if !report.SuiteSucceeded {
-		restarts = "AND SPECS HAVE FAILED"
+		restarts = "AND SPECS FAILED"
 	}
-	fmt.Fprintf(&text, "%d acts measured, %d covered elsewhere, %s: another tenant waited at most %.1f s for an app, the operator took at most %d MiB and its workers %d MiB of %d MiB.\n",
+	fmt.Fprintf(&text, "%d attacks measured, %d covered by other suites, %s: another tenant waited at most %.1f s for an installation, the operator used at most %d MiB and its workers %d MiB of %d MiB.\n",
 		len(rows), len(coveredAttacks), restarts, slowest.Seconds(), operator>>20, workers>>20, memoryLimit>>20)
 	file := fixture.Path(".local/reports/hostile.txt")
 	Expect(os.MkdirAll(filepath.Dir(file), 0o755)).To(Succeed())

@@ -19,7 +19,7 @@ import (
 const maxIdle = 100_000
 
 var _ = Describe("A client of the repository", func() {
-	It("with as many idle connections as it may have keeps no other out", func(ctx SpecContext) {
+	It("with the maximum number of idle connections does not block other clients", func(ctx SpecContext) {
 		var files syscall.Rlimit
 		Expect(syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files)).To(Succeed())
 		// All connections of this host to one address need different ports, which limits their
@@ -43,11 +43,11 @@ var _ = Describe("A client of the repository", func() {
 			Expect(len(open)).To(BeNumerically(">", count/2))
 			status, _ := fixture.Ask(ctx, suite.Repository+"/version")
 			Expect(status).To(Equal(http.StatusOK))
-			return fmt.Sprintf("%d connections, and /version answers", len(open))
+			return fmt.Sprintf("%d connections, and /version responds", len(open))
 		})
 	})
 
-	It("with 2,000 tokens that are none is refused", func(ctx SpecContext) {
+	It("with 2,000 invalid tokens is rejected", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		t.Offer(ctx, newChart(nil))
 		page := fmt.Sprintf("%s/%s/charts/index.yaml", suite.Repository, t.Namespace)
@@ -68,7 +68,7 @@ var _ = Describe("A client of the repository", func() {
 			}
 			clients.Wait()
 			Expect(responses).NotTo(HaveKey(http.StatusOK))
-			return fmt.Sprintf("answers: %v", responses)
+			return fmt.Sprintf("responses: %v", responses)
 		})
 	})
 })

@@ -39,26 +39,26 @@ var _ = DescribeTable("An index", func(ctx SpecContext, reason string, page func
 		return "MarketSource " + reason + ": " + truncateMessage(message)
 	})
 },
-	Entry("of 50,000 apps", v1alpha1.ReasonAllowanceExceeded, func() http.HandlerFunc { return fixture.Content(newIndex(50_000, "1.0.0")) }),
+	Entry("with 50,000 apps", v1alpha1.ReasonAllowanceExceeded, func() http.HandlerFunc { return fixture.Content(newIndex(50_000, "1.0.0")) }),
 	Entry("that never ends", v1alpha1.ReasonInvalidIndex, func() http.HandlerFunc { return endlessBody }),
-	Entry("of aliases of aliases next to the entries", v1alpha1.ReasonReady, func() http.HandlerFunc {
+	Entry("with nested aliases next to the entries", v1alpha1.ReasonReady, func() http.HandlerFunc {
 		return fixture.Content([]byte("apiVersion: v1\nentries: {}\n" + nestedAliases()))
 	}),
-	Entry("of a million lists in one another", v1alpha1.ReasonLimitExceeded, func() http.HandlerFunc {
+	Entry("with a million nested lists", v1alpha1.ReasonLimitExceeded, func() http.HandlerFunc {
 		return fixture.Content([]byte("apiVersion: v1\nentries: " + strings.Repeat("[", 1_000_000)))
 	}),
-	Entry("that is at the metadata service of the machine", v1alpha1.ReasonNotAllowed, func() http.HandlerFunc {
+	Entry("that redirects to the metadata service", v1alpha1.ReasonNotAllowed, func() http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "http://169.254.169.254/latest/meta-data/", http.StatusFound)
 		}
 	}),
-	Entry("that leads to itself without end", v1alpha1.ReasonFetchFailed, func() http.HandlerFunc {
+	Entry("that redirects to itself", v1alpha1.ReasonFetchFailed, func() http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/index.yaml", http.StatusFound) }
 	}),
 )
 
-var _ = Describe("An index of 500 apps", func() {
-	It("that changes with each answer is read less and less often", func(ctx SpecContext) {
+var _ = Describe("An index with 500 apps", func() {
+	It("that changes with each response is synced", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		runAttack(ctx, func() string {
 			var responses atomic.Int64
@@ -72,7 +72,7 @@ var _ = Describe("An index of 500 apps", func() {
 				Expect(t.Client.List(ctx, &apps, client.InNamespace(t.Namespace))).To(Succeed())
 				return len(apps.Items)
 			}).WithContext(ctx).Should(BeNumerically(">=", 400))
-			return fmt.Sprintf("at least 400 AppInfos after %d answers", responses.Load())
+			return fmt.Sprintf("at least 400 AppInfos after %d responses", responses.Load())
 		})
 	})
 })
@@ -84,14 +84,14 @@ var _ = DescribeTable("The address of an archive", func(ctx SpecContext, url str
 },
 	Entry("of the metadata service", "http://169.254.169.254/latest/meta-data/"),
 	Entry("of the metadata service of Alibaba", "http://100.100.100.200/latest/meta-data/"),
-	Entry("that is a number", "http://2852039166/latest/meta-data/"),
-	Entry("that is written in octal numbers", "http://0251.0376.0251.0376/latest/meta-data/"),
-	Entry("that is an IPv4 address in IPv6", "http://[::ffff:169.254.169.254]/latest/meta-data/"),
-	Entry("that is private, outside of a market", "http://10.96.0.1/v1/kv/password?raw"),
+	Entry("that is a decimal number", "http://2852039166/latest/meta-data/"),
+	Entry("with octal numbers", "http://0251.0376.0251.0376/latest/meta-data/"),
+	Entry("that is an IPv4-mapped IPv6 address", "http://[::ffff:169.254.169.254]/latest/meta-data/"),
+	Entry("that is private, for a source outside of a market", "http://10.96.0.1/v1/kv/password?raw"),
 )
 
 var _ = Describe("A redirect of an archive", func() {
-	It("to the metadata service is not followed", func(ctx SpecContext) {
+	It("to the metadata service is rejected", func(ctx SpecContext) {
 		runAttack(ctx, func() string {
 			redirect := http.RedirectHandler("http://169.254.169.254/latest/meta-data/", http.StatusFound)
 			return hydrateApp(ctx, newTenant(ctx), hydrationCase{handler: redirect.ServeHTTP, reason: v1alpha1.ReasonNotAllowed})
@@ -99,10 +99,10 @@ var _ = Describe("A redirect of an archive", func() {
 	})
 })
 
-var _ = Describe("A source that names a Secret", func() {
-	It("which is not for sources sends nothing", func(ctx SpecContext) {
+var _ = Describe("A source with a reference to a Secret", func() {
+	It("that is not for sources does not send the Secret", func(ctx SpecContext) {
 		t := newTenant(ctx)
-		secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: t.Namespace, Name: "of-the-company"}, Data: map[string][]byte{"token": []byte("hidden")}}
+		secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: t.Namespace, Name: "private"}, Data: map[string][]byte{"token": []byte("hidden")}}
 		Expect(t.Client.Create(ctx, secret)).To(Succeed())
 		runAttack(ctx, func() string {
 			repository := fixture.NewRepository()

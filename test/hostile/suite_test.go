@@ -2,10 +2,10 @@
 // can, and measures the effects on others. The operator runs as it is released, with 1 GiB of
 // memory, and must survive the whole suite without a restart.
 //
-// Each spec is one row of a table: the hostile act, its result, the time that another tenant waited
-// for the installation of a small app meanwhile, and the memory and CPU time of the operator and
+// Each spec is one row of a table: the attack, its result, the time that another tenant waited
+// for the installation of a small app at the same time, and the memory and CPU time of the operator and
 // its workers. Specs run in parallel, so the measurements of a row include the effects of other
-// rows. The table is printed at the end. A row for an act that another suite covers names the spec.
+// rows. The table is printed at the end. A row for an attack that another suite covers names the spec.
 package hostile_test
 
 import (
@@ -34,7 +34,7 @@ var (
 	cluster *fixture.Cluster
 	// suite is the shared data of all processes of the suite.
 	suite suiteData
-	// backgroundTenant is the tenant that installs apps during each act.
+	// backgroundTenant is the tenant that installs apps during each attack.
 	backgroundTenant *neighbor
 )
 
@@ -50,7 +50,7 @@ func TestHostile(t *testing.T) {
 		if os.Getenv("CI") == "true" {
 			t.Fatal("KUBEBUILDER_ASSETS is not set")
 		}
-		t.Skip("left out: KUBEBUILDER_ASSETS is not set; use make test")
+		t.Skip("skipped: KUBEBUILDER_ASSETS is not set; use make test")
 	}
 	RegisterFailHandler(Fail)
 	SetDefaultEventuallyTimeout(timeout)

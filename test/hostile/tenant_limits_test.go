@@ -23,7 +23,7 @@ spec:
 `})
 
 var _ = Describe("A tenant", func() {
-	It("whose 16 installations wait a day for hooks keeps nobody from installing", func(ctx SpecContext) {
+	It("with 16 installations that wait a day for hooks does not block other tenants", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		t.Offer(ctx, endlessHook)
 		runAttack(ctx, func() string {
@@ -38,11 +38,11 @@ var _ = Describe("A tenant", func() {
 			Expect(err).NotTo(HaveOccurred())
 			t.Kubectl(ctx, "delete", "appinstances", "--all", "--wait=false", "--namespace", t.Namespace)
 			Eventually(func() []string { return t.Names(ctx, "appinstances") }).WithContext(ctx).Should(BeEmpty())
-			return "all wait for their hooks, and are removed"
+			return "all installations wait for their hooks, and are removed"
 		})
 	})
 
-	It("with 400 tasks of one instance has about a hundred", func(ctx SpecContext) {
+	It("with 400 tasks of one instance gets about a hundred of them accepted", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		t.Offer(ctx, newChart(nil))
 		runAttack(ctx, func() string {
@@ -60,12 +60,12 @@ var _ = Describe("A tenant", func() {
 					}
 				}
 				return rejected
-			}).WithContext(ctx).Should(BeNumerically(">=", 250), "of those that come at the same moment, which may not see each other, a few more are let in")
+			}).WithContext(ctx).Should(BeNumerically(">=", 250), "of tasks that are created at the same time, a few more than the limit are accepted")
 			return fmt.Sprintf("%d tasks AllowanceExceeded", rejected)
 		})
 	})
 
-	It("who names 40 service accounts that do not exist has nothing installed", func(ctx SpecContext) {
+	It("with 40 service accounts that do not exist gets nothing installed", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		t.Offer(ctx, newChart(nil))
 		runAttack(ctx, func() string {
@@ -78,7 +78,7 @@ var _ = Describe("A tenant", func() {
 			for i := range 40 {
 				t.WaitCondition(ctx, t.Instance(ctx, fmt.Sprintf("ghost-%d", i)), v1alpha1.ConditionReconciling, "True", v1alpha1.ReasonServiceAccountNotFound)
 			}
-			return "each instance ServiceAccountNotFound"
+			return "each instance is ServiceAccountNotFound"
 		})
 	})
 })

@@ -37,18 +37,18 @@ func inputsWithManyOptions() string {
 var _ = DescribeTable("YAML", func(ctx SpecContext, chart func() hydrationCase) {
 	runAttack(ctx, func() string { return hydrateApp(ctx, newTenant(ctx), chart()) })
 },
-	Entry("of aliases of aliases in values.yaml", chartCase(v1alpha1.ReasonRenderFailed, fixture.Files{"values.yaml": nestedAliases()})),
-	Entry("of aliases of aliases in Chart.yaml", chartCase(v1alpha1.ReasonInvalidChart, fixture.Files{"Chart.yaml": "apiVersion: v2\nname: victim\nversion: 1.0.0\n" + nestedAliases()})),
-	Entry("of 100,000 lists in one another in values.yaml", chartCase(v1alpha1.ReasonRenderFailed, fixture.Files{
+	Entry("with nested aliases in values.yaml", chartCase(v1alpha1.ReasonRenderFailed, fixture.Files{"values.yaml": nestedAliases()})),
+	Entry("with nested aliases in Chart.yaml", chartCase(v1alpha1.ReasonInvalidChart, fixture.Files{"Chart.yaml": "apiVersion: v2\nname: victim\nversion: 1.0.0\n" + nestedAliases()})),
+	Entry("with 100,000 nested lists in values.yaml", chartCase(v1alpha1.ReasonRenderFailed, fixture.Files{
 		"values.yaml": "a: " + strings.Repeat("[", 100_000) + strings.Repeat("]", 100_000) + "\n", "files/noise": randomText(8 << 10),
 	})),
-	Entry("of 2 MB of empty lists in Chart.yaml", chartCase(v1alpha1.ReasonReady, fixture.Files{
+	Entry("with 2 MB of empty lists in Chart.yaml", chartCase(v1alpha1.ReasonReady, fixture.Files{
 		"Chart.yaml": "apiVersion: v2\nname: victim\nversion: 1.0.0\njunk: [" + strings.Repeat("[],", 2_000_000/3) + "[]]\n", "files/noise": randomText(40 << 10),
 	})),
-	Entry("of 2 MB of empty lists in values.yaml", chartCase(v1alpha1.ReasonReady, fixture.Files{
+	Entry("with 2 MB of empty lists in values.yaml", chartCase(v1alpha1.ReasonReady, fixture.Files{
 		"values.yaml": "junk: [" + strings.Repeat("[],", 2_000_000/3) + "[]]\n", "files/noise": randomText(40 << 10),
 	})),
-	Entry("of inputs that no status can hold", func() hydrationCase {
+	Entry("with inputs that exceed the size of a status", func() hydrationCase {
 		chart := fixture.App("victim", fixture.Files{"files/noise": randomText(40 << 10)}, inputsWithManyOptions())
 		return hydrationCase{archive: chart.Archive(), reason: v1alpha1.ReasonReady, change: []func(*v1alpha1.MarketSourceSpec){fixture.AsOlares}}
 	}),
