@@ -18,8 +18,8 @@ import (
 	"github.com/appmarket/operator/test/fixture"
 )
 
-// insideText is the response of the servers inside of a network in these specs.
-const insideText = "root-password"
+// internalResponse is the response of the servers inside of a network in these specs.
+const internalResponse = "root-password"
 
 // serveRaw listens like a server of another protocol: it sends a text to each connection.
 func serveRaw(text string) string {
@@ -41,42 +41,42 @@ func serveRaw(text string) string {
 	return "http://" + listener.Addr().String() + "/charts"
 }
 
-// expectSilence checks that no object of the tenant contains a response of the servers inside of
+// expectNoResponse checks that no object of the tenant contains a response of the servers inside of
 // the network.
-func expectSilence(ctx SpecContext, t *fixture.Tenant) {
+func expectNoResponse(ctx SpecContext, t *fixture.Tenant) {
 	GinkgoHelper()
-	said := t.Kubectl(ctx, "get", "marketsources,appinfos,events", "--namespace", t.Namespace, "--output", "yaml")
-	Expect(said).To(ContainSubstring("kind: MarketSource"))
-	Expect(said).NotTo(ContainSubstring(insideText))
+	objects := t.Kubectl(ctx, "get", "marketsources,appinfos,events", "--namespace", t.Namespace, "--output", "yaml")
+	Expect(objects).To(ContainSubstring("kind: MarketSource"))
+	Expect(objects).NotTo(ContainSubstring(internalResponse))
 }
 
 var _ = Describe("An index that names addresses inside", func() {
 	It("has each refused, or at least nothing told of the answer", func(ctx SpecContext) {
 		t := newTenant(ctx)
-		inside := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		internalServer := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Path == "/away" {
 				http.Redirect(w, r, "http://10.20.30.40/v1/kv/password?raw", http.StatusFound)
 				return
 			}
-			fmt.Fprint(w, insideText)
+			fmt.Fprint(w, internalResponse)
 		}))
-		DeferCleanup(inside.Close)
-		refused := map[string]string{
+		DeferCleanup(internalServer.Close)
+		rejected := map[string]string{
 			"private": "http://10.0.0.5/v1/kv/password?raw", "carrier": "http://100.64.0.1/", "unique": "http://[fd00::1]/",
-			"service": "http://consul.team.svc:8500/", "short": "http://consul/", "redirect": inside.URL + "/away",
+			"service": "http://consul.team.svc:8500/", "short": "http://consul/", "redirect": internalServer.URL + "/away",
 			"amazon": "http://169.254.169.254/latest/meta-data/", "alibaba": "http://100.100.100.200/latest/meta-data/",
 			"azure": "http://168.63.129.16/", "google": "http://metadata.google.internal/", "pods": "http://[fd00:ec2::23]/v1/credentials",
 			"zero": "http://0.0.0.0/", "number": "http://2852039166/", "mapped": "http://[::ffff:10.0.0.5]/", "translated": "http://[64:ff9b::a00:5]/",
 		}
-		silent := map[string]string{
-			"text": inside.URL + "/v1/kv/password?raw", "digest": inside.URL + "/v1/kv/password?raw",
-			"banner": serveRaw("SSH-2.0-" + insideText + "\r\n"), "header": serveRaw("HTTP/1.1 200 OK\r\n" + insideText + "\r\n\r\n"),
+		unreadable := map[string]string{
+			"text": internalServer.URL + "/v1/kv/password?raw", "digest": internalServer.URL + "/v1/kv/password?raw",
+			"banner": serveRaw("SSH-2.0-" + internalResponse + "\r\n"), "header": serveRaw("HTTP/1.1 200 OK\r\n" + internalResponse + "\r\n\r\n"),
 		}
 		lines := []string{}
-		for name, url := range refused {
+		for name, url := range rejected {
 			lines = append(lines, "  "+name+":", "  - {name: "+name+", version: 1.0.0, urls: ['"+url+"']}")
 		}
-		for name, url := range silent {
+		for name, url := range unreadable {
 			digest := ""
 			if name == "digest" {
 				digest = ", digest: '" + strings.Repeat("0", 64) + "'"
@@ -87,35 +87,35 @@ var _ = Describe("An index that names addresses inside", func() {
 		repository.Serve("/index.yaml", indexWith(lines...))
 		t.AddSource(ctx, repository)
 		t.WaitTrue(ctx, t.Source, v1alpha1.ConditionIndexed)
-		for _, name := range slices.Sorted(maps.Keys(refused)) {
+		for _, name := range slices.Sorted(maps.Keys(rejected)) {
 			t.WaitStalled(ctx, t.App(ctx, name), v1alpha1.ReasonNotAllowed)
 		}
-		for _, name := range slices.Sorted(maps.Keys(silent)) {
+		for _, name := range slices.Sorted(maps.Keys(unreadable)) {
 			Eventually(func() bool {
 				return meta.IsStatusConditionFalse(t.App(ctx, name).Status.Conditions, v1alpha1.ConditionFetched)
 			}).WithContext(ctx).Should(BeTrue(), name)
 		}
-		expectSilence(ctx, t)
+		expectNoResponse(ctx, t)
 		app := t.App(ctx, "digest")
-		Expect(meta.FindStatusCondition(app.Status.Conditions, v1alpha1.ConditionFetched).Message).NotTo(ContainSubstring(fmt.Sprintf("%x", sha256.Sum256([]byte(insideText)))),
+		Expect(meta.FindStatusCondition(app.Status.Conditions, v1alpha1.ConditionFetched).Message).NotTo(ContainSubstring(fmt.Sprintf("%x", sha256.Sum256([]byte(internalResponse)))),
 			"a digest lets a short answer be guessed")
 	})
 })
 
 var _ = Describe("A source on the machine of the operator", func() {
 	It("is refused without the flag for local runs, in a market too", Serial, func(ctx SpecContext) {
-		given := operator.Args
+		args := operator.Args
 		DeferCleanup(func() {
 			operator.Stop()
-			operator.Args = given
+			operator.Args = args
 			operator.Start()
 		})
 		operator.Stop()
-		operator.Args = slices.DeleteFunc(slices.Clone(given), func(arg string) bool { return arg == "--allow-loopback-addresses" })
+		operator.Args = slices.DeleteFunc(slices.Clone(args), func(arg string) bool { return arg == "--allow-loopback-addresses" })
 		operator.Start()
 		for _, t := range []*fixture.Tenant{newTenant(ctx), newMarketTenant(ctx)} {
 			repository := fixture.NewRepository()
-			repository.Add(site("1.0.0"))
+			repository.Add(siteChart("1.0.0"))
 			t.AddSource(ctx, repository)
 			Expect(t.WaitStalled(ctx, t.Source, v1alpha1.ReasonNotAllowed)).To(ContainSubstring("loopback"))
 			Expect(repository.Requests(0)).To(BeEmpty(), "no connection was made")
@@ -131,15 +131,15 @@ var _ = Describe("A source that is a server inside", func() {
 			t.Get(ctx, t.Source, t.Source.Name)
 			return meta.IsStatusConditionFalse(t.Source.Status.Conditions, v1alpha1.ConditionReady)
 		}).WithContext(ctx).Should(BeTrue())
-		expectSilence(ctx, t)
+		expectNoResponse(ctx, t)
 	},
-		Entry("in another protocol", func() string { return serveRaw("SSH-2.0-" + insideText + "\r\n") }),
-		Entry("in HTTP that is none", func() string { return serveRaw("HTTP/1.1 200 OK\r\nX " + insideText + "\r\n\r\n") }),
+		Entry("in another protocol", func() string { return serveRaw("SSH-2.0-" + internalResponse + "\r\n") }),
+		Entry("in HTTP that is none", func() string { return serveRaw("HTTP/1.1 200 OK\r\nX " + internalResponse + "\r\n\r\n") }),
 		Entry("with a redirect that is none", func() string {
-			return serveRaw("HTTP/1.1 302 Found\r\nLocation: http://[" + insideText + "\r\n\r\n")
+			return serveRaw("HTTP/1.1 302 Found\r\nLocation: http://[" + internalResponse + "\r\n\r\n")
 		}),
-		Entry("with text", func() string { return serveRaw("HTTP/1.0 200 OK\r\n\r\n" + insideText) }),
-		Entry("with an error", func() string { return serveRaw("HTTP/1.0 500 " + insideText + "\r\n\r\n" + insideText) }),
-		Entry("with an anchor", func() string { return serveRaw("HTTP/1.0 200 OK\r\n\r\npassword: *" + insideText) }),
+		Entry("with text", func() string { return serveRaw("HTTP/1.0 200 OK\r\n\r\n" + internalResponse) }),
+		Entry("with an error", func() string { return serveRaw("HTTP/1.0 500 " + internalResponse + "\r\n\r\n" + internalResponse) }),
+		Entry("with an anchor", func() string { return serveRaw("HTTP/1.0 200 OK\r\n\r\npassword: *" + internalResponse) }),
 	)
 })

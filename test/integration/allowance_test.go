@@ -27,19 +27,19 @@ var _ = Describe("A tenant who takes what others need", func() {
 				"spec: {action: Install, suspend: true, instanceName: one, appRef: {source: %s, name: plain}}\n", i, t.Source.Name)
 		}
 		t.Apply(ctx, text.String())
-		count := func() (refused, waiting int) {
+		count := func() (rejected, waiting int) {
 			var tasks v1alpha1.AppInstallTaskList
 			Expect(t.Client.List(ctx, &tasks, client.InNamespace(t.Namespace))).To(Succeed())
 			for i := range tasks.Items {
 				task := &tasks.Items[i]
 				switch {
 				case task.Finished():
-					refused++
+					rejected++
 				case task.Status.ObservedGeneration >= 0 || len(task.Status.Conditions) > 0:
 					waiting++
 				}
 			}
-			return refused, waiting
+			return rejected, waiting
 		}
 		Eventually(func() string { return fmt.Sprint(count()) }).WithContext(ctx).Should(Equal(fmt.Sprint(10, allowed)))
 

@@ -11,22 +11,22 @@ import (
 var _ = Describe("A Secret or a ConfigMap that an instance reads", func() {
 	It("is read again when it changes", func(ctx SpecContext) {
 		t := newTenant(ctx)
-		t.Offer(ctx, echo)
-		given := configMap(t, "given", "values.yaml", "given: {color: red}\n")
-		Expect(t.Client.Create(ctx, given)).To(Succeed())
+		t.Offer(ctx, echoChart)
+		source := configMap(t, "given", "values.yaml", "given: {color: red}\n")
+		Expect(t.Client.Create(ctx, source)).To(Succeed())
 		t.Succeed(ctx, v1alpha1.ActionInstall, "echo", func(s *v1alpha1.AppInstallTaskSpec) {
 			s.EnsureParameters().ValuesFrom = []v1alpha1.ValuesReference{{Kind: v1alpha1.ValuesFromConfigMap, Name: "given", Key: "values.yaml"}}
 		})
-		json := func() string {
+		valuesJSON := func() string {
 			config := &corev1.ConfigMap{}
 			t.Get(ctx, config, "echo")
 			return config.Data["json"]
 		}
-		Expect(json()).To(ContainSubstring(`"color":"red"`))
+		Expect(valuesJSON()).To(ContainSubstring(`"color":"red"`))
 
-		given.Data["values.yaml"] = "given: {color: blue}\n"
-		Expect(t.Client.Update(ctx, given)).To(Succeed())
-		Eventually(json).WithContext(ctx).Should(ContainSubstring(`"color":"blue"`))
+		source.Data["values.yaml"] = "given: {color: blue}\n"
+		Expect(t.Client.Update(ctx, source)).To(Succeed())
+		Eventually(valuesJSON).WithContext(ctx).Should(ContainSubstring(`"color":"blue"`))
 		Expect(t.Instance(ctx, "echo").Status.Revision).To(BeEquivalentTo(2))
 	})
 })

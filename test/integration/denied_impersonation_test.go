@@ -68,10 +68,10 @@ var _ = Describe("A namespace whose service accounts the operator may not act as
 	It("is told so before its task is admitted, and can install once an administrator allows it", Serial, func(ctx SpecContext) {
 		allowed, denied := newTenant(ctx), newTenant(ctx)
 		restrictOperator(ctx, allowed.Namespace)
-		allowed.Offer(ctx, site("1.0.0"))
+		allowed.Offer(ctx, siteChart("1.0.0"))
 		allowed.Succeed(ctx, v1alpha1.ActionInstall, "site")
 
-		denied.Offer(ctx, site("1.0.0"))
+		denied.Offer(ctx, siteChart("1.0.0"))
 		message := denied.Fail(ctx, v1alpha1.ReasonPermissionDenied, v1alpha1.ActionInstall, "site")
 		Expect(message).To(ContainSubstring("value tenants of the operator's chart"))
 		var instances v1alpha1.AppInstanceList
@@ -86,7 +86,7 @@ var _ = Describe("A namespace whose service accounts the operator may not act as
 
 	It("is told so by an instance, which is installed once an administrator allows it", Serial, func(ctx SpecContext) {
 		denied := newTenant(ctx)
-		denied.Offer(ctx, site("1.0.0"))
+		denied.Offer(ctx, siteChart("1.0.0"))
 		restrictOperator(ctx, "default")
 		instance := &v1alpha1.AppInstance{
 			ObjectMeta: metav1.ObjectMeta{Namespace: denied.Namespace, Name: "mine"},
@@ -100,7 +100,7 @@ var _ = Describe("A namespace whose service accounts the operator may not act as
 
 	It("can neither stop nor remove what was installed before", Serial, func(ctx SpecContext) {
 		denied := newTenant(ctx)
-		denied.Offer(ctx, site("1.0.0"))
+		denied.Offer(ctx, siteChart("1.0.0"))
 		denied.Succeed(ctx, v1alpha1.ActionInstall, "site", fixture.As("running"))
 		restrictOperator(ctx, "default")
 		for _, action := range []v1alpha1.Action{v1alpha1.ActionStop, v1alpha1.ActionUninstall} {

@@ -14,9 +14,9 @@ import (
 	"github.com/appmarket/operator/test/fixture"
 )
 
-// waiting returns the chart site with an init hook whose pod never starts.
-func waiting(version string) fixture.Chart {
-	return site(version).With(version, fixture.Files{"templates/hook.yaml": `apiVersion: batch/v1
+// waitingHookChart returns the chart site with an init hook whose pod never starts.
+func waitingHookChart(version string) fixture.Chart {
+	return siteChart(version).With(version, fixture.Files{"templates/hook.yaml": `apiVersion: batch/v1
 kind: Job
 metadata:
   name: {{ .Release.Name }}-init
@@ -29,7 +29,7 @@ spec:
 }
 
 var _ = Describe("A task", func() {
-	edit := func(ctx context.Context, t *fixture.Tenant, o client.Object, change func()) {
+	patchObject := func(ctx context.Context, t *fixture.Tenant, o client.Object, change func()) {
 		GinkgoHelper()
 		before := client.MergeFrom(o.DeepCopyObject().(client.Object))
 		change()
@@ -38,12 +38,12 @@ var _ = Describe("A task", func() {
 
 	It("that is cancelled says what becomes of the instance", func(ctx SpecContext) {
 		t := newTenant(ctx)
-		t.Offer(ctx, waiting("1.0.0"))
+		t.Offer(ctx, waitingHookChart("1.0.0"))
 		task := t.Task(ctx, v1alpha1.ActionInstall, "site")
 		message := t.WaitReconciling(ctx, task, v1alpha1.ReasonProgressing)
 		Eventually(func() string { return t.WaitReconciling(ctx, task, v1alpha1.ReasonProgressing) }).WithContext(ctx).
 			Should(HavePrefix("installing version 1.0.0: waiting for pre-install Job/site-init to end"), message)
-		edit(ctx, t, task, func() { task.Spec.Cancel = new(true) })
+		patchObject(ctx, t, task, func() { task.Spec.Cancel = new(true) })
 		end := t.WaitEnd(ctx, task)
 		Expect(end.Message).To(Equal("cancelled by spec.cancel; removed"))
 		t.RecordMessage(end.Reason + ": " + end.Message)
@@ -51,7 +51,7 @@ var _ = Describe("A task", func() {
 
 	It("that is applied again after an Uninstall says that the instance has changed", func(ctx SpecContext) {
 		t := newTenant(ctx)
-		t.Offer(ctx, site("1.0.0"))
+		t.Offer(ctx, siteChart("1.0.0"))
 		const text = "apiVersion: appmarket.io/v1alpha1\nkind: AppInstallTask\nmetadata: {name: mine}\n" +
 			"spec: {action: Install, appRef: {source: charts, name: site}, serviceAccountName: " + fixture.Account + "}\n"
 		t.Apply(ctx, text)
@@ -67,9 +67,9 @@ var _ = Describe("A task", func() {
 
 	It("that has ended says that a change of its spec has no effect", func(ctx SpecContext) {
 		t := newTenant(ctx)
-		t.Offer(ctx, site("1.0.0"))
+		t.Offer(ctx, siteChart("1.0.0"))
 		task := t.Do(ctx, v1alpha1.ActionInstall, "site", fixture.Version("latest")).Task
-		edit(ctx, t, task, func() { task.Spec.EnsureParameters().Version = "1.0.0" })
+		patchObject(ctx, t, task, func() { task.Spec.EnsureParameters().Version = "1.0.0" })
 		var message string
 		Eventually(func() string { message = t.WaitEnd(ctx, task).Message; return message }).WithContext(ctx).
 			Should(ContainSubstring("; spec was changed after the task ended, which has no effect"))
@@ -79,7 +79,7 @@ var _ = Describe("A task", func() {
 	It("that is created before its source says what it waits for, and is carried out", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		repository := fixture.NewRepository()
-		repository.Add(site("1.0.0"))
+		repository.Add(siteChart("1.0.0"))
 		t.Source = &v1alpha1.MarketSource{ObjectMeta: metav1.ObjectMeta{Namespace: t.Namespace, Name: "charts"}}
 		task := t.Task(ctx, v1alpha1.ActionInstall, "site")
 		message := t.WaitReconciling(ctx, task, v1alpha1.ReasonWaitingForSource)
@@ -98,11 +98,11 @@ var _ = Describe("A task", func() {
 		t.RecordMessage(message)
 	})
 
-	DescribeTable("stops and resumes an instance whose spec cannot be resolved any more", func(ctx SpecContext, says, condition string, lose func(ctx context.Context, t *fixture.Tenant)) {
+	DescribeTable("stops and resumes an instance whose spec cannot be resolved any more", func(ctx SpecContext, says, condition string, removeSource func(ctx context.Context, t *fixture.Tenant)) {
 		t := newTenant(ctx)
-		t.Offer(ctx, site("1.0.0"))
+		t.Offer(ctx, siteChart("1.0.0"))
 		t.Succeed(ctx, v1alpha1.ActionInstall, "site")
-		lose(ctx, t)
+		removeSource(ctx, t)
 		t.Succeed(ctx, v1alpha1.ActionStop, "site")
 		end := t.Succeed(ctx, v1alpha1.ActionResume, "site")
 		Expect(end.Message).To(And(HavePrefix("running version 1.0.0, 3 objects ready; "), ContainSubstring(says)))
@@ -111,7 +111,7 @@ var _ = Describe("A task", func() {
 		t.WaitTrue(ctx, instance, v1alpha1.ConditionReady)
 
 		By("saying so when the spec is changed to what cannot be installed")
-		edit(ctx, t, instance, func() { instance.Spec.Version = "2.0.0" })
+		patchObject(ctx, t, instance, func() { instance.Spec.Version = "2.0.0" })
 		Eventually(func(g Gomega) {
 			g.Expect(t.Client.Get(ctx, client.ObjectKeyFromObject(instance), instance)).To(Succeed())
 			g.Expect(instance.Status.Conditions).To(ContainElement(And(HaveField("Type", condition), HaveField("Status", metav1.ConditionTrue),
@@ -119,20 +119,20 @@ var _ = Describe("A task", func() {
 		}).WithContext(ctx).Should(Succeed())
 	},
 		Entry("since its source is gone", `there is no source "charts"`, v1alpha1.ConditionStalled, func(ctx context.Context, t *fixture.Tenant) {
-			deleteUsed(ctx, t, "marketsource", "charts")
+			deleteInUse(ctx, t, "marketsource", "charts")
 		}),
 		Entry("since its app is gone", `has no app "site"`, v1alpha1.ConditionStalled, func(ctx context.Context, t *fixture.Tenant) {
-			edit(ctx, t, t.Source, func() { t.Source.Spec.Filter = &v1alpha1.AppFilter{Exclude: []string{"site"}} })
+			patchObject(ctx, t, t.Source, func() { t.Source.Spec.Filter = &v1alpha1.AppFilter{Exclude: []string{"site"}} })
 			t.WaitReconciling(ctx, t.App(ctx, "site"), v1alpha1.ReasonInUse)
-			deleteUsed(ctx, t, "appinfo", "charts.site")
+			deleteInUse(ctx, t, "appinfo", "charts.site")
 			t.WaitTrue(ctx, t.Instance(ctx, "site"), v1alpha1.ConditionStalled)
 		}),
 		Entry("since its source has not listed its apps", "has not listed its apps yet", v1alpha1.ConditionReconciling, func(ctx context.Context, t *fixture.Tenant) {
-			silent, err := net.Listen("tcp", "127.0.0.1:0")
+			listener, err := net.Listen("tcp", "127.0.0.1:0")
 			Expect(err).NotTo(HaveOccurred())
-			DeferCleanup(silent.Close)
-			edit(ctx, t, t.Source, func() { t.Source.Spec.Helm.URL = "http://" + silent.Addr().String() })
-			deleteUsed(ctx, t, "appinfo", "charts.site")
+			DeferCleanup(listener.Close)
+			patchObject(ctx, t, t.Source, func() { t.Source.Spec.Helm.URL = "http://" + listener.Addr().String() })
+			deleteInUse(ctx, t, "appinfo", "charts.site")
 			t.WaitReconciling(ctx, t.Instance(ctx, "site"), v1alpha1.ReasonWaitingForSource)
 		}),
 	)
@@ -141,7 +141,7 @@ var _ = Describe("A task", func() {
 var _ = Describe("An instance with a newer version of its app", func() {
 	It("has one event for each version that is published", func(ctx SpecContext) {
 		t := newTenant(ctx)
-		repository := t.Offer(ctx, site("1.0.0"))
+		repository := t.Offer(ctx, siteChart("1.0.0"))
 		t.Succeed(ctx, v1alpha1.ActionInstall, "site")
 		events := func() []string {
 			out := t.Kubectl(ctx, "get", "events", "-n", t.Namespace, "--field-selector", "involvedObject.kind=AppInstance,reason=UpdateAvailable",
@@ -149,10 +149,10 @@ var _ = Describe("An instance with a newer version of its app", func() {
 			return strings.Split(strings.TrimSpace(out), "\n")
 		}
 		first, second := `version 1.1.0 of app "site" is available, version 1.0.0 is installed`, `version 1.2.0 of app "site" is available, version 1.0.0 is installed`
-		repository.Add(site("1.1.0"))
+		repository.Add(siteChart("1.1.0"))
 		t.Sync(ctx)
 		Eventually(events).WithContext(ctx).Should(Equal([]string{first}))
-		repository.Add(site("1.2.0"))
+		repository.Add(siteChart("1.2.0"))
 		t.Sync(ctx)
 		Eventually(events).WithContext(ctx).Should(ConsistOf(first, second))
 
@@ -164,9 +164,9 @@ var _ = Describe("An instance with a newer version of its app", func() {
 	})
 })
 
-// deleteUsed deletes an object that instances use, as an administrator does who removes its
+// deleteInUse deletes an object that instances use, as an administrator does who removes its
 // finalizer.
-func deleteUsed(ctx context.Context, t *fixture.Tenant, kind, name string) {
+func deleteInUse(ctx context.Context, t *fixture.Tenant, kind, name string) {
 	GinkgoHelper()
 	t.Kubectl(ctx, "delete", kind, name, "-n", t.Namespace, "--wait=false")
 	t.Kubectl(ctx, "patch", kind, name, "-n", t.Namespace, "--type", "merge", "--patch", `{"metadata":{"finalizers":null}}`)

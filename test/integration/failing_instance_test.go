@@ -16,26 +16,26 @@ import (
 	"github.com/appmarket/operator/test/fixture"
 )
 
-// remedies applies the remedies of an instance.
-func remedies(ctx context.Context, t *fixture.Tenant, instance *v1alpha1.AppInstance) {
+// applyInstanceRemedies applies the remedies of an instance.
+func applyInstanceRemedies(ctx context.Context, t *fixture.Tenant, instance *v1alpha1.AppInstance) {
 	GinkgoHelper()
 	applyRemedy(ctx, t, instance.Status.Preflight)
 }
 
 var _ = Describe("An instance that is not installed", func() {
 	type change = func(*v1alpha1.AppInstanceSpec)
-	values := func(given map[string]any) change {
+	withValues := func(given map[string]any) change {
 		return func(s *v1alpha1.AppInstanceSpec) {
 			raw, err := json.Marshal(given)
 			Expect(err).NotTo(HaveOccurred())
 			s.Values = &runtime.RawExtension{Raw: raw}
 		}
 	}
-	version := func(wanted string) change { return func(s *v1alpha1.AppInstanceSpec) { s.Version = wanted } }
+	withVersion := func(wanted string) change { return func(s *v1alpha1.AppInstanceSpec) { s.Version = wanted } }
 
 	DescribeTable("says what is wrong and what to do, and can be deleted", func(ctx SpecContext, reason, says string, set change) {
 		t := newTenant(ctx)
-		t.Offer(ctx, store("1.0.0"), site("1.0.0"))
+		t.Offer(ctx, storeChart("1.0.0"), siteChart("1.0.0"))
 		t.Apply(ctx, "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: taken-title}\n")
 		instance := &v1alpha1.AppInstance{
 			ObjectMeta: metav1.ObjectMeta{Namespace: t.Namespace, Name: "mine"},
@@ -53,10 +53,10 @@ var _ = Describe("An instance that is not installed", func() {
 	},
 		Entry("a source that does not exist", v1alpha1.ReasonRefNotPermitted, `there is no source "nowhere"`,
 			func(s *v1alpha1.AppInstanceSpec) { s.AppRef.Source = "nowhere" }),
-		Entry("a version that is a word", v1alpha1.ReasonInvalidSpec, "leave it out for the newest version", version("latest")),
-		Entry("a version that does not exist", v1alpha1.ReasonVersionNotFound, `app "store" has no version 9.0.0`, version("9.0.0")),
-		Entry("a number that is too large for the schema", v1alpha1.ReasonSchemaViolation, "replicas: Invalid value: 9: must be at most 5", values(map[string]any{"replicas": 9})),
-		Entry("a text where an object has a number", v1alpha1.ReasonInvalidObject, `Deployment/mine: spec.replicas: Invalid value: "two": must be a number`, values(map[string]any{"count": "two"})),
+		Entry("a version that is a word", v1alpha1.ReasonInvalidSpec, "leave it out for the newest version", withVersion("latest")),
+		Entry("a version that does not exist", v1alpha1.ReasonVersionNotFound, `app "store" has no version 9.0.0`, withVersion("9.0.0")),
+		Entry("a number that is too large for the schema", v1alpha1.ReasonSchemaViolation, "replicas: Invalid value: 9: must be at most 5", withValues(map[string]any{"replicas": 9})),
+		Entry("a text where an object has a number", v1alpha1.ReasonInvalidObject, `Deployment/mine: spec.replicas: Invalid value: "two": must be a number`, withValues(map[string]any{"count": "two"})),
 		Entry("a revision that does not exist", v1alpha1.ReasonRevisionNotFound, "spec.pinnedRevision: status.history has no revision 7",
 			func(s *v1alpha1.AppInstanceSpec) { s.PinnedRevision = 7 }),
 		Entry("a release that cannot be adopted", v1alpha1.ReasonAdoptFailed, "there is no Helm release mine",
@@ -67,7 +67,7 @@ var _ = Describe("An instance that is not installed", func() {
 
 	DescribeTable("waits for what somebody may add, and is installed then", func(ctx SpecContext, reason, says, account string, add func(context.Context, *fixture.Tenant, *v1alpha1.AppInstance)) {
 		t := newTenant(ctx)
-		t.Offer(ctx, templated("", "apiVersion: {{ .Release.Namespace }}.example.com/v1\nkind: Gadget\nmetadata: {name: {{ .Release.Name }}}\n"))
+		t.Offer(ctx, templateChart("", "apiVersion: {{ .Release.Namespace }}.example.com/v1\nkind: Gadget\nmetadata: {name: {{ .Release.Name }}}\n"))
 		instance := &v1alpha1.AppInstance{
 			ObjectMeta: metav1.ObjectMeta{Namespace: t.Namespace, Name: "mine"},
 			Spec:       v1alpha1.AppInstanceSpec{AppRef: v1alpha1.AppReference{Source: "charts", Name: "forms"}, ServiceAccountName: account},
@@ -75,7 +75,7 @@ var _ = Describe("An instance that is not installed", func() {
 		group := t.Namespace + ".example.com"
 		DeferCleanup(func(ctx SpecContext) { t.Kubectl(ctx, "delete", "crd", "gadgets."+group, "--ignore-not-found") })
 		if reason != v1alpha1.ReasonNoKindMatch {
-			t.Apply(ctx, gadgets(group))
+			t.Apply(ctx, gadgetCRD(group))
 		}
 		Expect(t.Client.Create(ctx, instance)).To(Succeed())
 		Expect(t.WaitsFor(ctx, reason, instance)).To(ContainSubstring(says))
@@ -83,12 +83,12 @@ var _ = Describe("An instance that is not installed", func() {
 		t.WaitCondition(ctx, instance, v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonReady)
 		Expect(instance.Status.Preflight).To(BeEmpty())
 	},
-		Entry("rights of the account default", v1alpha1.ReasonPermissionDenied, `spec.serviceAccountName is not set, and service account "default" lacks`, "", remedies),
-		Entry("an account", v1alpha1.ReasonServiceAccountNotFound, `service account "absent" not found in namespace`, "absent", remedies),
+		Entry("rights of the account default", v1alpha1.ReasonPermissionDenied, `spec.serviceAccountName is not set, and service account "default" lacks`, "", applyInstanceRemedies),
+		Entry("an account", v1alpha1.ReasonServiceAccountNotFound, `service account "absent" not found in namespace`, "absent", applyInstanceRemedies),
 		Entry("a kind", v1alpha1.ReasonNoKindMatch, "install the operator that provides this CRD first", fixture.Account,
 			func(ctx context.Context, t *fixture.Tenant, _ *v1alpha1.AppInstance) {
 				t.GrantAll(ctx)
-				t.Apply(ctx, gadgets(t.Namespace+".example.com"))
+				t.Apply(ctx, gadgetCRD(t.Namespace+".example.com"))
 			}),
 	)
 })

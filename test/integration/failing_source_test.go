@@ -14,7 +14,7 @@ var _ = Describe("A source that cannot be read", func() {
 	DescribeTable("says what is wrong and what to do", func(ctx SpecContext, reason, says string, set change) {
 		t := newTenant(ctx)
 		repository := fixture.NewRepository()
-		repository.Add(site("1.0.0"))
+		repository.Add(siteChart("1.0.0"))
 		t.AddSource(ctx, repository, set)
 		Expect(t.StalledFor(ctx, reason, t.Source)).To(ContainSubstring(says))
 	},
@@ -37,7 +37,7 @@ var _ = Describe("A source that cannot be read", func() {
 	It("says that its filter leaves no app", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		repository := fixture.NewRepository()
-		repository.Add(site("1.0.0"), store("1.0.0"))
+		repository.Add(siteChart("1.0.0"), storeChart("1.0.0"))
 		t.AddSource(ctx, repository, func(s *v1alpha1.MarketSourceSpec) { s.Filter = &v1alpha1.AppFilter{Include: []string{"blog*"}} })
 		t.WaitTrue(ctx, t.Source, v1alpha1.ConditionReady)
 		message := t.WaitCondition(ctx, t.Source, v1alpha1.ConditionReady, "True", v1alpha1.ReasonReady)

@@ -15,11 +15,11 @@ import (
 )
 
 var _ = Describe("An archive of another tool", func() {
-	parcel := fixture.Chart{Name: "parcel", Version: "1.0.0", Files: fixture.Files{
+	parcelChart := fixture.Chart{Name: "parcel", Version: "1.0.0", Files: fixture.Files{
 		"templates/a.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {{ .Release.Name }}\n",
 	}}
-	renamed := func(rename func(string) string) []byte {
-		entries := parcel.TarEntries()
+	renamedArchive := func(rename func(string) string) []byte {
+		entries := parcelChart.TarEntries()
 		for i := range entries {
 			entries[i].Name = rename(entries[i].Name)
 		}
@@ -29,7 +29,7 @@ var _ = Describe("An archive of another tool", func() {
 	DescribeTable("is served as a clean one, and runs", func(ctx SpecContext, rename func(string) string) {
 		t := newTenant(ctx)
 		repository := fixture.NewRepository()
-		repository.AddArchive("parcel", "1.0.0", renamed(rename))
+		repository.AddArchive("parcel", "1.0.0", renamedArchive(rename))
 		t.AddSource(ctx, repository)
 		t.WaitTrue(ctx, t.Source, v1alpha1.ConditionReady)
 		files, err := chart.Unpack(t.Fetch(ctx, t.App(ctx, "parcel").Status.Versions[0].URL))
@@ -46,7 +46,7 @@ var _ = Describe("An archive of another tool", func() {
 	DescribeTable("is refused by the name of the entry", func(ctx SpecContext, rename func(string) string, says string) {
 		t := newTenant(ctx)
 		repository := fixture.NewRepository()
-		repository.AddArchive("parcel", "1.0.0", renamed(rename))
+		repository.AddArchive("parcel", "1.0.0", renamedArchive(rename))
 		t.AddSource(ctx, repository)
 		app := &v1alpha1.AppInfo{}
 		Eventually(func() error {
@@ -60,14 +60,14 @@ var _ = Describe("An archive of another tool", func() {
 
 	It("of Helm 2, which has no apiVersion, is served and runs", func(ctx SpecContext) {
 		t := newTenant(ctx)
-		t.Offer(ctx, parcel.With("1.0.0", fixture.Files{"Chart.yaml": "name: parcel\nversion: 1.0.0\nengine: gotpl\n"}))
+		t.Offer(ctx, parcelChart.With("1.0.0", fixture.Files{"Chart.yaml": "name: parcel\nversion: 1.0.0\nengine: gotpl\n"}))
 		t.Succeed(ctx, v1alpha1.ActionInstall, "parcel")
 	})
 
 	It("without a dependency is never published, and what was served stays", func(ctx SpecContext) {
 		t := newTenant(ctx)
-		repository := t.Offer(ctx, parcel)
-		repository.Add(parcel.With("1.1.0", fixture.Files{
+		repository := t.Offer(ctx, parcelChart)
+		repository.Add(parcelChart.With("1.1.0", fixture.Files{
 			"Chart.yaml": "apiVersion: v2\nname: parcel\nversion: 1.1.0\ndependencies:\n- {name: stamp, version: 1.0.0, repository: 'file://../stamp'}\n",
 		}))
 		t.Sync(ctx)

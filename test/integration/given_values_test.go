@@ -11,8 +11,8 @@ import (
 	"github.com/appmarket/operator/test/fixture"
 )
 
-// echo is a chart that prints its values, as a template does and as JSON.
-var echo = fixture.Chart{Name: "echo", Version: "1.0.0", Files: fixture.Files{
+// echoChart is a chart that prints its values, as a template does and as JSON.
+var echoChart = fixture.Chart{Name: "echo", Version: "1.0.0", Files: fixture.Files{
 	"values.yaml": "own: {large: 1234567890123, tenth: 0.10, thousand: 1e3, octal: 0644}\n",
 	"templates/a.yaml": `apiVersion: v1
 kind: ConfigMap
@@ -25,12 +25,12 @@ data:
 }}
 
 var _ = Describe("Values that are given", func() {
-	from := func(name, key string, optional bool) fixture.Change {
+	valuesFrom := func(name, key string, optional bool) fixture.Change {
 		return func(s *v1alpha1.AppInstallTaskSpec) {
 			s.EnsureParameters().ValuesFrom = append(s.EnsureParameters().ValuesFrom, v1alpha1.ValuesReference{Kind: v1alpha1.ValuesFromConfigMap, Name: name, Key: key, Optional: ptr.To(optional)})
 		}
 	}
-	json := func(ctx SpecContext, t *fixture.Tenant, name string) string {
+	valuesJSON := func(ctx SpecContext, t *fixture.Tenant, name string) string {
 		config := &corev1.ConfigMap{}
 		t.Get(ctx, config, name)
 		return config.Data["json"]
@@ -40,16 +40,16 @@ var _ = Describe("Values that are given", func() {
 	It("keep their digits as those of values.yaml do, however they are given", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		repository := fixture.NewRepository()
-		repository.Add(echo)
+		repository.Add(echoChart)
 		t.AddSource(ctx, repository, func(s *v1alpha1.MarketSourceSpec) {
 			s.CustomParams = &runtime.RawExtension{Raw: []byte(`{"params": {"large": 1234567890123, "tenth": 0.10, "text": "0.10"}}`)}
 			s.Platform = &v1alpha1.Platform{Profile: v1alpha1.ProfileHelm, Values: &runtime.RawExtension{Raw: []byte(`{"platform": {"large": 9007199254740991}}`)}}
 		})
 		t.WaitTrue(ctx, t.Source, v1alpha1.ConditionReady)
 		Expect(t.Client.Create(ctx, configMap(t, "numbers", "values.yaml", "from: {large: 1234567890123, tenth: 0.10, thousand: 1e3, text: \"1e3\"}\n"))).To(Succeed())
-		t.Succeed(ctx, v1alpha1.ActionInstall, "echo", from("numbers", "values.yaml", false),
+		t.Succeed(ctx, v1alpha1.ActionInstall, "echo", valuesFrom("numbers", "values.yaml", false),
 			fixture.Values(values{"given": values{"large": 1234567890123, "tenth": 0.1, "text": "012"}}))
-		Expect(json(ctx, t, "echo")).To(Equal(`{"from":{"large":1234567890123,"tenth":0.1,"text":"1e3","thousand":1000},` +
+		Expect(valuesJSON(ctx, t, "echo")).To(Equal(`{"from":{"large":1234567890123,"tenth":0.1,"text":"1e3","thousand":1000},` +
 			`"given":{"large":1234567890123,"tenth":0.1,"text":"012"},` + own + `,` +
 			`"params":{"large":1234567890123,"tenth":0.1,"text":"0.10"},"platform":{"large":9007199254740991}}`))
 		config := &corev1.ConfigMap{}
@@ -59,9 +59,9 @@ var _ = Describe("Values that are given", func() {
 
 	DescribeTable("are refused in plain words if they are no values", func(ctx SpecContext, text, says string) {
 		t := newTenant(ctx)
-		t.Offer(ctx, echo)
+		t.Offer(ctx, echoChart)
 		Expect(t.Client.Create(ctx, configMap(t, "wrong", "values.yaml", text))).To(Succeed())
-		message := t.Fail(ctx, v1alpha1.ReasonInvalidValues, v1alpha1.ActionInstall, "echo", from("wrong", "values.yaml", false))
+		message := t.Fail(ctx, v1alpha1.ReasonInvalidValues, v1alpha1.ActionInstall, "echo", valuesFrom("wrong", "values.yaml", false))
 		Expect(message).To(And(ContainSubstring("ConfigMap wrong"), ContainSubstring(says)))
 	},
 		Entry("but a list", "- a\n", "values must be a map, but are a list"),
@@ -71,15 +71,15 @@ var _ = Describe("Values that are given", func() {
 
 	It("may be missing or say nothing where they are optional", func(ctx SpecContext) {
 		t := newTenant(ctx)
-		t.Offer(ctx, echo)
+		t.Offer(ctx, echoChart)
 		Expect(t.Client.Create(ctx, configMap(t, "empty", "values.yaml", "# nothing\n---\n"))).To(Succeed())
-		t.Succeed(ctx, v1alpha1.ActionInstall, "echo", from("gone", "values.yaml", true), from("empty", "nokey", true), from("empty", "values.yaml", false))
-		Expect(json(ctx, t, "echo")).To(Equal("{" + own + "}"))
+		t.Succeed(ctx, v1alpha1.ActionInstall, "echo", valuesFrom("gone", "values.yaml", true), valuesFrom("empty", "nokey", true), valuesFrom("empty", "values.yaml", false))
+		Expect(valuesJSON(ctx, t, "echo")).To(Equal("{" + own + "}"))
 	})
 
 	It("are told of a second document in values.yaml, which Helm does not read", func(ctx SpecContext) {
 		t := newTenant(ctx)
-		t.Offer(ctx, echo.With("1.0.0", fixture.Files{"values.yaml": "own: 1\n---\nlost: 2\n"}))
+		t.Offer(ctx, echoChart.With("1.0.0", fixture.Files{"values.yaml": "own: 1\n---\nlost: 2\n"}))
 		Expect(t.App(ctx, "echo").Status.Summary.Warnings).To(HaveExactElements(ContainSubstring("several YAML documents")))
 		t.Succeed(ctx, v1alpha1.ActionInstall, "echo")
 	})

@@ -10,9 +10,9 @@ import (
 	"github.com/appmarket/operator/test/fixture"
 )
 
-// hooked returns a chart with a ConfigMap and hooks. The text of a hook is completed by
+// hookedChart returns a chart with a ConfigMap and hooks. The text of a hook is completed by
 // hookJob.
-func hooked(version string, hooks ...string) fixture.Chart {
+func hookedChart(version string, hooks ...string) fixture.Chart {
 	return fixture.Chart{Name: "hooked", Version: version, Files: fixture.Files{
 		"templates/settings.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {{ .Release.Name }}-settings\ndata:\n  version: {{ .Chart.Version | quote }}\n",
 		"templates/hooks.yaml":    strings.Join(hooks, "---\n"),
@@ -42,7 +42,7 @@ const (
 	neverStarts  = "    metadata: {annotations: {localcluster/waiting: ImagePullBackOff}}\n    spec:"
 	maybeStarts  = "    {{- if .Values.fail }}\n    metadata: {annotations: {localcluster/waiting: ImagePullBackOff}}\n    {{- end }}\n    spec:"
 	deletedAtEnd = "  ttlSecondsAfterFinished: 0"
-	failsSoon    = "  activeDeadlineSeconds: 5"
+	failsQuickly = "  activeDeadlineSeconds: 5"
 )
 
 var _ = Describe("A chart with hooks", func() {
@@ -53,7 +53,7 @@ var _ = Describe("A chart with hooks", func() {
 				hookJob("migrate", "pre-install,pre-upgrade", "", deletedAtEnd, starts),
 				hookJob("warm", "post-install,post-upgrade,post-delete", annotations, deletedAtEnd, starts),
 			}
-			t.Offer(ctx, hooked("1.0.0", hooks...), hooked("1.1.0", hooks...))
+			t.Offer(ctx, hookedChart("1.0.0", hooks...), hookedChart("1.1.0", hooks...))
 			t.Succeed(ctx, v1alpha1.ActionInstall, "hooked", fixture.Version("1.0.0"))
 			t.Succeed(ctx, v1alpha1.ActionUpgrade, "hooked", fixture.Version("1.1.0"))
 			t.Succeed(ctx, v1alpha1.ActionUninstall, "hooked")
@@ -67,9 +67,9 @@ var _ = Describe("A chart with hooks", func() {
 	It("can be installed again after a hook has failed, and leaves nothing behind", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		account := "apiVersion: v1\nkind: ServiceAccount\nmetadata:\n  name: {{ .Release.Name }}-hook\n  annotations: {helm.sh/hook: \"pre-install,pre-upgrade\", helm.sh/hook-weight: \"-10\"}\n"
-		setup := hookJob("setup", "post-install,post-upgrade", ", helm.sh/hook-delete-policy: hook-succeeded", failsSoon,
+		setup := hookJob("setup", "post-install,post-upgrade", ", helm.sh/hook-delete-policy: hook-succeeded", failsQuickly,
 			maybeStarts+"\n      serviceAccountName: {{ .Release.Name }}-hook")
-		chart := hooked("1.0.0", account, setup)
+		chart := hookedChart("1.0.0", account, setup)
 		chart.Files["values.yaml"] = "fail: false\n"
 		t.Offer(ctx, chart)
 
@@ -85,7 +85,7 @@ var _ = Describe("A chart with hooks", func() {
 
 	It("does not touch a Job of the same name that somebody else has created", func(ctx SpecContext) {
 		t := newTenant(ctx)
-		t.Offer(ctx, hooked("1.0.0", hookJob("setup", "pre-install", ", helm.sh/hook-delete-policy: hook-succeeded", "", starts)))
+		t.Offer(ctx, hookedChart("1.0.0", hookJob("setup", "pre-install", ", helm.sh/hook-delete-policy: hook-succeeded", "", starts)))
 		t.Apply(ctx, "apiVersion: batch/v1\nkind: Job\nmetadata: {name: hooked-setup}\nspec: {suspend: true, template: {spec: {restartPolicy: Never, containers: [{name: a, image: "+fixture.Image+"}]}}}\n")
 		message := t.Fail(ctx, v1alpha1.ReasonInstallFailed, v1alpha1.ActionInstall, "hooked")
 		Expect(message).To(ContainSubstring("pre-install Job/hooked-setup exists and belongs to no release; delete it, or "))
@@ -96,8 +96,8 @@ var _ = Describe("A chart with hooks", func() {
 	DescribeTable("is removed without its delete hooks if it was never completely installed",
 		func(ctx SpecContext, events string, change ...fixture.Change) {
 			t := newTenant(ctx)
-			t.Offer(ctx, hooked("1.0.0",
-				hookJob("init", "pre-install", "", failsSoon, neverStarts),
+			t.Offer(ctx, hookedChart("1.0.0",
+				hookJob("init", "pre-install", "", failsQuickly, neverStarts),
 				hookJob("cleanup", events, "", "", starts+"\n      serviceAccountName: {{ .Release.Name }}-none")))
 			message := t.Fail(ctx, v1alpha1.ReasonInstallFailed, v1alpha1.ActionInstall, "hooked", change...)
 			Expect(message).To(ContainSubstring("pre-install Job/hooked-init failed: DeadlineExceeded: "))
@@ -113,7 +113,7 @@ var _ = Describe("A chart with hooks", func() {
 
 	It("says which hook it waits for and why, while it waits and when its time has passed", func(ctx SpecContext) {
 		t := newTenant(ctx)
-		t.Offer(ctx, hooked("1.0.0", hookJob("init", "pre-install", "", "", neverStarts)))
+		t.Offer(ctx, hookedChart("1.0.0", hookJob("init", "pre-install", "", "", neverStarts)))
 		task := t.Task(ctx, v1alpha1.ActionInstall, "hooked", fixture.Timeout("4s"))
 		const waits = "waiting for pre-install Job/hooked-init to end: container main: ImagePullBackOff: image " + fixture.Image
 		instance := &v1alpha1.AppInstance{}
@@ -128,7 +128,7 @@ var _ = Describe("A chart with hooks", func() {
 
 	It("is refused before a hook that needs a service account which the chart creates later", func(ctx SpecContext) {
 		t := newTenant(ctx)
-		chart := hooked("1.0.0", hookJob("init", "pre-install", "", "", starts+"\n      serviceAccountName: {{ .Release.Name }}-account"))
+		chart := hookedChart("1.0.0", hookJob("init", "pre-install", "", "", starts+"\n      serviceAccountName: {{ .Release.Name }}-account"))
 		chart.Files["templates/account.yaml"] = "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: \"{{ .Release.Name }}-account\"}\n"
 		t.Offer(ctx, chart)
 		message := t.Fail(ctx, v1alpha1.ReasonServiceAccountNotFound, v1alpha1.ActionInstall, "hooked")

@@ -46,7 +46,7 @@ var _ = Describe("A change that a patch of Helm would lose", func() {
 	const volume = "\n      volumes: [{name: data, emptyDir: {}}]"
 
 	DescribeTable("is made by an upgrade and taken back by a rollback, and is no drift",
-		func(ctx SpecContext, object, path, before, is, after, becomes string) {
+		func(ctx SpecContext, object, path, before, initial, after, changed string) {
 			t := newTenant(ctx)
 			newGauges(ctx, t)
 			chart := func(version, text string) fixture.Chart {
@@ -60,21 +60,21 @@ var _ = Describe("A change that a patch of Helm would lose", func() {
 				return t.Kubectl(ctx, "get", object, "lists", "--namespace", t.Namespace, "--output", "jsonpath="+path)
 			}
 			t.Succeed(ctx, v1alpha1.ActionInstall, "lists", fixture.Version("1.0.0"))
-			Expect(live()).To(Equal(is))
+			Expect(live()).To(Equal(initial))
 			t.Kubectl(ctx, "patch", "appinstance", "lists", "--namespace", t.Namespace, "--type=merge", "--patch", `{"spec":{"driftPolicy":"Warn"}}`)
-			noDrift := func() {
+			expectNoDrift := func() {
 				GinkgoHelper()
 				instance := t.Instance(ctx, "lists")
 				t.WaitTrue(ctx, instance, v1alpha1.ConditionReady)
 				Expect(instance.Status.Drift).To(BeEmpty())
 			}
-			noDrift()
+			expectNoDrift()
 			t.Succeed(ctx, v1alpha1.ActionUpgrade, "lists", fixture.Version("1.1.0"))
-			Expect(live()).To(Equal(becomes))
-			noDrift()
+			Expect(live()).To(Equal(changed))
+			expectNoDrift()
 			t.Succeed(ctx, v1alpha1.ActionRollback, "lists")
-			Expect(live()).To(Equal(is))
-			noDrift()
+			Expect(live()).To(Equal(initial))
+			expectNoDrift()
 		},
 		Entry("if a Service gets a second protocol for a port", "service", servicePorts,
 			serviceWith("[{name: tcp, port: 53, targetPort: 1053}]"), "tcp 53/TCP 1053; ",

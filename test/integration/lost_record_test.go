@@ -12,9 +12,9 @@ import (
 
 var _ = Describe("A rollback to a revision that Helm has no record of", func() {
 	// upgraded installs a site and upgrades it twice, so that it has the revisions 1 to 3.
-	upgraded := func(ctx context.Context, t *fixture.Tenant) {
+	installRevisions := func(ctx context.Context, t *fixture.Tenant) {
 		GinkgoHelper()
-		t.Offer(ctx, site("1.0.0"), site("1.1.0"), site("1.2.0"))
+		t.Offer(ctx, siteChart("1.0.0"), siteChart("1.1.0"), siteChart("1.2.0"))
 		for _, version := range []string{"1.0.0", "1.1.0", "1.2.0"} {
 			action := v1alpha1.ActionUpgrade
 			if version == "1.0.0" {
@@ -23,10 +23,10 @@ var _ = Describe("A rollback to a revision that Helm has no record of", func() {
 			t.Succeed(ctx, action, "site", fixture.Version(version))
 		}
 	}
-	refused := func(ctx context.Context, t *fixture.Tenant) {
+	expectRejected := func(ctx context.Context, t *fixture.Tenant) {
 		GinkgoHelper()
 		before := t.Instance(ctx, "site").Generation
-		message := t.Fail(ctx, v1alpha1.ReasonRevisionNotFound, v1alpha1.ActionRollback, "site", toRevision(1))
+		message := t.Fail(ctx, v1alpha1.ReasonRevisionNotFound, v1alpha1.ActionRollback, "site", withRevision(1))
 		Expect(message).To(HavePrefix(`revision 1 of instance "site" cannot be restored, since Helm has no record of release "site" of that revision any more: `))
 		Expect(t.Instance(ctx, "site").Generation).To(Equal(before), "the instance is not written")
 		Expect(t.Instance(ctx, "site").Status.Version).To(Equal("1.2.0"))
@@ -34,19 +34,19 @@ var _ = Describe("A rollback to a revision that Helm has no record of", func() {
 
 	It("is refused by the task if spec.revisionHistoryLimit keeps fewer", func(ctx SpecContext) {
 		t := newTenant(ctx)
-		upgraded(ctx, t)
+		installRevisions(ctx, t)
 		t.Kubectl(ctx, "patch", "appinstance", "site", "--namespace", t.Namespace, "--type=merge", "--patch", `{"spec":{"history":1,"values":{"text":"a"}}}`)
 		Eventually(func() []string { return t.Names(ctx, "secrets", "--selector", "owner=helm,version=1") }).WithContext(ctx).Should(BeEmpty())
 		t.WaitTrue(ctx, t.Instance(ctx, "site"), v1alpha1.ConditionReady)
-		refused(ctx, t)
+		expectRejected(ctx, t)
 	})
 
 	It("is refused by the task if the record was deleted, and other revisions can be restored", func(ctx SpecContext) {
 		t := newTenant(ctx)
-		upgraded(ctx, t)
+		installRevisions(ctx, t)
 		t.Kubectl(ctx, "delete", "secret", "sh.helm.release.v1.site.v1", "--namespace", t.Namespace)
-		refused(ctx, t)
-		t.Succeed(ctx, v1alpha1.ActionRollback, "site", toRevision(2))
+		expectRejected(ctx, t)
+		t.Succeed(ctx, v1alpha1.ActionRollback, "site", withRevision(2))
 		Expect(t.Instance(ctx, "site").Status.Version).To(Equal("1.1.0"))
 	})
 })

@@ -12,8 +12,8 @@ import (
 	"github.com/appmarket/operator/test/fixture"
 )
 
-// gate returns a chart whose template fails with the default values.
-func gate(template string, more fixture.Files) fixture.Chart {
+// gateChart returns a chart whose template fails with the default values.
+func gateChart(template string, more fixture.Files) fixture.Chart {
 	return fixture.Chart{Name: "gate", Version: "1.0.0", Files: fixture.Files{
 		"values.yaml": "host: \"\"\n",
 		"templates/gate.yaml": `apiVersion: v1
@@ -28,7 +28,7 @@ data:
 var _ = Describe("A chart that needs values of its user", func() {
 	DescribeTable("is offered with a warning in its own words, and runs once it has them", func(ctx SpecContext, template, says string) {
 		t := newTenant(ctx)
-		t.Offer(ctx, gate(template, nil))
+		t.Offer(ctx, gateChart(template, nil))
 		app := t.App(ctx, "gate")
 		t.WaitTrue(ctx, app, v1alpha1.ConditionReady)
 		Expect(app.Status.SelectedVersion).To(Equal("1.0.0"))
@@ -52,7 +52,7 @@ var _ = Describe("A chart that needs values of its user", func() {
 	It("renders with customParams that give them", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		repository := fixture.NewRepository()
-		repository.Add(gate(`{{ required "set the host of the gate" .Values.host }}`, nil))
+		repository.Add(gateChart(`{{ required "set the host of the gate" .Values.host }}`, nil))
 		t.AddSource(ctx, repository, func(s *v1alpha1.MarketSourceSpec) {
 			s.CustomParams = &runtime.RawExtension{Raw: []byte(`{"host": "market.example"}`)}
 		})
@@ -65,7 +65,7 @@ var _ = Describe("A chart that needs values of its user", func() {
 
 	It("waits for an input that it asks for", func(ctx SpecContext) {
 		t := newTenant(ctx)
-		t.Offer(ctx, gate(`{{ required "set the host of the gate" .Values.host }}`, fixture.Files{
+		t.Offer(ctx, gateChart(`{{ required "set the host of the gate" .Values.host }}`, fixture.Files{
 			"questions.yaml": "questions:\n- {variable: host, label: Host, required: true}\n",
 		}))
 		task := t.Task(ctx, v1alpha1.ActionInstall, "gate", func(s *v1alpha1.AppInstallTaskSpec) { s.OnMissingInput = v1alpha1.MissingInputWait })
@@ -82,7 +82,7 @@ var _ = Describe("A chart that needs values of its user", func() {
 
 	It("looks at objects of the cluster when it is installed", func(ctx SpecContext) {
 		t := newTenant(ctx)
-		t.Offer(ctx, gate(`{{ if not (lookup "v1" "ConfigMap" .Release.Namespace "key") }}{{ fail "create the ConfigMap key first" }}{{ end }}x`, nil))
+		t.Offer(ctx, gateChart(`{{ if not (lookup "v1" "ConfigMap" .Release.Namespace "key") }}{{ fail "create the ConfigMap key first" }}{{ end }}x`, nil))
 		message := t.Fail(ctx, v1alpha1.ReasonRenderFailed, v1alpha1.ActionInstall, "gate", fixture.As("early"))
 		Expect(message).To(ContainSubstring("create the ConfigMap key first"))
 		Expect(t.Client.Create(ctx, configMap(t, "key", "a", "b"))).To(Succeed())
@@ -92,7 +92,7 @@ var _ = Describe("A chart that needs values of its user", func() {
 	It("is refused if no value helps", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		repository := fixture.NewRepository()
-		repository.Add(gate(`{{ .Values.host | nosuch }}`, nil))
+		repository.Add(gateChart(`{{ .Values.host | nosuch }}`, nil))
 		t.AddSource(ctx, repository)
 		Eventually(func(g Gomega) {
 			app := &v1alpha1.AppInfo{}

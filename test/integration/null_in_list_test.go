@@ -15,7 +15,7 @@ import (
 
 var _ = Describe("A Deployment that is marked as part of the release before there is one", func() {
 	const labels = "app.kubernetes.io/name: forms"
-	chart := templated("imagePullSecrets: []\nvolumes: []\n", `apiVersion: apps/v1
+	chart := templateChart("imagePullSecrets: []\nvolumes: []\n", `apiVersion: apps/v1
 kind: Deployment
 metadata: {name: "{{ .Release.Name }}"}
 spec:
@@ -31,7 +31,7 @@ spec:
       {{- end }}
       containers: [{name: main, image: "`+fixture.Image+`"}]
 `)
-	prepared := func(namespace string) string {
+	preparedDeployment := func(namespace string) string {
 		return `apiVersion: apps/v1
 kind: Deployment
 metadata:
@@ -49,7 +49,7 @@ spec:
 	DescribeTable("is taken over by a release with a null in a list that the Deployment does not have", func(ctx SpecContext, byTask bool) {
 		t := newTenant(ctx)
 		t.Offer(ctx, chart)
-		t.Apply(ctx, prepared(t.Namespace))
+		t.Apply(ctx, preparedDeployment(t.Namespace))
 		values := map[string]any{"imagePullSecrets": []any{nil}}
 		if byTask {
 			t.Succeed(ctx, v1alpha1.ActionInstall, "forms", fixture.Values(values))
@@ -77,7 +77,7 @@ spec:
 	It("is left alone by a task that puts a null where an object needs a name", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		t.Offer(ctx, chart)
-		t.Apply(ctx, prepared(t.Namespace))
+		t.Apply(ctx, preparedDeployment(t.Namespace))
 		end := t.Do(ctx, v1alpha1.ActionInstall, "forms", fixture.Values(map[string]any{"volumes": []any{nil}}))
 		Expect(end.Reason).To(Equal(v1alpha1.ReasonInvalidObject), end.Message)
 		Expect(end.Message).To(ContainSubstring("spec.template.spec.volumes[0].name: Required value"))

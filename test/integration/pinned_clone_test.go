@@ -18,7 +18,7 @@ var _ = Describe("A clone of an instance that is pinned to a revision", func() {
 
 	It("is refused without version and values, since those of the spec do not run", func(ctx SpecContext) {
 		t := newTenant(ctx)
-		t.Offer(ctx, site("1.0.0"), site("1.1.0"))
+		t.Offer(ctx, siteChart("1.0.0"), siteChart("1.1.0"))
 		t.Succeed(ctx, v1alpha1.ActionInstall, "site", fixture.Version("1.0.0"), text("first"))
 		t.Succeed(ctx, v1alpha1.ActionUpgrade, "site", fixture.Version("1.1.0"), text("second"))
 		t.Succeed(ctx, v1alpha1.ActionRollback, "site")
@@ -35,7 +35,7 @@ var _ = Describe("A clone of an instance that is pinned to a revision", func() {
 
 	It("is made once the instance is upgraded again", func(ctx SpecContext) {
 		t := newTenant(ctx)
-		t.Offer(ctx, site("1.0.0"), site("1.1.0"))
+		t.Offer(ctx, siteChart("1.0.0"), siteChart("1.1.0"))
 		t.Succeed(ctx, v1alpha1.ActionInstall, "site", fixture.Version("1.0.0"), text("first"))
 		t.Succeed(ctx, v1alpha1.ActionUpgrade, "site", fixture.Version("1.1.0"), text("second"))
 		t.Succeed(ctx, v1alpha1.ActionRollback, "site")

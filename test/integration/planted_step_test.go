@@ -16,11 +16,11 @@ import (
 var _ = Describe("A task whose step a tenant has written", func() {
 	It("does not look in a loop when the step has succeeded and the app that is needed does not run", func(ctx SpecContext) {
 		t := newTenant(ctx)
-		offerApps(ctx, t, fixture.App("needed", plain, ""), fixture.App("other", plain, ""), fixture.App("root", plain, "", "needed"))
+		offerApps(ctx, t, fixture.App("needed", plainFiles, ""), fixture.App("other", plainFiles, ""), fixture.App("root", plainFiles, "", "needed"))
 		task := t.Task(ctx, v1alpha1.ActionInstall, "root", func(s *v1alpha1.AppInstallTaskSpec) {
 			s.Dependencies, s.Suspend = v1alpha1.DependenciesInstall, new(true)
 		})
-		step := &v1alpha1.AppInstallTask{
+		subtask := &v1alpha1.AppInstallTask{
 			ObjectMeta: metav1.ObjectMeta{
 				Namespace: t.Namespace, Name: task.Name + "-needed", Labels: map[string]string{v1alpha1.ParentLabel: task.Name},
 			},
@@ -29,8 +29,8 @@ var _ = Describe("A task whose step a tenant has written", func() {
 				AppRef: v1alpha1.AppReference{Source: t.Source.Name, Namespace: t.Source.Namespace, Name: "other"},
 			},
 		}
-		Expect(t.Client.Create(ctx, step)).To(Succeed())
-		Expect(t.WaitEnd(ctx, step).Status).To(Equal(metav1.ConditionTrue))
+		Expect(t.Client.Create(ctx, subtask)).To(Succeed())
+		Expect(t.WaitEnd(ctx, subtask).Status).To(Equal(metav1.ConditionTrue))
 
 		Expect(t.Client.Get(ctx, client.ObjectKeyFromObject(task), task)).To(Succeed())
 		before := client.MergeFrom(task.DeepCopy())
@@ -39,7 +39,7 @@ var _ = Describe("A task whose step a tenant has written", func() {
 		t.WaitReconciling(ctx, task, v1alpha1.ReasonWaitingForDependency)
 		log, err := os.Stat(t.Cluster.AuditLog())
 		Expect(err).NotTo(HaveOccurred())
-		Consistently(func() int { return looks(t, int(log.Size())) }, 3*time.Second, "200ms").WithContext(ctx).Should(BeNumerically("<=", 5))
+		Consistently(func() int { return countPreflightChecks(t, int(log.Size())) }, 3*time.Second, "200ms").WithContext(ctx).Should(BeNumerically("<=", 5))
 		t.Succeed(ctx, v1alpha1.ActionCancel, "root", fixture.As("root"))
 	})
 })

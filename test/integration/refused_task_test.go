@@ -10,8 +10,8 @@ import (
 	"github.com/appmarket/operator/test/fixture"
 )
 
-// store returns a chart with a schema that leaves the value count unrestricted.
-func store(version string) fixture.Chart {
+// storeChart returns a chart with a schema that leaves the value count unrestricted.
+func storeChart(version string) fixture.Chart {
 	return fixture.Chart{Name: "store", Version: version, Files: fixture.Files{
 		"values.yaml": "title: Store\nreplicas: 1\ncount: 1\nservice: {port: 80}\n",
 		"values.schema.json": `{"properties": {"replicas": {"type": "integer", "maximum": 5},
@@ -52,7 +52,7 @@ var _ = Describe("A task that is refused", func() {
 
 	DescribeTable("says what is wrong and what to do", func(ctx SpecContext, reason string, action v1alpha1.Action, app, says string, change ...fixture.Change) {
 		t := newTenant(ctx)
-		t.Offer(ctx, store("1.0.0"), store("1.1.0"), store("1.2.0"), site("1.0.0"),
+		t.Offer(ctx, storeChart("1.0.0"), storeChart("1.1.0"), storeChart("1.2.0"), siteChart("1.0.0"),
 			fixture.Chart{Name: "faulty", Version: "1.0.0", Files: fixture.Files{"templates/a.yaml": "{{ nothing }}"}})
 		t.Succeed(ctx, v1alpha1.ActionInstall, "store", fixture.Version("1.1.0"))
 		message := t.Fail(ctx, reason, action, app, change...)
@@ -90,7 +90,7 @@ var _ = Describe("A task that is refused", func() {
 
 	It("names inputs to give, to correct and to remove, and its instance", func(ctx SpecContext) {
 		t := newTenant(ctx)
-		t.Offer(ctx, site("1.0.0").With("1.0.0", fixture.Files{"questions.yaml": `questions:
+		t.Offer(ctx, siteChart("1.0.0").With("1.0.0", fixture.Files{"questions.yaml": `questions:
 - {variable: text, type: string, required: true, max_length: 3}
 - {variable: owner, type: string, required: true}
 `}))

@@ -12,10 +12,10 @@ import (
 var _ = Describe("A spec that is invalid", func() {
 	DescribeTable("is rejected by kubectl apply with the field", func(ctx SpecContext, kind, name, spec string, says ...string) {
 		t := newTenant(ctx)
-		t.Offer(ctx, site("1.0.0")) // CheckContract requires objects in the namespace.
-		words := t.ApplyRejected(ctx, fmt.Sprintf("apiVersion: %s\nkind: %s\nmetadata: {name: %s}\nspec: %s\n", v1alpha1.GroupVersion, kind, name, spec))
-		for _, say := range says {
-			Expect(words).To(ContainSubstring(say))
+		t.Offer(ctx, siteChart("1.0.0")) // CheckContract requires objects in the namespace.
+		message := t.ApplyRejected(ctx, fmt.Sprintf("apiVersion: %s\nkind: %s\nmetadata: {name: %s}\nspec: %s\n", v1alpha1.GroupVersion, kind, name, spec))
+		for _, part := range says {
+			Expect(message).To(ContainSubstring(part))
 		}
 	},
 		Entry("a clone of no instance", "AppInstallTask", "x", "{action: Clone, appRef: {source: charts, name: site}}", "clone is required when action is Clone", "instanceName is required when action is Clone"),
@@ -36,7 +36,7 @@ var _ = Describe("A spec that is invalid", func() {
 
 	It("is rejected for a change of what a task is about", func(ctx SpecContext) {
 		t := newTenant(ctx)
-		t.Offer(ctx, site("1.0.0"))
+		t.Offer(ctx, siteChart("1.0.0"))
 		task := func(action, app string) string {
 			return fmt.Sprintf("apiVersion: %s\nkind: AppInstallTask\nmetadata: {name: mine}\nspec: {action: %s, suspend: true, appRef: {source: charts, name: %s}}\n", v1alpha1.GroupVersion, action, app)
 		}

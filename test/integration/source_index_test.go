@@ -15,8 +15,8 @@ import (
 	"github.com/appmarket/operator/test/fixture"
 )
 
-// note is a chart with a ConfigMap that contains the version of the chart.
-var note = fixture.Chart{Name: "note", Version: "1.0.0", Files: fixture.Files{"templates/note.yaml": `apiVersion: v1
+// noteChart is a chart with a ConfigMap that contains the version of the chart.
+var noteChart = fixture.Chart{Name: "note", Version: "1.0.0", Files: fixture.Files{"templates/note.yaml": `apiVersion: v1
 kind: ConfigMap
 metadata:
   name: {{ .Release.Name }}-note
@@ -30,11 +30,11 @@ func indexWith(lines ...string) []byte {
 }
 
 // waitSource waits until the source of a tenant fulfills a condition.
-func waitSource(ctx SpecContext, t *fixture.Tenant, holds func(Gomega, *v1alpha1.MarketSource)) {
+func waitSource(ctx SpecContext, t *fixture.Tenant, check func(Gomega, *v1alpha1.MarketSource)) {
 	GinkgoHelper()
 	Eventually(func(g Gomega) {
 		g.Expect(t.Client.Get(ctx, client.ObjectKeyFromObject(t.Source), t.Source)).To(Succeed())
-		holds(g, t.Source)
+		check(g, t.Source)
 	}).WithContext(ctx).Should(Succeed())
 }
 
@@ -58,23 +58,23 @@ func requestSync(ctx SpecContext, t *fixture.Tenant, value string) {
 var _ = Describe("An index with entries that are not usable", func() {
 	const good = "  - {name: note, version: 1.0.0, urls: [note-1.0.0.tgz]}"
 
-	DescribeTable("has its good versions served, and counts the others", func(ctx SpecContext, lines []string, counts v1alpha1.AppCounts, complaints ...string) {
+	DescribeTable("has its good versions served, and counts the others", func(ctx SpecContext, lines []string, counts v1alpha1.AppCounts, messageParts ...string) {
 		t := newTenant(ctx)
 		repository := fixture.NewRepository()
-		repository.Serve("/note-1.0.0.tgz", note.Archive())
+		repository.Serve("/note-1.0.0.tgz", noteChart.Archive())
 		repository.Serve("/index.yaml", indexWith(lines...))
 		t.AddSource(ctx, repository)
 		t.WaitTrue(ctx, t.Source, v1alpha1.ConditionReady)
 
 		Expect(*t.Source.Status.Apps).To(Equal(counts))
 		Expect(t.Names(ctx, "appinfos")).To(Equal([]string{"charts.note"}))
-		var told []string
+		var messages []string
 		for _, failure := range t.Source.Status.Failures {
-			told = append(told, failure.App+": "+failure.Message)
+			messages = append(messages, failure.App+": "+failure.Message)
 		}
-		Expect(told).To(HaveLen(len(complaints)))
-		for i, complaint := range complaints {
-			Expect(told[i]).To(ContainSubstring(complaint))
+		Expect(messages).To(HaveLen(len(messageParts)))
+		for i, part := range messageParts {
+			Expect(messages[i]).To(ContainSubstring(part))
 		}
 		t.Succeed(ctx, v1alpha1.ActionInstall, "note")
 
@@ -102,7 +102,7 @@ var _ = Describe("An index with more prereleases than versions that are kept", f
 		t := newTenant(ctx)
 		repository := fixture.NewRepository()
 		for _, version := range offered {
-			repository.Add(note.With(version, nil))
+			repository.Add(noteChart.With(version, nil))
 		}
 		t.AddSource(ctx, repository, func(spec *v1alpha1.MarketSourceSpec) { spec.Filter = &v1alpha1.AppFilter{MaxVersions: keep} })
 		t.WaitTrue(ctx, t.Source, v1alpha1.ConditionReady)
@@ -131,7 +131,7 @@ var _ = Describe("An index with URLs of an OCI registry", func() {
 	It("serves the newest version that can be had, and contacts no registry", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		repository := fixture.NewRepository()
-		repository.Serve("/note-1.0.0.tgz", note.Archive())
+		repository.Serve("/note-1.0.0.tgz", noteChart.Archive())
 		host := strings.TrimPrefix(repository.URL, "http://")
 		repository.Serve("/index.yaml", indexWith(
 			"  note:",
@@ -155,7 +155,7 @@ var _ = Describe("An index with URLs of an OCI registry", func() {
 	It("uses a further URL that is none", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		repository := fixture.NewRepository()
-		repository.Serve("/note-1.0.0.tgz", note.Archive())
+		repository.Serve("/note-1.0.0.tgz", noteChart.Archive())
 		repository.Serve("/index.yaml", indexWith(
 			"  note:", "  - {name: note, version: 1.0.0, urls: ['oci://127.0.0.1:1/note', note-1.0.0.tgz]}"))
 		t.AddSource(ctx, repository)
@@ -170,7 +170,7 @@ var _ = Describe("An index that somebody has edited by hand", func() {
 	DescribeTable("loses nothing that was served, and names the line of the fault", func(ctx SpecContext, broken []string, line string) {
 		t := newTenant(ctx)
 		repository := fixture.NewRepository()
-		repository.Serve("/note-1.0.0.tgz", note.Archive())
+		repository.Serve("/note-1.0.0.tgz", noteChart.Archive())
 		repository.Serve("/index.yaml", indexWith(good))
 		t.AddSource(ctx, repository)
 		t.WaitTrue(ctx, t.Source, v1alpha1.ConditionReady)
@@ -178,11 +178,11 @@ var _ = Describe("An index that somebody has edited by hand", func() {
 		repository.Serve("/index.yaml", indexWith(broken...))
 		requestSync(ctx, t, "broken")
 		waitSource(ctx, t, func(g Gomega, source *v1alpha1.MarketSource) {
-			told := sourceCondition(source, v1alpha1.ConditionIndexed, v1alpha1.ReasonInvalidIndex)
+			messages := sourceCondition(source, v1alpha1.ConditionIndexed, v1alpha1.ReasonInvalidIndex)
 			for _, failure := range source.Status.Failures {
-				told += failure.Message
+				messages += failure.Message
 			}
-			g.Expect(told).To(ContainSubstring(line))
+			g.Expect(messages).To(ContainSubstring(line))
 		})
 		Expect(t.Fetch(ctx, t.App(ctx, "note").Status.Versions[0].URL)).NotTo(BeEmpty())
 		t.Succeed(ctx, v1alpha1.ActionInstall, "note")
@@ -201,7 +201,7 @@ var _ = Describe("A source of which every app is left out", func() {
 	It("is Ready and names the field", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		repository := fixture.NewRepository()
-		repository.Add(note, note.With("1.1.0", nil))
+		repository.Add(noteChart, noteChart.With("1.1.0", nil))
 		t.AddSource(ctx, repository, func(spec *v1alpha1.MarketSourceSpec) { spec.Filter = &v1alpha1.AppFilter{Include: []string{"shop*"}} })
 		t.WaitTrue(ctx, t.Source, v1alpha1.ConditionReady)
 		Expect(sourceCondition(t.Source, v1alpha1.ConditionReady, v1alpha1.ReasonReady)).To(Equal("spec.filter.include matches no app of the source (1 app offered); correct the patterns"))
@@ -224,7 +224,7 @@ var _ = Describe("A source that cannot be reached", func() {
 var _ = Describe("An app that somebody has edited by hand", func() {
 	It("keeps its name and source, and gets its versions back on request", func(ctx SpecContext) {
 		t := newTenant(ctx)
-		t.Offer(ctx, note)
+		t.Offer(ctx, noteChart)
 		patch := func(text string) (string, error) {
 			return t.TryKubectl(ctx, nil, "patch", "appinfo", "charts.note", "--namespace", t.Namespace, "--type", "merge", "--patch", text)
 		}

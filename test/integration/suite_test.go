@@ -65,15 +65,15 @@ import (
 	"github.com/appmarket/operator/test/samplemarket"
 )
 
-// patience limits every wait. A spec that waits that long has failed.
-const patience = 60 * time.Second
+// timeout limits every wait. A spec that waits that long has failed.
+const timeout = 60 * time.Second
 
 var (
 	cluster *fixture.Cluster
 	// operator is the process of the operator. It is set for Serial specs only.
 	operator *fixture.Operator
-	// common is the shared data of all processes.
-	common shared
+	// suite is the shared data of all processes.
+	suite suiteData
 )
 
 func TestIntegration(t *testing.T) {
@@ -84,15 +84,15 @@ func TestIntegration(t *testing.T) {
 		t.Skip("left out: KUBEBUILDER_ASSETS is not set; use make test")
 	}
 	RegisterFailHandler(Fail)
-	SetDefaultEventuallyTimeout(patience)
+	SetDefaultEventuallyTimeout(timeout)
 	EnforceDefaultTimeoutsWhenUsingContexts()
 	SetDefaultEventuallyPollingInterval(50 * time.Millisecond)
 	RunSpecs(t, "Integration")
 }
 
-// shared is the data that the first process passes to the others: the folder of the cluster, the
+// suiteData is the data that the first process passes to the others: the folder of the cluster, the
 // program of the operator, the URL of its repository and the path of its log.
-type shared struct{ Cluster, Program, URL, Log string }
+type suiteData struct{ Cluster, Program, URL, Log string }
 
 var _ = SynchronizedBeforeSuite(func(ctx SpecContext) []byte {
 	dir := GinkgoT().TempDir()
@@ -104,12 +104,12 @@ var _ = SynchronizedBeforeSuite(func(ctx SpecContext) []byte {
 	operator = fixture.NewOperator(fixture.BuildOperator(ctx, dir), started, dir,
 		"--registry-mirror", samplemarket.Registry+"="+samples.URL)
 	operator.Start()
-	text, err := json.Marshal(shared{Cluster: started.Dir, Program: operator.Program, URL: operator.URL, Log: operator.Log.Name()})
+	text, err := json.Marshal(suiteData{Cluster: started.Dir, Program: operator.Program, URL: operator.URL, Log: operator.Log.Name()})
 	Expect(err).NotTo(HaveOccurred())
 	return text
 }, func(text []byte) {
-	Expect(json.Unmarshal(text, &common)).To(Succeed())
-	cluster = fixture.ConnectCluster(common.Cluster)
+	Expect(json.Unmarshal(text, &suite)).To(Succeed())
+	cluster = fixture.ConnectCluster(suite.Cluster)
 })
 
 // newTenant creates a namespace in which apps can be installed. When the spec ends, every object in
@@ -117,23 +117,23 @@ var _ = SynchronizedBeforeSuite(func(ctx SpecContext) []byte {
 // objects and the log lines of the operator about them.
 func newTenant(ctx SpecContext) *fixture.Tenant {
 	GinkgoHelper()
-	return tenantIn(ctx, cluster.Namespace(ctx, "tenant"))
+	return newTenantIn(ctx, cluster.Namespace(ctx, "tenant"))
 }
 
 // newMarketTenant creates a tenant in a market namespace.
 func newMarketTenant(ctx SpecContext) *fixture.Tenant {
 	GinkgoHelper()
-	return tenantIn(ctx, cluster.MarketNamespace(ctx))
+	return newTenantIn(ctx, cluster.MarketNamespace(ctx))
 }
 
-func tenantIn(ctx SpecContext, namespace string) *fixture.Tenant {
+func newTenantIn(ctx SpecContext, namespace string) *fixture.Tenant {
 	GinkgoHelper()
 	t := fixture.TenantIn(ctx, cluster, namespace)
 	DeferCleanup(func(ctx SpecContext) {
 		if CurrentSpecReport().Failed() {
 			objects, _ := cluster.TryKubectl(ctx, nil, "get", "market,all", "--namespace", t.Namespace)
 			AddReportEntry("objects", objects)
-			AddReportEntry("log of the operator", fixture.LogLines(common.Log, t.Namespace))
+			AddReportEntry("log of the operator", fixture.LogLines(suite.Log, t.Namespace))
 			return
 		}
 		cluster.CheckContract(ctx, t.Namespace)

@@ -11,7 +11,7 @@ import (
 )
 
 var _ = Describe("An app whose names are taken", func() {
-	chart := templated("", "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {{ .Release.Name }}-settings\n---\napiVersion: v1\nkind: Service\nmetadata:\n  name: {{ .Release.Name }}\nspec:\n  ports: [{port: 80}]\n")
+	chart := templateChart("", "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {{ .Release.Name }}-settings\n---\napiVersion: v1\nkind: Service\nmetadata:\n  name: {{ .Release.Name }}\nspec:\n  ports: [{port: 80}]\n")
 
 	It("is refused with the objects in the way, and installed when they are gone", func(ctx SpecContext) {
 		t := newTenant(ctx)

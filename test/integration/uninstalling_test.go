@@ -12,15 +12,15 @@ import (
 	"github.com/appmarket/operator/test/fixture"
 )
 
-// removal is a separate cluster with an operator and an installed app, from which AppMarket is
+// installedCluster is a separate cluster with an operator and an installed app, from which AppMarket is
 // removed.
-type removal struct {
+type installedCluster struct {
 	*fixture.Tenant
 	operator *fixture.Operator
 }
 
-// gone waits until no object of the kinds exists, and fails if the deletion is blocked.
-func (r *removal) gone(ctx context.Context, kinds ...string) {
+// waitDeleted waits until no object of the kinds exists, and fails if the deletion is blocked.
+func (r *installedCluster) waitDeleted(ctx context.Context, kinds ...string) {
 	GinkgoHelper()
 	for _, kind := range kinds {
 		Eventually(func() string {
@@ -30,11 +30,11 @@ func (r *removal) gone(ctx context.Context, kinds ...string) {
 	}
 }
 
-// appRuns checks that the Deployment of the app exists with one ready Pod, and its Helm release.
-func (r *removal) appRuns(ctx context.Context) {
+// expectAppRuns checks that the Deployment of the app exists with one ready Pod, and its Helm release.
+func (r *installedCluster) expectAppRuns(ctx context.Context) {
 	GinkgoHelper()
 	Expect(r.Kubectl(ctx, "get", "deployment", "site", "-n", r.Namespace, "-o", "jsonpath={.metadata.deletionTimestamp}{.status.readyReplicas}")).To(Equal("1"))
-	out, err := helm(ctx, r.Tenant, "status", "site")
+	out, err := runHelm(ctx, r.Tenant, "status", "site")
 	Expect(err).NotTo(HaveOccurred(), out)
 	Expect(out).To(ContainSubstring("STATUS: deployed"))
 }
@@ -43,18 +43,18 @@ func (r *removal) appRuns(ctx context.Context) {
 var appmarketKinds = []string{"appinstalltasks", "appinstances", "appinfos", "marketsources"}
 
 var _ = Describe("Removing AppMarket", Ordered, func() {
-	var r *removal
+	var r *installedCluster
 	BeforeAll(func(ctx SpecContext) {
 		dir := GinkgoT().TempDir()
 		own := fixture.StartCluster(ctx, filepath.Join(dir, "cluster"))
-		r = &removal{operator: fixture.NewOperator(common.Program, own, dir)}
+		r = &installedCluster{operator: fixture.NewOperator(suite.Program, own, dir)}
 		r.operator.Start()
 		r.Tenant = fixture.NewTenant(ctx, own)
 	})
 	BeforeEach(func(ctx SpecContext) {
 		r.Kubectl(ctx, "apply", "--server-side", "-f", fixture.Path("config/crd/bases"))
 		r.operator.Restart()
-		r.Offer(ctx, site("1.0.0"))
+		r.Offer(ctx, siteChart("1.0.0"))
 		// An earlier spec may have left the app, which is then adopted.
 		_, err := r.TryKubectl(ctx, nil, "get", "deployment", "site", "-n", r.Namespace)
 		action := v1alpha1.ActionInstall
@@ -62,21 +62,21 @@ var _ = Describe("Removing AppMarket", Ordered, func() {
 			action = v1alpha1.ActionAdopt
 		}
 		r.Succeed(ctx, action, "site")
-		r.appRuns(ctx)
+		r.expectAppRuns(ctx)
 	})
 
 	It("in the documented order, with the apps kept, leaves nothing but the apps", func(ctx SpecContext) {
 		r.Kubectl(ctx, "annotate", "appinstances", "--all", "--all-namespaces", v1alpha1.KeepReleasesAnnotation+"=true")
 		r.Kubectl(ctx, "delete", "appinstalltasks,appinstances,marketsources", "--all", "--all-namespaces", "--timeout=30s")
-		r.gone(ctx, appmarketKinds...)
+		r.waitDeleted(ctx, appmarketKinds...)
 		r.operator.Stop()
 		r.Kubectl(ctx, "delete", "-f", fixture.Path("config/crd/bases"), "--timeout=30s")
-		r.appRuns(ctx)
+		r.expectAppRuns(ctx)
 	})
 
 	It("by deleting the CRDs while the operator runs keeps the apps", func(ctx SpecContext) {
 		r.Kubectl(ctx, "delete", "-f", fixture.Path("config/crd/bases"), "--timeout=60s")
-		r.appRuns(ctx)
+		r.expectAppRuns(ctx)
 	})
 
 	It("by stopping the operator before the CRDs are deleted waits for an operator, and keeps the apps", func(ctx SpecContext) {
@@ -85,16 +85,16 @@ var _ = Describe("Removing AppMarket", Ordered, func() {
 		Expect(err).To(HaveOccurred(), out)
 		r.Kubectl(ctx, "apply", "--server-side", "-f", fixture.Path("config/crd/bases"))
 		r.operator.Start()
-		r.gone(ctx, "appinstances", "appinfos")
+		r.waitDeleted(ctx, "appinstances", "appinfos")
 		r.Kubectl(ctx, "delete", "-f", fixture.Path("config/crd/bases"), "--ignore-not-found", "--timeout=60s")
-		r.appRuns(ctx)
+		r.expectAppRuns(ctx)
 	})
 
 	It("in the documented order, with the apps removed, leaves nothing", func(ctx SpecContext) {
 		r.Kubectl(ctx, "delete", "appinstalltasks,appinstances", "--all", "--all-namespaces", "--timeout=60s")
 		Eventually(func() []string { return r.Leftovers(ctx) }).WithContext(ctx).Should(BeEmpty())
 		r.Kubectl(ctx, "delete", "marketsources", "--all", "--all-namespaces", "--timeout=30s")
-		r.gone(ctx, appmarketKinds...)
+		r.waitDeleted(ctx, appmarketKinds...)
 	})
 
 	It("by deleting the namespace of a tenant without an operator waits for one", func(ctx SpecContext) {
