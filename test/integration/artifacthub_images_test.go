@@ -8,8 +8,8 @@ import (
 	"github.com/appmarket/operator/test/samplemarket"
 )
 
-var _ = Describe("A chart that names images outside of pod specs", func() {
-	It("has those of the annotation of Artifact Hub in its list, and no text that looks like one", func(ctx SpecContext) {
+var _ = Describe("A chart with images outside of Pod specs", func() {
+	It("lists the images of the Artifact Hub annotation, and no other text", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		const gone = samplemarket.Registry + "/gone:9"
 		t.Offer(ctx, fixture.Chart{Name: "kit", Version: "1.0.0", Files: fixture.Files{
@@ -17,7 +17,7 @@ var _ = Describe("A chart that names images outside of pod specs", func() {
 			"templates/a.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\ndata:\n  url: https://images.example/x:1\n  image: images.example/y:1\n",
 		}})
 		app := t.App(ctx, "kit")
-		Expect(app.Status.Versions).To(HaveLen(1), "an announced image that the registry does not have fails nothing")
+		Expect(app.Status.Versions).To(HaveLen(1), "a missing image of the annotation is not a failure")
 		Expect(app.Status.Images).To(ConsistOf(
 			And(HaveField("Name", fixture.Image), HaveField("Digest", Not(BeEmpty()))),
 			And(HaveField("Name", gone), HaveField("Problem", Not(BeEmpty()))),

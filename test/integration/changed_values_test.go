@@ -8,8 +8,8 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 )
 
-var _ = Describe("A Secret or a ConfigMap that an instance reads", func() {
-	It("is read again when it changes", func(ctx SpecContext) {
+var _ = Describe("A ConfigMap in valuesFrom of an instance", func() {
+	It("causes an upgrade when it changes", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		t.Offer(ctx, echoChart)
 		source := configMap(t, "given", "values.yaml", "given: {color: red}\n")

@@ -26,7 +26,7 @@ data:
 `,
 }}
 
-var _ = Describe("Null for a default of a dependency", func() {
+var _ = Describe("A null value for a default of a dependency", func() {
 	data := func(ctx SpecContext, t *fixture.Tenant, name string) map[string]string {
 		config := &corev1.ConfigMap{}
 		t.Get(ctx, config, name)

@@ -25,7 +25,7 @@ func dependencyChart(declared string) fixture.Chart {
 }
 
 var _ = Describe("A dependency with a strict schema", func() {
-	It("asks for nothing while a condition turns it off", func(ctx SpecContext) {
+	It("requires no values while it is disabled by a condition", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		t.Offer(ctx, dependencyChart("condition: ledger.enabled"))
 		t.Succeed(ctx, v1alpha1.ActionInstall, "shop", fixture.As("without"))
@@ -34,23 +34,23 @@ var _ = Describe("A dependency with a strict schema", func() {
 		message := t.Fail(ctx, v1alpha1.ReasonSchemaViolation, v1alpha1.ActionInstall, "shop", fixture.As("bad"),
 			fixture.Values(values{"ledger": values{"enabled": true}}))
 		Expect(message).To(And(ContainSubstring(`chart "ledger"`), ContainSubstring("ledger.owner: Required value")))
-		Expect(t.Names(ctx, "configmaps")).NotTo(ContainElement(HavePrefix("bad-")), "it is told before anything is made")
+		Expect(t.Names(ctx, "configmaps")).NotTo(ContainElement(HavePrefix("bad-")), "no object is created")
 
 		t.Succeed(ctx, v1alpha1.ActionInstall, "shop", fixture.As("with"),
 			fixture.Values(values{"ledger": values{"enabled": true, "owner": "a"}}))
 		Expect(t.Names(ctx, "configmaps")).To(ContainElement("with-ledger"))
 	})
 
-	It("asks for nothing while a tag turns it off", func(ctx SpecContext) {
+	It("requires no values while it is disabled by a tag", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		t.Offer(ctx, dependencyChart("tags: [accounting]"))
 		t.Succeed(ctx, v1alpha1.ActionInstall, "shop", fixture.Values(values{"tags": values{"accounting": false}}))
 	})
 
-	It("reads the values under its alias, and names them from the top", func(ctx SpecContext) {
+	It("uses the values of its alias, and reports their full path", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		t.Offer(ctx, dependencyChart("alias: books"))
-		Expect(t.App(ctx, "shop").Status.Summary.Warnings).To(ContainElement(ContainSubstring("books.owner: Required value")), "its own values lack the owner")
+		Expect(t.App(ctx, "shop").Status.Summary.Warnings).To(ContainElement(ContainSubstring("books.owner: Required value")), "the default values have no owner")
 		message := t.Fail(ctx, v1alpha1.ReasonSchemaViolation, v1alpha1.ActionInstall, "shop", fixture.As("bad"),
 			fixture.Values(values{"books": values{"owner": "a", "pages": values{"count": "many"}}}))
 		Expect(message).To(ContainSubstring("books.pages.count: must be of type integer, but is string"))

@@ -32,8 +32,8 @@ func offerApps(ctx SpecContext, t *fixture.Tenant, charts ...fixture.Chart) {
 	t.WaitTrue(ctx, t.Source, v1alpha1.ConditionReady)
 }
 
-// countPreflightChecks counts the preflight checks of the tenant since the audit log had the given size. A check
-// is recognized by the impersonated list of resource quotas.
+// countPreflightChecks counts the preflight checks of the tenant since the audit log had the given
+// size. A check is recognized by the impersonated list of resource quotas.
 func countPreflightChecks(t *fixture.Tenant, since int) int {
 	GinkgoHelper()
 	text, err := os.ReadFile(t.Cluster.AuditLog())
@@ -55,14 +55,14 @@ func countPreflightChecks(t *fixture.Tenant, since int) int {
 	return count
 }
 
-var _ = Describe("An app that other apps need", func() {
+var _ = Describe("An app with dependents", func() {
 	withDataDeletion := func(s *v1alpha1.AppInstallTaskSpec) {
 		s.Uninstall = &v1alpha1.UninstallParameters{
 			Dependents: v1alpha1.DependentsUninstall, SharedCharts: v1alpha1.SharedChartsRemoveIfUnused, DataPolicy: v1alpha1.DataDelete,
 		}
 	}
 
-	It("is removed with its data, and the others without theirs", func(ctx SpecContext) {
+	It("is removed with its data, and its dependents keep their data", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		offerApps(ctx, t, fixture.App("base", claimFiles, ""), fixture.App("user", claimFiles, "", "base"), fixture.App("visitor", claimFiles, "", "user"))
 		for _, app := range []string{"base", "user", "visitor"} {
@@ -75,7 +75,7 @@ var _ = Describe("An app that other apps need", func() {
 		}
 	})
 
-	It("is removed with the data of others if those say so themselves", func(ctx SpecContext) {
+	It("is removed with the data of dependents whose dataPolicy is Delete", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		offerApps(ctx, t, fixture.App("base", claimFiles, ""), fixture.App("user", claimFiles, "", "base"))
 		t.Succeed(ctx, v1alpha1.ActionInstall, "base")
@@ -86,7 +86,7 @@ var _ = Describe("An app that other apps need", func() {
 		Eventually(func() []string { return t.Names(ctx, "persistentvolumeclaims") }).WithContext(ctx).Should(Equal([]string{"base-data"}))
 	})
 
-	It("is removed with a part that serves the whole cluster, and not with the data of everybody", func(ctx SpecContext) {
+	It("is removed with a shared chart, whose data is kept", func(ctx SpecContext) {
 		const space = "teamserver-shared"
 		t := newMarketTenant(ctx)
 		repository := fixture.NewRepository()
@@ -123,7 +123,7 @@ subjects: [{kind: ServiceAccount, name: `+fixture.Account+`, namespace: `+t.Name
 		Expect(server.Names(ctx, "persistentvolumeclaims", "--selector", "appmarket.io/instance=team")).To(Equal([]string{"rooms-teamserver-0"}))
 	})
 
-	DescribeTable("is removed again while a task waits for another one, and the task does not look in a loop", func(ctx SpecContext, needs ...string) {
+	DescribeTable("is removed while a task waits for another dependency, and the task does not check continuously", func(ctx SpecContext, needs ...string) {
 		t := newTenant(ctx)
 		charts := []fixture.Chart{
 			fixture.App("second", plainFiles, "envs:\n  - {envName: SECOND_NAME, title: Name, type: string, required: true, editable: true}\n"),
@@ -151,12 +151,12 @@ subjects: [{kind: ServiceAccount, name: `+fixture.Account+`, namespace: `+t.Name
 
 		log, err := os.Stat(t.Cluster.AuditLog())
 		Expect(err).NotTo(HaveOccurred())
-		// The delay grows: within the time since the step has ended, about two checks happen.
+		// The delay grows: in the time since the subtask finished, there are about two checks.
 		wait := max(time.Since(subtask.Status.CompletionTime.Time), 2*time.Second)
 		Consistently(func() int { return countPreflightChecks(t, int(log.Size())) }, wait, "200ms").WithContext(ctx).Should(BeNumerically("<=", 5))
 		t.Succeed(ctx, v1alpha1.ActionCancel, "root", func(s *v1alpha1.AppInstallTaskSpec) { s.InstanceName = "root" })
 	},
-		Entry("of two", "first", "second"),
-		Entry("of three", "first", "another", "second"),
+		Entry("with two dependencies", "first", "second"),
+		Entry("with three dependencies", "first", "another", "second"),
 	)
 })

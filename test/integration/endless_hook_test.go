@@ -26,12 +26,12 @@ func expectNothingLeft(ctx context.Context, t *fixture.Tenant) {
 	Eventually(func() []string { return append(t.Leftovers(ctx), t.Names(ctx, "pods")...) }).WithContext(ctx).Should(BeEmpty())
 }
 
-var _ = Describe("An operation whose hook does not end", func() {
+var _ = Describe("An operation with a hook that does not finish", func() {
 	endlessChart := func(version, events string) fixture.Chart {
 		return hookedChart(version, hookJob("endless", events, "", "", neverStarts))
 	}
 
-	DescribeTable("is ended by an Uninstall, which leaves nothing behind", func(ctx SpecContext, events string) {
+	DescribeTable("is interrupted by an Uninstall, and no object remains", func(ctx SpecContext, events string) {
 		t := newTenant(ctx)
 		t.Offer(ctx, endlessChart("1.0.0", events))
 		install := t.Task(ctx, v1alpha1.ActionInstall, "hooked")
@@ -41,11 +41,11 @@ var _ = Describe("An operation whose hook does not end", func() {
 		Expect(end.Reason).To(Equal(v1alpha1.ReasonInterrupted), end.Message)
 		expectNothingLeft(ctx, t)
 	},
-		Entry("before an installation", "pre-install"),
-		Entry("after an installation", "post-install"),
+		Entry("with a pre-install hook", "pre-install"),
+		Entry("with a post-install hook", "post-install"),
 	)
 
-	It("is ended by an Uninstall during an upgrade", func(ctx SpecContext) {
+	It("is interrupted by an Uninstall during an upgrade", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		t.Offer(ctx, hookedChart("1.0.0"), endlessChart("1.1.0", "pre-upgrade"))
 		t.Succeed(ctx, v1alpha1.ActionInstall, "hooked", fixture.Version("1.0.0"))
@@ -56,7 +56,7 @@ var _ = Describe("An operation whose hook does not end", func() {
 		expectNothingLeft(ctx, t)
 	})
 
-	It("is cancelled, and a Stop behind it finds nothing to stop", func(ctx SpecContext) {
+	It("is canceled, and a queued Stop fails because nothing is installed", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		t.Offer(ctx, endlessChart("1.0.0", "post-install"))
 		install := t.Task(ctx, v1alpha1.ActionInstall, "hooked")
@@ -69,7 +69,7 @@ var _ = Describe("An operation whose hook does not end", func() {
 		expectNothingLeft(ctx, t)
 	})
 
-	It("is cancelled during an upgrade, and what ran before runs again", func(ctx SpecContext) {
+	It("is canceled during an upgrade, and the previous version is restored", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		t.Offer(ctx, hookedChart("1.0.0"), endlessChart("1.1.0", "post-upgrade"))
 		t.Succeed(ctx, v1alpha1.ActionInstall, "hooked", fixture.Version("1.0.0"))
@@ -82,7 +82,7 @@ var _ = Describe("An operation whose hook does not end", func() {
 		Eventually(func() []string { return append(t.Names(ctx, "jobs"), t.Names(ctx, "pods")...) }).WithContext(ctx).Should(BeEmpty())
 	})
 
-	It("is removed although the operator was killed meanwhile", Serial, func(ctx SpecContext) {
+	It("is removed after the operator was killed", Serial, func(ctx SpecContext) {
 		t := newTenant(ctx)
 		t.Offer(ctx, endlessChart("1.0.0", "post-install"))
 		install := t.Task(ctx, v1alpha1.ActionInstall, "hooked")
@@ -94,7 +94,7 @@ var _ = Describe("An operation whose hook does not end", func() {
 		expectNothingLeft(ctx, t)
 	})
 
-	It("is not begun a fourth time after three interruptions, until somebody asks for it", Serial, func(ctx SpecContext) {
+	It("is not started again after three interruptions, until a task requests it", Serial, func(ctx SpecContext) {
 		t := newTenant(ctx)
 		t.Offer(ctx, endlessChart("1.0.0", "pre-install"))
 		install := t.Task(ctx, v1alpha1.ActionInstall, "hooked")

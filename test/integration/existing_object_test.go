@@ -10,10 +10,10 @@ import (
 	"github.com/appmarket/operator/test/fixture"
 )
 
-var _ = Describe("An app whose names are taken", func() {
+var _ = Describe("An app whose objects already exist", func() {
 	chart := templateChart("", "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {{ .Release.Name }}-settings\n---\napiVersion: v1\nkind: Service\nmetadata:\n  name: {{ .Release.Name }}\nspec:\n  ports: [{port: 80}]\n")
 
-	It("is refused with the objects in the way, and installed when they are gone", func(ctx SpecContext) {
+	It("is rejected with the existing objects, and installed when they are deleted", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		t.Offer(ctx, chart)
 		t.Apply(ctx, "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: forms-settings}\ndata: {mine: \"yes\"}\n---\n"+
@@ -29,7 +29,7 @@ var _ = Describe("An app whose names are taken", func() {
 		t.Succeed(ctx, v1alpha1.ActionInstall, "forms")
 	})
 
-	It("is refused for a new object of an upgrade", func(ctx SpecContext) {
+	It("is rejected because of a new object of an upgrade", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		repository := t.Offer(ctx, chart)
 		t.Succeed(ctx, v1alpha1.ActionInstall, "forms")
@@ -40,7 +40,7 @@ var _ = Describe("An app whose names are taken", func() {
 		Expect(message).To(HavePrefix("ConfigMap/forms-more already exists and belongs to no release"))
 	})
 
-	It("is refused where the helm command has a release of the name, which can be adopted", func(ctx SpecContext) {
+	It("is rejected because of an existing Helm release, which can be adopted", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		t.Offer(ctx, chart)
 		message := t.Fail(ctx, v1alpha1.ReasonAdoptFailed, v1alpha1.ActionAdopt, "forms", fixture.As("absent"))

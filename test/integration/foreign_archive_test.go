@@ -14,7 +14,7 @@ import (
 	"github.com/appmarket/operator/test/fixture"
 )
 
-var _ = Describe("An archive of another tool", func() {
+var _ = Describe("An archive that another tool created", func() {
 	parcelChart := fixture.Chart{Name: "parcel", Version: "1.0.0", Files: fixture.Files{
 		"templates/a.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {{ .Release.Name }}\n",
 	}}
@@ -26,7 +26,7 @@ var _ = Describe("An archive of another tool", func() {
 		return fixture.TarGzip(entries...)
 	}
 
-	DescribeTable("is served as a clean one, and runs", func(ctx SpecContext, rename func(string) string) {
+	DescribeTable("is published in the format of Helm, and can be installed", func(ctx SpecContext, rename func(string) string) {
 		t := newTenant(ctx)
 		repository := fixture.NewRepository()
 		repository.AddArchive("parcel", "1.0.0", renamedArchive(rename))
@@ -39,11 +39,11 @@ var _ = Describe("An archive of another tool", func() {
 		Expect(t.Names(ctx, "configmaps")).To(ContainElement("parcel"))
 	},
 		Entry("with backslashes", func(name string) string { return strings.ReplaceAll(name, "/", `\`) }),
-		Entry("with a folder of another name", func(name string) string { return strings.Replace(name, "parcel/", "work/", 1) }),
-		Entry("with dots and slashes in its names", func(name string) string { return strings.Replace(name, "/", "/.//x/../", 1) }),
+		Entry("with another folder name", func(name string) string { return strings.Replace(name, "parcel/", "work/", 1) }),
+		Entry("with dots and slashes in its paths", func(name string) string { return strings.Replace(name, "/", "/.//x/../", 1) }),
 	)
 
-	DescribeTable("is refused by the name of the entry", func(ctx SpecContext, rename func(string) string, says string) {
+	DescribeTable("is rejected with the path of the entry", func(ctx SpecContext, rename func(string) string, says string) {
 		t := newTenant(ctx)
 		repository := fixture.NewRepository()
 		repository.AddArchive("parcel", "1.0.0", renamedArchive(rename))
@@ -54,17 +54,17 @@ var _ = Describe("An archive of another tool", func() {
 		}).WithContext(ctx).Should(Succeed())
 		Expect(t.WaitStalled(ctx, app, v1alpha1.ReasonInvalidArchive)).To(ContainSubstring(says))
 	},
-		Entry("above its folder", func(name string) string { return strings.Replace(name, "/templates/", `/../`, 1) }, "../a.yaml"),
-		Entry("above its folder, with backslashes", func(name string) string { return strings.Replace(name, "parcel/templates/", `parcel\..\`, 1) }, "../a.yaml"),
+		Entry("outside of its folder", func(name string) string { return strings.Replace(name, "/templates/", `/../`, 1) }, "../a.yaml"),
+		Entry("outside of its folder, with backslashes", func(name string) string { return strings.Replace(name, "parcel/templates/", `parcel\..\`, 1) }, "../a.yaml"),
 	)
 
-	It("of Helm 2, which has no apiVersion, is served and runs", func(ctx SpecContext) {
+	It("for Helm 2, without an apiVersion, is published and can be installed", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		t.Offer(ctx, parcelChart.With("1.0.0", fixture.Files{"Chart.yaml": "name: parcel\nversion: 1.0.0\nengine: gotpl\n"}))
 		t.Succeed(ctx, v1alpha1.ActionInstall, "parcel")
 	})
 
-	It("without a dependency is never published, and what was served stays", func(ctx SpecContext) {
+	It("without a required dependency is not published, and the previous version is still served", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		repository := t.Offer(ctx, parcelChart)
 		repository.Add(parcelChart.With("1.1.0", fixture.Files{

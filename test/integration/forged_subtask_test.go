@@ -13,8 +13,8 @@ import (
 	"github.com/appmarket/operator/test/fixture"
 )
 
-var _ = Describe("A task whose step a tenant has written", func() {
-	It("does not look in a loop when the step has succeeded and the app that is needed does not run", func(ctx SpecContext) {
+var _ = Describe("A task with a subtask that a tenant created", func() {
+	It("does not check continuously when the subtask succeeded and the dependency does not run", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		offerApps(ctx, t, fixture.App("needed", plainFiles, ""), fixture.App("other", plainFiles, ""), fixture.App("root", plainFiles, "", "needed"))
 		task := t.Task(ctx, v1alpha1.ActionInstall, "root", func(s *v1alpha1.AppInstallTaskSpec) {

@@ -28,7 +28,7 @@ spec: {appRef: {source: `+t.Source.Name+`, name: `+app+`}, serviceAccountName: `
 	return t.Instance(ctx, app)
 }
 
-// expectUnmet expects an instance to wait for a requirement and to say so.
+// expectUnmet expects an instance to wait for a requirement and to report it.
 func expectUnmet(ctx context.Context, t *fixture.Tenant, instance *v1alpha1.AppInstance, reason, says string) {
 	GinkgoHelper()
 	Expect(t.WaitCondition(ctx, instance, v1alpha1.ConditionResolved, "False", reason)).To(ContainSubstring(says))
@@ -36,7 +36,7 @@ func expectUnmet(ctx context.Context, t *fixture.Tenant, instance *v1alpha1.AppI
 	Expect(instance.Status.Preflight).NotTo(BeEmpty())
 }
 
-// expectInstalled expects an instance to be installed and ready.
+// expectInstalled expects an instance to be installed and ready within startTimeout.
 func expectInstalled(ctx context.Context, t *fixture.Tenant, instance *v1alpha1.AppInstance) {
 	GinkgoHelper()
 	bounded, cancel := context.WithTimeout(ctx, startTimeout)
@@ -45,8 +45,8 @@ func expectInstalled(ctx context.Context, t *fixture.Tenant, instance *v1alpha1.
 	Expect(instance.Status.Preflight).To(BeEmpty())
 }
 
-var _ = Describe("An instance in git whose requirement is not met", func() {
-	It("waits for an app that it needs, and goes on when that runs", func(ctx SpecContext) {
+var _ = Describe("An instance in git with an unmet requirement", func() {
+	It("waits for a dependency, and continues when it runs", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		offerApps(ctx, t, fixture.App("base", plainFiles, ""), fixture.App("user", plainFiles, "", "base"))
 		user := applyInstance(ctx, t, "user")
@@ -84,7 +84,7 @@ var _ = Describe("An instance in git whose requirement is not met", func() {
 		expectInstalled(ctx, t, page)
 	})
 
-	It("waits for a kind that the cluster does not serve, and goes on when it does", func(ctx SpecContext) {
+	It("waits for a kind that the cluster does not serve, and continues when it does", func(ctx SpecContext) {
 		g := newGauges(ctx, newTenant(ctx))
 		g.Offer(ctx, g.newChart("1.0.0", "v1"))
 		g.deleteCRD(ctx)

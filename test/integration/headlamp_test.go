@@ -36,7 +36,7 @@ func findService(manifests []byte, namespace string) *corev1.Service {
 			return service
 		}
 	}
-	Fail("there is no Service appmarket in the manifests")
+	Fail("Service appmarket not found in the manifests")
 	return nil
 }
 
@@ -104,16 +104,16 @@ var _ = Describe("The app catalog of Headlamp", func() {
 		}).WithContext(ctx).Should(HaveKey(entry))
 		Expect(string(get("/values/" + entry + "/1.0.0/values.yaml"))).To(Equal(chart.Files["values.yaml"]))
 
-		By("having the chart installed by Helm, as its backend does")
+		By("installing the chart with Helm, as its backend does")
 		release, err := runHelm(ctx, t, "install", "by-headlamp", entry, "--repo", suite.URL+"/charts/", "--version", "1.0.0")
 		Expect(err).NotTo(HaveOccurred(), release)
 		uninstalled, err := runHelm(ctx, t, "uninstall", "by-headlamp", "--wait")
 		Expect(err).NotTo(HaveOccurred(), uninstalled)
 	},
-		Entry("where kustomize installs them", func(ctx context.Context) *exec.Cmd {
+		Entry("if kustomize installs the operator", func(ctx context.Context) *exec.Cmd {
 			return exec.CommandContext(ctx, filepath.Join(os.Getenv("KUBEBUILDER_ASSETS"), "kubectl"), "kustomize", fixture.Path("config/manager"))
 		}),
-		Entry("where the chart installs them", func(ctx context.Context) *exec.Cmd {
+		Entry("if the chart installs the operator", func(ctx context.Context) *exec.Cmd {
 			return exec.CommandContext(ctx, os.Getenv("HELM3"), "template", "appmarket", fixture.Path("charts/appmarket"), "--kube-version", "1.36.0",
 				"--set", "image.repository=registry.example/operator")
 		}),

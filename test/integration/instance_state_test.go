@@ -39,8 +39,8 @@ spec:
 	}}
 }
 
-var _ = Describe("The state of an instance", func() {
-	// prints waits until the message of Ready matches.
+var _ = Describe("The Ready condition of an instance", func() {
+	// expectReady waits until the message of Ready matches.
 	expectReady := func(ctx context.Context, t *fixture.Tenant, name string, matcher OmegaMatcher) {
 		GinkgoHelper()
 		Eventually(func() string {
@@ -56,7 +56,7 @@ var _ = Describe("The state of an instance", func() {
 		t.Kubectl(ctx, "annotate", "appinstance", name, "-n", t.Namespace, "--overwrite", v1alpha1.ReconcileRequestAnnotation+"="+value)
 	}
 
-	DescribeTable("tells of an object that was deleted, and a request brings it back", func(ctx SpecContext, kind, object string) {
+	DescribeTable("reports a deleted object, which is restored on request", func(ctx SpecContext, kind, object string) {
 		t := newTenant(ctx)
 		t.Offer(ctx, siteChart("1.0.0"))
 		t.Succeed(ctx, v1alpha1.ActionInstall, "site")
@@ -68,12 +68,12 @@ var _ = Describe("The state of an instance", func() {
 		requestReconcile(ctx, t, "site", "now")
 		expectReady(ctx, t, "site", Equal("True running version 1.0.0, 3 objects ready"))
 	},
-		Entry("if it is a workload", "deployment", "site"),
-		Entry("if it is a Service", "service", "site"),
-		Entry("if it has no state", "configmap", "site-settings"),
+		Entry("that is a workload", "deployment", "site"),
+		Entry("that is a Service", "service", "site"),
+		Entry("that has no status", "configmap", "site-settings"),
 	)
 
-	It("tells that the release was removed by hand, and a request installs it again", func(ctx SpecContext) {
+	It("reports that the release was deleted manually, and is installed again on request", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		t.Offer(ctx, siteChart("1.0.0"))
 		t.Succeed(ctx, v1alpha1.ActionInstall, "site")
@@ -85,14 +85,14 @@ var _ = Describe("The state of an instance", func() {
 		expectReady(ctx, t, "site", Equal("True running version 1.0.0, 3 objects ready"))
 	})
 
-	It("names what a load balancer lacks, and is Ready", func(ctx SpecContext) {
+	It("is True and reports that a load balancer has no address", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		t.Offer(ctx, siteChart("1.0.0"))
 		t.Succeed(ctx, v1alpha1.ActionInstall, "site", fixture.Values(map[string]any{"type": "LoadBalancer"}))
 		expectReady(ctx, t, "site", Equal("True running version 1.0.0, 3 objects ready; Service/site has no address yet; a load balancer or an ingress controller assigns it"))
 	})
 
-	It("tells that a Deployment is paused, until it is resumed", func(ctx SpecContext) {
+	It("reports that a Deployment is paused, until it is resumed", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		t.Offer(ctx, siteChart("1.0.0"))
 		task := t.Task(ctx, v1alpha1.ActionInstall, "site", fixture.Values(map[string]any{"paused": true}))
@@ -105,8 +105,8 @@ var _ = Describe("The state of an instance", func() {
 	})
 })
 
-var _ = Describe("History", func() {
-	It("names the task of an operation only if the spec is the task's", func(ctx SpecContext) {
+var _ = Describe("The history of an instance", func() {
+	It("names the task of an operation only if the task wrote the spec", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		t.Offer(ctx, siteChart("1.0.0"))
 		task := t.Task(ctx, v1alpha1.ActionInstall, "site")

@@ -18,7 +18,7 @@ import (
 	"github.com/appmarket/operator/test/fixture"
 )
 
-// internalResponse is the response of the servers inside of a network in these specs.
+// internalResponse is the response of the servers in the internal network.
 const internalResponse = "root-password"
 
 // serveRaw listens like a server of another protocol: it sends a text to each connection.
@@ -41,8 +41,8 @@ func serveRaw(text string) string {
 	return "http://" + listener.Addr().String() + "/charts"
 }
 
-// expectNoResponse checks that no object of the tenant contains a response of the servers inside of
-// the network.
+// expectNoResponse checks that no object of the tenant contains a response of the servers in the
+// internal network.
 func expectNoResponse(ctx SpecContext, t *fixture.Tenant) {
 	GinkgoHelper()
 	objects := t.Kubectl(ctx, "get", "marketsources,appinfos,events", "--namespace", t.Namespace, "--output", "yaml")
@@ -50,8 +50,8 @@ func expectNoResponse(ctx SpecContext, t *fixture.Tenant) {
 	Expect(objects).NotTo(ContainSubstring(internalResponse))
 }
 
-var _ = Describe("An index that names addresses inside", func() {
-	It("has each refused, or at least nothing told of the answer", func(ctx SpecContext) {
+var _ = Describe("An index with internal addresses", func() {
+	It("gets each address rejected, or at least no response shown", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		internalServer := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Path == "/away" {
@@ -98,12 +98,12 @@ var _ = Describe("An index that names addresses inside", func() {
 		expectNoResponse(ctx, t)
 		app := t.App(ctx, "digest")
 		Expect(meta.FindStatusCondition(app.Status.Conditions, v1alpha1.ConditionFetched).Message).NotTo(ContainSubstring(fmt.Sprintf("%x", sha256.Sum256([]byte(internalResponse)))),
-			"a digest lets a short answer be guessed")
+			"a short response could be guessed from its digest")
 	})
 })
 
-var _ = Describe("A source on the machine of the operator", func() {
-	It("is refused without the flag for local runs, in a market too", Serial, func(ctx SpecContext) {
+var _ = Describe("A source on a loopback address", func() {
+	It("is rejected without the flag for local runs, also in a market", Serial, func(ctx SpecContext) {
 		args := operator.Args
 		DeferCleanup(func() {
 			operator.Stop()
@@ -118,13 +118,13 @@ var _ = Describe("A source on the machine of the operator", func() {
 			repository.Add(siteChart("1.0.0"))
 			t.AddSource(ctx, repository)
 			Expect(t.WaitStalled(ctx, t.Source, v1alpha1.ReasonNotAllowed)).To(ContainSubstring("loopback"))
-			Expect(repository.Requests(0)).To(BeEmpty(), "no connection was made")
+			Expect(repository.Requests(0)).To(BeEmpty(), "no connection is opened")
 		}
 	})
 })
 
-var _ = Describe("A source that is a server inside", func() {
-	DescribeTable("tells nothing of what the server answered", func(ctx SpecContext, answer func() string) {
+var _ = Describe("A source with an internal server", func() {
+	DescribeTable("does not show the response", func(ctx SpecContext, answer func() string) {
 		t := newTenant(ctx)
 		t.AddSource(ctx, fixture.NewRepository(), func(s *v1alpha1.MarketSourceSpec) { s.Helm.URL = answer() })
 		Eventually(func() bool {
@@ -134,12 +134,12 @@ var _ = Describe("A source that is a server inside", func() {
 		expectNoResponse(ctx, t)
 	},
 		Entry("in another protocol", func() string { return serveRaw("SSH-2.0-" + internalResponse + "\r\n") }),
-		Entry("in HTTP that is none", func() string { return serveRaw("HTTP/1.1 200 OK\r\nX " + internalResponse + "\r\n\r\n") }),
-		Entry("with a redirect that is none", func() string {
+		Entry("in invalid HTTP", func() string { return serveRaw("HTTP/1.1 200 OK\r\nX " + internalResponse + "\r\n\r\n") }),
+		Entry("with an invalid redirect", func() string {
 			return serveRaw("HTTP/1.1 302 Found\r\nLocation: http://[" + internalResponse + "\r\n\r\n")
 		}),
 		Entry("with text", func() string { return serveRaw("HTTP/1.0 200 OK\r\n\r\n" + internalResponse) }),
 		Entry("with an error", func() string { return serveRaw("HTTP/1.0 500 " + internalResponse + "\r\n\r\n" + internalResponse) }),
-		Entry("with an anchor", func() string { return serveRaw("HTTP/1.0 200 OK\r\n\r\npassword: *" + internalResponse) }),
+		Entry("with a YAML alias", func() string { return serveRaw("HTTP/1.0 200 OK\r\n\r\npassword: *" + internalResponse) }),
 	)
 })

@@ -41,7 +41,7 @@ func smallChart(version string) fixture.Chart {
 	return largeChart(version, 0).With(version, fixture.Files{"files/a.b64": "", "files/b.b64": ""})
 }
 
-var _ = Describe("A release whose record is larger than a Secret may be", func() {
+var _ = Describe("A release whose record exceeds the size of a Secret", func() {
 	// settings returns the file in the release's ConfigMap.
 	settings := func(ctx SpecContext, t *fixture.Tenant) string {
 		GinkgoHelper()
@@ -50,7 +50,7 @@ var _ = Describe("A release whose record is larger than a Secret may be", func()
 		return found.Data["crlf.txt"]
 	}
 
-	DescribeTable("is installed, upgraded, rolled back and removed without a trace", func(ctx SpecContext, first, second fixture.Chart) {
+	DescribeTable("is installed, upgraded, rolled back and removed completely", func(ctx SpecContext, first, second fixture.Chart) {
 		t := newTenant(ctx)
 		t.Offer(ctx, first, second)
 		t.Succeed(ctx, v1alpha1.ActionInstall, "large", fixture.Version(first.Version))
@@ -63,16 +63,16 @@ var _ = Describe("A release whose record is larger than a Secret may be", func()
 		Expect(t.Leftovers(ctx)).To(BeEmpty())
 		Expect(t.Names(ctx, "secrets")).To(BeEmpty())
 	},
-		Entry("if it is large from the start", largeChart("1.0.0", 1), largeChart("1.1.0", 3)),
-		Entry("if an upgrade makes it large", smallChart("1.0.0"), largeChart("1.1.0", 3)),
-		Entry("if an upgrade makes it small", largeChart("1.0.0", 1), smallChart("1.1.0")),
+		Entry("if both versions are large", largeChart("1.0.0", 1), largeChart("1.1.0", 3)),
+		Entry("if only the new version is large", smallChart("1.0.0"), largeChart("1.1.0", 3)),
+		Entry("if only the old version is large", largeChart("1.0.0", 1), smallChart("1.1.0")),
 	)
 
-	It("keeps no part of a revision that history has dropped", func(ctx SpecContext) {
+	It("keeps no part of a revision that is removed from the history", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		t.Offer(ctx, largeChart("1.0.0", 1), smallChart("1.1.0"), smallChart("1.2.0"))
 		t.Succeed(ctx, v1alpha1.ActionInstall, "large", fixture.Version("1.0.0"))
-		Expect(len(t.Names(ctx, "secrets"))).To(BeNumerically(">", 1), "the record is in parts")
+		Expect(len(t.Names(ctx, "secrets"))).To(BeNumerically(">", 1), "the record is stored in parts")
 		t.Kubectl(ctx, "patch", "appinstance", "large", "--namespace", t.Namespace, "--type", "merge", "--patch", `{"spec":{"history":1}}`)
 		t.Succeed(ctx, v1alpha1.ActionUpgrade, "large", fixture.Version("1.1.0"))
 		t.Succeed(ctx, v1alpha1.ActionUpgrade, "large", fixture.Version("1.2.0"))

@@ -60,10 +60,10 @@ func fetchJoinedURLs(ctx context.Context) map[string][]string {
 	return urls
 }
 
-var _ = Describe("A source that asks to be shared outside of a market", func() {
+var _ = Describe("A shared source outside of a market", func() {
 	const all, selector = v1alpha1.NamespacesFromAll, v1alpha1.NamespacesFromSelector
 
-	DescribeTable("says so, and is for its own namespace alone", func(ctx SpecContext, sharing v1alpha1.AllowedNamespaces) {
+	DescribeTable("reports the restriction, and is usable only in its own namespace", func(ctx SpecContext, sharing v1alpha1.AllowedNamespaces) {
 		team, other := newTenant(ctx), newTenant(ctx)
 		sharedSource(ctx, team, "charts", sharing, siteChart("1.0.0"))
 		team.RecordMessage(team.WaitCondition(ctx, team.Source, v1alpha1.ConditionAllowedNamespacesIgnored, metav1.ConditionTrue, v1alpha1.ReasonNotMarket))
@@ -71,11 +71,11 @@ var _ = Describe("A source that asks to be shared outside of a market", func() {
 		Expect(other.Fail(ctx, v1alpha1.ReasonRefNotPermitted, v1alpha1.ActionInstall, "site")).NotTo(ContainSubstring("hello"))
 		team.Succeed(ctx, v1alpha1.ActionInstall, "site")
 	},
-		Entry("with all", v1alpha1.AllowedNamespaces{From: all}),
-		Entry("with a selector that matches all", v1alpha1.AllowedNamespaces{From: selector, Selector: &metav1.LabelSelector{}}),
+		Entry("from All", v1alpha1.AllowedNamespaces{From: all}),
+		Entry("from a selector that matches all namespaces", v1alpha1.AllowedNamespaces{From: selector, Selector: &metav1.LabelSelector{}}),
 	)
 
-	It("puts nothing in front of the market's own charts in the joined repository", func(ctx SpecContext) {
+	It("does not take precedence over the charts of a market in the joined repository", func(ctx SpecContext) {
 		market := newMarketTenant(ctx)
 		name := market.Namespace + "-samples"
 		sharedSource(ctx, market, name, v1alpha1.AllowedNamespaces{From: all}, siteChart("1.0.0"))
@@ -85,12 +85,12 @@ var _ = Describe("A source that asks to be shared outside of a market", func() {
 		expected := fetchPublished(ctx, "/"+market.Namespace+"/"+name+"/charts/site-1.0.0.tgz")
 		Expect(fetchPublished(ctx, archive)).To(Equal(expected))
 
-		By("having a source of the same name with the same app, in a namespace that comes first by name")
+		By("creating a source with the same name and app, in a namespace that is sorted first")
 		attacker := newTenantIn(ctx, cluster.Namespace(ctx, "a-team"))
 		forged := siteChart("1.0.0").With("1.0.0", fixture.Files{"values.yaml": "paused: false\ntype: ClusterIP\ntext: forged\n"})
 		sharedSource(ctx, attacker, name, v1alpha1.AllowedNamespaces{From: all}, forged, forged.With("99.0.0", nil))
 		attacker.WaitCondition(ctx, attacker.Source, v1alpha1.ConditionAllowedNamespacesIgnored, metav1.ConditionTrue, v1alpha1.ReasonNotMarket)
-		Expect(fetchPublished(ctx, "/"+attacker.Namespace+"/"+name+"/charts/site-1.0.0.tgz")).NotTo(Equal(expected), "it is served for its own namespace")
+		Expect(fetchPublished(ctx, "/"+attacker.Namespace+"/"+name+"/charts/site-1.0.0.tgz")).NotTo(Equal(expected), "the chart is served for its own namespace")
 		Consistently(fetchJoinedURLs, "2s", "500ms").WithContext(ctx).Should(And(
 			HaveKeyWithValue(entry, []string{market.Namespace + "/" + name + "/charts/site-1.0.0.tgz"}),
 			WithTransform(func(urls map[string][]string) string {
@@ -102,7 +102,7 @@ var _ = Describe("A source that asks to be shared outside of a market", func() {
 		Expect(fetchPublished(ctx, "/charts/site-99.0.0.tgz", "X-Market-Source", name)).To(Equal("not found\n"))
 	})
 
-	It("lists an app of two markets twice, and neither in place of the other", func(ctx SpecContext) {
+	It("does not affect apps of two markets, which are both listed", func(ctx SpecContext) {
 		first, second := newMarketTenant(ctx), newMarketTenant(ctx)
 		for i, t := range []*fixture.Tenant{second, first} {
 			sharedSource(ctx, t, "main", v1alpha1.AllowedNamespaces{From: all}, siteChart("1.0.0"), siteChart([]string{"9.0.0", "1.1.0"}[i]))
@@ -113,8 +113,8 @@ var _ = Describe("A source that asks to be shared outside of a market", func() {
 	})
 })
 
-var _ = Describe("A folder as a source", func() {
-	It("must be one that the configuration names, in a market too", func(ctx SpecContext) {
+var _ = Describe("A source of type Directory", func() {
+	It("must be in an allowed directory, also in a market", func(ctx SpecContext) {
 		t := newMarketTenant(ctx)
 		t.AddSource(ctx, fixture.NewRepository(), func(s *v1alpha1.MarketSourceSpec) {
 			s.Type, s.Helm, s.Directory = v1alpha1.SourceTypeDirectory, nil, &v1alpha1.DirectorySource{Path: "/etc"}

@@ -94,8 +94,8 @@ func withRevision(revision int32) fixture.Change {
 	return func(s *v1alpha1.AppInstallTaskSpec) { s.Rollback = &v1alpha1.RollbackParameters{Revision: revision} }
 }
 
-var _ = Describe("A kind that the cluster no longer has", func() {
-	It("is named, and does not stop what needs no object of it", func(ctx SpecContext) {
+var _ = Describe("A kind whose CRD was deleted", func() {
+	It("is reported, and does not block operations that do not need it", func(ctx SpecContext) {
 		g := newGauges(ctx, newTenant(ctx))
 		g.Offer(ctx, g.newChart("1.0.0", "v1"), g.newChart("1.1.0", ""))
 		for _, name := range []string{"first", "second", "third"} {
@@ -118,14 +118,14 @@ var _ = Describe("A kind that the cluster no longer has", func() {
 		By("rolling back to a revision that needs the kind")
 		message := g.Fail(ctx, v1alpha1.ReasonNoKindMatch, v1alpha1.ActionRollback, "dash", fixture.As("first"), withRevision(1))
 		Expect(message).To(ContainSubstring(`no matches for kind "Gauge" in version "` + g.group + `/v1"`))
-		Expect(g.chartVersion(ctx, "first")).To(Equal("1.1.0"), "nothing is changed")
+		Expect(g.chartVersion(ctx, "first")).To(Equal("1.1.0"), "the release is not changed")
 		g.serveVersions(ctx, "v1", "v1beta1")
 		g.Succeed(ctx, v1alpha1.ActionRollback, "dash", fixture.As("first"), withRevision(1))
 		Expect(g.chartVersion(ctx, "first")).To(Equal("1.0.0"))
 		Expect(g.Names(ctx, "gauges."+g.group)).To(Equal([]string{"first"}))
 	})
 
-	It("is looked for in its other versions, so that nothing is left behind", func(ctx SpecContext) {
+	It("is found in its other versions, so that no object remains", func(ctx SpecContext) {
 		g := newGauges(ctx, newTenant(ctx))
 		g.Offer(ctx, g.newChart("1.0.0", "v1beta1"), g.newChart("1.1.0", "v1"), g.newChart("1.2.0", ""))
 		for _, name := range []string{"moved", "dropped", "removed"} {
@@ -145,8 +145,8 @@ var _ = Describe("A kind that the cluster no longer has", func() {
 	})
 })
 
-var _ = Describe("A chart with CRDs that the cluster has", func() {
-	DescribeTable("is installed, upgraded and removed by a tenant who may not create CRDs",
+var _ = Describe("A chart with existing CRDs", func() {
+	DescribeTable("is installed, upgraded and removed by a tenant that cannot create CRDs",
 		func(ctx SpecContext, chartVersions ...string) {
 			g := newGauges(ctx, newTenant(ctx))
 			crds := fixture.Files{"crds/gauges.yaml": g.crdManifest(chartVersions...)}
@@ -161,7 +161,7 @@ var _ = Describe("A chart with CRDs that the cluster has", func() {
 			Expect(g.Names(ctx, "gauges."+g.group)).To(Equal([]string{"first"}))
 			Expect(g.Kubectl(ctx, "get", "crd", "gauges."+g.group, "-o", "jsonpath={.metadata.uid} {.metadata.generation}")).To(Equal(before))
 		},
-		Entry("as they are", "v1", "v1beta1"),
-		Entry("with other versions", "v1"),
+		Entry("that are equal", "v1", "v1beta1"),
+		Entry("that serve other versions", "v1"),
 	)
 })

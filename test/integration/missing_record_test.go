@@ -10,8 +10,8 @@ import (
 	"github.com/appmarket/operator/test/fixture"
 )
 
-var _ = Describe("A rollback to a revision that Helm has no record of", func() {
-	// upgraded installs a site and upgrades it twice, so that it has the revisions 1 to 3.
+var _ = Describe("A rollback to a revision without a Helm record", func() {
+	// installRevisions installs a site and upgrades it twice, so that it has the revisions 1 to 3.
 	installRevisions := func(ctx context.Context, t *fixture.Tenant) {
 		GinkgoHelper()
 		t.Offer(ctx, siteChart("1.0.0"), siteChart("1.1.0"), siteChart("1.2.0"))
@@ -28,11 +28,11 @@ var _ = Describe("A rollback to a revision that Helm has no record of", func() {
 		before := t.Instance(ctx, "site").Generation
 		message := t.Fail(ctx, v1alpha1.ReasonRevisionNotFound, v1alpha1.ActionRollback, "site", withRevision(1))
 		Expect(message).To(HavePrefix(`revision 1 of instance "site" cannot be restored, since Helm has no record of release "site" of that revision any more: `))
-		Expect(t.Instance(ctx, "site").Generation).To(Equal(before), "the instance is not written")
+		Expect(t.Instance(ctx, "site").Generation).To(Equal(before), "the instance is not changed")
 		Expect(t.Instance(ctx, "site").Status.Version).To(Equal("1.2.0"))
 	}
 
-	It("is refused by the task if spec.revisionHistoryLimit keeps fewer", func(ctx SpecContext) {
+	It("is rejected if spec.revisionHistoryLimit removed the revision", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		installRevisions(ctx, t)
 		t.Kubectl(ctx, "patch", "appinstance", "site", "--namespace", t.Namespace, "--type=merge", "--patch", `{"spec":{"history":1,"values":{"text":"a"}}}`)
@@ -41,7 +41,7 @@ var _ = Describe("A rollback to a revision that Helm has no record of", func() {
 		expectRejected(ctx, t)
 	})
 
-	It("is refused by the task if the record was deleted, and other revisions can be restored", func(ctx SpecContext) {
+	It("is rejected if the record was deleted, and other revisions can be restored", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		installRevisions(ctx, t)
 		t.Kubectl(ctx, "delete", "secret", "sh.helm.release.v1.site.v1", "--namespace", t.Namespace)

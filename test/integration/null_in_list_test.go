@@ -13,7 +13,7 @@ import (
 	"github.com/appmarket/operator/test/fixture"
 )
 
-var _ = Describe("A Deployment that is marked as part of the release before there is one", func() {
+var _ = Describe("A Deployment with the labels of a release that does not exist", func() {
 	const labels = "app.kubernetes.io/name: forms"
 	chart := templateChart("imagePullSecrets: []\nvolumes: []\n", `apiVersion: apps/v1
 kind: Deployment
@@ -46,7 +46,7 @@ spec:
 `
 	}
 
-	DescribeTable("is taken over by a release with a null in a list that the Deployment does not have", func(ctx SpecContext, byTask bool) {
+	DescribeTable("is adopted by a release with a null in a list that the Deployment does not have", func(ctx SpecContext, byTask bool) {
 		t := newTenant(ctx)
 		t.Offer(ctx, chart)
 		t.Apply(ctx, preparedDeployment(t.Namespace))
@@ -74,7 +74,7 @@ spec:
 		Entry("by an instance", false),
 	)
 
-	It("is left alone by a task that puts a null where an object needs a name", func(ctx SpecContext) {
+	It("is not changed by a task with a null in a list of named objects", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		t.Offer(ctx, chart)
 		t.Apply(ctx, preparedDeployment(t.Namespace))

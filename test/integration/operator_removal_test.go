@@ -42,7 +42,7 @@ func (r *installedCluster) expectAppRuns(ctx context.Context) {
 // appmarketKinds are the plural names of the kinds of AppMarket.
 var appmarketKinds = []string{"appinstalltasks", "appinstances", "appinfos", "marketsources"}
 
-var _ = Describe("Removing AppMarket", Ordered, func() {
+var _ = Describe("The removal of AppMarket", Ordered, func() {
 	var r *installedCluster
 	BeforeAll(func(ctx SpecContext) {
 		dir := GinkgoT().TempDir()
@@ -65,7 +65,7 @@ var _ = Describe("Removing AppMarket", Ordered, func() {
 		r.expectAppRuns(ctx)
 	})
 
-	It("in the documented order, with the apps kept, leaves nothing but the apps", func(ctx SpecContext) {
+	It("in the documented order with kept apps leaves only the apps", func(ctx SpecContext) {
 		r.Kubectl(ctx, "annotate", "appinstances", "--all", "--all-namespaces", v1alpha1.KeepReleasesAnnotation+"=true")
 		r.Kubectl(ctx, "delete", "appinstalltasks,appinstances,marketsources", "--all", "--all-namespaces", "--timeout=30s")
 		r.waitDeleted(ctx, appmarketKinds...)
@@ -90,14 +90,14 @@ var _ = Describe("Removing AppMarket", Ordered, func() {
 		r.expectAppRuns(ctx)
 	})
 
-	It("in the documented order, with the apps removed, leaves nothing", func(ctx SpecContext) {
+	It("in the documented order with removed apps leaves no objects", func(ctx SpecContext) {
 		r.Kubectl(ctx, "delete", "appinstalltasks,appinstances", "--all", "--all-namespaces", "--timeout=60s")
 		Eventually(func() []string { return r.Leftovers(ctx) }).WithContext(ctx).Should(BeEmpty())
 		r.Kubectl(ctx, "delete", "marketsources", "--all", "--all-namespaces", "--timeout=30s")
 		r.waitDeleted(ctx, appmarketKinds...)
 	})
 
-	It("by deleting the namespace of a tenant without an operator waits for one", func(ctx SpecContext) {
+	It("by deleting the namespace of a tenant without an operator waits for an operator", func(ctx SpecContext) {
 		r.operator.Stop()
 		out, err := r.TryKubectl(ctx, nil, "delete", "namespace", r.Namespace, "--timeout=5s")
 		Expect(err).To(HaveOccurred(), out)

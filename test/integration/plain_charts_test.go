@@ -73,9 +73,9 @@ func selectCharts() []plainChart {
 // task can install such a chart.
 const recordTooLarge = "Too long: may not be more than 1048576 bytes"
 
-var _ = Describe("A chart that people run with helm", func() {
+var _ = Describe("A widely used chart", func() {
 	if len(selectCharts()) == 0 {
-		It("is installed by a task as by helm", func() { Skip("left out: MARKET_PLAIN is not set") })
+		It("is installed by a task as by helm", func() { Skip("skipped: MARKET_PLAIN is not set") })
 	}
 	for _, chart := range selectCharts() {
 		It("is installed by a task as by helm: "+chart.repository+"/"+chart.name, func(ctx SpecContext) {

@@ -38,7 +38,7 @@ var _ = Describe("A source that is not shared with all", func() {
 		"README.md":        "# Parcel of one team\n",
 		"templates/a.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {{ .Release.Name }}\n",
 	}}
-	// pages returns the paths whose content depends on the source.
+	// protectedURLs returns the URLs whose content depends on the source.
 	protectedURLs := func(ctx context.Context, t *fixture.Tenant) map[string][]string {
 		version := t.App(ctx, "parcel").Status.Versions[0]
 		return map[string][]string{
@@ -50,7 +50,7 @@ var _ = Describe("A source that is not shared with all", func() {
 		}
 	}
 
-	DescribeTable("is a Helm repository for those who may get it", func(ctx SpecContext, variable string, audiences ...string) {
+	DescribeTable("is a Helm repository for clients that can get the source", func(ctx SpecContext, variable string, audiences ...string) {
 		helm := newHelmRunner(variable)
 		t := newTenant(ctx)
 		t.Offer(ctx, parcelChart)
@@ -76,7 +76,7 @@ var _ = Describe("A source that is not shared with all", func() {
 		Entry("with a token for the repository only", "HELM3", "appmarket.io"),
 	)
 
-	It("is told to nobody else", func(ctx SpecContext) {
+	It("is not accessible to other clients", func(ctx SpecContext) {
 		t, other := newTenant(ctx), fixture.NewTenant(ctx, cluster)
 		t.Offer(ctx, parcelChart)
 		t.Grant(ctx, fixture.ReadSources)
@@ -88,12 +88,12 @@ var _ = Describe("A source that is not shared with all", func() {
 			status, _ = fixture.Ask(ctx, url, headers...)
 			Expect(status).To(Equal(http.StatusUnauthorized), "without a token: %s", url)
 			status, _ = fixture.Ask(ctx, url, append(headers, "Authorization", "Bearer "+own[:len(own)-6]+"AAAAAA")...)
-			Expect(status).To(Equal(http.StatusUnauthorized), "with a token that was changed: %s", url)
+			Expect(status).To(Equal(http.StatusUnauthorized), "with a changed token: %s", url)
 			status, _ = fixture.Ask(ctx, url, append(headers, "Authorization", "Bearer "+foreign)...)
 			Expect(status).To(Equal(http.StatusForbidden), "with the token of another namespace: %s", url)
 			absent := strings.NewReplacer(t.Namespace, "no-such-namespace").Replace(url)
 			status, _ = fixture.Ask(ctx, absent, append(headers, "Authorization", "Bearer "+foreign)...)
-			Expect(status).To(Equal(http.StatusForbidden), "what does not exist reads the same: %s", absent)
+			Expect(status).To(Equal(http.StatusForbidden), "a namespace that does not exist: %s", absent)
 		}
 		_, index := fixture.Ask(ctx, suite.URL+"/index.yaml")
 		Expect(string(index)).NotTo(ContainSubstring(t.Namespace))
@@ -101,14 +101,14 @@ var _ = Describe("A source that is not shared with all", func() {
 		Expect(status).To(Equal(http.StatusNotFound))
 	})
 
-	It("is installed from by tasks, which need no token", func(ctx SpecContext) {
+	It("is accessible to tasks without a token", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		t.Offer(ctx, parcelChart)
 		t.Succeed(ctx, v1alpha1.ActionInstall, "parcel")
 		Expect(t.Names(ctx, "configmaps")).To(ContainElement("parcel"))
 	})
 
-	It("is closed some seconds after the right is taken away", func(ctx SpecContext) {
+	It("is not accessible some seconds after the permission is removed", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		t.Offer(ctx, parcelChart)
 		t.Grant(ctx, fixture.ReadSources)
@@ -123,7 +123,7 @@ var _ = Describe("A source that is not shared with all", func() {
 		Eventually(requestStatus).WithContext(ctx).WithTimeout(timeout / 3).Should(Equal(http.StatusForbidden))
 	})
 
-	It("is open, and closed again, as its sharing says", func(ctx SpecContext) {
+	It("is public while spec.allowedNamespaces includes all namespaces", func(ctx SpecContext) {
 		t := newMarketTenant(ctx)
 		t.Offer(ctx, parcelChart)
 		url := t.App(ctx, "parcel").Status.Versions[0].URL

@@ -29,7 +29,7 @@ var _ = Describe("A chart with questions", func() {
 		}
 	}
 
-	It("shows bounds and conditions, and names the question that it leaves out", func(ctx SpecContext) {
+	It("lists bounds and conditions, and reports the ignored question", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		t.Offer(ctx, desk)
 		summary := t.App(ctx, "desk").Status.Summary
@@ -41,7 +41,7 @@ var _ = Describe("A chart with questions", func() {
 		Expect(summary.Warnings).To(HaveExactElements(ContainSubstring(`questions[3] is ignored: variable "legs[0]"`)))
 	})
 
-	It("asks for what is shown, and checks the bounds", func(ctx SpecContext) {
+	It("requires the visible inputs, and checks the bounds", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		t.Offer(ctx, desk)
 		t.Succeed(ctx, v1alpha1.ActionInstall, "desk")

@@ -34,7 +34,7 @@ data: {title: {{ .Values.title | quote }}}
 	}}
 }
 
-var _ = Describe("A task that is refused", func() {
+var _ = Describe("A task that is rejected", func() {
 	type values = map[string]any
 	change := func(set func(*v1alpha1.AppInstallTaskSpec)) fixture.Change { return set }
 	revision := func(number int32) fixture.Change {
@@ -50,7 +50,7 @@ var _ = Describe("A task that is refused", func() {
 		})
 	}
 
-	DescribeTable("says what is wrong and what to do", func(ctx SpecContext, reason string, action v1alpha1.Action, app, says string, change ...fixture.Change) {
+	DescribeTable("reports the problem and the solution:", func(ctx SpecContext, reason string, action v1alpha1.Action, app, says string, change ...fixture.Change) {
 		t := newTenant(ctx)
 		t.Offer(ctx, storeChart("1.0.0"), storeChart("1.1.0"), storeChart("1.2.0"), siteChart("1.0.0"),
 			fixture.Chart{Name: "faulty", Version: "1.0.0", Files: fixture.Files{"templates/a.yaml": "{{ nothing }}"}})
@@ -63,9 +63,9 @@ var _ = Describe("A task that is refused", func() {
 		Entry("an instance of another app", v1alpha1.ReasonInvalidSpec, v1alpha1.ActionInstall, "site",
 			`is of app "store" of source "charts", not of app "site"`, fixture.As("store")),
 		Entry("an instance that is installed", v1alpha1.ReasonAlreadyInstalled, v1alpha1.ActionInstall, "store", "use action Upgrade"),
-		Entry("a clone of nothing", v1alpha1.ReasonNotInstalled, v1alpha1.ActionClone, "store", `no instance "absent" to clone`, clone("absent")),
+		Entry("a clone of an instance that does not exist", v1alpha1.ReasonNotInstalled, v1alpha1.ActionClone, "store", `no instance "absent" to clone`, clone("absent")),
 		Entry("a clone of another app", v1alpha1.ReasonInvalidSpec, v1alpha1.ActionClone, "site", `is of app "store"`, clone("store")),
-		Entry("a version that is a word", v1alpha1.ReasonInvalidSpec, v1alpha1.ActionInstall, "store", "leave it out for the newest version",
+		Entry("a version that is not semantic", v1alpha1.ReasonInvalidSpec, v1alpha1.ActionInstall, "store", "leave it out for the newest version",
 			fixture.As("other"), fixture.Version("latest")),
 		Entry("a version that does not exist", v1alpha1.ReasonVersionNotFound, v1alpha1.ActionInstall, "store",
 			`app "store" has no version 9.0.0: the newest is 1.2.0`, fixture.As("other"), fixture.Version("9.0.0")),
@@ -80,7 +80,7 @@ var _ = Describe("A task that is refused", func() {
 			"replicas: Invalid value: 9: must be at most 5", fixture.As("other"), fixture.Values(values{"replicas": 9})),
 		Entry("a value that the schema does not know", v1alpha1.ReasonSchemaViolation, v1alpha1.ActionInstall, "store",
 			"service.prot: unknown key (supported keys: port)", fixture.As("other"), fixture.Values(values{"service": values{"prot": 1}})),
-		Entry("a text where an object has a number", v1alpha1.ReasonInvalidObject, v1alpha1.ActionInstall, "store",
+		Entry("a string in a number field of an object", v1alpha1.ReasonInvalidObject, v1alpha1.ActionInstall, "store",
 			`Deployment/other: spec.replicas: Invalid value: "two": must be a number`, fixture.As("other"), fixture.Values(values{"count": "two"})),
 		Entry("a rollback before the first revision", v1alpha1.ReasonRevisionNotFound, v1alpha1.ActionRollback, "store",
 			"has no revision before the present one: its status.history has 1 (version 1.1.0)"),
@@ -88,7 +88,7 @@ var _ = Describe("A task that is refused", func() {
 			"spec.rollback.revision: instance \"store\" has no revision 9 to go back to: its status.history has 1 (version 1.1.0)", revision(9)),
 	)
 
-	It("names inputs to give, to correct and to remove, and its instance", func(ctx SpecContext) {
+	It("reports its instance, and the inputs to set, correct and remove", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		t.Offer(ctx, siteChart("1.0.0").With("1.0.0", fixture.Files{"questions.yaml": `questions:
 - {variable: text, type: string, required: true, max_length: 3}
@@ -101,7 +101,7 @@ var _ = Describe("A task that is refused", func() {
 		Expect(end.Message).To(Equal("inputs in spec.inputs: give owner; correct text (must have at most 3 characters); " +
 			"remove color, which the app does not ask for; see status.requiredInputs"))
 		t.RecordMessage(end.Reason + ": " + end.Message)
-		Expect(end.Task.Status.InstanceName).To(Equal("site"), "a task that was refused names its instance")
+		Expect(end.Task.Status.InstanceName).To(Equal("site"), "the status has the name of the instance")
 		Expect(slices.Collect(func(yield func(string) bool) {
 			for _, input := range end.Task.Status.RequiredInputs {
 				yield(input.Name)

@@ -60,7 +60,7 @@ rules:
   - {apiGroups: [""], resources: [nodes], verbs: [get]}
 `)
 
-	It("of one instance takes no right from another", func(ctx SpecContext) {
+	It("of one instance removes no permission of another instance", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		t.Offer(ctx, chart)
 		for _, name := range []string{"first", "second"} {
@@ -75,7 +75,7 @@ rules:
 		t.Succeed(ctx, v1alpha1.ActionUninstall, "forms", fixture.As("second"))
 	})
 
-	It("creates an account that is missing", func(ctx SpecContext) {
+	It("creates a missing service account", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		t.Offer(ctx, templateChart("", "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {{ .Release.Name }}\n"))
 		end := t.Do(ctx, v1alpha1.ActionInstall, "forms", withServiceAccount("absent"))
@@ -86,7 +86,7 @@ rules:
 		retryUntilSucceeded(ctx, t, v1alpha1.ActionInstall, withServiceAccount("absent"))
 	})
 
-	It("is named where no account is specified, and none is offered for an instance that does not exist", func(ctx SpecContext) {
+	It("is provided if no service account is set, but not for an instance that does not exist", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		t.Offer(ctx, templateChart("", "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {{ .Release.Name }}\n"))
 		message := t.Fail(ctx, v1alpha1.ReasonPermissionDenied, v1alpha1.ActionInstall, "forms", withServiceAccount(""))
@@ -109,8 +109,8 @@ spec:
 `, group)
 }
 
-var _ = Describe("A chart with CRDs of its own", func() {
-	It("needs no administrator where the cluster has them", func(ctx SpecContext) {
+var _ = Describe("A chart with CRDs", func() {
+	It("needs no cluster administrator if the CRDs exist", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		group := t.Namespace + ".example.com"
 		t.Offer(ctx, templateChart("", "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {{ .Release.Name }}\n").With("1.0.0", fixture.Files{"crds/gadgets.yaml": gadgetCRD(group)}))
@@ -126,8 +126,8 @@ var _ = Describe("A chart with CRDs of its own", func() {
 	})
 })
 
-var _ = Describe("A chart that contains the namespace it is installed in", func() {
-	DescribeTable("is refused, and no right to the namespace is offered", func(ctx SpecContext, template string) {
+var _ = Describe("A chart that contains the namespace of its release", func() {
+	DescribeTable("is rejected without a remedy for the namespace", func(ctx SpecContext, template string) {
 		t := newTenant(ctx)
 		t.Offer(ctx, templateChart("", template))
 		end := t.Do(ctx, v1alpha1.ActionInstall, "forms")
@@ -144,7 +144,7 @@ var _ = Describe("A chart that contains the namespace it is installed in", func(
 	)
 })
 
-var _ = Describe("A hook that runs as an account of its own", func() {
+var _ = Describe("A hook with its own service account", func() {
 	job := `apiVersion: batch/v1
 kind: Job
 metadata:
@@ -162,14 +162,14 @@ kind: ServiceAccount
 metadata:
   name: {{ .Release.Name }}-migrator
 `
-	It("is reported before it is run if the account comes too late", func(ctx SpecContext) {
+	It("is rejected if the service account is created after the hook", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		t.Offer(ctx, templateChart("", job))
 		message := t.Fail(ctx, v1alpha1.ReasonServiceAccountNotFound, v1alpha1.ActionInstall, "forms")
 		Expect(message).To(HavePrefix(`Job/forms-migrate: service account "forms-migrator" of the pre-install hook is created only after the hook has run`))
 	})
 
-	It("runs if the account is a hook of lower weight", func(ctx SpecContext) {
+	It("runs if the service account is a hook of lower weight", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		t.Offer(ctx, templateChart("", job+"  annotations: {helm.sh/hook: pre-install, helm.sh/hook-weight: \"-1\"}\n"))
 		t.Succeed(ctx, v1alpha1.ActionInstall, "forms")

@@ -26,8 +26,8 @@ func retainedNames(instance *v1alpha1.AppInstance) []string {
 	return names
 }
 
-var _ = Describe("Removing an app", func() {
-	It("keeps the volumes that a custom resource owns, and names them", func(ctx SpecContext) {
+var _ = Describe("The removal of an app", func() {
+	It("keeps and lists the volumes that a custom resource owns", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		group := t.Namespace + ".example.com"
 		t.Apply(ctx, `apiVersion: apiextensions.k8s.io/v1
@@ -69,7 +69,7 @@ spec:
 		}
 		createOwnedClaim("first")
 
-		By("going without the resource in an upgrade")
+		By("removing the custom resource in an upgrade")
 		t.Kubectl(ctx, "patch", "appinstance", "shop", "--namespace", t.Namespace, "--type=merge", "--patch", `{"spec":{"values":{"database":"second"}}}`)
 		t.WaitTrue(ctx, t.Instance(ctx, "shop"), v1alpha1.ConditionReady)
 		expectKept("data-first")
@@ -86,7 +86,7 @@ spec:
 		Expect(t.Names(ctx, "persistentvolumeclaims", "--selector", "appmarket.io/instance=shop")).To(Equal([]string{"data-first", "data-second"}))
 	})
 
-	It("keeps a Namespace of the chart as long as volumes are in it", func(ctx SpecContext) {
+	It("keeps a Namespace of the chart while it contains volumes", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		t.GrantAll(ctx)
 		namespace := t.Namespace + "-data"
@@ -114,7 +114,7 @@ spec:
 		t.Get(ctx, &corev1.ConfigMap{}, "notice")
 	})
 
-	Context("that a finalizer holds up", func() {
+	Context("that is blocked by a finalizer", func() {
 		held := fixture.Chart{Name: "held", Version: "1.0.0", Files: fixture.Files{
 			"templates/held.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: \"{{ .Release.Name }}-stuck\", finalizers: [example.com/never]}\n",
 		}}
@@ -137,14 +137,14 @@ spec:
 			}).WithContext(ctx).Should(MatchError(apierrors.IsNotFound, "IsNotFound"))
 		}
 
-		It("names the object and the finalizer", func(ctx SpecContext) {
+		It("reports the object and the finalizer", func(ctx SpecContext) {
 			t := installHeld(ctx, newTenant(ctx))
 			message := t.Fail(ctx, v1alpha1.ReasonTimedOut, v1alpha1.ActionUninstall, "held", fixture.Timeout("5s"))
 			Expect(message).To(Equal("the operation did not end within spec.timeout (5s): " + waits))
 			removeFinalizer(ctx, t)
 		})
 
-		It("ends when the object is let go", func(ctx SpecContext) {
+		It("completes when the finalizer is removed", func(ctx SpecContext) {
 			t := installHeld(ctx, newTenant(ctx))
 			instance := t.Instance(ctx, "held")
 			Expect(t.Client.Delete(ctx, instance)).To(Succeed())
@@ -155,7 +155,7 @@ spec:
 			waitDeleted(ctx, t)
 		})
 
-		It("ends when the namespace is deleted", func(ctx SpecContext) {
+		It("completes when the namespace is deleted", func(ctx SpecContext) {
 			t := installHeld(ctx, fixture.NewTenant(ctx, cluster))
 			instance := t.Instance(ctx, "held")
 			Expect(t.Client.Delete(ctx, instance)).To(Succeed())

@@ -25,8 +25,8 @@ data:
 	}}.With("1.0.0", more)
 }
 
-var _ = Describe("A chart that needs values of its user", func() {
-	DescribeTable("is offered with a warning in its own words, and runs once it has them", func(ctx SpecContext, template, says string) {
+var _ = Describe("A chart with required values", func() {
+	DescribeTable("is published with its message as a warning, and installed with values", func(ctx SpecContext, template, says string) {
 		t := newTenant(ctx)
 		t.Offer(ctx, gateChart(template, nil))
 		app := t.App(ctx, "gate")
@@ -44,12 +44,12 @@ var _ = Describe("A chart that needs values of its user", func() {
 		t.Get(ctx, config, "with")
 		Expect(config.Data["host"]).To(Equal("gate.example"))
 	},
-		Entry("by required", `{{ required "set the host of the gate" .Values.host }}`, "templates/gate.yaml:6: set the host of the gate"),
-		Entry("by fail", `{{ if not .Values.host }}{{ fail "no gate without a host" }}{{ end }}{{ .Values.host }}`, "templates/gate.yaml:6: no gate without a host"),
-		Entry("by looking below a value that is not there", `{{ index .Values.ingress.hosts 0 }}`, "templates/gate.yaml:6: "),
+		Entry("if it calls required", `{{ required "set the host of the gate" .Values.host }}`, "templates/gate.yaml:6: set the host of the gate"),
+		Entry("if it calls fail", `{{ if not .Values.host }}{{ fail "no gate without a host" }}{{ end }}{{ .Values.host }}`, "templates/gate.yaml:6: no gate without a host"),
+		Entry("if it reads a field of a missing value", `{{ index .Values.ingress.hosts 0 }}`, "templates/gate.yaml:6: "),
 	)
 
-	It("renders with customParams that give them", func(ctx SpecContext) {
+	It("renders with customParams that set them", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		repository := fixture.NewRepository()
 		repository.Add(gateChart(`{{ required "set the host of the gate" .Values.host }}`, nil))
@@ -63,7 +63,7 @@ var _ = Describe("A chart that needs values of its user", func() {
 		t.Succeed(ctx, v1alpha1.ActionInstall, "gate")
 	})
 
-	It("waits for an input that it asks for", func(ctx SpecContext) {
+	It("waits for a required input", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		t.Offer(ctx, gateChart(`{{ required "set the host of the gate" .Values.host }}`, fixture.Files{
 			"questions.yaml": "questions:\n- {variable: host, label: Host, required: true}\n",
@@ -80,7 +80,7 @@ var _ = Describe("A chart that needs values of its user", func() {
 		Expect(config.Data["host"]).To(Equal("asked.example"))
 	})
 
-	It("looks at objects of the cluster when it is installed", func(ctx SpecContext) {
+	It("reads objects of the cluster when it is installed", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		t.Offer(ctx, gateChart(`{{ if not (lookup "v1" "ConfigMap" .Release.Namespace "key") }}{{ fail "create the ConfigMap key first" }}{{ end }}x`, nil))
 		message := t.Fail(ctx, v1alpha1.ReasonRenderFailed, v1alpha1.ActionInstall, "gate", fixture.As("early"))
@@ -89,7 +89,7 @@ var _ = Describe("A chart that needs values of its user", func() {
 		t.Succeed(ctx, v1alpha1.ActionInstall, "gate", fixture.As("late"))
 	})
 
-	It("is refused if no value helps", func(ctx SpecContext) {
+	It("is rejected if it fails with all values", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		repository := fixture.NewRepository()
 		repository.Add(gateChart(`{{ .Values.host | nosuch }}`, nil))
@@ -104,7 +104,7 @@ var _ = Describe("A chart that needs values of its user", func() {
 })
 
 var _ = Describe("A library chart", func() {
-	It("is served, does not fail, and cannot be installed", func(ctx SpecContext) {
+	It("is published, and cannot be installed", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		t.Offer(ctx, fixture.Chart{Name: "shared", Version: "1.0.0", Files: fixture.Files{
 			"Chart.yaml":           "apiVersion: v2\nname: shared\nversion: 1.0.0\ntype: library\n",

@@ -27,7 +27,7 @@ func applyServiceAccountPolicy(ctx context.Context, t *fixture.Tenant) {
 	})
 }
 
-var _ = Describe("The policy of service accounts", func() {
+var _ = Describe("The admission policy for service accounts", func() {
 	const user = "jane"
 	instance := func(name, account string) string {
 		return fmt.Sprintf("apiVersion: appmarket.io/v1alpha1\nkind: AppInstance\nmetadata: {name: %s}\n"+
@@ -39,7 +39,7 @@ var _ = Describe("The policy of service accounts", func() {
 	}
 	const one, two = ", serviceAccountName: one", ", serviceAccountName: two"
 
-	It("lets only those name an account who may use it", func(ctx SpecContext) {
+	It("requires the permission to use the service account", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		applyServiceAccountPolicy(ctx, t)
 		// Jane may write tasks and instances, and use only the service account "one".
@@ -79,10 +79,10 @@ subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: jane}]
 		Expect(applyAs(task("install-one", "Install", one), user)).To(ContainSubstring("created"))
 		Expect(applyAs(task("install-two", "Install", two), user)).To(ContainSubstring(rejection("two")))
 		Expect(applyAs(task("install-default", "Install", ""), user)).To(ContainSubstring(rejection("default")))
-		Expect(applyAs(task("uninstall", "Uninstall", ""), user)).To(ContainSubstring("created"), "as the account of the instance")
+		Expect(applyAs(task("uninstall", "Uninstall", ""), user)).To(ContainSubstring("created"), "the service account of the instance is used")
 		Expect(applyAs(task("uninstall-two", "Uninstall", two), user)).To(ContainSubstring(rejection("two")))
 
-		By("being somebody who may impersonate accounts, as the operator")
+		By("writing as a user that can impersonate service accounts, as the operator can")
 		t.Apply(ctx, `apiVersion: rbac.authorization.k8s.io/v1
 kind: Role
 metadata: {name: operator}

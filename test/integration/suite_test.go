@@ -36,7 +36,7 @@
 //   - gives objects of the whole cluster (CRDs, ClusterRoles) a name of its own and
 //     deletes them with DeferCleanup;
 //   - does not depend on what else the operator is doing: no log lines, no counts of
-//     requests, except for those of its own Repository;
+//     requests, except for requests to its own Repository;
 //   - is marked Serial if it kills or restarts the operator. Serial specs run alone,
 //     at the end, and only they may use the variable operator.
 //
@@ -81,7 +81,7 @@ func TestIntegration(t *testing.T) {
 		if os.Getenv("CI") == "true" {
 			t.Fatal("KUBEBUILDER_ASSETS is not set")
 		}
-		t.Skip("left out: KUBEBUILDER_ASSETS is not set; use make test")
+		t.Skip("skipped: KUBEBUILDER_ASSETS is not set; use make test")
 	}
 	RegisterFailHandler(Fail)
 	SetDefaultEventuallyTimeout(timeout)

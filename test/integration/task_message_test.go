@@ -36,7 +36,7 @@ var _ = Describe("A task", func() {
 		Expect(t.Client.Patch(ctx, o, before)).To(Succeed())
 	}
 
-	It("that is cancelled says what becomes of the instance", func(ctx SpecContext) {
+	It("that is canceled reports the result for the instance", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		t.Offer(ctx, waitingHookChart("1.0.0"))
 		task := t.Task(ctx, v1alpha1.ActionInstall, "site")
@@ -49,7 +49,7 @@ var _ = Describe("A task", func() {
 		t.RecordMessage(end.Reason + ": " + end.Message)
 	})
 
-	It("that is applied again after an Uninstall says that the instance has changed", func(ctx SpecContext) {
+	It("that is applied again after an Uninstall reports that the instance has changed", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		t.Offer(ctx, siteChart("1.0.0"))
 		const text = "apiVersion: appmarket.io/v1alpha1\nkind: AppInstallTask\nmetadata: {name: mine}\n" +
@@ -65,7 +65,7 @@ var _ = Describe("A task", func() {
 		t.RecordMessage(end.Reason + ": " + end.Message)
 	})
 
-	It("that has ended says that a change of its spec has no effect", func(ctx SpecContext) {
+	It("that is finished reports that a change of its spec has no effect", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		t.Offer(ctx, siteChart("1.0.0"))
 		task := t.Do(ctx, v1alpha1.ActionInstall, "site", fixture.Version("latest")).Task
@@ -76,7 +76,7 @@ var _ = Describe("A task", func() {
 		t.RecordMessage(message)
 	})
 
-	It("that is created before its source says what it waits for, and is carried out", func(ctx SpecContext) {
+	It("that is created before its source waits for the source", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		repository := fixture.NewRepository()
 		repository.Add(siteChart("1.0.0"))
@@ -89,7 +89,7 @@ var _ = Describe("A task", func() {
 		Expect(t.WaitEnd(ctx, task).Status).To(Equal(metav1.ConditionTrue))
 	})
 
-	It("that names a source of another namespace says what it waits for", func(ctx SpecContext) {
+	It("that references a source of another namespace reports what it waits for", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		t.Source = &v1alpha1.MarketSource{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "charts"}}
 		task := t.Task(ctx, v1alpha1.ActionInstall, "site")
@@ -98,7 +98,7 @@ var _ = Describe("A task", func() {
 		t.RecordMessage(message)
 	})
 
-	DescribeTable("stops and resumes an instance whose spec cannot be resolved any more", func(ctx SpecContext, says, condition string, removeSource func(ctx context.Context, t *fixture.Tenant)) {
+	DescribeTable("stops and resumes an instance whose spec cannot be resolved", func(ctx SpecContext, says, condition string, removeSource func(ctx context.Context, t *fixture.Tenant)) {
 		t := newTenant(ctx)
 		t.Offer(ctx, siteChart("1.0.0"))
 		t.Succeed(ctx, v1alpha1.ActionInstall, "site")
@@ -110,7 +110,7 @@ var _ = Describe("A task", func() {
 		instance := t.Instance(ctx, "site")
 		t.WaitTrue(ctx, instance, v1alpha1.ConditionReady)
 
-		By("saying so when the spec is changed to what cannot be installed")
+		By("reporting it when the spec is changed")
 		patchObject(ctx, t, instance, func() { instance.Spec.Version = "2.0.0" })
 		Eventually(func(g Gomega) {
 			g.Expect(t.Client.Get(ctx, client.ObjectKeyFromObject(instance), instance)).To(Succeed())
@@ -118,16 +118,16 @@ var _ = Describe("A task", func() {
 				HaveField("ObservedGeneration", instance.Generation))))
 		}).WithContext(ctx).Should(Succeed())
 	},
-		Entry("since its source is gone", `there is no source "charts"`, v1alpha1.ConditionStalled, func(ctx context.Context, t *fixture.Tenant) {
+		Entry("because its source was deleted", `there is no source "charts"`, v1alpha1.ConditionStalled, func(ctx context.Context, t *fixture.Tenant) {
 			deleteInUse(ctx, t, "marketsource", "charts")
 		}),
-		Entry("since its app is gone", `has no app "site"`, v1alpha1.ConditionStalled, func(ctx context.Context, t *fixture.Tenant) {
+		Entry("because its app was deleted", `has no app "site"`, v1alpha1.ConditionStalled, func(ctx context.Context, t *fixture.Tenant) {
 			patchObject(ctx, t, t.Source, func() { t.Source.Spec.Filter = &v1alpha1.AppFilter{Exclude: []string{"site"}} })
 			t.WaitReconciling(ctx, t.App(ctx, "site"), v1alpha1.ReasonInUse)
 			deleteInUse(ctx, t, "appinfo", "charts.site")
 			t.WaitTrue(ctx, t.Instance(ctx, "site"), v1alpha1.ConditionStalled)
 		}),
-		Entry("since its source has not listed its apps", "has not listed its apps yet", v1alpha1.ConditionReconciling, func(ctx context.Context, t *fixture.Tenant) {
+		Entry("because its source is not synced", "has not listed its apps yet", v1alpha1.ConditionReconciling, func(ctx context.Context, t *fixture.Tenant) {
 			listener, err := net.Listen("tcp", "127.0.0.1:0")
 			Expect(err).NotTo(HaveOccurred())
 			DeferCleanup(listener.Close)
@@ -138,8 +138,8 @@ var _ = Describe("A task", func() {
 	)
 })
 
-var _ = Describe("An instance with a newer version of its app", func() {
-	It("has one event for each version that is published", func(ctx SpecContext) {
+var _ = Describe("An instance with an available update", func() {
+	It("gets one event for each published version", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		repository := t.Offer(ctx, siteChart("1.0.0"))
 		t.Succeed(ctx, v1alpha1.ActionInstall, "site")
@@ -156,7 +156,7 @@ var _ = Describe("An instance with a newer version of its app", func() {
 		t.Sync(ctx)
 		Eventually(events).WithContext(ctx).Should(ConsistOf(first, second))
 
-		By("saying nothing more of them when the instance goes to one and back")
+		By("upgrading and rolling back without further events")
 		t.Succeed(ctx, v1alpha1.ActionUpgrade, "site", fixture.Version("1.2.0"))
 		t.Succeed(ctx, v1alpha1.ActionRollback, "site")
 		Expect(t.Instance(ctx, "site").Status.AvailableUpdate).To(Equal("1.2.0"))
@@ -164,8 +164,8 @@ var _ = Describe("An instance with a newer version of its app", func() {
 	})
 })
 
-// deleteInUse deletes an object that instances use, as an administrator does who removes its
-// finalizer.
+// deleteInUse deletes an object that instances use, and removes its finalizer as an administrator
+// can.
 func deleteInUse(ctx context.Context, t *fixture.Tenant, kind, name string) {
 	GinkgoHelper()
 	t.Kubectl(ctx, "delete", kind, name, "-n", t.Namespace, "--wait=false")

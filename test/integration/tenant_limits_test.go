@@ -12,12 +12,12 @@ import (
 	"github.com/appmarket/operator/test/fixture"
 )
 
-var _ = Describe("A tenant who takes what others need", func() {
+var _ = Describe("A tenant that exceeds limits", func() {
 	chart := fixture.Chart{Name: "plain", Version: "1.0.0", Files: fixture.Files{
 		"templates/settings.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: \"{{ .Release.Name }}\"}\n",
 	}}
 
-	It("has a hundred unfinished tasks of an instance, and no more", func(ctx SpecContext) {
+	It("has at most 100 unfinished tasks of an instance", func(ctx SpecContext) {
 		const allowed = 100
 		t := newTenant(ctx)
 		t.Offer(ctx, chart)
@@ -43,13 +43,13 @@ var _ = Describe("A tenant who takes what others need", func() {
 		}
 		Eventually(func() string { return fmt.Sprint(count()) }).WithContext(ctx).Should(Equal(fmt.Sprint(10, allowed)))
 
-		By("installing another instance meanwhile, in another namespace")
+		By("installing an instance in another namespace")
 		other := newTenant(ctx)
 		other.Offer(ctx, chart)
 		other.Succeed(ctx, v1alpha1.ActionInstall, "plain")
 	})
 
-	It("names service accounts that do not exist, and has nothing installed or watched", func(ctx SpecContext) {
+	It("gets no installations and watches for service accounts that do not exist", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		t.Offer(ctx, chart)
 		t.Apply(ctx, fmt.Sprintf(`apiVersion: rbac.authorization.k8s.io/v1

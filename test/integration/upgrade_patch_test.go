@@ -36,7 +36,7 @@ func gaugeWith(spec string) string {
 	return "apiVersion: {{ .Release.Namespace }}.example.com/v1\nkind: Gauge\nmetadata: {name: lists}\nspec: " + spec + "\n"
 }
 
-var _ = Describe("A change that a patch of Helm would lose", func() {
+var _ = Describe("A change that a patch of Helm loses", func() {
 	const (
 		servicePorts   = `{range .spec.ports[*]}{.name} {.port}/{.protocol} {.targetPort}; {end}`
 		containerPorts = `{range .spec.template.spec.containers[0].ports[*]}{.name} {.containerPort}/{.protocol}; {end}`
@@ -45,7 +45,7 @@ var _ = Describe("A change that a patch of Helm would lose", func() {
 	)
 	const volume = "\n      volumes: [{name: data, emptyDir: {}}]"
 
-	DescribeTable("is made by an upgrade and taken back by a rollback, and is no drift",
+	DescribeTable("is made by an upgrade, reverted by a rollback, and not reported as drift",
 		func(ctx SpecContext, object, path, before, initial, after, changed string) {
 			t := newTenant(ctx)
 			newGauges(ctx, t)
@@ -88,10 +88,10 @@ var _ = Describe("A change that a patch of Helm would lose", func() {
 		Entry("if a container loses one of two protocols", "deployment", containerPorts,
 			deploymentWith("ports: [{name: tcp, containerPort: 53}, {name: udp, containerPort: 53, protocol: UDP}]"), "tcp 53/TCP; udp 53/UDP; ",
 			deploymentWith("ports: [{name: udp, containerPort: 53, protocol: UDP}]"), "udp 53/UDP; "),
-		Entry("if a variable is no longer set twice", "deployment", env,
+		Entry("if a duplicate variable is removed", "deployment", env,
 			deploymentWith("env: [{name: MODE, value: a}, {name: OTHER, value: x}, {name: MODE, value: b}]"), "MODE=a; OTHER=x; MODE=b; ",
 			deploymentWith("env: [{name: MODE, value: a}, {name: OTHER, value: x}]"), "MODE=a; OTHER=x; "),
-		Entry("if variables get another order", "deployment", env,
+		Entry("if the order of variables changes", "deployment", env,
 			deploymentWith("env: [{name: A, value: x}, {name: B, value: $(A)}]"), "A=x; B=$(A); ",
 			deploymentWith("env: [{name: B, value: z}, {name: A, value: $(B)}]"), "B=z; A=$(B); "),
 		Entry("if a volume is mounted at a second path", "deployment", mounts,
@@ -100,10 +100,10 @@ var _ = Describe("A change that a patch of Helm would lose", func() {
 		Entry("if a list of a custom resource loses an element", "gauge", "{.spec}",
 			gaugeWith("{rules: [{name: a}, {name: b, level: 1}], limit: 3}"), `{"limit":3,"rules":[{"name":"a"},{"level":1,"name":"b"}]}`,
 			gaugeWith("{rules: [{name: b, level: 2}]}"), `{"rules":[{"level":2,"name":"b"}]}`),
-		Entry("if a key is no longer in stringData", "secret", "{.data}",
+		Entry("if a key is removed from stringData", "secret", "{.data}",
 			secretWith("stringData: {kept: v, revoked: w}"), `{"kept":"dg==","revoked":"dw=="}`,
 			secretWith("stringData: {kept: v}"), `{"kept":"dg=="}`),
-		Entry("if stringData is no longer there", "secret", "{.data}",
+		Entry("if stringData is removed", "secret", "{.data}",
 			secretWith("data: {kept: dg==}\nstringData: {revoked: w}"), `{"kept":"dg==","revoked":"dw=="}`,
 			secretWith("data: {kept: dg==}"), `{"kept":"dg=="}`),
 		Entry("if a key moves from stringData to data", "secret", "{.data}",
@@ -111,7 +111,7 @@ var _ = Describe("A change that a patch of Helm would lose", func() {
 			secretWith("data: {moved: dw==}"), `{"moved":"dw=="}`),
 	)
 
-	It("is made although the spec was edited by hand, and nothing else of the object is touched", func(ctx SpecContext) {
+	It("is made after a manual change of the spec, and the rest of the object is not changed", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		t.Offer(ctx, fixture.Chart{Name: "lists", Version: "1.0.0", Files: fixture.Files{
 			"values.yaml":        "revoke: false\n",

@@ -11,7 +11,7 @@ import (
 	"github.com/appmarket/operator/test/fixture"
 )
 
-// echoChart is a chart that prints its values, as a template does and as JSON.
+// echoChart is a chart that stores its values, as a template does and as JSON.
 var echoChart = fixture.Chart{Name: "echo", Version: "1.0.0", Files: fixture.Files{
 	"values.yaml": "own: {large: 1234567890123, tenth: 0.10, thousand: 1e3, octal: 0644}\n",
 	"templates/a.yaml": `apiVersion: v1
@@ -24,7 +24,7 @@ data:
 `,
 }}
 
-var _ = Describe("Values that are given", func() {
+var _ = Describe("Values", func() {
 	valuesFrom := func(name, key string, optional bool) fixture.Change {
 		return func(s *v1alpha1.AppInstallTaskSpec) {
 			s.EnsureParameters().ValuesFrom = append(s.EnsureParameters().ValuesFrom, v1alpha1.ValuesReference{Kind: v1alpha1.ValuesFromConfigMap, Name: name, Key: key, Optional: ptr.To(optional)})
@@ -37,7 +37,7 @@ var _ = Describe("Values that are given", func() {
 	}
 	const own = `"own":{"large":1234567890123,"octal":420,"tenth":0.1,"thousand":1000}`
 
-	It("keep their digits as those of values.yaml do, however they are given", func(ctx SpecContext) {
+	It("keep the digits of numbers, from every kind of input", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		repository := fixture.NewRepository()
 		repository.Add(echoChart)
@@ -54,10 +54,10 @@ var _ = Describe("Values that are given", func() {
 			`"params":{"large":1234567890123,"tenth":0.1,"text":"0.10"},"platform":{"large":9007199254740991}}`))
 		config := &corev1.ConfigMap{}
 		t.Get(ctx, config, "echo")
-		Expect(config.Data["large"]).To(Equal("1.234567890123e+12"), "as helm prints a number of a values file")
+		Expect(config.Data["large"]).To(Equal("1.234567890123e+12"), "Helm formats a number of a values file in the same way")
 	})
 
-	DescribeTable("are refused in plain words if they are no values", func(ctx SpecContext, text, says string) {
+	DescribeTable("are rejected if they are not a map", func(ctx SpecContext, text, says string) {
 		t := newTenant(ctx)
 		t.Offer(ctx, echoChart)
 		Expect(t.Client.Create(ctx, configMap(t, "wrong", "values.yaml", text))).To(Succeed())
@@ -65,11 +65,11 @@ var _ = Describe("Values that are given", func() {
 		Expect(message).To(And(ContainSubstring("ConfigMap wrong"), ContainSubstring(says)))
 	},
 		Entry("but a list", "- a\n", "values must be a map, but are a list"),
-		Entry("but a text", "hello\n", "but are a string"),
+		Entry("but a string", "hello\n", "but are a string"),
 		Entry("but two documents", "a: 1\n---\nb: 2\n", "several YAML documents"),
 	)
 
-	It("may be missing or say nothing where they are optional", func(ctx SpecContext) {
+	It("can be missing or empty if they are optional", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		t.Offer(ctx, echoChart)
 		Expect(t.Client.Create(ctx, configMap(t, "empty", "values.yaml", "# nothing\n---\n"))).To(Succeed())
@@ -77,7 +77,7 @@ var _ = Describe("Values that are given", func() {
 		Expect(valuesJSON(ctx, t, "echo")).To(Equal("{" + own + "}"))
 	})
 
-	It("are told of a second document in values.yaml, which Helm does not read", func(ctx SpecContext) {
+	It("cause a warning if values.yaml has a second document, which Helm ignores", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		t.Offer(ctx, echoChart.With("1.0.0", fixture.Files{"values.yaml": "own: 1\n---\nlost: 2\n"}))
 		Expect(t.App(ctx, "echo").Status.Summary.Warnings).To(HaveExactElements(ContainSubstring("several YAML documents")))

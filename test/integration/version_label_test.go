@@ -32,7 +32,7 @@ metadata:
 var _ = Describe("A chart that uses its version as a label", func() {
 	const plain = `{{ .Chart.Version | quote }}`
 
-	It("is served with the version of the source, plus included", func(ctx SpecContext) {
+	It("is published with the version of the source, including the plus", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		t.Offer(ctx, labeledChart("1.0.0+build.7", plain, nil))
 		app := t.App(ctx, "labeled")
@@ -40,7 +40,7 @@ var _ = Describe("A chart that uses its version as a label", func() {
 		Expect(t.Fetch(ctx, app.Status.Versions[0].URL)).NotTo(BeEmpty())
 	})
 
-	It("runs if it replaces the plus itself", func(ctx SpecContext) {
+	It("can be installed if it replaces the plus", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		t.Offer(ctx, labeledChart("1.0.0+build.7", `{{ .Chart.Version | replace "+" "_" | quote }}`, nil))
 		t.Succeed(ctx, v1alpha1.ActionInstall, "labeled")
@@ -49,7 +49,7 @@ var _ = Describe("A chart that uses its version as a label", func() {
 		Expect(settings.Labels).To(HaveKeyWithValue("example.com/release", "1.0.0_build.7"))
 	})
 
-	DescribeTable("is refused with object and label before anything is created", func(ctx SpecContext, chart fixture.Chart) {
+	DescribeTable("is rejected with object and label before an object is created", func(ctx SpecContext, chart fixture.Chart) {
 		t := newTenant(ctx)
 		t.Offer(ctx, chart)
 		message := t.Fail(ctx, v1alpha1.ReasonInvalidObject, v1alpha1.ActionInstall, "labeled")
@@ -60,7 +60,7 @@ var _ = Describe("A chart that uses its version as a label", func() {
 	},
 		Entry("if the version has a plus", labeledChart("1.0.0+build.7", plain, nil)),
 		Entry("if the version is too long for a label", labeledChart("1.0.0-"+strings.Repeat("long.", 12)+"1", plain, nil)),
-		Entry("if the version of the app has a digest", labeledChart("1.0.0", `{{ .Chart.AppVersion | quote }}`, fixture.Files{
+		Entry("if the app version has a digest", labeledChart("1.0.0", `{{ .Chart.AppVersion | quote }}`, fixture.Files{
 			"Chart.yaml": "apiVersion: v2\nname: labeled\nversion: 1.0.0\nappVersion: 1.2@sha256:0123456789abcdef\n",
 		})),
 	)

@@ -36,8 +36,7 @@ var wordBudget = map[string]int{
 	"test/e2e":                   1,
 	"test/fixture":               1,
 	"test/gitops":                5,
-	"test/hostile":               7,
-	"test/integration":           26,
+	"test/integration":           1,
 }
 
 func TestWords(t *testing.T) {
