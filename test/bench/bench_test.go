@@ -27,8 +27,8 @@ import (
 	. "github.com/onsi/gomega"
 )
 
-// patience limits every measurement. A measurement that takes that long has failed.
-const patience = 10 * time.Minute
+// timeout limits every measurement. A measurement that takes that long has failed.
+const timeout = 10 * time.Minute
 
 func TestMain(m *testing.M) {
 	if name := os.Getenv(childVariable); name != "" {
@@ -41,10 +41,10 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// measure is a running measurement.
-type measure struct {
+// benchmark is a running measurement.
+type benchmark struct {
 	*WithT
-	*world
+	*environment
 	ctx context.Context
 	b   *testing.B
 }
@@ -58,32 +58,32 @@ func BenchmarkMeasures(b *testing.B) {
 	// After an interrupt, the measurement ends and everything is stopped as usual.
 	ctx, stop := signal.NotifyContext(b.Context(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	w := newWorld(b)
-	defer func() { w.table.print(os.Stdout) }()
+	w := newEnvironment(b)
+	defer func() { w.table.printTable(os.Stdout) }()
 	for _, one := range []struct {
 		name string
-		take func(*measure)
+		take func(*benchmark)
 	}{
-		{"index", (*measure).takeInIndexes},
-		{"start", (*measure).start},
-		{"plain", (*measure).hydratePlain},
-		{"catalog", (*measure).hydrateCatalog},
-		{"quiet", (*measure).syncUnchanged},
-		{"changed", (*measure).hydrateChanged},
-		{"repository", (*measure).serveRepository},
-		{"task", (*measure).carryOutOne},
-		{"tasks", (*measure).carryOutMany},
-		{"cancel", (*measure).cancelWhileBusy},
-		{"kill", (*measure).convergeAfterKill},
-		{"thousand", (*measure).rememberThousand},
+		{"index", (*benchmark).readIndexes},
+		{"start", (*benchmark).startEnvironment},
+		{"plain", (*benchmark).hydratePlain},
+		{"catalog", (*benchmark).hydrateCatalog},
+		{"quiet", (*benchmark).syncUnchanged},
+		{"changed", (*benchmark).hydrateChanged},
+		{"repository", (*benchmark).serveRepository},
+		{"task", (*benchmark).runOneTask},
+		{"tasks", (*benchmark).runManyTasks},
+		{"cancel", (*benchmark).cancelDuringTasks},
+		{"kill", (*benchmark).convergeAfterKill},
+		{"thousand", (*benchmark).retainThousandTasks},
 	} {
 		b.Run(one.name, func(b *testing.B) {
 			if needsCluster := one.name != "index" && one.name != "start"; needsCluster && w.operator == nil {
 				b.Skip("left out: there is no operator; name start too, as in -bench 'Measures/(start|task)$'")
 			}
-			bounded, cancel := context.WithTimeout(ctx, patience)
+			bounded, cancel := context.WithTimeout(ctx, timeout)
 			defer cancel()
-			one.take(&measure{WithT: NewWithT(b), world: w, ctx: bounded, b: b})
+			one.take(&benchmark{WithT: NewWithT(b), environment: w, ctx: bounded, b: b})
 		})
 	}
 }

@@ -18,22 +18,22 @@ import (
 	"github.com/appmarket/operator/internal/source"
 )
 
-// recorder is an engine that records the inputs that it renders.
-type recorder struct {
+// recordingEngine is an engine that records the inputs that it renders.
+type recordingEngine struct {
 	render.Engine
-	asked []hydrate.RenderInput
+	inputs []hydrate.RenderInput
 }
 
-func (r *recorder) Render(ctx context.Context, in hydrate.RenderInput) (hydrate.Rendered, error) {
-	r.asked = append(r.asked, in)
-	return r.Engine.Render(ctx, in)
+func (e *recordingEngine) Render(ctx context.Context, in hydrate.RenderInput) (hydrate.Rendered, error) {
+	e.inputs = append(e.inputs, in)
+	return e.Engine.Render(ctx, in)
 }
 
 // renderCatalog is a child that performs only the work of `helm template` for all charts of a
 // folder: load, render and sort, from files in memory, sequentially. A first pass, which is not
 // measured, records the inputs.
 func renderCatalog(folder string) (int, time.Duration, error) {
-	asked, err := rendersOf(folder)
+	asked, err := recordInputs(folder)
 	if err != nil {
 		return 0, 0, err
 	}
@@ -78,9 +78,9 @@ func renderOne(in hydrate.RenderInput, capabilities *chartutil.Capabilities) err
 	return err
 }
 
-// rendersOf runs the first two hydration steps for every app of a folder and returns the rendered
+// recordInputs runs the first two hydration steps for every app of a folder and returns the rendered
 // inputs.
-func rendersOf(folder string) ([]hydrate.RenderInput, error) {
+func recordInputs(folder string) ([]hydrate.RenderInput, error) {
 	ctx := context.Background()
 	from, err := source.Open(source.Config{Directory: &source.DirectoryConfig{Path: folder, AllowedRoots: []string{folder}}})
 	if err != nil {
@@ -90,18 +90,18 @@ func rendersOf(folder string) ([]hydrate.RenderInput, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &recorder{}
+	r := &recordingEngine{}
 	pipeline := hydrate.Pipeline{Steps: []hydrate.Step{
 		hydrate.SourceChart{}, hydrate.RenderedChart{Renderer: r, Reader: olares.Reader{}},
 	}}
 	for _, app := range listing.Apps {
 		draft := &hydrate.Draft{Request: hydrate.Request{
-			Owner: hydrate.Owner{Namespace: keeper, Source: "catalog"},
+			Owner: hydrate.Owner{Namespace: marketNamespace, Source: "catalog"},
 			App:   app.Name, Offer: app.Offers[0], Source: from, Profile: olares.Profile{},
 		}}
 		if err := pipeline.Run(ctx, draft); err != nil {
 			return nil, fmt.Errorf("hydrate %s: %w", app.Name, err)
 		}
 	}
-	return r.asked, nil
+	return r.inputs, nil
 }

@@ -16,10 +16,10 @@ import (
 // connections is the number of concurrent clients. Each sends its next request after a response.
 const connections = 16
 
-// ask sends requests to a URL for a while and returns the number of complete responses per second.
+// measureRate sends requests to a URL for a while and returns the number of complete responses per second.
 // It writes HTTP/1.1 to the connection directly, because an HTTP client would take more CPU time
 // than the server and would distort the result.
-func ask(target string, length int64, during time.Duration) (float64, error) {
+func measureRate(target string, length int64, during time.Duration) (float64, error) {
 	u, err := url.Parse(target)
 	if err != nil {
 		return 0, err
@@ -29,7 +29,7 @@ func ask(target string, length int64, during time.Duration) (float64, error) {
 	var all sync.WaitGroup
 	begin := time.Now()
 	for i := range connections {
-		all.Go(func() { counts[i], errs[i] = askOn(u.Host, request, length, begin.Add(during)) })
+		all.Go(func() { counts[i], errs[i] = sendRequests(u.Host, request, length, begin.Add(during)) })
 	}
 	all.Wait()
 	took := time.Since(begin)
@@ -43,8 +43,8 @@ func ask(target string, length int64, during time.Duration) (float64, error) {
 	return float64(total) / took.Seconds(), nil
 }
 
-// askOn sends requests on one connection until the time is over.
-func askOn(host string, request []byte, length int64, until time.Time) (int, error) {
+// sendRequests sends requests on one connection until the time is over.
+func sendRequests(host string, request []byte, length int64, until time.Time) (int, error) {
 	conn, err := net.Dial("tcp", host)
 	if err != nil {
 		return 0, err
@@ -59,15 +59,15 @@ func askOn(host string, request []byte, length int64, until time.Time) (int, err
 		if _, err := conn.Write(request); err != nil {
 			return 0, err
 		}
-		if err := readAnswer(in, length); err != nil {
+		if err := readResponse(in, length); err != nil {
 			return 0, err
 		}
 	}
 	return count, nil
 }
 
-// readAnswer reads one response, which must be complete and have the given length.
-func readAnswer(in *bufio.Reader, length int64) error {
+// readResponse reads one response, which must be complete and have the given length.
+func readResponse(in *bufio.Reader, length int64) error {
 	line, err := in.ReadSlice('\n')
 	if err != nil {
 		return err

@@ -17,68 +17,68 @@ import (
 	"github.com/appmarket/operator/test/samplemarket"
 )
 
-// apply creates a source and waits until all of its apps are served.
-func (m *measure) apply(name string, spec v1alpha1.MarketSourceSpec) *v1alpha1.MarketSource {
+// applySource creates a source and waits until all of its apps are served.
+func (m *benchmark) applySource(name string, spec v1alpha1.MarketSourceSpec) *v1alpha1.MarketSource {
 	m.b.Helper()
 	spec.AllowedNamespaces = &v1alpha1.AllowedNamespaces{From: v1alpha1.NamespacesFromAll}
 	spec.Platform = &v1alpha1.Platform{Profile: v1alpha1.ProfileOlares}
-	source := &v1alpha1.MarketSource{ObjectMeta: metav1.ObjectMeta{Namespace: keeper, Name: name}, Spec: spec}
-	all := m.follow(&v1alpha1.MarketSourceList{}, client.InNamespace(keeper))
+	source := &v1alpha1.MarketSource{ObjectMeta: metav1.ObjectMeta{Namespace: marketNamespace, Name: name}, Spec: spec}
+	all := m.watchObjects(&v1alpha1.MarketSourceList{}, client.InNamespace(marketNamespace))
 	m.Expect(m.cluster.Create(m.ctx, source)).To(Succeed())
-	m.until(all, func(o client.Object) (bool, error) {
+	m.waitUntil(all, func(o client.Object) (bool, error) {
 		if o.GetName() != name {
 			return false, nil
 		}
 		source = o.(*v1alpha1.MarketSource)
-		return settled(source, v1alpha1.ConditionReady)
+		return isReady(source, v1alpha1.ConditionReady)
 	})
 	return source
 }
 
-// remove deletes a source and waits until its apps are deleted.
-func (m *measure) remove(source *v1alpha1.MarketSource) {
+// removeSource deletes a source and waits until its apps are deleted.
+func (m *benchmark) removeSource(source *v1alpha1.MarketSource) {
 	m.b.Helper()
 	m.Expect(m.cluster.Delete(m.ctx, source)).To(Succeed())
 	m.Eventually(func(g Gomega) {
 		var apps v1alpha1.AppInfoList
 		g.Expect(m.cluster.List(m.ctx, &apps, client.MatchingLabels{v1alpha1.SourceLabel: source.Name})).To(Succeed())
 		g.Expect(apps.Items).To(BeEmpty())
-	}, patience, 200*time.Millisecond).Should(Succeed())
+	}, timeout, 200*time.Millisecond).Should(Succeed())
 }
 
-func (m *measure) namespace(name string) {
+func (m *benchmark) createNamespace(name string) {
 	m.b.Helper()
 	m.Expect(client.IgnoreAlreadyExists(m.cluster.Create(m.ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}))).To(Succeed())
 }
 
-// apps returns the apps of the market.
-func (m *measure) apps() []v1alpha1.AppInfo {
+// listApps returns the apps of the market.
+func (m *benchmark) listApps() []v1alpha1.AppInfo {
 	m.b.Helper()
 	var list v1alpha1.AppInfoList
 	m.Expect(m.cluster.List(m.ctx, &list, client.MatchingLabels{v1alpha1.SourceLabel: m.market.Name})).To(Succeed())
 	return list.Items
 }
 
-func (m *measure) fetchEverything() {
+func (m *benchmark) fetchAllArchives() {
 	m.b.Helper()
-	for _, app := range m.apps() {
+	for _, app := range m.listApps() {
 		for _, version := range app.Status.Versions {
-			m.Expect(fetch(version.URL)).To(Succeed())
+			m.Expect(fetchURL(version.URL)).To(Succeed())
 		}
 	}
 }
 
-func (m *measure) digests() map[string]string {
+func (m *benchmark) sourceDigests() map[string]string {
 	m.b.Helper()
 	all := map[string]string{}
-	for _, app := range m.apps() {
+	for _, app := range m.listApps() {
 		all[app.Spec.App] = app.Status.Versions[0].SourceDigest
 	}
 	return all
 }
 
-// counter serves a market and counts the requests and the bytes of the responses.
-type counter struct {
+// countingServer serves a market and counts the requests and the bytes of the responses.
+type countingServer struct {
 	*httptest.Server
 	charts   string
 	market   atomic.Pointer[samplemarket.Market]
@@ -86,13 +86,13 @@ type counter struct {
 	bytes    atomic.Int64
 }
 
-func (c *counter) reset() {
+func (c *countingServer) resetCounts() {
 	c.requests.Store(0)
 	c.bytes.Store(0)
 }
 
 // indexBytes returns the length of the index.
-func (c *counter) indexBytes() int {
+func (c *countingServer) indexBytes() int {
 	answer := httptest.NewRecorder()
 	c.market.Load().ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/index.yaml", nil))
 	return answer.Body.Len()
@@ -110,9 +110,9 @@ func (w countingWriter) Write(p []byte) (int, error) {
 }
 
 // serveCatalog serves a copy of the catalog as a Helm repository.
-func (m *measure) serveCatalog() {
+func (m *benchmark) serveCatalog() {
 	m.b.Helper()
-	c := &counter{charts: filepath.Join(m.scratch, "charts")}
+	c := &countingServer{charts: filepath.Join(m.scratch, "charts")}
 	m.Expect(os.CopyFS(c.charts, os.DirFS(m.catalog))).To(Succeed())
 	market, err := samplemarket.New(c.charts)
 	m.Expect(err).NotTo(HaveOccurred())
@@ -121,15 +121,15 @@ func (m *measure) serveCatalog() {
 		c.requests.Add(1)
 		c.market.Load().ServeHTTP(countingWriter{w, &c.bytes}, r)
 	}))
-	m.whole.Cleanup(c.Close)
+	m.parent.Cleanup(c.Close)
 	m.catalogServer = c
 }
 
 // changeCharts adds a file to count charts, which are spread over the catalog, serves the result,
 // and returns the names of their apps.
-func (m *measure) changeCharts(count int) []string {
+func (m *benchmark) changeCharts(count int) []string {
 	m.b.Helper()
-	all := m.apps()
+	all := m.listApps()
 	var names []string
 	for i := range count {
 		name := all[i*len(all)/count].Spec.App

@@ -22,30 +22,30 @@ import (
 // hydratePlain measures the time from the creation of sources of Helm repositories with large
 // charts until each of their apps is served or rejected. The peer is the helm command, which
 // renders the same archives with two parallel processes.
-func (m *measure) hydratePlain() {
+func (m *benchmark) hydratePlain() {
 	if m.plain == "" {
-		m.table.leaveOut("hydration of plain charts", "MARKET_PLAIN is not set")
+		m.table.addSkipped("hydration of plain charts", "MARKET_PLAIN is not set")
 		return
 	}
 	indexes, err := filepath.Glob(filepath.Join(m.plain, "*", "index.yaml"))
 	m.Expect(err).NotTo(HaveOccurred())
 	m.Expect(indexes).NotTo(BeEmpty(), "there is no Helm repository in %s", m.plain)
-	m.namespace(keeper)
+	m.createNamespace(marketNamespace)
 	server := httptest.NewServer(http.FileServer(http.Dir(m.plain)))
-	m.whole.Cleanup(server.Close)
+	m.parent.Cleanup(server.Close)
 	theirs := m.renderPlain()
 
-	m.Expect(m.operator.forgetPeak()).To(Succeed())
-	workers := watchOffspring(m.operator.pid())
-	before := m.processors()
-	all := m.follow(&v1alpha1.MarketSourceList{}, client.InNamespace(keeper))
+	m.Expect(m.operator.resetPeak()).To(Succeed())
+	workers := sampleChildren(m.operator.processID())
+	before := m.processorUsage()
+	all := m.watchObjects(&v1alpha1.MarketSourceList{}, client.InNamespace(marketNamespace))
 	begin := time.Now()
 	pending := map[types.UID]bool{}
 	var sources []*v1alpha1.MarketSource
 	for _, index := range indexes {
 		name := filepath.Base(filepath.Dir(index))
 		source := &v1alpha1.MarketSource{
-			ObjectMeta: metav1.ObjectMeta{Namespace: keeper, Name: name},
+			ObjectMeta: metav1.ObjectMeta{Namespace: marketNamespace, Name: name},
 			Spec:       v1alpha1.MarketSourceSpec{Type: v1alpha1.SourceTypeHelm, Helm: &v1alpha1.HelmSource{URL: server.URL + "/" + name}},
 		}
 		m.Expect(m.cluster.Create(m.ctx, source)).To(Succeed())
@@ -53,7 +53,7 @@ func (m *measure) hydratePlain() {
 		sources = append(sources, source)
 	}
 	var ready, failed int32
-	m.until(all, func(o client.Object) (bool, error) {
+	m.waitUntil(all, func(o client.Object) (bool, error) {
 		apps := o.(*v1alpha1.MarketSource).Status.Apps
 		if pending[o.GetUID()] && apps != nil && apps.Total > 0 && apps.Ready+apps.Failed == apps.Total {
 			delete(pending, o.GetUID())
@@ -62,32 +62,32 @@ func (m *measure) hydratePlain() {
 		return len(pending) == 0, nil
 	})
 	took := time.Since(begin)
-	most := workers.end()
-	r := row{
+	most := workers.stopSampling()
+	r := resultRow{
 		work:   fmt.Sprintf("hydrate %d repositories of plain charts, cold: %d apps served, %d refused", len(indexes), ready, failed),
-		figure: seconds(took), budget: "≤ 0.5 × helm template",
+		figure: formatDuration(took), budget: "≤ 0.5 × helm template",
 	}
 	if theirs > 0 {
-		r.reference, r.ratio = "helm template in a loop, two side by side "+seconds(theirs), ratio(took, theirs)
+		r.reference, r.ratio = "helm template in a loop, two side by side "+formatDuration(theirs), formatRatio(took, theirs)
 	}
-	m.table.add(r)
-	m.table.add(row{
+	m.table.addRow(r)
+	m.table.addRow(resultRow{
 		work: "memory while doing so, most ever; processor time",
 		figure: fmt.Sprintf("operator %s, workers together %s; %s",
-			mebibytes(m.resident("VmHWM")), mebibytes(most), m.processors().since(before)),
+			formatMemory(m.residentMemory("VmHWM")), formatMemory(most), m.processorUsage().formatSince(before)),
 	})
 	for _, source := range sources {
-		m.remove(source)
+		m.removeSource(source)
 	}
 }
 
 // renderPlain renders every plain chart with the helm command and returns how long it took, or 0 if
 // there is no helm command. Some of the charts cannot be rendered.
-func (m *measure) renderPlain() time.Duration {
+func (m *benchmark) renderPlain() time.Duration {
 	m.b.Helper()
 	program := os.Getenv("HELM3")
 	if program == "" {
-		m.table.leaveOut("comparison with helm template", "HELM3 is not set")
+		m.table.addSkipped("comparison with helm template", "HELM3 is not set")
 		return 0
 	}
 	archives, err := filepath.Glob(filepath.Join(m.plain, "*", "charts", "*.tgz"))
@@ -102,6 +102,6 @@ func (m *measure) renderPlain() time.Duration {
 		})
 	}
 	begin := time.Now()
-	m.Expect(sideBySide(m.ctx, 2, jobs)).To(Succeed())
+	m.Expect(runParallel(m.ctx, 2, jobs)).To(Succeed())
 	return time.Since(begin)
 }

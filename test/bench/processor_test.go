@@ -34,25 +34,25 @@ func processorTime(pid int) (own, children time.Duration, err error) {
 	return ticks[0] + ticks[1], ticks[2] + ticks[3], nil
 }
 
-// processors are the CPU times of the operator and of its workers.
-type processors struct{ operator, workers time.Duration }
+// usage are the CPU times of the operator and of its workers.
+type usage struct{ operator, workers time.Duration }
 
-// processors returns the CPU time that the operator and its workers have used until now.
-func (m *measure) processors() processors {
+// processorUsage returns the CPU time that the operator and its workers have used until now.
+func (m *benchmark) processorUsage() usage {
 	m.b.Helper()
-	own, children, err := processorTime(m.operator.pid())
+	own, children, err := processorTime(m.operator.processID())
 	m.Expect(err).NotTo(HaveOccurred())
-	for _, pid := range offspring(m.operator.pid()) {
+	for _, pid := range childProcesses(m.operator.processID()) {
 		if worker, _, err := processorTime(pid); err == nil { // A worker that has ended is counted with the children from then on.
 			children += worker
 		}
 	}
-	return processors{operator: own, workers: children}
+	return usage{operator: own, workers: children}
 }
 
-func (p processors) total() time.Duration { return p.operator + p.workers }
+func (p usage) sum() time.Duration { return p.operator + p.workers }
 
-// since formats the CPU time that was used since an earlier measurement.
-func (p processors) since(before processors) string {
-	return fmt.Sprintf("operator %s, workers %s of processor time", seconds(p.operator-before.operator), seconds(p.workers-before.workers))
+// formatSince formats the CPU time that was used since an earlier measurement.
+func (p usage) formatSince(before usage) string {
+	return fmt.Sprintf("operator %s, workers %s of processor time", formatDuration(p.operator-before.operator), formatDuration(p.workers-before.workers))
 }

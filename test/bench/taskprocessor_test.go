@@ -12,7 +12,7 @@ import (
 )
 
 // apiServerTime returns the CPU time that the API server has used until now.
-func (m *measure) apiServerTime() time.Duration {
+func (m *benchmark) apiServerTime() time.Duration {
 	m.b.Helper()
 	text, err := os.ReadFile(filepath.Join(filepath.Dir(m.audit), "cluster", "pids", "kube-apiserver"))
 	m.Expect(err).NotTo(HaveOccurred())
@@ -23,22 +23,22 @@ func (m *measure) apiServerTime() time.Duration {
 	return used
 }
 
-// cost is the CPU time of a number of installs: of the programs that perform them, and of the API
+// processorCost is the CPU time of a number of installs: of the programs that perform them, and of the API
 // server during that time.
-type cost struct{ programs, apiServer time.Duration }
+type processorCost struct{ programs, apiServer time.Duration }
 
 // addCosts adds the CPU time per install to the table, with the CPU time of the helm command as
 // reference, unless it is zero because there is no helm command.
-func (m *measure) addCosts(count int, ours, helm cost) {
-	each := func(c cost) string {
-		return fmt.Sprintf("%s, API server %s", seconds(c.programs/time.Duration(count)), seconds(c.apiServer/time.Duration(count)))
+func (m *benchmark) addCosts(count int, ours, helm processorCost) {
+	each := func(c processorCost) string {
+		return fmt.Sprintf("%s, API server %s", formatDuration(c.programs/time.Duration(count)), formatDuration(c.apiServer/time.Duration(count)))
 	}
-	r := row{
+	r := resultRow{
 		work:   fmt.Sprintf("processor time for each of %d installs", count),
 		figure: "operator and workers " + each(ours), budget: "< helm",
 	}
 	if helm.programs > 0 {
-		r.reference, r.ratio = "helm install --wait "+each(helm), ratio(ours.programs, helm.programs)
+		r.reference, r.ratio = "helm install --wait "+each(helm), formatRatio(ours.programs, helm.programs)
 	}
-	m.table.add(r)
+	m.table.addRow(r)
 }

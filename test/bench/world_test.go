@@ -27,9 +27,9 @@ import (
 	"github.com/appmarket/operator/test/testenv"
 )
 
-// world is the state that the measurements share.
-type world struct {
-	table   *table
+// environment is the state that the measurements share.
+type environment struct {
+	table   *resultTable
 	root    string
 	scratch string
 	// catalog is a folder of real charts, and plain a folder of Helm repositories. Each is empty if
@@ -47,15 +47,15 @@ type world struct {
 	// market is the source whose charts are published, or nil before the first one is created.
 	market *v1alpha1.MarketSource
 	// catalogServer serves the catalog over HTTP, or is nil before it is needed.
-	catalogServer *counter
-	// whole is the benchmark that runs all measurements. Everything is stopped when it ends.
-	whole *testing.B
-	// relaunch starts the operator again. probes is the address of its health probes.
-	relaunch func() (*process, error)
-	probes   string
+	catalogServer *countingServer
+	// parent is the benchmark that runs all measurements. Everything is stopped when it ends.
+	parent *testing.B
+	// startAgain starts the operator again. probes is the address of its health probes.
+	startAgain func() (*process, error)
+	probes     string
 }
 
-func newWorld(b *testing.B) *world {
+func newEnvironment(b *testing.B) *environment {
 	root, err := testenv.ModuleRoot()
 	if err != nil {
 		b.Fatal(err)
@@ -67,29 +67,29 @@ func newWorld(b *testing.B) *world {
 		}
 		return path
 	}
-	return &world{
-		whole: b, table: newTable(), root: root, scratch: b.TempDir(), catalog: folder("MARKET_CATALOG"), plain: folder("MARKET_PLAIN"),
+	return &environment{
+		parent: b, table: newTable(), root: root, scratch: b.TempDir(), catalog: folder("MARKET_CATALOG"), plain: folder("MARKET_PLAIN"),
 	}
 }
 
-// start starts a cluster with simulated nodes, the sample market, and the operator as a release
+// startEnvironment starts a cluster with simulated nodes, the sample market, and the operator as a release
 // build.
-func (m *measure) start() {
+func (m *benchmark) startEnvironment() {
 	m.startCluster()
 	market, err := samplemarket.New(filepath.Join(m.root, "config", "samples", "charts"))
 	m.Expect(err).NotTo(HaveOccurred())
 	m.samples = httptest.NewServer(market)
-	m.whole.Cleanup(m.samples.Close)
+	m.parent.Cleanup(m.samples.Close)
 	m.startOperator()
 }
 
-func (m *measure) startCluster() {
+func (m *benchmark) startCluster() {
 	assets := os.Getenv("KUBEBUILDER_ASSETS")
 	program, err := filepath.EvalSymlinks(filepath.Join(assets, "kube-apiserver"))
 	m.Expect(err).NotTo(HaveOccurred())
 	dir := filepath.Join(m.scratch, "cluster")
-	m.run(program, "up", "--dir", dir)
-	end := m.whole
+	m.runProgram(program, "up", "--dir", dir)
+	end := m.parent
 	end.Cleanup(func() {
 		if out, err := exec.Command(program, "down", "--dir", dir).CombinedOutput(); err != nil {
 			end.Errorf("stop cluster: %v: %s", err, out)
@@ -103,34 +103,34 @@ func (m *measure) startCluster() {
 	m.Expect(errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha1.AddToScheme(scheme))).To(Succeed())
 	m.cluster, err = client.NewWithWatch(cfg, client.Options{Scheme: scheme})
 	m.Expect(err).NotTo(HaveOccurred())
-	m.run(filepath.Join(assets, "kubectl"), "--kubeconfig", m.kubeconfig, "apply", "--server-side", "-f", filepath.Join(m.root, "config", "crd", "bases"))
+	m.runProgram(filepath.Join(assets, "kubectl"), "--kubeconfig", m.kubeconfig, "apply", "--server-side", "-f", filepath.Join(m.root, "config", "crd", "bases"))
 }
 
 // startOperator builds the operator, starts it and waits until it is ready. It cannot reach image
 // registries, whatever the network of the machine allows, because its proxy is an address without a
 // listener.
-func (m *measure) startOperator() {
+func (m *benchmark) startOperator() {
 	program, store := filepath.Join(m.scratch, "appmarket"), filepath.Join(m.scratch, "store")
-	m.run("go", "build", "-o", program, m.root)
+	m.runProgram("go", "build", "-o", program, m.root)
 	m.Expect(os.MkdirAll(store, 0o755)).To(Succeed())
-	repository, probes, nobody := m.freeAddress(), m.freeAddress(), m.freeAddress()
+	repository, probes, unusedAddress := m.freeAddress(), m.freeAddress(), m.freeAddress()
 	args := []string{
 		"--kubeconfig", m.kubeconfig, "--store-dir", store,
 		"--repository-bind-address", repository, "--repository-url", "http://" + repository,
-		"--metrics-bind-address", "0", "--health-probe-bind-address", probes, "--allow-loopback-addresses", "--market-namespaces", keeper,
+		"--metrics-bind-address", "0", "--health-probe-bind-address", probes, "--allow-loopback-addresses", "--market-namespaces", marketNamespace,
 		"--registry-mirror", "samples.appmarket.io=" + m.samples.URL,
 	}
 	if m.catalog != "" {
 		args = append(args, "--allowed-directories", m.catalog)
 	}
-	m.relaunch = func() (*process, error) {
-		return launch(filepath.Join(m.scratch, "operator.log"), program, args, []string{"HTTPS_PROXY=http://" + nobody})
+	m.startAgain = func() (*process, error) {
+		return startProcess(filepath.Join(m.scratch, "operator.log"), program, args, []string{"HTTPS_PROXY=http://" + unusedAddress})
 	}
 	m.probes = probes
 	m.launchOperator()
-	w, end := m.world, m.whole
+	w, end := m.environment, m.parent
 	end.Cleanup(func() {
-		if err := w.operator.terminate(); err != nil {
+		if err := w.operator.stopProcess(); err != nil {
 			text, _ := os.ReadFile(w.operator.log) // possibly incomplete
 			end.Errorf("stop operator: %v: %s", err, text[max(0, len(text)-4000):])
 		}
@@ -138,23 +138,23 @@ func (m *measure) startOperator() {
 }
 
 // launchOperator starts the operator, again if necessary, and waits until it is ready.
-func (m *measure) launchOperator() {
+func (m *benchmark) launchOperator() {
 	m.b.Helper()
 	var err error
-	m.operator, err = m.relaunch()
+	m.operator, err = m.startAgain()
 	m.Expect(err).NotTo(HaveOccurred())
-	m.Eventually(func() error { return fetch("http://" + m.probes + "/readyz") }, patience, 50*time.Millisecond).Should(Succeed())
+	m.Eventually(func() error { return fetchURL("http://" + m.probes + "/readyz") }, timeout, 50*time.Millisecond).Should(Succeed())
 }
 
-// run runs a program and fails the measurement if the program fails.
-func (m *measure) run(program string, args ...string) {
+// runProgram runs a program and fails the measurement if the program fails.
+func (m *benchmark) runProgram(program string, args ...string) {
 	m.b.Helper()
 	out, err := exec.CommandContext(m.ctx, program, args...).CombinedOutput()
 	m.Expect(err).NotTo(HaveOccurred(), "%s %v: %s", program, args, out)
 }
 
 // freeAddress returns a loopback address without a listener.
-func (m *measure) freeAddress() string {
+func (m *benchmark) freeAddress() string {
 	m.b.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	m.Expect(err).NotTo(HaveOccurred())
@@ -162,8 +162,8 @@ func (m *measure) freeAddress() string {
 	return l.Addr().String()
 }
 
-// fetch downloads a page and discards it.
-func fetch(url string) error {
+// fetchURL downloads a page and discards it.
+func fetchURL(url string) error {
 	answer, err := http.Get(url)
 	if err != nil {
 		return err
@@ -177,16 +177,16 @@ func fetch(url string) error {
 	return nil
 }
 
-// follow opens a watch that starts with the existing objects.
-func (m *measure) follow(list client.ObjectList, opts ...client.ListOption) watch.Interface {
+// watchObjects opens a watch that starts with the existing objects.
+func (m *benchmark) watchObjects(list client.ObjectList, opts ...client.ListOption) watch.Interface {
 	m.b.Helper()
 	w, err := m.cluster.Watch(m.ctx, list, opts...)
 	m.Expect(err).NotTo(HaveOccurred())
 	return w
 }
 
-// until reads a watch until done reports true for an object, or returns an error.
-func (m *measure) until(w watch.Interface, done func(client.Object) (bool, error)) {
+// waitUntil reads a watch until done reports true for an object, or returns an error.
+func (m *benchmark) waitUntil(w watch.Interface, done func(client.Object) (bool, error)) {
 	m.b.Helper()
 	defer w.Stop()
 	for {
@@ -206,28 +206,28 @@ func (m *measure) until(w watch.Interface, done func(client.Object) (bool, error
 	}
 }
 
-// settled reports whether the summary condition of an object is True for its current spec. It
+// isReady reports whether the summary condition of an object is True for its current spec. It
 // returns an error if the object is Stalled.
-func settled(o v1alpha1.Object, root string) (bool, error) {
+func isReady(o v1alpha1.Object, summary string) (bool, error) {
 	if c := meta.FindStatusCondition(o.GetConditions(), v1alpha1.ConditionStalled); c != nil {
 		return false, fmt.Errorf("%s is stalled: %s: %s", o.GetName(), c.Reason, c.Message)
 	}
-	return o.GetObservedGeneration() == o.GetGeneration() && meta.IsStatusConditionTrue(o.GetConditions(), root), nil
+	return o.GetObservedGeneration() == o.GetGeneration() && meta.IsStatusConditionTrue(o.GetConditions(), summary), nil
 }
 
-// resident returns a memory figure of the operator, such as VmRSS, in bytes.
-func (m *measure) resident(line string) int64 {
+// residentMemory returns a memory figure of the operator, such as VmRSS, in bytes.
+func (m *benchmark) residentMemory(line string) int64 {
 	m.b.Helper()
-	bytes, err := memory(m.operator.pid(), line)
+	bytes, err := processMemory(m.operator.processID(), line)
 	m.Expect(err).NotTo(HaveOccurred())
 	return bytes
 }
 
-// needsCatalog reports whether there are real charts, and otherwise records the measurement as
+// hasCatalog reports whether there are real charts, and otherwise records the measurement as
 // skipped.
-func (m *measure) needsCatalog(what string) bool {
+func (m *benchmark) hasCatalog(what string) bool {
 	if m.catalog == "" {
-		m.table.leaveOut(what, "MARKET_CATALOG is not set")
+		m.table.addSkipped(what, "MARKET_CATALOG is not set")
 	}
 	return m.catalog != ""
 }

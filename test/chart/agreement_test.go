@@ -14,20 +14,20 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
-// kustomization builds a folder below config, or an overlay that adds components to
+// buildKustomization builds a folder below config, or an overlay that adds components to
 // config/default.
-func kustomization(t *testing.T, folder string, components ...string) objects {
+func buildKustomization(t *testing.T, folder string, components ...string) objects {
 	t.Helper()
 	g := NewWithT(t)
 	assets := os.Getenv("KUBEBUILDER_ASSETS")
 	if assets == "" {
 		t.Skip("left out: KUBEBUILDER_ASSETS is not set")
 	}
-	target := path(t, "config", folder)
+	target := modulePath(t, "config", folder)
 	if len(components) > 0 {
 		overlay := t.TempDir()
 		relative := func(name string) string {
-			found, err := filepath.Rel(overlay, path(t, "config", name))
+			found, err := filepath.Rel(overlay, modulePath(t, "config", name))
 			g.Expect(err).NotTo(HaveOccurred())
 			return found
 		}
@@ -41,12 +41,12 @@ func kustomization(t *testing.T, folder string, components ...string) objects {
 	command := exec.CommandContext(t.Context(), filepath.Join(assets, "kubectl"), "kustomize", target)
 	out, err := command.Output()
 	g.Expect(err).NotTo(HaveOccurred())
-	return documents(t, string(out))
+	return parseDocuments(t, string(out))
 }
 
-// compared returns objects by kind and name, without the parts that only the chart has: labels of
+// normalizeObjects returns objects by kind and name, without the parts that only the chart has: labels of
 // the release, the image, and arguments that the chart sets from values.
-func compared(t *testing.T, all objects) map[string]map[string]any {
+func normalizeObjects(t *testing.T, all objects) map[string]map[string]any {
 	t.Helper()
 	byName := map[string]map[string]any{}
 	for _, each := range all {
@@ -55,7 +55,7 @@ func compared(t *testing.T, all objects) map[string]map[string]any {
 		NewWithT(t).Expect(byName).NotTo(HaveKey(name))
 		stripLabels(o.Object)
 		if o.GetKind() == "Deployment" {
-			container := nested(t, o, "spec", "template", "spec", "containers").([]any)[0].(map[string]any)
+			container := nestedField(t, o, "spec", "template", "spec", "containers").([]any)[0].(map[string]any)
 			delete(container, "image")
 			delete(container, "imagePullPolicy")
 			delete(container, "args")
@@ -101,11 +101,11 @@ func withoutImpersonation(role map[string]any) {
 	}
 }
 
-// agree checks that the chart and a kustomization have the same objects, except the named ones.
-func agree(t *testing.T, chart, manifests objects, onlyChart, onlyManifests []string) {
+// expectSameObjects checks that the chart and a kustomization have the same objects, except the named ones.
+func expectSameObjects(t *testing.T, chart, manifests objects, onlyChart, onlyManifests []string) {
 	t.Helper()
 	g := NewWithT(t)
-	inChart, inManifests := compared(t, chart), compared(t, manifests)
+	inChart, inManifests := normalizeObjects(t, chart), normalizeObjects(t, manifests)
 	withoutImpersonation(inManifests["ClusterRole appmarket"])
 	for _, name := range onlyChart {
 		g.Expect(inChart).To(HaveKey(name))
@@ -121,11 +121,11 @@ func agree(t *testing.T, chart, manifests objects, onlyChart, onlyManifests []st
 	}
 }
 
-// impersonation are the objects of the chart that restrict impersonation.
-var impersonation = []string{"ClusterRole appmarket-impersonated-accounts", "ClusterRoleBinding appmarket-impersonated-accounts"}
+// impersonationObjects are the objects of the chart that restrict impersonation.
+var impersonationObjects = []string{"ClusterRole appmarket-impersonated-accounts", "ClusterRoleBinding appmarket-impersonated-accounts"}
 
-// parity are values of the chart, each with the equivalent components.
-var parity = map[string]struct{ values, components []string }{
+// equivalentValues are values of the chart, each with the equivalent components.
+var equivalentValues = map[string]struct{ values, components []string }{
 	"by default":              {},
 	"on readers":              {[]string{"readers=[market]"}, []string{"readers"}},
 	"on metrics":              {[]string{"metrics.enabled=true"}, []string{"metrics"}},
@@ -139,11 +139,11 @@ var parity = map[string]struct{ values, components []string }{
 
 // TestChartAndManifestsAgree compares the objects and the arguments of both.
 func TestChartAndManifestsAgree(t *testing.T) {
-	for name, c := range parity {
+	for name, c := range equivalentValues {
 		t.Run(name, func(t *testing.T) {
-			chart, manifests := render(t, c.values...), kustomization(t, "default", c.components...)
-			agree(t, chart, manifests, append([]string{"Pod appmarket-test"}, impersonation...), []string{"Namespace appmarket-system"})
-			agreeOnArguments(t, arguments(t, chart), arguments(t, manifests))
+			chart, manifests := renderChart(t, c.values...), buildKustomization(t, "default", c.components...)
+			expectSameObjects(t, chart, manifests, append([]string{"Pod appmarket-test"}, impersonationObjects...), []string{"Namespace appmarket-system"})
+			expectSameArguments(t, operatorArguments(t, chart), operatorArguments(t, manifests))
 		})
 	}
 }
@@ -152,27 +152,27 @@ func TestChartAndManifestsAgree(t *testing.T) {
 // may be missing in the cluster.
 func TestMetricsNeedNoPrometheusOperator(t *testing.T) {
 	for _, authentication := range []string{"false", "true"} {
-		all := render(t, "metrics.enabled=true", "metrics.authentication="+authentication)
-		NewWithT(t).Expect(all.find("ServiceMonitor")).To(BeEmpty())
-		only[corev1.Service](t, all, "Service", "appmarket-metrics")
+		all := renderChart(t, "metrics.enabled=true", "metrics.authentication="+authentication)
+		NewWithT(t).Expect(all.ofKind("ServiceMonitor")).To(BeEmpty())
+		findOnly[corev1.Service](t, all, "Service", "appmarket-metrics")
 	}
-	NewWithT(t).Expect(kustomization(t, "default", "metrics", "metrics-authentication").find("ServiceMonitor")).To(BeEmpty())
+	NewWithT(t).Expect(buildKustomization(t, "default", "metrics", "metrics-authentication").ofKind("ServiceMonitor")).To(BeEmpty())
 }
 
-// arguments returns the arguments of the operator.
-func arguments(t *testing.T, all objects) []string {
+// operatorArguments returns the arguments of the operator.
+func operatorArguments(t *testing.T, all objects) []string {
 	t.Helper()
-	made := all.find("Deployment")
+	made := all.ofKind("Deployment")
 	NewWithT(t).Expect(made).To(HaveLen(1))
-	container := nested(t, made[0], "spec", "template", "spec", "containers").([]any)[0].(map[string]any)
+	container := nestedField(t, made[0], "spec", "template", "spec", "containers").([]any)[0].(map[string]any)
 	args, _, err := unstructured.NestedStringSlice(container, "args")
 	NewWithT(t).Expect(err).NotTo(HaveOccurred())
 	return args
 }
 
-// agreeOnArguments checks that the chart sets all arguments of the manifests to the same values,
+// expectSameArguments checks that the chart sets all arguments of the manifests to the same values,
 // and otherwise only known arguments to the defaults of the program.
-func agreeOnArguments(t *testing.T, inChart, inManifests []string) {
+func expectSameArguments(t *testing.T, inChart, inManifests []string) {
 	t.Helper()
 	g := NewWithT(t)
 	g.Expect(inChart).To(ContainElements(inManifests))

@@ -6,9 +6,9 @@ import (
 	. "github.com/onsi/gomega"
 )
 
-// TestRefusedValues checks that values are rejected that would fail only in the cluster, or
+// TestRejectedValues checks that values are rejected that would fail only in the cluster, or
 // silently.
-func TestRefusedValues(t *testing.T) {
+func TestRejectedValues(t *testing.T) {
 	for name, c := range map[string]struct {
 		values []string
 		want   string
@@ -38,7 +38,7 @@ func TestRefusedValues(t *testing.T) {
 		"a value that does not exist":        {[]string{"store.emptyDir=true"}, `emptyDir`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			NewWithT(t).Expect(refusal(t, c.values...)).To(MatchRegexp(`(?s)` + c.want))
+			NewWithT(t).Expect(renderErrors(t, c.values...)).To(MatchRegexp(`(?s)` + c.want))
 		})
 	}
 }
@@ -57,7 +57,7 @@ func TestAcceptedValues(t *testing.T) {
 		"less memory for rendering":      {"renderMemory=134217728", "resources.limits.memory=400Mi"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			NewWithT(t).Expect(render(t, values...)).NotTo(BeEmpty())
+			NewWithT(t).Expect(renderChart(t, values...)).NotTo(BeEmpty())
 		})
 	}
 }

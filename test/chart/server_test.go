@@ -15,8 +15,8 @@ import (
 	"github.com/appmarket/operator/test/testenv"
 )
 
-// kubeconfig writes a kubeconfig for the administrator of a server and returns its path.
-func kubeconfig(t *testing.T, server *testenv.Env) string {
+// writeKubeconfig writes a kubeconfig for the administrator of a server and returns its path.
+func writeKubeconfig(t *testing.T, server *testenv.Env) string {
 	t.Helper()
 	config := clientcmdapi.NewConfig()
 	config.CurrentContext = "test"
@@ -30,9 +30,9 @@ func kubeconfig(t *testing.T, server *testenv.Env) string {
 	return file
 }
 
-// everything are values with which the chart creates every object whose kind the API server of the
+// allValues are values with which the chart creates every object whose kind the API server of the
 // test has.
-var everything = []string{
+var allValues = []string{
 	"podDisruptionBudget.enabled=true", "metrics={enabled: true, authentication: true}",
 	"networkPolicy={enabled: true, repositoryFrom: [{namespaceSelector: {}}], egress: [{ports: [{port: 443}]}]}",
 	"ingress={enabled: true, hosts: [charts.example.com], tls: [{secretName: charts-tls}]}",
@@ -51,16 +51,16 @@ func TestServerAcceptsTheChart(t *testing.T) {
 	strict := client.WithFieldValidation(client.NewDryRunClient(server.Client), metav1.FieldValidationStrict)
 	for name, values := range map[string][]string{
 		"by default":         nil,
-		"with everything":    everything,
+		"with everything":    allValues,
 		"with a trial store": {"store.persistent=false"},
 		"on OpenShift":       {"podSecurityContext={runAsUser: null, runAsGroup: null, fsGroup: null}"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			all := render(t, values...)
+			all := renderChart(t, values...)
 			for _, each := range all {
 				NewWithT(t).Expect(strict.Create(t.Context(), each)).To(Succeed(), "%s %s", each.GetKind(), each.GetName())
 			}
-			template := only[appsv1.Deployment](t, all, "Deployment", "appmarket").Spec.Template
+			template := findOnly[appsv1.Deployment](t, all, "Deployment", "appmarket").Spec.Template
 			pod := &corev1.Pod{ObjectMeta: template.ObjectMeta, Spec: template.Spec}
 			pod.Namespace, pod.Name = namespace, "operator"
 			NewWithT(t).Expect(strict.Create(t.Context(), pod)).To(Succeed())
@@ -72,11 +72,11 @@ func TestServerAcceptsTheChart(t *testing.T) {
 // server.
 func TestHelmInstallsTheChart(t *testing.T) {
 	server := testenv.Start(t)
-	config, namespace := kubeconfig(t, server), server.Namespace(t, nil)
-	for name, program := range helms(t) {
+	config, namespace := writeKubeconfig(t, server), server.Namespace(t, nil)
+	for name, program := range helmClients(t) {
 		t.Run(name, func(t *testing.T) {
-			out, complaint, err := runHelm(t, program, "install", "appmarket", path(t, "charts", "appmarket"), "--skip-crds",
-				"--kubeconfig", config, "--namespace", namespace, "--dry-run=server", "--values", valuesFile(t, everything))
+			out, complaint, err := runHelm(t, program, "install", "appmarket", modulePath(t, "charts", "appmarket"), "--skip-crds",
+				"--kubeconfig", config, "--namespace", namespace, "--dry-run=server", "--values", valuesFile(t, allValues))
 			NewWithT(t).Expect(err).NotTo(HaveOccurred(), complaint)
 			NewWithT(t).Expect(out).To(And(ContainSubstring("kind: NetworkPolicy"), ContainSubstring("NOTES:")))
 		})
@@ -85,9 +85,9 @@ func TestHelmInstallsTheChart(t *testing.T) {
 
 // TestChartIsLinted runs helm lint with both clients.
 func TestChartIsLinted(t *testing.T) {
-	for client, program := range helms(t) {
+	for client, program := range helmClients(t) {
 		t.Run(client, func(t *testing.T) {
-			out, complaint, err := runHelm(t, program, "lint", "--strict", "--kube-version", "1.36.0", path(t, "charts", "appmarket"))
+			out, complaint, err := runHelm(t, program, "lint", "--strict", "--kube-version", "1.36.0", modulePath(t, "charts", "appmarket"))
 			g := NewWithT(t)
 			g.Expect(err).NotTo(HaveOccurred(), out+complaint)
 			g.Expect(out).NotTo(MatchRegexp(`\[(INFO|WARNING|ERROR)\]`))

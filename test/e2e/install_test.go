@@ -52,19 +52,19 @@ func installSteps() {
 		pushChart(ctx, releasedChart())
 		pushChart(ctx, olderChart(ctx))
 		began := time.Now()
-		helm(ctx, "install", "appmarket", chartReference, "--plain-http", "--version", olderVersion,
+		runHelm(ctx, "install", "appmarket", chartReference, "--plain-http", "--version", olderVersion,
 			"--namespace", system, "--wait", "--timeout", "80s", "--set", "podAnnotations.chart=older", "--set", mirrorOf("ghcr.io"), "--set", mirrorOf("samples.appmarket.io"),
 			// The repositories have private addresses here, which only market namespaces may
 			// access.
 			"--set", "marketNamespaces={market,"+demo+",appmarket-tenant-0,appmarket-tenant-1}")
-		say("ready after %.1f s", time.Since(began).Seconds())
+		addLine("ready after %.1f s", time.Since(began).Seconds())
 		expectImage(ctx)
 	})
 
 	// This is the Pod of helm test with the IP of the Service, because the node has no DNS.
 	It("passes the test of the chart", func(ctx SpecContext) {
 		pod := &corev1.Pod{}
-		Expect(yaml.UnmarshalStrict([]byte(helm(ctx, "get", "hooks", "appmarket", "--namespace", system)), pod)).To(Succeed())
+		Expect(yaml.UnmarshalStrict([]byte(runHelm(ctx, "get", "hooks", "appmarket", "--namespace", system)), pod)).To(Succeed())
 		address := cluster.Kubectl(ctx, "get", "service", "appmarket", "--namespace", system, "--output", "jsonpath={.spec.clusterIP}")
 		pod.Spec.HostAliases = []corev1.HostAlias{{IP: address, Hostnames: []string{"appmarket." + system + ".svc"}}}
 		Expect(cluster.Client.Create(ctx, pod)).To(Succeed())
@@ -75,7 +75,7 @@ func installSteps() {
 	})
 
 	It("runs the first app with the second command", func(ctx SpecContext) {
-		text, err := os.ReadFile(dist("samples.yaml"))
+		text, err := os.ReadFile(releaseFile("samples.yaml"))
 		Expect(err).NotTo(HaveOccurred())
 		url := regexp.MustCompile(`url: https://\S+`)
 		Expect(url.FindAllString(string(text), -1)).To(HaveLen(1), "the address that the test replaces")
@@ -83,7 +83,7 @@ func installSteps() {
 		cluster.Apply(ctx, url.ReplaceAllLiteralString(string(text), "url: "+samplesURL))
 		end := (&fixture.Tenant{Cluster: cluster, Namespace: demo}).WaitEndOf(ctx, "install-hello")
 		Expect(end.Status).To(Equal(metav1.ConditionTrue), "%s: %s", end.Reason, end.Message)
-		say("the first app is ready after %.1f s", time.Since(began).Seconds())
+		addLine("the first app is ready after %.1f s", time.Since(began).Seconds())
 		expectPage(ctx, demo, "hello", "<p>hello 1.0</p>", "Hello from the demo")
 	})
 
@@ -102,8 +102,8 @@ func installSteps() {
 		}
 		before := pod()
 		operator := operatorPod(ctx).Name
-		cluster.Kubectl(ctx, "apply", "--server-side", "--filename", dist("crds.yaml"))
-		helm(ctx, "upgrade", "appmarket", chartReference, "--plain-http", "--version", versionOf(releasedChart()),
+		cluster.Kubectl(ctx, "apply", "--server-side", "--filename", releaseFile("crds.yaml"))
+		runHelm(ctx, "upgrade", "appmarket", chartReference, "--plain-http", "--version", versionOf(releasedChart()),
 			"--namespace", system, "--reset-then-reuse-values", "--set", "podAnnotations.chart=released", "--wait", "--timeout", "80s")
 		Eventually(func() string { return operatorPod(ctx).Name }).WithContext(ctx).ShouldNot(Equal(operator))
 		expectImage(ctx)
@@ -123,7 +123,7 @@ const olderVersion = "0.0.1"
 // releasedChart returns the archive of the chart that make chart wrote.
 func releasedChart() string {
 	GinkgoHelper()
-	archives, err := filepath.Glob(dist("appmarket-*.tgz"))
+	archives, err := filepath.Glob(releaseFile("appmarket-*.tgz"))
 	Expect(err).NotTo(HaveOccurred())
 	Expect(archives).To(HaveLen(1))
 	return archives[0]
@@ -139,14 +139,14 @@ func olderChart(ctx context.Context) string {
 	GinkgoHelper()
 	dir := GinkgoT().TempDir()
 	fixture.Run(ctx, "tar", "-C", dir, "-xzf", releasedChart())
-	helm(ctx, "package", filepath.Join(dir, "appmarket"), "--version", olderVersion, "--destination", dir)
+	runHelm(ctx, "package", filepath.Join(dir, "appmarket"), "--version", olderVersion, "--destination", dir)
 	return filepath.Join(dir, "appmarket-"+olderVersion+".tgz")
 }
 
 // pushChart pushes the archive of a chart to the registry of the test.
 func pushChart(ctx context.Context, archive string) {
 	GinkgoHelper()
-	helm(ctx, "push", archive, "oci://"+registryAddress+"/charts", "--plain-http")
+	runHelm(ctx, "push", archive, "oci://"+registryAddress+"/charts", "--plain-http")
 }
 
 // mirrorOf returns the chart value that makes the operator use the registry of the test as mirror
@@ -174,8 +174,8 @@ func expectImage(ctx context.Context) {
 		"--output", "jsonpath={.items[*].status.containerStatuses[*].imageID}")).To(ContainSubstring(digest))
 }
 
-// helm runs helm as the administrator of the cluster and returns its output.
-func helm(ctx context.Context, args ...string) string {
+// runHelm runs helm as the administrator of the cluster and returns its output.
+func runHelm(ctx context.Context, args ...string) string {
 	GinkgoHelper()
 	command := exec.CommandContext(ctx, os.Getenv("HELM3"), args...)
 	command.Env = append(os.Environ(), "KUBECONFIG="+cluster.Kubeconfig())

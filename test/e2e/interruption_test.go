@@ -23,8 +23,8 @@ import (
 	"github.com/appmarket/operator/test/fixture"
 )
 
-// slow is an app whose pre-install hook and whose start take several seconds.
-var slow = fixture.Chart{Name: "slow", Files: fixture.Files{
+// slowChart is an app whose pre-install hook and whose start take several seconds.
+var slowChart = fixture.Chart{Name: "slow", Files: fixture.Files{
 	"templates/hook.yaml": `apiVersion: batch/v1
 kind: Job
 metadata:
@@ -65,7 +65,7 @@ func interruptionSteps() {
 
 	BeforeAll(func(ctx SpecContext) {
 		pushApp("slow:1.0")
-		t, repository = newTenant(ctx, slow.With("1.0.0", nil))
+		t, repository = newTenant(ctx, slowChart.With("1.0.0", nil))
 	})
 
 	It("installs although the operator is killed while a hook runs", func(ctx SpecContext) {
@@ -85,7 +85,7 @@ func interruptionSteps() {
 	})
 
 	It("upgrades although the operator is evicted while pods are replaced", func(ctx SpecContext) {
-		repository.Add(slow.With("1.1.0", nil))
+		repository.Add(slowChart.With("1.1.0", nil))
 		t.Sync(ctx)
 		Eventually(func() string { return t.App(ctx, "slow").Status.SelectedVersion }).WithContext(ctx).Should(Equal("1.1.0"))
 		task := t.Task(ctx, v1alpha1.ActionUpgrade, "slow")

@@ -24,7 +24,7 @@ func removalSteps() {
 			return cluster.Kubectl(ctx, "get", "appinfo", "--all-namespaces", "--output", "name")
 		}).WithContext(ctx).Should(BeEmpty())
 		auditedTo = time.Now()
-		helm(ctx, "uninstall", "appmarket", "--namespace", system, "--wait", "--timeout", "60s")
+		runHelm(ctx, "uninstall", "appmarket", "--namespace", system, "--wait", "--timeout", "60s")
 		cluster.Kubectl(ctx, "delete", "--filename", fixture.Path("config/crd/bases"), "--timeout", "30s")
 		cluster.Kubectl(ctx, append([]string{"delete", "--timeout", "60s", "namespace", system, "market", demo, "teamserver-shared"}, tenants...)...)
 		expectNothingLeft(ctx)

@@ -28,41 +28,41 @@ const (
 	degraded    = "Degraded"
 )
 
-// readers compute the status of objects as Argo CD and Flux do.
-type readers struct {
+// statusReaders compute the status of objects as Argo CD and Flux do.
+type statusReaders struct {
 	health map[string]string
-	checks map[string]check
+	checks map[string]healthCheck
 }
 
-// check contains the CEL expressions for one kind.
-type check struct{ inProgress, failed, current cel.Program }
+// healthCheck contains the CEL expressions for one kind.
+type healthCheck struct{ inProgress, failed, current cel.Program }
 
-// verdict is the status of an object in each of the three tools.
-type verdict struct {
+// toolStatuses is the status of an object in each of the three tools.
+type toolStatuses struct {
 	argo    string
 	kstatus kstatus.Status
 	flux    kstatus.Status
 }
 
-func newReaders(t *testing.T) *readers {
+func newReaders(t *testing.T) *statusReaders {
 	g := NewWithT(t)
-	r := &readers{health: map[string]string{}, checks: map[string]check{}}
+	r := &statusReaders{health: map[string]string{}, checks: map[string]healthCheck{}}
 	for _, kind := range kinds {
-		r.health[kind] = text(g, scripts(g, kind, "health.lua"))
+		r.health[kind] = readText(g, scriptPath(g, kind, "health.lua"))
 	}
-	for _, e := range expressions(g) {
+	for _, e := range readExpressions(g) {
 		g.Expect(e.APIVersion).To(Equal("appmarket.io/v1alpha1"))
 		g.Expect(r.checks).NotTo(HaveKey(e.Kind), "Flux takes the first of a kind")
-		r.checks[e.Kind] = check{
-			inProgress: program(g, e.InProgress), failed: program(g, e.Failed), current: program(g, e.Current),
+		r.checks[e.Kind] = healthCheck{
+			inProgress: compileExpression(g, e.InProgress), failed: compileExpression(g, e.Failed), current: compileExpression(g, e.Current),
 		}
 	}
 	g.Expect(slices.Collect(maps.Keys(r.checks))).To(ConsistOf(kinds))
 	return r
 }
 
-// expression is an entry of spec.healthCheckExprs of a Flux Kustomization.
-type expression struct {
+// healthExpression is an entry of spec.healthCheckExprs of a Flux Kustomization.
+type healthExpression struct {
 	APIVersion string `json:"apiVersion"`
 	Kind       string `json:"kind"`
 	InProgress string `json:"inProgress"`
@@ -70,14 +70,14 @@ type expression struct {
 	Current    string `json:"current"`
 }
 
-func expressions(g Gomega) []expression {
-	patch := object(g, file(g, "config", "flux", "health-checks.yaml"))
+func readExpressions(g Gomega) []healthExpression {
+	patch := readObject(g, modulePath(g, "config", "flux", "health-checks.yaml"))
 	found, _, err := unstructured.NestedSlice(patch.Object, "spec", "healthCheckExprs")
 	g.Expect(err).NotTo(HaveOccurred())
-	var all []expression
+	var all []healthExpression
 	for _, e := range found {
 		fields := e.(map[string]any)
-		all = append(all, expression{
+		all = append(all, healthExpression{
 			APIVersion: fields["apiVersion"].(string), Kind: fields["kind"].(string),
 			InProgress: fields["inProgress"].(string), Failed: fields["failed"].(string), Current: fields["current"].(string),
 		})
@@ -85,9 +85,9 @@ func expressions(g Gomega) []expression {
 	return all
 }
 
-// program compiles an expression in the environment of Flux: parsed and not type-checked, because
+// compileExpression compiles an expression in the environment of Flux: parsed and not type-checked, because
 // an object may have any fields.
-func program(g Gomega, expression string) cel.Program {
+func compileExpression(g Gomega, expression string) cel.Program {
 	environment, err := cel.NewEnv(
 		cel.HomogeneousAggregateLiterals(), cel.EagerlyValidateDeclarations(true), cel.DefaultUTCTimeZone(true),
 		cel.CrossTypeNumericComparisons(true), cel.OptionalTypes(), ext.Strings(), ext.Sets(), ext.Encoders())
@@ -99,8 +99,8 @@ func program(g Gomega, expression string) cel.Program {
 	return compiled
 }
 
-// argo runs the health check of the object's kind.
-func (r *readers) argo(g Gomega, object *unstructured.Unstructured) Health {
+// argoHealth runs the health check of the object's kind.
+func (r *statusReaders) argoHealth(g Gomega, object *unstructured.Unstructured) Health {
 	answer := luaMap(g, object, r.health[object.GetKind()])
 	g.Expect(answer).To(HaveLen(2))
 	h := Health{Status: answer["status"].(string), Message: answer["message"].(string)}
@@ -109,9 +109,9 @@ func (r *readers) argo(g Gomega, object *unstructured.Unstructured) Health {
 	return h
 }
 
-// flux evaluates the expressions in the order of Flux. An object whose generation is not observed
+// fluxStatus evaluates the expressions in the order of Flux. An object whose generation is not observed
 // is in progress without evaluation, and so is an object that no expression matches.
-func (r *readers) flux(g Gomega, object *unstructured.Unstructured) kstatus.Status {
+func (r *statusReaders) fluxStatus(g Gomega, object *unstructured.Unstructured) kstatus.Status {
 	observed, known, err := unstructured.NestedInt64(object.Object, "status", "observedGeneration")
 	g.Expect(err).NotTo(HaveOccurred())
 	if known && observed != object.GetGeneration() {
@@ -134,15 +134,15 @@ func (r *readers) flux(g Gomega, object *unstructured.Unstructured) kstatus.Stat
 	return kstatus.InProgressStatus
 }
 
-func (r *readers) judge(g Gomega, object *unstructured.Unstructured) verdict {
+func (r *statusReaders) readStatuses(g Gomega, object *unstructured.Unstructured) toolStatuses {
 	read, err := kstatus.Compute(object)
 	g.Expect(err).NotTo(HaveOccurred())
-	return verdict{argo: r.argo(g, object).Status, kstatus: read.Status, flux: r.flux(g, object)}
+	return toolStatuses{argo: r.argoHealth(g, object).Status, kstatus: read.Status, flux: r.fluxStatus(g, object)}
 }
 
-// agree reports whether the three tools agree. Only Argo CD distinguishes Suspended from work in
+// doAgree reports whether the three tools agree. Only Argo CD distinguishes Suspended from work in
 // progress.
-func (v verdict) agree() bool {
+func (v toolStatuses) doAgree() bool {
 	switch v.argo {
 	case healthy:
 		return v.kstatus == kstatus.CurrentStatus && v.flux == kstatus.CurrentStatus

@@ -14,12 +14,12 @@ const generation = 3
 // hookFinalizer is the finalizer that Argo CD sets on a hook.
 const hookFinalizer = "argocd.argoproj.io/hook-finalizer"
 
-// state is one combination of the fields that the readers use.
-type state struct {
+// objectState is one combination of the fields that the readers use.
+type objectState struct {
 	kind string
-	// root and rootReason are the status and the reason of the summary condition, empty if it is
+	// summary and rootReason are the status and the reason of the summary condition, empty if it is
 	// missing.
-	root, rootReason string
+	summary, summaryReason string
 	// reconciling and stalled are reasons, empty if the condition is missing.
 	reconciling, stalled string
 	// reconcilingOf is the observed generation of the Reconciling condition, and observed the
@@ -29,93 +29,93 @@ type state struct {
 	removed, hook           bool
 }
 
-func (s state) ends() bool { return s.kind == "AppInstallTask" }
+func (s objectState) isTask() bool { return s.kind == "AppInstallTask" }
 
-// row is one line of the table in docs/gitops.md. The first row that applies counts.
-type row struct {
+// tableRow is one line of the table in docs/gitops.md. The first row that applies counts.
+type tableRow struct {
 	why     string
-	applies func(state) bool
+	applies func(objectState) bool
 	argo    string
 	kstatus kstatus.Status
 	flux    kstatus.Status
 }
 
-// never is the result of kstatus for a status that the operator does not leave behind, because
+// unspecified is the result of kstatus for a status that the operator does not leave behind, because
 // kstatus takes missing conditions for success.
-const never = kstatus.Status("")
+const unspecified = kstatus.Status("")
 
 const (
 	inProgress  = kstatus.InProgressStatus
 	terminating = kstatus.TerminatingStatus
 )
 
-// table contains the results of Argo CD, kstatus and Flux for every state.
-var table = []row{
-	{"a hook that ended well is deleted", func(s state) bool { return s.removed && s.finished && s.root == "True" }, healthy, terminating, inProgress},
-	{"a hook that failed is deleted", func(s state) bool { return s.removed && s.finished }, degraded, terminating, inProgress},
-	{"a hook is deleted at work", func(s state) bool { return s.removed && s.hook }, degraded, terminating, inProgress},
-	{"it is being removed", func(s state) bool { return s.removed }, progressing, terminating, inProgress},
-	{"a person holds it up", func(s state) bool { return held(s.reconciling) && s.reconcilingOf == generation }, suspended, inProgress, inProgress},
-	{"the spec is not dealt with yet", func(s state) bool { return s.observed != generation }, progressing, inProgress, inProgress},
-	{"it failed for good", func(s state) bool { return s.stalled != "" }, degraded, kstatus.FailedStatus, kstatus.FailedStatus},
-	{"work goes on", func(s state) bool { return s.reconciling != "" }, progressing, inProgress, inProgress},
-	{"it is served, runs or succeeded", func(s state) bool { return s.root == "True" }, healthy, kstatus.CurrentStatus, kstatus.CurrentStatus},
-	{"it lives, is suspended and was never ready", func(s state) bool { return !s.ends() && s.rootReason == "Suspended" }, suspended, inProgress, inProgress},
-	{"it is suspended and was not ready", func(s state) bool { return !s.ends() && s.suspend && s.root != "" }, suspended, inProgress, inProgress},
-	{"it is suspended and nothing is known", func(s state) bool { return !s.ends() && s.suspend }, suspended, never, inProgress},
-	{"it failed, and nobody says for good", func(s state) bool { return s.root == "False" }, degraded, never, kstatus.FailedStatus},
-	{"nothing is known", func(state) bool { return true }, progressing, never, inProgress},
+// statusTable contains the results of Argo CD, kstatus and Flux for every state.
+var statusTable = []tableRow{
+	{"a hook that ended well is deleted", func(s objectState) bool { return s.removed && s.finished && s.summary == "True" }, healthy, terminating, inProgress},
+	{"a hook that failed is deleted", func(s objectState) bool { return s.removed && s.finished }, degraded, terminating, inProgress},
+	{"a hook is deleted at work", func(s objectState) bool { return s.removed && s.hook }, degraded, terminating, inProgress},
+	{"it is being removed", func(s objectState) bool { return s.removed }, progressing, terminating, inProgress},
+	{"a person holds it up", func(s objectState) bool { return isSuspending(s.reconciling) && s.reconcilingOf == generation }, suspended, inProgress, inProgress},
+	{"the spec is not dealt with yet", func(s objectState) bool { return s.observed != generation }, progressing, inProgress, inProgress},
+	{"it failed for good", func(s objectState) bool { return s.stalled != "" }, degraded, kstatus.FailedStatus, kstatus.FailedStatus},
+	{"work goes on", func(s objectState) bool { return s.reconciling != "" }, progressing, inProgress, inProgress},
+	{"it is served, runs or succeeded", func(s objectState) bool { return s.summary == "True" }, healthy, kstatus.CurrentStatus, kstatus.CurrentStatus},
+	{"it lives, is suspended and was never ready", func(s objectState) bool { return !s.isTask() && s.summaryReason == "Suspended" }, suspended, inProgress, inProgress},
+	{"it is suspended and was not ready", func(s objectState) bool { return !s.isTask() && s.suspend && s.summary != "" }, suspended, inProgress, inProgress},
+	{"it is suspended and nothing is known", func(s objectState) bool { return !s.isTask() && s.suspend }, suspended, unspecified, inProgress},
+	{"it failed, and nobody says for good", func(s objectState) bool { return s.summary == "False" }, degraded, unspecified, kstatus.FailedStatus},
+	{"nothing is known", func(objectState) bool { return true }, progressing, unspecified, inProgress},
 }
 
-func held(reason string) bool { return whileItLasts[reason] == suspended }
+func isSuspending(reason string) bool { return healthByReason[reason] == suspended }
 
 // TestTable checks the table for every combination of the fields that the readers use.
 func TestTable(t *testing.T) {
 	g := NewWithT(t)
 	r := newReaders(t)
 	met := map[string]int{}
-	for _, s := range states() {
+	for _, s := range allStates() {
 		line := lineFor(s)
 		met[line.why]++
-		v := r.judge(g, s.object())
+		v := r.readStatuses(g, s.toObject())
 		g.Expect(v.argo).To(Equal(line.argo), "%s: %+v", line.why, s)
 		g.Expect(v.flux).To(Equal(line.flux), "%s: %+v", line.why, s)
-		if line.kstatus != never {
+		if line.kstatus != unspecified {
 			g.Expect(v.kstatus).To(Equal(line.kstatus), "%s: %+v", line.why, s)
 		}
 	}
-	for _, line := range table {
+	for _, line := range statusTable {
 		g.Expect(met).To(HaveKey(line.why), "a line that no state meets")
 	}
 }
 
-func lineFor(s state) row {
-	for _, line := range table {
+func lineFor(s objectState) tableRow {
+	for _, line := range statusTable {
 		if line.applies(s) {
 			return line
 		}
 	}
-	return row{}
+	return tableRow{}
 }
 
-// states returns all combinations that are possible for a kind.
-func states() []state {
-	var all []state
+// allStates returns all combinations that are possible for a kind.
+func allStates() []objectState {
+	var all []objectState
 	for _, kind := range kinds {
-		base := []state{{kind: kind, reconcilingOf: generation}}
-		base = with(base, roots(kind)...)
-		base = with(base, progress()...)
-		base = with(base, observations()...)
-		base = with(base, ends(kind)...)
-		base = with(base, removals()...)
+		base := []objectState{{kind: kind, reconcilingOf: generation}}
+		base = combineWith(base, summaryChanges(kind)...)
+		base = combineWith(base, progressChanges()...)
+		base = combineWith(base, generationChanges()...)
+		base = combineWith(base, finishChanges(kind)...)
+		base = combineWith(base, deletionChanges()...)
 		all = append(all, base...)
 	}
 	return all
 }
 
-// with returns the combination of each state with each change.
-func with(all []state, changes ...func(*state)) []state {
-	var made []state
+// combineWith returns the combination of each state with each change.
+func combineWith(all []objectState, changes ...func(*objectState)) []objectState {
+	var made []objectState
 	for _, s := range all {
 		for _, change := range changes {
 			changed := s
@@ -126,73 +126,73 @@ func with(all []state, changes ...func(*state)) []state {
 	return made
 }
 
-func roots(kind string) []func(*state) {
+func summaryChanges(kind string) []func(*objectState) {
 	reasons := map[string][]string{
 		"True": {"Ready", "ServingPrevious", "Stopped", "Uninstalled"}, "False": {"FetchFailed"}, "Unknown": {"Progressing", "Suspended"}, "": {""},
 	}
 	if kind == "AppInstallTask" {
 		reasons = map[string][]string{"True": {"Succeeded"}, "False": {"Canceled"}, "Unknown": {"Progressing", "Suspended"}, "": {""}}
 	}
-	var changes []func(*state)
+	var changes []func(*objectState)
 	for status, all := range reasons {
 		for _, reason := range all {
-			changes = append(changes, func(s *state) { s.root, s.rootReason = status, reason })
+			changes = append(changes, func(s *objectState) { s.summary, s.summaryReason = status, reason })
 		}
 	}
 	return changes
 }
 
-// progress returns changes with some reasons that represent all others. It omits the combination of
+// progressChanges returns changes with some reasons that represent all others. It omits the combination of
 // Reconciling and Stalled, which exclude each other.
-func progress() []func(*state) {
-	changes := []func(*state){
-		func(*state) {},
-		func(s *state) { s.stalled = "RenderFailed" },
+func progressChanges() []func(*objectState) {
+	changes := []func(*objectState){
+		func(*objectState) {},
+		func(s *objectState) { s.stalled = "RenderFailed" },
 	}
 	for _, reason := range []string{"Progressing", "ProgressingWithRetry", "WaitingForInput", "WaitingForWindow"} {
 		changes = append(changes,
-			func(s *state) { s.reconciling = reason },
-			func(s *state) { s.reconciling, s.reconcilingOf = reason, generation-1 })
+			func(s *objectState) { s.reconciling = reason },
+			func(s *objectState) { s.reconciling, s.reconcilingOf = reason, generation-1 })
 	}
 	return changes
 }
 
-func observations() []func(*state) {
-	return []func(*state){
-		func(s *state) { s.observed = -1 },
-		func(s *state) { s.observed = generation - 1 },
-		func(s *state) { s.observed = generation },
+func generationChanges() []func(*objectState) {
+	return []func(*objectState){
+		func(s *objectState) { s.observed = -1 },
+		func(s *objectState) { s.observed = generation - 1 },
+		func(s *objectState) { s.observed = generation },
 	}
 }
 
-// ends returns changes that finish a task, or suspend an object. A task is finished if its
+// finishChanges returns changes that finish a task, or suspend an object. A task is finished if its
 // conditions report a final result for the current generation.
-func ends(kind string) []func(*state) {
+func finishChanges(kind string) []func(*objectState) {
 	switch kind {
 	case "AppInstallTask":
-		return []func(*state){
-			func(s *state) {
-				well, badly := s.root == "True" && s.stalled == "", s.root == "False" && s.stalled != ""
+		return []func(*objectState){
+			func(s *objectState) {
+				well, badly := s.summary == "True" && s.stalled == "", s.summary == "False" && s.stalled != ""
 				s.finished = (well || badly) && s.reconciling == "" && s.observed == generation
 			},
-			func(s *state) { s.suspend = true },
+			func(s *objectState) { s.suspend = true },
 		}
 	case "AppInstance":
-		return []func(*state){func(*state) {}}
+		return []func(*objectState){func(*objectState) {}}
 	}
-	return []func(*state){func(*state) {}, func(s *state) { s.suspend = true }}
+	return []func(*objectState){func(*objectState) {}, func(s *objectState) { s.suspend = true }}
 }
 
-func removals() []func(*state) {
-	return []func(*state){
-		func(*state) {},
-		func(s *state) { s.removed = true },
-		func(s *state) { s.removed, s.hook = true, true },
+func deletionChanges() []func(*objectState) {
+	return []func(*objectState){
+		func(*objectState) {},
+		func(s *objectState) { s.removed = true },
+		func(s *objectState) { s.removed, s.hook = true, true },
 	}
 }
 
-// object returns an object in this state, in the form in which the API server returns it.
-func (s state) object() *unstructured.Unstructured {
+// toObject returns an object in this state, in the form in which the API server returns it.
+func (s objectState) toObject() *unstructured.Unstructured {
 	metadata := map[string]any{"name": "one", "namespace": "demo", "generation": int64(generation)}
 	if s.removed {
 		metadata["deletionTimestamp"] = "2026-03-02T10:00:00Z"
@@ -208,7 +208,7 @@ func (s state) object() *unstructured.Unstructured {
 	if s.finished {
 		status["completionTime"] = "2026-03-02T09:15:00Z"
 	}
-	if conditions := s.conditions(); len(conditions) > 0 {
+	if conditions := s.conditionList(); len(conditions) > 0 {
 		status["conditions"] = conditions
 	}
 	return &unstructured.Unstructured{Object: map[string]any{
@@ -216,9 +216,9 @@ func (s state) object() *unstructured.Unstructured {
 	}}
 }
 
-func (s state) conditions() []any {
+func (s objectState) conditionList() []any {
 	root := "Ready"
-	if s.ends() {
+	if s.isTask() {
 		root = "Succeeded"
 	}
 	var all []any
@@ -226,7 +226,7 @@ func (s state) conditions() []any {
 		kind, status, reason string
 		of                   int64
 	}{
-		{root, s.root, s.rootReason, s.observed},
+		{root, s.summary, s.summaryReason, s.observed},
 		{"Reconciling", "True", s.reconciling, s.reconcilingOf},
 		{"Stalled", "True", s.stalled, s.observed},
 	} {

@@ -19,9 +19,9 @@ import (
 	"github.com/appmarket/operator/test/conformance"
 )
 
-// whileItLasts is the health in Argo CD for each reason of Reconciling. Argo CD waits for
+// healthByReason is the health in Argo CD for each reason of Reconciling. Argo CD waits for
 // Progressing and Suspended in a wave and in a hook; Suspended shows that a person must act.
-var whileItLasts = map[string]string{
+var healthByReason = map[string]string{
 	v1alpha1.ReasonProgressing:               progressing,
 	v1alpha1.ReasonProgressingWithRetry:      progressing,
 	v1alpha1.ReasonWaitingForInput:           suspended,
@@ -55,53 +55,53 @@ func TestEveryReasonOfReconcilingIsShown(t *testing.T) {
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(documented).NotTo(BeEmpty())
 	for _, reason := range documented {
-		g.Expect(whileItLasts).To(HaveKey(reason), "say what Argo CD shows while it lasts, here and in health.lua")
+		g.Expect(healthByReason).To(HaveKey(reason), "say what Argo CD shows while it lasts, here and in health.lua")
 	}
 }
 
 var errBroken = errors.New("broken")
 
-// past is the status at the beginning of a reconcile.
-type past struct {
+// previousStatus is the status at the beginning of a reconcile.
+type previousStatus struct {
 	why string
 	// observed is the observed generation.
 	observed   int64
 	conditions []metav1.Condition
 }
 
-// written is the status at the end of a reconcile.
-type written struct {
+// resultingStatus is the status at the end of a reconcile.
+type resultingStatus struct {
 	why    string
 	object v1alpha1.Object
 	want   string
 }
 
-// subject is a kind with a constructor of its objects.
-type subject struct {
-	kind status.ConditionSet
-	make func() v1alpha1.Object
+// kindCase is a kind with a constructor of its objects.
+type kindCase struct {
+	kind      status.ConditionSet
+	newObject func() v1alpha1.Object
 }
 
-var subjects = []subject{
+var kindCases = []kindCase{
 	{status.MarketSource, func() v1alpha1.Object { return &v1alpha1.MarketSource{} }},
 	{status.AppInfo, func() v1alpha1.Object { return &v1alpha1.AppInfo{} }},
 	{status.AppInstance, func() v1alpha1.Object { return &v1alpha1.AppInstance{} }},
 	{status.AppInstallTask, func() v1alpha1.Object { return &v1alpha1.AppInstallTask{} }},
 }
 
-// TestVerdicts runs internal/status for every previous status and every result of a reconcile, and
+// TestStatusesOfTheOperator runs internal/status for every previous status and every result of a reconcile, and
 // checks that the three readers agree about the resulting status.
-func TestVerdicts(t *testing.T) {
+func TestStatusesOfTheOperator(t *testing.T) {
 	r := newReaders(t)
 	shown := map[string]bool{}
-	for _, s := range subjects {
-		for _, w := range s.written() {
+	for _, s := range kindCases {
+		for _, w := range s.resultingStatuses() {
 			t.Run(w.why, func(t *testing.T) {
 				g := NewWithT(t)
-				o := seen(g, w.object)
-				v := r.judge(g, o)
+				o := toUnstructured(g, w.object)
+				v := r.readStatuses(g, o)
 				g.Expect(v.argo).To(Equal(w.want), "%+v", w.object.GetConditions())
-				g.Expect(v.agree()).To(BeTrue(), "%+v: %+v", v, w.object.GetConditions())
+				g.Expect(v.doAgree()).To(BeTrue(), "%+v: %+v", v, w.object.GetConditions())
 				shown[v.argo] = true
 			})
 		}
@@ -109,31 +109,31 @@ func TestVerdicts(t *testing.T) {
 	NewWithT(t).Expect(shown).To(HaveLen(4))
 }
 
-// written returns all resulting statuses of a kind.
-func (s subject) written() []written {
-	var all []written
-	for _, before := range s.pasts() {
-		for _, o := range s.outcomes() {
+// resultingStatuses returns all resulting statuses of a kind.
+func (s kindCase) resultingStatuses() []resultingStatus {
+	var all []resultingStatus
+	for _, before := range s.previousStatuses() {
+		for _, o := range s.reconcileResults() {
 			for _, serving := range []bool{false, true} {
 				if serving && (o.err == nil || s.kind.Summary != v1alpha1.ConditionReady) {
 					continue
 				}
-				all = append(all, s.conclude(before, o, serving))
+				all = append(all, s.summarizeStatus(before, o, serving))
 			}
 		}
 	}
 	return all
 }
 
-// end is the result of a reconcile, and the health that Argo CD must show.
-type end struct {
+// reconcileResult is the result of a reconcile, and the health that Argo CD must show.
+type reconcileResult struct {
 	why  string
 	err  error
 	want string
 }
 
-func (s subject) outcomes() []end {
-	all := []end{
+func (s kindCase) reconcileResults() []reconcileResult {
+	all := []reconcileResult{
 		{"done", nil, healthy},
 		{"failed", errBroken, progressing},
 		{"failed for a reason", outcome.Failed(v1alpha1.ReasonFetchFailed, errBroken), progressing},
@@ -141,59 +141,59 @@ func (s subject) outcomes() []end {
 	}
 	if s.kind.Summary == v1alpha1.ConditionSucceeded {
 		all = append(all,
-			end{"cancelled", outcome.Stalled(v1alpha1.ReasonCanceled, errBroken), degraded},
-			end{"expired", outcome.Stalled(v1alpha1.ReasonDeadlineExceeded, errBroken), degraded})
+			reconcileResult{"cancelled", outcome.Stalled(v1alpha1.ReasonCanceled, errBroken), degraded},
+			reconcileResult{"expired", outcome.Stalled(v1alpha1.ReasonDeadlineExceeded, errBroken), degraded})
 	}
 	for _, milestone := range s.kind.Progress {
 		all = append(all,
-			end{"failed at " + milestone, status.ForCondition(milestone, errBroken), progressing},
-			end{"stalled at " + milestone, status.ForCondition(milestone, outcome.Stalled(v1alpha1.ReasonLimitExceeded, errBroken)), degraded},
-			end{"waits at " + milestone, status.ForCondition(milestone, outcome.Waiting(v1alpha1.ReasonWaitingForObjects, 0, errBroken)), progressing})
+			reconcileResult{"failed at " + milestone, status.ForCondition(milestone, errBroken), progressing},
+			reconcileResult{"stalled at " + milestone, status.ForCondition(milestone, outcome.Stalled(v1alpha1.ReasonLimitExceeded, errBroken)), degraded},
+			reconcileResult{"waits at " + milestone, status.ForCondition(milestone, outcome.Waiting(v1alpha1.ReasonWaitingForObjects, 0, errBroken)), progressing})
 	}
-	for reason, want := range whileItLasts {
-		if _, instance := s.make().(*v1alpha1.AppInstance); instance && reason == v1alpha1.ReasonSuspended {
+	for reason, want := range healthByReason {
+		if _, instance := s.newObject().(*v1alpha1.AppInstance); instance && reason == v1alpha1.ReasonSuspended {
 			continue // AppInstances cannot be suspended.
 		}
-		all = append(all, end{"waits with " + reason, outcome.Waiting(reason, time.Minute, errBroken), want})
+		all = append(all, reconcileResult{"waits with " + reason, outcome.Waiting(reason, time.Minute, errBroken), want})
 	}
 	return all
 }
 
-// pasts returns the statuses at the beginning of a reconcile.
-func (s subject) pasts() []past {
+// previousStatuses returns the statuses at the beginning of a reconcile.
+func (s kindCase) previousStatuses() []previousStatus {
 	root := func(state metav1.ConditionStatus, reason string) metav1.Condition {
-		return had(s.kind.Summary, state, reason)
+		return previousCondition(s.kind.Summary, state, reason)
 	}
-	all := []past{
+	all := []previousStatus{
 		{"never seen", -1, nil},
-		{"at work", -1, []metav1.Condition{root(metav1.ConditionUnknown, v1alpha1.ReasonProgressing), had("Reconciling", metav1.ConditionTrue, v1alpha1.ReasonProgressing)}},
-		{"retried", -1, []metav1.Condition{root(metav1.ConditionFalse, v1alpha1.ReasonFetchFailed), had("Reconciling", metav1.ConditionTrue, v1alpha1.ReasonProgressingWithRetry)}},
-		{"stalled", generation - 1, []metav1.Condition{root(metav1.ConditionFalse, v1alpha1.ReasonInvalidSpec), had("Stalled", metav1.ConditionTrue, v1alpha1.ReasonInvalidSpec)}},
+		{"at work", -1, []metav1.Condition{root(metav1.ConditionUnknown, v1alpha1.ReasonProgressing), previousCondition("Reconciling", metav1.ConditionTrue, v1alpha1.ReasonProgressing)}},
+		{"retried", -1, []metav1.Condition{root(metav1.ConditionFalse, v1alpha1.ReasonFetchFailed), previousCondition("Reconciling", metav1.ConditionTrue, v1alpha1.ReasonProgressingWithRetry)}},
+		{"stalled", generation - 1, []metav1.Condition{root(metav1.ConditionFalse, v1alpha1.ReasonInvalidSpec), previousCondition("Stalled", metav1.ConditionTrue, v1alpha1.ReasonInvalidSpec)}},
 	}
 	if s.kind.Summary == v1alpha1.ConditionReady {
 		all = append(all,
-			past{"ready", generation, []metav1.Condition{root(metav1.ConditionTrue, v1alpha1.ReasonReady)}},
-			past{"ready before an edit", generation - 1, []metav1.Condition{root(metav1.ConditionTrue, v1alpha1.ReasonReady)}},
-			past{"serving what was before", generation, []metav1.Condition{root(metav1.ConditionTrue, v1alpha1.ReasonServingPrevious), had("Stalled", metav1.ConditionTrue, v1alpha1.ReasonRenderFailed)}})
+			previousStatus{"ready", generation, []metav1.Condition{root(metav1.ConditionTrue, v1alpha1.ReasonReady)}},
+			previousStatus{"ready before an edit", generation - 1, []metav1.Condition{root(metav1.ConditionTrue, v1alpha1.ReasonReady)}},
+			previousStatus{"serving what was before", generation, []metav1.Condition{root(metav1.ConditionTrue, v1alpha1.ReasonServingPrevious), previousCondition("Stalled", metav1.ConditionTrue, v1alpha1.ReasonRenderFailed)}})
 	}
 	return all
 }
 
-func had(kind string, state metav1.ConditionStatus, reason string) metav1.Condition {
+func previousCondition(kind string, state metav1.ConditionStatus, reason string) metav1.Condition {
 	return metav1.Condition{
 		Type: kind, Status: state, Reason: reason, Message: "before", ObservedGeneration: generation - 1,
 		LastTransitionTime: metav1.NewTime(time.Unix(1, 0)),
 	}
 }
 
-// conclude returns the object at the end of a reconcile.
-func (s subject) conclude(before past, e end, serving bool) written {
-	o := s.make()
+// summarizeStatus returns the object at the end of a reconcile.
+func (s kindCase) summarizeStatus(before previousStatus, e reconcileResult, serving bool) resultingStatus {
+	o := s.newObject()
 	o.SetName("one")
 	o.SetNamespace("demo")
 	o.SetGeneration(generation)
 	o.SetObservedGeneration(before.observed)
-	suspend(o, e.err)
+	setSuspend(o, e.err)
 	root := status.Summary{Reason: s.kind.Summary, Message: "as it should be", Serving: serving}
 	conditions, verdict := status.Summarize(slices.Clone(before.conditions), s.kind, generation, root, e.err)
 	o.SetConditions(conditions)
@@ -203,18 +203,18 @@ func (s subject) conclude(before past, e end, serving bool) written {
 	if task, ok := o.(*v1alpha1.AppInstallTask); ok && verdict.Done {
 		task.Status.CompletionTime = ptr.To(metav1.Now())
 	}
-	w := written{object: o, want: e.want, why: s.name() + ", " + before.why + ": " + e.why}
+	w := resultingStatus{object: o, want: e.want, why: s.kindName() + ", " + before.why + ": " + e.why}
 	if serving {
 		w.why += ", serving"
 	}
 	if s.kind.Summary == v1alpha1.ConditionReady && outcome.Reason(e.err, "") == v1alpha1.ReasonSuspended {
-		w.want = paused(before)
+		w.want = suspendedHealth(before)
 	}
 	return w
 }
 
-// suspend sets spec.suspend if the reconcile ended because of it.
-func suspend(o v1alpha1.Object, err error) {
+// setSuspend sets spec.suspend if the reconcile ended because of it.
+func setSuspend(o v1alpha1.Object, err error) {
 	if outcome.Reason(err, "") != v1alpha1.ReasonSuspended {
 		return
 	}
@@ -228,9 +228,9 @@ func suspend(o v1alpha1.Object, err error) {
 	}
 }
 
-// paused returns the health of a suspended long-lived object: the previous health if the object was
+// suspendedHealth returns the health of a suspended long-lived object: the previous health if the object was
 // Stalled or Ready, and otherwise Suspended.
-func paused(before past) string {
+func suspendedHealth(before previousStatus) string {
 	switch {
 	case meta.IsStatusConditionTrue(before.conditions, v1alpha1.ConditionStalled):
 		return degraded
@@ -240,9 +240,9 @@ func paused(before past) string {
 	return suspended
 }
 
-func (s subject) name() string { return seenKind(s.make()) }
+func (s kindCase) kindName() string { return kindOf(s.newObject()) }
 
-func seenKind(o v1alpha1.Object) string {
+func kindOf(o v1alpha1.Object) string {
 	switch o.(type) {
 	case *v1alpha1.MarketSource:
 		return "MarketSource"
@@ -255,11 +255,11 @@ func seenKind(o v1alpha1.Object) string {
 	}
 }
 
-// seen converts an object to the form in which the API server returns it.
-func seen(g Gomega, o v1alpha1.Object) *unstructured.Unstructured {
+// toUnstructured converts an object to the form in which the API server returns it.
+func toUnstructured(g Gomega, o v1alpha1.Object) *unstructured.Unstructured {
 	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(o)
 	g.Expect(err).NotTo(HaveOccurred())
 	u := &unstructured.Unstructured{Object: content}
-	u.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind(seenKind(o)))
+	u.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind(kindOf(o)))
 	return u
 }

@@ -19,7 +19,6 @@ const maxOneWordPercent = 10
 
 // oneWordBudget contains the packages that have more, with their share in percent.
 var oneWordBudget = map[string]int{
-	"test/samplemarket": 25,
 }
 
 var oneWord = regexp.MustCompile(`^[a-z0-9]+$`)
