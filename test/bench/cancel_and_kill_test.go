@@ -29,10 +29,10 @@ func (m *benchmark) cancelDuringTasks() {
 	for _, which := range []struct {
 		what string
 		task client.Object
-	}{{"in line", tasks[len(tasks)-1]}, {"at work", m.waitForRunningTask(tasks)}} {
+	}{{"queued", tasks[len(tasks)-1]}, {"running", m.waitForRunningTask(tasks)}} {
 		took := m.cancelTask(which.task)
 		m.table.addRow(resultRow{
-			work:   fmt.Sprintf("cancel of a task %s while %d are carried out, to its answer", which.what, len(tasks)),
+			work:   fmt.Sprintf("cancel a %s task during %d tasks, until it is acknowledged", which.what, len(tasks)),
 			figure: formatDuration(took), budget: "< 1 s",
 		})
 	}
@@ -124,7 +124,7 @@ func (m *benchmark) convergeAfterKill() {
 		return len(pending) == 0, nil
 	})
 	m.table.addRow(resultRow{
-		work:   fmt.Sprintf("start after kill -9 in the middle of %d installs, %d of them cut off, to all Succeeded", count, interrupted),
+		work:   fmt.Sprintf("start after kill -9 during %d installations, %d of them interrupted, until all have succeeded", count, interrupted),
 		figure: formatDuration(time.Since(begin)),
 	})
 }
@@ -157,8 +157,8 @@ func (m *benchmark) retainThousandTasks() {
 	m.Expect(m.operator.resetPeak()).To(Succeed())
 	took := m.runTasks(tasks)
 	m.table.addRow(resultRow{
-		work: fmt.Sprintf("memory after %d tasks in %d namespaces, carried out in %s", len(tasks), namespaces, formatDuration(took)),
-		figure: fmt.Sprintf("%s resident, %s before, %s at most",
+		work: fmt.Sprintf("memory after %d tasks in %d namespaces, run in %s", len(tasks), namespaces, formatDuration(took)),
+		figure: fmt.Sprintf("%s resident, %s before, %s maximum",
 			formatMemory(m.residentMemory("VmRSS")), formatMemory(before), formatMemory(m.residentMemory("VmHWM"))),
 	})
 }

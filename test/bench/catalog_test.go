@@ -35,16 +35,16 @@ func (m *benchmark) hydrateCatalog() {
 	took := time.Since(begin)
 	most := workers.stopSampling()
 	apps, writes, used := m.market.Status.Apps, m.writesSince(log), m.processorUsage().formatSince(before)
-	m.Expect(writes.sum()).To(BeNumerically(">=", apps.Total), "an app takes a write at least, so the count is wrong")
+	m.Expect(writes.sum()).To(BeNumerically(">=", apps.Total), "each app causes at least one write")
 	m.Expect(apps.Ready).To(Equal(apps.Total), "%v", m.market.Status.Failures)
 	m.table.addRow(resultRow{
-		work:   fmt.Sprintf("hydrate %d real apps, cold, from apply to all Ready", apps.Total),
+		work:   fmt.Sprintf("hydrate %d real apps with an empty store, from apply until all are Ready", apps.Total),
 		figure: formatDuration(took), budget: "≤ 4 s",
 		reference: fmt.Sprintf("helm template in process, one core, %d renders: %s", engine.Count, formatDuration(engine.Took)), ratio: formatRatio(took, engine.Took),
 	})
 	m.table.addRow(resultRow{
-		work: "memory while doing so, most ever; processor time; writes",
-		figure: fmt.Sprintf("operator %s, workers together %s; %s; %s",
+		work: "maximum memory during this; CPU time; writes",
+		figure: fmt.Sprintf("operator %s, all workers %s; %s; %s",
 			formatMemory(m.residentMemory("VmHWM")), formatMemory(most), used, writes),
 	})
 }
@@ -52,17 +52,17 @@ func (m *benchmark) hydrateCatalog() {
 // syncUnchanged measures syncs of unchanged sources: the catalog as a folder, and then the same
 // charts over HTTP.
 func (m *benchmark) syncUnchanged() {
-	if !m.hasCatalog("sync of real charts with nothing changed") || m.market == nil {
+	if !m.hasCatalog("sync of real charts without changes") || m.market == nil {
 		return
 	}
 	m.serveCatalog()
 	m.fetchAllArchives()
 	m.waitIdle()
 	m.table.addRow(resultRow{
-		work: "sync again by hand, nothing changed, folder", figure: formatDuration(m.medianOf(m.triggerSync)), budget: "< 50 ms",
+		work: "requested sync without changes, folder", figure: formatDuration(m.medianOf(m.triggerSync)), budget: "< 50 ms",
 	})
 	m.table.addRow(resultRow{
-		work:   fmt.Sprintf("memory, %d apps served, every archive fetched once, idle", m.market.Status.Apps.Total),
+		work:   fmt.Sprintf("memory when idle, %d apps served, every archive fetched once", m.market.Status.Apps.Total),
 		figure: formatMemory(m.residentMemory("VmRSS")), budget: "≤ 150 MiB (347 apps)",
 	})
 	m.removeSource(m.market)
@@ -70,12 +70,12 @@ func (m *benchmark) syncUnchanged() {
 	m.market = m.applySource("repository", v1alpha1.MarketSourceSpec{
 		Type: v1alpha1.SourceTypeHelm, Helm: &v1alpha1.HelmSource{URL: m.catalogServer.URL},
 	})
-	m.table.addRow(resultRow{work: "hydrate the same apps from a Helm repository over HTTP, cold", figure: formatDuration(time.Since(begin))})
+	m.table.addRow(resultRow{work: "hydrate the same apps from a Helm repository over HTTP with an empty store", figure: formatDuration(time.Since(begin))})
 	m.waitIdle()
 	m.catalogServer.resetCounts()
 	took := m.medianOf(m.triggerSync)
 	m.table.addRow(resultRow{
-		work: "sync again by hand, nothing changed, HTTP",
+		work: "requested sync without changes, HTTP",
 		figure: fmt.Sprintf("%s, requests: %.3g, bytes: %.3g", formatDuration(took),
 			float64(m.catalogServer.requests.Load())/syncs, float64(m.catalogServer.bytes.Load())/syncs),
 		budget: "< 100 ms, 1 request, 0 bytes", reference: fmt.Sprintf("the index has %d bytes", m.catalogServer.indexBytes()),
@@ -110,7 +110,7 @@ func (m *benchmark) syncByInterval() {
 	case <-m.ctx.Done():
 	}
 	m.table.addRow(resultRow{
-		work: fmt.Sprintf("%s with an interval of %s, nothing changed, HTTP", window, minInterval),
+		work: fmt.Sprintf("%s with an interval of %s without changes, HTTP", window, minInterval),
 		figure: fmt.Sprintf("requests: %d, bytes: %d, writes: %d",
 			m.catalogServer.requests.Load(), m.catalogServer.bytes.Load(), m.writesSince(log).sum()),
 		budget: "0 bytes, 0 writes",
@@ -145,7 +145,7 @@ func (m *benchmark) requestSync(value string) {
 // served.
 func (m *benchmark) hydrateChanged() {
 	if m.catalogServer == nil || m.market == nil {
-		m.table.addSkipped("eight changed charts", "needs the measure quiet")
+		m.table.addSkipped("eight changed charts", "requires the benchmark quiet")
 		return
 	}
 	const changes = 8
@@ -167,6 +167,6 @@ func (m *benchmark) hydrateChanged() {
 		return len(pending) == 0, err
 	})
 	m.table.addRow(resultRow{
-		work: fmt.Sprintf("%d charts changed, from the trigger to all Ready", changes), figure: formatDuration(time.Since(begin)), budget: "< 0.5 s",
+		work: fmt.Sprintf("%d changed charts, from the request until all are Ready", changes), figure: formatDuration(time.Since(begin)), budget: "< 0.5 s",
 	})
 }

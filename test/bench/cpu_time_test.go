@@ -18,7 +18,7 @@ const clockTick = 10 * time.Millisecond
 func processorTime(pid int) (own, children time.Duration, err error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
-		return 0, 0, fmt.Errorf("read processor time of process: %w", err)
+		return 0, 0, fmt.Errorf("read CPU time of process: %w", err)
 	}
 	// The name, in parentheses, may contain spaces. The state is the first field after it.
 	fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
@@ -27,7 +27,7 @@ func processorTime(pid int) (own, children time.Duration, err error) {
 	for _, at := range []int{user, system, childUser, childSystem} {
 		n, err := strconv.ParseInt(fields[at], 10, 64)
 		if err != nil {
-			return 0, 0, fmt.Errorf("read processor time of process: %w", err)
+			return 0, 0, fmt.Errorf("read CPU time of process: %w", err)
 		}
 		ticks = append(ticks, time.Duration(n)*clockTick)
 	}
@@ -54,5 +54,5 @@ func (p usage) sum() time.Duration { return p.operator + p.workers }
 
 // formatSince formats the CPU time that was used since an earlier measurement.
 func (p usage) formatSince(before usage) string {
-	return fmt.Sprintf("operator %s, workers %s of processor time", formatDuration(p.operator-before.operator), formatDuration(p.workers-before.workers))
+	return fmt.Sprintf("operator %s, workers %s of CPU time", formatDuration(p.operator-before.operator), formatDuration(p.workers-before.workers))
 }

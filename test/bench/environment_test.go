@@ -194,7 +194,7 @@ func (m *benchmark) waitUntil(w watch.Interface, done func(client.Object) (bool,
 		case <-m.ctx.Done():
 			m.b.Fatalf("wait: %v", context.Cause(m.ctx))
 		case event, open := <-w.ResultChan():
-			m.Expect(open).To(BeTrue(), "the API server ended the watch")
+			m.Expect(open).To(BeTrue(), "the API server keeps the watch open")
 			object, ok := event.Object.(client.Object)
 			m.Expect(ok).To(BeTrue(), "watch: %v", event.Object)
 			end, err := done(object)

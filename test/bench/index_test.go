@@ -19,7 +19,7 @@ import (
 	"github.com/appmarket/operator/internal/source"
 )
 
-// readIndexes measures how two large indexes are read, by the adapter over HTTP and by Helm's
+// readIndexes measures the reading of two large indexes, by the adapter over HTTP and by Helm's
 // loader from the file, each in its own process.
 func (m *benchmark) readIndexes() {
 	for _, size := range []struct {
@@ -41,7 +41,7 @@ func (m *benchmark) readIndexes() {
 		m.Expect(os.Remove(file)).To(Succeed())
 		m.Expect(ours.Count).To(Equal(size.charts))
 		m.Expect(helms.Count).To(Equal(size.charts))
-		work := fmt.Sprintf("take in an index of %d MB, %d entries", bytes/1_000_000, size.charts*versionsPerChart)
+		work := fmt.Sprintf("read an index of %d MB with %d entries", bytes/1_000_000, size.charts*versionsPerChart)
 		m.table.addRow(resultRow{
 			work: work + ": peak memory", budget: size.budget,
 			figure:    fmt.Sprintf("%s (%s before)", formatMemory(ours.Peak), formatMemory(ours.Before)),
@@ -56,7 +56,7 @@ func (m *benchmark) readIndexes() {
 
 const versionsPerChart = 100
 
-// writeIndex writes an index like that of a large repository, with about 970 bytes for each
+// writeIndex writes an index like a large repository, with about 970 bytes for each
 // version, and returns its length.
 func writeIndex(path string, charts int) (int64, error) {
 	file, err := os.Create(path)
@@ -101,7 +101,7 @@ const entryForm = `  - annotations:
       tags:
       - shared-templates
       version: 2.x.x
-    description: A service of the kind that one finds in a large repository, highly available.
+    description: A service as in a large repository, highly available.
     digest: %[5]x
     home: https://example.com/%[1]s
     icon: https://example.com/%[1]s/stack.png

@@ -20,8 +20,8 @@ import (
 )
 
 // hydratePlain measures the time from the creation of sources of Helm repositories with large
-// charts until each of their apps is served or rejected. The peer is the helm command, which
-// renders the same archives with two parallel processes.
+// charts until each of their apps is served or rejected. The reference is the helm command,
+// which renders the same archives with two parallel processes.
 func (m *benchmark) hydratePlain() {
 	if m.plain == "" {
 		m.table.addSkipped("hydration of plain charts", "MARKET_PLAIN is not set")
@@ -29,7 +29,7 @@ func (m *benchmark) hydratePlain() {
 	}
 	indexes, err := filepath.Glob(filepath.Join(m.plain, "*", "index.yaml"))
 	m.Expect(err).NotTo(HaveOccurred())
-	m.Expect(indexes).NotTo(BeEmpty(), "there is no Helm repository in %s", m.plain)
+	m.Expect(indexes).NotTo(BeEmpty(), "no Helm repository found in %s", m.plain)
 	m.createNamespace(marketNamespace)
 	server := httptest.NewServer(http.FileServer(http.Dir(m.plain)))
 	m.parent.Cleanup(server.Close)
@@ -64,16 +64,16 @@ func (m *benchmark) hydratePlain() {
 	took := time.Since(begin)
 	most := workers.stopSampling()
 	r := resultRow{
-		work:   fmt.Sprintf("hydrate %d repositories of plain charts, cold: %d apps served, %d refused", len(indexes), ready, failed),
+		work:   fmt.Sprintf("hydrate %d repositories of plain charts with an empty store: %d apps served, %d rejected", len(indexes), ready, failed),
 		figure: formatDuration(took), budget: "≤ 0.5 × helm template",
 	}
 	if theirs > 0 {
-		r.reference, r.ratio = "helm template in a loop, two side by side "+formatDuration(theirs), formatRatio(took, theirs)
+		r.reference, r.ratio = "helm template for each archive, 2 in parallel "+formatDuration(theirs), formatRatio(took, theirs)
 	}
 	m.table.addRow(r)
 	m.table.addRow(resultRow{
-		work: "memory while doing so, most ever; processor time",
-		figure: fmt.Sprintf("operator %s, workers together %s; %s",
+		work: "maximum memory during this; CPU time",
+		figure: fmt.Sprintf("operator %s, all workers %s; %s",
 			formatMemory(m.residentMemory("VmHWM")), formatMemory(most), m.processorUsage().formatSince(before)),
 	})
 	for _, source := range sources {

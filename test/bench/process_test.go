@@ -46,7 +46,7 @@ var childWork = map[string]func(argument string) (int, time.Duration, error){
 func runChild(name string) error {
 	work, ok := childWork[name]
 	if !ok {
-		return fmt.Errorf("there is no child %q", name)
+		return fmt.Errorf("unknown child %q", name)
 	}
 	before, err := processMemory(os.Getpid(), "VmRSS")
 	if err != nil {
@@ -93,7 +93,7 @@ func processMemory(pid int, line string) (int64, error) {
 		kilobytes, err := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(value), " kB"), 10, 64)
 		return kilobytes << 10, err
 	}
-	return 0, fmt.Errorf("read memory of process: no %s, it has ended", line)
+	return 0, fmt.Errorf("read memory of process: no %s, the process has exited", line)
 }
 
 // childProcesses returns the child processes of a process.

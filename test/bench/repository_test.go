@@ -131,7 +131,7 @@ func (m *benchmark) startNginx(pages []download) string {
 		program, err = exec.LookPath("/usr/sbin/nginx")
 	}
 	if err != nil {
-		m.table.addSkipped("comparison with nginx", "it is not installed; Debian has it in nginx-light")
+		m.table.addSkipped("comparison with nginx", "nginx is not installed; install the Debian package nginx-light")
 		return ""
 	}
 	dir := filepath.Join(m.scratch, "nginx")

@@ -22,7 +22,7 @@ type resultRow struct {
 // resultTable collects the results, and is printed at the end.
 type resultTable struct {
 	rows []resultRow
-	// skipped are the measurements that were skipped, with the reasons.
+	// skipped are the skipped measurements, with the reasons.
 	skipped []string
 	load    string
 }
@@ -32,7 +32,7 @@ func newTable() *resultTable { return &resultTable{load: loadAverage()} }
 func (t *resultTable) addRow(r resultRow) { t.rows = append(t.rows, r) }
 
 func (t *resultTable) addSkipped(what, why string) {
-	t.skipped = append(t.skipped, fmt.Sprintf("left out: %s: %s", what, why))
+	t.skipped = append(t.skipped, fmt.Sprintf("skipped: %s: %s", what, why))
 }
 
 // printTable writes the table as aligned Markdown.

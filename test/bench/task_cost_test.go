@@ -34,7 +34,7 @@ func (m *benchmark) addCosts(count int, ours, helm processorCost) {
 		return fmt.Sprintf("%s, API server %s", formatDuration(c.programs/time.Duration(count)), formatDuration(c.apiServer/time.Duration(count)))
 	}
 	r := resultRow{
-		work:   fmt.Sprintf("processor time for each of %d installs", count),
+		work:   fmt.Sprintf("CPU time of each of %d installations", count),
 		figure: "operator and workers " + each(ours), budget: "< helm",
 	}
 	if helm.programs > 0 {

@@ -42,7 +42,7 @@ func (m *benchmark) runOneTask() {
 		}
 		ours = append(ours, m.runTasks([]client.Object{m.newTask(tasks[i], smallApp, version)}))
 	}
-	m.addTasks(fmt.Sprintf("a task from create to Succeeded, one small chart, median of %d", rounds), "≤ 0.15 × helm", median(ours),
+	m.addTasks(fmt.Sprintf("a task with a small chart, from creation to Succeeded, median of %d", rounds), "≤ 0.15 × helm", median(ours),
 		"helm install --wait", median(theirs))
 }
 
@@ -77,10 +77,10 @@ func (m *benchmark) runManyTasks() {
 	took := m.runTasks(tasks)
 	after := m.processorUsage()
 	ours := processorCost{programs: after.sum() - before.sum(), apiServer: m.apiServerTime() - server}
-	m.addTasks(fmt.Sprintf("%d tasks at once in %d namespaces, all Succeeded", len(tasks), namespaces), "≤ 0.35 × helm", took,
-		fmt.Sprintf("helm install --wait, %d side by side", parallel), theirs)
+	m.addTasks(fmt.Sprintf("%d concurrent tasks in %d namespaces, until all have succeeded", len(tasks), namespaces), "≤ 0.35 × helm", took,
+		fmt.Sprintf("helm install --wait, %d in parallel", parallel), theirs)
 	m.addCosts(len(tasks), ours, helmCost)
-	m.table.addRow(resultRow{work: "memory while doing so, most ever", figure: "operator " + formatMemory(m.residentMemory("VmHWM"))})
+	m.table.addRow(resultRow{work: "maximum memory during this", figure: "operator " + formatMemory(m.residentMemory("VmHWM"))})
 }
 
 func (m *benchmark) addTasks(work, budget string, ours time.Duration, peer string, theirs time.Duration) {

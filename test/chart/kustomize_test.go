@@ -21,7 +21,7 @@ func buildKustomization(t *testing.T, folder string, components ...string) objec
 	g := NewWithT(t)
 	assets := os.Getenv("KUBEBUILDER_ASSETS")
 	if assets == "" {
-		t.Skip("left out: KUBEBUILDER_ASSETS is not set")
+		t.Skip("skipped: KUBEBUILDER_ASSETS is not set")
 	}
 	target := modulePath(t, "config", folder)
 	if len(components) > 0 {

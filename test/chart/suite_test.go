@@ -51,7 +51,7 @@ func helmClients(t *testing.T) map[string]string {
 		if os.Getenv("CI") == "true" {
 			t.Fatalf("%s is not set", strings.ToUpper(name))
 		}
-		t.Skipf("left out: %s is not set", strings.ToUpper(name))
+		t.Skipf("skipped: %s is not set", strings.ToUpper(name))
 	}
 	return programs
 }

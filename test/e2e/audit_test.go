@@ -24,18 +24,17 @@ const operatorUser = "system:serviceaccount:" + system + ":appmarket"
 
 const (
 	listsNotStreamed = "informers list where the API server does not stream lists"
-	ownerReferences  = "an admission plugin asks for it when an owner reference blocks deletion"
+	ownerReferences  = "an admission plugin requires it when an owner reference blocks deletion"
 )
 
-// unusedRights are permissions in config/rbac/role.yaml whose use this run may not show, with the
-// reasons.
+// unusedRights are permissions in config/rbac/role.yaml that this run may not use, with the reasons.
 var unusedRights = map[string]string{
 	"list namespaces":                                listsNotStreamed,
 	"list appinfos.appmarket.io":                     listsNotStreamed,
 	"list appinstalltasks.appmarket.io":              listsNotStreamed,
 	"list appinstances.appmarket.io":                 listsNotStreamed,
 	"list marketsources.appmarket.io":                listsNotStreamed,
-	"create appinfos.appmarket.io":                   "the audit log shows patch where server-side apply creates",
+	"create appinfos.appmarket.io":                   "the audit log shows patch if server-side apply creates an object",
 	"update appinstalltasks/finalizers.appmarket.io": ownerReferences,
 	"update marketsources/finalizers.appmarket.io":   ownerReferences,
 	"delete appinfos.appmarket.io":                   "of apps that a source no longer lists",
@@ -43,8 +42,8 @@ var unusedRights = map[string]string{
 	"patch appinstalltasks.appmarket.io":             "cancels the tasks of dependencies",
 	"get appinstalltasks.appmarket.io":               "of tasks that the cache may not have yet",
 	"get appinstances.appmarket.io":                  "of instances that the cache may not have yet",
-	"patch events.events.k8s.io":                     "of an event that happens again within minutes",
-	"get serviceaccounts":                            "preflight: the account of a hook",
+	"patch events.events.k8s.io":                     "of an event that is repeated within minutes",
+	"get serviceaccounts":                            "preflight: the service account of a hook",
 	"get clusterroles.rbac.authorization.k8s.io":     "preflight: the role that an app binds to",
 	"get roles.rbac.authorization.k8s.io":            "preflight: the role that an app binds to",
 }
@@ -67,9 +66,9 @@ type event struct {
 var auditedFrom, auditedTo time.Time
 
 func auditSteps() {
-	It("was refused nothing, and used the rights that it has", func() {
+	It("has exactly the permissions that it uses", func() {
 		used, refused := readRequests()
-		Expect(refused).To(BeEmpty(), "requests that the API server answered with 403")
+		Expect(refused).To(BeEmpty(), "requests that the API server denied")
 		text, err := os.ReadFile(fixture.Path("config/rbac/role.yaml"))
 		Expect(err).NotTo(HaveOccurred())
 		role := rbacv1.ClusterRole{}
@@ -78,10 +77,10 @@ func auditSteps() {
 		unused := slices.DeleteFunc(slices.Clone(rights), func(right string) bool {
 			return used[right] || unusedRights[right] != ""
 		})
-		addLine("%d rights", len(rights))
-		Expect(unused).To(BeEmpty(), "rights that the operator did not use")
+		addLine("%d permissions", len(rights))
+		Expect(unused).To(BeEmpty(), "permissions that the operator did not use")
 		for right := range unusedRights {
-			Expect(rights).To(ContainElement(right), "rights of the role")
+			Expect(rights).To(ContainElement(right), "permissions of the role")
 		}
 	})
 }

@@ -73,36 +73,36 @@ func failureSteps() {
 		)
 	})
 
-	It("names the exit code of an app that crashes", func(ctx SpecContext) {
+	It("reports the exit code of an app that crashes", func(ctx SpecContext) {
 		expectMessage(ctx, t, "crashing", "CrashLoopBackOff", "exit code 3", "container app")
 	})
 
-	It("names the image that was removed from its registry", func(ctx SpecContext) {
+	It("reports an image that was removed from its registry", func(ctx SpecContext) {
 		removeImage("gone:1.0")
 		expectMessage(ctx, t, "pulling", "ImagePullBackOff", "samples.appmarket.io/gone:1.0")
 	})
 
-	It("names the lack of memory that ends an app", func(ctx SpecContext) {
+	It("reports that an app exceeds its memory limit", func(ctx SpecContext) {
 		expectMessage(ctx, t, "growing", "OOMKilled", "container app")
 	})
 
-	It("names why a pod is not scheduled", func(ctx SpecContext) {
+	It("reports why a Pod is not scheduled", func(ctx SpecContext) {
 		expectMessage(ctx, t, "crowded", "Unschedulable", "anti-affinity")
 	})
 
-	It("names a load balancer that assigns no address", func(ctx SpecContext) {
+	It("reports a load balancer that assigns no address", func(ctx SpecContext) {
 		end := t.Succeed(ctx, v1alpha1.ActionInstall, "balanced")
 		addLine("%s", end.Message)
 		Expect(end.Message).To(And(ContainSubstring("Service/balanced"), ContainSubstring("no address")))
 	})
 
-	It("names a claim that waits for a pod", func(ctx SpecContext) {
+	It("reports a claim that waits for a Pod", func(ctx SpecContext) {
 		end := t.Succeed(ctx, v1alpha1.ActionInstall, "unused")
 		addLine("%s", end.Message)
 		Expect(end.Message).To(And(ContainSubstring("PersistentVolumeClaim/unused"), ContainSubstring("no pod uses it")))
 	})
 
-	It("names the webhook that refuses an object", func(ctx SpecContext) {
+	It("reports a webhook that rejects an object", func(ctx SpecContext) {
 		startRejectingWebhook(ctx, t.Namespace)
 		end := t.Do(ctx, v1alpha1.ActionInstall, "refused")
 		addLine("%s", end.Message)

@@ -40,7 +40,7 @@ func installSteps() {
 		expectImage(ctx)
 	})
 
-	It("removes what kustomize installed", func(ctx SpecContext) {
+	It("removes the installation of kustomize", func(ctx SpecContext) {
 		cluster.Kubectl(ctx, "delete", "--kustomize", kustomizeOverlay(), "--timeout", "80s")
 		cluster.Kubectl(ctx, "delete", "--kustomize", fixture.Path("config/crd"), "--timeout", "30s")
 		expectNothingLeft(ctx)
@@ -74,11 +74,11 @@ func installSteps() {
 		cluster.Kubectl(ctx, "delete", "pod", pod.Name, "--namespace", system, "--timeout", "60s")
 	})
 
-	It("runs the first app with the second command", func(ctx SpecContext) {
+	It("installs the first app with the second command", func(ctx SpecContext) {
 		text, err := os.ReadFile(releaseFile("samples.yaml"))
 		Expect(err).NotTo(HaveOccurred())
 		url := regexp.MustCompile(`url: https://\S+`)
-		Expect(url.FindAllString(string(text), -1)).To(HaveLen(1), "the address that the test replaces")
+		Expect(url.FindAllString(string(text), -1)).To(HaveLen(1), "the test replaces the URL")
 		began := time.Now()
 		cluster.Apply(ctx, url.ReplaceAllLiteralString(string(text), "url: "+samplesURL))
 		end := (&fixture.Tenant{Cluster: cluster, Namespace: demo}).WaitEndOf(ctx, "install-hello")
@@ -87,13 +87,13 @@ func installSteps() {
 		expectPage(ctx, demo, "hello", "<p>hello 1.0</p>", "Hello from the demo")
 	})
 
-	It("fills the market", func(ctx SpecContext) {
+	It("publishes the apps of the market", func(ctx SpecContext) {
 		source := &v1alpha1.MarketSource{ObjectMeta: metav1.ObjectMeta{Namespace: "market", Name: "samples"}}
 		cluster.WaitTrue(ctx, source, v1alpha1.ConditionReady)
 		Eventually(func() int {
 			return strings.Count(cluster.Kubectl(ctx, "get", "appinfo", "--namespace", "market", "--output",
 				`jsonpath={.items[*].status.conditions[?(@.type=="Ready")].status}`), "True")
-		}).WithContext(ctx).Should(Equal(7), "the eighth does not render")
+		}).WithContext(ctx).Should(Equal(7), "one of eight apps does not render")
 	})
 
 	It("upgrades the chart while an app runs", func(ctx SpecContext) {
@@ -109,7 +109,7 @@ func installSteps() {
 		expectImage(ctx)
 		hello := &v1alpha1.AppInstance{ObjectMeta: metav1.ObjectMeta{Namespace: demo, Name: "hello"}}
 		cluster.WaitTrue(ctx, hello, v1alpha1.ConditionReady)
-		Expect(pod()).To(Equal(before), "the pods of the app")
+		Expect(pod()).To(Equal(before), "the Pods of the app are not replaced")
 	})
 }
 

@@ -68,7 +68,7 @@ func interruptionSteps() {
 		t, repository = newTenant(ctx, slowChart.With("1.0.0", nil))
 	})
 
-	It("installs although the operator is killed while a hook runs", func(ctx SpecContext) {
+	It("completes an installation after the operator was killed during a hook", func(ctx SpecContext) {
 		task := t.Task(ctx, v1alpha1.ActionInstall, "slow")
 		job := &batchv1.Job{}
 		Eventually(func() error {
@@ -80,11 +80,11 @@ func interruptionSteps() {
 		expectPage(ctx, t.Namespace, "slow", "app=slow", `args=["1.0.0"]`)
 		again := &batchv1.Job{}
 		if err := cluster.Client.Get(ctx, client.ObjectKeyFromObject(job), again); err == nil {
-			Expect(again.UID).To(Equal(job.UID), "the hook ran twice")
+			Expect(again.UID).To(Equal(job.UID), "the hook runs once")
 		}
 	})
 
-	It("upgrades although the operator is evicted while pods are replaced", func(ctx SpecContext) {
+	It("completes an upgrade after the operator was evicted while Pods are replaced", func(ctx SpecContext) {
 		repository.Add(slowChart.With("1.1.0", nil))
 		t.Sync(ctx)
 		Eventually(func() string { return t.App(ctx, "slow").Status.SelectedVersion }).WithContext(ctx).Should(Equal("1.1.0"))

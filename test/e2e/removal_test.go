@@ -17,7 +17,7 @@ import (
 var tenants []string
 
 func removalSteps() {
-	It("removes the apps, the market and the chart, and leaves nothing", func(ctx SpecContext) {
+	It("removes the apps, the market and the chart completely", func(ctx SpecContext) {
 		cluster.Kubectl(ctx, "delete", "appinstalltask,appinstance", "--all", "--all-namespaces", "--timeout", "80s")
 		cluster.Kubectl(ctx, "delete", "marketsource", "--all", "--all-namespaces", "--timeout", "30s")
 		Eventually(func() string {

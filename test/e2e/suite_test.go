@@ -104,7 +104,7 @@ var _ = ReportAfterSuite("table of the steps", func(report Report) {
 		if name == "" {
 			name = spec.LeafNodeType.String()
 		}
-		outcome := map[types.SpecState]string{types.SpecStatePassed: "ok", types.SpecStateSkipped: "left out"}[spec.State]
+		outcome := map[types.SpecState]string{types.SpecStatePassed: "ok", types.SpecStateSkipped: "skipped"}[spec.State]
 		if outcome == "" {
 			outcome = strings.ToUpper(spec.State.String())
 		}
@@ -115,12 +115,12 @@ var _ = ReportAfterSuite("table of the steps", func(report Report) {
 			}
 		}
 	}
-	fmt.Fprintf(&table, "%-68s %7.1f\n", "in all", report.RunTime.Seconds())
+	fmt.Fprintf(&table, "%-68s %7.1f\n", "total", report.RunTime.Seconds())
 	fmt.Print(table.String())
 })
 
 // lineEntry is the name of the report entries with the lines that the table shows below a step.
-const lineEntry = "said"
+const lineEntry = "line"
 
 // addLine adds a line to the table below the step.
 func addLine(format string, args ...any) {
@@ -138,8 +138,8 @@ var _ = Describe("The operator on a node that runs containers", Ordered, Continu
 	})
 	installSteps()
 	sampleSteps()
-	Context("interrupted", interruptionSteps)
-	Context("with apps that fail", failureSteps)
+	Context("with interruptions", interruptionSteps)
+	Context("with failing apps", failureSteps)
 	removalSteps()
 	auditSteps()
 })

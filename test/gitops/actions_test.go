@@ -106,7 +106,7 @@ func TestEveryActionIsDiscoveredAndTested(t *testing.T) {
 				tried[test.Action] = true
 			}
 			g.Expect(tried).To(Equal(offered))
-			g.Expect(enabled).To(Equal(offered), "each is of use in some state")
+			g.Expect(enabled).To(Equal(offered), "each action is enabled in a state")
 			g.Expect(listActions(g, kind)).To(ConsistOf(sortedKeys(offered)))
 		})
 	}

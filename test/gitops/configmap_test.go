@@ -35,7 +35,7 @@ func TestConfigMap(t *testing.T) {
 	if *update {
 		g.Expect(os.WriteFile(path, []byte(made), 0o644)).To(Succeed())
 	}
-	g.Expect(readText(g, path)).To(Equal(made), "make it anew with -update")
+	g.Expect(readText(g, path)).To(Equal(made), "run the test with -update")
 }
 
 // actionsEntry returns the value from which Argo CD reads the actions of a kind: YAML in a string.

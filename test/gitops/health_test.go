@@ -76,7 +76,7 @@ func TestHealthTestsListEveryState(t *testing.T) {
 			g.Expect(listed).To(ConsistOf(fileNames(g, scriptPath(g, kind, "testdata"))))
 			g.Expect(shown).To(And(HaveKey(healthy), HaveKey(progressing), HaveKey(degraded)))
 			if kind != "AppInstance" {
-				g.Expect(shown).To(HaveKey(suspended), "an instance is never suspended: it is stopped")
+				g.Expect(shown).To(HaveKey(suspended), "an instance is stopped, not suspended")
 			}
 		})
 	}

@@ -87,7 +87,7 @@ func fromLua(value lua.LValue) (any, error) {
 	case *lua.LTable:
 		return fromTable(value)
 	}
-	return nil, fmt.Errorf("the script gave a %s", value.Type())
+	return nil, fmt.Errorf("the script returned a %s", value.Type())
 }
 
 // fromTable converts a table with numbered entries to a list, and any other table to a map.

@@ -55,7 +55,7 @@ func TestEveryReasonOfReconcilingIsShown(t *testing.T) {
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(documented).NotTo(BeEmpty())
 	for _, reason := range documented {
-		g.Expect(healthByReason).To(HaveKey(reason), "say what Argo CD shows while it lasts, here and in health.lua")
+		g.Expect(healthByReason).To(HaveKey(reason), "add the health in Argo CD here and in health.lua")
 	}
 }
 
@@ -141,7 +141,7 @@ func (s kindCase) reconcileResults() []reconcileResult {
 	}
 	if s.kind.Summary == v1alpha1.ConditionSucceeded {
 		all = append(all,
-			reconcileResult{"cancelled", outcome.Stalled(v1alpha1.ReasonCanceled, errBroken), degraded},
+			reconcileResult{"canceled", outcome.Stalled(v1alpha1.ReasonCanceled, errBroken), degraded},
 			reconcileResult{"expired", outcome.Stalled(v1alpha1.ReasonDeadlineExceeded, errBroken), degraded})
 	}
 	for _, milestone := range s.kind.Progress {
@@ -165,8 +165,8 @@ func (s kindCase) previousStatuses() []previousStatus {
 		return previousCondition(s.kind.Summary, state, reason)
 	}
 	all := []previousStatus{
-		{"never seen", -1, nil},
-		{"at work", -1, []metav1.Condition{root(metav1.ConditionUnknown, v1alpha1.ReasonProgressing), previousCondition("Reconciling", metav1.ConditionTrue, v1alpha1.ReasonProgressing)}},
+		{"new", -1, nil},
+		{"reconciling", -1, []metav1.Condition{root(metav1.ConditionUnknown, v1alpha1.ReasonProgressing), previousCondition("Reconciling", metav1.ConditionTrue, v1alpha1.ReasonProgressing)}},
 		{"retried", -1, []metav1.Condition{root(metav1.ConditionFalse, v1alpha1.ReasonFetchFailed), previousCondition("Reconciling", metav1.ConditionTrue, v1alpha1.ReasonProgressingWithRetry)}},
 		{"stalled", generation - 1, []metav1.Condition{root(metav1.ConditionFalse, v1alpha1.ReasonInvalidSpec), previousCondition("Stalled", metav1.ConditionTrue, v1alpha1.ReasonInvalidSpec)}},
 	}
@@ -174,7 +174,7 @@ func (s kindCase) previousStatuses() []previousStatus {
 		all = append(all,
 			previousStatus{"ready", generation, []metav1.Condition{root(metav1.ConditionTrue, v1alpha1.ReasonReady)}},
 			previousStatus{"ready before an edit", generation - 1, []metav1.Condition{root(metav1.ConditionTrue, v1alpha1.ReasonReady)}},
-			previousStatus{"serving what was before", generation, []metav1.Condition{root(metav1.ConditionTrue, v1alpha1.ReasonServingPrevious), previousCondition("Stalled", metav1.ConditionTrue, v1alpha1.ReasonRenderFailed)}})
+			previousStatus{"serving the previous version", generation, []metav1.Condition{root(metav1.ConditionTrue, v1alpha1.ReasonServingPrevious), previousCondition("Stalled", metav1.ConditionTrue, v1alpha1.ReasonRenderFailed)}})
 	}
 	return all
 }
@@ -194,7 +194,7 @@ func (s kindCase) summarizeStatus(before previousStatus, e reconcileResult, serv
 	o.SetGeneration(generation)
 	o.SetObservedGeneration(before.observed)
 	setSuspend(o, e.err)
-	root := status.Summary{Reason: s.kind.Summary, Message: "as it should be", Serving: serving}
+	root := status.Summary{Reason: s.kind.Summary, Message: "ready", Serving: serving}
 	conditions, verdict := status.Summarize(slices.Clone(before.conditions), s.kind, generation, root, e.err)
 	o.SetConditions(conditions)
 	if verdict.Done {

@@ -127,7 +127,7 @@ func TestHooks(t *testing.T) {
 			continue
 		}
 		installed = append(installed, task.Instance())
-		g.Expect(task.Spec.OnMissingInput).To(Equal(v1alpha1.MissingInputFail), "nobody gives inputs in a sync")
+		g.Expect(task.Spec.OnMissingInput).To(Equal(v1alpha1.MissingInputFail), "a sync cannot provide inputs")
 		g.Expect(task.Spec.StartDeadline).NotTo(BeEmpty(), "Argo CD waits without limit")
 	}
 	g.Expect(hooks).To(Equal(map[string][]string{

@@ -45,7 +45,7 @@ func TestTestdataIsValid(t *testing.T) {
 		g.Expect(strict.Create(t.Context(), made)).To(Succeed())
 		made.Object["status"] = status
 		g.Expect(strict.Status().Update(t.Context(), made)).To(Succeed())
-		g.Expect(made.Object["status"]).To(Equal(status), "nothing is dropped or defaulted")
+		g.Expect(made.Object["status"]).To(Equal(status), "no field is dropped or defaulted")
 	})
 }
 

@@ -52,7 +52,7 @@ func newReaders(t *testing.T) *statusReaders {
 	}
 	for _, e := range readExpressions(g) {
 		g.Expect(e.APIVersion).To(Equal("appmarket.io/v1alpha1"))
-		g.Expect(r.checks).NotTo(HaveKey(e.Kind), "Flux takes the first of a kind")
+		g.Expect(r.checks).NotTo(HaveKey(e.Kind), "Flux uses the first check of a kind")
 		r.checks[e.Kind] = healthCheck{
 			inProgress: compileExpression(g, e.InProgress), failed: compileExpression(g, e.Failed), current: compileExpression(g, e.Current),
 		}
@@ -125,7 +125,7 @@ func (r *statusReaders) fluxStatus(g Gomega, object *unstructured.Unstructured) 
 		{c.inProgress, kstatus.InProgressStatus}, {c.failed, kstatus.FailedStatus}, {c.current, kstatus.CurrentStatus},
 	} {
 		answer, _, err := step.program.ContextEval(context.Background(), object.Object)
-		g.Expect(err).NotTo(HaveOccurred(), "an error keeps Flux waiting")
+		g.Expect(err).NotTo(HaveOccurred(), "Flux waits after an error")
 		g.Expect(answer).To(BeAssignableToTypeOf(types.True))
 		if answer == types.True {
 			return step.status

@@ -40,8 +40,8 @@ type tableRow struct {
 	flux    kstatus.Status
 }
 
-// unspecified is the result of kstatus for a status that the operator does not leave behind, because
-// kstatus takes missing conditions for success.
+// unspecified is the result of kstatus for a status that the operator never writes, because kstatus
+// treats missing conditions as success.
 const unspecified = kstatus.Status("")
 
 const (
@@ -51,20 +51,20 @@ const (
 
 // statusTable contains the results of Argo CD, kstatus and Flux for every state.
 var statusTable = []tableRow{
-	{"a hook that ended well is deleted", func(s objectState) bool { return s.removed && s.finished && s.summary == "True" }, healthy, terminating, inProgress},
+	{"a hook that succeeded is deleted", func(s objectState) bool { return s.removed && s.finished && s.summary == "True" }, healthy, terminating, inProgress},
 	{"a hook that failed is deleted", func(s objectState) bool { return s.removed && s.finished }, degraded, terminating, inProgress},
-	{"a hook is deleted at work", func(s objectState) bool { return s.removed && s.hook }, degraded, terminating, inProgress},
-	{"it is being removed", func(s objectState) bool { return s.removed }, progressing, terminating, inProgress},
-	{"a person holds it up", func(s objectState) bool { return isSuspending(s.reconciling) && s.reconcilingOf == generation }, suspended, inProgress, inProgress},
-	{"the spec is not dealt with yet", func(s objectState) bool { return s.observed != generation }, progressing, inProgress, inProgress},
-	{"it failed for good", func(s objectState) bool { return s.stalled != "" }, degraded, kstatus.FailedStatus, kstatus.FailedStatus},
-	{"work goes on", func(s objectState) bool { return s.reconciling != "" }, progressing, inProgress, inProgress},
-	{"it is served, runs or succeeded", func(s objectState) bool { return s.summary == "True" }, healthy, kstatus.CurrentStatus, kstatus.CurrentStatus},
-	{"it lives, is suspended and was never ready", func(s objectState) bool { return !s.isTask() && s.summaryReason == "Suspended" }, suspended, inProgress, inProgress},
-	{"it is suspended and was not ready", func(s objectState) bool { return !s.isTask() && s.suspend && s.summary != "" }, suspended, inProgress, inProgress},
-	{"it is suspended and nothing is known", func(s objectState) bool { return !s.isTask() && s.suspend }, suspended, unspecified, inProgress},
-	{"it failed, and nobody says for good", func(s objectState) bool { return s.summary == "False" }, degraded, unspecified, kstatus.FailedStatus},
-	{"nothing is known", func(objectState) bool { return true }, progressing, unspecified, inProgress},
+	{"a running hook is deleted", func(s objectState) bool { return s.removed && s.hook }, degraded, terminating, inProgress},
+	{"the object is being deleted", func(s objectState) bool { return s.removed }, progressing, terminating, inProgress},
+	{"the object waits for a person", func(s objectState) bool { return isSuspending(s.reconciling) && s.reconcilingOf == generation }, suspended, inProgress, inProgress},
+	{"the spec is not observed yet", func(s objectState) bool { return s.observed != generation }, progressing, inProgress, inProgress},
+	{"the object is stalled", func(s objectState) bool { return s.stalled != "" }, degraded, kstatus.FailedStatus, kstatus.FailedStatus},
+	{"the object is being reconciled", func(s objectState) bool { return s.reconciling != "" }, progressing, inProgress, inProgress},
+	{"the object is ready or succeeded", func(s objectState) bool { return s.summary == "True" }, healthy, kstatus.CurrentStatus, kstatus.CurrentStatus},
+	{"the object is suspended before it was ready", func(s objectState) bool { return !s.isTask() && s.summaryReason == "Suspended" }, suspended, inProgress, inProgress},
+	{"the object is suspended while it is not ready", func(s objectState) bool { return !s.isTask() && s.suspend && s.summary != "" }, suspended, inProgress, inProgress},
+	{"the object is suspended without a summary condition", func(s objectState) bool { return !s.isTask() && s.suspend }, suspended, unspecified, inProgress},
+	{"the object failed and is not stalled", func(s objectState) bool { return s.summary == "False" }, degraded, unspecified, kstatus.FailedStatus},
+	{"the object has no conditions", func(objectState) bool { return true }, progressing, unspecified, inProgress},
 }
 
 func isSuspending(reason string) bool { return healthByReason[reason] == suspended }
@@ -85,7 +85,7 @@ func TestTable(t *testing.T) {
 		}
 	}
 	for _, line := range statusTable {
-		g.Expect(met).To(HaveKey(line.why), "a line that no state meets")
+		g.Expect(met).To(HaveKey(line.why), "every row applies to a state")
 	}
 }
 
@@ -232,7 +232,7 @@ func (s objectState) conditionList() []any {
 	} {
 		if c.reason != "" {
 			all = append(all, map[string]any{
-				"type": c.kind, "status": c.status, "reason": c.reason, "message": c.reason + " it is", "observedGeneration": c.of,
+				"type": c.kind, "status": c.status, "reason": c.reason, "message": "because of " + c.reason, "observedGeneration": c.of,
 			})
 		}
 	}

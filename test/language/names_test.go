@@ -18,8 +18,7 @@ import (
 const maxOneWordPercent = 10
 
 // oneWordBudget contains the packages that have more, with their share in percent.
-var oneWordBudget = map[string]int{
-}
+var oneWordBudget = map[string]int{}
 
 var oneWord = regexp.MustCompile(`^[a-z0-9]+$`)
 

@@ -66,7 +66,7 @@ func plainCharts(t *testing.T) []string {
 		return err
 	})
 	if errors.Is(err, os.ErrNotExist) || err == nil && len(charts) == 0 {
-		t.Skipf("left out: there are no charts in %s; set MARKET_PLAIN to a folder of Helm repositories", root)
+		t.Skipf("skipped: there are no charts in %s; set MARKET_PLAIN to a folder of Helm repositories", root)
 	}
 	NewWithT(t).Expect(err).NotTo(HaveOccurred())
 	return charts
@@ -134,7 +134,7 @@ func comparePlain(t *testing.T, with hydrate.Worker, archive []byte, want helmOu
 	case err != nil && !outcome.IsStalled(err):
 		return "not hydrated", err.Error()
 	case want.err == nil && err != nil:
-		return "refused, and rendered by helm", err.Error()
+		return "rejected, and rendered by helm", err.Error()
 	case want.err == nil && d.UnrenderedReason() != "":
 		return "published without objects, and rendered by helm", d.UnrenderedReason()
 	case want.err == nil:
@@ -143,16 +143,16 @@ func comparePlain(t *testing.T, with hydrate.Worker, archive []byte, want helmOu
 		return "library, published", ""
 	case needsValues.MatchString(want.err.Error()) && !brokenChart.MatchString(want.err.Error()):
 		if err != nil {
-			return "refused, and needs values", err.Error()
+			return "rejected, and needs values", err.Error()
 		}
 		if len(d.ListWarnings()) == 0 {
 			return "published, and needs values", "there is no warning: helm says " + want.err.Error()
 		}
 		return "published, and needs values", ""
 	case err == nil:
-		return "published, and refused by helm", want.err.Error()
+		return "published, and rejected by helm", want.err.Error()
 	}
-	return "refused, and refused by helm", ""
+	return "rejected, and rejected by helm", ""
 }
 
 // hydratePlain runs the hydration steps that need no registry and no store, and renders the chart
