@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -177,9 +176,5 @@ func expectImage(ctx context.Context) {
 // runHelm runs helm as the administrator of the cluster and returns its output.
 func runHelm(ctx context.Context, args ...string) string {
 	GinkgoHelper()
-	command := exec.CommandContext(ctx, os.Getenv("HELM3"), args...)
-	command.Env = append(os.Environ(), "KUBECONFIG="+cluster.Kubeconfig())
-	out, err := command.CombinedOutput()
-	Expect(err).NotTo(HaveOccurred(), "helm %v: %s", args, out)
-	return string(out)
+	return fixture.NewHelm(cluster, "HELM3").Run(ctx, args...)
 }

@@ -10,7 +10,6 @@ package hostile_test
 
 import (
 	"encoding/json"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -45,19 +44,7 @@ type suiteData struct {
 	PID int
 }
 
-func TestHostile(t *testing.T) {
-	if os.Getenv("KUBEBUILDER_ASSETS") == "" {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("KUBEBUILDER_ASSETS is not set")
-		}
-		t.Skip("skipped: KUBEBUILDER_ASSETS is not set; use make test")
-	}
-	RegisterFailHandler(Fail)
-	SetDefaultEventuallyTimeout(timeout)
-	EnforceDefaultTimeoutsWhenUsingContexts()
-	SetDefaultEventuallyPollingInterval(100 * time.Millisecond)
-	RunSpecs(t, "Hostile")
-}
+func TestHostile(t *testing.T) { fixture.RunSuite(t, "Hostile", timeout, 100*time.Millisecond) }
 
 var _ = SynchronizedBeforeSuite(func(ctx SpecContext) []byte {
 	dir := GinkgoT().TempDir()
@@ -83,10 +70,7 @@ func newTenant(ctx SpecContext) *fixture.Tenant {
 	GinkgoHelper()
 	t := fixture.NewTenant(ctx, cluster)
 	DeferCleanup(func(ctx SpecContext) {
-		if CurrentSpecReport().Failed() {
-			objects, _ := cluster.TryKubectl(ctx, nil, "get", "marketsources,appinfos,appinstalltasks,appinstances", "--namespace", t.Namespace)
-			AddReportEntry("objects", objects)
-			AddReportEntry("log of the operator", fixture.LogLines(suite.Log, t.Namespace))
+		if cluster.ReportFailure(ctx, t.Namespace, suite.Log) {
 			return
 		}
 		// An object that has not been reconciled yet has no conditions.

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -127,12 +126,10 @@ func helmResult(err error, helmOutput string) string {
 	return strings.Join(strings.Fields(helmOutput), " ")
 }
 
-// runHelm runs the helm command as the administrator of the cluster.
+// runHelm runs the helm command in the namespace of a tenant, as the administrator of the cluster.
 func runHelm(ctx context.Context, t *fixture.Tenant, args ...string) (string, error) {
-	command := exec.CommandContext(ctx, os.Getenv("HELM3"), append(args, "--namespace", t.Namespace)...)
-	command.Env = append(os.Environ(), "KUBECONFIG="+t.Kubeconfig())
-	out, err := command.CombinedOutput()
-	return string(out), err
+	GinkgoHelper()
+	return fixture.NewHelm(t.Cluster, "HELM3").TryRun(ctx, append(args, "--namespace", t.Namespace)...)
 }
 
 // objectNames returns the kind and name of every object of a manifest, sorted.

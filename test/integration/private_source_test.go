@@ -3,8 +3,6 @@ package integration_test
 import (
 	"context"
 	"net/http"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 
@@ -16,22 +14,6 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/test/fixture"
 )
-
-// newHelmRunner returns a function that runs the helm program named by a variable with an empty home.
-func newHelmRunner(variable string) func(ctx context.Context, args ...string) (string, error) {
-	GinkgoHelper()
-	program := os.Getenv(variable)
-	if program == "" {
-		Skip(variable + " is not set")
-	}
-	home := GinkgoT().TempDir()
-	return func(ctx context.Context, args ...string) (string, error) {
-		command := exec.CommandContext(ctx, program, args...)
-		command.Env = append(os.Environ(), "HELM_CONFIG_HOME="+home, "HELM_CACHE_HOME="+home, "HELM_DATA_HOME="+home, "KUBECONFIG="+cluster.Kubeconfig())
-		out, err := command.CombinedOutput()
-		return string(out), err
-	}
-}
 
 var _ = Describe("A source that is not shared with all", func() {
 	parcelChart := fixture.Chart{Name: "parcel", Version: "1.0.0", Files: fixture.Files{
@@ -51,24 +33,24 @@ var _ = Describe("A source that is not shared with all", func() {
 	}
 
 	DescribeTable("is a Helm repository for clients that can get the source", func(ctx SpecContext, variable string, audiences ...string) {
-		helm := newHelmRunner(variable)
+		helm := fixture.NewHelm(cluster, variable)
 		t := newTenant(ctx)
 		t.Offer(ctx, parcelChart)
 		t.Grant(ctx, fixture.ReadSources)
 		t.WaitTrue(ctx, t.Source, v1alpha1.ConditionReady)
 		url := t.Source.Status.RepositoryURL
 
-		output, err := helm(ctx, "repo", "add", "team", url)
+		output, err := helm.TryRun(ctx, "repo", "add", "team", url)
 		Expect(err).To(HaveOccurred(), output)
 		Expect(output).To(ContainSubstring("401 Unauthorized"))
 
-		output, err = helm(ctx, "repo", "add", "team", url, "--username", "x", "--password", t.Token(ctx, audiences...))
+		output, err = helm.TryRun(ctx, "repo", "add", "team", url, "--username", "x", "--password", t.Token(ctx, audiences...))
 		Expect(err).NotTo(HaveOccurred(), output)
 		folder := GinkgoT().TempDir()
-		output, err = helm(ctx, "pull", "team/parcel", "--destination", folder)
+		output, err = helm.TryRun(ctx, "pull", "team/parcel", "--destination", folder)
 		Expect(err).NotTo(HaveOccurred(), output)
 		Expect(filepath.Join(folder, "parcel-1.0.0.tgz")).To(BeARegularFile())
-		output, err = helm(ctx, "install", "by-helm", "team/parcel", "--namespace", t.Namespace)
+		output, err = helm.TryRun(ctx, "install", "by-helm", "team/parcel", "--namespace", t.Namespace)
 		Expect(err).NotTo(HaveOccurred(), output)
 	},
 		Entry("with Helm 3", "HELM3"),

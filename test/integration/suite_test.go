@@ -52,8 +52,6 @@ package integration_test
 
 import (
 	"encoding/json"
-	"net/http/httptest"
-	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -76,19 +74,7 @@ var (
 	suite suiteData
 )
 
-func TestIntegration(t *testing.T) {
-	if os.Getenv("KUBEBUILDER_ASSETS") == "" {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("KUBEBUILDER_ASSETS is not set")
-		}
-		t.Skip("skipped: KUBEBUILDER_ASSETS is not set; use make test")
-	}
-	RegisterFailHandler(Fail)
-	SetDefaultEventuallyTimeout(timeout)
-	EnforceDefaultTimeoutsWhenUsingContexts()
-	SetDefaultEventuallyPollingInterval(50 * time.Millisecond)
-	RunSpecs(t, "Integration")
-}
+func TestIntegration(t *testing.T) { fixture.RunSuite(t, "Integration", timeout, 50*time.Millisecond) }
 
 // suiteData is the data that the first process passes to the others: the folder of the cluster, the
 // program of the operator, the URL of its repository and the path of its log.
@@ -97,10 +83,7 @@ type suiteData struct{ Cluster, Program, URL, Log string }
 var _ = SynchronizedBeforeSuite(func(ctx SpecContext) []byte {
 	dir := GinkgoT().TempDir()
 	started := fixture.StartCluster(ctx, filepath.Join(dir, "cluster"))
-	market, err := samplemarket.New(fixture.Path("config/samples/charts"))
-	Expect(err).NotTo(HaveOccurred())
-	samples := httptest.NewServer(market)
-	DeferCleanup(samples.Close)
+	_, samples := fixture.StartSampleMarket()
 	operator = fixture.NewOperator(fixture.BuildOperator(ctx, dir), started, dir,
 		"--registry-mirror", samplemarket.Registry+"="+samples.URL)
 	operator.Start()
@@ -130,13 +113,9 @@ func newTenantIn(ctx SpecContext, namespace string) *fixture.Tenant {
 	GinkgoHelper()
 	t := fixture.TenantIn(ctx, cluster, namespace)
 	DeferCleanup(func(ctx SpecContext) {
-		if CurrentSpecReport().Failed() {
-			objects, _ := cluster.TryKubectl(ctx, nil, "get", "market,all", "--namespace", t.Namespace)
-			AddReportEntry("objects", objects)
-			AddReportEntry("log of the operator", fixture.LogLines(suite.Log, t.Namespace))
-			return
+		if !cluster.ReportFailure(ctx, t.Namespace, suite.Log) {
+			cluster.CheckContract(ctx, t.Namespace)
 		}
-		cluster.CheckContract(ctx, t.Namespace)
 	})
 	return t
 }

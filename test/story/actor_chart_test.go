@@ -6,6 +6,7 @@ import (
 	"maps"
 	"strings"
 
+	"github.com/appmarket/operator/test/fixture"
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -33,7 +34,7 @@ const waitingAnnotation = "localcluster/waiting"
 // and with ready false the Pods never become ready. overrides replaces values.
 func actorChart(name, version string, overrides values, more ...chartFile) []byte {
 	GinkgoHelper()
-	chartValues := values{"image": sampleImage(), "ready": true, "hooks": true, "broken": false, "fail": "", "hang": ""}
+	chartValues := values{"image": fixture.Image, "ready": true, "hooks": true, "broken": false, "fail": "", "hang": ""}
 	maps.Copy(chartValues, overrides)
 	return packChart(name, version, append(more,
 		chartFile{"values.yaml", string(chartValues.toRaw().Raw)},

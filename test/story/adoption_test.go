@@ -35,12 +35,12 @@ var _ = Describe("A release of the helm command", func() {
 	It("is adopted without a restart, upgraded with its values and uninstalled", func(ctx SpecContext) {
 		env := newEnvironment(ctx)
 		t := newTenant(ctx, env.source)
-		env.helm.runHelm(ctx, "install", "actor", env.archives[older], "--namespace", t.Namespace, "--set", "hooks=false", "--wait")
+		env.helm.Run(ctx, "install", "actor", env.archives[older], "--namespace", t.Namespace, "--set", "hooks=false", "--wait")
 		pods, deployed := t.podUIDs(ctx), t.deployments(ctx)[0]
 		Expect(pods).To(HaveLen(1))
 
 		By("adopting it")
-		t.waitSucceeded(ctx, t.createNamedTask(ctx, "adopt", v1alpha1.ActionAdopt, "actor"))
+		t.waitSucceeded(ctx, t.NamedTask(ctx, "adopt", v1alpha1.ActionAdopt, "actor"))
 		instance := t.Instance(ctx, "actor")
 		Expect(transitions.StateOf(instance)).To(Equal(transitions.Running))
 		Expect(instance.Status.Version).To(Equal(older))
@@ -51,12 +51,12 @@ var _ = Describe("A release of the helm command", func() {
 		Expect(t.deployments(ctx)[0].ResourceVersion).To(Equal(deployed.ResourceVersion), "the Deployment is not written")
 
 		By("upgrading it")
-		t.waitSucceeded(ctx, t.createNamedTask(ctx, "upgrade", v1alpha1.ActionUpgrade, "actor", withVersion(newer)))
+		t.waitSucceeded(ctx, t.NamedTask(ctx, "upgrade", v1alpha1.ActionUpgrade, "actor", withVersion(newer)))
 		Expect(t.deployments(ctx)[0].Spec.Template.Labels).To(HaveKeyWithValue("version", newer))
 		Expect(env.createdHooks(t.Namespace)).To(BeEmpty(), "the upgrade keeps hooks=false of the adopted release")
 
 		By("uninstalling it")
-		t.waitSucceeded(ctx, t.createNamedTask(ctx, "remove", v1alpha1.ActionUninstall, "actor"))
+		t.waitSucceeded(ctx, t.NamedTask(ctx, "remove", v1alpha1.ActionUninstall, "actor"))
 		Expect(t.listLeftovers(ctx)).To(BeEmpty())
 		Expect(t.Instance(ctx, "actor").Status.RetainedObjects).To(HaveLen(1))
 	})
@@ -95,15 +95,14 @@ spec:
       resource:
         name: cpu
         target: {type: Utilization, averageUtilization: 80}
-`, sampleImage())})
+`, fixture.Image)})
 }
 
 var _ = Describe("An app with an autoscaler", func() {
 	It("is stopped, and resumed with as many Pods as the autoscaler allows", func(ctx SpecContext) {
 		repo, archive := fixture.NewRepository(), scaledChart()
-		repo.Handle("/scaled.tgz", fixture.Content(archive))
-		repo.Handle("/index.yaml", fixture.Content(fixture.IndexOf(fixture.NewOffer("scaled", "1.0.0", "scaled.tgz", archive))))
-		source := createSource(ctx, createNamespace(ctx, "market"), "scales", repo.URL, shareWithAll)
+		repo.AddArchive("scaled", "1.0.0", archive)
+		source := cluster.CreateSource(ctx, createNamespace(ctx, "market"), "scales", repo.URL, fixture.ShareWithAll)
 		waitTrue(ctx, source, v1alpha1.ConditionReady)
 		t := newTenant(ctx, source)
 		d := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: t.Namespace, Name: "scaled"}}
@@ -112,14 +111,14 @@ var _ = Describe("An app with an autoscaler", func() {
 			Expect(k8sClient.Get(ctx, client.ObjectKeyFromObject(d), d)).To(Succeed())
 			return int(*d.Spec.Replicas)
 		}
-		t.waitSucceeded(ctx, t.createNamedTask(ctx, "install", v1alpha1.ActionInstall, "scaled"))
+		t.waitSucceeded(ctx, t.NamedTask(ctx, "install", v1alpha1.ActionInstall, "scaled"))
 		Eventually(replicas).WithContext(ctx).Should(Equal(2), "the autoscaler sets the minimum")
 
-		t.waitSucceeded(ctx, t.createNamedTask(ctx, "stop", v1alpha1.ActionStop, "scaled"))
+		t.waitSucceeded(ctx, t.NamedTask(ctx, "stop", v1alpha1.ActionStop, "scaled"))
 		Expect(replicas()).To(BeZero())
 		Expect(t.instanceState(ctx, "scaled")).To(Equal(transitions.Stopped))
 
-		t.waitSucceeded(ctx, t.createNamedTask(ctx, "resume", v1alpha1.ActionResume, "scaled"))
+		t.waitSucceeded(ctx, t.NamedTask(ctx, "resume", v1alpha1.ActionResume, "scaled"))
 		Expect(replicas()).To(And(BeNumerically(">=", 2), BeNumerically("<=", 4)))
 		Expect(t.instanceState(ctx, "scaled")).To(Equal(transitions.Running))
 	})
@@ -129,7 +128,7 @@ var _ = Describe("Drifted objects", func() {
 	It("are reported or corrected according to the drift policy of the instance", func(ctx SpecContext) {
 		env := newEnvironment(ctx)
 		t := newTenant(ctx, env.source)
-		t.waitSucceeded(ctx, t.createNamedTask(ctx, "install", v1alpha1.ActionInstall, "actor"))
+		t.waitSucceeded(ctx, t.NamedTask(ctx, "install", v1alpha1.ActionInstall, "actor"))
 		instance := t.Instance(ctx, "actor")
 		policy := func(of v1alpha1.DriftPolicy) {
 			GinkgoHelper()

@@ -10,7 +10,6 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 
 	"github.com/appmarket/operator/test/fixture"
-	"github.com/appmarket/operator/test/samplemarket"
 )
 
 // A chartFile is a file of a chart.
@@ -90,25 +89,16 @@ func aliasBomb() string {
 }
 
 // appManifest returns an OlaresManifest.yaml with additional lines.
-func appManifest(name, more string) chartFile {
-	return chartFile{"OlaresManifest.yaml", fmt.Sprintf(`olaresManifest.version: 0.12.0
-olaresManifest.type: app
-metadata:
-  name: %s
-  title: %s
-  version: 1.0.0
-`, name, name) + more}
+func appManifest(name, more string, needs ...string) chartFile {
+	return chartFile{"OlaresManifest.yaml", fixture.AppManifest(name, more, needs...)}
 }
-
-// sampleImage returns an image that the registry of the sample market serves.
-func sampleImage() string { return sampleServer.Config.Handler.(*samplemarket.Market).Images()[0] }
 
 // workerChart returns a chart with a claim, a Deployment that uses it, and hook Jobs before and after
 // every operation.
 func workerChart(version string) []byte {
 	GinkgoHelper()
 	return packChart("worker", version,
-		chartFile{"values.yaml", "image: " + sampleImage() + "\n"},
+		chartFile{"values.yaml", "image: " + fixture.Image + "\n"},
 		chartFile{"templates/claim.yaml", `apiVersion: v1
 kind: PersistentVolumeClaim
 metadata:

@@ -1,8 +1,6 @@
 package story_test
 
 import (
-	"fmt"
-
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -16,14 +14,7 @@ import (
 // dependentActor returns an actor chart that depends on other apps.
 func dependentActor(name string, overrides values, needs ...string) (string, []byte) {
 	GinkgoHelper()
-	options := "options:\n  dependencies:\n"
-	for _, other := range needs {
-		options += fmt.Sprintf("    - {name: %s, type: application, version: '>=1.0.0', mandatory: true}\n", other)
-	}
-	if len(needs) == 0 {
-		options = ""
-	}
-	return name, actorChart(name, "1.0.0", overrides, appManifest(name, options))
+	return name, actorChart(name, "1.0.0", overrides, appManifest(name, "", needs...))
 }
 
 func installDependencies(s *v1alpha1.AppInstallTaskSpec) {
@@ -36,11 +27,7 @@ var _ = Describe("Apps with dependencies", Ordered, func() {
 
 	BeforeAll(func(ctx SpecContext) {
 		repo := fixture.NewRepository()
-		var all []fixture.Offer
-		offer := func(name string, archive []byte) {
-			repo.Handle("/"+name+".tgz", fixture.Content(archive))
-			all = append(all, fixture.NewOffer(name, "1.0.0", name+".tgz", archive))
-		}
+		offer := func(name string, archive []byte) { repo.AddArchive(name, "1.0.0", archive) }
 		offer(dependentActor("back", nil))
 		offer(dependentActor("middle", nil, "back"))
 		offer(dependentActor("front", nil, "middle", "back"))
@@ -48,8 +35,7 @@ var _ = Describe("Apps with dependencies", Ordered, func() {
 		offer(dependentActor("top", nil, "stuck"))
 		offer(dependentActor("hen", nil, "egg"))
 		offer(dependentActor("egg", nil, "hen"))
-		repo.Handle("/index.yaml", fixture.Content(fixture.IndexOf(all...)))
-		source = createSource(ctx, createNamespace(ctx, "market"), "needs", repo.URL, shareWithAll, asOlares)
+		source = cluster.CreateSource(ctx, createNamespace(ctx, "market"), "needs", repo.URL, fixture.ShareWithAll, fixture.AsOlares)
 		waitTrue(ctx, source, v1alpha1.ConditionReady)
 	})
 	BeforeEach(func(ctx SpecContext) { t = newTenant(ctx, source) })
@@ -67,7 +53,7 @@ var _ = Describe("Apps with dependencies", Ordered, func() {
 	}
 
 	It("are installed after their dependencies, and uninstalled before them", func(ctx SpecContext) {
-		front := t.createNamedTask(ctx, "install", v1alpha1.ActionInstall, "front", installDependencies)
+		front := t.NamedTask(ctx, "install", v1alpha1.ActionInstall, "front", installDependencies)
 		t.waitSucceeded(ctx, front)
 		var order []string
 		for _, step := range front.Status.Subtasks {
@@ -78,11 +64,11 @@ var _ = Describe("Apps with dependencies", Ordered, func() {
 			"back": transitions.Running, "middle": transitions.Running, "front": transitions.Running}))
 
 		By("rejecting the removal of a dependency")
-		message := t.waitFailed(ctx, t.createNamedTask(ctx, "remove", v1alpha1.ActionUninstall, "back"), v1alpha1.ReasonHasDependents)
+		message := t.waitFailed(ctx, t.NamedTask(ctx, "remove", v1alpha1.ActionUninstall, "back"), v1alpha1.ReasonHasDependents)
 		Expect(message).To(And(ContainSubstring("front"), ContainSubstring("middle")))
 
 		By("uninstalling the dependents too")
-		all := t.createNamedTask(ctx, "remove-all", v1alpha1.ActionUninstall, "back", func(s *v1alpha1.AppInstallTaskSpec) {
+		all := t.NamedTask(ctx, "remove-all", v1alpha1.ActionUninstall, "back", func(s *v1alpha1.AppInstallTaskSpec) {
 			s.Uninstall = &v1alpha1.UninstallParameters{Dependents: v1alpha1.DependentsUninstall}
 		})
 		t.waitSucceeded(ctx, all)
@@ -98,13 +84,13 @@ var _ = Describe("Apps with dependencies", Ordered, func() {
 	})
 
 	It("are canceled with the dependencies that they installed", func(ctx SpecContext) {
-		top := t.createNamedTask(ctx, "install", v1alpha1.ActionInstall, "top", installDependencies)
+		top := t.NamedTask(ctx, "install", v1alpha1.ActionInstall, "top", installDependencies)
 		Eventually(func(g Gomega) {
 			got := instanceStates(ctx)
 			g.Expect(got).To(HaveKeyWithValue("back", transitions.Running))
 			g.Expect(got).To(HaveKeyWithValue("stuck", transitions.Installing))
 		}).WithContext(ctx).Should(Succeed())
-		stop := t.createNamedTask(ctx, "stop", v1alpha1.ActionCancel, "top")
+		stop := t.NamedTask(ctx, "stop", v1alpha1.ActionCancel, "top")
 		t.waitFailed(ctx, top, v1alpha1.ReasonCanceled)
 		t.waitSucceeded(ctx, stop)
 		Expect(instanceStates(ctx)).To(Equal(map[string]transitions.State{"back": transitions.Removed, "stuck": transitions.Removed}))
@@ -112,8 +98,8 @@ var _ = Describe("Apps with dependencies", Ordered, func() {
 	})
 
 	It("are canceled without the dependencies that were installed before", func(ctx SpecContext) {
-		t.waitSucceeded(ctx, t.createNamedTask(ctx, "before", v1alpha1.ActionInstall, "back"))
-		top := t.createNamedTask(ctx, "install", v1alpha1.ActionInstall, "top", installDependencies)
+		t.waitSucceeded(ctx, t.NamedTask(ctx, "before", v1alpha1.ActionInstall, "back"))
+		top := t.NamedTask(ctx, "install", v1alpha1.ActionInstall, "top", installDependencies)
 		Eventually(func() map[string]transitions.State { return instanceStates(ctx) }).WithContext(ctx).Should(HaveKey("stuck"))
 		patchSpec(ctx, top, func(task *v1alpha1.AppInstallTask) { yes := true; task.Spec.Cancel = &yes })
 		t.waitFailed(ctx, top, v1alpha1.ReasonCanceled)
@@ -122,12 +108,12 @@ var _ = Describe("Apps with dependencies", Ordered, func() {
 	})
 
 	It("are not changed by a task that is rejected", func(ctx SpecContext) {
-		t.waitSucceeded(ctx, t.createNamedTask(ctx, "before", v1alpha1.ActionInstall, "back"))
-		t.waitSucceeded(ctx, t.createNamedTask(ctx, "middle", v1alpha1.ActionInstall, "middle"))
-		t.waitFailed(ctx, t.createNamedTask(ctx, "remove", v1alpha1.ActionUninstall, "back", withDependents, func(s *v1alpha1.AppInstallTaskSpec) {
+		t.waitSucceeded(ctx, t.NamedTask(ctx, "before", v1alpha1.ActionInstall, "back"))
+		t.waitSucceeded(ctx, t.NamedTask(ctx, "middle", v1alpha1.ActionInstall, "middle"))
+		t.waitFailed(ctx, t.NamedTask(ctx, "remove", v1alpha1.ActionUninstall, "back", withDependents, func(s *v1alpha1.AppInstallTaskSpec) {
 			s.ServiceAccountName = "absent"
 		}), v1alpha1.ReasonServiceAccountNotFound)
-		t.waitFailed(ctx, t.createNamedTask(ctx, "install", v1alpha1.ActionInstall, "top", installDependencies, withInstanceName("middle")), v1alpha1.ReasonInvalidSpec)
+		t.waitFailed(ctx, t.NamedTask(ctx, "install", v1alpha1.ActionInstall, "top", installDependencies, withInstanceName("middle")), v1alpha1.ReasonInvalidSpec)
 		defaultOperator.WaitIdle(ctx)
 		Expect(instanceStates(ctx)).To(Equal(map[string]transitions.State{"back": transitions.Running, "middle": transitions.Running}))
 		var tasks v1alpha1.AppInstallTaskList
@@ -136,7 +122,7 @@ var _ = Describe("Apps with dependencies", Ordered, func() {
 	})
 
 	It("are uninstalled after the start deadline if onFailure is Remove", func(ctx SpecContext) {
-		t.waitFailed(ctx, t.createNamedTask(ctx, "install", v1alpha1.ActionInstall, "top", installDependencies, func(s *v1alpha1.AppInstallTaskSpec) {
+		t.waitFailed(ctx, t.NamedTask(ctx, "install", v1alpha1.ActionInstall, "top", installDependencies, func(s *v1alpha1.AppInstallTaskSpec) {
 			s.OnFailure, s.StartDeadline = v1alpha1.FailureRemove, "12s"
 		}), v1alpha1.ReasonDeadlineExceeded)
 		Expect(instanceStates(ctx)).To(HaveKeyWithValue("back", transitions.Removed))
@@ -145,7 +131,7 @@ var _ = Describe("Apps with dependencies", Ordered, func() {
 	})
 
 	It("are rejected if they form a cycle, with all apps of the cycle", func(ctx SpecContext) {
-		task := t.createNamedTask(ctx, "install", v1alpha1.ActionInstall, "hen", installDependencies)
+		task := t.NamedTask(ctx, "install", v1alpha1.ActionInstall, "hen", installDependencies)
 		Expect(t.waitFailed(ctx, task, v1alpha1.ReasonDependencyCycle)).To(ContainSubstring("egg, hen"))
 		Expect(meta.IsStatusConditionFalse(task.Status.Conditions, v1alpha1.ConditionAdmitted)).To(BeTrue())
 		Expect(instanceStates(ctx)).To(BeEmpty())

@@ -25,7 +25,7 @@ type environment struct {
 	cache client.Reader
 	// recorder watches every namespace.
 	*recorder
-	helm *helmClient
+	helm *fixture.Helm
 	// archives are paths of chart archives by version.
 	archives map[string]string
 }
@@ -33,18 +33,15 @@ type environment struct {
 // newEnvironment creates a market that offers the actor chart.
 func newEnvironment(ctx context.Context) *environment {
 	GinkgoHelper()
-	s := &environment{helm: newHelmClient("HELM3", "helm3"), archives: map[string]string{}}
+	s := &environment{helm: fixture.NewHelm(cluster, "HELM3"), archives: map[string]string{}}
 	repo := fixture.NewRepository()
-	var all []fixture.Offer
 	for _, version := range []string{older, newer} {
 		archive := actorChart("actor", version, nil)
 		s.archives[version] = filepath.Join(GinkgoT().TempDir(), "actor-"+version+".tgz")
 		Expect(os.WriteFile(s.archives[version], archive, 0o600)).To(Succeed())
-		repo.Handle("/actor-"+version+".tgz", fixture.Content(archive))
-		all = append(all, fixture.NewOffer("actor", version, "actor-"+version+".tgz", archive))
+		repo.AddArchive("actor", version, archive)
 	}
-	repo.Handle("/index.yaml", fixture.Content(fixture.IndexOf(all...)))
-	s.source = createSource(ctx, createNamespace(ctx, "market"), "scenarios", repo.URL, shareWithAll)
+	s.source = cluster.CreateSource(ctx, createNamespace(ctx, "market"), "scenarios", repo.URL, fixture.ShareWithAll)
 	waitTrue(ctx, s.source, v1alpha1.ConditionReady)
 
 	recorderContext, cancel := context.WithCancel(suiteContext)

@@ -5,10 +5,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"io"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 
@@ -20,48 +18,11 @@ import (
 	"github.com/appmarket/operator/test/fixture"
 )
 
-// A helmClient is one version of the helm command with its own configuration.
-type helmClient struct {
-	program string
-	env     []string
-}
-
-// newHelmClient uses the program that an environment variable names, or the one from make helm.
-func newHelmClient(variable, name string) *helmClient {
-	GinkgoHelper()
-	program := os.Getenv(variable)
-	if program == "" {
-		program = fixture.Path(filepath.Join(".local", "bin", name))
-	}
-	if _, err := os.Stat(program); err != nil {
-		if os.Getenv("CI") == "true" {
-			Fail(name + " not found; make helm builds it")
-		}
-		Skip("skipped: " + name + " not found; make helm builds it")
-	}
-	home := GinkgoT().TempDir()
-	return &helmClient{program: program, env: append(os.Environ(),
-		"HELM_CACHE_HOME="+filepath.Join(home, "cache"),
-		"HELM_CONFIG_HOME="+filepath.Join(home, "config"),
-		"HELM_DATA_HOME="+filepath.Join(home, "data"))}
-}
-
-func (h *helmClient) runHelm(ctx context.Context, args ...string) string {
-	GinkgoHelper()
-	command := exec.CommandContext(ctx, h.program, args...)
-	command.Env = h.env
-	var errors strings.Builder
-	command.Stderr = &errors
-	out, err := command.Output()
-	Expect(err).NotTo(HaveOccurred(), "helm %v: %s%s", args, out, &errors)
-	return string(out)
-}
-
 // pullDigest downloads a chart and returns its digest in the format of an index.
-func (h *helmClient) pullDigest(ctx context.Context, args ...string) string {
+func pullDigest(ctx context.Context, helm *fixture.Helm, args ...string) string {
 	GinkgoHelper()
 	dir := GinkgoT().TempDir()
-	h.runHelm(ctx, append([]string{"pull", "--destination", dir}, args...)...)
+	helm.Run(ctx, append([]string{"pull", "--destination", dir}, args...)...)
 	archives, err := filepath.Glob(filepath.Join(dir, "*.tgz"))
 	Expect(err).NotTo(HaveOccurred())
 	Expect(archives).To(HaveLen(1))
@@ -81,17 +42,8 @@ type indexEntry struct {
 // fetchIndexEntry returns the entry of a chart version, parsed only by the format of Helm indexes.
 func fetchIndexEntry(ctx context.Context, url, chart, version string, headers ...string) indexEntry {
 	GinkgoHelper()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	Expect(err).NotTo(HaveOccurred())
-	for i := 0; i < len(headers); i += 2 {
-		request.Header.Set(headers[i], headers[i+1])
-	}
-	answer, err := http.DefaultClient.Do(request)
-	Expect(err).NotTo(HaveOccurred())
-	defer func() { Expect(answer.Body.Close()).To(Succeed()) }()
-	Expect(answer.StatusCode).To(Equal(http.StatusOK))
-	text, err := io.ReadAll(answer.Body)
-	Expect(err).NotTo(HaveOccurred())
+	status, text := fixture.Ask(ctx, url, headers...)
+	Expect(status).To(Equal(http.StatusOK))
 	var index struct{ Entries map[string][]indexEntry }
 	Expect(yaml.Unmarshal(text, &index)).To(Succeed())
 	for _, p := range index.Entries[chart] {
@@ -108,38 +60,38 @@ var _ = Describe("A helm user", Ordered, ContinueOnFailure, func() {
 	var source *v1alpha1.MarketSource
 	BeforeAll(func(ctx SpecContext) { source = createSampleSource(ctx, createNamespace(ctx, "market")) })
 
-	DescribeTable("uses the repository without special settings", func(ctx SpecContext, variable, name, version string) {
-		helm := newHelmClient(variable, name)
-		Expect(helm.runHelm(ctx, "version", "--short")).To(HavePrefix(version))
+	DescribeTable("uses the repository without special settings", func(ctx SpecContext, variable, version string) {
+		helm := fixture.NewHelm(cluster, variable)
+		Expect(helm.Run(ctx, "version", "--short")).To(HavePrefix(version))
 		repository := source.Status.RepositoryURL
 
-		helm.runHelm(ctx, "repo", "add", "samples", repository)
+		helm.Run(ctx, "repo", "add", "samples", repository)
 		var found []struct{ Name, Version string }
-		Expect(json.Unmarshal([]byte(helm.runHelm(ctx, "search", "repo", "samples", "--versions", "-o", "json")), &found)).To(Succeed())
+		Expect(json.Unmarshal([]byte(helm.Run(ctx, "search", "repo", "samples", "--versions", "-o", "json")), &found)).To(Succeed())
 		Expect(found).To(ContainElements(
 			struct{ Name, Version string }{"samples/hello", "1.1.0"},
 			struct{ Name, Version string }{"samples/hello", "1.0.0"},
 			struct{ Name, Version string }{"samples/wiki", "2.0.1"},
 		))
-		Expect(helm.runHelm(ctx, "search", "repo", "samples/broken")).To(ContainSubstring("No results found"))
+		Expect(helm.Run(ctx, "search", "repo", "samples/broken")).To(ContainSubstring("No results found"))
 
 		offered := fetchIndexEntry(ctx, repository+"/index.yaml", "hello", "1.1.0")
-		Expect(helm.pullDigest(ctx, "samples/hello")).To(Equal(offered.Digest), "the newest stable version")
-		Expect(helm.pullDigest(ctx, "samples/hello", "--version", "1.0.0")).
+		Expect(pullDigest(ctx, helm, "samples/hello")).To(Equal(offered.Digest), "the newest stable version")
+		Expect(pullDigest(ctx, helm, "samples/hello", "--version", "1.0.0")).
 			To(Equal(fetchIndexEntry(ctx, repository+"/index.yaml", "hello", "1.0.0").Digest))
 
 		t := newTenant(ctx, source)
-		helm.runHelm(ctx, "install", "greeting", "samples/hello", "--namespace", t.Namespace, "--wait", "--set", "greeting=from helm")
+		helm.Run(ctx, "install", "greeting", "samples/hello", "--namespace", t.Namespace, "--wait", "--set", "greeting=from helm")
 		Expect(t.deployments(ctx)).To(HaveLen(1))
-		Expect(helm.runHelm(ctx, "list", "--namespace", t.Namespace, "--short")).To(Equal("greeting\n"))
-		helm.runHelm(ctx, "uninstall", "greeting", "--namespace", t.Namespace, "--wait")
+		Expect(helm.Run(ctx, "list", "--namespace", t.Namespace, "--short")).To(Equal("greeting\n"))
+		helm.Run(ctx, "uninstall", "greeting", "--namespace", t.Namespace, "--wait")
 		Expect(t.listLeftovers(ctx)).To(BeEmpty())
 
 		By("using the index of all shared sources")
 		// In the joined index, only apps of the first market have unprefixed names.
 		joined := source.Namespace + "_" + source.Name + "_hello"
-		helm.runHelm(ctx, "repo", "add", "all", defaultOperator.URL)
-		Expect(helm.pullDigest(ctx, "all/"+joined, "--version", "1.1.0")).
+		helm.Run(ctx, "repo", "add", "all", defaultOperator.URL)
+		Expect(pullDigest(ctx, helm, "all/"+joined, "--version", "1.1.0")).
 			To(Equal(fetchIndexEntry(ctx, defaultOperator.URL+"/index.yaml", joined, "1.1.0").Digest))
 
 		By("using the index that reads headers")
@@ -148,18 +100,18 @@ var _ = Describe("A helm user", Ordered, ContinueOnFailure, func() {
 		Expect(picked).To(Equal(offered))
 		flat := fetchIndexEntry(ctx, defaultOperator.URL+"/static-index.yaml", joined, "1.1.0")
 		Expect(flat.Digest).To(Equal(offered.Digest))
-		Expect(helm.pullDigest(ctx, defaultOperator.URL+"/"+flat.URLs[0])).To(Equal(offered.Digest))
+		Expect(pullDigest(ctx, helm, defaultOperator.URL+"/"+flat.URLs[0])).To(Equal(offered.Digest))
 	},
-		Entry("with Helm 3", "HELM3", "helm3", "v3.22."),
-		Entry("with Helm 4", "HELM4", "helm4", "v4.3."),
+		Entry("with Helm 3", "HELM3", "v3.22."),
+		Entry("with Helm 4", "HELM4", "v4.3."),
 	)
 
 	It("reads a release that a task installed", func(ctx SpecContext) {
-		helm := newHelmClient("HELM3", "helm3")
+		helm := fixture.NewHelm(cluster, "HELM3")
 		t := newTenant(ctx, source)
 		t.waitSucceeded(ctx, t.Task(ctx, v1alpha1.ActionInstall, "hello", withVersion("1.0.0")))
-		Expect(helm.runHelm(ctx, "status", "hello", "--namespace", t.Namespace)).To(ContainSubstring("STATUS: deployed"))
-		Expect(helm.runHelm(ctx, "get", "manifest", "hello", "--namespace", t.Namespace)).To(ContainSubstring("kind: Deployment"))
+		Expect(helm.Run(ctx, "status", "hello", "--namespace", t.Namespace)).To(ContainSubstring("STATUS: deployed"))
+		Expect(helm.Run(ctx, "get", "manifest", "hello", "--namespace", t.Namespace)).To(ContainSubstring("kind: Deployment"))
 	})
 })
 

@@ -61,14 +61,13 @@ var _ = Describe("An app with inputs", Ordered, ContinueOnFailure, func() {
 		marketPassword, ownerPassword = secrets.newCanary("the password of the market"), secrets.newCanary("the password of the namespace")
 		repo := fixture.NewRepository()
 		mail, office := lettersChart(), postChart()
-		repo.Handle("/letters.tgz", fixture.Content(mail))
-		repo.Handle("/post.tgz", fixture.Content(office))
-		repo.Handle("/index.yaml", fixture.Content(fixture.IndexOf(fixture.NewOffer("letters", "1.0.0", "letters.tgz", mail), fixture.NewOffer("post", "1.0.0", "post.tgz", office))))
+		repo.AddArchive("letters", "1.0.0", mail)
+		repo.AddArchive("post", "1.0.0", office)
 		ns := createNamespace(ctx, "market")
 		Expect(k8sClient.Create(ctx, &corev1.Secret{
 			ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "mail"}, StringData: map[string]string{"password": marketPassword},
 		})).To(Succeed())
-		source = createSource(ctx, ns, "mail", repo.URL, shareWithAll, asOlares, func(s *v1alpha1.MarketSourceSpec) {
+		source = cluster.CreateSource(ctx, ns, "mail", repo.URL, fixture.ShareWithAll, fixture.AsOlares, func(s *v1alpha1.MarketSourceSpec) {
 			s.Inputs = []v1alpha1.InputValue{
 				newInput("MAIL_HOST", "mail.market.example"), newInput("SOMETHING_ELSE", "for another app"),
 				{Name: "MAIL_PASSWORD", ValueFrom: &v1alpha1.InputValueSource{SecretKeyRef: &v1alpha1.KeyReference{Name: "mail", Key: "password"}}},

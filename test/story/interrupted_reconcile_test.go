@@ -51,13 +51,10 @@ var _ = Describe("A failure that kills the operator", Ordered, func() {
 	BeforeAll(func(ctx SpecContext) {
 		faulty = defaultOperator.buildFaulty(ctx)
 		repo = fixture.NewRepository()
-		var all []fixture.Offer
 		for _, name := range []string{"bad", "good", "other", "well"} {
 			archive := packChart(name, "1.0.0", pageTemplate)
-			repo.Handle("/"+name+".tgz", fixture.Content(archive))
-			all = append(all, fixture.NewOffer(name, "1.0.0", name+".tgz", archive))
+			repo.AddArchive(name, "1.0.0", archive)
 		}
-		repo.Handle("/index.yaml", fixture.Content(fixture.IndexOf(all...)))
 	})
 
 	AfterEach(func() {
@@ -70,7 +67,7 @@ var _ = Describe("A failure that kills the operator", Ordered, func() {
 	It("during the hydration of an app stalls only that app after three attempts", func(ctx SpecContext) {
 		ns := createNamespace(ctx, "kill")
 		faulty.setFailpoint(failpointSetting{point: failpoint.AppBegun, subject: ns + "/main.bad"})
-		source := createSource(ctx, ns, "main", repo.URL)
+		source := cluster.CreateSource(ctx, ns, "main", repo.URL)
 		faulty.crashRepeatedly()
 
 		By("serving the other apps")
@@ -99,7 +96,7 @@ var _ = Describe("A failure that kills the operator", Ordered, func() {
 	It("during the sync of a source stalls only that source after three attempts", func(ctx SpecContext) {
 		ns := createNamespace(ctx, "kill")
 		faulty.setFailpoint(failpointSetting{point: failpoint.SourceBegun, subject: ns + "/bad"})
-		bad, good := createSource(ctx, ns, "bad", repo.URL), createSource(ctx, ns, "good", repo.URL)
+		bad, good := cluster.CreateSource(ctx, ns, "bad", repo.URL), cluster.CreateSource(ctx, ns, "good", repo.URL)
 		faulty.crashRepeatedly()
 		faulty.Start()
 		expectInterrupted(ctx, bad)

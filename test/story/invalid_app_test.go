@@ -100,6 +100,12 @@ func (b badApp) addTo(s *fixture.Repository) fixture.Offer {
 	return o
 }
 
+// withShortInterval sets the shortest allowed interval.
+func withShortInterval(s *v1alpha1.MarketSourceSpec) { s.Interval = "10s" }
+
+// withRequestTimeout sets a short timeout of requests.
+func withRequestTimeout(s *v1alpha1.MarketSourceSpec) { s.Timeout = "2s" }
+
 // badTemplateApp returns a chart with one additional template.
 func badTemplateApp(name, text string) badApp {
 	return badApp{name: name, archive: packChart(name, "1.0.0", pageTemplate, chartFile{"templates/more.yaml", text})}
@@ -180,7 +186,7 @@ var _ = Describe("A source with invalid apps", Ordered, func() {
 		}
 		index = append(index, fixture.Offer{Name: "unversioned", Version: "latest", URL: "unversioned.tgz"})
 		repo.Handle("/index.yaml", fixture.Content(bytes.Replace(fixture.IndexOf(index...), []byte("name: no-semver\n    version: 1.0.0"), []byte("name: no-semver\n    version: one"), 1)))
-		source = createSource(ctx, ns, "bad", repo.URL, withRequestTimeout, withShortInterval, shareWithAll)
+		source = cluster.CreateSource(ctx, ns, "bad", repo.URL, withRequestTimeout, withShortInterval, fixture.ShareWithAll)
 		// The CPU time of an endless template delays the first conditions.
 		endless := app("endless")
 		Eventually(func(g Gomega) {

@@ -43,13 +43,13 @@ var _ = Describe("A source with an invalid index", func() {
 		index := fixture.Content(fixture.IndexOf(fixture.NewOffer("page", "1.0.0", repo.URL+"/page.tgz", archive)))
 		repo.Handle("/page.tgz", fixture.Content(archive))
 		repo.Handle("/good/index.yaml", index)
-		sources := map[string]*v1alpha1.MarketSource{"good": createSource(ctx, ns, "good", repo.URL+"/good", shareWithAll)}
+		sources := map[string]*v1alpha1.MarketSource{"good": cluster.CreateSource(ctx, ns, "good", repo.URL+"/good", fixture.ShareWithAll)}
 		for _, b := range badIndexes {
 			repo.Handle("/"+b.name+"/index.yaml", b.handler)
-			sources[b.name] = createSource(ctx, ns, b.name, repo.URL+"/"+b.name, withRequestTimeout, withShortInterval)
+			sources[b.name] = cluster.CreateSource(ctx, ns, b.name, repo.URL+"/"+b.name, withRequestTimeout, withShortInterval)
 		}
 		closed := fixture.FreeAddress()
-		sources["away"] = createSource(ctx, ns, "away", "http://"+closed, withRequestTimeout, withShortInterval)
+		sources["away"] = cluster.CreateSource(ctx, ns, "away", "http://"+closed, withRequestTimeout, withShortInterval)
 
 		for _, b := range badIndexes {
 			By(b.name + ": " + b.why)
@@ -78,7 +78,7 @@ var _ = Describe("A source with an invalid index", func() {
 		const pause = 4 * time.Second
 		ns, repo := createNamespace(ctx, "index"), fixture.NewRepository()
 		repo.Handle("/index.yaml", fixture.Status(http.StatusTooManyRequests, "Retry-After", fmt.Sprint(pause.Seconds())))
-		source := createSource(ctx, ns, "busy", repo.URL)
+		source := cluster.CreateSource(ctx, ns, "busy", repo.URL)
 		Eventually(func() []fixture.Request { return repo.Requests(0) }).WithContext(ctx).Should(HaveLen(1))
 		indexRequests := time.Now()
 		expectStatus(ctx, source, rateLimited)
@@ -92,7 +92,7 @@ var _ = Describe("A source with an invalid index", func() {
 		index := fixture.Content(fixture.IndexOf(fixture.NewOffer("page", "1.0.0", "page.tgz", archive)))
 		repo.Handle("/page.tgz", fixture.Content(archive))
 		repo.Handle("/index.yaml", index)
-		source := createSource(ctx, ns, "shaky", repo.URL, withShortInterval, shareWithAll)
+		source := cluster.CreateSource(ctx, ns, "shaky", repo.URL, withShortInterval, fixture.ShareWithAll)
 		waitTrue(ctx, source, v1alpha1.ConditionReady)
 
 		By("returning errors")
@@ -136,7 +136,7 @@ var _ = Describe("A source with an invalid index", func() {
 			all = append(all, fixture.NewOffer(name, "1.0.0", name+".tgz", archive))
 		}
 		repo.Handle("/index.yaml", fixture.Content(fixture.IndexOf(all...)))
-		source := createSource(ctx, ns, "slow", repo.URL)
+		source := cluster.CreateSource(ctx, ns, "slow", repo.URL)
 		waitTrue(ctx, source, v1alpha1.ConditionReady)
 		Expect(source.Status.Apps.Ready).To(BeEquivalentTo(len(all)))
 		indexRequests := 0
@@ -166,7 +166,7 @@ var _ = Describe("A source with an invalid index", func() {
 		defaultOperator.WaitIdle(ctx)
 		before := defaultOperator.processMemory("VmRSS")
 		defaultOperator.resetPeakMemory()
-		source := createSource(ctx, ns, "large", repo.URL, func(s *v1alpha1.MarketSourceSpec) {
+		source := cluster.CreateSource(ctx, ns, "large", repo.URL, func(s *v1alpha1.MarketSourceSpec) {
 			s.Filter = &v1alpha1.AppFilter{MaxVersions: 1}
 		})
 		waitTrue(ctx, source, v1alpha1.ConditionReady)

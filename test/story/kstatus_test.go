@@ -130,7 +130,7 @@ spec:
     spec:
       containers:
         - name: sleeper
-          image: ` + sampleImage() + `
+          image: ` + fixture.Image + `
 `})
 }
 
@@ -145,7 +145,7 @@ var _ = Describe("The status that kstatus computes", Ordered, func() {
 	BeforeAll(func(ctx SpecContext) {
 		repo, archive = fixture.NewRepository(), sleeperChart()
 		repo.Handle("/index.yaml", fixture.Status(500))
-		source = createSource(ctx, createNamespace(ctx, "market"), "samples", repo.URL, shareWithAll)
+		source = cluster.CreateSource(ctx, createNamespace(ctx, "market"), "samples", repo.URL, fixture.ShareWithAll)
 		info = &v1alpha1.AppInfo{ObjectMeta: metav1.ObjectMeta{Namespace: source.Namespace, Name: "samples.sleeper"}}
 		t = newTenant(ctx, source)
 	})
@@ -185,7 +185,7 @@ var _ = Describe("The status that kstatus computes", Ordered, func() {
 		bad := badTemplateApp("bad", "{{ noSuchFunction }}")
 		badRepo := fixture.NewRepository()
 		badRepo.Handle("/index.yaml", fixture.Content(fixture.IndexOf(bad.addTo(badRepo))))
-		createSource(ctx, source.Namespace, "bad", badRepo.URL)
+		cluster.CreateSource(ctx, source.Namespace, "bad", badRepo.URL)
 		app := &v1alpha1.AppInfo{ObjectMeta: metav1.ObjectMeta{Namespace: source.Namespace, Name: "bad.bad"}}
 		Eventually(func() error { return k8sClient.Get(ctx, client.ObjectKeyFromObject(app), app) }).WithContext(ctx).Should(Succeed())
 		expectKstatus(ctx, app, stalled, metav1.ConditionTrue, v1alpha1.ReasonRenderFailed, status.FailedStatus)

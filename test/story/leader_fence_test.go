@@ -1,9 +1,7 @@
 package story_test
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"os"
 	"path/filepath"
 	"slices"
@@ -94,24 +92,12 @@ func (r *replica) waitExit(ctx context.Context) {
 
 // successfulWrites returns the successful writes of the replica in the namespaces since a position of
 // the audit log, including impersonated ones.
-func (r *replica) successfulWrites(since auditPosition, namespaces ...string) []auditRequest {
+func (r *replica) successfulWrites(since fixture.AuditPosition, namespaces ...string) []fixture.AuditEvent {
 	GinkgoHelper()
-	text, err := os.ReadFile(auditLogPath())
-	Expect(err).NotTo(HaveOccurred())
-	Expect(len(text)).To(BeNumerically(">=", int(since)), "the audit log is not rotated")
-	var found []auditRequest
-	for line := range bytes.Lines(text[since:]) {
-		if !bytes.Contains(line, []byte(r.user)) || !bytes.HasSuffix(line, []byte("\n")) {
-			continue
-		}
-		var a struct {
-			auditRequest
-			User           struct{ Username string }
-			ResponseStatus struct{ Code int }
-		}
-		Expect(json.Unmarshal(line, &a)).To(Succeed())
-		if a.User.Username == r.user && a.isWrite() && a.ResponseStatus.Code < 300 && slices.Contains(namespaces, a.ObjectRef.Namespace) {
-			found = append(found, a.auditRequest)
+	var found []fixture.AuditEvent
+	for _, e := range cluster.AuditEvents(since, r.user) {
+		if e.User.Username == r.user && e.IsWrite() && e.ResponseStatus.Code < 300 && slices.Contains(namespaces, e.ObjectRef.Namespace) {
+			found = append(found, e)
 		}
 	}
 	return found
@@ -135,9 +121,8 @@ var _ = Describe("An operator that is suspended while it is the leader", func() 
 			first := newReplica(ctx, system, "first")
 			repo := fixture.NewRepository()
 			archive := workerChart("1.0.0")
-			repo.Handle("/worker-1.0.0.tgz", fixture.Content(archive))
-			repo.Handle("/index.yaml", fixture.Content(fixture.IndexOf(fixture.NewOffer("worker", "1.0.0", "worker-1.0.0.tgz", archive))))
-			source := createSource(ctx, ns, "workers", repo.URL, shareWithAll)
+			repo.AddArchive("worker", "1.0.0", archive)
+			source := cluster.CreateSource(ctx, ns, "workers", repo.URL, fixture.ShareWithAll)
 			waitTrue(ctx, source, v1alpha1.ConditionReady)
 			led := leaseHolder(ctx, system)
 			second := newReplica(ctx, system, "second")
@@ -145,7 +130,7 @@ var _ = Describe("An operator that is suspended while it is the leader", func() 
 			By("suspending it during several installations")
 			t := newTenant(ctx, source)
 			recorder := t.startRecorder(ctx)
-			begin := currentAuditPosition()
+			begin := cluster.AuditPosition()
 			var tasks []*v1alpha1.AppInstallTask
 			t.runUntil(ctx, at, func() { tasks = t.createWorkerTasks(ctx, v1alpha1.ActionInstall) })
 			first.sendSignal(syscall.SIGSTOP)
@@ -159,7 +144,7 @@ var _ = Describe("An operator that is suspended while it is the leader", func() 
 					t.waitSucceeded(ctx, task)
 				}
 			}
-			taken := currentAuditPosition()
+			taken := cluster.AuditPosition()
 			first.sendSignal(syscall.SIGCONT)
 			first.waitExit(ctx)
 			for _, task := range tasks {

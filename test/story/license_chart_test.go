@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/test/fixture"
 )
 
 // toolsChart returns an app that must be purchased and requires a password. It stores its inputs in a
@@ -29,7 +30,7 @@ paid:
   - {envName: VERIFIABLE_CREDENTIAL, type: string, required: true, editable: true}
   - {envName: TOOLS_PASSWORD, type: password, required: true, editable: true}
 `),
-		chartFile{"values.yaml", "image: " + sampleImage() + "\n"}, pageTemplate,
+		chartFile{"values.yaml", "image: " + fixture.Image + "\n"}, pageTemplate,
 		chartFile{"templates/secret.yaml", `apiVersion: v1
 kind: Secret
 metadata:
@@ -90,10 +91,10 @@ func (t *tenant) secretData(ctx context.Context, name string) map[string]string 
 
 // unexpectedWrites returns the writes of the operator in the tenant's namespace since a position,
 // except writes to tasks and events.
-func (t *tenant) unexpectedWrites(since auditPosition) []auditRequest {
+func (t *tenant) unexpectedWrites(since fixture.AuditPosition) []fixture.AuditEvent {
 	GinkgoHelper()
-	var found []auditRequest
-	for _, r := range since.operatorWrites(t.Namespace) {
+	var found []fixture.AuditEvent
+	for _, r := range operatorWrites(since, t.Namespace) {
 		if r.ObjectRef.Resource != "appinstalltasks" && r.ObjectRef.Resource != "events" {
 			found = append(found, r)
 		}

@@ -31,14 +31,13 @@ var _ = Describe("An app that requires a license", Ordered, ContinueOnFailure, f
 		issuer, checkout = newCredentialIssuer(secrets), newCheckoutServer()
 		licensedOperator = defaultOperator.replaceEnv("SSL_CERT_FILE=" + checkout.certificatePath())
 		repo, archive := fixture.NewRepository(), toolsChart()
-		repo.Handle("/tools.tgz", fixture.Content(archive))
-		repo.Handle("/index.yaml", fixture.Content(fixture.IndexOf(fixture.NewOffer("tools", "1.0.0", "tools.tgz", archive))))
+		repo.AddArchive("tools", "1.0.0", archive)
 		ns := createNamespace(ctx, "market")
 		Expect(k8sClient.Create(ctx, &corev1.Secret{
 			ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "keys"}, StringData: map[string]string{"jwks": issuer.keySet()},
 		})).To(Succeed())
 		addSource := func(name string, change ...func(*v1alpha1.MarketSourceSpec)) *v1alpha1.MarketSource {
-			source := createSource(ctx, ns, name, repo.URL, append(change, shareWithAll, asOlares)...)
+			source := cluster.CreateSource(ctx, ns, name, repo.URL, append(change, fixture.ShareWithAll, fixture.AsOlares)...)
 			waitTrue(ctx, source, v1alpha1.ConditionReady)
 			return source
 		}
@@ -88,7 +87,7 @@ var _ = Describe("An app that requires a license", Ordered, ContinueOnFailure, f
 	DescribeTable("is not installed with a credential that", func(ctx SpecContext, reason string, credential func() string) {
 		t = newTenant(ctx, inline)
 		t.createSecret(ctx, "license", "token", credential())
-		since := currentAuditPosition()
+		since := cluster.AuditPosition()
 		t.waitFailed(ctx, installTools(ctx, withCredential("license")), reason)
 		licensedOperator.WaitIdle(ctx)
 		Expect(t.objectState(ctx)).To(BeEmpty())
@@ -137,7 +136,7 @@ var _ = Describe("An app that requires a license", Ordered, ContinueOnFailure, f
 	It("waits for the keys of an issuer that does not respond", func(ctx SpecContext) {
 		t = newTenant(ctx, unreachable)
 		t.createSecret(ctx, "license", "token", issuer.newCredential("a credential without keys", nil))
-		since := currentAuditPosition()
+		since := cluster.AuditPosition()
 		t.waitReconciling(ctx, installTools(ctx, withCredential("license")), v1alpha1.ReasonLicenseKeysUnavailable)
 		licensedOperator.WaitIdle(ctx)
 		Expect(t.objectState(ctx)).To(BeEmpty())

@@ -10,21 +10,13 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/test/fixture"
 )
 
 // createSampleSource creates a source of the sample market and waits until it is Ready.
 func createSampleSource(ctx context.Context, ns string) *v1alpha1.MarketSource {
 	GinkgoHelper()
-	source := &v1alpha1.MarketSource{
-		ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "samples"},
-		Spec: v1alpha1.MarketSourceSpec{
-			Type:              v1alpha1.SourceTypeHelm,
-			Helm:              &v1alpha1.HelmSource{URL: sampleServer.URL},
-			AllowedNamespaces: &v1alpha1.AllowedNamespaces{From: v1alpha1.NamespacesFromAll},
-			Platform:          &v1alpha1.Platform{Profile: v1alpha1.ProfileOlares},
-		},
-	}
-	Expect(k8sClient.Create(ctx, source)).To(Succeed())
+	source := cluster.CreateSource(ctx, ns, "samples", sampleServer.URL, fixture.ShareWithAll, fixture.AsOlares)
 	waitTrue(ctx, source, v1alpha1.ConditionReady)
 	return source
 }
@@ -33,6 +25,13 @@ func createSampleSource(ctx context.Context, ns string) *v1alpha1.MarketSource {
 func waitTrue(ctx context.Context, o v1alpha1.Object, condition string) {
 	GinkgoHelper()
 	cluster.WaitTrue(ctx, o, condition)
+}
+
+// requestStatus returns the status of the response to a request without a token.
+func requestStatus(ctx context.Context, url string) int {
+	GinkgoHelper()
+	status, _ := fixture.Ask(ctx, url)
+	return status
 }
 
 var _ = Describe("A market administrator", func() {
@@ -56,9 +55,9 @@ var _ = Describe("A market administrator", func() {
 		Expect(app.Status.Images[0].LargestPlatformBytes).To(BeNumerically(">", 0))
 
 		By("downloading the charts from the repository")
-		Expect(getURL(source.Status.RepositoryURL + "/index.yaml").StatusCode).To(Equal(http.StatusOK))
-		Expect(getURL(app.Status.Versions[0].URL).StatusCode).To(Equal(http.StatusOK))
-		Expect(getURL(app.Status.Versions[0].ReportURL + "/objects.yaml").StatusCode).To(Equal(http.StatusOK))
+		Expect(requestStatus(ctx, source.Status.RepositoryURL+"/index.yaml")).To(Equal(http.StatusOK))
+		Expect(requestStatus(ctx, app.Status.Versions[0].URL)).To(Equal(http.StatusOK))
+		Expect(requestStatus(ctx, app.Status.Versions[0].ReportURL+"/objects.yaml")).To(Equal(http.StatusOK))
 	})
 
 	It("deletes a source, and its apps are deleted", func(ctx SpecContext) {
@@ -70,6 +69,6 @@ var _ = Describe("A market administrator", func() {
 			g.Expect(k8sClient.List(ctx, &apps, client.InNamespace(ns))).To(Succeed())
 			g.Expect(apps.Items).To(BeEmpty())
 		}).WithContext(ctx).Should(Succeed())
-		Expect(getURL(source.Status.RepositoryURL+"/index.yaml").StatusCode).To(Equal(http.StatusUnauthorized), "the response is the same as for a source that is not shared")
+		Expect(requestStatus(ctx, source.Status.RepositoryURL+"/index.yaml")).To(Equal(http.StatusUnauthorized), "the response is the same as for a source that is not shared")
 	})
 })

@@ -21,22 +21,19 @@ import (
 func createLargeSource(ctx context.Context, ns string) *v1alpha1.MarketSource {
 	GinkgoHelper()
 	if folder := os.Getenv("MARKET_CATALOG"); folder != "" {
-		return createSource(ctx, ns, "many", "", asOlares, shareWithAll, func(s *v1alpha1.MarketSourceSpec) {
+		return cluster.CreateSource(ctx, ns, "many", "", fixture.AsOlares, fixture.ShareWithAll, func(s *v1alpha1.MarketSourceSpec) {
 			s.Type, s.Helm = v1alpha1.SourceTypeDirectory, nil
 			s.Directory = &v1alpha1.DirectorySource{Path: folder}
 		})
 	}
 	GinkgoWriter.Println("MARKET_CATALOG is not set: generated charts are used")
 	repo := fixture.NewRepository()
-	var all []fixture.Offer
 	for i := range 150 {
 		name := fmt.Sprintf("app-%d", i)
 		archive := packChart(name, "1.0.0", pageTemplate)
-		repo.Handle("/"+name+".tgz", fixture.Content(archive))
-		all = append(all, fixture.NewOffer(name, "1.0.0", name+".tgz", archive))
+		repo.AddArchive(name, "1.0.0", archive)
 	}
-	repo.Handle("/index.yaml", fixture.Content(fixture.IndexOf(all...)))
-	return createSource(ctx, ns, "many", repo.URL, shareWithAll)
+	return cluster.CreateSource(ctx, ns, "many", repo.URL, fixture.ShareWithAll)
 }
 
 var _ = Describe("An operator that is killed", func() {
@@ -135,14 +132,11 @@ var _ = Describe("An operator that is killed", Ordered, func() {
 
 	BeforeAll(func(ctx SpecContext) {
 		repo := fixture.NewRepository()
-		var all []fixture.Offer
 		for _, version := range []string{"1.0.0", "1.1.0"} {
 			archive := workerChart(version)
-			repo.Handle("/worker-"+version+".tgz", fixture.Content(archive))
-			all = append(all, fixture.NewOffer("worker", version, "worker-"+version+".tgz", archive))
+			repo.AddArchive("worker", version, archive)
 		}
-		repo.Handle("/index.yaml", fixture.Content(fixture.IndexOf(all...)))
-		source = createSource(ctx, createNamespace(ctx, "market"), "workers", repo.URL, shareWithAll)
+		source = cluster.CreateSource(ctx, createNamespace(ctx, "market"), "workers", repo.URL, fixture.ShareWithAll)
 		waitTrue(ctx, source, v1alpha1.ConditionReady)
 	})
 

@@ -1,6 +1,7 @@
 package story_test
 
 import (
+	"github.com/appmarket/operator/test/fixture"
 	. "github.com/onsi/ginkgo/v2"
 )
 
@@ -10,7 +11,7 @@ import (
 func officeChart(version string) []byte {
 	GinkgoHelper()
 	return packChart("office", version,
-		chartFile{"values.yaml", "image: " + sampleImage() + "\n"}, pageTemplate,
+		chartFile{"values.yaml", "image: " + fixture.Image + "\n"}, pageTemplate,
 		chartFile{"templates/service.yaml", `apiVersion: v1
 kind: Service
 metadata:

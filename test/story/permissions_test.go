@@ -1,9 +1,7 @@
 package story_test
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"os"
@@ -96,24 +94,13 @@ func (t *tenant) objectState(ctx context.Context) []string {
 // deniedRequests returns the requests of the unprivileged account that were denied since a position of
 // the audit log, except requests whose denial is tolerated: quotas, limit ranges, events, and the namespace,
 // which the Helm library reads if an object does not exist.
-func (t *tenant) deniedRequests(since auditPosition) []string {
+func (t *tenant) deniedRequests(since fixture.AuditPosition) []string {
 	GinkgoHelper()
-	text, err := os.ReadFile(auditLogPath())
-	Expect(err).NotTo(HaveOccurred())
-	Expect(len(text)).To(BeNumerically(">=", int(since)), "the audit log is not rotated")
 	var found []string
-	for line := range bytes.Lines(text[since:]) {
-		if !bytes.Contains(line, []byte(t.userName(unprivileged))) || !bytes.HasSuffix(line, []byte("\n")) {
-			continue
-		}
-		var a struct {
-			auditRequest
-			ResponseStatus struct{ Code int }
-		}
-		Expect(json.Unmarshal(line, &a)).To(Succeed())
-		optional := []string{"resourcequotas", "limitranges", "namespaces", "events"} // denied events only shorten messages
-		if a.ResponseStatus.Code == http.StatusForbidden && !slices.Contains(optional, a.ObjectRef.Resource) {
-			found = append(found, a.String())
+	optional := []string{"resourcequotas", "limitranges", "namespaces", "events"} // denied events only shorten messages
+	for _, e := range cluster.AuditEvents(since, t.userName(unprivileged)) {
+		if e.ResponseStatus.Code == http.StatusForbidden && !slices.Contains(optional, e.ObjectRef.Resource) {
+			found = append(found, e.String())
 		}
 	}
 	return found
@@ -128,16 +115,13 @@ var _ = Describe("A tenant whose service account has no permissions", Ordered, C
 
 	BeforeAll(func(ctx SpecContext) {
 		repo := fixture.NewRepository()
-		var all []fixture.Offer
 		for _, version := range []string{"1.0.0", "1.1.0"} {
 			archive := officeChart(version)
-			repo.Handle("/office-"+version+".tgz", fixture.Content(archive))
-			all = append(all, fixture.NewOffer("office", version, "office-"+version+".tgz", archive))
+			repo.AddArchive("office", version, archive)
 		}
 		archive := clusterRoleChart()
-		repo.Handle("/embassy.tgz", fixture.Content(archive))
-		repo.Handle("/index.yaml", fixture.Content(fixture.IndexOf(append(all, fixture.NewOffer("embassy", "1.0.0", "embassy.tgz", archive))...)))
-		source = createSource(ctx, createNamespace(ctx, "market"), "offices", repo.URL, shareWithAll)
+		repo.AddArchive("embassy", "1.0.0", archive)
+		source = cluster.CreateSource(ctx, createNamespace(ctx, "market"), "offices", repo.URL, fixture.ShareWithAll)
 		waitTrue(ctx, source, v1alpha1.ConditionReady)
 	})
 
@@ -162,7 +146,7 @@ var _ = Describe("A tenant whose service account has no permissions", Ordered, C
 		t.waitSucceeded(ctx, t.Task(ctx, v1alpha1.ActionStop, "office"))
 	}
 	installWithHelm := func(ctx context.Context) {
-		newHelmClient("HELM3", "helm3").runHelm(ctx, "install", "office", "office", "--repo", source.Status.RepositoryURL,
+		fixture.NewHelm(cluster, "HELM3").Run(ctx, "install", "office", "office", "--repo", source.Status.RepositoryURL,
 			"--version", "1.0.0", "--namespace", t.Namespace, "--set", "greeting=mine", "--wait")
 	}
 	installNothing := func(context.Context) {}
@@ -186,7 +170,7 @@ var _ = Describe("A tenant whose service account has no permissions", Ordered, C
 			runKubectl(ctx, "apply", "-f", path, "--as", t.userName("tenant"))
 			t.waitPermitted(ctx, authorizationv1.ResourceAttributes{Namespace: t.Namespace, Verb: "list", Resource: "pods"})
 
-			since := currentAuditPosition()
+			since := cluster.AuditPosition()
 			second := t.Task(ctx, action, "office", change, asUnprivileged)
 			t.waitSucceeded(ctx, second)
 			Expect(t.Instance(ctx, second.Status.InstanceRef.Name).Spec.ServiceAccountName).To(Equal(unprivileged))
@@ -246,7 +230,7 @@ var _ = Describe("A tenant whose service account has no permissions", Ordered, C
 		runKubectl(ctx, "apply", "-f", path)
 		DeferCleanup(func(ctx SpecContext) { runKubectl(ctx, "delete", "-f", path) })
 		t.waitPermitted(ctx, authorizationv1.ResourceAttributes{Verb: "create", Group: rbacv1.GroupName, Resource: "clusterroles"})
-		since := currentAuditPosition()
+		since := cluster.AuditPosition()
 		t.waitSucceeded(ctx, t.Task(ctx, v1alpha1.ActionInstall, "embassy", asUnprivileged))
 		t.waitSucceeded(ctx, t.Task(ctx, v1alpha1.ActionUninstall, "embassy", asUnprivileged))
 		Expect(t.deniedRequests(since)).To(HaveEach("list persistentvolumeclaims/"),

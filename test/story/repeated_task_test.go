@@ -16,23 +16,6 @@ import (
 	"github.com/appmarket/operator/internal/transitions"
 )
 
-// createNamedTask creates a task with the given name.
-func (t *tenant) createNamedTask(ctx context.Context, name string, action v1alpha1.Action, app string, change ...func(*v1alpha1.AppInstallTaskSpec)) *v1alpha1.AppInstallTask {
-	GinkgoHelper()
-	task := &v1alpha1.AppInstallTask{
-		ObjectMeta: metav1.ObjectMeta{Namespace: t.Namespace, Name: name},
-		Spec: v1alpha1.AppInstallTaskSpec{
-			Action: action, ServiceAccountName: "tenant",
-			AppRef: v1alpha1.AppReference{Source: t.Source.Name, Namespace: t.Source.Namespace, Name: app},
-		},
-	}
-	for _, c := range change {
-		c(&task.Spec)
-	}
-	Expect(k8sClient.Create(ctx, task)).To(Succeed())
-	return task
-}
-
 // recreateTask deletes a task and creates it again with the given changes.
 func (t *tenant) recreateTask(ctx context.Context, task *v1alpha1.AppInstallTask, change ...func(*v1alpha1.AppInstallTaskSpec)) *v1alpha1.AppInstallTask {
 	GinkgoHelper()
@@ -86,9 +69,9 @@ var _ = Describe("A task that is created again", Ordered, func() {
 	BeforeEach(func(ctx SpecContext) { t = newTenant(ctx, env.source) })
 
 	It("succeeds immediately without an operation", func(ctx SpecContext) {
-		install := t.createNamedTask(ctx, "install", v1alpha1.ActionInstall, "actor", withVersion(older))
+		install := t.NamedTask(ctx, "install", v1alpha1.ActionInstall, "actor", withVersion(older))
 		t.waitSucceeded(ctx, install)
-		upgrade := t.createNamedTask(ctx, "upgrade", v1alpha1.ActionUpgrade, "actor", withVersion(newer))
+		upgrade := t.NamedTask(ctx, "upgrade", v1alpha1.ActionUpgrade, "actor", withVersion(newer))
 		t.waitSucceeded(ctx, upgrade)
 		before := t.snapshot(ctx)
 		for _, task := range []*v1alpha1.AppInstallTask{install, upgrade} {
@@ -99,10 +82,10 @@ var _ = Describe("A task that is created again", Ordered, func() {
 	})
 
 	It("does not uninstall a later installation, unless it has another runID", func(ctx SpecContext) {
-		t.waitSucceeded(ctx, t.createNamedTask(ctx, "install", v1alpha1.ActionInstall, "actor"))
-		removal := t.createNamedTask(ctx, "remove", v1alpha1.ActionUninstall, "actor")
+		t.waitSucceeded(ctx, t.NamedTask(ctx, "install", v1alpha1.ActionInstall, "actor"))
+		removal := t.NamedTask(ctx, "remove", v1alpha1.ActionUninstall, "actor")
 		t.waitSucceeded(ctx, removal)
-		t.waitSucceeded(ctx, t.createNamedTask(ctx, "install-again", v1alpha1.ActionInstall, "actor"))
+		t.waitSucceeded(ctx, t.NamedTask(ctx, "install-again", v1alpha1.ActionInstall, "actor"))
 		before := t.snapshot(ctx)
 		removal = t.recreateTask(ctx, removal)
 		t.waitFailed(ctx, removal, v1alpha1.ReasonSuperseded)
@@ -116,13 +99,13 @@ var _ = Describe("A task that is created again", Ordered, func() {
 	})
 
 	It("does not clone again after the clone was uninstalled, unless it has another runID", func(ctx SpecContext) {
-		t.waitSucceeded(ctx, t.createNamedTask(ctx, "install", v1alpha1.ActionInstall, "actor"))
-		clone := t.createNamedTask(ctx, "clone", v1alpha1.ActionClone, "actor", withInstanceName("copy"), func(s *v1alpha1.AppInstallTaskSpec) {
+		t.waitSucceeded(ctx, t.NamedTask(ctx, "install", v1alpha1.ActionInstall, "actor"))
+		clone := t.NamedTask(ctx, "clone", v1alpha1.ActionClone, "actor", withInstanceName("copy"), func(s *v1alpha1.AppInstallTaskSpec) {
 			s.EnsureParameters().Title = "The copy"
 			s.Clone.From.Name = "actor"
 		})
 		t.waitSucceeded(ctx, clone)
-		t.waitSucceeded(ctx, t.createNamedTask(ctx, "remove", v1alpha1.ActionUninstall, "actor", withInstanceName("copy")))
+		t.waitSucceeded(ctx, t.NamedTask(ctx, "remove", v1alpha1.ActionUninstall, "actor", withInstanceName("copy")))
 		before := t.snapshot(ctx)
 		clone = t.recreateTask(ctx, clone)
 		t.waitFailed(ctx, clone, v1alpha1.ReasonSuperseded)
@@ -135,7 +118,7 @@ var _ = Describe("A task that is created again", Ordered, func() {
 	})
 
 	It("is deleted after ttlSecondsAfterFinished", func(ctx SpecContext) {
-		task := t.createNamedTask(ctx, "install", v1alpha1.ActionInstall, "actor", func(s *v1alpha1.AppInstallTaskSpec) {
+		task := t.NamedTask(ctx, "install", v1alpha1.ActionInstall, "actor", func(s *v1alpha1.AppInstallTaskSpec) {
 			shortest := int32(60)
 			s.TTLSecondsAfterFinished = &shortest
 		})
@@ -147,11 +130,11 @@ var _ = Describe("A task that is created again", Ordered, func() {
 
 	It("does not cancel a later task, unless it has another runID", func(ctx SpecContext) {
 		held := func(s *v1alpha1.AppInstallTaskSpec) { yes := true; s.Suspend = &yes }
-		first := t.createNamedTask(ctx, "first", v1alpha1.ActionInstall, "actor", held)
-		stop := t.createNamedTask(ctx, "stop", v1alpha1.ActionCancel, "actor")
+		first := t.NamedTask(ctx, "first", v1alpha1.ActionInstall, "actor", held)
+		stop := t.NamedTask(ctx, "stop", v1alpha1.ActionCancel, "actor")
 		t.waitSucceeded(ctx, stop)
 		t.waitFailed(ctx, first, v1alpha1.ReasonCanceled)
-		second := t.createNamedTask(ctx, "second", v1alpha1.ActionInstall, "actor", held)
+		second := t.NamedTask(ctx, "second", v1alpha1.ActionInstall, "actor", held)
 		t.waitReconciling(ctx, second, v1alpha1.ReasonSuspended)
 		stop = t.recreateTask(ctx, stop)
 		t.waitSucceeded(ctx, stop)
@@ -168,18 +151,18 @@ var _ = Describe("A task with the action Cancel", func() {
 	It("takes effect immediately while many apps are being installed", func(ctx SpecContext) {
 		env := newEnvironment(ctx)
 		t := newTenant(ctx, env.source)
-		hanging := t.createNamedTask(ctx, "hanging", v1alpha1.ActionInstall, "actor", func(s *v1alpha1.AppInstallTaskSpec) {
+		hanging := t.NamedTask(ctx, "hanging", v1alpha1.ActionInstall, "actor", func(s *v1alpha1.AppInstallTaskSpec) {
 			s.EnsureParameters().Values = hookValues("hang", "pre-install").toRaw()
 		})
 		Eventually(func() []string { return env.createdHooks(t.Namespace) }).WithContext(ctx).Should(HaveLen(1))
 		var others []*v1alpha1.AppInstallTask
 		for i := range 20 {
 			name := fmt.Sprintf("other-%d", i)
-			others = append(others, t.createNamedTask(ctx, name, v1alpha1.ActionInstall, "actor", withInstanceName(name)))
+			others = append(others, t.NamedTask(ctx, name, v1alpha1.ActionInstall, "actor", withInstanceName(name)))
 		}
 		Eventually(func() []string { return env.createdHooks(t.Namespace) }).WithContext(ctx).ShouldNot(HaveLen(1), "one of the other installations has started")
 		started := time.Now()
-		stop := t.createNamedTask(ctx, "cancel", v1alpha1.ActionCancel, "actor")
+		stop := t.NamedTask(ctx, "cancel", v1alpha1.ActionCancel, "actor")
 		Eventually(func(g Gomega) {
 			g.Expect(env.cache.Get(ctx, client.ObjectKeyFromObject(hanging), hanging)).To(Succeed())
 			g.Expect(hanging.Status.Reverting != nil || hanging.Finished()).To(BeTrue())

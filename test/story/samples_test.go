@@ -85,7 +85,7 @@ var _ = Describe("The samples", Ordered, func() {
 	})
 
 	It("adopt a release of the helm command", func(ctx SpecContext) {
-		newHelmClient("HELM3", "helm3").runHelm(ctx, "install", "greeter", "hello", "--repo", defaultOperator.URL+"/market/samples",
+		fixture.NewHelm(cluster, "HELM3").Run(ctx, "install", "greeter", "hello", "--repo", defaultOperator.URL+"/market/samples",
 			"--version", "1.0.0", "--namespace", demo.Namespace, "--set", "greeting=Good evening")
 		applySample(ctx, "task-adopt-greeter.yaml")
 		demo.waitSucceeded(ctx, task("adopt-greeter"))

@@ -3,7 +3,6 @@ package story_test
 import (
 	"context"
 	"fmt"
-	"os/exec"
 	"slices"
 	"sync"
 	"time"
@@ -117,9 +116,7 @@ func (run *scenarioRun) installWithHelm(version string) {
 	for key, value := range run.firstValues {
 		args = append(args, "--set", fmt.Sprintf("%s=%v", key, value))
 	}
-	command := exec.CommandContext(run.ctx, run.env.helm.program, args...)
-	command.Env = run.env.helm.env
-	out, err := command.CombinedOutput()
+	out, err := run.env.helm.TryRun(run.ctx, args...)
 	run.Expect(err).NotTo(HaveOccurred(), "%s", out)
 }
 

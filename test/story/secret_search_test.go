@@ -25,6 +25,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/test/fixture"
 )
 
 // replaceEnv replaces the operator by one with additional environment variables until the test ends.
@@ -128,20 +129,11 @@ func (s *secretSearch) searchCluster(ctx context.Context) {
 // searchPage searches a response of the operator. An optional page may be missing.
 func (s *secretSearch) searchPage(url string, optional bool, headers ...string) {
 	GinkgoHelper()
-	request, err := http.NewRequest(http.MethodGet, url, nil)
-	Expect(err).NotTo(HaveOccurred())
-	for i := 0; i < len(headers); i += 2 {
-		request.Header.Set(headers[i], headers[i+1])
-	}
-	answer, err := http.DefaultClient.Do(request)
-	Expect(err).NotTo(HaveOccurred())
-	defer func() { Expect(answer.Body.Close()).To(Succeed()) }()
-	if optional && answer.StatusCode == http.StatusNotFound {
+	status, text := fixture.Ask(context.Background(), url, headers...)
+	if optional && status == http.StatusNotFound {
 		return
 	}
-	Expect(answer.StatusCode).To(Equal(http.StatusOK), url)
-	text, err := io.ReadAll(answer.Body)
-	Expect(err).NotTo(HaveOccurred())
+	Expect(status).To(Equal(http.StatusOK), url)
 	s.searchText(url, text)
 	s.pages++
 }

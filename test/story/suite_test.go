@@ -5,7 +5,6 @@ package story_test
 
 import (
 	"context"
-	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -37,19 +36,7 @@ var (
 	scratchDir      string
 )
 
-func TestUseCases(t *testing.T) {
-	if os.Getenv("KUBEBUILDER_ASSETS") == "" {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("KUBEBUILDER_ASSETS is not set")
-		}
-		t.Skip("skipped: KUBEBUILDER_ASSETS is not set; use make test")
-	}
-	RegisterFailHandler(Fail)
-	SetDefaultEventuallyTimeout(timeout)
-	EnforceDefaultTimeoutsWhenUsingContexts()
-	SetDefaultEventuallyPollingInterval(50 * time.Millisecond)
-	RunSpecs(t, "Use cases")
-}
+func TestUseCases(t *testing.T) { fixture.RunSuite(t, "Use cases", timeout, 50*time.Millisecond) }
 
 var _ = SynchronizedBeforeSuite(func(ctx SpecContext) []byte {
 	return []byte(fixture.BuildOperator(ctx, GinkgoT().TempDir()))
@@ -59,7 +46,7 @@ var _ = SynchronizedBeforeSuite(func(ctx SpecContext) []byte {
 	cluster = fixture.StartCluster(ctx, filepath.Join(scratchDir, "cluster"))
 	restConfig, k8sClient = cluster.Config, cluster.Client
 	Expect(os.Setenv("KUBECONFIG", cluster.Kubeconfig())).To(Succeed())
-	startSampleServer()
+	_, sampleServer = fixture.StartSampleMarket()
 	allowed := []string{scratchDir}
 	if catalog := os.Getenv("MARKET_CATALOG"); catalog != "" {
 		allowed = append(allowed, catalog)
@@ -69,15 +56,6 @@ var _ = SynchronizedBeforeSuite(func(ctx SpecContext) []byte {
 		"--registry-mirror", samplemarket.Registry+"="+sampleServer.URL)}
 	defaultOperator.Start()
 })
-
-// startSampleServer serves the sample market.
-func startSampleServer() {
-	GinkgoHelper()
-	handler, err := samplemarket.New(fixture.Path("config/samples/charts"))
-	Expect(err).NotTo(HaveOccurred())
-	sampleServer = httptest.NewServer(handler)
-	DeferCleanup(sampleServer.Close)
-}
 
 // runKubectl runs kubectl and returns its output.
 func runKubectl(ctx context.Context, args ...string) string {
@@ -93,13 +71,4 @@ func createNamespace(ctx context.Context, prefix string) string {
 		return cluster.MarketNamespace(ctx)
 	}
 	return cluster.Namespace(ctx, prefix)
-}
-
-// getURL requests a URL of the repository.
-func getURL(url string) *http.Response {
-	GinkgoHelper()
-	answer, err := http.Get(url)
-	Expect(err).NotTo(HaveOccurred())
-	DeferCleanup(answer.Body.Close)
-	return answer
 }

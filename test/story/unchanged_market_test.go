@@ -61,17 +61,17 @@ var _ = Describe("An unchanged market", Ordered, func() {
 		repo          *fixture.Repository
 		failingSource string
 		namespaces    []string
-		setupStart    auditPosition
+		setupStart    fixture.AuditPosition
 	)
 
 	// One example of each state: running, stalled, retrying, and waiting for a user.
 	BeforeAll(func(ctx SpecContext) {
-		setupStart = currentAuditPosition()
+		setupStart = cluster.AuditPosition()
 		repo = fixture.NewRepository()
 		repo.Otherwise = sampleServer.Config.Handler
 		ns := createNamespace(ctx, "market")
-		source := createSource(ctx, ns, "samples", repo.URL, shareWithAll, asOlares)
-		createSource(ctx, ns, "lost", "http://"+fixture.FreeAddress())
+		source := cluster.CreateSource(ctx, ns, "samples", repo.URL, fixture.ShareWithAll, fixture.AsOlares)
+		cluster.CreateSource(ctx, ns, "lost", "http://"+fixture.FreeAddress())
 		failingSource = ns + "/lost"
 		waitTrue(ctx, source, v1alpha1.ConditionReady)
 		t = newTenant(ctx, source)
@@ -82,20 +82,20 @@ var _ = Describe("An unchanged market", Ordered, func() {
 		t.waitSucceeded(ctx, notes)
 		t.waitFailed(ctx, t.Task(ctx, v1alpha1.ActionUpgrade, "team"), v1alpha1.ReasonNotInstalled)
 		defaultOperator.WaitIdle(ctx)
-		Expect(setupStart.operatorWrites(namespaces...)).NotTo(BeEmpty(), "the writes of the operator are in the audit log")
+		Expect(operatorWrites(setupStart, namespaces...)).NotTo(BeEmpty(), "the writes of the operator are in the audit log")
 	})
 
 	AfterEach(func(ctx SpecContext) { expectStatusContract(ctx, namespaces...) })
 
 	It("causes no writes when the operator restarts and reconciles all objects", func(ctx SpecContext) {
-		start, before := currentAuditPosition(), repo.Requests(0)
+		start, before := cluster.AuditPosition(), repo.Requests(0)
 		defaultOperator.Restart()
 		reconciles := defaultOperator.WaitIdle(ctx)
 		Expect(reconciles["appinfo"]).To(BeNumerically(">=", len(listApps(ctx, namespaces[0]))))
 		Expect(reconciles["appinstance"]).To(BeNumerically(">=", 2))
 		Expect(reconciles["appinstalltask"]).To(BeNumerically(">=", 4))
 		// Every process retries a failed hydration, and records the attempt.
-		Expect(slices.DeleteFunc(start.operatorWrites(namespaces...), func(r auditRequest) bool { return r.ObjectRef.Name == "samples.broken" })).To(BeEmpty())
+		Expect(slices.DeleteFunc(operatorWrites(start, namespaces...), func(r fixture.AuditEvent) bool { return r.ObjectRef.Name == "samples.broken" })).To(BeEmpty())
 
 		By("sending one conditional request to the source")
 		requests := withoutStalledApp(repo.Requests(len(before)))
@@ -105,24 +105,24 @@ var _ = Describe("An unchanged market", Ordered, func() {
 
 	It("causes no writes when all objects are reconciled again", func(ctx SpecContext) {
 		before := defaultOperator.WaitIdle(ctx)
-		start, requests := currentAuditPosition(), len(repo.Requests(0))
+		start, requests := cluster.AuditPosition(), len(repo.Requests(0))
 		sources, apps, instances := annotateAll(ctx, "test.example/touched", "once", namespaces...)
 		Expect(sources * apps * instances).NotTo(BeZero())
 		after := defaultOperator.WaitIdle(ctx)
 		Expect(after["marketsource"] - before["marketsource"]).To(BeNumerically(">=", sources))
 		Expect(after["appinfo"] - before["appinfo"]).To(BeNumerically(">=", apps))
 		Expect(after["appinstance"] - before["appinstance"]).To(BeNumerically(">=", instances))
-		Expect(start.operatorWrites(namespaces...)).To(BeEmpty())
+		Expect(operatorWrites(start, namespaces...)).To(BeEmpty())
 		Expect(withoutStalledApp(repo.Requests(requests))).To(BeEmpty())
 	})
 
 	It("causes only status writes when reconciles are requested", func(ctx SpecContext) {
 		defaultOperator.WaitIdle(ctx)
-		start := currentAuditPosition()
+		start := cluster.AuditPosition()
 		annotateAll(ctx, v1alpha1.ReconcileRequestAnnotation, "now", namespaces...)
 		defaultOperator.WaitIdle(ctx)
 		counts := map[string]int{}
-		for _, write := range start.operatorWrites(namespaces...) {
+		for _, write := range operatorWrites(start, namespaces...) {
 			Expect(write.Verb).To(Equal("patch"), write.String())
 			Expect(write.ObjectRef.Subresource).To(Equal("status"), write.String())
 			counts[write.ObjectRef.Resource+" "+write.ObjectRef.Name]++
@@ -152,10 +152,10 @@ var _ = Describe("An unchanged market", Ordered, func() {
 		}
 
 		By("changing another annotation")
-		start = currentAuditPosition()
+		start = cluster.AuditPosition()
 		annotateAll(ctx, "test.example/touched", "twice", namespaces...)
 		defaultOperator.WaitIdle(ctx)
-		Expect(start.operatorWrites(namespaces...)).To(BeEmpty())
+		Expect(operatorWrites(start, namespaces...)).To(BeEmpty())
 	})
 
 	It("causes one conditional request to the source when a sync is requested", func(ctx SpecContext) {

@@ -77,7 +77,7 @@ func createPageSource(ctx context.Context, ns, name string) (*v1alpha1.MarketSou
 		all = append(all, fixture.NewOffer(app, "1.0.0", app+".tgz", archive))
 	}
 	repo.Handle("/index.yaml", fixture.Content(fixture.IndexOf(all...)))
-	return createSource(ctx, ns, name, repo.URL, shareWithAll), repo
+	return cluster.CreateSource(ctx, ns, name, repo.URL, fixture.ShareWithAll), repo
 }
 
 // pageChart returns an app that no other namespace has, so that its blob is not shared.
