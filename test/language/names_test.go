@@ -39,9 +39,9 @@ func TestFunctionNames(t *testing.T) {
 			if !ok || file.Name.Name == "main" {
 				continue
 			}
-			all[part(path)]++
+			all[partOf(path)]++
 			if oneWord.MatchString(function.Name.Name) {
-				short[part(path)] = append(short[part(path)], function.Name.Name)
+				short[partOf(path)] = append(short[partOf(path)], function.Name.Name)
 			}
 		}
 	}

@@ -39,9 +39,9 @@ func TestWords(t *testing.T) {
 	words := wordPattern(wordList)
 	hits := map[string][]string{}
 	for _, path := range repositoryFiles(t, ".go", ".md") {
-		for place, text := range prose(t, path) {
+		for place, text := range readProse(t, path) {
 			for _, word := range words.FindAllString(text, -1) {
-				hits[part(path)] = append(hits[part(path)], fmt.Sprintf("%s: %q", place, word))
+				hits[partOf(path)] = append(hits[partOf(path)], fmt.Sprintf("%s: %q", place, word))
 			}
 		}
 	}
@@ -85,8 +85,8 @@ func wordPattern(list string) *regexp.Regexp {
 	return regexp.MustCompile(`(?i)\b(?:` + strings.Join(alternatives, "|") + `)\b`)
 }
 
-// part returns the part of the repository that a file belongs to: its folder, or docs.
-func part(path string) string {
+// partOf returns the part of the repository that a file belongs to: its folder, or docs.
+func partOf(path string) string {
 	if strings.HasSuffix(path, ".md") {
 		return "documents"
 	}
@@ -97,9 +97,9 @@ func part(path string) string {
 // the API, and the targets of links.
 var notProse = regexp.MustCompile("`[^`\n]+`|\\]\\([^)\n]+\\)")
 
-// prose returns the texts of a file by their position: a document as a whole, without names, and
+// readProse returns the texts of a file by their position: a document as a whole, without names, and
 // the comments and string literals of Go code.
-func prose(t *testing.T, path string) map[string]string {
+func readProse(t *testing.T, path string) map[string]string {
 	t.Helper()
 	content, err := os.ReadFile(filepath.Join(root, path))
 	if err != nil {
