@@ -1,14 +1,14 @@
 // Package bench_test measures the speed and the size of AppMarket, and prints each
-// figure with its budget and with the figure of a peer that does the same work in the
+// figure with its budget and with the figure of a reference for the same work in the
 // same run on the same machine: the helm command, Helm's own loader and engine, nginx.
 //
 // The operator runs as the released program, on a local cluster with simulated nodes.
 // Everything listens on loopback and is stopped by its process ID. Work whose memory
 // is measured runs in a child process of this test binary.
 //
-// No benchmark fails because it is slow. A figure from a busy machine means little, and
-// a ratio within one run means more, so the table is for a person to judge. A benchmark
-// fails if the work itself fails.
+// No benchmark fails because it is slow. A figure from a busy machine has little
+// significance, and a ratio within one run has more, so a person must interpret the
+// table. A benchmark fails if the work itself fails.
 //
 //	make bench MARKET_CATALOG=dir
 //
@@ -27,8 +27,8 @@ import (
 	. "github.com/onsi/gomega"
 )
 
-// patience limits every measurement. A measurement that takes that long has failed.
-const patience = 10 * time.Minute
+// timeout limits every measurement. A measurement that takes that long has failed.
+const timeout = 10 * time.Minute
 
 func TestMain(m *testing.M) {
 	if name := os.Getenv(childVariable); name != "" {
@@ -41,49 +41,49 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// measure is a running measurement.
-type measure struct {
+// benchmark is a running measurement.
+type benchmark struct {
 	*WithT
-	*world
+	*environment
 	ctx context.Context
 	b   *testing.B
 }
 
 // BenchmarkMeasures runs all measurements in a fixed order, because the later ones use what the
-// earlier ones have published. The times that go test prints are the durations of the measurements.
+// earlier ones published. The times that go test prints are the durations of the measurements.
 func BenchmarkMeasures(b *testing.B) {
 	if os.Getenv("KUBEBUILDER_ASSETS") == "" {
-		b.Skip("left out: KUBEBUILDER_ASSETS is not set; use make bench")
+		b.Skip("skipped: KUBEBUILDER_ASSETS is not set; use make bench")
 	}
 	// After an interrupt, the measurement ends and everything is stopped as usual.
 	ctx, stop := signal.NotifyContext(b.Context(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	w := newWorld(b)
-	defer func() { w.table.print(os.Stdout) }()
+	w := newEnvironment(b)
+	defer func() { w.table.printTable(os.Stdout) }()
 	for _, one := range []struct {
 		name string
-		take func(*measure)
+		take func(*benchmark)
 	}{
-		{"index", (*measure).takeInIndexes},
-		{"start", (*measure).start},
-		{"plain", (*measure).hydratePlain},
-		{"catalog", (*measure).hydrateCatalog},
-		{"quiet", (*measure).syncUnchanged},
-		{"changed", (*measure).hydrateChanged},
-		{"repository", (*measure).serveRepository},
-		{"task", (*measure).carryOutOne},
-		{"tasks", (*measure).carryOutMany},
-		{"cancel", (*measure).cancelWhileBusy},
-		{"kill", (*measure).convergeAfterKill},
-		{"thousand", (*measure).rememberThousand},
+		{"index", (*benchmark).readIndexes},
+		{"start", (*benchmark).startEnvironment},
+		{"plain", (*benchmark).hydratePlain},
+		{"catalog", (*benchmark).hydrateCatalog},
+		{"quiet", (*benchmark).syncUnchanged},
+		{"changed", (*benchmark).hydrateChanged},
+		{"repository", (*benchmark).serveRepository},
+		{"task", (*benchmark).runOneTask},
+		{"tasks", (*benchmark).runManyTasks},
+		{"cancel", (*benchmark).cancelDuringTasks},
+		{"kill", (*benchmark).convergeAfterKill},
+		{"thousand", (*benchmark).retainThousandTasks},
 	} {
 		b.Run(one.name, func(b *testing.B) {
 			if needsCluster := one.name != "index" && one.name != "start"; needsCluster && w.operator == nil {
-				b.Skip("left out: there is no operator; name start too, as in -bench 'Measures/(start|task)$'")
+				b.Skip("skipped: the operator is not running; run start too, as in -bench 'Measures/(start|task)$'")
 			}
-			bounded, cancel := context.WithTimeout(ctx, patience)
+			bounded, cancel := context.WithTimeout(ctx, timeout)
 			defer cancel()
-			one.take(&measure{WithT: NewWithT(b), world: w, ctx: bounded, b: b})
+			one.take(&benchmark{WithT: NewWithT(b), environment: w, ctx: bounded, b: b})
 		})
 	}
 }

@@ -19,9 +19,9 @@ import (
 	"github.com/appmarket/operator/internal/source"
 )
 
-// takeInIndexes measures how two large indexes are read, by the adapter over HTTP and by Helm's
+// readIndexes measures the reading of two large indexes, by the adapter over HTTP and by Helm's
 // loader from the file, each in its own process.
-func (m *measure) takeInIndexes() {
+func (m *benchmark) readIndexes() {
 	for _, size := range []struct {
 		charts, megabytes int
 		budget            string
@@ -35,28 +35,28 @@ func (m *measure) takeInIndexes() {
 		bytes, err := writeIndex(file, size.charts)
 		m.Expect(err).NotTo(HaveOccurred())
 		server := httptest.NewServer(http.FileServer(http.Dir(dir)))
-		ours := m.child("source", server.URL)
+		ours := m.runChildProcess("source", server.URL)
 		server.Close()
-		helms := m.child("helm", file)
+		helms := m.runChildProcess("helm", file)
 		m.Expect(os.Remove(file)).To(Succeed())
 		m.Expect(ours.Count).To(Equal(size.charts))
 		m.Expect(helms.Count).To(Equal(size.charts))
-		work := fmt.Sprintf("take in an index of %d MB, %d entries", bytes/1_000_000, size.charts*versionsPerChart)
-		m.table.add(row{
+		work := fmt.Sprintf("read an index of %d MB with %d entries", bytes/1_000_000, size.charts*versionsPerChart)
+		m.table.addRow(resultRow{
 			work: work + ": peak memory", budget: size.budget,
-			figure:    fmt.Sprintf("%s (%s before)", mebibytes(ours.Peak), mebibytes(ours.Before)),
-			reference: "Helm's loader " + mebibytes(helms.Peak), ratio: ratio(ours.Peak, helms.Peak),
+			figure:    fmt.Sprintf("%s (%s before)", formatMemory(ours.Peak), formatMemory(ours.Before)),
+			reference: "Helm's loader " + formatMemory(helms.Peak), ratio: formatRatio(ours.Peak, helms.Peak),
 		})
-		m.table.add(row{
-			work: work + ": time", figure: seconds(ours.Took),
-			reference: "Helm's loader " + seconds(helms.Took), ratio: ratio(ours.Took, helms.Took),
+		m.table.addRow(resultRow{
+			work: work + ": time", figure: formatDuration(ours.Took),
+			reference: "Helm's loader " + formatDuration(helms.Took), ratio: formatRatio(ours.Took, helms.Took),
 		})
 	}
 }
 
 const versionsPerChart = 100
 
-// writeIndex writes an index like that of a large repository, with about 970 bytes for each
+// writeIndex writes an index like a large repository, with about 970 bytes for each
 // version, and returns its length.
 func writeIndex(path string, charts int) (int64, error) {
 	file, err := os.Create(path)
@@ -101,7 +101,7 @@ const entryForm = `  - annotations:
       tags:
       - shared-templates
       version: 2.x.x
-    description: A service of the kind that one finds in a large repository, highly available.
+    description: A service as in a large repository, highly available.
     digest: %[5]x
     home: https://example.com/%[1]s
     icon: https://example.com/%[1]s/stack.png

@@ -24,8 +24,8 @@ const (
 	childArgument = "BENCH_CHILD_ARGUMENT"
 )
 
-// report is the result that a child prints.
-type report struct {
+// childReport is the result that a child prints.
+type childReport struct {
 	// Count is the number of processed items.
 	Count int
 	// Took is the duration of the measured work.
@@ -35,8 +35,8 @@ type report struct {
 	Peak   int64
 }
 
-// children are the kinds of work that run in a process of their own.
-var children = map[string]func(argument string) (int, time.Duration, error){
+// childWork are the kinds of work that run in a process of their own.
+var childWork = map[string]func(argument string) (int, time.Duration, error){
 	"source": readIndexAsSource,
 	"helm":   readIndexAsHelm,
 	"engine": renderCatalog,
@@ -44,11 +44,11 @@ var children = map[string]func(argument string) (int, time.Duration, error){
 
 // runChild performs the work of a child and prints its report.
 func runChild(name string) error {
-	work, ok := children[name]
+	work, ok := childWork[name]
 	if !ok {
-		return fmt.Errorf("there is no child %q", name)
+		return fmt.Errorf("unknown child %q", name)
 	}
-	before, err := memory(os.Getpid(), "VmRSS")
+	before, err := processMemory(os.Getpid(), "VmRSS")
 	if err != nil {
 		return err
 	}
@@ -56,15 +56,15 @@ func runChild(name string) error {
 	if err != nil {
 		return err
 	}
-	peak, err := memory(os.Getpid(), "VmHWM")
+	peak, err := processMemory(os.Getpid(), "VmHWM")
 	if err != nil {
 		return err
 	}
-	return json.NewEncoder(os.Stdout).Encode(report{Count: count, Took: took, Before: before, Peak: peak})
+	return json.NewEncoder(os.Stdout).Encode(childReport{Count: count, Took: took, Before: before, Peak: peak})
 }
 
-// child runs this binary for one kind of work.
-func (m *measure) child(name, argument string, env ...string) report {
+// runChildProcess runs this binary for one kind of work.
+func (m *benchmark) runChildProcess(name, argument string, env ...string) childReport {
 	m.b.Helper()
 	self, err := os.Executable()
 	m.Expect(err).NotTo(HaveOccurred())
@@ -73,14 +73,14 @@ func (m *measure) child(name, argument string, env ...string) report {
 	var out, problem bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &problem
 	m.Expect(cmd.Run()).To(Succeed(), problem.String())
-	var r report
+	var r childReport
 	m.Expect(json.Unmarshal(out.Bytes(), &r)).To(Succeed(), out.String())
 	return r
 }
 
-// memory returns a figure of the process's status in bytes: VmRSS is the resident memory, and VmHWM
+// processMemory returns a figure of the process's status in bytes: VmRSS is the resident memory, and VmHWM
 // its peak.
-func memory(pid int, line string) (int64, error) {
+func processMemory(pid int, line string) (int64, error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return 0, fmt.Errorf("read memory of process: %w", err)
@@ -93,11 +93,11 @@ func memory(pid int, line string) (int64, error) {
 		kilobytes, err := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(value), " kB"), 10, 64)
 		return kilobytes << 10, err
 	}
-	return 0, fmt.Errorf("read memory of process: no %s, it has ended", line)
+	return 0, fmt.Errorf("read memory of process: no %s, the process has exited", line)
 }
 
-// offspring returns the child processes of a process.
-func offspring(parent int) []int {
+// childProcesses returns the child processes of a process.
+func childProcesses(parent int) []int {
 	threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", parent)) // The pattern is valid.
 	var pids []int
 	for _, path := range threads {
@@ -114,28 +114,28 @@ func offspring(parent int) []int {
 	return pids
 }
 
-// lookout samples the memory of the child processes of a process.
-type lookout struct {
+// memorySampler samples the memory of the child processes of a process.
+type memorySampler struct {
 	stop context.CancelFunc
 	done sync.WaitGroup
-	// most is the peak of the total resident memory, in bytes.
-	most int64
+	// peak is the peak of the total resident memory, in bytes.
+	peak int64
 }
 
-func watchOffspring(parent int) *lookout {
+func sampleChildren(parent int) *memorySampler {
 	ctx, stop := context.WithCancel(context.Background())
-	l := &lookout{stop: stop}
+	l := &memorySampler{stop: stop}
 	l.done.Go(func() {
 		tick := time.NewTicker(50 * time.Millisecond)
 		defer tick.Stop()
 		for {
 			var sum int64
-			for _, pid := range offspring(parent) {
-				if resident, err := memory(pid, "VmRSS"); err == nil {
+			for _, pid := range childProcesses(parent) {
+				if resident, err := processMemory(pid, "VmRSS"); err == nil {
 					sum += resident
 				}
 			}
-			l.most = max(l.most, sum)
+			l.peak = max(l.peak, sum)
 			select {
 			case <-ctx.Done():
 				return
@@ -146,11 +146,11 @@ func watchOffspring(parent int) *lookout {
 	return l
 }
 
-// end stops the sampling and returns the peak.
-func (l *lookout) end() int64 {
+// stopSampling stops the sampling and returns the peak.
+func (l *memorySampler) stopSampling() int64 {
 	l.stop()
 	l.done.Wait()
-	return l.most
+	return l.peak
 }
 
 // process is a program that runs during the measurements.
@@ -159,8 +159,8 @@ type process struct {
 	log string
 }
 
-// launch starts a program and writes its output to a file.
-func launch(log, program string, args, env []string) (*process, error) {
+// startProcess starts a program and writes its output to a file.
+func startProcess(log, program string, args, env []string) (*process, error) {
 	file, err := os.Create(log)
 	if err != nil {
 		return nil, err
@@ -177,19 +177,19 @@ func launch(log, program string, args, env []string) (*process, error) {
 	return &process{cmd: cmd, log: log}, nil
 }
 
-func (p *process) pid() int { return p.cmd.Process.Pid }
+func (p *process) processID() int { return p.cmd.Process.Pid }
 
-// terminate sends SIGTERM to the program, and kills it after 15 seconds.
-func (p *process) terminate() error {
-	impatient := time.AfterFunc(15*time.Second, func() { _ = p.cmd.Process.Kill() }) // fails if the process has ended
-	defer impatient.Stop()
+// stopProcess sends SIGTERM to the program, and kills it after 15 seconds.
+func (p *process) stopProcess() error {
+	timer := time.AfterFunc(15*time.Second, func() { _ = p.cmd.Process.Kill() }) // fails if the process has ended
+	defer timer.Stop()
 	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return err
 	}
 	return p.cmd.Wait()
 }
 
-// forgetPeak resets VmHWM to the current resident memory.
-func (p *process) forgetPeak() error {
-	return os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", p.pid()), []byte("5"), 0)
+// resetPeak resets VmHWM to the current resident memory.
+func (p *process) resetPeak() error {
+	return os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", p.processID()), []byte("5"), 0)
 }

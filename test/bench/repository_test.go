@@ -19,53 +19,53 @@ import (
 
 // serveRepository measures the rate of downloads of an archive of median size and of the index,
 // alternately from the operator and from nginx.
-func (m *measure) serveRepository() {
-	m.needMarket()
+func (m *benchmark) serveRepository() {
+	m.ensureMarket()
 	archive, index := m.medianArchive(), m.market.Status.RepositoryURL+"/index.yaml"
-	pages := []page{
-		{name: "archive", budget: "≥ 0.8 × nginx", url: archive, content: m.download(archive)},
-		{name: "index", url: index, content: m.download(index)},
+	pages := []download{
+		{name: "archive", budget: "≥ 0.8 × nginx", url: archive, content: m.downloadContent(archive)},
+		{name: "index", url: index, content: m.downloadContent(index)},
 	}
 	nginx := m.startNginx(pages)
 	for _, p := range pages {
-		ours, theirs := m.inTurns(p, nginx)
-		r := row{
+		ours, theirs := m.measureAlternately(p, nginx)
+		r := resultRow{
 			work:   fmt.Sprintf("repository: %s of %.1f kB, %d connections", p.name, float64(len(p.content))/1000, connections),
 			figure: fmt.Sprintf("%.0f requests/s", ours), budget: p.budget,
 		}
 		if nginx != "" {
-			r.reference, r.ratio = fmt.Sprintf("nginx %.0f requests/s", theirs), ratio(ours, theirs)
+			r.reference, r.ratio = fmt.Sprintf("nginx %.0f requests/s", theirs), formatRatio(ours, theirs)
 		}
-		m.table.add(r)
+		m.table.addRow(r)
 	}
 }
 
-// page is a URL to download.
-type page struct {
+// download is a URL to download.
+type download struct {
 	name    string
 	budget  string
 	url     string
 	content []byte
 }
 
-// inTurns returns the medians of several rounds for the operator and for nginx, if nginx is
+// measureAlternately returns the medians of several rounds for the operator and for nginx, if nginx is
 // available.
-func (m *measure) inTurns(p page, nginx string) (ours, theirs float64) {
+func (m *benchmark) measureAlternately(p download, nginx string) (ours, theirs float64) {
 	m.b.Helper()
 	const rounds, each = 5, 2 * time.Second
 	var mine, others []float64
 	for range rounds {
-		mine = append(mine, m.ask(p.url, p, each))
+		mine = append(mine, m.measureRate(p.url, p, each))
 		if nginx != "" {
-			others = append(others, m.ask(nginx+"/"+p.name, p, each))
+			others = append(others, m.measureRate(nginx+"/"+p.name, p, each))
 		}
 	}
 	return median(mine), median(others)
 }
 
-func (m *measure) ask(url string, p page, during time.Duration) float64 {
+func (m *benchmark) measureRate(url string, p download, during time.Duration) float64 {
 	m.b.Helper()
-	rate, err := ask(url, int64(len(p.content)), during)
+	rate, err := measureRate(url, int64(len(p.content)), during)
 	m.Expect(err).NotTo(HaveOccurred())
 	return rate
 }
@@ -79,8 +79,8 @@ func median[N cmp.Ordered](figures []N) N {
 	return sorted[len(sorted)/2]
 }
 
-// needMarket creates the source of the sample market if there is no source yet.
-func (m *measure) needMarket() {
+// ensureMarket creates the source of the sample market if there is no source yet.
+func (m *benchmark) ensureMarket() {
 	m.b.Helper()
 	if m.market == nil {
 		m.market = m.applySamples()
@@ -88,23 +88,23 @@ func (m *measure) needMarket() {
 }
 
 // applySamples creates the source of the sample market and waits until its apps are served.
-func (m *measure) applySamples() *v1alpha1.MarketSource {
+func (m *benchmark) applySamples() *v1alpha1.MarketSource {
 	m.b.Helper()
-	m.namespace(keeper)
-	return m.apply("samples", v1alpha1.MarketSourceSpec{Type: v1alpha1.SourceTypeHelm, Helm: &v1alpha1.HelmSource{URL: m.samples.URL}})
+	m.createNamespace(marketNamespace)
+	return m.applySource("samples", v1alpha1.MarketSourceSpec{Type: v1alpha1.SourceTypeHelm, Helm: &v1alpha1.HelmSource{URL: m.samples.URL}})
 }
 
 // medianArchive returns the URL of the archive of median size.
-func (m *measure) medianArchive() string {
+func (m *benchmark) medianArchive() string {
 	m.b.Helper()
 	type archive struct {
 		url  string
 		size int
 	}
 	var all []archive
-	for _, app := range m.apps() {
+	for _, app := range m.listApps() {
 		for _, version := range app.Status.Versions {
-			all = append(all, archive{version.URL, len(m.download(version.URL))})
+			all = append(all, archive{version.URL, len(m.downloadContent(version.URL))})
 		}
 	}
 	m.Expect(all).NotTo(BeEmpty())
@@ -112,7 +112,7 @@ func (m *measure) medianArchive() string {
 	return all[len(all)/2].url
 }
 
-func (m *measure) download(url string) []byte {
+func (m *benchmark) downloadContent(url string) []byte {
 	m.b.Helper()
 	answer, err := http.Get(url)
 	m.Expect(err).NotTo(HaveOccurred())
@@ -124,14 +124,14 @@ func (m *measure) download(url string) []byte {
 }
 
 // startNginx serves the pages as files and returns its address, or "" if nginx is not installed.
-func (m *measure) startNginx(pages []page) string {
+func (m *benchmark) startNginx(pages []download) string {
 	m.b.Helper()
 	program, err := exec.LookPath("nginx")
 	if err != nil {
 		program, err = exec.LookPath("/usr/sbin/nginx")
 	}
 	if err != nil {
-		m.table.leaveOut("comparison with nginx", "it is not installed; Debian has it in nginx-light")
+		m.table.addSkipped("comparison with nginx", "nginx is not installed; install the Debian package nginx-light")
 		return ""
 	}
 	dir := filepath.Join(m.scratch, "nginx")
@@ -145,15 +145,15 @@ func (m *measure) startNginx(pages []page) string {
 	}
 	address, config := m.freeAddress(), filepath.Join(dir, "nginx.conf")
 	m.Expect(os.WriteFile(config, fmt.Appendf(nil, nginxForm, user, runtime.NumCPU(), dir, address), 0o644)).To(Succeed())
-	server, err := launch(filepath.Join(dir, "nginx.log"), program, []string{"-p", dir, "-c", config, "-e", "stderr"}, nil)
+	server, err := startProcess(filepath.Join(dir, "nginx.log"), program, []string{"-p", dir, "-c", config, "-e", "stderr"}, nil)
 	m.Expect(err).NotTo(HaveOccurred())
 	m.b.Cleanup(func() {
-		if err := server.terminate(); err != nil {
+		if err := server.stopProcess(); err != nil {
 			m.b.Errorf("stop nginx: %v", err)
 		}
 	})
 	url := "http://" + address
-	m.Eventually(func() error { return fetch(url + "/index") }, 10*time.Second, 20*time.Millisecond).Should(Succeed(), func() string {
+	m.Eventually(func() error { return fetchURL(url + "/index") }, 10*time.Second, 20*time.Millisecond).Should(Succeed(), func() string {
 		text, _ := os.ReadFile(server.log) // possibly incomplete
 		return string(text)
 	})

@@ -10,8 +10,8 @@ import (
 	"unicode/utf8"
 )
 
-// row is one line of the table.
-type row struct {
+// resultRow is one line of the table.
+type resultRow struct {
 	work      string
 	figure    string
 	budget    string
@@ -19,24 +19,24 @@ type row struct {
 	ratio     string
 }
 
-// table collects the results, and is printed at the end.
-type table struct {
-	rows []row
-	// left are the measurements that were skipped, with the reasons.
-	left []string
-	load string
+// resultTable collects the results, and is printed at the end.
+type resultTable struct {
+	rows []resultRow
+	// skipped are the skipped measurements, with the reasons.
+	skipped []string
+	load    string
 }
 
-func newTable() *table { return &table{load: load()} }
+func newTable() *resultTable { return &resultTable{load: loadAverage()} }
 
-func (t *table) add(r row) { t.rows = append(t.rows, r) }
+func (t *resultTable) addRow(r resultRow) { t.rows = append(t.rows, r) }
 
-func (t *table) leaveOut(what, why string) {
-	t.left = append(t.left, fmt.Sprintf("left out: %s: %s", what, why))
+func (t *resultTable) addSkipped(what, why string) {
+	t.skipped = append(t.skipped, fmt.Sprintf("skipped: %s: %s", what, why))
 }
 
-// print writes the table as aligned Markdown.
-func (t *table) print(out io.Writer) {
+// printTable writes the table as aligned Markdown.
+func (t *resultTable) printTable(out io.Writer) {
 	fmt.Fprintf(out, "\n%s, %d cores, %s, load before %s\n\n", time.Now().Format(time.DateOnly), runtime.NumCPU(), runtime.Version(), t.load)
 	lines := [][]string{{"work", "figure", "budget", "reference in the same run", "ratio"}}
 	for _, r := range t.rows {
@@ -62,13 +62,13 @@ func (t *table) print(out io.Writer) {
 		fmt.Fprintln(out, "|")
 	}
 	fmt.Fprintln(out)
-	for _, line := range t.left {
+	for _, line := range t.skipped {
 		fmt.Fprintln(out, line)
 	}
 }
 
-// load returns the load average of the last minute.
-func load() string {
+// loadAverage returns the load average of the last minute.
+func loadAverage() string {
 	text, err := os.ReadFile("/proc/loadavg")
 	if err != nil {
 		return "unknown"
@@ -77,18 +77,18 @@ func load() string {
 	return first
 }
 
-func seconds(d time.Duration) string {
+func formatDuration(d time.Duration) string {
 	if d < time.Second {
 		return fmt.Sprintf("%.0f ms", float64(d.Microseconds())/1000)
 	}
 	return fmt.Sprintf("%.2f s", d.Seconds())
 }
 
-// mebibytes formats a number of bytes.
-func mebibytes(n int64) string { return fmt.Sprintf("%.0f MiB", float64(n)/(1<<20)) }
+// formatMemory formats a number of bytes.
+func formatMemory(n int64) string { return fmt.Sprintf("%.0f MiB", float64(n)/(1<<20)) }
 
-// ratio formats the ratio of a figure to its reference.
-func ratio[N int64 | float64 | time.Duration](figure, reference N) string {
+// formatRatio formats the ratio of a figure to its reference.
+func formatRatio[N int64 | float64 | time.Duration](figure, reference N) string {
 	if reference == 0 {
 		return ""
 	}

@@ -23,133 +23,135 @@ import (
 
 const (
 	// smallApp is an app of the sample market without required inputs.
-	smallApp = "hello"
-	account  = "tenant"
+	smallApp       = "hello"
+	serviceAccount = "tenant"
 )
 
-// carryOutOne measures one task from its creation to Succeeded, alternating with a run of the helm
+// runOneTask measures one task from its creation to Succeeded, alternating with a run of the helm
 // command that installs the same archive.
-func (m *measure) carryOutOne() {
+func (m *benchmark) runOneTask() {
 	const rounds = 7
-	helm, version := m.newHelm(), m.small().Version
-	tasks, commands := m.tenants("one", rounds), m.tenants("one-helm", rounds)
+	helm, version := m.newHelm(), m.smallVersion().Version
+	tasks, commands := m.createTenants("one", rounds), m.createTenants("one-helm", rounds)
 	var ours, theirs []time.Duration
 	for i := range rounds {
 		if helm != nil {
 			begin := time.Now()
-			m.Expect(helm.install(m.ctx, commands[i], smallApp)).To(Succeed())
+			m.Expect(helm.installRelease(m.ctx, commands[i], smallApp)).To(Succeed())
 			theirs = append(theirs, time.Since(begin))
 		}
-		ours = append(ours, m.carryOut([]client.Object{m.task(tasks[i], smallApp, version)}))
+		ours = append(ours, m.runTasks([]client.Object{m.newTask(tasks[i], smallApp, version)}))
 	}
-	m.addTasks(fmt.Sprintf("a task from create to Succeeded, one small chart, median of %d", rounds), "≤ 0.15 × helm", median(ours),
+	m.addTasks(fmt.Sprintf("a task with a small chart, from creation to Succeeded, median of %d", rounds), "≤ 0.15 × helm", median(ours),
 		"helm install --wait", median(theirs))
 }
 
-// carryOutMany measures a hundred concurrent tasks, from the creation of the first to the last
+// runManyTasks measures a hundred concurrent tasks, from the creation of the first to the last
 // Succeeded, after a hundred runs of the helm command, eight in parallel.
-func (m *measure) carryOutMany() {
-	const namespaces, each, abreast = 20, 5, 8
-	helm, version := m.newHelm(), m.small().Version
+func (m *benchmark) runManyTasks() {
+	const namespaces, each, parallel = 20, 5, 8
+	helm, version := m.newHelm(), m.smallVersion().Version
 	var theirs time.Duration
-	var helmCost cost
+	var helmCost processorCost
 	if helm != nil {
 		var jobs []func(context.Context) error
-		for _, namespace := range m.tenants("many-helm", namespaces) {
+		for _, namespace := range m.createTenants("many-helm", namespaces) {
 			for i := range each {
-				jobs = append(jobs, func(ctx context.Context) error { return helm.install(ctx, namespace, fmt.Sprint(smallApp, "-", i)) })
+				jobs = append(jobs, func(ctx context.Context) error {
+					return helm.installRelease(ctx, namespace, fmt.Sprint(smallApp, "-", i))
+				})
 			}
 		}
 		begin, server := time.Now(), m.apiServerTime()
-		m.Expect(sideBySide(m.ctx, abreast, jobs)).To(Succeed())
-		theirs, helmCost = time.Since(begin), cost{programs: time.Duration(helm.used.Load()), apiServer: m.apiServerTime() - server}
+		m.Expect(runParallel(m.ctx, parallel, jobs)).To(Succeed())
+		theirs, helmCost = time.Since(begin), processorCost{programs: time.Duration(helm.used.Load()), apiServer: m.apiServerTime() - server}
 	}
 	var tasks []client.Object
-	for _, namespace := range m.tenants("many", namespaces) {
+	for _, namespace := range m.createTenants("many", namespaces) {
 		for i := range each {
-			tasks = append(tasks, m.task(namespace, fmt.Sprint(smallApp, "-", i), version))
+			tasks = append(tasks, m.newTask(namespace, fmt.Sprint(smallApp, "-", i), version))
 		}
 	}
-	m.Expect(m.operator.forgetPeak()).To(Succeed())
-	before, server := m.processors(), m.apiServerTime()
-	took := m.carryOut(tasks)
-	after := m.processors()
-	ours := cost{programs: after.total() - before.total(), apiServer: m.apiServerTime() - server}
-	m.addTasks(fmt.Sprintf("%d tasks at once in %d namespaces, all Succeeded", len(tasks), namespaces), "≤ 0.35 × helm", took,
-		fmt.Sprintf("helm install --wait, %d side by side", abreast), theirs)
+	m.Expect(m.operator.resetPeak()).To(Succeed())
+	before, server := m.processorUsage(), m.apiServerTime()
+	took := m.runTasks(tasks)
+	after := m.processorUsage()
+	ours := processorCost{programs: after.sum() - before.sum(), apiServer: m.apiServerTime() - server}
+	m.addTasks(fmt.Sprintf("%d concurrent tasks in %d namespaces, until all have succeeded", len(tasks), namespaces), "≤ 0.35 × helm", took,
+		fmt.Sprintf("helm install --wait, %d in parallel", parallel), theirs)
 	m.addCosts(len(tasks), ours, helmCost)
-	m.table.add(row{work: "memory while doing so, most ever", figure: "operator " + mebibytes(m.resident("VmHWM"))})
+	m.table.addRow(resultRow{work: "maximum memory during this", figure: "operator " + formatMemory(m.residentMemory("VmHWM"))})
 }
 
-func (m *measure) addTasks(work, budget string, ours time.Duration, peer string, theirs time.Duration) {
-	r := row{work: work, figure: seconds(ours), budget: budget}
+func (m *benchmark) addTasks(work, budget string, ours time.Duration, peer string, theirs time.Duration) {
+	r := resultRow{work: work, figure: formatDuration(ours), budget: budget}
 	if theirs > 0 {
-		r.reference, r.ratio = peer+" "+seconds(theirs), ratio(ours, theirs)
+		r.reference, r.ratio = peer+" "+formatDuration(theirs), formatRatio(ours, theirs)
 	}
-	m.table.add(r)
+	m.table.addRow(r)
 }
 
-// tenants creates namespaces whose service account has the permissions of a namespace
+// createTenants creates namespaces whose service account has the permissions of a namespace
 // administrator, and waits until the authorizer uses them.
-func (m *measure) tenants(prefix string, count int) []string {
+func (m *benchmark) createTenants(prefix string, count int) []string {
 	m.b.Helper()
-	m.needSamples()
+	m.ensureSamples()
 	var names []string
 	for i := range count {
 		name := fmt.Sprint(prefix, "-", i)
-		own := metav1.ObjectMeta{Namespace: name, Name: account}
-		m.namespace(name)
+		own := metav1.ObjectMeta{Namespace: name, Name: serviceAccount}
+		m.createNamespace(name)
 		m.Expect(m.cluster.Create(m.ctx, &corev1.ServiceAccount{ObjectMeta: own})).To(Succeed())
 		m.Expect(m.cluster.Create(m.ctx, &rbacv1.RoleBinding{
 			ObjectMeta: own,
 			RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "admin"},
-			Subjects:   []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: name, Name: account}},
+			Subjects:   []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: name, Name: serviceAccount}},
 		})).To(Succeed())
 		names = append(names, name)
 	}
 	for _, name := range names {
 		m.Eventually(func(g Gomega) {
 			review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
-				User:               fmt.Sprintf("system:serviceaccount:%s:%s", name, account),
+				User:               fmt.Sprintf("system:serviceaccount:%s:%s", name, serviceAccount),
 				ResourceAttributes: &authorizationv1.ResourceAttributes{Namespace: name, Verb: "create", Group: "apps", Resource: "deployments"},
 			}}
 			g.Expect(m.cluster.Create(m.ctx, review)).To(Succeed())
 			g.Expect(review.Status.Allowed).To(BeTrue())
-		}, patience, 20*time.Millisecond).Should(Succeed())
+		}, timeout, 20*time.Millisecond).Should(Succeed())
 	}
 	return names
 }
 
-// needSamples creates the source of the sample market unless it exists.
-func (m *measure) needSamples() {
+// ensureSamples creates the source of the sample market unless it exists.
+func (m *benchmark) ensureSamples() {
 	m.b.Helper()
-	key := client.ObjectKey{Namespace: keeper, Name: "samples"}
+	key := client.ObjectKey{Namespace: marketNamespace, Name: "samples"}
 	if err := m.cluster.Get(m.ctx, key, &v1alpha1.MarketSource{}); err != nil {
 		m.Expect(client.IgnoreNotFound(err)).To(Succeed())
 		m.applySamples()
 	}
 }
 
-func (m *measure) task(namespace, instance, version string) *v1alpha1.AppInstallTask {
+func (m *benchmark) newTask(namespace, instance, version string) *v1alpha1.AppInstallTask {
 	return &v1alpha1.AppInstallTask{
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: instance},
 		Spec: v1alpha1.AppInstallTaskSpec{
-			Action: v1alpha1.ActionInstall, InstanceName: instance, ServiceAccountName: account,
+			Action: v1alpha1.ActionInstall, InstanceName: instance, ServiceAccountName: serviceAccount,
 			Install: &v1alpha1.AppParameters{Version: version},
-			AppRef:  v1alpha1.AppReference{Source: "samples", Namespace: keeper, Name: smallApp},
+			AppRef:  v1alpha1.AppReference{Source: "samples", Namespace: marketNamespace, Name: smallApp},
 		},
 	}
 }
 
-// carryOut creates tasks and returns how long it took until all of them had succeeded. Tasks of
+// runTasks creates tasks and returns how long it took until all of them had succeeded. Tasks of
 // other measurements, some of which were canceled, are ignored.
-func (m *measure) carryOut(tasks []client.Object) time.Duration {
+func (m *benchmark) runTasks(tasks []client.Object) time.Duration {
 	m.b.Helper()
 	pending := map[client.ObjectKey]bool{}
 	for _, task := range tasks {
 		pending[client.ObjectKeyFromObject(task)] = true
 	}
-	all := m.follow(&v1alpha1.AppInstallTaskList{})
+	all := m.watchObjects(&v1alpha1.AppInstallTaskList{})
 	begin := time.Now()
 	created := make(chan error, 1)
 	// Tasks are created concurrently because the API server ends a watch that is not read.
@@ -160,12 +162,12 @@ func (m *measure) carryOut(tasks []client.Object) time.Duration {
 		}
 		created <- errors.Join(errs...)
 	}()
-	m.until(all, func(o client.Object) (bool, error) {
+	m.waitUntil(all, func(o client.Object) (bool, error) {
 		key := client.ObjectKeyFromObject(o)
 		if !pending[key] {
 			return len(pending) == 0, nil
 		}
-		done, err := settled(o.(v1alpha1.Object), v1alpha1.ConditionSucceeded)
+		done, err := isReady(o.(v1alpha1.Object), v1alpha1.ConditionSucceeded)
 		if done {
 			delete(pending, key)
 		}
@@ -176,8 +178,8 @@ func (m *measure) carryOut(tasks []client.Object) time.Duration {
 	return took
 }
 
-// command is the helm command with an archive to install.
-type command struct {
+// helmCommand is the helm command with an archive to install.
+type helmCommand struct {
 	program string
 	archive string
 	env     []string
@@ -187,32 +189,32 @@ type command struct {
 
 // newHelm returns a command for the archive that the operator publishes, or nil if there is no helm
 // command.
-func (m *measure) newHelm() *command {
+func (m *benchmark) newHelm() *helmCommand {
 	m.b.Helper()
 	program := os.Getenv("HELM3")
 	if program == "" {
-		m.table.leaveOut("comparison with the helm command", "HELM3 is not set")
+		m.table.addSkipped("comparison with the helm command", "HELM3 is not set")
 		return nil
 	}
 	home := filepath.Join(m.scratch, "helm")
-	h := &command{program: program, archive: filepath.Join(home, "chart.tgz"), env: append(os.Environ(),
+	h := &helmCommand{program: program, archive: filepath.Join(home, "chart.tgz"), env: append(os.Environ(),
 		"KUBECONFIG="+m.kubeconfig, "HELM_CACHE_HOME="+home, "HELM_CONFIG_HOME="+home, "HELM_DATA_HOME="+home)}
 	m.Expect(os.MkdirAll(home, 0o755)).To(Succeed())
-	m.Expect(os.WriteFile(h.archive, m.download(m.small().URL), 0o644)).To(Succeed())
+	m.Expect(os.WriteFile(h.archive, m.downloadContent(m.smallVersion().URL), 0o644)).To(Succeed())
 	return h
 }
 
-// small returns the published version of smallApp that is installed.
-func (m *measure) small() v1alpha1.PublishedVersion {
+// smallVersion returns the published version of smallApp that is installed.
+func (m *benchmark) smallVersion() v1alpha1.PublishedVersion {
 	m.b.Helper()
-	m.needSamples()
+	m.ensureSamples()
 	app := &v1alpha1.AppInfo{}
-	m.Expect(m.cluster.Get(m.ctx, client.ObjectKey{Namespace: keeper, Name: "samples." + smallApp}, app)).To(Succeed())
+	m.Expect(m.cluster.Get(m.ctx, client.ObjectKey{Namespace: marketNamespace, Name: "samples." + smallApp}, app)).To(Succeed())
 	m.Expect(app.Status.Versions).NotTo(BeEmpty())
 	return app.Status.Versions[0]
 }
 
-func (h *command) install(ctx context.Context, namespace, release string) error {
+func (h *helmCommand) installRelease(ctx context.Context, namespace, release string) error {
 	cmd := exec.CommandContext(ctx, h.program, "install", release, h.archive, "--namespace", namespace, "--wait")
 	cmd.Env = h.env
 	out, err := cmd.CombinedOutput()
@@ -225,12 +227,12 @@ func (h *command) install(ctx context.Context, namespace, release string) error 
 	return nil
 }
 
-// sideBySide runs jobs in parallel lanes. A lane skips its remaining jobs after an error.
-func sideBySide(ctx context.Context, abreast int, jobs []func(context.Context) error) error {
+// runParallel runs jobs in parallel lanes. A lane skips its remaining jobs after an error.
+func runParallel(ctx context.Context, parallel int, jobs []func(context.Context) error) error {
 	next := make(chan func(context.Context) error)
-	errs := make([]error, abreast)
+	errs := make([]error, parallel)
 	var all sync.WaitGroup
-	for i := range abreast {
+	for i := range parallel {
 		all.Go(func() {
 			for job := range next {
 				if errs[i] == nil {

@@ -12,12 +12,12 @@ import (
 // TestOneOperatorForEachCluster checks that a second installation is rejected in any namespace.
 func TestOneOperatorForEachCluster(t *testing.T) {
 	server := testenv.Start(t)
-	config := kubeconfig(t, server)
-	for name, program := range helms(t) {
+	config := writeKubeconfig(t, server)
+	for name, program := range helmClients(t) {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
 			first, second := server.Namespace(t, nil), server.Namespace(t, nil)
-			chart := path(t, "charts", "appmarket")
+			chart := modulePath(t, "charts", "appmarket")
 			helm := func(namespace string, args ...string) (string, error) {
 				_, complaint, err := runHelm(t, program, append(args, "--kubeconfig", config, "--namespace", namespace)...)
 				return complaint, err
@@ -45,14 +45,14 @@ func TestOneOperatorForEachCluster(t *testing.T) {
 // if the namespace does not enforce it.
 func TestNotesNameThePodSecurityLevel(t *testing.T) {
 	server := testenv.Start(t)
-	config := kubeconfig(t, server)
+	config := writeKubeconfig(t, server)
 	labeled := server.Namespace(t, map[string]string{"pod-security.kubernetes.io/enforce": "baseline"})
 	unlabeled := server.Namespace(t, nil)
-	for name, program := range helms(t) {
+	for name, program := range helmClients(t) {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
 			notes := func(namespace string) string {
-				out, complaint, err := runHelm(t, program, "install", "appmarket", path(t, "charts", "appmarket"),
+				out, complaint, err := runHelm(t, program, "install", "appmarket", modulePath(t, "charts", "appmarket"),
 					"--skip-crds", "--kubeconfig", config, "--namespace", namespace, "--create-namespace", "--dry-run=server")
 				g.Expect(err).NotTo(HaveOccurred(), complaint)
 				_, after, found := strings.Cut(out, "NOTES:")

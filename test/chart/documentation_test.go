@@ -9,16 +9,16 @@ import (
 	. "github.com/onsi/gomega"
 )
 
-func installing(t *testing.T) string {
+func readInstallingPage(t *testing.T) string {
 	t.Helper()
-	text, err := os.ReadFile(path(t, "docs", "installing.md"))
+	text, err := os.ReadFile(modulePath(t, "docs", "installing.md"))
 	NewWithT(t).Expect(err).NotTo(HaveOccurred())
 	return string(text)
 }
 
 // TestDocumentedValuesAreAccepted renders the chart with each example of values.
 func TestDocumentedValuesAreAccepted(t *testing.T) {
-	blocks := regexp.MustCompile("(?s)```yaml\n# values.yaml\n(.*?)```").FindAllStringSubmatch(installing(t), -1)
+	blocks := regexp.MustCompile("(?s)```yaml\n# values.yaml\n(.*?)```").FindAllStringSubmatch(readInstallingPage(t), -1)
 	NewWithT(t).Expect(len(blocks)).To(BeNumerically(">=", 7))
 	for _, block := range blocks {
 		name, _, _ := strings.Cut(block[1], "\n")
@@ -27,24 +27,24 @@ func TestDocumentedValuesAreAccepted(t *testing.T) {
 			file := t.TempDir() + "/values.yaml"
 			NewWithT(t).Expect(os.WriteFile(file, []byte(block[1]), 0o600)).To(Succeed())
 			var rendered []objects
-			for _, program := range helms(t) {
-				out, complaint, err := runHelm(t, program, append(template(t, nil), "--values", file)...)
+			for _, program := range helmClients(t) {
+				out, complaint, err := runHelm(t, program, append(templateArgs(t, nil), "--values", file)...)
 				NewWithT(t).Expect(err).NotTo(HaveOccurred(), complaint)
-				rendered = append(rendered, documents(t, out))
+				rendered = append(rendered, parseDocuments(t, out))
 			}
-			NewWithT(t).Expect(rendered[0]).NotTo(ConsistOf(render(t)), "the values change nothing")
+			NewWithT(t).Expect(rendered[0]).NotTo(ConsistOf(renderChart(t)), "the values change nothing")
 		})
 	}
 }
 
 // TestDocumentedFilesExist checks that each path in config that the documentation contains exists.
 func TestDocumentedFilesExist(t *testing.T) {
-	found := regexp.MustCompile("[( `]\\.{0,2}/?(config/[a-z_/-]+[a-z])").FindAllStringSubmatch(installing(t), -1)
+	found := regexp.MustCompile("[( `]\\.{0,2}/?(config/[a-z_/-]+[a-z])").FindAllStringSubmatch(readInstallingPage(t), -1)
 	NewWithT(t).Expect(len(found)).To(BeNumerically(">=", 6))
 	for _, match := range found {
-		_, err := os.Stat(path(t, match[1]))
+		_, err := os.Stat(modulePath(t, match[1]))
 		if os.IsNotExist(err) {
-			_, err = os.Stat(path(t, match[1]+".yaml"))
+			_, err = os.Stat(modulePath(t, match[1]+".yaml"))
 		}
 		NewWithT(t).Expect(err).NotTo(HaveOccurred(), match[1])
 	}

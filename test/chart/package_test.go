@@ -25,14 +25,14 @@ type metadata struct {
 
 func chartMetadata(t *testing.T) metadata {
 	t.Helper()
-	text, err := os.ReadFile(path(t, "charts", "appmarket", "Chart.yaml"))
+	text, err := os.ReadFile(modulePath(t, "charts", "appmarket", "Chart.yaml"))
 	NewWithT(t).Expect(err).NotTo(HaveOccurred())
 	var read metadata
 	NewWithT(t).Expect(yaml.Unmarshal(text, &read)).To(Succeed())
 	return read
 }
 
-func TestArtifactHubLearnsTheCRDs(t *testing.T) {
+func TestArtifactHubListsTheCRDs(t *testing.T) {
 	g := NewWithT(t)
 	type described struct{ Kind, Version, Name, DisplayName, Description string }
 	var listed []described
@@ -43,7 +43,7 @@ func TestArtifactHubLearnsTheCRDs(t *testing.T) {
 		g.Expect(each.Description).NotTo(BeEmpty())
 		named = append(named, each.Name+" "+each.Version+" "+each.Kind)
 	}
-	files, err := filepath.Glob(path(t, "charts", "appmarket", "crds", "*.yaml"))
+	files, err := filepath.Glob(modulePath(t, "charts", "appmarket", "crds", "*.yaml"))
 	g.Expect(err).NotTo(HaveOccurred())
 	var installed []string
 	for _, file := range files {
@@ -56,7 +56,7 @@ func TestArtifactHubLearnsTheCRDs(t *testing.T) {
 	g.Expect(named).To(ConsistOf(installed))
 }
 
-func TestArtifactHubLearnsImageAndLicense(t *testing.T) {
+func TestArtifactHubListsImageAndLicense(t *testing.T) {
 	g := NewWithT(t)
 	chart := chartMetadata(t)
 	var images []struct {
@@ -65,7 +65,7 @@ func TestArtifactHubLearnsImageAndLicense(t *testing.T) {
 	}
 	g.Expect(yaml.UnmarshalStrict([]byte(chart.Annotations["artifacthub.io/images"]), &images)).To(Succeed())
 	g.Expect(images).To(HaveLen(1))
-	g.Expect(images[0].Image).To(Equal(deployment(t).Spec.Template.Spec.Containers[0].Image))
+	g.Expect(images[0].Image).To(Equal(operatorDeployment(t).Spec.Template.Spec.Containers[0].Image))
 	g.Expect(chart.Annotations).To(HaveKeyWithValue("artifacthub.io/license", "Apache-2.0"))
 	g.Expect(chart.Home).NotTo(BeEmpty())
 	g.Expect(chart.Sources).NotTo(BeEmpty())
@@ -84,7 +84,7 @@ func TestLinksOfTheChartNameFiles(t *testing.T) {
 	link := regexp.MustCompile(`https://(?:github\.com/appmarket/operator/blob|raw\.githubusercontent\.com/appmarket/operator)/main/([\w./-]+)`)
 	var found []string
 	for _, name := range []string{"Chart.yaml", "README.md"} {
-		text, err := os.ReadFile(path(t, "charts", "appmarket", name))
+		text, err := os.ReadFile(modulePath(t, "charts", "appmarket", name))
 		g.Expect(err).NotTo(HaveOccurred())
 		for _, match := range link.FindAllStringSubmatch(string(text), -1) {
 			found = append(found, match[1])
@@ -92,19 +92,19 @@ func TestLinksOfTheChartNameFiles(t *testing.T) {
 	}
 	g.Expect(found).To(ContainElements("docs/icon.svg", "docs/installing.md", "CHANGELOG.md"))
 	for _, each := range found {
-		g.Expect(path(t, each)).To(BeAnExistingFile())
+		g.Expect(modulePath(t, each)).To(BeAnExistingFile())
 	}
 }
 
 // TestPackageHasReadmeAndLicense checks the archives that both helm clients create.
 func TestPackageHasReadmeAndLicense(t *testing.T) {
-	license, err := os.ReadFile(path(t, "LICENSE"))
+	license, err := os.ReadFile(modulePath(t, "LICENSE"))
 	NewWithT(t).Expect(err).NotTo(HaveOccurred())
-	for name, program := range helms(t) {
+	for name, program := range helmClients(t) {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
 			folder := t.TempDir()
-			_, complaint, err := runHelm(t, program, "package", path(t, "charts", "appmarket"), "--destination", folder)
+			_, complaint, err := runHelm(t, program, "package", modulePath(t, "charts", "appmarket"), "--destination", folder)
 			g.Expect(err).NotTo(HaveOccurred(), complaint)
 			archive, err := os.ReadFile(filepath.Join(folder, "appmarket-"+chartMetadata(t).Version+".tgz"))
 			g.Expect(err).NotTo(HaveOccurred())

@@ -9,21 +9,21 @@ import (
 	policyv1 "k8s.io/api/policy/v1"
 )
 
-func deployment(t *testing.T, values ...string) appsv1.Deployment {
+func operatorDeployment(t *testing.T, values ...string) appsv1.Deployment {
 	t.Helper()
-	return only[appsv1.Deployment](t, render(t, values...), "Deployment", "appmarket")
+	return findOnly[appsv1.Deployment](t, renderChart(t, values...), "Deployment", "appmarket")
 }
 
 func TestSecurityContextsAreValues(t *testing.T) {
 	g := NewWithT(t)
-	pod := deployment(t).Spec.Template.Spec
+	pod := operatorDeployment(t).Spec.Template.Spec
 	g.Expect(*pod.SecurityContext.FSGroup).To(BeEquivalentTo(65532))
 	g.Expect(*pod.SecurityContext.RunAsNonRoot).To(BeTrue())
 	g.Expect(*pod.Containers[0].SecurityContext.ReadOnlyRootFilesystem).To(BeTrue())
 
 	t.Run("OpenShift assigns users and groups", func(t *testing.T) {
 		g := NewWithT(t)
-		pod := deployment(t, "podSecurityContext={runAsUser: null, runAsGroup: null, fsGroup: null}").Spec.Template.Spec
+		pod := operatorDeployment(t, "podSecurityContext={runAsUser: null, runAsGroup: null, fsGroup: null}").Spec.Template.Spec
 		g.Expect(pod.SecurityContext.RunAsUser).To(BeNil())
 		g.Expect(pod.SecurityContext.RunAsGroup).To(BeNil())
 		g.Expect(pod.SecurityContext.FSGroup).To(BeNil())
@@ -32,7 +32,7 @@ func TestSecurityContextsAreValues(t *testing.T) {
 	})
 	t.Run("the container", func(t *testing.T) {
 		g := NewWithT(t)
-		pod := deployment(t, "securityContext.privileged=false", "securityContext.capabilities.add=[NET_BIND_SERVICE]").Spec.Template.Spec
+		pod := operatorDeployment(t, "securityContext.privileged=false", "securityContext.capabilities.add=[NET_BIND_SERVICE]").Spec.Template.Spec
 		context := pod.Containers[0].SecurityContext
 		g.Expect(*context.Privileged).To(BeFalse())
 		g.Expect(context.Capabilities.Add).To(ConsistOf(corev1.Capability("NET_BIND_SERVICE")))
@@ -40,9 +40,9 @@ func TestSecurityContextsAreValues(t *testing.T) {
 	})
 }
 
-func TestTheProgramKnowsTheMemoryLimit(t *testing.T) {
+func TestMemoryLimitIsPassedToTheProgram(t *testing.T) {
 	g := NewWithT(t)
-	container := deployment(t, "env=[{name: HTTPS_PROXY, value: proxy}]").Spec.Template.Spec.Containers[0]
+	container := operatorDeployment(t, "env=[{name: HTTPS_PROXY, value: proxy}]").Spec.Template.Spec.Containers[0]
 	g.Expect(container.Args).To(ContainElement("--memory-limit=$(MEMORY_LIMIT)"))
 	g.Expect(container.Env).To(HaveLen(2))
 	g.Expect(container.Env[0].Name).To(Equal("MEMORY_LIMIT"))
@@ -52,7 +52,7 @@ func TestTheProgramKnowsTheMemoryLimit(t *testing.T) {
 
 func TestPlacementOfThePod(t *testing.T) {
 	g := NewWithT(t)
-	made := deployment(t, "revisionHistoryLimit=0",
+	made := operatorDeployment(t, "revisionHistoryLimit=0",
 		"topologySpreadConstraints=[{maxSkew: 1, topologyKey: zone, whenUnsatisfiable: ScheduleAnyway}]", "priorityClassName=high")
 	g.Expect(*made.Spec.RevisionHistoryLimit).To(BeZero())
 	g.Expect(made.Spec.Template.Spec.TopologySpreadConstraints).To(HaveLen(1))
@@ -61,13 +61,13 @@ func TestPlacementOfThePod(t *testing.T) {
 
 func TestDisruptionBudget(t *testing.T) {
 	g := NewWithT(t)
-	g.Expect(render(t).find("PodDisruptionBudget")).To(BeEmpty())
+	g.Expect(renderChart(t).ofKind("PodDisruptionBudget")).To(BeEmpty())
 	for value, want := range map[string]string{"0": "0", "1": "1", "50%": "50%"} {
-		budget := only[policyv1.PodDisruptionBudget](t,
-			render(t, "podDisruptionBudget.enabled=true", "podDisruptionBudget.maxUnavailable="+value), "PodDisruptionBudget", "appmarket")
+		budget := findOnly[policyv1.PodDisruptionBudget](t,
+			renderChart(t, "podDisruptionBudget.enabled=true", "podDisruptionBudget.maxUnavailable="+value), "PodDisruptionBudget", "appmarket")
 		g.Expect(budget.Spec.MaxUnavailable.String()).To(Equal(want))
 		g.Expect(*budget.Spec.UnhealthyPodEvictionPolicy).To(Equal(policyv1.AlwaysAllow))
-		g.Expect(budget.Spec.Selector.MatchLabels).To(Equal(deployment(t).Spec.Selector.MatchLabels))
+		g.Expect(budget.Spec.Selector.MatchLabels).To(Equal(operatorDeployment(t).Spec.Selector.MatchLabels))
 	}
 }
 
@@ -75,18 +75,18 @@ func TestDisruptionBudget(t *testing.T) {
 // Pod.
 func TestChartTest(t *testing.T) {
 	g := NewWithT(t)
-	all := render(t, "repository.service.port=8080", "image.tag=1.2.3", "repository.url=https://charts.example.com",
+	all := renderChart(t, "repository.service.port=8080", "image.tag=1.2.3", "repository.url=https://charts.example.com",
 		"podSecurityContext.runAsUser=null", "nodeSelector={disk: fast}")
-	pod := only[corev1.Pod](t, all, "Pod", "appmarket-test")
+	pod := findOnly[corev1.Pod](t, all, "Pod", "appmarket-test")
 	g.Expect(pod.Annotations).To(HaveKeyWithValue("helm.sh/hook", "test"))
 	g.Expect(pod.Spec.Containers[0].Args).To(Equal([]string{
 		"check", "http://appmarket.appmarket-system.svc:8080/readyz", "http://appmarket.appmarket-system.svc:8080/index.yaml",
 	}))
 	g.Expect(pod.Spec.Containers[0].Image).To(Equal("ghcr.io/appmarket/operator:1.2.3"))
-	operator := only[appsv1.Deployment](t, all, "Deployment", "appmarket").Spec.Template.Spec
+	operator := findOnly[appsv1.Deployment](t, all, "Deployment", "appmarket").Spec.Template.Spec
 	g.Expect(pod.Spec.SecurityContext).To(Equal(operator.SecurityContext))
 	g.Expect(pod.Spec.Containers[0].SecurityContext).To(Equal(operator.Containers[0].SecurityContext))
 	g.Expect(pod.Spec.NodeSelector).To(Equal(operator.NodeSelector))
-	service := only[corev1.Service](t, all, "Service", "appmarket")
+	service := findOnly[corev1.Service](t, all, "Service", "appmarket")
 	g.Expect(pod.Labels["app.kubernetes.io/name"]).NotTo(Equal(service.Spec.Selector["app.kubernetes.io/name"]))
 }

@@ -21,7 +21,7 @@ const (
 // docs/configuration.md with values.yaml. With -update it writes the tables.
 func TestEveryValueIsDocumented(t *testing.T) {
 	g := NewWithT(t)
-	text, err := os.ReadFile(path(t, "charts", "appmarket", "values.yaml"))
+	text, err := os.ReadFile(modulePath(t, "charts", "appmarket", "values.yaml"))
 	g.Expect(err).NotTo(HaveOccurred())
 	var document yaml.Node
 	g.Expect(yaml.Unmarshal(text, &document)).To(Succeed())
@@ -29,7 +29,7 @@ func TestEveryValueIsDocumented(t *testing.T) {
 	table.WriteString("| value | is | default |\n|---|---|---|\n")
 	writeRows(t, &table, document.Content[0], "")
 
-	for _, file := range []string{path(t, "charts", "appmarket", "README.md"), path(t, "docs", "configuration.md")} {
+	for _, file := range []string{modulePath(t, "charts", "appmarket", "README.md"), modulePath(t, "docs", "configuration.md")} {
 		compareTable(t, file, table.String())
 	}
 }
@@ -78,11 +78,11 @@ func writeRows(t *testing.T, table *strings.Builder, mapping *yaml.Node, prefix 
 // that a misspelled name is rejected and a new one is not.
 func TestSchemaHasEveryValue(t *testing.T) {
 	g := NewWithT(t)
-	text, err := os.ReadFile(path(t, "charts", "appmarket", "values.yaml"))
+	text, err := os.ReadFile(modulePath(t, "charts", "appmarket", "values.yaml"))
 	g.Expect(err).NotTo(HaveOccurred())
 	var values map[string]any
 	g.Expect(yaml.Unmarshal(text, &values)).To(Succeed())
-	text, err = os.ReadFile(path(t, "charts", "appmarket", "values.schema.json"))
+	text, err = os.ReadFile(modulePath(t, "charts", "appmarket", "values.schema.json"))
 	g.Expect(err).NotTo(HaveOccurred())
 	var schema struct {
 		Properties map[string]any

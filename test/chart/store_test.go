@@ -11,13 +11,13 @@ import (
 func TestStore(t *testing.T) {
 	const kind, name = "PersistentVolumeClaim", "appmarket-store"
 	store := func(t *testing.T, values ...string) corev1.VolumeSource {
-		volumes := deployment(t, values...).Spec.Template.Spec.Volumes
+		volumes := operatorDeployment(t, values...).Spec.Template.Spec.Volumes
 		NewWithT(t).Expect(volumes).To(HaveLen(1))
 		return volumes[0].VolumeSource
 	}
 	t.Run("is on a claim", func(t *testing.T) {
 		g := NewWithT(t)
-		claim := only[corev1.PersistentVolumeClaim](t, render(t), kind, name)
+		claim := findOnly[corev1.PersistentVolumeClaim](t, renderChart(t), kind, name)
 		g.Expect(claim.Spec.AccessModes).To(ConsistOf(corev1.ReadWriteOnce))
 		g.Expect(claim.Spec.StorageClassName).To(BeNil(), "the default class")
 		g.Expect(claim.Annotations).To(BeEmpty())
@@ -25,7 +25,7 @@ func TestStore(t *testing.T) {
 	})
 	t.Run("is on a claim of the given form", func(t *testing.T) {
 		g := NewWithT(t)
-		claim := only[corev1.PersistentVolumeClaim](t, render(t, "store.accessModes=[ReadWriteOncePod]", "store.size=1.5Gi",
+		claim := findOnly[corev1.PersistentVolumeClaim](t, renderChart(t, "store.accessModes=[ReadWriteOncePod]", "store.size=1.5Gi",
 			"store.storageClassName=fast", "store.annotations={helm.sh/resource-policy: keep}"), kind, name)
 		g.Expect(claim.Spec.AccessModes).To(ConsistOf(corev1.ReadWriteOncePod))
 		g.Expect(*claim.Spec.StorageClassName).To(Equal("fast"))
@@ -34,13 +34,13 @@ func TestStore(t *testing.T) {
 	})
 	t.Run("is on an existing claim", func(t *testing.T) {
 		g := NewWithT(t)
-		g.Expect(render(t, "store.existingClaim=mine").find(kind)).To(BeEmpty())
+		g.Expect(renderChart(t, "store.existingClaim=mine").ofKind(kind)).To(BeEmpty())
 		g.Expect(store(t, "store.existingClaim=mine").PersistentVolumeClaim.ClaimName).To(Equal("mine"))
 	})
 	t.Run("is temporary for a trial without a StorageClass", func(t *testing.T) {
 		g := NewWithT(t)
 		values := []string{"store.persistent=false", "store.size=2Gi"}
-		g.Expect(render(t, values...).find(kind)).To(BeEmpty())
+		g.Expect(renderChart(t, values...).ofKind(kind)).To(BeEmpty())
 		volume := store(t, values...)
 		g.Expect(volume.PersistentVolumeClaim).To(BeNil())
 		g.Expect(volume.EmptyDir.SizeLimit.String()).To(Equal("2Gi"))

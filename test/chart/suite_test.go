@@ -32,16 +32,16 @@ const namespace = "appmarket-system"
 
 func TestMain(m *testing.M) { os.Exit(testenv.Run(m)) }
 
-// path returns the path of a file in the module.
-func path(t *testing.T, elements ...string) string {
+// modulePath returns the path of a file in the module.
+func modulePath(t *testing.T, elements ...string) string {
 	t.Helper()
 	root, err := testenv.ModuleRoot()
 	NewWithT(t).Expect(err).NotTo(HaveOccurred())
 	return filepath.Join(append([]string{root}, elements...)...)
 }
 
-// helms returns the helm clients by name, or skips the test if one is missing.
-func helms(t *testing.T) map[string]string {
+// helmClients returns the helm clients by name, or skips the test if one is missing.
+func helmClients(t *testing.T) map[string]string {
 	t.Helper()
 	programs := map[string]string{"helm3": os.Getenv("HELM3"), "helm4": os.Getenv("HELM4")}
 	for name, program := range programs {
@@ -51,7 +51,7 @@ func helms(t *testing.T) map[string]string {
 		if os.Getenv("CI") == "true" {
 			t.Fatalf("%s is not set", strings.ToUpper(name))
 		}
-		t.Skipf("left out: %s is not set", strings.ToUpper(name))
+		t.Skipf("skipped: %s is not set", strings.ToUpper(name))
 	}
 	return programs
 }
@@ -68,12 +68,12 @@ func runHelm(t *testing.T, program string, args ...string) (out, complaint strin
 	return stdout.String(), stderr.String(), err
 }
 
-// template returns the arguments of helm that render the chart with values of the form name=value,
+// templateArgs returns the arguments of helm that render the chart with values of the form name=value,
 // where the value is YAML.
-func template(t *testing.T, values []string) []string {
+func templateArgs(t *testing.T, values []string) []string {
 	t.Helper()
 	args := []string{
-		"template", "appmarket", path(t, "charts", "appmarket"),
+		"template", "appmarket", modulePath(t, "charts", "appmarket"),
 		"--namespace", namespace, "--kube-version", "1.36.0", "--values",
 	}
 	return append(args, valuesFile(t, values))
@@ -113,37 +113,37 @@ type objects []*unstructured.Unstructured
 // rendered caches manifests by values, because many tests use the same values.
 var rendered = map[string]string{}
 
-// render renders the chart with values in both clients, which must agree, and returns the objects.
-func render(t *testing.T, values ...string) objects {
+// renderChart renders the chart with values in both clients, which must agree, and returns the objects.
+func renderChart(t *testing.T, values ...string) objects {
 	t.Helper()
 	g := NewWithT(t)
 	key := strings.Join(values, "\n")
 	if rendered[key] == "" {
 		byClient := map[string]objects{}
-		for name, program := range helms(t) {
-			out, complaint, err := runHelm(t, program, template(t, values)...)
+		for name, program := range helmClients(t) {
+			out, complaint, err := runHelm(t, program, templateArgs(t, values)...)
 			g.Expect(err).NotTo(HaveOccurred(), complaint)
-			byClient[name], rendered[key] = documents(t, out), out
+			byClient[name], rendered[key] = parseDocuments(t, out), out
 		}
 		g.Expect(byClient["helm4"]).To(ConsistOf(byClient["helm3"]))
 	}
-	return documents(t, rendered[key])
+	return parseDocuments(t, rendered[key])
 }
 
-// refusal returns the errors of both clients, which must fail to render the chart with the values.
-func refusal(t *testing.T, values ...string) string {
+// renderErrors returns the errors of both clients, which must fail to render the chart with the values.
+func renderErrors(t *testing.T, values ...string) string {
 	t.Helper()
 	var all []string
-	for name, program := range helms(t) {
-		out, complaint, err := runHelm(t, program, template(t, values)...)
+	for name, program := range helmClients(t) {
+		out, complaint, err := runHelm(t, program, templateArgs(t, values)...)
 		NewWithT(t).Expect(err).To(HaveOccurred(), "%s rendered %v: %s", name, values, out)
 		all = append(all, complaint)
 	}
 	return strings.Join(all, "\n")
 }
 
-// documents reads a stream of YAML documents.
-func documents(t *testing.T, text string) objects {
+// parseDocuments reads a stream of YAML documents.
+func parseDocuments(t *testing.T, text string) objects {
 	t.Helper()
 	var all objects
 	for document := range strings.SplitSeq("\n"+text, "\n---") {
@@ -156,8 +156,8 @@ func documents(t *testing.T, text string) objects {
 	return all
 }
 
-// find returns the objects of a kind.
-func (o objects) find(kind string) objects {
+// ofKind returns the objects of a kind.
+func (o objects) ofKind(kind string) objects {
 	var found objects
 	for _, each := range o {
 		if each.GetKind() == kind {
@@ -167,12 +167,12 @@ func (o objects) find(kind string) objects {
 	return found
 }
 
-// only returns the one object with a kind and a name, converted to its type.
-func only[T any](t *testing.T, all objects, kind, name string) T {
+// findOnly returns the one object with a kind and a name, converted to its type.
+func findOnly[T any](t *testing.T, all objects, kind, name string) T {
 	t.Helper()
 	g := NewWithT(t)
 	var found objects
-	for _, each := range all.find(kind) {
+	for _, each := range all.ofKind(kind) {
 		if each.GetName() == name {
 			found = append(found, each)
 		}

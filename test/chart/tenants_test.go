@@ -19,8 +19,8 @@ var bindings = map[string]string{
 	"appmarket-market-secrets": "marketNamespaces", "appmarket-browser": "marketNamespaces",
 }
 
-// bound are the values that enable the bindings in the market namespaces.
-var bound = []string{"marketSecrets=true", "marketBrowsers=[{kind: User, name: jane, apiGroup: rbac.authorization.k8s.io}]"}
+// bindingValues are the values that enable the bindings in the market namespaces.
+var bindingValues = []string{"marketSecrets=true", "marketBrowsers=[{kind: User, name: jane, apiGroup: rbac.authorization.k8s.io}]"}
 
 // TestBindingsAreRenderedWithoutACluster checks that helm template and Argo CD, which cannot look
 // up a namespace, render the bindings for all namespaces.
@@ -28,7 +28,7 @@ func TestBindingsAreRenderedWithoutACluster(t *testing.T) {
 	for name, value := range bindings {
 		g := NewWithT(t)
 		var places []string
-		for _, each := range render(t, append(bound, value+"=[demo, team]")...).find("RoleBinding") {
+		for _, each := range renderChart(t, append(bindingValues, value+"=[demo, team]")...).ofKind("RoleBinding") {
 			if each.GetName() == name {
 				places = append(places, each.GetNamespace())
 			}
@@ -36,15 +36,15 @@ func TestBindingsAreRenderedWithoutACluster(t *testing.T) {
 		g.Expect(places).To(ConsistOf("demo", "team"), value)
 	}
 	g := NewWithT(t)
-	g.Expect(render(t, "tenants=[demo]").find("ClusterRoleBinding")).NotTo(ContainElement(HaveField("GetName()", "appmarket-impersonated-accounts")))
+	g.Expect(renderChart(t, "tenants=[demo]").ofKind("ClusterRoleBinding")).NotTo(ContainElement(HaveField("GetName()", "appmarket-impersonated-accounts")))
 }
 
 // TestMissingNamespacesDoNotFailAnUpgrade installs and upgrades the chart on a real API server with
 // namespaces that do not exist yet or have been deleted.
 func TestMissingNamespacesDoNotFailAnUpgrade(t *testing.T) {
 	server := testenv.Start(t)
-	config := kubeconfig(t, server)
-	for name, program := range helms(t) {
+	config := writeKubeconfig(t, server)
+	for name, program := range helmClients(t) {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
 			system, there := server.Namespace(t, nil), server.Namespace(t, nil)
@@ -61,7 +61,7 @@ func TestMissingNamespacesDoNotFailAnUpgrade(t *testing.T) {
 					g.Expect(err == nil).To(Equal(bound), value)
 				}
 			}
-			args := []string{"install", "appmarket", path(t, "charts", "appmarket"), "--skip-crds", "--values", valuesFile(t, bound)}
+			args := []string{"install", "appmarket", modulePath(t, "charts", "appmarket"), "--skip-crds", "--values", valuesFile(t, bindingValues)}
 			for _, value := range bindings {
 				args = append(args, "--set", value+"={"+there+","+late+"}")
 			}
@@ -75,7 +75,7 @@ func TestMissingNamespacesDoNotFailAnUpgrade(t *testing.T) {
 			expectBound(late, false)
 
 			server.Create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: late}})
-			notes = helm("upgrade", "appmarket", path(t, "charts", "appmarket"), "--reset-then-reuse-values")
+			notes = helm("upgrade", "appmarket", modulePath(t, "charts", "appmarket"), "--reset-then-reuse-values")
 			g.Expect(notes).NotTo(ContainSubstring("does not exist"))
 			expectBound(late, true)
 		})
@@ -86,31 +86,31 @@ func TestMissingNamespacesDoNotFailAnUpgrade(t *testing.T) {
 // exist, gets no RoleBinding by default.
 func TestMarketsHaveNoBindingsByDefault(t *testing.T) {
 	g := NewWithT(t)
-	all := render(t)
-	g.Expect(arguments(t, all)).To(ContainElement("--market-namespaces=market"))
-	for _, each := range all.find("RoleBinding") {
+	all := renderChart(t)
+	g.Expect(operatorArguments(t, all)).To(ContainElement("--market-namespaces=market"))
+	for _, each := range all.ofKind("RoleBinding") {
 		g.Expect(each.GetNamespace()).To(Equal(namespace), each.GetName())
 	}
-	g.Expect(arguments(t, render(t, "marketNamespaces=[b, a]", "allowedDirectories=[a=/x, /y]"))).To(
+	g.Expect(operatorArguments(t, renderChart(t, "marketNamespaces=[b, a]", "allowedDirectories=[a=/x, /y]"))).To(
 		ContainElements("--market-namespaces=b,a", "--allowed-directories=a=/x,/y"), "in the order that is given")
-	g.Expect(arguments(t, render(t, "marketNamespaces=[]"))).NotTo(ContainElement(HavePrefix("--market-namespaces")))
+	g.Expect(operatorArguments(t, renderChart(t, "marketNamespaces=[]"))).NotTo(ContainElement(HavePrefix("--market-namespaces")))
 }
 
-// TestAdministratorsOfNamespacesKeepNoMarket checks that the role of market administrators is
+// TestMarketRoleIsNotAggregatedByDefault checks that the role of market administrators is
 // aggregated to admin only if a value enables it.
-func TestAdministratorsOfNamespacesKeepNoMarket(t *testing.T) {
+func TestMarketRoleIsNotAggregatedByDefault(t *testing.T) {
 	const aggregated = "rbac.authorization.k8s.io/aggregate-to-admin"
 	for name, c := range map[string]struct {
 		all  objects
 		want []string
 	}{
-		"chart":                    {render(t), nil},
-		"chart that aggregates":    {render(t, "aggregateMarketAdmin=true"), []string{"appmarket-market-admin"}},
-		"chart that has no others": {render(t, "aggregateMarketAdmin=true", "aggregateRoles=false"), []string{"appmarket-market-admin"}},
-		"manifests":                {kustomization(t, "default"), nil},
+		"chart":                    {renderChart(t), nil},
+		"chart that aggregates":    {renderChart(t, "aggregateMarketAdmin=true"), []string{"appmarket-market-admin"}},
+		"chart that has no others": {renderChart(t, "aggregateMarketAdmin=true", "aggregateRoles=false"), []string{"appmarket-market-admin"}},
+		"manifests":                {buildKustomization(t, "default"), nil},
 	} {
 		var found []string
-		for _, role := range c.all.find("ClusterRole") {
+		for _, role := range c.all.ofKind("ClusterRole") {
 			if role.GetLabels()[aggregated] == "true" {
 				found = append(found, role.GetName())
 			}

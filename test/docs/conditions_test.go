@@ -61,7 +61,7 @@ func TestReasonsOfConditions(t *testing.T) {
 		p := readPage(t, "docs/spec/"+name+".md")
 		inTable := false
 		for _, line := range p.textLines() {
-			row := cells(line)
+			row := splitCells(line)
 			switch {
 			case row == nil:
 				inTable = false

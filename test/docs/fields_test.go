@@ -31,12 +31,12 @@ type fieldChecker struct {
 // begins with a table of its type, default, example and reasons.
 func TestEveryFieldIsDocumented(t *testing.T) {
 	types := map[string][]string{}
-	for name, lines := range readPage(t, typesPage).sections() {
+	for name, lines := range readPage(t, typesPage).splitSections() {
 		types[strings.ToLower(name)] = lines
 	}
 	for _, d := range readDefinitions(t) {
 		path := "docs/spec/" + d.plural + ".md"
-		c := fieldChecker{t, path, readPage(t, path).sections(), types, declaredReasons(t)}
+		c := fieldChecker{t, path, readPage(t, path).splitSections(), types, declaredReasons(t)}
 		known := map[string]bool{}
 		for _, part := range []string{"spec", "status"} {
 			of := d.schema.Properties[part]
@@ -108,7 +108,7 @@ func (c *fieldChecker) checkRows(where string, section []string, typeCell string
 		}
 		where, section = where+" and "+typesPage+"#"+link[1], slices.Concat(section, linked)
 	}
-	c.checkProperties(where, section, prefix, field.fields())
+	c.checkProperties(where, section, prefix, field.childFields())
 }
 
 func (c *fieldChecker) checkProperties(where string, section []string, prefix string, fields map[string]*schema) {
@@ -118,12 +118,12 @@ func (c *fieldChecker) checkProperties(where string, section []string, prefix st
 			c.t.Errorf("%s: %s: add a row for the field `%s`", c.page, where, prefix+name)
 			continue
 		}
-		if below := fields[name]; len(below.fields()) > 0 {
+		if below := fields[name]; len(below.childFields()) > 0 {
 			if link := typeLink.FindStringSubmatch(strings.Join(row, " ")); link != nil {
-				c.checkProperties(typesPage+"#"+link[1], c.types[link[1]], "", below.fields())
+				c.checkProperties(typesPage+"#"+link[1], c.types[link[1]], "", below.childFields())
 				continue
 			}
-			c.checkProperties(where, section, prefix+name+".", below.fields())
+			c.checkProperties(where, section, prefix+name+".", below.childFields())
 		}
 	}
 }
@@ -136,7 +136,7 @@ func firstTable(section []string) (header, row []string) {
 			continue
 		}
 		if i+2 < len(section) {
-			header, row = cells(line), cells(section[i+2])
+			header, row = splitCells(line), splitCells(section[i+2])
 		}
 		return header, row
 	}
@@ -146,7 +146,7 @@ func firstTable(section []string) (header, row []string) {
 // findRow returns the cells of the row whose first cell is a field.
 func findRow(section []string, field string) []string {
 	for _, line := range section {
-		if row := cells(line); len(row) > 1 && row[0] == "`"+field+"`" {
+		if row := splitCells(line); len(row) > 1 && row[0] == "`"+field+"`" {
 			return row
 		}
 	}

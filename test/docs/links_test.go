@@ -43,7 +43,7 @@ func checkLink(t *testing.T, from page, link string) string {
 		}
 		to = readPage(t, name)
 	}
-	if anchor != "" && !to.anchors()[anchor] {
+	if anchor != "" && !to.headingAnchors()[anchor] {
 		return "no such heading"
 	}
 	return ""

@@ -90,9 +90,9 @@ func (p page) textLines() []string {
 
 var headingForm = regexp.MustCompile(`^(#{1,6}) +(.+?) *$`)
 
-// sections returns the lines below each heading of the page, up to the next heading of the same
+// splitSections returns the lines below each heading of the page, up to the next heading of the same
 // or a higher level.
-func (p page) sections() map[string][]string {
+func (p page) splitSections() map[string][]string {
 	sections := map[string][]string{}
 	open := map[int]string{}
 	for _, line := range p.textLines() {
@@ -116,8 +116,8 @@ func (p page) sections() map[string][]string {
 
 var notInAnchor = regexp.MustCompile(`[^\p{L}\p{N} _-]`)
 
-// anchors returns the anchors that GitHub creates for the headings of the page.
-func (p page) anchors() map[string]bool {
+// headingAnchors returns the anchors that GitHub creates for the headings of the page.
+func (p page) headingAnchors() map[string]bool {
 	anchors := map[string]bool{}
 	for _, line := range p.lines {
 		if _, id, found := strings.Cut(line, `<a id="`); found {
@@ -140,8 +140,8 @@ func (p page) anchors() map[string]bool {
 	return anchors
 }
 
-// cells returns the cells of a row of a table, nil if the line is no row.
-func cells(line string) []string {
+// splitCells returns the cells of a row of a table, nil if the line is no row.
+func splitCells(line string) []string {
 	if !strings.HasPrefix(line, "|") {
 		return nil
 	}

@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// constants returns the values of the constants in a file of the API whose names have a prefix.
-func constants(t *testing.T, file, prefix string) map[string]bool {
+// readConstants returns the values of the constants in a file of the API whose names have a prefix.
+func readConstants(t *testing.T, file, prefix string) map[string]bool {
 	t.Helper()
 	parsed, err := parser.ParseFile(token.NewFileSet(), filepath.Join(root, "api", "v1alpha1", file), nil, 0)
 	if err != nil {
@@ -35,17 +35,17 @@ func constants(t *testing.T, file, prefix string) map[string]bool {
 	return values
 }
 
-func declaredReasons(t *testing.T) map[string]bool { return constants(t, "reasons.go", "Reason") }
+func declaredReasons(t *testing.T) map[string]bool { return readConstants(t, "reasons.go", "Reason") }
 
 // TestReasonsOfTroubleshooting checks the tables of docs/troubleshooting.md: the column "condition
 // and reason" contains conditions and reasons of the API only, and every reason that is not a
 // success.
 func TestReasonsOfTroubleshooting(t *testing.T) {
-	reasons, conditions := declaredReasons(t), constants(t, "conditions.go", "Condition")
+	reasons, conditions := declaredReasons(t), readConstants(t, "conditions.go", "Condition")
 	p := readPage(t, "docs/troubleshooting.md")
 	inTable, used := false, map[string]bool{"Uninstalled": true, "Stopped": true, "Succeeded": true}
 	for i, line := range p.textLines() {
-		row := cells(line)
+		row := splitCells(line)
 		switch {
 		case len(row) < 2:
 			inTable = false

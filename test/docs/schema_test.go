@@ -19,10 +19,10 @@ type schema struct {
 	Values     any  `yaml:"additionalProperties"`
 }
 
-// fields returns the fields of an object or of the items of a list.
-func (s *schema) fields() map[string]*schema {
+// childFields returns the fields of an object or of the items of a list.
+func (s *schema) childFields() map[string]*schema {
 	if s.Items != nil {
-		return s.Items.fields()
+		return s.Items.childFields()
 	}
 	return s.Properties
 }

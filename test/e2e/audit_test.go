@@ -19,23 +19,22 @@ import (
 	"github.com/appmarket/operator/test/fixture"
 )
 
-// account is the user name of the operator.
-const account = "system:serviceaccount:" + system + ":appmarket"
+// operatorUser is the user name of the operator.
+const operatorUser = "system:serviceaccount:" + system + ":appmarket"
 
 const (
-	whereListsAreNotStreamed = "informers list where the API server does not stream lists"
-	ownerReferences          = "an admission plugin asks for it when an owner reference blocks deletion"
+	listsNotStreamed = "informers list where the API server does not stream lists"
+	ownerReferences  = "an admission plugin requires it when an owner reference blocks deletion"
 )
 
-// unseenRights are permissions in config/rbac/role.yaml whose use this run may not show, with the
-// reasons.
-var unseenRights = map[string]string{
-	"list namespaces":                                whereListsAreNotStreamed,
-	"list appinfos.appmarket.io":                     whereListsAreNotStreamed,
-	"list appinstalltasks.appmarket.io":              whereListsAreNotStreamed,
-	"list appinstances.appmarket.io":                 whereListsAreNotStreamed,
-	"list marketsources.appmarket.io":                whereListsAreNotStreamed,
-	"create appinfos.appmarket.io":                   "the audit log shows patch where server-side apply creates",
+// unusedRights are permissions in config/rbac/role.yaml that this run may not use, with the reasons.
+var unusedRights = map[string]string{
+	"list namespaces":                                listsNotStreamed,
+	"list appinfos.appmarket.io":                     listsNotStreamed,
+	"list appinstalltasks.appmarket.io":              listsNotStreamed,
+	"list appinstances.appmarket.io":                 listsNotStreamed,
+	"list marketsources.appmarket.io":                listsNotStreamed,
+	"create appinfos.appmarket.io":                   "the audit log shows patch if server-side apply creates an object",
 	"update appinstalltasks/finalizers.appmarket.io": ownerReferences,
 	"update marketsources/finalizers.appmarket.io":   ownerReferences,
 	"delete appinfos.appmarket.io":                   "of apps that a source no longer lists",
@@ -43,8 +42,8 @@ var unseenRights = map[string]string{
 	"patch appinstalltasks.appmarket.io":             "cancels the tasks of dependencies",
 	"get appinstalltasks.appmarket.io":               "of tasks that the cache may not have yet",
 	"get appinstances.appmarket.io":                  "of instances that the cache may not have yet",
-	"patch events.events.k8s.io":                     "of an event that happens again within minutes",
-	"get serviceaccounts":                            "preflight: the account of a hook",
+	"patch events.events.k8s.io":                     "of an event that is repeated within minutes",
+	"get serviceaccounts":                            "preflight: the service account of a hook",
 	"get clusterroles.rbac.authorization.k8s.io":     "preflight: the role that an app binds to",
 	"get roles.rbac.authorization.k8s.io":            "preflight: the role that an app binds to",
 }
@@ -67,28 +66,28 @@ type event struct {
 var auditedFrom, auditedTo time.Time
 
 func auditSteps() {
-	It("was refused nothing, and used the rights that it has", func() {
-		used, refused := requests()
-		Expect(refused).To(BeEmpty(), "requests that the API server answered with 403")
+	It("has exactly the permissions that it uses", func() {
+		used, refused := readRequests()
+		Expect(refused).To(BeEmpty(), "requests that the API server denied")
 		text, err := os.ReadFile(fixture.Path("config/rbac/role.yaml"))
 		Expect(err).NotTo(HaveOccurred())
 		role := rbacv1.ClusterRole{}
 		Expect(yaml.UnmarshalStrict(text, &role)).To(Succeed())
-		rights := rightsOf(role.Rules)
+		rights := formatRights(role.Rules)
 		unused := slices.DeleteFunc(slices.Clone(rights), func(right string) bool {
-			return used[right] || unseenRights[right] != ""
+			return used[right] || unusedRights[right] != ""
 		})
-		say("%d rights", len(rights))
-		Expect(unused).To(BeEmpty(), "rights that the operator did not use")
-		for right := range unseenRights {
-			Expect(rights).To(ContainElement(right), "rights of the role")
+		addLine("%d permissions", len(rights))
+		Expect(unused).To(BeEmpty(), "permissions that the operator did not use")
+		for right := range unusedRights {
+			Expect(rights).To(ContainElement(right), "permissions of the role")
 		}
 	})
 }
 
-// requests reads the audit log. It returns the permissions that the operator used as itself, and
+// readRequests reads the audit log. It returns the permissions that the operator used as itself, and
 // the denied requests, including the impersonated ones.
-func requests() (used map[string]bool, refused []string) {
+func readRequests() (used map[string]bool, refused []string) {
 	GinkgoHelper()
 	file, err := os.Open(cluster.AuditLog())
 	Expect(err).NotTo(HaveOccurred())
@@ -100,7 +99,7 @@ func requests() (used map[string]bool, refused []string) {
 	for lines.Scan() {
 		var e event
 		Expect(json.Unmarshal(lines.Bytes(), &e)).To(Succeed())
-		if e.User.Username != account || e.ObjectRef == nil ||
+		if e.User.Username != operatorUser || e.ObjectRef == nil ||
 			e.RequestReceivedTimestamp.Before(auditedFrom) || e.RequestReceivedTimestamp.After(auditedTo) {
 			continue
 		}
@@ -110,28 +109,28 @@ func requests() (used map[string]bool, refused []string) {
 			continue
 		}
 		if e.ImpersonatedUser != nil {
-			used[right("", "serviceaccounts", "impersonate")] = true
+			used[formatRight("", "serviceaccounts", "impersonate")] = true
 			continue
 		}
 		resource := e.ObjectRef.Resource
 		if e.ObjectRef.Subresource != "" {
 			resource += "/" + e.ObjectRef.Subresource
 		}
-		used[right(e.ObjectRef.APIGroup, resource, e.Verb)] = true
+		used[formatRight(e.ObjectRef.APIGroup, resource, e.Verb)] = true
 	}
 	Expect(lines.Err()).NotTo(HaveOccurred())
 	Expect(count).To(BeNumerically(">", 100), "requests of the operator")
 	return used, refused
 }
 
-// rightsOf returns the permissions of rules, one for each resource and verb.
-func rightsOf(rules []rbacv1.PolicyRule) []string {
+// formatRights returns the permissions of rules, one for each resource and verb.
+func formatRights(rules []rbacv1.PolicyRule) []string {
 	var all []string
 	for _, rule := range rules {
 		for _, group := range rule.APIGroups {
 			for _, resource := range rule.Resources {
 				for _, verb := range rule.Verbs {
-					all = append(all, right(group, resource, verb))
+					all = append(all, formatRight(group, resource, verb))
 				}
 			}
 		}
@@ -139,7 +138,7 @@ func rightsOf(rules []rbacv1.PolicyRule) []string {
 	return all
 }
 
-func right(group, resource, verb string) string {
+func formatRight(group, resource, verb string) string {
 	if group != "" {
 		resource += "." + group
 	}

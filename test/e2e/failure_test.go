@@ -26,9 +26,9 @@ import (
 // failingImage is the image of the failing apps.
 const failingImage = "samples.appmarket.io/failing:1.0"
 
-// withPod returns a chart with one Deployment. container contains the fields of the only container,
+// podChart returns a chart with one Deployment. container contains the fields of the only container,
 // and more the additional objects.
-func withPod(name, container string, more ...string) fixture.Chart {
+func podChart(name, container string, more ...string) fixture.Chart {
 	text := `apiVersion: apps/v1
 kind: Deployment
 metadata: {name: ` + name + `}
@@ -50,7 +50,7 @@ func failureSteps() {
 	image := "image: " + failingImage + "\n"
 	// Without a probe, a container is ready until it exits.
 	probed := image + "readinessProbe: {httpGet: {path: /, port: 8080}, periodSeconds: 1}\n"
-	crowded := withPod("crowded", image)
+	crowded := podChart("crowded", image)
 	crowded.Files["templates/app.yaml"] = strings.Replace(crowded.Files["templates/app.yaml"], "    spec:\n", `    spec:
       affinity:
         podAntiAffinity:
@@ -63,57 +63,57 @@ func failureSteps() {
 		pushApp("failing:1.0")
 		pushApp("gone:1.0")
 		t, _ = newTenant(ctx,
-			withPod("crashing", probed+"args: [exit, \"3\"]"),
-			withPod("pulling", "image: samples.appmarket.io/gone:1.0"),
-			withPod("growing", probed+"args: [grow]\nresources: {limits: {memory: 32Mi}}"),
+			podChart("crashing", probed+"args: [exit, \"3\"]"),
+			podChart("pulling", "image: samples.appmarket.io/gone:1.0"),
+			podChart("growing", probed+"args: [grow]\nresources: {limits: {memory: 32Mi}}"),
 			crowded,
-			withPod("balanced", image, `{apiVersion: v1, kind: Service, metadata: {name: balanced}, spec: {type: LoadBalancer, selector: {app: balanced}, ports: [{port: 80}]}}`),
-			withPod("unused", image, `{apiVersion: v1, kind: PersistentVolumeClaim, metadata: {name: unused}, spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}}`),
-			withPod("refused", image),
+			podChart("balanced", image, `{apiVersion: v1, kind: Service, metadata: {name: balanced}, spec: {type: LoadBalancer, selector: {app: balanced}, ports: [{port: 80}]}}`),
+			podChart("unused", image, `{apiVersion: v1, kind: PersistentVolumeClaim, metadata: {name: unused}, spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}}`),
+			podChart("refused", image),
 		)
 	})
 
-	It("names the exit code of an app that crashes", func(ctx SpecContext) {
-		expectTold(ctx, t, "crashing", "CrashLoopBackOff", "exit code 3", "container app")
+	It("reports the exit code of an app that crashes", func(ctx SpecContext) {
+		expectMessage(ctx, t, "crashing", "CrashLoopBackOff", "exit code 3", "container app")
 	})
 
-	It("names the image that was removed from its registry", func(ctx SpecContext) {
+	It("reports an image that was removed from its registry", func(ctx SpecContext) {
 		removeImage("gone:1.0")
-		expectTold(ctx, t, "pulling", "ImagePullBackOff", "samples.appmarket.io/gone:1.0")
+		expectMessage(ctx, t, "pulling", "ImagePullBackOff", "samples.appmarket.io/gone:1.0")
 	})
 
-	It("names the lack of memory that ends an app", func(ctx SpecContext) {
-		expectTold(ctx, t, "growing", "OOMKilled", "container app")
+	It("reports that an app exceeds its memory limit", func(ctx SpecContext) {
+		expectMessage(ctx, t, "growing", "OOMKilled", "container app")
 	})
 
-	It("names why a pod is not scheduled", func(ctx SpecContext) {
-		expectTold(ctx, t, "crowded", "Unschedulable", "anti-affinity")
+	It("reports why a Pod is not scheduled", func(ctx SpecContext) {
+		expectMessage(ctx, t, "crowded", "Unschedulable", "anti-affinity")
 	})
 
-	It("names a load balancer that assigns no address", func(ctx SpecContext) {
+	It("reports a load balancer that assigns no address", func(ctx SpecContext) {
 		end := t.Succeed(ctx, v1alpha1.ActionInstall, "balanced")
-		say("%s", end.Message)
+		addLine("%s", end.Message)
 		Expect(end.Message).To(And(ContainSubstring("Service/balanced"), ContainSubstring("no address")))
 	})
 
-	It("names a claim that waits for a pod", func(ctx SpecContext) {
+	It("reports a claim that waits for a Pod", func(ctx SpecContext) {
 		end := t.Succeed(ctx, v1alpha1.ActionInstall, "unused")
-		say("%s", end.Message)
+		addLine("%s", end.Message)
 		Expect(end.Message).To(And(ContainSubstring("PersistentVolumeClaim/unused"), ContainSubstring("no pod uses it")))
 	})
 
-	It("names the webhook that refuses an object", func(ctx SpecContext) {
-		refuse(ctx, t.Namespace)
+	It("reports a webhook that rejects an object", func(ctx SpecContext) {
+		startRejectingWebhook(ctx, t.Namespace)
 		end := t.Do(ctx, v1alpha1.ActionInstall, "refused")
-		say("%s", end.Message)
+		addLine("%s", end.Message)
 		Expect(end.Status).To(Equal(metav1.ConditionFalse), end.Message)
 		Expect(end.Message).To(And(ContainSubstring("policy.example.com"), ContainSubstring("not on a Monday"), ContainSubstring("Deployment/refused")))
 	})
 }
 
-// expectTold installs an app that never becomes ready, and waits until the message of the task
+// expectMessage installs an app that never becomes ready, and waits until the message of the task
 // contains the texts. Then it removes the app.
-func expectTold(ctx context.Context, t *fixture.Tenant, app string, texts ...string) {
+func expectMessage(ctx context.Context, t *fixture.Tenant, app string, texts ...string) {
 	GinkgoHelper()
 	task := t.Task(ctx, v1alpha1.ActionInstall, app)
 	defer func() {
@@ -134,7 +134,7 @@ func expectTold(ctx context.Context, t *fixture.Tenant, app string, texts ...str
 		}
 		g.Expect(last).NotTo(BeEmpty(), "no message has %q: %q", texts, messages)
 	}).WithContext(ctx).Should(Succeed())
-	say("%s", last)
+	addLine("%s", last)
 }
 
 func containsAll(message string, texts []string) bool {
@@ -146,9 +146,9 @@ func containsAll(message string, texts []string) bool {
 	return true
 }
 
-// refuse starts an admission webhook that denies every Deployment in a namespace, until the step
+// startRejectingWebhook starts an admission webhook that denies every Deployment in a namespace, until the step
 // ends.
-func refuse(ctx context.Context, namespace string) {
+func startRejectingWebhook(ctx context.Context, namespace string) {
 	GinkgoHelper()
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		review := admissionv1.AdmissionReview{}

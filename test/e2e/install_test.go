@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -40,7 +39,7 @@ func installSteps() {
 		expectImage(ctx)
 	})
 
-	It("removes what kustomize installed", func(ctx SpecContext) {
+	It("removes the installation of kustomize", func(ctx SpecContext) {
 		cluster.Kubectl(ctx, "delete", "--kustomize", kustomizeOverlay(), "--timeout", "80s")
 		cluster.Kubectl(ctx, "delete", "--kustomize", fixture.Path("config/crd"), "--timeout", "30s")
 		expectNothingLeft(ctx)
@@ -52,19 +51,19 @@ func installSteps() {
 		pushChart(ctx, releasedChart())
 		pushChart(ctx, olderChart(ctx))
 		began := time.Now()
-		helm(ctx, "install", "appmarket", chartReference, "--plain-http", "--version", olderVersion,
+		runHelm(ctx, "install", "appmarket", chartReference, "--plain-http", "--version", olderVersion,
 			"--namespace", system, "--wait", "--timeout", "80s", "--set", "podAnnotations.chart=older", "--set", mirrorOf("ghcr.io"), "--set", mirrorOf("samples.appmarket.io"),
 			// The repositories have private addresses here, which only market namespaces may
 			// access.
 			"--set", "marketNamespaces={market,"+demo+",appmarket-tenant-0,appmarket-tenant-1}")
-		say("ready after %.1f s", time.Since(began).Seconds())
+		addLine("ready after %.1f s", time.Since(began).Seconds())
 		expectImage(ctx)
 	})
 
 	// This is the Pod of helm test with the IP of the Service, because the node has no DNS.
 	It("passes the test of the chart", func(ctx SpecContext) {
 		pod := &corev1.Pod{}
-		Expect(yaml.UnmarshalStrict([]byte(helm(ctx, "get", "hooks", "appmarket", "--namespace", system)), pod)).To(Succeed())
+		Expect(yaml.UnmarshalStrict([]byte(runHelm(ctx, "get", "hooks", "appmarket", "--namespace", system)), pod)).To(Succeed())
 		address := cluster.Kubectl(ctx, "get", "service", "appmarket", "--namespace", system, "--output", "jsonpath={.spec.clusterIP}")
 		pod.Spec.HostAliases = []corev1.HostAlias{{IP: address, Hostnames: []string{"appmarket." + system + ".svc"}}}
 		Expect(cluster.Client.Create(ctx, pod)).To(Succeed())
@@ -74,26 +73,26 @@ func installSteps() {
 		cluster.Kubectl(ctx, "delete", "pod", pod.Name, "--namespace", system, "--timeout", "60s")
 	})
 
-	It("runs the first app with the second command", func(ctx SpecContext) {
-		text, err := os.ReadFile(dist("samples.yaml"))
+	It("installs the first app with the second command", func(ctx SpecContext) {
+		text, err := os.ReadFile(releaseFile("samples.yaml"))
 		Expect(err).NotTo(HaveOccurred())
 		url := regexp.MustCompile(`url: https://\S+`)
-		Expect(url.FindAllString(string(text), -1)).To(HaveLen(1), "the address that the test replaces")
+		Expect(url.FindAllString(string(text), -1)).To(HaveLen(1), "the test replaces the URL")
 		began := time.Now()
 		cluster.Apply(ctx, url.ReplaceAllLiteralString(string(text), "url: "+samplesURL))
 		end := (&fixture.Tenant{Cluster: cluster, Namespace: demo}).WaitEndOf(ctx, "install-hello")
 		Expect(end.Status).To(Equal(metav1.ConditionTrue), "%s: %s", end.Reason, end.Message)
-		say("the first app is ready after %.1f s", time.Since(began).Seconds())
+		addLine("the first app is ready after %.1f s", time.Since(began).Seconds())
 		expectPage(ctx, demo, "hello", "<p>hello 1.0</p>", "Hello from the demo")
 	})
 
-	It("fills the market", func(ctx SpecContext) {
+	It("publishes the apps of the market", func(ctx SpecContext) {
 		source := &v1alpha1.MarketSource{ObjectMeta: metav1.ObjectMeta{Namespace: "market", Name: "samples"}}
 		cluster.WaitTrue(ctx, source, v1alpha1.ConditionReady)
 		Eventually(func() int {
 			return strings.Count(cluster.Kubectl(ctx, "get", "appinfo", "--namespace", "market", "--output",
 				`jsonpath={.items[*].status.conditions[?(@.type=="Ready")].status}`), "True")
-		}).WithContext(ctx).Should(Equal(7), "the eighth does not render")
+		}).WithContext(ctx).Should(Equal(7), "one of eight apps does not render")
 	})
 
 	It("upgrades the chart while an app runs", func(ctx SpecContext) {
@@ -102,14 +101,14 @@ func installSteps() {
 		}
 		before := pod()
 		operator := operatorPod(ctx).Name
-		cluster.Kubectl(ctx, "apply", "--server-side", "--filename", dist("crds.yaml"))
-		helm(ctx, "upgrade", "appmarket", chartReference, "--plain-http", "--version", versionOf(releasedChart()),
+		cluster.Kubectl(ctx, "apply", "--server-side", "--filename", releaseFile("crds.yaml"))
+		runHelm(ctx, "upgrade", "appmarket", chartReference, "--plain-http", "--version", versionOf(releasedChart()),
 			"--namespace", system, "--reset-then-reuse-values", "--set", "podAnnotations.chart=released", "--wait", "--timeout", "80s")
 		Eventually(func() string { return operatorPod(ctx).Name }).WithContext(ctx).ShouldNot(Equal(operator))
 		expectImage(ctx)
 		hello := &v1alpha1.AppInstance{ObjectMeta: metav1.ObjectMeta{Namespace: demo, Name: "hello"}}
 		cluster.WaitTrue(ctx, hello, v1alpha1.ConditionReady)
-		Expect(pod()).To(Equal(before), "the pods of the app")
+		Expect(pod()).To(Equal(before), "the Pods of the app are not replaced")
 	})
 }
 
@@ -123,7 +122,7 @@ const olderVersion = "0.0.1"
 // releasedChart returns the archive of the chart that make chart wrote.
 func releasedChart() string {
 	GinkgoHelper()
-	archives, err := filepath.Glob(dist("appmarket-*.tgz"))
+	archives, err := filepath.Glob(releaseFile("appmarket-*.tgz"))
 	Expect(err).NotTo(HaveOccurred())
 	Expect(archives).To(HaveLen(1))
 	return archives[0]
@@ -139,14 +138,14 @@ func olderChart(ctx context.Context) string {
 	GinkgoHelper()
 	dir := GinkgoT().TempDir()
 	fixture.Run(ctx, "tar", "-C", dir, "-xzf", releasedChart())
-	helm(ctx, "package", filepath.Join(dir, "appmarket"), "--version", olderVersion, "--destination", dir)
+	runHelm(ctx, "package", filepath.Join(dir, "appmarket"), "--version", olderVersion, "--destination", dir)
 	return filepath.Join(dir, "appmarket-"+olderVersion+".tgz")
 }
 
 // pushChart pushes the archive of a chart to the registry of the test.
 func pushChart(ctx context.Context, archive string) {
 	GinkgoHelper()
-	helm(ctx, "push", archive, "oci://"+registryAddress+"/charts", "--plain-http")
+	runHelm(ctx, "push", archive, "oci://"+registryAddress+"/charts", "--plain-http")
 }
 
 // mirrorOf returns the chart value that makes the operator use the registry of the test as mirror
@@ -174,12 +173,8 @@ func expectImage(ctx context.Context) {
 		"--output", "jsonpath={.items[*].status.containerStatuses[*].imageID}")).To(ContainSubstring(digest))
 }
 
-// helm runs helm as the administrator of the cluster and returns its output.
-func helm(ctx context.Context, args ...string) string {
+// runHelm runs helm as the administrator of the cluster and returns its output.
+func runHelm(ctx context.Context, args ...string) string {
 	GinkgoHelper()
-	command := exec.CommandContext(ctx, os.Getenv("HELM3"), args...)
-	command.Env = append(os.Environ(), "KUBECONFIG="+cluster.Kubeconfig())
-	out, err := command.CombinedOutput()
-	Expect(err).NotTo(HaveOccurred(), "helm %v: %s", args, out)
-	return string(out)
+	return fixture.NewHelm(cluster, "HELM3").Run(ctx, args...)
 }

@@ -23,8 +23,8 @@ import (
 	"github.com/appmarket/operator/test/fixture"
 )
 
-// slow is an app whose pre-install hook and whose start take several seconds.
-var slow = fixture.Chart{Name: "slow", Files: fixture.Files{
+// slowChart is an app whose pre-install hook and whose start take several seconds.
+var slowChart = fixture.Chart{Name: "slow", Files: fixture.Files{
 	"templates/hook.yaml": `apiVersion: batch/v1
 kind: Job
 metadata:
@@ -65,10 +65,10 @@ func interruptionSteps() {
 
 	BeforeAll(func(ctx SpecContext) {
 		pushApp("slow:1.0")
-		t, repository = newTenant(ctx, slow.With("1.0.0", nil))
+		t, repository = newTenant(ctx, slowChart.With("1.0.0", nil))
 	})
 
-	It("installs although the operator is killed while a hook runs", func(ctx SpecContext) {
+	It("completes an installation after the operator was killed during a hook", func(ctx SpecContext) {
 		task := t.Task(ctx, v1alpha1.ActionInstall, "slow")
 		job := &batchv1.Job{}
 		Eventually(func() error {
@@ -80,12 +80,12 @@ func interruptionSteps() {
 		expectPage(ctx, t.Namespace, "slow", "app=slow", `args=["1.0.0"]`)
 		again := &batchv1.Job{}
 		if err := cluster.Client.Get(ctx, client.ObjectKeyFromObject(job), again); err == nil {
-			Expect(again.UID).To(Equal(job.UID), "the hook ran twice")
+			Expect(again.UID).To(Equal(job.UID), "the hook runs once")
 		}
 	})
 
-	It("upgrades although the operator is evicted while pods are replaced", func(ctx SpecContext) {
-		repository.Add(slow.With("1.1.0", nil))
+	It("completes an upgrade after the operator was evicted while Pods are replaced", func(ctx SpecContext) {
+		repository.Add(slowChart.With("1.1.0", nil))
 		t.Sync(ctx)
 		Eventually(func() string { return t.App(ctx, "slow").Status.SelectedVersion }).WithContext(ctx).Should(Equal("1.1.0"))
 		task := t.Task(ctx, v1alpha1.ActionUpgrade, "slow")

@@ -40,23 +40,23 @@ var appLayer v1.Layer
 // the paths in the release files, and the charts of the sample market.
 func startRegistry(ctx context.Context, dir string) {
 	GinkgoHelper()
-	serve(registryAddress, registry.New(registry.Logger(log.New(io.Discard, "", 0))))
+	serveHandler(registryAddress, registry.New(registry.Logger(log.New(io.Discard, "", 0))))
 	digest = strings.TrimSpace(fixture.Run(ctx, "go", "run", fixture.Path("hack/release"), "digest", os.Getenv("IMAGE_LAYOUT")))
 	Expect(digest).To(HavePrefix("sha256:"))
 	fixture.Run(ctx, "go", "run", fixture.Path("hack/image"), "push", os.Getenv("IMAGE_LAYOUT"), registryAddress+"/"+imagePath)
-	fixture.Run(ctx, "go", "run", fixture.Path("hack/image"), "push", dist("sample-images"), registryAddress+"/appmarket/samples")
-	samplesURL = "http://" + serve(host+":0", http.FileServer(http.Dir(dist("samples"))))
+	fixture.Run(ctx, "go", "run", fixture.Path("hack/image"), "push", releaseFile("sample-images"), registryAddress+"/appmarket/samples")
+	samplesURL = "http://" + serveHandler(host+":0", http.FileServer(http.Dir(releaseFile("samples"))))
 
 	program := filepath.Join(dir, "app")
 	buildApp(ctx, program)
 	appLayer = layerWith("app", program)
 }
 
-// dist returns the path of a file that make image, make samples or make chart wrote.
-func dist(file string) string { return filepath.Join(os.Getenv("DIST"), file) }
+// releaseFile returns the path of a file that make image, make samples or make chart wrote.
+func releaseFile(file string) string { return filepath.Join(os.Getenv("DIST"), file) }
 
-// serve serves a handler at an address until the suite ends, and returns the address.
-func serve(address string, handler http.Handler) string {
+// serveHandler serves a handler at an address until the suite ends, and returns the address.
+func serveHandler(address string, handler http.Handler) string {
 	GinkgoHelper()
 	listener, err := net.Listen("tcp", address)
 	Expect(err).NotTo(HaveOccurred())
@@ -66,8 +66,8 @@ func serve(address string, handler http.Handler) string {
 	return listener.Addr().String()
 }
 
-// reference returns the reference of an image in the registry of the test.
-func reference(image string) name.Reference {
+// imageReference returns the reference of an image in the registry of the test.
+func imageReference(image string) name.Reference {
 	GinkgoHelper()
 	ref, err := name.ParseReference(registryAddress+"/"+image, name.Insecure)
 	Expect(err).NotTo(HaveOccurred())
@@ -112,19 +112,19 @@ func pushApp(image string) {
 	Expect(err).NotTo(HaveOccurred())
 	made, err = mutate.AppendLayers(made, appLayer)
 	Expect(err).NotTo(HaveOccurred())
-	Expect(remote.Write(reference(image), made)).To(Succeed())
+	Expect(remote.Write(imageReference(image), made)).To(Succeed())
 }
 
 // removeImage deletes an image from the registry.
 func removeImage(image string) {
 	GinkgoHelper()
-	found, err := remote.Get(reference(image))
+	found, err := remote.Get(imageReference(image))
 	Expect(err).NotTo(HaveOccurred())
 	repository, _, _ := strings.Cut(image, ":")
 	for _, ref := range []string{image, repository + "@" + found.Digest.String()} {
 		// Deleting a tag may delete the manifest too.
-		_ = remote.Delete(reference(ref))
+		_ = remote.Delete(imageReference(ref))
 	}
-	_, err = remote.Get(reference(image))
+	_, err = remote.Get(imageReference(image))
 	Expect(err).To(HaveOccurred())
 }

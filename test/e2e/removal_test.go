@@ -17,14 +17,14 @@ import (
 var tenants []string
 
 func removalSteps() {
-	It("removes the apps, the market and the chart, and leaves nothing", func(ctx SpecContext) {
+	It("removes the apps, the market and the chart completely", func(ctx SpecContext) {
 		cluster.Kubectl(ctx, "delete", "appinstalltask,appinstance", "--all", "--all-namespaces", "--timeout", "80s")
 		cluster.Kubectl(ctx, "delete", "marketsource", "--all", "--all-namespaces", "--timeout", "30s")
 		Eventually(func() string {
 			return cluster.Kubectl(ctx, "get", "appinfo", "--all-namespaces", "--output", "name")
 		}).WithContext(ctx).Should(BeEmpty())
 		auditedTo = time.Now()
-		helm(ctx, "uninstall", "appmarket", "--namespace", system, "--wait", "--timeout", "60s")
+		runHelm(ctx, "uninstall", "appmarket", "--namespace", system, "--wait", "--timeout", "60s")
 		cluster.Kubectl(ctx, "delete", "--filename", fixture.Path("config/crd/bases"), "--timeout", "30s")
 		cluster.Kubectl(ctx, append([]string{"delete", "--timeout", "60s", "namespace", system, "market", demo, "teamserver-shared"}, tenants...)...)
 		expectNothingLeft(ctx)

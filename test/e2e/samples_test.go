@@ -34,28 +34,28 @@ func sampleSteps() {
 		runSample(ctx, "task-uninstall-hello.yaml", demo, "uninstall-hello")
 	})
 
-	It("runs wiki, which asks for inputs and keeps files", func(ctx SpecContext) {
+	It("installs wiki, which has inputs and volumes", func(ctx SpecContext) {
 		applySample(ctx, "task-install-wiki.yaml")
 		runSample(ctx, "task-install-wiki-inputs.yaml", demo, "install-wiki")
 		expectPage(ctx, demo, "wiki", "<p>wiki 2.0</p>", "visit 1, counted in /pages")
 		expectPage(ctx, demo, "wiki", "visit 2, counted in /pages")
 	})
 
-	It("runs blog and the app that it needs, and removes both", func(ctx SpecContext) {
+	It("installs blog with its dependency, and removes both", func(ctx SpecContext) {
 		runSample(ctx, "task-install-blog-with-dependencies.yaml", demo, "install-blog")
 		expectPage(ctx, demo, "blog", "<p>blog 0.9</p>")
 		expectPage(ctx, demo, "notes", "<p>notes 1.4</p>", "visit 1, counted in /data")
 		runSample(ctx, "task-uninstall-all-notes.yaml", demo, "uninstall-notes")
 	})
 
-	It("runs team beside the part that all tenants share", func(ctx SpecContext) {
+	It("installs team with a shared chart", func(ctx SpecContext) {
 		runSample(ctx, "task-install-team-server.yaml", "teamserver-shared", "install-team")
 		expectPage(ctx, "teamserver-shared", "teamserver", "<p>team-server 1.2</p>", "visit 1, counted in /rooms")
 		runSample(ctx, "task-install-team.yaml", demo, "install-team")
 		expectPage(ctx, demo, "team", "<p>team-client 1.2</p>")
 	})
 
-	It("runs board, which is kept without a task, and a clone", func(ctx SpecContext) {
+	It("installs board without a task, and clones it", func(ctx SpecContext) {
 		applySample(ctx, "instance-board.yaml")
 		board := &v1alpha1.AppInstance{ObjectMeta: metav1.ObjectMeta{Namespace: demo, Name: "board-design"}}
 		cluster.WaitTrue(ctx, board, v1alpha1.ConditionReady)
@@ -64,7 +64,7 @@ func sampleSteps() {
 		expectPage(ctx, demo, "board-sales", "<p>board 1.0</p>")
 	})
 
-	It("serves a source that is not shared to those who may get it", func(ctx SpecContext) {
+	It("serves a source that is not shared to clients that can get it", func(ctx SpecContext) {
 		address := cluster.Kubectl(ctx, "get", "service", "appmarket", "--namespace", system, "--output", "jsonpath={.spec.clusterIP}")
 		url := func(namespace string) string { return "http://" + address + "/" + namespace + "/closed/index.yaml" }
 		t := fixture.TenantIn(ctx, cluster, demo)
@@ -87,7 +87,7 @@ func sampleSteps() {
 		}).WithContext(ctx).Should(ContainSubstring("hello-"))
 	})
 
-	It("runs clock, whose manifest is of the old format", func(ctx SpecContext) {
+	It("installs clock, whose manifest has the old format", func(ctx SpecContext) {
 		t := fixture.TenantIn(ctx, cluster, demo)
 		t.Source = &v1alpha1.MarketSource{ObjectMeta: metav1.ObjectMeta{Namespace: "market", Name: "samples"}}
 		t.Succeed(ctx, v1alpha1.ActionInstall, "clock")

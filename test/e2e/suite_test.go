@@ -40,8 +40,8 @@ const (
 	registryAddress = host + ":5000"
 	// system is the namespace of the operator.
 	system = "appmarket-system"
-	// patience limits every wait. A step that waits that long has failed.
-	patience = 90 * time.Second
+	// timeout limits every wait. A step that waits that long has failed.
+	timeout = 90 * time.Second
 )
 
 var (
@@ -57,7 +57,7 @@ func TestEndToEnd(t *testing.T) {
 		}
 	}
 	RegisterFailHandler(Fail)
-	SetDefaultEventuallyTimeout(patience)
+	SetDefaultEventuallyTimeout(timeout)
 	SetDefaultEventuallyPollingInterval(100 * time.Millisecond)
 	EnforceDefaultTimeoutsWhenUsingContexts()
 	RunSpecs(t, "End to end")
@@ -104,27 +104,27 @@ var _ = ReportAfterSuite("table of the steps", func(report Report) {
 		if name == "" {
 			name = spec.LeafNodeType.String()
 		}
-		outcome := map[types.SpecState]string{types.SpecStatePassed: "ok", types.SpecStateSkipped: "left out"}[spec.State]
+		outcome := map[types.SpecState]string{types.SpecStatePassed: "ok", types.SpecStateSkipped: "skipped"}[spec.State]
 		if outcome == "" {
 			outcome = strings.ToUpper(spec.State.String())
 		}
 		fmt.Fprintf(&table, "%-68s %7.1f  %s\n", name, spec.RunTime.Seconds(), outcome)
 		for _, entry := range spec.ReportEntries {
-			if entry.Name == said {
+			if entry.Name == lineEntry {
 				fmt.Fprintf(&table, "    %s\n", entry.Value.String())
 			}
 		}
 	}
-	fmt.Fprintf(&table, "%-68s %7.1f\n", "in all", report.RunTime.Seconds())
+	fmt.Fprintf(&table, "%-68s %7.1f\n", "total", report.RunTime.Seconds())
 	fmt.Print(table.String())
 })
 
-// said is the name of the report entries with the lines that the table shows below a step.
-const said = "said"
+// lineEntry is the name of the report entries with the lines that the table shows below a step.
+const lineEntry = "line"
 
-// say adds a line to the table below the step.
-func say(format string, args ...any) {
-	AddReportEntry(said, fmt.Sprintf(format, args...), ReportEntryVisibilityNever)
+// addLine adds a line to the table below the step.
+func addLine(format string, args ...any) {
+	AddReportEntry(lineEntry, fmt.Sprintf(format, args...), ReportEntryVisibilityNever)
 }
 
 var _ = Describe("The operator on a node that runs containers", Ordered, ContinueOnFailure, func() {
@@ -138,8 +138,8 @@ var _ = Describe("The operator on a node that runs containers", Ordered, Continu
 	})
 	installSteps()
 	sampleSteps()
-	Context("interrupted", interruptionSteps)
-	Context("with apps that fail", failureSteps)
+	Context("with interruptions", interruptionSteps)
+	Context("with failing apps", failureSteps)
 	removalSteps()
 	auditSteps()
 })

@@ -33,19 +33,19 @@ type actionTest struct {
 	ExpectedOutputPath string `json:"expectedOutputPath"`
 }
 
-func actionsOf(g Gomega, kind string) actionTests {
-	return read[actionTests](g, scripts(g, kind, "actions", "action_test.yaml"))
+func readActionTests(g Gomega, kind string) actionTests {
+	return readYAML[actionTests](g, scriptPath(g, kind, "actions", "action_test.yaml"))
 }
 
 func TestDiscovery(t *testing.T) {
 	for _, kind := range kinds {
 		g := NewWithT(t)
-		script := text(g, scripts(g, kind, "actions", "discovery.lua"))
-		for _, test := range actionsOf(g, kind).DiscoveryTests {
+		script := readText(g, scriptPath(g, kind, "actions", "discovery.lua"))
+		for _, test := range readActionTests(g, kind).DiscoveryTests {
 			t.Run(kind+"/"+filepath.Base(test.InputPath), func(t *testing.T) {
 				g := NewWithT(t)
 				var offered []offerAction
-				for name, how := range luaMap(g, object(g, scripts(g, kind, "actions", test.InputPath)), script) {
+				for name, how := range luaMap(g, readObject(g, scriptPath(g, kind, "actions", test.InputPath)), script) {
 					g.Expect(how).To(HaveLen(1))
 					offered = append(offered, offerAction{Name: name, Disabled: how.(map[string]any)["disabled"].(bool)})
 				}
@@ -58,44 +58,44 @@ func TestDiscovery(t *testing.T) {
 func TestActions(t *testing.T) {
 	for _, kind := range kinds {
 		g := NewWithT(t)
-		for _, test := range actionsOf(g, kind).ActionTests {
+		for _, test := range readActionTests(g, kind).ActionTests {
 			t.Run(kind+"/"+test.Action+"/"+filepath.Base(test.InputPath), func(t *testing.T) {
 				g := NewWithT(t)
-				script := text(g, scripts(g, kind, "actions", test.Action, "action.lua"))
-				before := object(g, scripts(g, kind, "actions", test.InputPath))
+				script := readText(g, scriptPath(g, kind, "actions", test.Action, "action.lua"))
+				before := readObject(g, scriptPath(g, kind, "actions", test.InputPath))
 				after := &unstructured.Unstructured{Object: luaMap(g, before, script)}
-				want := object(g, scripts(g, kind, "actions", test.ExpectedOutputPath))
-				forgetRequest(g, before, after, want)
+				want := readObject(g, scriptPath(g, kind, "actions", test.ExpectedOutputPath))
+				copyRequestAnnotation(g, before, after, want)
 				g.Expect(after.Object).To(Equal(want.Object))
 			})
 		}
 	}
 }
 
-// forgetRequest copies a reconcile request of the action to the expected object, after it has
+// copyRequestAnnotation copies a reconcile request of the action to the expected object, after it has
 // checked that its time is now. It does nothing if the action requested no reconcile.
-func forgetRequest(g Gomega, before, after, want *unstructured.Unstructured) {
-	asked := after.GetAnnotations()[v1alpha1.ReconcileRequestAnnotation]
-	if asked == before.GetAnnotations()[v1alpha1.ReconcileRequestAnnotation] {
+func copyRequestAnnotation(g Gomega, before, after, want *unstructured.Unstructured) {
+	requested := after.GetAnnotations()[v1alpha1.ReconcileRequestAnnotation]
+	if requested == before.GetAnnotations()[v1alpha1.ReconcileRequestAnnotation] {
 		return
 	}
-	at, err := time.Parse(time.RFC3339, asked)
+	at, err := time.Parse(time.RFC3339, requested)
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(at).To(BeTemporally("~", time.Now(), time.Minute))
 	annotations := want.GetAnnotations()
 	g.Expect(annotations).To(HaveKey(v1alpha1.ReconcileRequestAnnotation))
-	annotations[v1alpha1.ReconcileRequestAnnotation] = asked
+	annotations[v1alpha1.ReconcileRequestAnnotation] = requested
 	want.SetAnnotations(annotations)
 }
 
-// TestEveryActionIsOfferedAndTried checks that scripts, discovery and tests contain the same
+// TestEveryActionIsDiscoveredAndTested checks that scripts, discovery and tests contain the same
 // actions.
-func TestEveryActionIsOfferedAndTried(t *testing.T) {
+func TestEveryActionIsDiscoveredAndTested(t *testing.T) {
 	for _, kind := range kinds {
 		t.Run(kind, func(t *testing.T) {
 			g := NewWithT(t)
 			offered, enabled, tried := map[string]bool{}, map[string]bool{}, map[string]bool{}
-			tests := actionsOf(g, kind)
+			tests := readActionTests(g, kind)
 			for _, test := range tests.DiscoveryTests {
 				for _, action := range test.Result {
 					offered[action.Name] = true
@@ -106,13 +106,13 @@ func TestEveryActionIsOfferedAndTried(t *testing.T) {
 				tried[test.Action] = true
 			}
 			g.Expect(tried).To(Equal(offered))
-			g.Expect(enabled).To(Equal(offered), "each is of use in some state")
-			g.Expect(definitions(g, kind)).To(ConsistOf(keys(offered)))
+			g.Expect(enabled).To(Equal(offered), "each action is enabled in a state")
+			g.Expect(listActions(g, kind)).To(ConsistOf(sortedKeys(offered)))
 		})
 	}
 }
 
-func keys(set map[string]bool) []string {
+func sortedKeys(set map[string]bool) []string {
 	var all []string
 	for key := range set {
 		all = append(all, key)

@@ -25,34 +25,34 @@ func TestConfigMap(t *testing.T) {
 	made := configMapHead
 	for _, kind := range kinds {
 		made += "  resource.customizations.health.appmarket.io_" + kind + ": |\n"
-		made += indented(text(g, scripts(g, kind, "health.lua")), 4)
+		made += indentText(readText(g, scriptPath(g, kind, "health.lua")), 4)
 	}
 	for _, kind := range kinds {
 		made += "  resource.customizations.actions.appmarket.io_" + kind + ": |\n"
-		made += indented(actionsEntry(g, kind), 4)
+		made += indentText(actionsEntry(g, kind), 4)
 	}
-	path := file(g, "config", "argocd", "argocd-cm.yaml")
+	path := modulePath(g, "config", "argocd", "argocd-cm.yaml")
 	if *update {
 		g.Expect(os.WriteFile(path, []byte(made), 0o644)).To(Succeed())
 	}
-	g.Expect(text(g, path)).To(Equal(made), "make it anew with -update")
+	g.Expect(readText(g, path)).To(Equal(made), "run the test with -update")
 }
 
 // actionsEntry returns the value from which Argo CD reads the actions of a kind: YAML in a string.
 func actionsEntry(g Gomega, kind string) string {
-	entry := "discovery.lua: |\n" + indented(text(g, scripts(g, kind, "actions", "discovery.lua")), 2) + "definitions:\n"
-	for _, action := range definitions(g, kind) {
+	entry := "discovery.lua: |\n" + indentText(readText(g, scriptPath(g, kind, "actions", "discovery.lua")), 2) + "definitions:\n"
+	for _, action := range listActions(g, kind) {
 		entry += "  - name: " + action + "\n    action.lua: |\n" +
-			indented(text(g, scripts(g, kind, "actions", action, "action.lua")), 6)
+			indentText(readText(g, scriptPath(g, kind, "actions", action, "action.lua")), 6)
 	}
 	return entry
 }
 
-// definitions returns the sorted actions of a kind.
-func definitions(g Gomega, kind string) []string {
+// listActions returns the sorted actions of a kind.
+func listActions(g Gomega, kind string) []string {
 	var actions []string
-	for _, name := range names(g, scripts(g, kind, "actions")) {
-		info, err := os.Stat(scripts(g, kind, "actions", name))
+	for _, name := range fileNames(g, scriptPath(g, kind, "actions")) {
+		info, err := os.Stat(scriptPath(g, kind, "actions", name))
 		g.Expect(err).NotTo(HaveOccurred())
 		if info.IsDir() && name != "testdata" {
 			actions = append(actions, name)
@@ -61,7 +61,7 @@ func definitions(g Gomega, kind string) []string {
 	return actions
 }
 
-func indented(text string, by int) string {
+func indentText(text string, by int) string {
 	var out strings.Builder
 	for line := range strings.Lines(text) {
 		if strings.TrimSpace(line) != "" {
@@ -81,18 +81,18 @@ func TestConfigMapReads(t *testing.T) {
 		Metadata   map[string]string `json:"metadata"`
 		Data       map[string]string `json:"data"`
 	}
-	data := read[configMap](g, file(g, "config", "argocd", "argocd-cm.yaml")).Data
+	data := readYAML[configMap](g, modulePath(g, "config", "argocd", "argocd-cm.yaml")).Data
 	g.Expect(data).To(HaveLen(2 * len(kinds)))
 	for _, kind := range kinds {
-		g.Expect(data["resource.customizations.health.appmarket.io_"+kind]).To(Equal(text(g, scripts(g, kind, "health.lua"))))
-		entry := parse[struct {
+		g.Expect(data["resource.customizations.health.appmarket.io_"+kind]).To(Equal(readText(g, scriptPath(g, kind, "health.lua"))))
+		entry := parseYAML[struct {
 			Discovery   string              `json:"discovery.lua"`
 			Definitions []map[string]string `json:"definitions"`
 		}](g, data["resource.customizations.actions.appmarket.io_"+kind])
-		g.Expect(entry.Discovery).To(Equal(text(g, scripts(g, kind, "actions", "discovery.lua"))))
-		for i, action := range definitions(g, kind) {
+		g.Expect(entry.Discovery).To(Equal(readText(g, scriptPath(g, kind, "actions", "discovery.lua"))))
+		for i, action := range listActions(g, kind) {
 			g.Expect(entry.Definitions[i]).To(Equal(map[string]string{
-				"name": action, "action.lua": text(g, scripts(g, kind, "actions", action, "action.lua")),
+				"name": action, "action.lua": readText(g, scriptPath(g, kind, "actions", action, "action.lua")),
 			}))
 		}
 	}

@@ -24,9 +24,9 @@ type healthTest struct {
 func eachHealthTest(t *testing.T, do func(t *testing.T, o *unstructured.Unstructured, want Health)) {
 	for _, kind := range kinds {
 		g := NewWithT(t)
-		for _, test := range read[healthTests](g, scripts(g, kind, "health_test.yaml")).Tests {
+		for _, test := range readYAML[healthTests](g, scriptPath(g, kind, "health_test.yaml")).Tests {
 			t.Run(kind+"/"+filepath.Base(test.InputPath), func(t *testing.T) {
-				o := object(NewWithT(t), scripts(g, kind, test.InputPath))
+				o := readObject(NewWithT(t), scriptPath(g, kind, test.InputPath))
 				do(t, o, test.HealthStatus)
 			})
 		}
@@ -36,30 +36,30 @@ func eachHealthTest(t *testing.T, do func(t *testing.T, o *unstructured.Unstruct
 func TestHealth(t *testing.T) {
 	r := newReaders(t)
 	eachHealthTest(t, func(t *testing.T, o *unstructured.Unstructured, want Health) {
-		NewWithT(t).Expect(r.argo(NewWithT(t), o)).To(Equal(want))
+		NewWithT(t).Expect(r.argoHealth(NewWithT(t), o)).To(Equal(want))
 	})
 }
 
-// TestHealthElsewhere compares the health in Argo CD with the results of Flux and kstatus for the
+// TestHealthInOtherTools compares the health in Argo CD with the results of Flux and kstatus for the
 // same objects.
-func TestHealthElsewhere(t *testing.T) {
+func TestHealthInOtherTools(t *testing.T) {
 	r := newReaders(t)
 	eachHealthTest(t, func(t *testing.T, o *unstructured.Unstructured, _ Health) {
 		g := NewWithT(t)
-		v := r.judge(g, o)
+		v := r.readStatuses(g, o)
 		if o.GetDeletionTimestamp() != nil {
 			g.Expect(v.kstatus).To(Equal(kstatus.TerminatingStatus))
 			g.Expect(v.flux).To(Equal(kstatus.InProgressStatus))
 			return
 		}
-		g.Expect(v.agree()).To(BeTrue(), "%+v", v)
+		g.Expect(v.doAgree()).To(BeTrue(), "%+v", v)
 	})
 }
 
 func TestHealthOfEveryKindIsOneText(t *testing.T) {
 	g := NewWithT(t)
 	for _, kind := range kinds[1:] {
-		g.Expect(text(g, scripts(g, kind, "health.lua"))).To(Equal(text(g, scripts(g, kinds[0], "health.lua"))), kind)
+		g.Expect(readText(g, scriptPath(g, kind, "health.lua"))).To(Equal(readText(g, scriptPath(g, kinds[0], "health.lua"))), kind)
 	}
 }
 
@@ -69,21 +69,21 @@ func TestHealthTestsListEveryState(t *testing.T) {
 			g := NewWithT(t)
 			var listed []string
 			shown := map[string]bool{}
-			for _, test := range read[healthTests](g, scripts(g, kind, "health_test.yaml")).Tests {
+			for _, test := range readYAML[healthTests](g, scriptPath(g, kind, "health_test.yaml")).Tests {
 				listed = append(listed, filepath.Base(test.InputPath))
 				shown[test.HealthStatus.Status] = true
 			}
-			g.Expect(listed).To(ConsistOf(names(g, scripts(g, kind, "testdata"))))
+			g.Expect(listed).To(ConsistOf(fileNames(g, scriptPath(g, kind, "testdata"))))
 			g.Expect(shown).To(And(HaveKey(healthy), HaveKey(progressing), HaveKey(degraded)))
 			if kind != "AppInstance" {
-				g.Expect(shown).To(HaveKey(suspended), "an instance is never suspended: it is stopped")
+				g.Expect(shown).To(HaveKey(suspended), "an instance is stopped, not suspended")
 			}
 		})
 	}
 }
 
-// names returns the names of the files in a folder.
-func names(g Gomega, folder string) []string {
+// fileNames returns the names of the files in a folder.
+func fileNames(g Gomega, folder string) []string {
 	entries, err := os.ReadDir(folder)
 	g.Expect(err).NotTo(HaveOccurred())
 	var all []string

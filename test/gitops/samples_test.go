@@ -32,16 +32,16 @@ type sample struct {
 	object *unstructured.Unstructured
 }
 
-// samples returns all objects of the samples, in the order of their files.
-func samples(g Gomega) []sample {
-	root := file(g, "config", "samples", "gitops")
+// readSamples returns all objects of the samples, in the order of their files.
+func readSamples(g Gomega) []sample {
+	root := modulePath(g, "config", "samples", "gitops")
 	var all []sample
 	g.Expect(filepath.WalkDir(root, func(path string, _ fs.DirEntry, err error) error {
 		if err != nil || filepath.Ext(path) != ".yaml" {
 			return err
 		}
 		folder, err := filepath.Rel(root, filepath.Dir(path))
-		for _, o := range documents(g, text(g, path)) {
+		for _, o := range parseDocuments(g, readText(g, path)) {
 			all = append(all, sample{folder, o})
 		}
 		return err
@@ -50,7 +50,7 @@ func samples(g Gomega) []sample {
 	return all
 }
 
-func documents(g Gomega, text string) []*unstructured.Unstructured {
+func parseDocuments(g Gomega, text string) []*unstructured.Unstructured {
 	var all []*unstructured.Unstructured
 	for part := range strings.SplitSeq(text, "\n---\n") {
 		plain, err := yaml.ToJSON([]byte(part))
@@ -62,14 +62,14 @@ func documents(g Gomega, text string) []*unstructured.Unstructured {
 	return all
 }
 
-// foreign are the API groups of the GitOps tools, which the API server of the test does not have.
-var foreign = []string{"argoproj.io", "kustomize.toolkit.fluxcd.io", "kustomize.config.k8s.io"}
+// gitopsGroups are the API groups of the GitOps tools, which the API server of the test does not have.
+var gitopsGroups = []string{"argoproj.io", "kustomize.toolkit.fluxcd.io", "kustomize.config.k8s.io"}
 
 // TestSamplesAreValid applies each sample to a real API server as a dry run.
 func TestSamplesAreValid(t *testing.T) {
 	g := NewWithT(t)
 	server := testenv.Start(t)
-	all := samples(g)
+	all := readSamples(g)
 	for _, s := range all {
 		if s.object.GetKind() == "Namespace" {
 			server.Create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: s.object.GetName()}})
@@ -77,7 +77,7 @@ func TestSamplesAreValid(t *testing.T) {
 	}
 	var applied []string
 	for _, s := range all {
-		if slices.Contains(foreign, s.object.GroupVersionKind().Group) {
+		if slices.Contains(gitopsGroups, s.object.GroupVersionKind().Group) {
 			continue
 		}
 		applied = append(applied, s.object.GetKind())
@@ -98,7 +98,7 @@ func TestWaves(t *testing.T) {
 		"AppInstance/blog": "0", "AppInstance/board": "1",
 	}
 	found := map[string]string{}
-	for _, s := range samples(g) {
+	for _, s := range readSamples(g) {
 		if wave, ok := s.object.GetAnnotations()[waveAnnotation]; ok {
 			found[s.object.GetKind()+"/"+s.object.GetName()] = wave
 		}
@@ -112,13 +112,13 @@ func TestHooks(t *testing.T) {
 	g := NewWithT(t)
 	hooks := map[string][]string{}
 	installed, removed := []string{}, []string{}
-	for _, s := range samples(g) {
+	for _, s := range readSamples(g) {
 		annotations := s.object.GetAnnotations()
 		if s.object.GetKind() != "AppInstallTask" || !strings.HasPrefix(s.folder, "argocd") {
 			g.Expect(annotations).NotTo(HaveKey(hookAnnotation), "%s: an instance as a hook would be removed with every sync", s.object.GetName())
 			continue
 		}
-		task := typed[v1alpha1.AppInstallTask](g, s.object)
+		task := toTyped[v1alpha1.AppInstallTask](g, s.object)
 		hooks[annotations[hookAnnotation]] = append(hooks[annotations[hookAnnotation]], task.Name)
 		g.Expect(annotations[policyAnnotation]).To(BeElementOf("BeforeHookCreation", "HookSucceeded"), task.Name)
 		g.Expect(task.Spec.RunID).NotTo(BeEmpty(), task.Name)
@@ -127,7 +127,7 @@ func TestHooks(t *testing.T) {
 			continue
 		}
 		installed = append(installed, task.Instance())
-		g.Expect(task.Spec.OnMissingInput).To(Equal(v1alpha1.MissingInputFail), "nobody gives inputs in a sync")
+		g.Expect(task.Spec.OnMissingInput).To(Equal(v1alpha1.MissingInputFail), "a sync cannot provide inputs")
 		g.Expect(task.Spec.StartDeadline).NotTo(BeEmpty(), "Argo CD waits without limit")
 	}
 	g.Expect(hooks).To(Equal(map[string][]string{
@@ -142,14 +142,14 @@ func TestHooks(t *testing.T) {
 func TestFluxOrder(t *testing.T) {
 	g := NewWithT(t)
 	after := map[string]string{}
-	for _, s := range samples(g) {
+	for _, s := range readSamples(g) {
 		if s.object.GroupVersionKind().Group != "kustomize.toolkit.fluxcd.io" {
 			continue
 		}
 		g.Expect(s.object.Object["spec"]).To(HaveKeyWithValue("wait", true), s.object.GetName())
 		path, _, err := unstructured.NestedString(s.object.Object, "spec", "path")
 		g.Expect(err).NotTo(HaveOccurred())
-		g.Expect(file(g, "config", "samples", "gitops", path)).To(BeADirectory())
+		g.Expect(modulePath(g, "config", "samples", "gitops", path)).To(BeADirectory())
 		after[s.object.GetName()] = ""
 		before, _, err := unstructured.NestedSlice(s.object.Object, "spec", "dependsOn")
 		g.Expect(err).NotTo(HaveOccurred())
@@ -160,8 +160,8 @@ func TestFluxOrder(t *testing.T) {
 	g.Expect(after).To(Equal(map[string]string{"market": "", "notes": "market", "demo": "notes"}))
 }
 
-// typed converts an object to its Go type.
-func typed[T any](g Gomega, o *unstructured.Unstructured) *T {
+// toTyped converts an object to its Go type.
+func toTyped[T any](g Gomega, o *unstructured.Unstructured) *T {
 	into := new(T)
 	g.Expect(runtime.DefaultUnstructuredConverter.FromUnstructured(o.Object, into)).To(Succeed())
 	return into

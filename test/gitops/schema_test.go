@@ -20,9 +20,9 @@ func eachTestdata(t *testing.T, do func(t *testing.T, o *unstructured.Unstructur
 	for _, kind := range kinds {
 		for _, folder := range []string{"testdata", "actions/testdata"} {
 			g := NewWithT(t)
-			for _, name := range names(g, scripts(g, kind, folder)) {
+			for _, name := range fileNames(g, scriptPath(g, kind, folder)) {
 				t.Run(strings.Join([]string{kind, folder, name}, "/"), func(t *testing.T) {
-					do(t, object(NewWithT(t), scripts(g, kind, folder, name)))
+					do(t, readObject(NewWithT(t), scriptPath(g, kind, folder, name)))
 				})
 			}
 		}
@@ -45,7 +45,7 @@ func TestTestdataIsValid(t *testing.T) {
 		g.Expect(strict.Create(t.Context(), made)).To(Succeed())
 		made.Object["status"] = status
 		g.Expect(strict.Status().Update(t.Context(), made)).To(Succeed())
-		g.Expect(made.Object["status"]).To(Equal(status), "nothing is dropped or defaulted")
+		g.Expect(made.Object["status"]).To(Equal(status), "no field is dropped or defaulted")
 	})
 }
 
@@ -54,25 +54,25 @@ func TestTestdataIsValid(t *testing.T) {
 func TestTestdataKeepsTheContract(t *testing.T) {
 	eachTestdata(t, func(t *testing.T, o *unstructured.Unstructured) {
 		g := NewWithT(t)
-		made, err := scheme(g).New(v1alpha1.GroupVersion.WithKind(o.GetKind()))
+		made, err := newScheme(g).New(v1alpha1.GroupVersion.WithKind(o.GetKind()))
 		g.Expect(err).NotTo(HaveOccurred())
 		typed := made.(v1alpha1.Object)
 		g.Expect(runtime.DefaultUnstructuredConverter.FromUnstructured(o.Object, typed)).To(Succeed())
-		if unseen(typed) {
+		if isUnobserved(typed) {
 			return
 		}
 		conformance.ExpectContract(g, typed)
 	})
 }
 
-func scheme(g Gomega) *runtime.Scheme {
+func newScheme(g Gomega) *runtime.Scheme {
 	s := runtime.NewScheme()
 	g.Expect(v1alpha1.AddToScheme(s)).To(Succeed())
 	return s
 }
 
-// unseen reports whether the operator has not reconciled the current generation of an object yet.
-func unseen(o v1alpha1.Object) bool {
+// isUnobserved reports whether the operator has not reconciled the current generation of an object yet.
+func isUnobserved(o v1alpha1.Object) bool {
 	for _, c := range o.GetConditions() {
 		if c.ObservedGeneration == o.GetGeneration() {
 			return false

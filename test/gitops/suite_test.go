@@ -33,37 +33,37 @@ var kinds = []string{"MarketSource", "AppInfo", "AppInstance", "AppInstallTask"}
 
 func TestMain(m *testing.M) { os.Exit(testenv.Run(m)) }
 
-// file returns the path of a file in the module.
-func file(g Gomega, elements ...string) string {
+// modulePath returns the path of a file in the module.
+func modulePath(g Gomega, elements ...string) string {
 	root, err := testenv.ModuleRoot()
 	g.Expect(err).NotTo(HaveOccurred())
 	return filepath.Join(append([]string{root}, elements...)...)
 }
 
-// scripts returns the path of a file or folder in Argo CD's customizations of a kind.
-func scripts(g Gomega, kind string, elements ...string) string {
-	return file(g, append([]string{"config", "argocd", "resource_customizations", "appmarket.io", kind}, elements...)...)
+// scriptPath returns the path of a file or folder in Argo CD's customizations of a kind.
+func scriptPath(g Gomega, kind string, elements ...string) string {
+	return modulePath(g, append([]string{"config", "argocd", "resource_customizations", "appmarket.io", kind}, elements...)...)
 }
 
-func text(g Gomega, path string) string {
+func readText(g Gomega, path string) string {
 	content, err := os.ReadFile(path)
 	g.Expect(err).NotTo(HaveOccurred())
 	return string(content)
 }
 
-// read parses a YAML file.
-func read[T any](g Gomega, path string) T { return parse[T](g, text(g, path)) }
+// readYAML parses a YAML file.
+func readYAML[T any](g Gomega, path string) T { return parseYAML[T](g, readText(g, path)) }
 
-// parse parses YAML and rejects unknown fields.
-func parse[T any](g Gomega, text string) T {
+// parseYAML parses YAML and rejects unknown fields.
+func parseYAML[T any](g Gomega, text string) T {
 	var into T
 	g.Expect(yaml.UnmarshalStrict([]byte(text), &into)).To(Succeed(), text)
 	return into
 }
 
-// object reads an object in the form in which the API server returns it.
-func object(g Gomega, path string) *unstructured.Unstructured {
-	plain, err := yaml.YAMLToJSON([]byte(text(g, path)))
+// readObject reads an object in the form in which the API server returns it.
+func readObject(g Gomega, path string) *unstructured.Unstructured {
+	plain, err := yaml.YAMLToJSON([]byte(readText(g, path)))
 	g.Expect(err).NotTo(HaveOccurred())
 	o := &unstructured.Unstructured{}
 	g.Expect(o.UnmarshalJSON(plain)).To(Succeed(), path)

@@ -19,20 +19,20 @@ import (
 const maxIdle = 100_000
 
 var _ = Describe("A client of the repository", func() {
-	It("with as many idle connections as it may have keeps no other out", func(ctx SpecContext) {
+	It("with the maximum number of idle connections does not block other clients", func(ctx SpecContext) {
 		var files syscall.Rlimit
 		Expect(syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files)).To(Succeed())
 		// All connections of this host to one address need different ports, which limits their
 		// number.
 		count := min(maxIdle, int(files.Cur)-1000, 20_000)
-		carryOut(ctx, func() string {
+		runAttack(ctx, func() string {
 			var open []net.Conn
 			defer func() {
 				for _, each := range open {
 					_ = each.Close()
 				}
 			}()
-			address := strings.TrimPrefix(common.Repository, "http://")
+			address := strings.TrimPrefix(suite.Repository, "http://")
 			for range count {
 				connection, err := net.Dial("tcp", address)
 				if err != nil {
@@ -41,18 +41,18 @@ var _ = Describe("A client of the repository", func() {
 				open = append(open, connection)
 			}
 			Expect(len(open)).To(BeNumerically(">", count/2))
-			status, _ := fixture.Ask(ctx, common.Repository+"/version")
+			status, _ := fixture.Ask(ctx, suite.Repository+"/version")
 			Expect(status).To(Equal(http.StatusOK))
-			return fmt.Sprintf("%d connections, and /version answers", len(open))
+			return fmt.Sprintf("%d connections, and /version responds", len(open))
 		})
 	})
 
-	It("with 2,000 tokens that are none is refused", func(ctx SpecContext) {
+	It("with 2,000 invalid tokens is rejected", func(ctx SpecContext) {
 		t := newTenant(ctx)
-		t.Offer(ctx, victim(nil))
-		page := fmt.Sprintf("%s/%s/charts/index.yaml", common.Repository, t.Namespace)
-		carryOut(ctx, func() string {
-			answers := map[int]int{}
+		t.Offer(ctx, newChart(nil))
+		page := fmt.Sprintf("%s/%s/charts/index.yaml", suite.Repository, t.Namespace)
+		runAttack(ctx, func() string {
+			responses := map[int]int{}
 			var mu sync.Mutex
 			var clients sync.WaitGroup
 			for client := range 20 {
@@ -61,14 +61,14 @@ var _ = Describe("A client of the repository", func() {
 					for i := range 100 {
 						status, _ := fixture.Ask(ctx, page, "Authorization", fmt.Sprintf("Bearer none.%d.%d", client, i))
 						mu.Lock()
-						answers[status]++
+						responses[status]++
 						mu.Unlock()
 					}
 				})
 			}
 			clients.Wait()
-			Expect(answers).NotTo(HaveKey(http.StatusOK))
-			return fmt.Sprintf("answers: %v", answers)
+			Expect(responses).NotTo(HaveKey(http.StatusOK))
+			return fmt.Sprintf("responses: %v", responses)
 		})
 	})
 })

@@ -12,25 +12,25 @@ import (
 
 var _ = DescribeTable("A schema", func(ctx SpecContext, reason string, schema func() string) {
 	t := newTenant(ctx)
-	carryOut(ctx, func() string {
-		published := charted(v1alpha1.ReasonReady, fixture.Files{
-			"values.schema.json": schema(), "values.yaml": "a: {a: {a: {a: x}}}\n", "files/noise": noise(40 << 10),
+	runAttack(ctx, func() string {
+		published := chartCase(v1alpha1.ReasonReady, fixture.Files{
+			"values.schema.json": schema(), "values.yaml": "a: {a: {a: {a: x}}}\n", "files/noise": randomText(40 << 10),
 		})()
-		hydrate(ctx, t, published)
-		return fail(ctx, t, reason)
+		hydrateApp(ctx, t, published)
+		return installFails(ctx, t, reason)
 	})
 },
-	Entry("that refers to an address inside", v1alpha1.ReasonInvalidChart, func() string {
+	Entry("that refers to an internal address", v1alpha1.ReasonInvalidChart, func() string {
 		return `{"$ref": "http://169.254.169.254/latest/meta-data/"}`
 	}),
 	Entry("that refers to a file", v1alpha1.ReasonInvalidChart, func() string { return `{"$ref": "file:///etc/passwd"}` }),
 	Entry("that refers to itself twice", v1alpha1.ReasonLimitExceeded, func() string {
 		return `{"additionalProperties": {"allOf": [{"$ref": "#"}, {"$ref": "#"}]}, "allOf": [{"$ref": "#"}, {"$ref": "#"}]}`
 	}),
-	Entry("of 30,000 schemas in one another", v1alpha1.ReasonInvalidChart, func() string {
+	Entry("of 30,000 nested schemas", v1alpha1.ReasonInvalidChart, func() string {
 		return strings.Repeat(`{"not": `, 30_000) + "{}" + strings.Repeat("}", 30_000)
 	}),
-	Entry("of definitions that double sixty times", v1alpha1.ReasonLimitExceeded, func() string {
+	Entry("of definitions that are doubled sixty times", v1alpha1.ReasonLimitExceeded, func() string {
 		var text strings.Builder
 		text.WriteString(`{"$ref": "#/$defs/d0", "$defs": {`)
 		for i := range 60 {
@@ -41,12 +41,12 @@ var _ = DescribeTable("A schema", func(ctx SpecContext, reason string, schema fu
 	}),
 )
 
-var _ = DescribeTable("A schema that is refused before anything is published,", func(ctx SpecContext, chart func() hydrated) {
-	carryOut(ctx, func() string { return hydrate(ctx, newTenant(ctx), chart()) })
+var _ = DescribeTable("A schema that is rejected during hydration", func(ctx SpecContext, chart func() hydrationCase) {
+	runAttack(ctx, func() string { return hydrateApp(ctx, newTenant(ctx), chart()) })
 },
-	Entry("of 60,000 patterns of 999 repetitions", func() hydrated {
-		return charted(v1alpha1.ReasonLimitExceeded, fixture.Files{
-			"values.schema.json": `{"allOf": [` + strings.Repeat(`{"pattern": "x{999}"},`, 60_000) + `{}]}`, "files/noise": noise(40 << 10),
+	Entry("with 60,000 patterns of 999 repetitions", func() hydrationCase {
+		return chartCase(v1alpha1.ReasonLimitExceeded, fixture.Files{
+			"values.schema.json": `{"allOf": [` + strings.Repeat(`{"pattern": "x{999}"},`, 60_000) + `{}]}`, "files/noise": randomText(40 << 10),
 		})()
 	}),
 )

@@ -2,15 +2,14 @@
 // can, and measures the effects on others. The operator runs as it is released, with 1 GiB of
 // memory, and must survive the whole suite without a restart.
 //
-// Each spec is one row of a table: the hostile act, its result, the time that another tenant waited
-// for the installation of a small app meanwhile, and the memory and CPU time of the operator and
+// Each spec is one row of a table: the attack, its result, the time that another tenant waited
+// for the installation of a small app at the same time, and the memory and CPU time of the operator and
 // its workers. Specs run in parallel, so the measurements of a row include the effects of other
-// rows. The table is printed at the end. A row for an act that another suite covers names the spec.
+// rows. The table is printed at the end. A row for an attack that another suite covers names the spec.
 package hostile_test
 
 import (
 	"encoding/json"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -24,40 +23,28 @@ import (
 )
 
 const (
-	// patience limits every wait. A row that waits that long has failed.
-	patience = 2 * time.Minute
+	// timeout limits every wait. A row that waits that long has failed.
+	timeout = 2 * time.Minute
 	// memoryLimit is the memory in bytes that the operator and its workers may use together.
 	memoryLimit = 1 << 30
 )
 
 var (
 	cluster *fixture.Cluster
-	// common is the shared data of all processes of the suite.
-	common shared
-	// bystander is the tenant that installs apps during each act.
-	bystander *neighbor
+	// suite is the shared data of all processes of the suite.
+	suite suiteData
+	// backgroundTenant is the tenant that installs apps during each attack.
+	backgroundTenant *neighbor
 )
 
-// shared is the data that the first process of the suite passes to the others.
-type shared struct {
+// suiteData is the data that the first process of the suite passes to the others.
+type suiteData struct {
 	Cluster, Repository, Metrics, Log string
 	// PID is the process ID of the operator.
 	PID int
 }
 
-func TestHostile(t *testing.T) {
-	if os.Getenv("KUBEBUILDER_ASSETS") == "" {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("KUBEBUILDER_ASSETS is not set")
-		}
-		t.Skip("left out: KUBEBUILDER_ASSETS is not set; use make test")
-	}
-	RegisterFailHandler(Fail)
-	SetDefaultEventuallyTimeout(patience)
-	EnforceDefaultTimeoutsWhenUsingContexts()
-	SetDefaultEventuallyPollingInterval(100 * time.Millisecond)
-	RunSpecs(t, "Hostile")
-}
+func TestHostile(t *testing.T) { fixture.RunSuite(t, "Hostile", timeout, 100*time.Millisecond) }
 
 var _ = SynchronizedBeforeSuite(func(ctx SpecContext) []byte {
 	dir := GinkgoT().TempDir()
@@ -66,15 +53,15 @@ var _ = SynchronizedBeforeSuite(func(ctx SpecContext) []byte {
 	operator := fixture.NewOperator(fixture.BuildOperator(ctx, dir), started, dir, "--memory-limit=1073741824", "--render-memory=402653184")
 	limit(operator)
 	operator.Start()
-	text, err := json.Marshal(shared{
+	text, err := json.Marshal(suiteData{
 		Cluster: started.Dir, Repository: operator.URL, Metrics: operator.Metrics, Log: operator.Log.Name(), PID: operator.Process.Process.Pid,
 	})
 	Expect(err).NotTo(HaveOccurred())
 	return text
 }, func(ctx SpecContext, text []byte) {
-	Expect(json.Unmarshal(text, &common)).To(Succeed())
-	cluster = fixture.ConnectCluster(common.Cluster)
-	bystander = newNeighbor(ctx)
+	Expect(json.Unmarshal(text, &suite)).To(Succeed())
+	cluster = fixture.ConnectCluster(suite.Cluster)
+	backgroundTenant = newNeighbor(ctx)
 })
 
 // newTenant creates the namespace of an attacker. When the spec ends, every object in it
@@ -83,10 +70,7 @@ func newTenant(ctx SpecContext) *fixture.Tenant {
 	GinkgoHelper()
 	t := fixture.NewTenant(ctx, cluster)
 	DeferCleanup(func(ctx SpecContext) {
-		if CurrentSpecReport().Failed() {
-			objects, _ := cluster.TryKubectl(ctx, nil, "get", "marketsources,appinfos,appinstalltasks,appinstances", "--namespace", t.Namespace)
-			AddReportEntry("objects", objects)
-			AddReportEntry("log of the operator", fixture.LogLines(common.Log, t.Namespace))
+		if cluster.ReportFailure(ctx, t.Namespace, suite.Log) {
 			return
 		}
 		// An object that has not been reconciled yet has no conditions.

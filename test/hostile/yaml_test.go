@@ -10,8 +10,8 @@ import (
 	"github.com/appmarket/operator/test/fixture"
 )
 
-// aliases returns YAML whose nested aliases expand to 10^10 strings.
-func aliases() string {
+// nestedAliases returns YAML whose nested aliases expand to 10^10 strings.
+func nestedAliases() string {
 	text := "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n"
 	for i := 1; i < 10; i++ {
 		text += fmt.Sprintf("a%d: &a%d [%s]\n", i, i, strings.TrimSuffix(strings.Repeat(fmt.Sprintf("*a%d, ", i-1), 10), ", "))
@@ -19,9 +19,9 @@ func aliases() string {
 	return text
 }
 
-// manyOptions returns the inputs of an app manifest that do not fit into a status: all inputs share
+// inputsWithManyOptions returns the inputs of an app manifest that do not fit into a status: all inputs share
 // the options of the first one by an alias.
-func manyOptions() string {
+func inputsWithManyOptions() string {
 	var text strings.Builder
 	text.WriteString("envs:\n- {envName: INPUT_0, type: string, required: true, editable: true, options: &all [")
 	for i := range 100 {
@@ -34,22 +34,22 @@ func manyOptions() string {
 	return text.String()
 }
 
-var _ = DescribeTable("YAML", func(ctx SpecContext, chart func() hydrated) {
-	carryOut(ctx, func() string { return hydrate(ctx, newTenant(ctx), chart()) })
+var _ = DescribeTable("YAML", func(ctx SpecContext, chart func() hydrationCase) {
+	runAttack(ctx, func() string { return hydrateApp(ctx, newTenant(ctx), chart()) })
 },
-	Entry("of aliases of aliases in values.yaml", charted(v1alpha1.ReasonRenderFailed, fixture.Files{"values.yaml": aliases()})),
-	Entry("of aliases of aliases in Chart.yaml", charted(v1alpha1.ReasonInvalidChart, fixture.Files{"Chart.yaml": "apiVersion: v2\nname: victim\nversion: 1.0.0\n" + aliases()})),
-	Entry("of 100,000 lists in one another in values.yaml", charted(v1alpha1.ReasonRenderFailed, fixture.Files{
-		"values.yaml": "a: " + strings.Repeat("[", 100_000) + strings.Repeat("]", 100_000) + "\n", "files/noise": noise(8 << 10),
+	Entry("with nested aliases in values.yaml", chartCase(v1alpha1.ReasonRenderFailed, fixture.Files{"values.yaml": nestedAliases()})),
+	Entry("with nested aliases in Chart.yaml", chartCase(v1alpha1.ReasonInvalidChart, fixture.Files{"Chart.yaml": "apiVersion: v2\nname: victim\nversion: 1.0.0\n" + nestedAliases()})),
+	Entry("with 100,000 nested lists in values.yaml", chartCase(v1alpha1.ReasonRenderFailed, fixture.Files{
+		"values.yaml": "a: " + strings.Repeat("[", 100_000) + strings.Repeat("]", 100_000) + "\n", "files/noise": randomText(8 << 10),
 	})),
-	Entry("of 2 MB of empty lists in Chart.yaml", charted(v1alpha1.ReasonReady, fixture.Files{
-		"Chart.yaml": "apiVersion: v2\nname: victim\nversion: 1.0.0\njunk: [" + strings.Repeat("[],", 2_000_000/3) + "[]]\n", "files/noise": noise(40 << 10),
+	Entry("with 2 MB of empty lists in Chart.yaml", chartCase(v1alpha1.ReasonReady, fixture.Files{
+		"Chart.yaml": "apiVersion: v2\nname: victim\nversion: 1.0.0\njunk: [" + strings.Repeat("[],", 2_000_000/3) + "[]]\n", "files/noise": randomText(40 << 10),
 	})),
-	Entry("of 2 MB of empty lists in values.yaml", charted(v1alpha1.ReasonReady, fixture.Files{
-		"values.yaml": "junk: [" + strings.Repeat("[],", 2_000_000/3) + "[]]\n", "files/noise": noise(40 << 10),
+	Entry("with 2 MB of empty lists in values.yaml", chartCase(v1alpha1.ReasonReady, fixture.Files{
+		"values.yaml": "junk: [" + strings.Repeat("[],", 2_000_000/3) + "[]]\n", "files/noise": randomText(40 << 10),
 	})),
-	Entry("of inputs that no status can hold", func() hydrated {
-		chart := fixture.App("victim", fixture.Files{"files/noise": noise(40 << 10)}, manyOptions())
-		return hydrated{archive: chart.Archive(), reason: v1alpha1.ReasonReady, change: []func(*v1alpha1.MarketSourceSpec){fixture.AsOlares}}
+	Entry("with inputs that exceed the size of a status", func() hydrationCase {
+		chart := fixture.App("victim", fixture.Files{"files/noise": randomText(40 << 10)}, inputsWithManyOptions())
+		return hydrationCase{archive: chart.Archive(), reason: v1alpha1.ReasonReady, change: []func(*v1alpha1.MarketSourceSpec){fixture.AsOlares}}
 	}),
 )

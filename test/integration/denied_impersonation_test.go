@@ -55,7 +55,7 @@ func restrictOperator(ctx context.Context, tenants ...string) {
 }
 
 // allowImpersonation binds the role of the chart to the operator in a namespace, with a copy of the
-// binding in the namespace like.
+// binding in the namespace named by like.
 func allowImpersonation(ctx context.Context, namespace, like string) {
 	GinkgoHelper()
 	const name = "appmarket-impersonated-accounts"
@@ -64,29 +64,29 @@ func allowImpersonation(ctx context.Context, namespace, like string) {
 	cluster.Kubectl(ctx, "create", "rolebinding", name, "--namespace", namespace, "--clusterrole", name, "--serviceaccount", operator)
 }
 
-var _ = Describe("A namespace whose service accounts the operator may not act as", func() {
-	It("is told so before its task is admitted, and can install once an administrator allows it", Serial, func(ctx SpecContext) {
+var _ = Describe("A namespace whose service accounts the operator cannot impersonate", func() {
+	It("gets its task rejected, and can install when an administrator permits it", Serial, func(ctx SpecContext) {
 		allowed, denied := newTenant(ctx), newTenant(ctx)
 		restrictOperator(ctx, allowed.Namespace)
-		allowed.Offer(ctx, site("1.0.0"))
+		allowed.Offer(ctx, siteChart("1.0.0"))
 		allowed.Succeed(ctx, v1alpha1.ActionInstall, "site")
 
-		denied.Offer(ctx, site("1.0.0"))
+		denied.Offer(ctx, siteChart("1.0.0"))
 		message := denied.Fail(ctx, v1alpha1.ReasonPermissionDenied, v1alpha1.ActionInstall, "site")
 		Expect(message).To(ContainSubstring("value tenants of the operator's chart"))
 		var instances v1alpha1.AppInstanceList
 		Expect(denied.Client.List(ctx, &instances, client.InNamespace(denied.Namespace))).To(Succeed())
-		Expect(instances.Items).To(BeEmpty(), "the task was not admitted")
+		Expect(instances.Items).To(BeEmpty(), "the task is not admitted")
 
-		By("following the message")
+		By("creating the binding that the message names")
 		Expect(message).To(ContainSubstring("ClusterRole appmarket-impersonated-accounts"))
 		allowImpersonation(ctx, denied.Namespace, allowed.Namespace)
 		denied.Succeed(ctx, v1alpha1.ActionInstall, "site")
 	})
 
-	It("is told so by an instance, which is installed once an administrator allows it", Serial, func(ctx SpecContext) {
+	It("gets an instance that waits, and is installed when an administrator permits it", Serial, func(ctx SpecContext) {
 		denied := newTenant(ctx)
-		denied.Offer(ctx, site("1.0.0"))
+		denied.Offer(ctx, siteChart("1.0.0"))
 		restrictOperator(ctx, "default")
 		instance := &v1alpha1.AppInstance{
 			ObjectMeta: metav1.ObjectMeta{Namespace: denied.Namespace, Name: "mine"},
@@ -98,9 +98,9 @@ var _ = Describe("A namespace whose service accounts the operator may not act as
 		denied.WaitTrue(ctx, instance, v1alpha1.ConditionReady)
 	})
 
-	It("can neither stop nor remove what was installed before", Serial, func(ctx SpecContext) {
+	It("can neither stop nor remove an earlier installation", Serial, func(ctx SpecContext) {
 		denied := newTenant(ctx)
-		denied.Offer(ctx, site("1.0.0"))
+		denied.Offer(ctx, siteChart("1.0.0"))
 		denied.Succeed(ctx, v1alpha1.ActionInstall, "site", fixture.As("running"))
 		restrictOperator(ctx, "default")
 		for _, action := range []v1alpha1.Action{v1alpha1.ActionStop, v1alpha1.ActionUninstall} {

@@ -10,8 +10,8 @@ import (
 	"github.com/appmarket/operator/test/fixture"
 )
 
-// pump has a dependency with defaults that the chart itself does not repeat.
-var pump = fixture.Chart{Name: "pump", Version: "1.0.0", Files: fixture.Files{
+// pumpChart has a dependency with defaults that the chart itself does not repeat.
+var pumpChart = fixture.Chart{Name: "pump", Version: "1.0.0", Files: fixture.Files{
 	"Chart.yaml":               "apiVersion: v2\nname: pump\nversion: 1.0.0\ndependencies:\n- {name: valve, version: 1.0.0}\n",
 	"values.yaml":              "valve:\n  limits: {flow: 5} # liters\n",
 	"charts/valve/Chart.yaml":  "apiVersion: v2\nname: valve\nversion: 1.0.0\n",
@@ -26,7 +26,7 @@ data:
 `,
 }}
 
-var _ = Describe("Null for a default of a dependency", func() {
+var _ = Describe("A null value for a default of a dependency", func() {
 	data := func(ctx SpecContext, t *fixture.Tenant, name string) map[string]string {
 		config := &corev1.ConfigMap{}
 		t.Get(ctx, config, name)
@@ -35,14 +35,14 @@ var _ = Describe("Null for a default of a dependency", func() {
 
 	It("removes the default through values of a task", func(ctx SpecContext) {
 		t := newTenant(ctx)
-		t.Offer(ctx, pump)
+		t.Offer(ctx, pumpChart)
 		t.Succeed(ctx, v1alpha1.ActionInstall, "pump", fixture.Values(values{"valve": values{"limits": values{"heat": nil}, "probes": nil}}))
 		Expect(data(ctx, t, "pump")).To(And(HaveKeyWithValue("limits", `{"flow":5}`), HaveKeyWithValue("probes", "null")))
 	})
 
 	It("removes the default through valuesFrom", func(ctx SpecContext) {
 		t := newTenant(ctx)
-		t.Offer(ctx, pump)
+		t.Offer(ctx, pumpChart)
 		Expect(t.Client.Create(ctx, configMap(t, "given", "values.yaml", "valve: {limits: {heat: null}}\n"))).To(Succeed())
 		t.Succeed(ctx, v1alpha1.ActionInstall, "pump", func(s *v1alpha1.AppInstallTaskSpec) {
 			s.EnsureParameters().ValuesFrom = []v1alpha1.ValuesReference{{Kind: v1alpha1.ValuesFromConfigMap, Name: "given"}}
@@ -53,7 +53,7 @@ var _ = Describe("Null for a default of a dependency", func() {
 	It("removes the default through customParams and platform values of the source", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		repository := fixture.NewRepository()
-		repository.Add(pump)
+		repository.Add(pumpChart)
 		t.AddSource(ctx, repository, func(s *v1alpha1.MarketSourceSpec) {
 			s.CustomParams = &runtime.RawExtension{Raw: []byte(`{"valve": {"limits": {"heat": null, "flow": null}}}`)}
 			s.Platform = &v1alpha1.Platform{Profile: v1alpha1.ProfileHelm, Values: &runtime.RawExtension{Raw: []byte(`{"valve": {"probes": {"tcp": null}}}`)}}

@@ -15,13 +15,13 @@ import (
 	"github.com/appmarket/operator/test/fixture"
 )
 
-// storing are the files of a chart with a volume claim.
-var storing = fixture.Files{
+// claimFiles are the files of a chart with a volume claim.
+var claimFiles = fixture.Files{
 	"templates/data.yaml": "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: \"{{ .Release.Name }}-data\"}\n" + claimSpec,
 }
 
-// plain are the files of a chart with a ConfigMap.
-var plain = fixture.Files{"templates/page.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: \"{{ .Release.Name }}-page\"}\n"}
+// plainFiles are the files of a chart with a ConfigMap.
+var plainFiles = fixture.Files{"templates/page.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: \"{{ .Release.Name }}-page\"}\n"}
 
 // offerApps offers charts with app manifests.
 func offerApps(ctx SpecContext, t *fixture.Tenant, charts ...fixture.Chart) {
@@ -32,9 +32,9 @@ func offerApps(ctx SpecContext, t *fixture.Tenant, charts ...fixture.Chart) {
 	t.WaitTrue(ctx, t.Source, v1alpha1.ConditionReady)
 }
 
-// looks counts the preflight checks of the tenant since the audit log had the given size. A check
-// is recognized by the impersonated list of resource quotas.
-func looks(t *fixture.Tenant, since int) int {
+// countPreflightChecks counts the preflight checks of the tenant since the audit log had the given
+// size. A check is recognized by the impersonated list of resource quotas.
+func countPreflightChecks(t *fixture.Tenant, since int) int {
 	GinkgoHelper()
 	text, err := os.ReadFile(t.Cluster.AuditLog())
 	Expect(err).NotTo(HaveOccurred())
@@ -55,29 +55,29 @@ func looks(t *fixture.Tenant, since int) int {
 	return count
 }
 
-var _ = Describe("An app that other apps need", func() {
-	deleting := func(s *v1alpha1.AppInstallTaskSpec) {
+var _ = Describe("An app with dependents", func() {
+	withDataDeletion := func(s *v1alpha1.AppInstallTaskSpec) {
 		s.Uninstall = &v1alpha1.UninstallParameters{
 			Dependents: v1alpha1.DependentsUninstall, SharedCharts: v1alpha1.SharedChartsRemoveIfUnused, DataPolicy: v1alpha1.DataDelete,
 		}
 	}
 
-	It("is removed with its data, and the others without theirs", func(ctx SpecContext) {
+	It("is removed with its data, and its dependents keep their data", func(ctx SpecContext) {
 		t := newTenant(ctx)
-		offerApps(ctx, t, fixture.App("base", storing, ""), fixture.App("user", storing, "", "base"), fixture.App("visitor", storing, "", "user"))
+		offerApps(ctx, t, fixture.App("base", claimFiles, ""), fixture.App("user", claimFiles, "", "base"), fixture.App("visitor", claimFiles, "", "user"))
 		for _, app := range []string{"base", "user", "visitor"} {
 			t.Succeed(ctx, v1alpha1.ActionInstall, app)
 		}
-		t.Succeed(ctx, v1alpha1.ActionUninstall, "base", deleting)
+		t.Succeed(ctx, v1alpha1.ActionUninstall, "base", withDataDeletion)
 		Eventually(func() []string { return t.Names(ctx, "persistentvolumeclaims") }).WithContext(ctx).Should(Equal([]string{"user-data", "visitor-data"}))
 		for _, app := range []string{"user", "visitor"} {
-			Expect(retains(t.Instance(ctx, app))).To(Equal([]string{"PersistentVolumeClaim/" + app + "-data"}))
+			Expect(retainedNames(t.Instance(ctx, app))).To(Equal([]string{"PersistentVolumeClaim/" + app + "-data"}))
 		}
 	})
 
-	It("is removed with the data of others if those say so themselves", func(ctx SpecContext) {
+	It("is removed with the data of dependents whose dataPolicy is Delete", func(ctx SpecContext) {
 		t := newTenant(ctx)
-		offerApps(ctx, t, fixture.App("base", storing, ""), fixture.App("user", storing, "", "base"))
+		offerApps(ctx, t, fixture.App("base", claimFiles, ""), fixture.App("user", claimFiles, "", "base"))
 		t.Succeed(ctx, v1alpha1.ActionInstall, "base")
 		t.Succeed(ctx, v1alpha1.ActionInstall, "user", func(s *v1alpha1.AppInstallTaskSpec) { s.EnsureParameters().DataPolicy = v1alpha1.DataDelete })
 		t.Succeed(ctx, v1alpha1.ActionUninstall, "base", func(s *v1alpha1.AppInstallTaskSpec) {
@@ -86,7 +86,7 @@ var _ = Describe("An app that other apps need", func() {
 		Eventually(func() []string { return t.Names(ctx, "persistentvolumeclaims") }).WithContext(ctx).Should(Equal([]string{"base-data"}))
 	})
 
-	It("is removed with a part that serves the whole cluster, and not with the data of everybody", func(ctx SpecContext) {
+	It("is removed with a shared chart, whose data is kept", func(ctx SpecContext) {
 		const space = "teamserver-shared"
 		t := newMarketTenant(ctx)
 		repository := fixture.NewRepository()
@@ -118,45 +118,45 @@ subjects: [{kind: ServiceAccount, name: `+fixture.Account+`, namespace: `+t.Name
 		}).WithContext(ctx).Should(ContainSubstring("yes"))
 		Expect(server.Names(ctx, "persistentvolumeclaims")).To(Equal([]string{"rooms-teamserver-0"}))
 
-		t.Succeed(ctx, v1alpha1.ActionUninstall, "team", deleting)
+		t.Succeed(ctx, v1alpha1.ActionUninstall, "team", withDataDeletion)
 		Expect(server.Names(ctx, "statefulsets")).To(BeEmpty())
 		Expect(server.Names(ctx, "persistentvolumeclaims", "--selector", "appmarket.io/instance=team")).To(Equal([]string{"rooms-teamserver-0"}))
 	})
 
-	DescribeTable("is removed again while a task waits for another one, and the task does not look in a loop", func(ctx SpecContext, needs ...string) {
+	DescribeTable("is removed while a task waits for another dependency, and the task does not check continuously", func(ctx SpecContext, needs ...string) {
 		t := newTenant(ctx)
 		charts := []fixture.Chart{
-			fixture.App("second", plain, "envs:\n  - {envName: SECOND_NAME, title: Name, type: string, required: true, editable: true}\n"),
-			fixture.App("root", plain, "", needs...),
+			fixture.App("second", plainFiles, "envs:\n  - {envName: SECOND_NAME, title: Name, type: string, required: true, editable: true}\n"),
+			fixture.App("root", plainFiles, "", needs...),
 		}
 		for _, name := range needs[:len(needs)-1] {
-			charts = append(charts, fixture.App(name, plain, ""))
+			charts = append(charts, fixture.App(name, plainFiles, ""))
 		}
 		offerApps(ctx, t, charts...)
 		task := t.Task(ctx, v1alpha1.ActionInstall, "root", func(s *v1alpha1.AppInstallTaskSpec) { s.Dependencies = v1alpha1.DependenciesInstall })
-		step := &v1alpha1.AppInstallTask{}
-		step.Namespace, step.Name = t.Namespace, task.Name+"-second"
-		Eventually(func() error { return t.Client.Get(ctx, client.ObjectKeyFromObject(step), step) }).WithContext(ctx).Should(Succeed())
+		subtask := &v1alpha1.AppInstallTask{}
+		subtask.Namespace, subtask.Name = t.Namespace, task.Name+"-second"
+		Eventually(func() error { return t.Client.Get(ctx, client.ObjectKeyFromObject(subtask), subtask) }).WithContext(ctx).Should(Succeed())
 		for _, name := range needs[:len(needs)-1] {
 			t.Succeed(ctx, v1alpha1.ActionUninstall, name)
 		}
-		before := client.MergeFrom(step.DeepCopy())
+		before := client.MergeFrom(subtask.DeepCopy())
 		name := "x"
-		step.Spec.EnsureParameters().Inputs = []v1alpha1.InputValue{{Name: "SECOND_NAME", Value: &name}}
-		Expect(t.Client.Patch(ctx, step, before)).To(Succeed())
-		t.WaitEnd(ctx, step)
-		Expect(meta.IsStatusConditionTrue(step.Status.Conditions, v1alpha1.ConditionSucceeded)).To(BeTrue())
+		subtask.Spec.EnsureParameters().Inputs = []v1alpha1.InputValue{{Name: "SECOND_NAME", Value: &name}}
+		Expect(t.Client.Patch(ctx, subtask, before)).To(Succeed())
+		t.WaitEnd(ctx, subtask)
+		Expect(meta.IsStatusConditionTrue(subtask.Status.Conditions, v1alpha1.ConditionSucceeded)).To(BeTrue())
 		Eventually(func() string { return t.WaitReconciling(ctx, task, v1alpha1.ReasonWaitingForDependency) }).WithContext(ctx).
 			Should(ContainSubstring("waiting for its result"))
 
 		log, err := os.Stat(t.Cluster.AuditLog())
 		Expect(err).NotTo(HaveOccurred())
-		// The delay grows: within the time since the step has ended, about two checks happen.
-		wait := max(time.Since(step.Status.CompletionTime.Time), 2*time.Second)
-		Consistently(func() int { return looks(t, int(log.Size())) }, wait, "200ms").WithContext(ctx).Should(BeNumerically("<=", 5))
+		// The delay grows: in the time since the subtask finished, there are about two checks.
+		wait := max(time.Since(subtask.Status.CompletionTime.Time), 2*time.Second)
+		Consistently(func() int { return countPreflightChecks(t, int(log.Size())) }, wait, "200ms").WithContext(ctx).Should(BeNumerically("<=", 5))
 		t.Succeed(ctx, v1alpha1.ActionCancel, "root", func(s *v1alpha1.AppInstallTaskSpec) { s.InstanceName = "root" })
 	},
-		Entry("of two", "first", "second"),
-		Entry("of three", "first", "another", "second"),
+		Entry("with two dependencies", "first", "second"),
+		Entry("with three dependencies", "first", "another", "second"),
 	)
 })

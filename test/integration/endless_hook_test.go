@@ -20,45 +20,45 @@ func waitForHook(ctx SpecContext, t *fixture.Tenant, name string) {
 	}).WithContext(ctx).Should(ContainSubstring("waiting for "))
 }
 
-// nothingLeft waits until an instance has no objects and no Pods.
-func nothingLeft(ctx context.Context, t *fixture.Tenant) {
+// expectNothingLeft waits until an instance has no objects and no Pods.
+func expectNothingLeft(ctx context.Context, t *fixture.Tenant) {
 	GinkgoHelper()
 	Eventually(func() []string { return append(t.Leftovers(ctx), t.Names(ctx, "pods")...) }).WithContext(ctx).Should(BeEmpty())
 }
 
-var _ = Describe("An operation whose hook does not end", func() {
-	endless := func(version, events string) fixture.Chart {
-		return hooked(version, hookJob("endless", events, "", "", neverStarts))
+var _ = Describe("An operation with a hook that does not finish", func() {
+	endlessChart := func(version, events string) fixture.Chart {
+		return hookedChart(version, hookJob("endless", events, "", "", neverStarts))
 	}
 
-	DescribeTable("is ended by an Uninstall, which leaves nothing behind", func(ctx SpecContext, events string) {
+	DescribeTable("is interrupted by an Uninstall, and no object remains", func(ctx SpecContext, events string) {
 		t := newTenant(ctx)
-		t.Offer(ctx, endless("1.0.0", events))
+		t.Offer(ctx, endlessChart("1.0.0", events))
 		install := t.Task(ctx, v1alpha1.ActionInstall, "hooked")
 		waitForHook(ctx, t, "hooked")
 		t.Succeed(ctx, v1alpha1.ActionUninstall, "hooked")
 		end := t.WaitEnd(ctx, install)
 		Expect(end.Reason).To(Equal(v1alpha1.ReasonInterrupted), end.Message)
-		nothingLeft(ctx, t)
+		expectNothingLeft(ctx, t)
 	},
-		Entry("before an installation", "pre-install"),
-		Entry("after an installation", "post-install"),
+		Entry("with a pre-install hook", "pre-install"),
+		Entry("with a post-install hook", "post-install"),
 	)
 
-	It("is ended by an Uninstall during an upgrade", func(ctx SpecContext) {
+	It("is interrupted by an Uninstall during an upgrade", func(ctx SpecContext) {
 		t := newTenant(ctx)
-		t.Offer(ctx, hooked("1.0.0"), endless("1.1.0", "pre-upgrade"))
+		t.Offer(ctx, hookedChart("1.0.0"), endlessChart("1.1.0", "pre-upgrade"))
 		t.Succeed(ctx, v1alpha1.ActionInstall, "hooked", fixture.Version("1.0.0"))
 		upgrade := t.Task(ctx, v1alpha1.ActionUpgrade, "hooked", fixture.Version("1.1.0"))
 		waitForHook(ctx, t, "hooked")
 		t.Succeed(ctx, v1alpha1.ActionUninstall, "hooked")
 		Expect(t.WaitEnd(ctx, upgrade).Reason).To(Equal(v1alpha1.ReasonInterrupted))
-		nothingLeft(ctx, t)
+		expectNothingLeft(ctx, t)
 	})
 
-	It("is cancelled, and a Stop behind it finds nothing to stop", func(ctx SpecContext) {
+	It("is canceled, and a queued Stop fails because nothing is installed", func(ctx SpecContext) {
 		t := newTenant(ctx)
-		t.Offer(ctx, endless("1.0.0", "post-install"))
+		t.Offer(ctx, endlessChart("1.0.0", "post-install"))
 		install := t.Task(ctx, v1alpha1.ActionInstall, "hooked")
 		waitForHook(ctx, t, "hooked")
 		stop := t.Task(ctx, v1alpha1.ActionStop, "hooked")
@@ -66,12 +66,12 @@ var _ = Describe("An operation whose hook does not end", func() {
 		t.Succeed(ctx, v1alpha1.ActionCancel, "hooked")
 		Expect(t.WaitEnd(ctx, install).Reason).To(Equal(v1alpha1.ReasonCanceled))
 		Expect(t.WaitEnd(ctx, stop).Reason).To(Equal(v1alpha1.ReasonNotInstalled))
-		nothingLeft(ctx, t)
+		expectNothingLeft(ctx, t)
 	})
 
-	It("is cancelled during an upgrade, and what ran before runs again", func(ctx SpecContext) {
+	It("is canceled during an upgrade, and the previous version is restored", func(ctx SpecContext) {
 		t := newTenant(ctx)
-		t.Offer(ctx, hooked("1.0.0"), endless("1.1.0", "post-upgrade"))
+		t.Offer(ctx, hookedChart("1.0.0"), endlessChart("1.1.0", "post-upgrade"))
 		t.Succeed(ctx, v1alpha1.ActionInstall, "hooked", fixture.Version("1.0.0"))
 		upgrade := t.Task(ctx, v1alpha1.ActionUpgrade, "hooked", fixture.Version("1.1.0"))
 		waitForHook(ctx, t, "hooked")
@@ -82,21 +82,21 @@ var _ = Describe("An operation whose hook does not end", func() {
 		Eventually(func() []string { return append(t.Names(ctx, "jobs"), t.Names(ctx, "pods")...) }).WithContext(ctx).Should(BeEmpty())
 	})
 
-	It("is removed although the operator was killed meanwhile", Serial, func(ctx SpecContext) {
+	It("is removed after the operator was killed", Serial, func(ctx SpecContext) {
 		t := newTenant(ctx)
-		t.Offer(ctx, endless("1.0.0", "post-install"))
+		t.Offer(ctx, endlessChart("1.0.0", "post-install"))
 		install := t.Task(ctx, v1alpha1.ActionInstall, "hooked")
 		waitForHook(ctx, t, "hooked")
 		operator.Kill()
 		operator.Start()
 		t.Succeed(ctx, v1alpha1.ActionUninstall, "hooked")
 		Expect(t.WaitEnd(ctx, install).Reason).To(Equal(v1alpha1.ReasonInterrupted))
-		nothingLeft(ctx, t)
+		expectNothingLeft(ctx, t)
 	})
 
-	It("is not begun a fourth time after three interruptions, until somebody asks for it", Serial, func(ctx SpecContext) {
+	It("is not started again after three interruptions, until a task requests it", Serial, func(ctx SpecContext) {
 		t := newTenant(ctx)
-		t.Offer(ctx, endless("1.0.0", "pre-install"))
+		t.Offer(ctx, endlessChart("1.0.0", "pre-install"))
 		install := t.Task(ctx, v1alpha1.ActionInstall, "hooked")
 		interruptions := func() int32 {
 			history := t.Instance(ctx, "hooked").Status.History
@@ -118,6 +118,6 @@ var _ = Describe("An operation whose hook does not end", func() {
 		t.Task(ctx, v1alpha1.ActionInstall, "hooked")
 		waitForHook(ctx, t, "hooked")
 		t.Succeed(ctx, v1alpha1.ActionUninstall, "hooked")
-		nothingLeft(ctx, t)
+		expectNothingLeft(ctx, t)
 	})
 })

@@ -10,14 +10,14 @@ import (
 	"github.com/appmarket/operator/test/fixture"
 )
 
-var _ = Describe("A task for an app that cannot be hydrated", func() {
+var _ = Describe("A task for an app whose hydration fails", func() {
 	const settings = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: \"{{ .Release.Name }}\"}\n"
 	chart := func(version string, files fixture.Files) fixture.Chart {
 		return fixture.Chart{Name: "part", Version: version, Files: fixture.Files{"templates/a.yaml": settings}}.With(version, files)
 	}
 	const needs = "apiVersion: v2\nname: part\nversion: VERSION\ndependencies: [{name: base, version: 1.0.0, repository: \"file://../base\"}]\n"
 
-	It("ends at once with the reason of the app if the only version has the URL of an OCI registry", func(ctx SpecContext) {
+	It("fails immediately with the reason of the app if the only version has the URL of an OCI registry", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		repository := fixture.NewRepository()
 		repository.Serve("/index.yaml", indexWith("  part:", "  - {name: part, version: 1.0.0, urls: ['oci://127.0.0.1:1/part']}"))
@@ -26,14 +26,14 @@ var _ = Describe("A task for an app that cannot be hydrated", func() {
 		Expect(end.Reason).To(Equal(v1alpha1.ReasonFetchFailed), end.Message)
 		Expect(end.Message).To(And(ContainSubstring("OCI registry"), ContainSubstring(`app "part"`)))
 
-		By("asking again when the source has the archive")
+		By("repeating the task when the source has the archive")
 		repository.Add(chart("1.0.0", nil))
 		t.Sync(ctx)
 		Eventually(func() string { return t.App(ctx, "part").Status.SelectedVersion }).WithContext(ctx).Should(Equal("1.0.0"))
 		t.Succeed(ctx, v1alpha1.ActionInstall, "part")
 	})
 
-	DescribeTable("ends at once if the version it names cannot be published, and what runs is not touched",
+	DescribeTable("fails immediately if the requested version cannot be published, and the instance is not changed",
 		func(ctx SpecContext, reason, text string, files fixture.Files) {
 			t := newTenant(ctx)
 			bad := fixture.Files{}
@@ -58,8 +58,8 @@ var _ = Describe("A task for an app that cannot be hydrated", func() {
 			Expect(t.Instance(ctx, "part").Status.Version).To(Equal("1.0.0"))
 			t.Succeed(ctx, v1alpha1.ActionInstall, "part", fixture.As("third"))
 		},
-		Entry("for want of a dependency", v1alpha1.ReasonRenderFailed, `dependencies "base" are missing`, fixture.Files{"Chart.yaml": needs}),
-		Entry("for a template that is none", v1alpha1.ReasonRenderFailed, "templates/a.yaml", fixture.Files{"templates/a.yaml": "{{ if }}\n"}),
-		Entry("for what is rendered", v1alpha1.ReasonRenderFailed, "templates/a.yaml", fixture.Files{"templates/a.yaml": settings + "  : :\n"}),
+		Entry("because of a missing dependency", v1alpha1.ReasonRenderFailed, `dependencies "base" are missing`, fixture.Files{"Chart.yaml": needs}),
+		Entry("because of an invalid template", v1alpha1.ReasonRenderFailed, "templates/a.yaml", fixture.Files{"templates/a.yaml": "{{ if }}\n"}),
+		Entry("because of invalid rendered YAML", v1alpha1.ReasonRenderFailed, "templates/a.yaml", fixture.Files{"templates/a.yaml": settings + "  : :\n"}),
 	)
 })

@@ -14,22 +14,22 @@ import (
 	"github.com/appmarket/operator/test/fixture"
 )
 
-var _ = Describe("An archive of another tool", func() {
-	parcel := fixture.Chart{Name: "parcel", Version: "1.0.0", Files: fixture.Files{
+var _ = Describe("An archive that another tool created", func() {
+	parcelChart := fixture.Chart{Name: "parcel", Version: "1.0.0", Files: fixture.Files{
 		"templates/a.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {{ .Release.Name }}\n",
 	}}
-	renamed := func(rename func(string) string) []byte {
-		entries := parcel.TarEntries()
+	renamedArchive := func(rename func(string) string) []byte {
+		entries := parcelChart.TarEntries()
 		for i := range entries {
 			entries[i].Name = rename(entries[i].Name)
 		}
 		return fixture.TarGzip(entries...)
 	}
 
-	DescribeTable("is served as a clean one, and runs", func(ctx SpecContext, rename func(string) string) {
+	DescribeTable("is published in the format of Helm, and can be installed", func(ctx SpecContext, rename func(string) string) {
 		t := newTenant(ctx)
 		repository := fixture.NewRepository()
-		repository.AddArchive("parcel", "1.0.0", renamed(rename))
+		repository.AddArchive("parcel", "1.0.0", renamedArchive(rename))
 		t.AddSource(ctx, repository)
 		t.WaitTrue(ctx, t.Source, v1alpha1.ConditionReady)
 		files, err := chart.Unpack(t.Fetch(ctx, t.App(ctx, "parcel").Status.Versions[0].URL))
@@ -39,14 +39,14 @@ var _ = Describe("An archive of another tool", func() {
 		Expect(t.Names(ctx, "configmaps")).To(ContainElement("parcel"))
 	},
 		Entry("with backslashes", func(name string) string { return strings.ReplaceAll(name, "/", `\`) }),
-		Entry("with a folder of another name", func(name string) string { return strings.Replace(name, "parcel/", "work/", 1) }),
-		Entry("with dots and slashes in its names", func(name string) string { return strings.Replace(name, "/", "/.//x/../", 1) }),
+		Entry("with another folder name", func(name string) string { return strings.Replace(name, "parcel/", "work/", 1) }),
+		Entry("with dots and slashes in its paths", func(name string) string { return strings.Replace(name, "/", "/.//x/../", 1) }),
 	)
 
-	DescribeTable("is refused by the name of the entry", func(ctx SpecContext, rename func(string) string, says string) {
+	DescribeTable("is rejected with the path of the entry", func(ctx SpecContext, rename func(string) string, says string) {
 		t := newTenant(ctx)
 		repository := fixture.NewRepository()
-		repository.AddArchive("parcel", "1.0.0", renamed(rename))
+		repository.AddArchive("parcel", "1.0.0", renamedArchive(rename))
 		t.AddSource(ctx, repository)
 		app := &v1alpha1.AppInfo{}
 		Eventually(func() error {
@@ -54,20 +54,20 @@ var _ = Describe("An archive of another tool", func() {
 		}).WithContext(ctx).Should(Succeed())
 		Expect(t.WaitStalled(ctx, app, v1alpha1.ReasonInvalidArchive)).To(ContainSubstring(says))
 	},
-		Entry("above its folder", func(name string) string { return strings.Replace(name, "/templates/", `/../`, 1) }, "../a.yaml"),
-		Entry("above its folder, with backslashes", func(name string) string { return strings.Replace(name, "parcel/templates/", `parcel\..\`, 1) }, "../a.yaml"),
+		Entry("outside of its folder", func(name string) string { return strings.Replace(name, "/templates/", `/../`, 1) }, "../a.yaml"),
+		Entry("outside of its folder, with backslashes", func(name string) string { return strings.Replace(name, "parcel/templates/", `parcel\..\`, 1) }, "../a.yaml"),
 	)
 
-	It("of Helm 2, which has no apiVersion, is served and runs", func(ctx SpecContext) {
+	It("for Helm 2, without an apiVersion, is published and can be installed", func(ctx SpecContext) {
 		t := newTenant(ctx)
-		t.Offer(ctx, parcel.With("1.0.0", fixture.Files{"Chart.yaml": "name: parcel\nversion: 1.0.0\nengine: gotpl\n"}))
+		t.Offer(ctx, parcelChart.With("1.0.0", fixture.Files{"Chart.yaml": "name: parcel\nversion: 1.0.0\nengine: gotpl\n"}))
 		t.Succeed(ctx, v1alpha1.ActionInstall, "parcel")
 	})
 
-	It("without a dependency is never published, and what was served stays", func(ctx SpecContext) {
+	It("without a required dependency is not published, and the previous version is still served", func(ctx SpecContext) {
 		t := newTenant(ctx)
-		repository := t.Offer(ctx, parcel)
-		repository.Add(parcel.With("1.1.0", fixture.Files{
+		repository := t.Offer(ctx, parcelChart)
+		repository.Add(parcelChart.With("1.1.0", fixture.Files{
 			"Chart.yaml": "apiVersion: v2\nname: parcel\nversion: 1.1.0\ndependencies:\n- {name: stamp, version: 1.0.0, repository: 'file://../stamp'}\n",
 		}))
 		t.Sync(ctx)

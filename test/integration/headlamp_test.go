@@ -25,8 +25,8 @@ import (
 // catalogLabel is the label with which the app catalog of Headlamp selects Services.
 const catalogLabel = "catalog.headlamp.dev/is-catalog"
 
-// ourService returns the Service of a set of manifests in a namespace of the test.
-func ourService(manifests []byte, namespace string) *corev1.Service {
+// findService returns the Service of a set of manifests in a namespace of the test.
+func findService(manifests []byte, namespace string) *corev1.Service {
 	GinkgoHelper()
 	for document := range strings.SplitSeq("\n"+string(manifests), "\n---") {
 		service := &corev1.Service{}
@@ -36,13 +36,13 @@ func ourService(manifests []byte, namespace string) *corev1.Service {
 			return service
 		}
 	}
-	Fail("there is no Service appmarket in the manifests")
+	Fail("Service appmarket not found in the manifests")
 	return nil
 }
 
-// proxied returns a function that sends requests as the proxy of Headlamp does: to the port named
+// newHeadlampProxy returns a function that sends requests as the proxy of Headlamp does: to the port named
 // http of the Service, at its DNS name, which is mapped to the operator of the suite.
-func proxied(service *corev1.Service) func(path string) []byte {
+func newHeadlampProxy(service *corev1.Service) func(path string) []byte {
 	GinkgoHelper()
 	var port int32
 	for _, p := range service.Spec.Ports {
@@ -52,18 +52,18 @@ func proxied(service *corev1.Service) func(path string) []byte {
 	}
 	Expect(port).NotTo(BeZero(), "no port of Service %s is named http", service.Name)
 	host := fmt.Sprintf("%s.%s:%d", service.Name, service.Namespace, port)
-	behind := http.Client{Transport: &http.Transport{
+	proxyClient := http.Client{Transport: &http.Transport{
 		DisableKeepAlives: true,
 		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
 			if address != host {
 				return nil, fmt.Errorf("dial %s: not the address of the Service", address)
 			}
-			return (&net.Dialer{}).DialContext(ctx, network, strings.TrimPrefix(common.URL, "http://"))
+			return (&net.Dialer{}).DialContext(ctx, network, strings.TrimPrefix(suite.URL, "http://"))
 		},
 	}}
 	return func(path string) []byte {
 		GinkgoHelper()
-		response, err := behind.Get("http://" + host + path)
+		response, err := proxyClient.Get("http://" + host + path)
 		Expect(err).NotTo(HaveOccurred())
 		defer func() { _ = response.Body.Close() }()
 		body, err := io.ReadAll(response.Body)
@@ -78,8 +78,8 @@ var _ = Describe("The app catalog of Headlamp", func() {
 		t := newMarketTenant(ctx)
 		manifests, err := render(ctx).Output()
 		Expect(err).NotTo(HaveOccurred())
-		Expect(t.Client.Create(ctx, ourService(manifests, t.Namespace))).To(Succeed())
-		chart := site("1.0.0")
+		Expect(t.Client.Create(ctx, findService(manifests, t.Namespace))).To(Succeed())
+		chart := siteChart("1.0.0")
 		chart.Name = "listed"
 		// This market is not the first one, so the entries of the joined index have prefixes.
 		entry := t.Namespace + "_charts_listed"
@@ -95,7 +95,7 @@ var _ = Describe("The app catalog of Headlamp", func() {
 		Expect(found.Items[0].Annotations).To(And(
 			HaveKeyWithValue("catalog.headlamp.dev/protocol", "helm"), HaveKeyWithValue("catalog.headlamp.dev/name", "appmarket")))
 
-		get := proxied(&found.Items[0])
+		get := newHeadlampProxy(&found.Items[0])
 		var index repo.IndexFile
 		Eventually(func() map[string]repo.ChartVersions {
 			index = repo.IndexFile{}
@@ -104,16 +104,16 @@ var _ = Describe("The app catalog of Headlamp", func() {
 		}).WithContext(ctx).Should(HaveKey(entry))
 		Expect(string(get("/values/" + entry + "/1.0.0/values.yaml"))).To(Equal(chart.Files["values.yaml"]))
 
-		By("having the chart installed by Helm, as its backend does")
-		release, err := helm(ctx, t, "install", "by-headlamp", entry, "--repo", common.URL+"/charts/", "--version", "1.0.0")
+		By("installing the chart with Helm, as its backend does")
+		release, err := runHelm(ctx, t, "install", "by-headlamp", entry, "--repo", suite.URL+"/charts/", "--version", "1.0.0")
 		Expect(err).NotTo(HaveOccurred(), release)
-		uninstalled, err := helm(ctx, t, "uninstall", "by-headlamp", "--wait")
+		uninstalled, err := runHelm(ctx, t, "uninstall", "by-headlamp", "--wait")
 		Expect(err).NotTo(HaveOccurred(), uninstalled)
 	},
-		Entry("where kustomize installs them", func(ctx context.Context) *exec.Cmd {
+		Entry("if kustomize installs the operator", func(ctx context.Context) *exec.Cmd {
 			return exec.CommandContext(ctx, filepath.Join(os.Getenv("KUBEBUILDER_ASSETS"), "kubectl"), "kustomize", fixture.Path("config/manager"))
 		}),
-		Entry("where the chart installs them", func(ctx context.Context) *exec.Cmd {
+		Entry("if the chart installs the operator", func(ctx context.Context) *exec.Cmd {
 			return exec.CommandContext(ctx, os.Getenv("HELM3"), "template", "appmarket", fixture.Path("charts/appmarket"), "--kube-version", "1.36.0",
 				"--set", "image.repository=registry.example/operator")
 		}),

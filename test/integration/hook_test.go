@@ -10,9 +10,9 @@ import (
 	"github.com/appmarket/operator/test/fixture"
 )
 
-// hooked returns a chart with a ConfigMap and hooks. The text of a hook is completed by
+// hookedChart returns a chart with a ConfigMap and hooks. The text of a hook is completed by
 // hookJob.
-func hooked(version string, hooks ...string) fixture.Chart {
+func hookedChart(version string, hooks ...string) fixture.Chart {
 	return fixture.Chart{Name: "hooked", Version: version, Files: fixture.Files{
 		"templates/settings.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {{ .Release.Name }}-settings\ndata:\n  version: {{ .Chart.Version | quote }}\n",
 		"templates/hooks.yaml":    strings.Join(hooks, "---\n"),
@@ -42,18 +42,18 @@ const (
 	neverStarts  = "    metadata: {annotations: {localcluster/waiting: ImagePullBackOff}}\n    spec:"
 	maybeStarts  = "    {{- if .Values.fail }}\n    metadata: {annotations: {localcluster/waiting: ImagePullBackOff}}\n    {{- end }}\n    spec:"
 	deletedAtEnd = "  ttlSecondsAfterFinished: 0"
-	failsSoon    = "  activeDeadlineSeconds: 5"
+	failsQuickly = "  activeDeadlineSeconds: 5"
 )
 
 var _ = Describe("A chart with hooks", func() {
-	DescribeTable("runs through every operation if a hook is deleted when it has ended",
+	DescribeTable("completes every operation if a hook is deleted when it is complete",
 		func(ctx SpecContext, annotations string) {
 			t := newTenant(ctx)
 			hooks := []string{
 				hookJob("migrate", "pre-install,pre-upgrade", "", deletedAtEnd, starts),
 				hookJob("warm", "post-install,post-upgrade,post-delete", annotations, deletedAtEnd, starts),
 			}
-			t.Offer(ctx, hooked("1.0.0", hooks...), hooked("1.1.0", hooks...))
+			t.Offer(ctx, hookedChart("1.0.0", hooks...), hookedChart("1.1.0", hooks...))
 			t.Succeed(ctx, v1alpha1.ActionInstall, "hooked", fixture.Version("1.0.0"))
 			t.Succeed(ctx, v1alpha1.ActionUpgrade, "hooked", fixture.Version("1.1.0"))
 			t.Succeed(ctx, v1alpha1.ActionUninstall, "hooked")
@@ -61,21 +61,21 @@ var _ = Describe("A chart with hooks", func() {
 		},
 		Entry("by Kubernetes", ""),
 		Entry("by Kubernetes and by Helm", `, helm.sh/hook-delete-policy: "before-hook-creation,hook-succeeded"`),
-		Entry("by Kubernetes, and Helm would have kept it", `, helm.sh/hook-delete-policy: hook-failed`),
+		Entry("by Kubernetes, although the policy of Helm keeps it", `, helm.sh/hook-delete-policy: hook-failed`),
 	)
 
-	It("can be installed again after a hook has failed, and leaves nothing behind", func(ctx SpecContext) {
+	It("can be installed again after a hook failed, and removed completely", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		account := "apiVersion: v1\nkind: ServiceAccount\nmetadata:\n  name: {{ .Release.Name }}-hook\n  annotations: {helm.sh/hook: \"pre-install,pre-upgrade\", helm.sh/hook-weight: \"-10\"}\n"
-		setup := hookJob("setup", "post-install,post-upgrade", ", helm.sh/hook-delete-policy: hook-succeeded", failsSoon,
+		setup := hookJob("setup", "post-install,post-upgrade", ", helm.sh/hook-delete-policy: hook-succeeded", failsQuickly,
 			maybeStarts+"\n      serviceAccountName: {{ .Release.Name }}-hook")
-		chart := hooked("1.0.0", account, setup)
+		chart := hookedChart("1.0.0", account, setup)
 		chart.Files["values.yaml"] = "fail: false\n"
 		t.Offer(ctx, chart)
 
 		message := t.Fail(ctx, v1alpha1.ReasonInstallFailed, v1alpha1.ActionInstall, "hooked", fixture.Values(map[string]any{"fail": true}))
 		Expect(message).To(HavePrefix("post-install Job/hooked-setup failed: DeadlineExceeded: "))
-		Expect(t.Names(ctx, "jobs")).To(Equal([]string{"hooked-setup"}), "it can be looked at")
+		Expect(t.Names(ctx, "jobs")).To(Equal([]string{"hooked-setup"}), "the failed Job is kept")
 		t.Succeed(ctx, v1alpha1.ActionInstall, "hooked", fixture.Values(map[string]any{"fail": false}))
 		t.Succeed(ctx, v1alpha1.ActionUninstall, "hooked")
 		Expect(t.Leftovers(ctx)).To(BeEmpty())
@@ -83,9 +83,9 @@ var _ = Describe("A chart with hooks", func() {
 		t.Succeed(ctx, v1alpha1.ActionInstall, "hooked")
 	})
 
-	It("does not touch a Job of the same name that somebody else has created", func(ctx SpecContext) {
+	It("does not change a Job with the same name that is not part of the release", func(ctx SpecContext) {
 		t := newTenant(ctx)
-		t.Offer(ctx, hooked("1.0.0", hookJob("setup", "pre-install", ", helm.sh/hook-delete-policy: hook-succeeded", "", starts)))
+		t.Offer(ctx, hookedChart("1.0.0", hookJob("setup", "pre-install", ", helm.sh/hook-delete-policy: hook-succeeded", "", starts)))
 		t.Apply(ctx, "apiVersion: batch/v1\nkind: Job\nmetadata: {name: hooked-setup}\nspec: {suspend: true, template: {spec: {restartPolicy: Never, containers: [{name: a, image: "+fixture.Image+"}]}}}\n")
 		message := t.Fail(ctx, v1alpha1.ReasonInstallFailed, v1alpha1.ActionInstall, "hooked")
 		Expect(message).To(ContainSubstring("pre-install Job/hooked-setup exists and belongs to no release; delete it, or "))
@@ -93,11 +93,11 @@ var _ = Describe("A chart with hooks", func() {
 		Expect(t.Names(ctx, "jobs")).To(Equal([]string{"hooked-setup"}))
 	})
 
-	DescribeTable("is removed without its delete hooks if it was never completely installed",
+	DescribeTable("is removed without its delete hooks after a failed installation",
 		func(ctx SpecContext, events string, change ...fixture.Change) {
 			t := newTenant(ctx)
-			t.Offer(ctx, hooked("1.0.0",
-				hookJob("init", "pre-install", "", failsSoon, neverStarts),
+			t.Offer(ctx, hookedChart("1.0.0",
+				hookJob("init", "pre-install", "", failsQuickly, neverStarts),
 				hookJob("cleanup", events, "", "", starts+"\n      serviceAccountName: {{ .Release.Name }}-none")))
 			message := t.Fail(ctx, v1alpha1.ReasonInstallFailed, v1alpha1.ActionInstall, "hooked", change...)
 			Expect(message).To(ContainSubstring("pre-install Job/hooked-init failed: DeadlineExceeded: "))
@@ -106,14 +106,14 @@ var _ = Describe("A chart with hooks", func() {
 			}
 			Eventually(func() []string { return t.Leftovers(ctx) }).WithContext(ctx).Should(BeEmpty())
 		},
-		Entry("by a task, before", "pre-delete"),
-		Entry("by a task, after", "post-delete"),
-		Entry("since the installation has failed", "pre-delete,post-delete", fixture.OnFailure(v1alpha1.FailureRemove)),
+		Entry("by a task, with a pre-delete hook", "pre-delete"),
+		Entry("by a task, with a post-delete hook", "post-delete"),
+		Entry("by onFailure Remove", "pre-delete,post-delete", fixture.OnFailure(v1alpha1.FailureRemove)),
 	)
 
-	It("says which hook it waits for and why, while it waits and when its time has passed", func(ctx SpecContext) {
+	It("reports the hook that it waits for, while it waits and after the timeout", func(ctx SpecContext) {
 		t := newTenant(ctx)
-		t.Offer(ctx, hooked("1.0.0", hookJob("init", "pre-install", "", "", neverStarts)))
+		t.Offer(ctx, hookedChart("1.0.0", hookJob("init", "pre-install", "", "", neverStarts)))
 		task := t.Task(ctx, v1alpha1.ActionInstall, "hooked", fixture.Timeout("4s"))
 		const waits = "waiting for pre-install Job/hooked-init to end: container main: ImagePullBackOff: image " + fixture.Image
 		instance := &v1alpha1.AppInstance{}
@@ -126,9 +126,9 @@ var _ = Describe("A chart with hooks", func() {
 		Eventually(func() []string { return append(t.Names(ctx, "jobs"), t.Names(ctx, "pods")...) }).WithContext(ctx).Should(BeEmpty())
 	})
 
-	It("is refused before a hook that needs a service account which the chart creates later", func(ctx SpecContext) {
+	It("is rejected if a hook uses a service account that is created later", func(ctx SpecContext) {
 		t := newTenant(ctx)
-		chart := hooked("1.0.0", hookJob("init", "pre-install", "", "", starts+"\n      serviceAccountName: {{ .Release.Name }}-account"))
+		chart := hookedChart("1.0.0", hookJob("init", "pre-install", "", "", starts+"\n      serviceAccountName: {{ .Release.Name }}-account"))
 		chart.Files["templates/account.yaml"] = "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: \"{{ .Release.Name }}-account\"}\n"
 		t.Offer(ctx, chart)
 		message := t.Fail(ctx, v1alpha1.ReasonServiceAccountNotFound, v1alpha1.ActionInstall, "hooked")

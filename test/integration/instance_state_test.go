@@ -12,8 +12,8 @@ import (
 	"github.com/appmarket/operator/test/fixture"
 )
 
-// site returns a chart with a Deployment, a Service and a ConfigMap.
-func site(version string) fixture.Chart {
+// siteChart returns a chart with a Deployment, a Service and a ConfigMap.
+func siteChart(version string) fixture.Chart {
 	return fixture.Chart{Name: "site", Version: version, Files: fixture.Files{
 		"values.yaml": "paused: false\ntype: ClusterIP\ntext: hello\n",
 		"templates/settings.yaml": `apiVersion: v1
@@ -39,9 +39,9 @@ spec:
 	}}
 }
 
-var _ = Describe("The state of an instance", func() {
-	// prints waits until the message of Ready matches.
-	prints := func(ctx context.Context, t *fixture.Tenant, name string, matcher OmegaMatcher) {
+var _ = Describe("The Ready condition of an instance", func() {
+	// expectReady waits until the message of Ready matches.
+	expectReady := func(ctx context.Context, t *fixture.Tenant, name string, matcher OmegaMatcher) {
 		GinkgoHelper()
 		Eventually(func() string {
 			for _, c := range t.Instance(ctx, name).Status.Conditions {
@@ -52,63 +52,63 @@ var _ = Describe("The state of an instance", func() {
 			return ""
 		}).WithContext(ctx).Should(matcher)
 	}
-	request := func(ctx context.Context, t *fixture.Tenant, name, value string) {
+	requestReconcile := func(ctx context.Context, t *fixture.Tenant, name, value string) {
 		t.Kubectl(ctx, "annotate", "appinstance", name, "-n", t.Namespace, "--overwrite", v1alpha1.ReconcileRequestAnnotation+"="+value)
 	}
 
-	DescribeTable("tells of an object that was deleted, and a request brings it back", func(ctx SpecContext, kind, object string) {
+	DescribeTable("reports a deleted object, which is restored on request", func(ctx SpecContext, kind, object string) {
 		t := newTenant(ctx)
-		t.Offer(ctx, site("1.0.0"))
+		t.Offer(ctx, siteChart("1.0.0"))
 		t.Succeed(ctx, v1alpha1.ActionInstall, "site")
-		prints(ctx, t, "site", Equal("True running version 1.0.0, 3 objects ready"))
+		expectReady(ctx, t, "site", Equal("True running version 1.0.0, 3 objects ready"))
 
 		t.Kubectl(ctx, "delete", kind, object, "-n", t.Namespace)
-		prints(ctx, t, "site", And(HavePrefix("False version 1.0.0, 2 of 3 objects ready: "), ContainSubstring("/"+object+" is gone; to restore what is gone, ")))
+		expectReady(ctx, t, "site", And(HavePrefix("False version 1.0.0, 2 of 3 objects ready: "), ContainSubstring("/"+object+" is gone; to restore what is gone, ")))
 
-		request(ctx, t, "site", "now")
-		prints(ctx, t, "site", Equal("True running version 1.0.0, 3 objects ready"))
+		requestReconcile(ctx, t, "site", "now")
+		expectReady(ctx, t, "site", Equal("True running version 1.0.0, 3 objects ready"))
 	},
-		Entry("if it is a workload", "deployment", "site"),
-		Entry("if it is a Service", "service", "site"),
-		Entry("if it has no state", "configmap", "site-settings"),
+		Entry("that is a workload", "deployment", "site"),
+		Entry("that is a Service", "service", "site"),
+		Entry("that has no status", "configmap", "site-settings"),
 	)
 
-	It("tells that the release was removed by hand, and a request installs it again", func(ctx SpecContext) {
+	It("reports that the release was deleted manually, and is installed again on request", func(ctx SpecContext) {
 		t := newTenant(ctx)
-		t.Offer(ctx, site("1.0.0"))
+		t.Offer(ctx, siteChart("1.0.0"))
 		t.Succeed(ctx, v1alpha1.ActionInstall, "site")
 		t.Kubectl(ctx, "delete", "deployment,service,configmap", "site", "site-settings", "--ignore-not-found", "-n", t.Namespace)
 		t.Kubectl(ctx, "delete", "secrets", "-l", "owner=helm", "-n", t.Namespace)
-		prints(ctx, t, "site", HavePrefix("False version 1.0.0, 0 of 3 objects ready: "))
+		expectReady(ctx, t, "site", HavePrefix("False version 1.0.0, 0 of 3 objects ready: "))
 
-		request(ctx, t, "site", "now")
-		prints(ctx, t, "site", Equal("True running version 1.0.0, 3 objects ready"))
+		requestReconcile(ctx, t, "site", "now")
+		expectReady(ctx, t, "site", Equal("True running version 1.0.0, 3 objects ready"))
 	})
 
-	It("names what a load balancer lacks, and is Ready", func(ctx SpecContext) {
+	It("is True and reports that a load balancer has no address", func(ctx SpecContext) {
 		t := newTenant(ctx)
-		t.Offer(ctx, site("1.0.0"))
+		t.Offer(ctx, siteChart("1.0.0"))
 		t.Succeed(ctx, v1alpha1.ActionInstall, "site", fixture.Values(map[string]any{"type": "LoadBalancer"}))
-		prints(ctx, t, "site", Equal("True running version 1.0.0, 3 objects ready; Service/site has no address yet; a load balancer or an ingress controller assigns it"))
+		expectReady(ctx, t, "site", Equal("True running version 1.0.0, 3 objects ready; Service/site has no address yet; a load balancer or an ingress controller assigns it"))
 	})
 
-	It("tells that a Deployment is paused, until it is resumed", func(ctx SpecContext) {
+	It("reports that a Deployment is paused, until it is resumed", func(ctx SpecContext) {
 		t := newTenant(ctx)
-		t.Offer(ctx, site("1.0.0"))
+		t.Offer(ctx, siteChart("1.0.0"))
 		task := t.Task(ctx, v1alpha1.ActionInstall, "site", fixture.Values(map[string]any{"paused": true}))
 		Eventually(func() error {
 			return t.Client.Get(ctx, client.ObjectKey{Namespace: t.Namespace, Name: "site"}, &v1alpha1.AppInstance{})
 		}).WithContext(ctx).Should(Succeed())
-		prints(ctx, t, "site", HavePrefix("Unknown version 1.0.0, 2 of 3 objects ready: Deployment/site is paused: run kubectl rollout resume deployment/site"))
+		expectReady(ctx, t, "site", HavePrefix("Unknown version 1.0.0, 2 of 3 objects ready: Deployment/site is paused: run kubectl rollout resume deployment/site"))
 		t.Kubectl(ctx, "rollout", "resume", "deployment/site", "-n", t.Namespace)
 		Expect(t.WaitEnd(ctx, task).Message).To(Equal("running version 1.0.0, 3 objects ready"))
 	})
 })
 
-var _ = Describe("History", func() {
-	It("names the task of an operation only if the spec is the task's", func(ctx SpecContext) {
+var _ = Describe("The history of an instance", func() {
+	It("names the task of an operation only if the task wrote the spec", func(ctx SpecContext) {
 		t := newTenant(ctx)
-		t.Offer(ctx, site("1.0.0"))
+		t.Offer(ctx, siteChart("1.0.0"))
 		task := t.Task(ctx, v1alpha1.ActionInstall, "site")
 		t.WaitEnd(ctx, task)
 		t.Kubectl(ctx, "patch", "appinstance", "site", "-n", t.Namespace, "--type=merge", "-p", `{"spec":{"values":{"text":"hi"}}}`)

@@ -12,19 +12,19 @@ import (
 	"github.com/appmarket/operator/test/fixture"
 )
 
-// noise returns text that hardly becomes smaller when it is compressed.
-func noise(seed byte, size int) string {
+// randomText returns text that hardly becomes smaller when it is compressed.
+func randomText(seed byte, size int) string {
 	raw := make([]byte, size)
 	_, _ = rand.NewChaCha8([32]byte{seed}).Read(raw) // It never fails.
 	return base64.StdEncoding.EncodeToString(raw)
 }
 
-// large returns a chart whose release record exceeds the size limit of a Secret. Two of its files
+// largeChart returns a chart whose release record exceeds the size limit of a Secret. Two of its files
 // are unused, and a ConfigMap contains the third.
-func large(version string, seed byte) fixture.Chart {
+func largeChart(version string, seed byte) fixture.Chart {
 	return fixture.Chart{Name: "large", Version: version, Files: fixture.Files{
-		"files/a.b64":    noise(seed, 700<<10),
-		"files/b.b64":    noise(seed+1, 700<<10),
+		"files/a.b64":    randomText(seed, 700<<10),
+		"files/b.b64":    randomText(seed+1, 700<<10),
 		"files/crlf.txt": "version " + version + "\r\nsecond line\r\n",
 		"templates/settings.yaml": `apiVersion: v1
 kind: ConfigMap
@@ -36,12 +36,12 @@ data:
 	}}
 }
 
-// small returns the same chart without the large files.
-func small(version string) fixture.Chart {
-	return large(version, 0).With(version, fixture.Files{"files/a.b64": "", "files/b.b64": ""})
+// smallChart returns the same chart without the large files.
+func smallChart(version string) fixture.Chart {
+	return largeChart(version, 0).With(version, fixture.Files{"files/a.b64": "", "files/b.b64": ""})
 }
 
-var _ = Describe("A release whose record is larger than a Secret may be", func() {
+var _ = Describe("A release whose record exceeds the size of a Secret", func() {
 	// settings returns the file in the release's ConfigMap.
 	settings := func(ctx SpecContext, t *fixture.Tenant) string {
 		GinkgoHelper()
@@ -50,7 +50,7 @@ var _ = Describe("A release whose record is larger than a Secret may be", func()
 		return found.Data["crlf.txt"]
 	}
 
-	DescribeTable("is installed, upgraded, rolled back and removed without a trace", func(ctx SpecContext, first, second fixture.Chart) {
+	DescribeTable("is installed, upgraded, rolled back and removed completely", func(ctx SpecContext, first, second fixture.Chart) {
 		t := newTenant(ctx)
 		t.Offer(ctx, first, second)
 		t.Succeed(ctx, v1alpha1.ActionInstall, "large", fixture.Version(first.Version))
@@ -63,16 +63,16 @@ var _ = Describe("A release whose record is larger than a Secret may be", func()
 		Expect(t.Leftovers(ctx)).To(BeEmpty())
 		Expect(t.Names(ctx, "secrets")).To(BeEmpty())
 	},
-		Entry("if it is large from the start", large("1.0.0", 1), large("1.1.0", 3)),
-		Entry("if an upgrade makes it large", small("1.0.0"), large("1.1.0", 3)),
-		Entry("if an upgrade makes it small", large("1.0.0", 1), small("1.1.0")),
+		Entry("if both versions are large", largeChart("1.0.0", 1), largeChart("1.1.0", 3)),
+		Entry("if only the new version is large", smallChart("1.0.0"), largeChart("1.1.0", 3)),
+		Entry("if only the old version is large", largeChart("1.0.0", 1), smallChart("1.1.0")),
 	)
 
-	It("keeps no part of a revision that history has dropped", func(ctx SpecContext) {
+	It("keeps no part of a revision that is removed from the history", func(ctx SpecContext) {
 		t := newTenant(ctx)
-		t.Offer(ctx, large("1.0.0", 1), small("1.1.0"), small("1.2.0"))
+		t.Offer(ctx, largeChart("1.0.0", 1), smallChart("1.1.0"), smallChart("1.2.0"))
 		t.Succeed(ctx, v1alpha1.ActionInstall, "large", fixture.Version("1.0.0"))
-		Expect(len(t.Names(ctx, "secrets"))).To(BeNumerically(">", 1), "the record is in parts")
+		Expect(len(t.Names(ctx, "secrets"))).To(BeNumerically(">", 1), "the record is stored in parts")
 		t.Kubectl(ctx, "patch", "appinstance", "large", "--namespace", t.Namespace, "--type", "merge", "--patch", `{"spec":{"revisionHistoryLimit":1}}`)
 		t.Succeed(ctx, v1alpha1.ActionUpgrade, "large", fixture.Version("1.1.0"))
 		t.Succeed(ctx, v1alpha1.ActionUpgrade, "large", fixture.Version("1.2.0"))

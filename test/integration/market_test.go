@@ -30,10 +30,10 @@ func sharedSource(ctx context.Context, t *fixture.Tenant, name string, sharing v
 	t.WaitTrue(ctx, t.Source, v1alpha1.ConditionReady)
 }
 
-// published requests a path of the operator's repository.
-func published(ctx context.Context, path string, header ...string) string {
+// fetchPublished requests a path of the operator's repository.
+func fetchPublished(ctx context.Context, path string, header ...string) string {
 	GinkgoHelper()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, common.URL+path, http.NoBody)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, suite.URL+path, http.NoBody)
 	Expect(err).NotTo(HaveOccurred())
 	for i := 0; i < len(header); i += 2 {
 		request.Header.Set(header[i], header[i+1])
@@ -46,11 +46,11 @@ func published(ctx context.Context, path string, header ...string) string {
 	return string(body)
 }
 
-// joinedURLs returns the URLs of each entry of the joined index.
-func joinedURLs(ctx context.Context) map[string][]string {
+// fetchJoinedURLs returns the URLs of each entry of the joined index.
+func fetchJoinedURLs(ctx context.Context) map[string][]string {
 	GinkgoHelper()
 	var index repo.IndexFile
-	Expect(yaml.Unmarshal([]byte(published(ctx, "/index.yaml")), &index)).To(Succeed())
+	Expect(yaml.Unmarshal([]byte(fetchPublished(ctx, "/index.yaml")), &index)).To(Succeed())
 	urls := map[string][]string{}
 	for name, versions := range index.Entries {
 		for _, v := range versions {
@@ -60,61 +60,61 @@ func joinedURLs(ctx context.Context) map[string][]string {
 	return urls
 }
 
-var _ = Describe("A source that asks to be shared outside of a market", func() {
+var _ = Describe("A shared source outside of a market", func() {
 	const all, selector = v1alpha1.NamespacesFromAll, v1alpha1.NamespacesFromSelector
 
-	DescribeTable("says so, and is for its own namespace alone", func(ctx SpecContext, sharing v1alpha1.AllowedNamespaces) {
+	DescribeTable("reports the restriction, and is usable only in its own namespace", func(ctx SpecContext, sharing v1alpha1.AllowedNamespaces) {
 		team, other := newTenant(ctx), newTenant(ctx)
-		sharedSource(ctx, team, "charts", sharing, site("1.0.0"))
+		sharedSource(ctx, team, "charts", sharing, siteChart("1.0.0"))
 		team.RecordMessage(team.WaitCondition(ctx, team.Source, v1alpha1.ConditionAllowedNamespacesIgnored, metav1.ConditionTrue, v1alpha1.ReasonNotMarket))
 		other.Source = team.Source
 		Expect(other.Fail(ctx, v1alpha1.ReasonRefNotPermitted, v1alpha1.ActionInstall, "site")).NotTo(ContainSubstring("hello"))
 		team.Succeed(ctx, v1alpha1.ActionInstall, "site")
 	},
-		Entry("with all", v1alpha1.AllowedNamespaces{From: all}),
-		Entry("with a selector that matches all", v1alpha1.AllowedNamespaces{From: selector, Selector: &metav1.LabelSelector{}}),
+		Entry("from All", v1alpha1.AllowedNamespaces{From: all}),
+		Entry("from a selector that matches all namespaces", v1alpha1.AllowedNamespaces{From: selector, Selector: &metav1.LabelSelector{}}),
 	)
 
-	It("puts nothing in front of the market's own charts in the joined repository", func(ctx SpecContext) {
+	It("does not take precedence over the charts of a market in the joined repository", func(ctx SpecContext) {
 		market := newMarketTenant(ctx)
 		name := market.Namespace + "-samples"
-		sharedSource(ctx, market, name, v1alpha1.AllowedNamespaces{From: all}, site("1.0.0"))
+		sharedSource(ctx, market, name, v1alpha1.AllowedNamespaces{From: all}, siteChart("1.0.0"))
 		entry := market.Namespace + "_" + name + "_site"
-		Eventually(joinedURLs).WithContext(ctx).Should(HaveKey(entry))
+		Eventually(fetchJoinedURLs).WithContext(ctx).Should(HaveKey(entry))
 		archive := "/charts/" + entry + "-1.0.0.tgz"
-		own := published(ctx, "/"+market.Namespace+"/"+name+"/charts/site-1.0.0.tgz")
-		Expect(published(ctx, archive)).To(Equal(own))
+		expected := fetchPublished(ctx, "/"+market.Namespace+"/"+name+"/charts/site-1.0.0.tgz")
+		Expect(fetchPublished(ctx, archive)).To(Equal(expected))
 
-		By("having a source of the same name with the same app, in a namespace that comes first by name")
-		attacker := tenantIn(ctx, cluster.Namespace(ctx, "a-team"))
-		forged := site("1.0.0").With("1.0.0", fixture.Files{"values.yaml": "paused: false\ntype: ClusterIP\ntext: forged\n"})
+		By("creating a source with the same name and app, in a namespace that is sorted first")
+		attacker := newTenantIn(ctx, cluster.Namespace(ctx, "a-team"))
+		forged := siteChart("1.0.0").With("1.0.0", fixture.Files{"values.yaml": "paused: false\ntype: ClusterIP\ntext: forged\n"})
 		sharedSource(ctx, attacker, name, v1alpha1.AllowedNamespaces{From: all}, forged, forged.With("99.0.0", nil))
 		attacker.WaitCondition(ctx, attacker.Source, v1alpha1.ConditionAllowedNamespacesIgnored, metav1.ConditionTrue, v1alpha1.ReasonNotMarket)
-		Expect(published(ctx, "/"+attacker.Namespace+"/"+name+"/charts/site-1.0.0.tgz")).NotTo(Equal(own), "it is served for its own namespace")
-		Consistently(joinedURLs, "2s", "500ms").WithContext(ctx).Should(And(
+		Expect(fetchPublished(ctx, "/"+attacker.Namespace+"/"+name+"/charts/site-1.0.0.tgz")).NotTo(Equal(expected), "the chart is served for its own namespace")
+		Consistently(fetchJoinedURLs, "2s", "500ms").WithContext(ctx).Should(And(
 			HaveKeyWithValue(entry, []string{market.Namespace + "/" + name + "/charts/site-1.0.0.tgz"}),
 			WithTransform(func(urls map[string][]string) string {
 				text, _ := yaml.Marshal(urls)
 				return string(text)
 			}, Not(ContainSubstring(attacker.Namespace)))))
-		Expect(published(ctx, archive)).To(Equal(own))
-		Expect(published(ctx, "/charts/site-1.0.0.tgz", "X-Market-Source", name)).To(Equal(own))
-		Expect(published(ctx, "/charts/site-99.0.0.tgz", "X-Market-Source", name)).To(Equal("not found\n"))
+		Expect(fetchPublished(ctx, archive)).To(Equal(expected))
+		Expect(fetchPublished(ctx, "/charts/site-1.0.0.tgz", "X-Market-Source", name)).To(Equal(expected))
+		Expect(fetchPublished(ctx, "/charts/site-99.0.0.tgz", "X-Market-Source", name)).To(Equal("not found\n"))
 	})
 
-	It("lists an app of two markets twice, and neither in place of the other", func(ctx SpecContext) {
+	It("does not affect apps of two markets, which are both listed", func(ctx SpecContext) {
 		first, second := newMarketTenant(ctx), newMarketTenant(ctx)
 		for i, t := range []*fixture.Tenant{second, first} {
-			sharedSource(ctx, t, "main", v1alpha1.AllowedNamespaces{From: all}, site("1.0.0"), site([]string{"9.0.0", "1.1.0"}[i]))
+			sharedSource(ctx, t, "main", v1alpha1.AllowedNamespaces{From: all}, siteChart("1.0.0"), siteChart([]string{"9.0.0", "1.1.0"}[i]))
 		}
-		Eventually(joinedURLs).WithContext(ctx).Should(And(
+		Eventually(fetchJoinedURLs).WithContext(ctx).Should(And(
 			HaveKeyWithValue(first.Namespace+"_main_site", HaveExactElements(HaveSuffix("site-1.1.0.tgz"), HaveSuffix("site-1.0.0.tgz"))),
 			HaveKeyWithValue(second.Namespace+"_main_site", HaveExactElements(HaveSuffix("site-9.0.0.tgz"), HaveSuffix("site-1.0.0.tgz")))))
 	})
 })
 
-var _ = Describe("A folder as a source", func() {
-	It("must be one that the configuration names, in a market too", func(ctx SpecContext) {
+var _ = Describe("A source of type Directory", func() {
+	It("must be in an allowed directory, also in a market", func(ctx SpecContext) {
 		t := newMarketTenant(ctx)
 		t.AddSource(ctx, fixture.NewRepository(), func(s *v1alpha1.MarketSourceSpec) {
 			s.Type, s.Helm, s.Directory = v1alpha1.SourceTypeDirectory, nil, &v1alpha1.DirectorySource{Path: "/etc"}

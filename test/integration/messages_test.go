@@ -18,7 +18,7 @@ import (
 
 var updateMessages = flag.Bool("update", false, "write the messages of the specs that ran to testdata/messages.txt")
 
-// messagesFile keeps the messages that each spec recorded, such as those of failed tasks, under the
+// messagesFile keeps the messages that each spec recorded, such as the messages of failed tasks, under the
 // name of the spec, so that a review shows changed messages. A spec whose messages are not in the
 // file fails the suite.
 var messagesFile = filepath.Join("testdata", "messages.txt")

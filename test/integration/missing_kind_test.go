@@ -13,17 +13,17 @@ import (
 	"github.com/appmarket/operator/test/fixture"
 )
 
-// gauges is a kind that belongs to one spec.
-type gauges struct {
+// gaugeKind is a kind that belongs to one spec.
+type gaugeKind struct {
 	*fixture.Tenant
 	group string
 }
 
 // newGauges creates the CRD of a kind and allows the tenant to use it.
-func newGauges(ctx context.Context, t *fixture.Tenant) gauges {
+func newGauges(ctx context.Context, t *fixture.Tenant) gaugeKind {
 	GinkgoHelper()
-	g := gauges{t, t.Namespace + ".example.com"}
-	g.serve(ctx, "v1", "v1beta1")
+	g := gaugeKind{t, t.Namespace + ".example.com"}
+	g.serveVersions(ctx, "v1", "v1beta1")
 	t.Grant(ctx, rbacv1.PolicyRule{APIGroups: []string{g.group}, Resources: []string{"gauges"}, Verbs: []string{"*"}})
 	DeferCleanup(func(ctx SpecContext) {
 		t.Kubectl(ctx, "delete", "crd", "gauges."+g.group, "--ignore-not-found", "--wait=false")
@@ -31,8 +31,8 @@ func newGauges(ctx context.Context, t *fixture.Tenant) gauges {
 	return g
 }
 
-// crd returns the CRD of the kind that serves the given versions.
-func (g gauges) crd(versions ...string) string {
+// crdManifest returns the CRD of the kind that serves the given versions.
+func (g gaugeKind) crdManifest(versions ...string) string {
 	text := `apiVersion: apiextensions.k8s.io/v1
 kind: CustomResourceDefinition
 metadata: {name: gauges.` + g.group + `}
@@ -56,10 +56,10 @@ spec:
 	return text
 }
 
-// serve creates or changes the CRD so that these versions are served.
-func (g gauges) serve(ctx context.Context, versions ...string) {
+// serveVersions creates or changes the CRD so that these versions are served.
+func (g gaugeKind) serveVersions(ctx context.Context, versions ...string) {
 	GinkgoHelper()
-	g.Apply(ctx, g.crd(versions...))
+	g.Apply(ctx, g.crdManifest(versions...))
 	g.Kubectl(ctx, "wait", "--for=condition=Established", "crd/gauges."+g.group)
 	for _, version := range versions {
 		Eventually(func() error {
@@ -69,11 +69,11 @@ func (g gauges) serve(ctx context.Context, versions ...string) {
 	}
 }
 
-// remove deletes the CRD, and with it every object of the kind.
-func (g gauges) remove(ctx context.Context) { g.Kubectl(ctx, "delete", "crd", "gauges."+g.group) }
+// deleteCRD deletes the CRD, and with it every object of the kind.
+func (g gaugeKind) deleteCRD(ctx context.Context) { g.Kubectl(ctx, "delete", "crd", "gauges."+g.group) }
 
-// chart returns a chart with a ConfigMap and, if a version is given, a gauge.
-func (g gauges) chart(version, gauge string) fixture.Chart {
+// newChart returns a chart with a ConfigMap and, if a version is given, a gauge.
+func (g gaugeKind) newChart(version, gauge string) fixture.Chart {
 	template := "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: \"{{ .Release.Name }}\"}\ndata: {chart: {{ .Chart.Version }}}\n"
 	if gauge != "" {
 		template += "---\napiVersion: " + g.group + "/" + gauge + "\nkind: Gauge\nmetadata: {name: \"{{ .Release.Name }}\"}\n"
@@ -82,26 +82,26 @@ func (g gauges) chart(version, gauge string) fixture.Chart {
 }
 
 // chartVersion returns the chart version that the instance's ConfigMap contains.
-func (g gauges) chartVersion(ctx context.Context, name string) string {
+func (g gaugeKind) chartVersion(ctx context.Context, name string) string {
 	GinkgoHelper()
 	settings := &corev1.ConfigMap{}
 	g.Get(ctx, settings, name)
 	return settings.Data["chart"]
 }
 
-// toRevision sets the revision of a task.
-func toRevision(revision int32) fixture.Change {
+// withRevision sets the revision of a task.
+func withRevision(revision int32) fixture.Change {
 	return func(s *v1alpha1.AppInstallTaskSpec) { s.Rollback = &v1alpha1.RollbackParameters{Revision: revision} }
 }
 
-var _ = Describe("A kind that the cluster no longer has", func() {
-	It("is named, and does not stop what needs no object of it", func(ctx SpecContext) {
+var _ = Describe("A kind whose CRD was deleted", func() {
+	It("is reported, and does not block operations that do not need it", func(ctx SpecContext) {
 		g := newGauges(ctx, newTenant(ctx))
-		g.Offer(ctx, g.chart("1.0.0", "v1"), g.chart("1.1.0", ""))
+		g.Offer(ctx, g.newChart("1.0.0", "v1"), g.newChart("1.1.0", ""))
 		for _, name := range []string{"first", "second", "third"} {
 			g.Succeed(ctx, v1alpha1.ActionInstall, "dash", fixture.Version("1.0.0"), fixture.As(name))
 		}
-		g.remove(ctx)
+		g.deleteCRD(ctx)
 		g.WaitStalled(ctx, g.Instance(ctx, "first"), v1alpha1.ReasonUnhealthy)
 		Eventually(func() string {
 			return g.WaitCondition(ctx, g.Instance(ctx, "first"), v1alpha1.ConditionReady, "False", v1alpha1.ReasonUnhealthy)
@@ -116,22 +116,22 @@ var _ = Describe("A kind that the cluster no longer has", func() {
 		Expect(g.chartVersion(ctx, "first")).To(Equal("1.1.0"))
 
 		By("rolling back to a revision that needs the kind")
-		message := g.Fail(ctx, v1alpha1.ReasonNoKindMatch, v1alpha1.ActionRollback, "dash", fixture.As("first"), toRevision(1))
+		message := g.Fail(ctx, v1alpha1.ReasonNoKindMatch, v1alpha1.ActionRollback, "dash", fixture.As("first"), withRevision(1))
 		Expect(message).To(ContainSubstring(`no matches for kind "Gauge" in version "` + g.group + `/v1"`))
-		Expect(g.chartVersion(ctx, "first")).To(Equal("1.1.0"), "nothing is changed")
-		g.serve(ctx, "v1", "v1beta1")
-		g.Succeed(ctx, v1alpha1.ActionRollback, "dash", fixture.As("first"), toRevision(1))
+		Expect(g.chartVersion(ctx, "first")).To(Equal("1.1.0"), "the release is not changed")
+		g.serveVersions(ctx, "v1", "v1beta1")
+		g.Succeed(ctx, v1alpha1.ActionRollback, "dash", fixture.As("first"), withRevision(1))
 		Expect(g.chartVersion(ctx, "first")).To(Equal("1.0.0"))
 		Expect(g.Names(ctx, "gauges."+g.group)).To(Equal([]string{"first"}))
 	})
 
-	It("is looked for in its other versions, so that nothing is left behind", func(ctx SpecContext) {
+	It("is found in its other versions, so that no object remains", func(ctx SpecContext) {
 		g := newGauges(ctx, newTenant(ctx))
-		g.Offer(ctx, g.chart("1.0.0", "v1beta1"), g.chart("1.1.0", "v1"), g.chart("1.2.0", ""))
+		g.Offer(ctx, g.newChart("1.0.0", "v1beta1"), g.newChart("1.1.0", "v1"), g.newChart("1.2.0", ""))
 		for _, name := range []string{"moved", "dropped", "removed"} {
 			g.Succeed(ctx, v1alpha1.ActionInstall, "dash", fixture.Version("1.0.0"), fixture.As(name))
 		}
-		g.serve(ctx, "v1")
+		g.serveVersions(ctx, "v1")
 		Eventually(func() error {
 			_, err := g.TryKubectl(ctx, nil, "get", "gauges.v1beta1."+g.group, "--namespace", g.Namespace)
 			return err
@@ -145,12 +145,12 @@ var _ = Describe("A kind that the cluster no longer has", func() {
 	})
 })
 
-var _ = Describe("A chart with CRDs that the cluster has", func() {
-	DescribeTable("is installed, upgraded and removed by a tenant who may not create CRDs",
-		func(ctx SpecContext, shipped ...string) {
+var _ = Describe("A chart with existing CRDs", func() {
+	DescribeTable("is installed, upgraded and removed by a tenant that cannot create CRDs",
+		func(ctx SpecContext, chartVersions ...string) {
 			g := newGauges(ctx, newTenant(ctx))
-			crds := fixture.Files{"crds/gauges.yaml": g.crd(shipped...)}
-			g.Offer(ctx, g.chart("1.0.0", "v1").With("1.0.0", crds), g.chart("1.1.0", "v1").With("1.1.0", crds))
+			crds := fixture.Files{"crds/gauges.yaml": g.crdManifest(chartVersions...)}
+			g.Offer(ctx, g.newChart("1.0.0", "v1").With("1.0.0", crds), g.newChart("1.1.0", "v1").With("1.1.0", crds))
 			before := g.Kubectl(ctx, "get", "crd", "gauges."+g.group, "-o", "jsonpath={.metadata.uid} {.metadata.generation}")
 			for _, name := range []string{"first", "second"} {
 				g.Succeed(ctx, v1alpha1.ActionInstall, "dash", fixture.Version("1.0.0"), fixture.As(name))
@@ -161,7 +161,7 @@ var _ = Describe("A chart with CRDs that the cluster has", func() {
 			Expect(g.Names(ctx, "gauges."+g.group)).To(Equal([]string{"first"}))
 			Expect(g.Kubectl(ctx, "get", "crd", "gauges."+g.group, "-o", "jsonpath={.metadata.uid} {.metadata.generation}")).To(Equal(before))
 		},
-		Entry("as they are", "v1", "v1beta1"),
-		Entry("with other versions", "v1"),
+		Entry("that are equal", "v1", "v1beta1"),
+		Entry("that serve other versions", "v1"),
 	)
 })

@@ -13,9 +13,9 @@ import (
 	"github.com/appmarket/operator/test/fixture"
 )
 
-var _ = Describe("A Deployment that is marked as part of the release before there is one", func() {
+var _ = Describe("A Deployment with the labels of a release that does not exist", func() {
 	const labels = "app.kubernetes.io/name: forms"
-	chart := templated("imagePullSecrets: []\nvolumes: []\n", `apiVersion: apps/v1
+	chart := templateChart("imagePullSecrets: []\nvolumes: []\n", `apiVersion: apps/v1
 kind: Deployment
 metadata: {name: "{{ .Release.Name }}"}
 spec:
@@ -31,7 +31,7 @@ spec:
       {{- end }}
       containers: [{name: main, image: "`+fixture.Image+`"}]
 `)
-	prepared := func(namespace string) string {
+	preparedDeployment := func(namespace string) string {
 		return `apiVersion: apps/v1
 kind: Deployment
 metadata:
@@ -46,10 +46,10 @@ spec:
 `
 	}
 
-	DescribeTable("is taken over by a release with a null in a list that the Deployment does not have", func(ctx SpecContext, byTask bool) {
+	DescribeTable("is adopted by a release with a null in a list that the Deployment does not have", func(ctx SpecContext, byTask bool) {
 		t := newTenant(ctx)
 		t.Offer(ctx, chart)
-		t.Apply(ctx, prepared(t.Namespace))
+		t.Apply(ctx, preparedDeployment(t.Namespace))
 		values := map[string]any{"imagePullSecrets": []any{nil}}
 		if byTask {
 			t.Succeed(ctx, v1alpha1.ActionInstall, "forms", fixture.Values(values))
@@ -74,10 +74,10 @@ spec:
 		Entry("by an instance", false),
 	)
 
-	It("is left alone by a task that puts a null where an object needs a name", func(ctx SpecContext) {
+	It("is not changed by a task with a null in a list of named objects", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		t.Offer(ctx, chart)
-		t.Apply(ctx, prepared(t.Namespace))
+		t.Apply(ctx, preparedDeployment(t.Namespace))
 		end := t.Do(ctx, v1alpha1.ActionInstall, "forms", fixture.Values(map[string]any{"volumes": []any{nil}}))
 		Expect(end.Reason).To(Equal(v1alpha1.ReasonInvalidObject), end.Message)
 		Expect(end.Message).To(ContainSubstring("spec.template.spec.volumes[0].name: Required value"))

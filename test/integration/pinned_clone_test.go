@@ -16,16 +16,16 @@ var _ = Describe("A clone of an instance that is pinned to a revision", func() {
 	}
 	text := func(text string) fixture.Change { return fixture.Values(map[string]any{"text": text}) }
 
-	It("is refused without version and values, since those of the spec do not run", func(ctx SpecContext) {
+	It("is rejected without version and values, because the spec has others than the revision", func(ctx SpecContext) {
 		t := newTenant(ctx)
-		t.Offer(ctx, site("1.0.0"), site("1.1.0"))
+		t.Offer(ctx, siteChart("1.0.0"), siteChart("1.1.0"))
 		t.Succeed(ctx, v1alpha1.ActionInstall, "site", fixture.Version("1.0.0"), text("first"))
 		t.Succeed(ctx, v1alpha1.ActionUpgrade, "site", fixture.Version("1.1.0"), text("second"))
 		t.Succeed(ctx, v1alpha1.ActionRollback, "site")
 		message := t.Fail(ctx, v1alpha1.ReasonInvalidState, v1alpha1.ActionClone, "site", fixture.As("copy"), cloneOf)
 		Expect(message).To(ContainSubstring(`instance "site" is pinned to revision 1 by spec.pinnedRevision`))
 
-		By("saying what to clone")
+		By("setting version and values")
 		t.Succeed(ctx, v1alpha1.ActionClone, "site", fixture.As("copy"), cloneOf, fixture.Version("1.0.0"), text("first"))
 		settings := &corev1.ConfigMap{}
 		t.Get(ctx, settings, "copy-settings")
@@ -33,9 +33,9 @@ var _ = Describe("A clone of an instance that is pinned to a revision", func() {
 		Expect(t.Instance(ctx, "copy").Status.Version).To(Equal("1.0.0"))
 	})
 
-	It("is made once the instance is upgraded again", func(ctx SpecContext) {
+	It("is created after the instance was upgraded again", func(ctx SpecContext) {
 		t := newTenant(ctx)
-		t.Offer(ctx, site("1.0.0"), site("1.1.0"))
+		t.Offer(ctx, siteChart("1.0.0"), siteChart("1.1.0"))
 		t.Succeed(ctx, v1alpha1.ActionInstall, "site", fixture.Version("1.0.0"), text("first"))
 		t.Succeed(ctx, v1alpha1.ActionUpgrade, "site", fixture.Version("1.1.0"), text("second"))
 		t.Succeed(ctx, v1alpha1.ActionRollback, "site")

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -18,9 +17,9 @@ import (
 	"github.com/appmarket/operator/test/fixture"
 )
 
-// sampleOf is the divisor of the sample that is tested unless MARKET_WHOLE is set: one of so many
+// sampleDivisor is the divisor of the sample that is tested unless MARKET_WHOLE is set: one of so many
 // charts.
-const sampleOf = 12
+const sampleDivisor = 12
 
 // plainChart is a widely used chart in a folder of Helm repositories.
 type plainChart struct{ repository, name, version, archive string }
@@ -56,14 +55,14 @@ func plainCharts() []plainChart {
 	return found
 }
 
-// chosenCharts returns the plain charts to test.
-func chosenCharts() []plainChart {
+// selectCharts returns the plain charts to test.
+func selectCharts() []plainChart {
 	all := plainCharts()
 	if os.Getenv("MARKET_WHOLE") != "" {
 		return all
 	}
 	var sample []plainChart
-	for i := 0; i < len(all); i += sampleOf {
+	for i := 0; i < len(all); i += sampleDivisor {
 		sample = append(sample, all[i])
 	}
 	return sample
@@ -73,11 +72,11 @@ func chosenCharts() []plainChart {
 // task can install such a chart.
 const recordTooLarge = "Too long: may not be more than 1048576 bytes"
 
-var _ = Describe("A chart that people run with helm", func() {
-	if len(chosenCharts()) == 0 {
-		It("is installed by a task as by helm", func() { Skip("left out: MARKET_PLAIN is not set") })
+var _ = Describe("A widely used chart", func() {
+	if len(selectCharts()) == 0 {
+		It("is installed by a task as by helm", func() { Skip("skipped: MARKET_PLAIN is not set") })
 	}
-	for _, chart := range chosenCharts() {
+	for _, chart := range selectCharts() {
 		It("is installed by a task as by helm: "+chart.repository+"/"+chart.name, func(ctx SpecContext) {
 			t := newTenant(ctx)
 			t.GrantAll(ctx)
@@ -86,13 +85,13 @@ var _ = Describe("A chart that people run with helm", func() {
 			release := "plain-" + t.Namespace[strings.LastIndex(t.Namespace, "-")+1:]
 
 			By("installing it with helm")
-			said, helmErr := helm(ctx, t, "install", release, chart.archive)
+			helmOutput, helmErr := runHelm(ctx, t, "install", release, chart.archive)
 			var manifest string
 			if helmErr == nil {
-				manifest, err = helm(ctx, t, "get", "manifest", release)
+				manifest, err = runHelm(ctx, t, "get", "manifest", release)
 				Expect(err).NotTo(HaveOccurred(), manifest)
 			}
-			if out, err := helm(ctx, t, "uninstall", release, "--wait"); err != nil {
+			if out, err := runHelm(ctx, t, "uninstall", release, "--wait"); err != nil {
 				Expect(out).To(ContainSubstring("not found"))
 			}
 
@@ -102,37 +101,35 @@ var _ = Describe("A chart that people run with helm", func() {
 			t.AddSource(ctx, repository)
 			end := t.Do(ctx, v1alpha1.ActionInstall, chart.name, fixture.As(release), fixture.Timeout("1m"),
 				func(s *v1alpha1.AppInstallTaskSpec) { s.StartDeadline = "40s" })
-			AddReportEntry("plain", chart.repository+"/"+chart.name+": helm: "+verdict(helmErr, said)+"; task: "+end.Reason+": "+end.Message,
+			AddReportEntry("plain", chart.repository+"/"+chart.name+": helm: "+helmResult(helmErr, helmOutput)+"; task: "+end.Reason+": "+end.Message,
 				ReportEntryVisibilityNever)
-			if helmErr != nil && !strings.Contains(said, recordTooLarge) {
-				Expect(end.Status).To(Equal(metav1.ConditionFalse), "helm: %s", said)
+			if helmErr != nil && !strings.Contains(helmOutput, recordTooLarge) {
+				Expect(end.Status).To(Equal(metav1.ConditionFalse), "helm: %s", helmOutput)
 				return
 			}
 			Expect(end.Status).To(Equal(metav1.ConditionTrue), "%s: %s", end.Reason, end.Message)
 			if helmErr != nil {
 				return
 			}
-			ours, err := helm(ctx, t, "get", "manifest", release)
-			Expect(err).NotTo(HaveOccurred(), ours)
-			Expect(objectNames(ours)).To(Equal(objectNames(manifest)))
+			taskManifest, err := runHelm(ctx, t, "get", "manifest", release)
+			Expect(err).NotTo(HaveOccurred(), taskManifest)
+			Expect(objectNames(taskManifest)).To(Equal(objectNames(manifest)))
 			t.Succeed(ctx, v1alpha1.ActionUninstall, chart.name, fixture.As(release))
 		})
 	}
 })
 
-func verdict(err error, said string) string {
+func helmResult(err error, helmOutput string) string {
 	if err == nil {
 		return "installed"
 	}
-	return strings.Join(strings.Fields(said), " ")
+	return strings.Join(strings.Fields(helmOutput), " ")
 }
 
-// helm runs the helm command as the administrator of the cluster.
-func helm(ctx context.Context, t *fixture.Tenant, args ...string) (string, error) {
-	command := exec.CommandContext(ctx, os.Getenv("HELM3"), append(args, "--namespace", t.Namespace)...)
-	command.Env = append(os.Environ(), "KUBECONFIG="+t.Kubeconfig())
-	out, err := command.CombinedOutput()
-	return string(out), err
+// runHelm runs the helm command in the namespace of a tenant, as the administrator of the cluster.
+func runHelm(ctx context.Context, t *fixture.Tenant, args ...string) (string, error) {
+	GinkgoHelper()
+	return fixture.NewHelm(t.Cluster, "HELM3").TryRun(ctx, append(args, "--namespace", t.Namespace)...)
 }
 
 // objectNames returns the kind and name of every object of a manifest, sorted.

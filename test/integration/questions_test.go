@@ -20,7 +20,7 @@ var _ = Describe("A chart with questions", func() {
 `,
 		"templates/a.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {{ .Release.Name }}\ndata:\n  drawers: {{ add .Values.drawers 0 | quote }}\n",
 	}}
-	env := func(pairs ...string) fixture.Change {
+	withInputs := func(pairs ...string) fixture.Change {
 		return func(s *v1alpha1.AppInstallTaskSpec) {
 			for i := 0; i < len(pairs); i += 2 {
 				s.EnsureParameters().Inputs = append(s.EnsureParameters().Inputs, v1alpha1.InputValue{Name: pairs[i], Value: ptr.To(pairs[i+1])})
@@ -29,7 +29,7 @@ var _ = Describe("A chart with questions", func() {
 		}
 	}
 
-	It("shows bounds and conditions, and names the question that it leaves out", func(ctx SpecContext) {
+	It("lists bounds and conditions, and reports the ignored question", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		t.Offer(ctx, desk)
 		summary := t.App(ctx, "desk").Status.Summary
@@ -41,13 +41,13 @@ var _ = Describe("A chart with questions", func() {
 		Expect(summary.Warnings).To(HaveExactElements(ContainSubstring(`questions[3] is ignored: variable "legs[0]"`)))
 	})
 
-	It("asks for what is shown, and checks the bounds", func(ctx SpecContext) {
+	It("requires the visible inputs, and checks the bounds", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		t.Offer(ctx, desk)
 		t.Succeed(ctx, v1alpha1.ActionInstall, "desk")
-		end := t.Do(ctx, v1alpha1.ActionInstall, "desk", fixture.As("locked"), env("lock.enabled", "true"))
+		end := t.Do(ctx, v1alpha1.ActionInstall, "desk", fixture.As("locked"), withInputs("lock.enabled", "true"))
 		Expect(end.Task.Status.RequiredInputs).To(HaveExactElements(HaveField("Name", "lock.key")))
-		end = t.Do(ctx, v1alpha1.ActionInstall, "desk", fixture.As("large"), env("drawers", "5"))
+		end = t.Do(ctx, v1alpha1.ActionInstall, "desk", fixture.As("large"), withInputs("drawers", "5"))
 		Expect(end.Message).To(ContainSubstring("must be at most 4"))
 	})
 })

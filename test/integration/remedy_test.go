@@ -14,8 +14,8 @@ import (
 	"github.com/appmarket/operator/test/fixture"
 )
 
-// account sets the service account of a task.
-func account(name string) fixture.Change {
+// withServiceAccount sets the service account of a task.
+func withServiceAccount(name string) fixture.Change {
 	return func(s *v1alpha1.AppInstallTaskSpec) { s.ServiceAccountName = name }
 }
 
@@ -35,8 +35,8 @@ func applyRemedy(ctx context.Context, t *fixture.Tenant, problems []v1alpha1.Pro
 	}
 }
 
-// succeedSoon repeats a task until the authorizer uses the permissions of a remedy.
-func succeedSoon(ctx context.Context, t *fixture.Tenant, action v1alpha1.Action, change ...fixture.Change) {
+// retryUntilSucceeded repeats a task until the authorizer uses the permissions of a remedy.
+func retryUntilSucceeded(ctx context.Context, t *fixture.Tenant, action v1alpha1.Action, change ...fixture.Change) {
 	GinkgoHelper()
 	Eventually(func(g Gomega) {
 		end := t.Do(ctx, action, "forms", change...)
@@ -46,7 +46,7 @@ func succeedSoon(ctx context.Context, t *fixture.Tenant, action v1alpha1.Action,
 
 var _ = Describe("A remedy", func() {
 	// The ClusterRole needs a name that no other spec and instance uses.
-	chart := templated("node: \"\"\n", `apiVersion: v1
+	chart := templateChart("node: \"\"\n", `apiVersion: v1
 kind: ConfigMap
 metadata:
   name: {{ .Release.Name }}
@@ -60,7 +60,7 @@ rules:
   - {apiGroups: [""], resources: [nodes], verbs: [get]}
 `)
 
-	It("of one instance takes no right from another", func(ctx SpecContext) {
+	It("of one instance removes no permission of another instance", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		t.Offer(ctx, chart)
 		for _, name := range []string{"first", "second"} {
@@ -69,35 +69,35 @@ rules:
 			Expect(end.Message).To(And(ContainSubstring(fmt.Sprintf("ClusterRole/%s-%s", t.Namespace, name)), Not(ContainSubstring("kube-system")),
 				HaveSuffix("a cluster administrator must apply status.preflight[0].remedy")))
 			applyRemedy(ctx, t, end.Task.Status.Preflight)
-			succeedSoon(ctx, t, v1alpha1.ActionInstall, fixture.As(name))
+			retryUntilSucceeded(ctx, t, v1alpha1.ActionInstall, fixture.As(name))
 		}
 		t.Succeed(ctx, v1alpha1.ActionUninstall, "forms", fixture.As("first"))
 		t.Succeed(ctx, v1alpha1.ActionUninstall, "forms", fixture.As("second"))
 	})
 
-	It("creates an account that is missing", func(ctx SpecContext) {
+	It("creates a missing service account", func(ctx SpecContext) {
 		t := newTenant(ctx)
-		t.Offer(ctx, templated("", "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {{ .Release.Name }}\n"))
-		end := t.Do(ctx, v1alpha1.ActionInstall, "forms", account("absent"))
+		t.Offer(ctx, templateChart("", "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {{ .Release.Name }}\n"))
+		end := t.Do(ctx, v1alpha1.ActionInstall, "forms", withServiceAccount("absent"))
 		Expect(end.Reason).To(Equal(v1alpha1.ReasonServiceAccountNotFound), end.Message)
 		Expect(end.Message).To(Equal(fmt.Sprintf(`service account "absent" not found in namespace %q; apply status.preflight[0].remedy`, t.Namespace)))
 		applyRemedy(ctx, t, end.Task.Status.Preflight)
 		t.Get(ctx, &corev1.ServiceAccount{}, "absent")
-		succeedSoon(ctx, t, v1alpha1.ActionInstall, account("absent"))
+		retryUntilSucceeded(ctx, t, v1alpha1.ActionInstall, withServiceAccount("absent"))
 	})
 
-	It("is named where no account is specified, and none is offered for an instance that does not exist", func(ctx SpecContext) {
+	It("is provided if no service account is set, but not for an instance that does not exist", func(ctx SpecContext) {
 		t := newTenant(ctx)
-		t.Offer(ctx, templated("", "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {{ .Release.Name }}\n"))
-		message := t.Fail(ctx, v1alpha1.ReasonPermissionDenied, v1alpha1.ActionInstall, "forms", account(""))
+		t.Offer(ctx, templateChart("", "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {{ .Release.Name }}\n"))
+		message := t.Fail(ctx, v1alpha1.ReasonPermissionDenied, v1alpha1.ActionInstall, "forms", withServiceAccount(""))
 		Expect(message).To(MatchRegexp(`^spec.serviceAccountName is not set, and service account "default" lacks \d+ permissions that app "forms" requires; apply status.preflight\[0\].remedy$`))
-		message = t.Fail(ctx, v1alpha1.ReasonNotInstalled, v1alpha1.ActionUpgrade, "forms", account(""), fixture.As("nothing"))
+		message = t.Fail(ctx, v1alpha1.ReasonNotInstalled, v1alpha1.ActionUpgrade, "forms", withServiceAccount(""), fixture.As("nothing"))
 		Expect(message).NotTo(ContainSubstring("rights"))
 	})
 })
 
-// gadgets returns a CRD of a group.
-func gadgets(group string) string {
+// gadgetCRD returns a CRD of a group.
+func gadgetCRD(group string) string {
 	return fmt.Sprintf(`apiVersion: apiextensions.k8s.io/v1
 kind: CustomResourceDefinition
 metadata: {name: gadgets.%[1]s}
@@ -109,15 +109,15 @@ spec:
 `, group)
 }
 
-var _ = Describe("A chart with CRDs of its own", func() {
-	It("needs no administrator where the cluster has them", func(ctx SpecContext) {
+var _ = Describe("A chart with CRDs", func() {
+	It("needs no cluster administrator if the CRDs exist", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		group := t.Namespace + ".example.com"
-		t.Offer(ctx, templated("", "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {{ .Release.Name }}\n").With("1.0.0", fixture.Files{"crds/gadgets.yaml": gadgets(group)}))
+		t.Offer(ctx, templateChart("", "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {{ .Release.Name }}\n").With("1.0.0", fixture.Files{"crds/gadgets.yaml": gadgetCRD(group)}))
 		message := t.Fail(ctx, v1alpha1.ReasonClusterPermissionRequired, v1alpha1.ActionInstall, "forms")
 		Expect(message).To(ContainSubstring("CustomResourceDefinition/gadgets." + group))
 
-		t.Apply(ctx, gadgets(group))
+		t.Apply(ctx, gadgetCRD(group))
 		DeferCleanup(func(ctx SpecContext) { t.Kubectl(ctx, "delete", "crd", "gadgets."+group) })
 		Eventually(func(g Gomega) {
 			end := t.Do(ctx, v1alpha1.ActionInstall, "forms", fixture.OnFailure(v1alpha1.FailureRemove))
@@ -126,10 +126,10 @@ var _ = Describe("A chart with CRDs of its own", func() {
 	})
 })
 
-var _ = Describe("A chart that contains the namespace it is installed in", func() {
-	DescribeTable("is refused, and no right to the namespace is offered", func(ctx SpecContext, template string) {
+var _ = Describe("A chart that contains the namespace of its release", func() {
+	DescribeTable("is rejected without a remedy for the namespace", func(ctx SpecContext, template string) {
 		t := newTenant(ctx)
-		t.Offer(ctx, templated("", template))
+		t.Offer(ctx, templateChart("", template))
 		end := t.Do(ctx, v1alpha1.ActionInstall, "forms")
 		Expect(end.Reason).To(Equal(v1alpha1.ReasonInvalidChart), end.Message)
 		Expect(end.Message).To(HavePrefix("Namespace/" + t.Namespace + ": chart \"forms\" contains the namespace that it is installed in"))
@@ -144,7 +144,7 @@ var _ = Describe("A chart that contains the namespace it is installed in", func(
 	)
 })
 
-var _ = Describe("A hook that runs as an account of its own", func() {
+var _ = Describe("A hook with its own service account", func() {
 	job := `apiVersion: batch/v1
 kind: Job
 metadata:
@@ -162,16 +162,16 @@ kind: ServiceAccount
 metadata:
   name: {{ .Release.Name }}-migrator
 `
-	It("is reported before it is run if the account comes too late", func(ctx SpecContext) {
+	It("is rejected if the service account is created after the hook", func(ctx SpecContext) {
 		t := newTenant(ctx)
-		t.Offer(ctx, templated("", job))
+		t.Offer(ctx, templateChart("", job))
 		message := t.Fail(ctx, v1alpha1.ReasonServiceAccountNotFound, v1alpha1.ActionInstall, "forms")
 		Expect(message).To(HavePrefix(`Job/forms-migrate: service account "forms-migrator" of the pre-install hook is created only after the hook has run`))
 	})
 
-	It("runs if the account is a hook of lower weight", func(ctx SpecContext) {
+	It("runs if the service account is a hook of lower weight", func(ctx SpecContext) {
 		t := newTenant(ctx)
-		t.Offer(ctx, templated("", job+"  annotations: {helm.sh/hook: pre-install, helm.sh/hook-weight: \"-1\"}\n"))
+		t.Offer(ctx, templateChart("", job+"  annotations: {helm.sh/hook: pre-install, helm.sh/hook-weight: \"-1\"}\n"))
 		t.Succeed(ctx, v1alpha1.ActionInstall, "forms")
 	})
 })

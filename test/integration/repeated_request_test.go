@@ -33,54 +33,54 @@ spec:
   matchResources: {namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: NAMESPACE}}}
 `
 
-var _ = Describe("A task that repeats a request over a failed instance", func() {
-	// again creates the task twice: it fails first, and succeeds when the obstacle is gone.
-	again := func(ctx context.Context, t *fixture.Tenant, reason string, makeWay func(), action v1alpha1.Action, app string, change ...fixture.Change) {
+var _ = Describe("A task that repeats a failed request", func() {
+	// failThenSucceed runs the task until it fails twice, and then succeeds without the obstacle.
+	failThenSucceed := func(ctx context.Context, t *fixture.Tenant, reason string, removeObstacle func(), action v1alpha1.Action, app string, change ...fixture.Change) {
 		GinkgoHelper()
 		operations := func() int { return len(t.Instance(ctx, app).Status.History) }
 		t.Fail(ctx, reason, action, app, change...)
 		before := operations()
 		t.Fail(ctx, reason, action, app, change...)
-		Expect(operations()).To(BeNumerically(">", before), "the request is carried out, not answered with the failure before")
-		makeWay()
+		Expect(operations()).To(BeNumerically(">", before), "the operation is run again")
+		removeObstacle()
 		t.Succeed(ctx, action, app, change...)
 	}
-	deleting := func(ctx context.Context, t *fixture.Tenant, object string) func() {
+	deleteObject := func(ctx context.Context, t *fixture.Tenant, object string) func() {
 		return func() { t.Kubectl(ctx, "delete", object, "--namespace", t.Namespace) }
 	}
 
-	DescribeTable("is carried out", func(ctx SpecContext, events string, action v1alpha1.Action, reason string) {
+	DescribeTable("runs the operation again", func(ctx SpecContext, events string, action v1alpha1.Action, reason string) {
 		t := newTenant(ctx)
 		hook := hookJob("setup", events, ", helm.sh/hook-delete-policy: hook-succeeded", "", starts)
-		t.Offer(ctx, hooked("1.0.0", hook), hooked("1.1.0", hook))
+		t.Offer(ctx, hookedChart("1.0.0", hook), hookedChart("1.1.0", hook))
 		version := "1.0.0"
 		if action != v1alpha1.ActionInstall {
 			t.Succeed(ctx, v1alpha1.ActionInstall, "hooked", fixture.Version("1.0.0"))
 			version = "1.1.0"
 		}
 		t.Apply(ctx, foreignJob)
-		again(ctx, t, reason, deleting(ctx, t, "job/hooked-setup"), action, "hooked", fixture.Version(version))
+		failThenSucceed(ctx, t, reason, deleteObject(ctx, t, "job/hooked-setup"), action, "hooked", fixture.Version(version))
 	},
-		Entry("if it is an Install", "post-install", v1alpha1.ActionInstall, v1alpha1.ReasonInstallFailed),
-		Entry("if it is an Upgrade", "pre-upgrade", v1alpha1.ActionUpgrade, v1alpha1.ReasonUpgradeFailed),
+		Entry("for an Install", "post-install", v1alpha1.ActionInstall, v1alpha1.ReasonInstallFailed),
+		Entry("for an Upgrade", "pre-upgrade", v1alpha1.ActionUpgrade, v1alpha1.ReasonUpgradeFailed),
 	)
 
-	DescribeTable("is carried out on what is installed", func(ctx SpecContext, events string, action v1alpha1.Action, reason string, change ...fixture.Change) {
+	DescribeTable("runs the operation on the installed release again", func(ctx SpecContext, events string, action v1alpha1.Action, reason string, change ...fixture.Change) {
 		t := newTenant(ctx)
 		hook := hookJob("setup", events, ", helm.sh/hook-delete-policy: hook-succeeded", "", starts)
-		t.Offer(ctx, hooked("1.0.0", hook), hooked("1.1.0", hook))
+		t.Offer(ctx, hookedChart("1.0.0", hook), hookedChart("1.1.0", hook))
 		t.Succeed(ctx, v1alpha1.ActionInstall, "hooked", fixture.Version("1.0.0"))
 		t.Succeed(ctx, v1alpha1.ActionUpgrade, "hooked", fixture.Version("1.1.0"))
 		t.Apply(ctx, foreignJob)
-		again(ctx, t, reason, deleting(ctx, t, "job/hooked-setup"), action, "hooked", change...)
+		failThenSucceed(ctx, t, reason, deleteObject(ctx, t, "job/hooked-setup"), action, "hooked", change...)
 	},
-		Entry("if it is a Rollback", "pre-rollback", v1alpha1.ActionRollback, v1alpha1.ReasonRollbackFailed, toRevision(1)),
-		Entry("if it is an Uninstall", "pre-delete", v1alpha1.ActionUninstall, v1alpha1.ReasonUninstallFailed),
+		Entry("for a Rollback", "pre-rollback", v1alpha1.ActionRollback, v1alpha1.ReasonRollbackFailed, withRevision(1)),
+		Entry("for an Uninstall", "pre-delete", v1alpha1.ActionUninstall, v1alpha1.ReasonUninstallFailed),
 	)
 
-	DescribeTable("is carried out if pods were not allowed to change", func(ctx SpecContext, action v1alpha1.Action, reason string) {
+	DescribeTable("scales the workloads again", func(ctx SpecContext, action v1alpha1.Action, reason string) {
 		t := newTenant(ctx)
-		t.Offer(ctx, site("1.0.0"))
+		t.Offer(ctx, siteChart("1.0.0"))
 		t.Succeed(ctx, v1alpha1.ActionInstall, "site")
 		if action == v1alpha1.ActionResume {
 			t.Succeed(ctx, v1alpha1.ActionStop, "site")
@@ -96,12 +96,12 @@ var _ = Describe("A task that repeats a request over a failed instance", func() 
 			return err
 		}
 		Eventually(scale).WithContext(ctx).Should(HaveOccurred())
-		again(ctx, t, reason, func() {
+		failThenSucceed(ctx, t, reason, func() {
 			remove(ctx)
 			Eventually(scale).WithContext(ctx).Should(Succeed())
 		}, action, "site")
 	},
-		Entry("and it is a Stop", v1alpha1.ActionStop, v1alpha1.ReasonStopFailed),
-		Entry("and it is a Resume", v1alpha1.ActionResume, v1alpha1.ReasonResumeFailed),
+		Entry("for a Stop", v1alpha1.ActionStop, v1alpha1.ReasonStopFailed),
+		Entry("for a Resume", v1alpha1.ActionResume, v1alpha1.ReasonResumeFailed),
 	)
 })

@@ -27,7 +27,7 @@ func applyServiceAccountPolicy(ctx context.Context, t *fixture.Tenant) {
 	})
 }
 
-var _ = Describe("The policy of service accounts", func() {
+var _ = Describe("The admission policy for service accounts", func() {
 	const user = "jane"
 	instance := func(name, account string) string {
 		return fmt.Sprintf("apiVersion: appmarket.io/v1alpha1\nkind: AppInstance\nmetadata: {name: %s}\n"+
@@ -39,7 +39,7 @@ var _ = Describe("The policy of service accounts", func() {
 	}
 	const one, two = ", serviceAccountName: one", ", serviceAccountName: two"
 
-	It("lets only those name an account who may use it", func(ctx SpecContext) {
+	It("requires the permission to use the service account", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		applyServiceAccountPolicy(ctx, t)
 		// Jane may write tasks and instances, and use only the service account "one".
@@ -56,33 +56,33 @@ metadata: {name: jane}
 roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: jane}
 subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: jane}]
 `)
-		write := func(text, as string) string {
+		applyAs := func(text, as string) string {
 			out, _ := t.TryKubectl(ctx, strings.NewReader(text), "apply", "--namespace", t.Namespace, "--as", as, "--filename", "-")
 			return out
 		}
-		refusal := func(account string) string {
+		rejection := func(account string) string {
 			return fmt.Sprintf("jane may not have apps installed as service account %s of namespace %s: that takes the verb use for serviceaccounts of appmarket.io", account, t.Namespace)
 		}
 		attempts := 0
 		Eventually(func() string {
 			attempts++
-			return write(instance(fmt.Sprintf("probe-%d", attempts), two), user)
-		}).WithContext(ctx).Should(ContainSubstring(refusal("two")))
+			return applyAs(instance(fmt.Sprintf("probe-%d", attempts), two), user)
+		}).WithContext(ctx).Should(ContainSubstring(rejection("two")))
 
 		By("writing instances")
-		Expect(write(instance("app", one), user)).To(ContainSubstring("created"))
-		Expect(write(instance("app", two), user)).To(ContainSubstring(refusal("two")))
-		Expect(write(instance("other", ""), user)).To(ContainSubstring(refusal("default")))
+		Expect(applyAs(instance("app", one), user)).To(ContainSubstring("created"))
+		Expect(applyAs(instance("app", two), user)).To(ContainSubstring(rejection("two")))
+		Expect(applyAs(instance("other", ""), user)).To(ContainSubstring(rejection("default")))
 		Expect(t.TryKubectl(ctx, nil, "annotate", "appinstance", "app", "--namespace", t.Namespace, "--as", user, "seen=true")).To(ContainSubstring("annotated"))
 
 		By("writing tasks")
-		Expect(write(task("install-one", "Install", one), user)).To(ContainSubstring("created"))
-		Expect(write(task("install-two", "Install", two), user)).To(ContainSubstring(refusal("two")))
-		Expect(write(task("install-default", "Install", ""), user)).To(ContainSubstring(refusal("default")))
-		Expect(write(task("uninstall", "Uninstall", ""), user)).To(ContainSubstring("created"), "as the account of the instance")
-		Expect(write(task("uninstall-two", "Uninstall", two), user)).To(ContainSubstring(refusal("two")))
+		Expect(applyAs(task("install-one", "Install", one), user)).To(ContainSubstring("created"))
+		Expect(applyAs(task("install-two", "Install", two), user)).To(ContainSubstring(rejection("two")))
+		Expect(applyAs(task("install-default", "Install", ""), user)).To(ContainSubstring(rejection("default")))
+		Expect(applyAs(task("uninstall", "Uninstall", ""), user)).To(ContainSubstring("created"), "the service account of the instance is used")
+		Expect(applyAs(task("uninstall-two", "Uninstall", two), user)).To(ContainSubstring(rejection("two")))
 
-		By("being somebody who may impersonate accounts, as the operator")
+		By("writing as a user that can impersonate service accounts, as the operator can")
 		t.Apply(ctx, `apiVersion: rbac.authorization.k8s.io/v1
 kind: Role
 metadata: {name: operator}
@@ -96,7 +96,7 @@ metadata: {name: operator}
 roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: operator}
 subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: operator}]
 `)
-		Eventually(func() string { return write(instance("app", two), "operator") }).WithContext(ctx).Should(ContainSubstring("configured"))
-		Expect(write(instance("app", one), user)).To(ContainSubstring("configured"))
+		Eventually(func() string { return applyAs(instance("app", two), "operator") }).WithContext(ctx).Should(ContainSubstring("configured"))
+		Expect(applyAs(instance("app", one), user)).To(ContainSubstring("configured"))
 	})
 })

@@ -15,8 +15,8 @@ import (
 	"github.com/appmarket/operator/test/fixture"
 )
 
-// note is a chart with a ConfigMap that contains the version of the chart.
-var note = fixture.Chart{Name: "note", Version: "1.0.0", Files: fixture.Files{"templates/note.yaml": `apiVersion: v1
+// noteChart is a chart with a ConfigMap that contains the version of the chart.
+var noteChart = fixture.Chart{Name: "note", Version: "1.0.0", Files: fixture.Files{"templates/note.yaml": `apiVersion: v1
 kind: ConfigMap
 metadata:
   name: {{ .Release.Name }}-note
@@ -30,11 +30,11 @@ func indexWith(lines ...string) []byte {
 }
 
 // waitSource waits until the source of a tenant fulfills a condition.
-func waitSource(ctx SpecContext, t *fixture.Tenant, holds func(Gomega, *v1alpha1.MarketSource)) {
+func waitSource(ctx SpecContext, t *fixture.Tenant, check func(Gomega, *v1alpha1.MarketSource)) {
 	GinkgoHelper()
 	Eventually(func(g Gomega) {
 		g.Expect(t.Client.Get(ctx, client.ObjectKeyFromObject(t.Source), t.Source)).To(Succeed())
-		holds(g, t.Source)
+		check(g, t.Source)
 	}).WithContext(ctx).Should(Succeed())
 }
 
@@ -55,26 +55,26 @@ func requestSync(ctx SpecContext, t *fixture.Tenant, value string) {
 	t.Kubectl(ctx, "annotate", "marketsource", t.Source.Name, "--namespace", t.Namespace, "--overwrite", v1alpha1.ReconcileRequestAnnotation+"="+value)
 }
 
-var _ = Describe("An index with entries that are not usable", func() {
+var _ = Describe("An index with invalid entries", func() {
 	const good = "  - {name: note, version: 1.0.0, urls: [note-1.0.0.tgz]}"
 
-	DescribeTable("has its good versions served, and counts the others", func(ctx SpecContext, lines []string, counts v1alpha1.AppCounts, complaints ...string) {
+	DescribeTable("gets its valid versions published, and the others counted", func(ctx SpecContext, lines []string, counts v1alpha1.AppCounts, messageParts ...string) {
 		t := newTenant(ctx)
 		repository := fixture.NewRepository()
-		repository.Serve("/note-1.0.0.tgz", note.Archive())
+		repository.Serve("/note-1.0.0.tgz", noteChart.Archive())
 		repository.Serve("/index.yaml", indexWith(lines...))
 		t.AddSource(ctx, repository)
 		t.WaitTrue(ctx, t.Source, v1alpha1.ConditionReady)
 
 		Expect(*t.Source.Status.Apps).To(Equal(counts))
 		Expect(t.Names(ctx, "appinfos")).To(Equal([]string{"charts.note"}))
-		var told []string
+		var messages []string
 		for _, failure := range t.Source.Status.Failures {
-			told = append(told, failure.App+": "+failure.Message)
+			messages = append(messages, failure.App+": "+failure.Message)
 		}
-		Expect(told).To(HaveLen(len(complaints)))
-		for i, complaint := range complaints {
-			Expect(told[i]).To(ContainSubstring(complaint))
+		Expect(messages).To(HaveLen(len(messageParts)))
+		for i, part := range messageParts {
+			Expect(messages[i]).To(ContainSubstring(part))
 		}
 		t.Succeed(ctx, v1alpha1.ActionInstall, "note")
 
@@ -82,27 +82,27 @@ var _ = Describe("An index with entries that are not usable", func() {
 		t.Sync(ctx)
 		Expect(t.Source.Status.Revision).To(Equal(revision))
 	},
-		Entry("if they are null or lack a name or a version",
+		Entry("that are null or have no name or version",
 			[]string{"  note:", good, "  -", "  - null", "  - {version: 2.0.0}", "  - {name: note}", "  nothing:", "  -"},
 			v1alpha1.AppCounts{Total: 2, Offered: 1, Ready: 1, Failed: 1, Skipped: 5},
 			`not a mapping of keys to values (2 entries); version "2.0.0" has the name "", which is not the key of the app; version is empty`, "not a mapping"),
-		Entry("if their versions are not semantic",
+		Entry("whose versions are not semantic",
 			[]string{"  note:", good, "  - {name: note, version: master, urls: [u]}", "  - {name: note, version: 1.0.0-01, urls: [u]}"},
 			v1alpha1.AppCounts{Total: 1, Offered: 1, Ready: 1, Skipped: 2},
 			`"master" is not a semantic version`),
-		Entry("if they are no mapping",
+		Entry("that are not a mapping",
 			[]string{"  note:", good, "  - note", "  - [note]", "  - 7"},
 			v1alpha1.AppCounts{Total: 1, Offered: 1, Ready: 1, Skipped: 3},
 			"not a mapping of keys to values (3 entries)"),
 	)
 })
 
-var _ = Describe("An index with more prereleases than versions that are kept", func() {
-	DescribeTable("installs the newest stable version for a user who names none", func(ctx SpecContext, keep int32, offered, served []string) {
+var _ = Describe("An index with more prereleases than maxVersions", func() {
+	DescribeTable("provides the newest stable version by default", func(ctx SpecContext, keep int32, offered, served []string) {
 		t := newTenant(ctx)
 		repository := fixture.NewRepository()
 		for _, version := range offered {
-			repository.Add(note.With(version, nil))
+			repository.Add(noteChart.With(version, nil))
 		}
 		t.AddSource(ctx, repository, func(spec *v1alpha1.MarketSourceSpec) { spec.Filter = &v1alpha1.AppFilter{MaxVersions: keep} })
 		t.WaitTrue(ctx, t.Source, v1alpha1.ConditionReady)
@@ -119,19 +119,19 @@ var _ = Describe("An index with more prereleases than versions that are kept", f
 		t.Get(ctx, installed, "note-note")
 		Expect(installed.Data).To(HaveKeyWithValue("version", "1.3.0"))
 	},
-		Entry("with four of them above", int32(3),
+		Entry("with four newer prereleases", int32(3),
 			[]string{"1.3.0", "1.4.0-beta.1", "1.4.0-beta.2", "1.4.0-rc.1", "1.4.0-rc.2"}, []string{"1.4.0-rc.2", "1.4.0-rc.1", "1.3.0"}),
-		Entry("with one of them, and one version kept", int32(1), []string{"1.4.0-rc.1", "1.3.0"}, []string{"1.3.0"}),
+		Entry("with one newer prerelease, and maxVersions 1", int32(1), []string{"1.4.0-rc.1", "1.3.0"}, []string{"1.3.0"}),
 		Entry("with older stable versions", int32(2),
 			[]string{"1.1.0", "1.2.0", "1.3.0", "2.0.0-a", "2.0.0-b"}, []string{"2.0.0-b", "1.3.0"}),
 	)
 })
 
 var _ = Describe("An index with URLs of an OCI registry", func() {
-	It("serves the newest version that can be had, and contacts no registry", func(ctx SpecContext) {
+	It("provides the newest version with an HTTP URL, and no registry is contacted", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		repository := fixture.NewRepository()
-		repository.Serve("/note-1.0.0.tgz", note.Archive())
+		repository.Serve("/note-1.0.0.tgz", noteChart.Archive())
 		host := strings.TrimPrefix(repository.URL, "http://")
 		repository.Serve("/index.yaml", indexWith(
 			"  note:",
@@ -152,10 +152,10 @@ var _ = Describe("An index with URLs of an OCI registry", func() {
 		Expect(slices.ContainsFunc(repository.Requests(0), func(r fixture.Request) bool { return strings.HasPrefix(r.Path, "/v2") })).To(BeFalse())
 	})
 
-	It("uses a further URL that is none", func(ctx SpecContext) {
+	It("provides the next HTTP URL", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		repository := fixture.NewRepository()
-		repository.Serve("/note-1.0.0.tgz", note.Archive())
+		repository.Serve("/note-1.0.0.tgz", noteChart.Archive())
 		repository.Serve("/index.yaml", indexWith(
 			"  note:", "  - {name: note, version: 1.0.0, urls: ['oci://127.0.0.1:1/note', note-1.0.0.tgz]}"))
 		t.AddSource(ctx, repository)
@@ -164,13 +164,13 @@ var _ = Describe("An index with URLs of an OCI registry", func() {
 	})
 })
 
-var _ = Describe("An index that somebody has edited by hand", func() {
+var _ = Describe("An index with a syntax error", func() {
 	const good = "  note:\n  - name: note\n    version: 1.0.0\n    urls: [note-1.0.0.tgz]"
 
-	DescribeTable("loses nothing that was served, and names the line of the fault", func(ctx SpecContext, broken []string, line string) {
+	DescribeTable("keeps the published versions, and reports the line of the error", func(ctx SpecContext, broken []string, line string) {
 		t := newTenant(ctx)
 		repository := fixture.NewRepository()
-		repository.Serve("/note-1.0.0.tgz", note.Archive())
+		repository.Serve("/note-1.0.0.tgz", noteChart.Archive())
 		repository.Serve("/index.yaml", indexWith(good))
 		t.AddSource(ctx, repository)
 		t.WaitTrue(ctx, t.Source, v1alpha1.ConditionReady)
@@ -178,11 +178,11 @@ var _ = Describe("An index that somebody has edited by hand", func() {
 		repository.Serve("/index.yaml", indexWith(broken...))
 		requestSync(ctx, t, "broken")
 		waitSource(ctx, t, func(g Gomega, source *v1alpha1.MarketSource) {
-			told := sourceCondition(source, v1alpha1.ConditionIndexed, v1alpha1.ReasonInvalidIndex)
+			messages := sourceCondition(source, v1alpha1.ConditionIndexed, v1alpha1.ReasonInvalidIndex)
 			for _, failure := range source.Status.Failures {
-				told += failure.Message
+				messages += failure.Message
 			}
-			g.Expect(told).To(ContainSubstring(line))
+			g.Expect(messages).To(ContainSubstring(line))
 		})
 		Expect(t.Fetch(ctx, t.App(ctx, "note").Status.Versions[0].URL)).NotTo(BeEmpty())
 		t.Succeed(ctx, v1alpha1.ActionInstall, "note")
@@ -190,18 +190,18 @@ var _ = Describe("An index that somebody has edited by hand", func() {
 		repository.Serve("/index.yaml", indexWith(good))
 		t.Sync(ctx)
 	},
-		Entry("if an item is one space off", []string{"  bad:", "   - name: bad", "     version: 1.0.0", "  - name: bad", good}, "line 6: a key is expected here"),
-		Entry("if the name of an app has no colon", []string{good, "  bad", "  - name: bad"}, `line 7: a ":" is missing`),
-		Entry("if an app is one space too far right", []string{"  bad:", "  - name: bad", "    urls: [u]", strings.ReplaceAll(" "+good, "\n", "\n ")}, "line 6"),
-		Entry("if a quote is not closed", []string{"  bad:", `  - name: "bad`, good}, "line 4: the quoted text that begins here is not closed"),
+		Entry("in the indentation of an item", []string{"  bad:", "   - name: bad", "     version: 1.0.0", "  - name: bad", good}, "line 6: a key is expected here"),
+		Entry("in the name of an app, which has no colon", []string{good, "  bad", "  - name: bad"}, `line 7: a ":" is missing`),
+		Entry("in the indentation of an app", []string{"  bad:", "  - name: bad", "    urls: [u]", strings.ReplaceAll(" "+good, "\n", "\n ")}, "line 6"),
+		Entry("in a quoted text, which is not closed", []string{"  bad:", `  - name: "bad`, good}, "line 4: the quoted text that begins here is not closed"),
 	)
 })
 
-var _ = Describe("A source of which every app is left out", func() {
-	It("is Ready and names the field", func(ctx SpecContext) {
+var _ = Describe("A source with a filter that excludes all apps", func() {
+	It("is Ready and reports the field", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		repository := fixture.NewRepository()
-		repository.Add(note, note.With("1.1.0", nil))
+		repository.Add(noteChart, noteChart.With("1.1.0", nil))
 		t.AddSource(ctx, repository, func(spec *v1alpha1.MarketSourceSpec) { spec.Filter = &v1alpha1.AppFilter{Include: []string{"shop*"}} })
 		t.WaitTrue(ctx, t.Source, v1alpha1.ConditionReady)
 		Expect(sourceCondition(t.Source, v1alpha1.ConditionReady, v1alpha1.ReasonReady)).To(Equal("spec.filter.include matches no app of the source (1 app offered); correct the patterns"))
@@ -209,7 +209,7 @@ var _ = Describe("A source of which every app is left out", func() {
 })
 
 var _ = Describe("A source that cannot be reached", func() {
-	It("is not tried again if its address is not allowed", func(ctx SpecContext) {
+	It("is not retried if its address is not allowed", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		repository := fixture.NewRepository()
 		repository.Handle("/index.yaml", func(w http.ResponseWriter, r *http.Request) {
@@ -221,10 +221,10 @@ var _ = Describe("A source that cannot be reached", func() {
 	})
 })
 
-var _ = Describe("An app that somebody has edited by hand", func() {
-	It("keeps its name and source, and gets its versions back on request", func(ctx SpecContext) {
+var _ = Describe("An AppInfo that was changed manually", func() {
+	It("keeps its name and source, and gets its versions restored on request", func(ctx SpecContext) {
 		t := newTenant(ctx)
-		t.Offer(ctx, note)
+		t.Offer(ctx, noteChart)
 		patch := func(text string) (string, error) {
 			return t.TryKubectl(ctx, nil, "patch", "appinfo", "charts.note", "--namespace", t.Namespace, "--type", "merge", "--patch", text)
 		}

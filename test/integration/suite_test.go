@@ -36,7 +36,7 @@
 //   - gives objects of the whole cluster (CRDs, ClusterRoles) a name of its own and
 //     deletes them with DeferCleanup;
 //   - does not depend on what else the operator is doing: no log lines, no counts of
-//     requests, except for those of its own Repository;
+//     requests, except for requests to its own Repository;
 //   - is marked Serial if it kills or restarts the operator. Serial specs run alone,
 //     at the end, and only they may use the variable operator.
 //
@@ -52,8 +52,6 @@ package integration_test
 
 import (
 	"encoding/json"
-	"net/http/httptest"
-	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -65,51 +63,36 @@ import (
 	"github.com/appmarket/operator/test/samplemarket"
 )
 
-// patience limits every wait. A spec that waits that long has failed.
-const patience = 60 * time.Second
+// timeout limits every wait. A spec that waits that long has failed.
+const timeout = 60 * time.Second
 
 var (
 	cluster *fixture.Cluster
 	// operator is the process of the operator. It is set for Serial specs only.
 	operator *fixture.Operator
-	// common is the shared data of all processes.
-	common shared
+	// suite is the shared data of all processes.
+	suite suiteData
 )
 
-func TestIntegration(t *testing.T) {
-	if os.Getenv("KUBEBUILDER_ASSETS") == "" {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("KUBEBUILDER_ASSETS is not set")
-		}
-		t.Skip("left out: KUBEBUILDER_ASSETS is not set; use make test")
-	}
-	RegisterFailHandler(Fail)
-	SetDefaultEventuallyTimeout(patience)
-	EnforceDefaultTimeoutsWhenUsingContexts()
-	SetDefaultEventuallyPollingInterval(50 * time.Millisecond)
-	RunSpecs(t, "Integration")
-}
+func TestIntegration(t *testing.T) { fixture.RunSuite(t, "Integration", timeout, 50*time.Millisecond) }
 
-// shared is the data that the first process passes to the others: the folder of the cluster, the
+// suiteData is the data that the first process passes to the others: the folder of the cluster, the
 // program of the operator, the URL of its repository and the path of its log.
-type shared struct{ Cluster, Program, URL, Log string }
+type suiteData struct{ Cluster, Program, URL, Log string }
 
 var _ = SynchronizedBeforeSuite(func(ctx SpecContext) []byte {
 	dir := GinkgoT().TempDir()
 	started := fixture.StartCluster(ctx, filepath.Join(dir, "cluster"))
-	market, err := samplemarket.New(fixture.Path("config/samples/charts"))
-	Expect(err).NotTo(HaveOccurred())
-	samples := httptest.NewServer(market)
-	DeferCleanup(samples.Close)
+	_, samples := fixture.StartSampleMarket()
 	operator = fixture.NewOperator(fixture.BuildOperator(ctx, dir), started, dir,
 		"--registry-mirror", samplemarket.Registry+"="+samples.URL)
 	operator.Start()
-	text, err := json.Marshal(shared{Cluster: started.Dir, Program: operator.Program, URL: operator.URL, Log: operator.Log.Name()})
+	text, err := json.Marshal(suiteData{Cluster: started.Dir, Program: operator.Program, URL: operator.URL, Log: operator.Log.Name()})
 	Expect(err).NotTo(HaveOccurred())
 	return text
 }, func(text []byte) {
-	Expect(json.Unmarshal(text, &common)).To(Succeed())
-	cluster = fixture.ConnectCluster(common.Cluster)
+	Expect(json.Unmarshal(text, &suite)).To(Succeed())
+	cluster = fixture.ConnectCluster(suite.Cluster)
 })
 
 // newTenant creates a namespace in which apps can be installed. When the spec ends, every object in
@@ -117,26 +100,22 @@ var _ = SynchronizedBeforeSuite(func(ctx SpecContext) []byte {
 // objects and the log lines of the operator about them.
 func newTenant(ctx SpecContext) *fixture.Tenant {
 	GinkgoHelper()
-	return tenantIn(ctx, cluster.Namespace(ctx, "tenant"))
+	return newTenantIn(ctx, cluster.Namespace(ctx, "tenant"))
 }
 
 // newMarketTenant creates a tenant in a market namespace.
 func newMarketTenant(ctx SpecContext) *fixture.Tenant {
 	GinkgoHelper()
-	return tenantIn(ctx, cluster.MarketNamespace(ctx))
+	return newTenantIn(ctx, cluster.MarketNamespace(ctx))
 }
 
-func tenantIn(ctx SpecContext, namespace string) *fixture.Tenant {
+func newTenantIn(ctx SpecContext, namespace string) *fixture.Tenant {
 	GinkgoHelper()
 	t := fixture.TenantIn(ctx, cluster, namespace)
 	DeferCleanup(func(ctx SpecContext) {
-		if CurrentSpecReport().Failed() {
-			objects, _ := cluster.TryKubectl(ctx, nil, "get", "market,all", "--namespace", t.Namespace)
-			AddReportEntry("objects", objects)
-			AddReportEntry("log of the operator", fixture.LogLines(common.Log, t.Namespace))
-			return
+		if !cluster.ReportFailure(ctx, t.Namespace, suite.Log) {
+			cluster.CheckContract(ctx, t.Namespace)
 		}
-		cluster.CheckContract(ctx, t.Namespace)
 	})
 	return t
 }

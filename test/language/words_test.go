@@ -30,22 +30,16 @@ var wordBudget = map[string]int{
 	"controllers/appinstance":    20,
 	"hack/localcluster":          13,
 	"internal/catalog":           2,
-	"test/bench":                 2,
-	"test/e2e":                   1,
-	"test/fixture":               1,
-	"test/gitops":                4,
-	"test/hostile":               7,
-	"test/integration":           26,
-	"test/story":                 59,
+	"test/integration":           1,
 }
 
 func TestWords(t *testing.T) {
 	words := wordPattern(wordList)
 	hits := map[string][]string{}
 	for _, path := range repositoryFiles(t, ".go", ".md") {
-		for place, text := range prose(t, path) {
+		for place, text := range readProse(t, path) {
 			for _, word := range words.FindAllString(text, -1) {
-				hits[part(path)] = append(hits[part(path)], fmt.Sprintf("%s: %q", place, word))
+				hits[partOf(path)] = append(hits[partOf(path)], fmt.Sprintf("%s: %q", place, word))
 			}
 		}
 	}
@@ -89,8 +83,8 @@ func wordPattern(list string) *regexp.Regexp {
 	return regexp.MustCompile(`(?i)\b(?:` + strings.Join(alternatives, "|") + `)\b`)
 }
 
-// part returns the part of the repository that a file belongs to: its folder, or docs.
-func part(path string) string {
+// partOf returns the part of the repository that a file belongs to: its folder, or docs.
+func partOf(path string) string {
 	if strings.HasSuffix(path, ".md") {
 		return "documents"
 	}
@@ -101,9 +95,9 @@ func part(path string) string {
 // the API, and the targets of links.
 var notProse = regexp.MustCompile("`[^`\n]+`|\\]\\([^)\n]+\\)")
 
-// prose returns the texts of a file by their position: a document as a whole, without names, and
+// readProse returns the texts of a file by their position: a document as a whole, without names, and
 // the comments and string literals of Go code.
-func prose(t *testing.T, path string) map[string]string {
+func readProse(t *testing.T, path string) map[string]string {
 	t.Helper()
 	content, err := os.ReadFile(filepath.Join(root, path))
 	if err != nil {

@@ -24,7 +24,7 @@ type sampleChart struct {
 	archive []byte
 }
 
-func (c sampleChart) path() string {
+func (c sampleChart) fileName() string {
 	return fmt.Sprintf("charts/%s-%s.tgz", c.meta.Name, c.meta.Version)
 }
 
@@ -50,7 +50,7 @@ func readCharts(dir string) ([]sampleChart, error) {
 		return cmp.Or(cmp.Compare(a.meta.Name, b.meta.Name), -compareVersions(a.meta.Version, b.meta.Version))
 	})
 	for i := 1; i < len(charts); i++ {
-		if charts[i].path() == charts[i-1].path() {
+		if charts[i].fileName() == charts[i-1].fileName() {
 			return nil, fmt.Errorf("read charts: two folders hold %s %s", charts[i].meta.Name, charts[i].meta.Version)
 		}
 	}
@@ -62,11 +62,11 @@ func readChart(folder string) (sampleChart, error) {
 	if err != nil {
 		return sampleChart{}, err
 	}
-	return pack(files)
+	return packFiles(files)
 }
 
-// pack packs and gzips the files of a chart.
-func pack(files []chart.File) (sampleChart, error) {
+// packFiles packs and gzips the files of a chart.
+func packFiles(files []chart.File) (sampleChart, error) {
 	meta, err := chart.ReadMetadata(files)
 	if err != nil {
 		return sampleChart{}, err
@@ -116,12 +116,12 @@ func indexOf(charts []sampleChart) ([]byte, error) {
 	for _, c := range charts {
 		entries[c.meta.Name] = append(entries[c.meta.Name], entry{
 			Metadata: c.meta,
-			Created:  made,
+			Created:  creationTime,
 			Digest:   fmt.Sprintf("%x", sha256.Sum256(c.archive)),
-			URLs:     []string{c.path()},
+			URLs:     []string{c.fileName()},
 		})
 	}
-	index, err := yaml.Marshal(map[string]any{"apiVersion": "v1", "generated": made, "entries": entries})
+	index, err := yaml.Marshal(map[string]any{"apiVersion": "v1", "generated": creationTime, "entries": entries})
 	if err != nil {
 		return nil, fmt.Errorf("write index: %w", err)
 	}

@@ -20,12 +20,12 @@ import (
 	"github.com/appmarket/operator/test/samplemarket"
 )
 
-// hydrated runs all hydration steps except the last one for a chart of the sample market. The
+// hydrateChart runs all hydration steps except the last one for a chart of the sample market. The
 // images are requested from the registry of the market.
-func hydrated(t *testing.T, app, version string) (*hydrate.Draft, error) {
+func hydrateChart(t *testing.T, app, version string) (*hydrate.Draft, error) {
 	t.Helper()
-	_, server := open(t)
-	_, body := get(t, http.MethodGet, server.URL+"/index.yaml")
+	_, server := startMarket(t)
+	_, body := getPath(t, http.MethodGet, server.URL+"/index.yaml")
 	var listed index
 	if err := yaml.Unmarshal(body, &listed); err != nil {
 		t.Fatal(err)
@@ -49,7 +49,7 @@ func hydrated(t *testing.T, app, version string) (*hydrate.Draft, error) {
 	draft := &hydrate.Draft{Request: hydrate.Request{
 		App: app, Offer: offer, Profile: olares.Profile{}, Params: map[string]any{"note": "from the market"},
 		Source: download(func(url string) []byte {
-			_, archive := get(t, http.MethodGet, url)
+			_, archive := getPath(t, http.MethodGet, url)
 			return archive
 		}),
 	}}
@@ -125,7 +125,7 @@ func TestEverySampleHydrates(t *testing.T) {
 		t.Run(c.app+" "+c.version+": "+c.shows, func(t *testing.T) {
 			g := NewWithT(t)
 
-			draft, err := hydrated(t, c.app, c.version)
+			draft, err := hydrateChart(t, c.app, c.version)
 
 			g.Expect(err).NotTo(HaveOccurred())
 			g.Expect(platformsOf(draft)).To(Equal(c.images))
@@ -157,7 +157,7 @@ func platformsOf(d *hydrate.Draft) map[string]string {
 func TestBrokenSampleSaysWhereItIsBroken(t *testing.T) {
 	g := NewWithT(t)
 
-	_, err := hydrated(t, "broken", "0.1.0")
+	_, err := hydrateChart(t, "broken", "0.1.0")
 
 	g.Expect(hydrate.FailedStep(err, "")).To(Equal(hydrate.StepRenderedChart))
 	g.Expect(outcome.IsStalled(err)).To(BeTrue())
@@ -167,13 +167,13 @@ func TestBrokenSampleSaysWhereItIsBroken(t *testing.T) {
 
 func TestImagesThatTheMarketMakesAreThoseThatChartsUse(t *testing.T) {
 	g := NewWithT(t)
-	market, _ := open(t)
+	market, _ := startMarket(t)
 	used := []string{samplemarket.Registry + "/broken:0.1"}
 	for _, each := range [][2]string{
 		{"hello", "1.0.0"}, {"hello", "1.1.0"}, {"hello", "1.2.0-rc.1"}, {"notes", "1.4.2"}, {"wiki", "2.0.1"},
 		{"blog", "0.9.0"}, {"board", "1.0.3"}, {"clock", "3.1.0"}, {"team", "1.2.0"},
 	} {
-		draft, err := hydrated(t, each[0], each[1])
+		draft, err := hydrateChart(t, each[0], each[1])
 		g.Expect(err).NotTo(HaveOccurred())
 		for _, image := range draft.Images {
 			used = append(used, image.Reference)

@@ -23,8 +23,8 @@ import (
 // address of the Market as its mirror.
 const Registry = "samples.appmarket.io"
 
-// made is the creation time of everything in a Market.
-var made = time.Date(2026, time.January, 1, 0, 0, 0, 0, time.UTC)
+// creationTime is the creation time of everything in a Market.
+var creationTime = time.Date(2026, time.January, 1, 0, 0, 0, 0, time.UTC)
 
 // Market serves the repository (/index.yaml and /charts/) and the registry (/v2/), both read-only.
 type Market struct {
@@ -49,9 +49,9 @@ func New(dir string) (*Market, error) {
 		return nil, err
 	}
 	mux := http.NewServeMux()
-	mux.Handle("GET /index.yaml", document("application/yaml", index))
+	mux.Handle("GET /index.yaml", serveContent("application/yaml", index))
 	for _, c := range charts {
-		mux.Handle("GET /"+c.path(), document("application/gzip", c.archive))
+		mux.Handle("GET /"+c.fileName(), serveContent("application/gzip", c.archive))
 	}
 	mux.Handle("GET /v2/", registry)
 	m := &Market{handler: mux}
@@ -67,12 +67,12 @@ func (m *Market) ServeHTTP(w http.ResponseWriter, r *http.Request) { m.handler.S
 // Images returns the sorted full names of the images in the registry.
 func (m *Market) Images() []string { return slices.Clone(m.images) }
 
-// document returns a handler of immutable content that supports conditional requests and ranges.
-func document(mediaType string, content []byte) http.Handler {
+// serveContent returns a handler of immutable content that supports conditional requests and ranges.
+func serveContent(mediaType string, content []byte) http.Handler {
 	tag := fmt.Sprintf("%q", fmt.Sprintf("%x", sha256.Sum256(content)))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", mediaType)
 		w.Header().Set("ETag", tag)
-		http.ServeContent(w, r, "", made, bytes.NewReader(content))
+		http.ServeContent(w, r, "", creationTime, bytes.NewReader(content))
 	})
 }

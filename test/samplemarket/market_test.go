@@ -25,7 +25,7 @@ const charts = "../../config/samples/charts"
 // shared is the Market of all tests, which cannot be changed.
 var shared = sync.OnceValues(func() (*samplemarket.Market, error) { return samplemarket.New(charts) })
 
-func open(t *testing.T) (*samplemarket.Market, *httptest.Server) {
+func startMarket(t *testing.T) (*samplemarket.Market, *httptest.Server) {
 	t.Helper()
 	market, err := shared()
 	if err != nil {
@@ -36,8 +36,8 @@ func open(t *testing.T) (*samplemarket.Market, *httptest.Server) {
 	return market, server
 }
 
-// get sends a request and returns the response and its body.
-func get(t *testing.T, method, url string, header ...string) (*http.Response, []byte) {
+// getPath sends a request and returns the response and its body.
+func getPath(t *testing.T, method, url string, header ...string) (*http.Response, []byte) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, url, http.NoBody)
 	if err != nil {
@@ -68,8 +68,8 @@ type index struct {
 
 func TestIndexListsEveryChartWithItsDigest(t *testing.T) {
 	g := NewWithT(t)
-	_, server := open(t)
-	resp, body := get(t, http.MethodGet, server.URL+"/index.yaml")
+	_, server := startMarket(t)
+	resp, body := getPath(t, http.MethodGet, server.URL+"/index.yaml")
 	g.Expect(resp.StatusCode).To(Equal(http.StatusOK))
 	var listed index
 	g.Expect(yaml.Unmarshal(body, &listed)).To(Succeed())
@@ -78,7 +78,7 @@ func TestIndexListsEveryChartWithItsDigest(t *testing.T) {
 	for name, versions := range listed.Entries {
 		names = append(names, name)
 		for _, version := range versions {
-			_, archive := get(t, http.MethodGet, server.URL+"/"+version.URLs[0])
+			_, archive := getPath(t, http.MethodGet, server.URL+"/"+version.URLs[0])
 			g.Expect(fmt.Sprintf("%x", sha256.Sum256(archive))).To(Equal(version.Digest), version.URLs[0])
 		}
 	}
@@ -90,13 +90,13 @@ func TestIndexListsEveryChartWithItsDigest(t *testing.T) {
 }
 
 func TestNothingIsSentTwiceToThoseWhoHaveIt(t *testing.T) {
-	_, server := open(t)
+	_, server := startMarket(t)
 	for _, path := range []string{"/index.yaml", "/charts/hello-1.1.0.tgz"} {
 		t.Run(path, func(t *testing.T) {
 			g := NewWithT(t)
-			first, body := get(t, http.MethodGet, server.URL+path)
-			again, nothing := get(t, http.MethodGet, server.URL+path, "If-None-Match", first.Header.Get("ETag"))
-			head, _ := get(t, http.MethodHead, server.URL+path)
+			first, body := getPath(t, http.MethodGet, server.URL+path)
+			again, nothing := getPath(t, http.MethodGet, server.URL+path, "If-None-Match", first.Header.Get("ETag"))
+			head, _ := getPath(t, http.MethodHead, server.URL+path)
 
 			g.Expect(again.StatusCode).To(Equal(http.StatusNotModified))
 			g.Expect(nothing).To(BeEmpty())
@@ -107,20 +107,20 @@ func TestNothingIsSentTwiceToThoseWhoHaveIt(t *testing.T) {
 
 func TestTwoMarketsAreTheSame(t *testing.T) {
 	g := NewWithT(t)
-	_, one := open(t)
+	_, one := startMarket(t)
 	again, err := samplemarket.New(charts)
 	g.Expect(err).NotTo(HaveOccurred())
 	other := httptest.NewServer(again)
 	t.Cleanup(other.Close)
 	for _, path := range []string{"/index.yaml", "/v2/hello/manifests/1.1"} {
-		_, left := get(t, http.MethodGet, one.URL+path)
-		_, right := get(t, http.MethodGet, other.URL+path)
+		_, left := getPath(t, http.MethodGet, one.URL+path)
+		_, right := getPath(t, http.MethodGet, other.URL+path)
 		g.Expect(left).To(Equal(right), path)
 	}
 }
 
 func TestRegistryHasEveryImage(t *testing.T) {
-	market, server := open(t)
+	market, server := startMarket(t)
 	client, err := registry.New(registry.Options{Mirrors: map[string]string{samplemarket.Registry: server.URL}})
 	NewWithT(t).Expect(err).NotTo(HaveOccurred())
 	NewWithT(t).Expect(market.Images()).To(ContainElements(
@@ -153,10 +153,10 @@ func TestRegistryHasEveryImage(t *testing.T) {
 }
 
 func TestMarketIsForReadingOnly(t *testing.T) {
-	_, server := open(t)
+	_, server := startMarket(t)
 	for _, method := range []string{http.MethodPut, http.MethodPost, http.MethodDelete} {
 		for _, path := range []string{"/index.yaml", "/v2/hello/manifests/1.1", "/v2/hello/blobs/uploads/"} {
-			resp, _ := get(t, method, server.URL+path)
+			resp, _ := getPath(t, method, server.URL+path)
 			NewWithT(t).Expect(resp.StatusCode).To(Equal(http.StatusMethodNotAllowed), method+" "+path)
 		}
 	}

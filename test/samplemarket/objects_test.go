@@ -15,8 +15,8 @@ import (
 
 const samples = "../../config/samples"
 
-// objects returns the objects of AppMarket in the sample files, by file.
-func objects(t *testing.T) map[string][]any {
+// parseObjects returns the objects of AppMarket in the sample files, by file.
+func parseObjects(t *testing.T) map[string][]any {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(samples, "*.yaml"))
 	if err != nil {
@@ -29,7 +29,7 @@ func objects(t *testing.T) map[string][]any {
 			t.Fatal(err)
 		}
 		for document := range bytes.SplitSeq(text, []byte("\n---\n")) {
-			if object := decode(t, file, document); object != nil {
+			if object := decodeYAML(t, file, document); object != nil {
 				found[filepath.Base(file)] = append(found[filepath.Base(file)], object)
 			}
 		}
@@ -37,8 +37,8 @@ func objects(t *testing.T) map[string][]any {
 	return found
 }
 
-// decode decodes strictly: an unknown field in a sample is an error.
-func decode(t *testing.T, file string, document []byte) any {
+// decodeYAML decodes strictly: an unknown field in a sample is an error.
+func decodeYAML(t *testing.T, file string, document []byte) any {
 	t.Helper()
 	var head struct {
 		APIVersion string `json:"apiVersion"`
@@ -67,11 +67,11 @@ func decode(t *testing.T, file string, document []byte) any {
 
 func TestSampleObjectsFitTogether(t *testing.T) {
 	g := NewWithT(t)
-	_, server := open(t)
-	_, body := get(t, http.MethodGet, server.URL+"/index.yaml")
+	_, server := startMarket(t)
+	_, body := getPath(t, http.MethodGet, server.URL+"/index.yaml")
 	var listed index
 	g.Expect(yaml.Unmarshal(body, &listed)).To(Succeed())
-	found := objects(t)
+	found := parseObjects(t)
 	g.Expect(found).To(HaveKey("marketsource.yaml"))
 	source, ok := found["marketsource.yaml"][0].(*v1alpha1.MarketSource)
 	g.Expect(ok).To(BeTrue())

@@ -14,7 +14,7 @@ import (
 func podsOf(t *testing.T, app, version string) []corev1.PodTemplateSpec {
 	t.Helper()
 	g := NewWithT(t)
-	draft, err := hydrated(t, app, version)
+	draft, err := hydrateChart(t, app, version)
 	g.Expect(err).NotTo(HaveOccurred())
 	var pods []corev1.PodTemplateSpec
 	for _, unit := range draft.Units {

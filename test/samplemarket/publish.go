@@ -44,14 +44,14 @@ func Publish(dir, output, registry string) error {
 	}
 	for i, c := range charts {
 		for j, file := range c.files {
-			c.files[j].Data = written.ReplaceAllFunc(file.Data, func(image []byte) []byte {
+			c.files[j].Data = imagePattern.ReplaceAllFunc(file.Data, func(image []byte) []byte {
 				return append([]byte(registry), bytes.TrimPrefix(image, []byte(Registry))...)
 			})
 		}
-		if charts[i], err = pack(c.files); err != nil {
+		if charts[i], err = packFiles(c.files); err != nil {
 			return fmt.Errorf("pack chart %s: %w", c.meta.Name, err)
 		}
-		if err := os.WriteFile(filepath.Join(output, charts[i].path()), charts[i].archive, 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(output, charts[i].fileName()), charts[i].archive, 0o644); err != nil {
 			return err
 		}
 	}

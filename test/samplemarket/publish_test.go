@@ -21,13 +21,13 @@ func TestPublishWritesARepositoryWithImagesOfAnotherRegistry(t *testing.T) {
 	g.Expect(samplemarket.Publish(samples+"/charts", folder, "registry.example/apps")).To(Succeed())
 	server := httptest.NewServer(http.FileServer(http.Dir(folder)))
 	t.Cleanup(server.Close)
-	_, body := get(t, http.MethodGet, server.URL+"/index.yaml")
+	_, body := getPath(t, http.MethodGet, server.URL+"/index.yaml")
 	var listed index
 	g.Expect(yaml.Unmarshal(body, &listed)).To(Succeed())
 	g.Expect(listed.Entries).To(HaveLen(8))
 	for name, versions := range listed.Entries {
 		for _, version := range versions {
-			_, archive := get(t, http.MethodGet, server.URL+"/"+version.URLs[0])
+			_, archive := getPath(t, http.MethodGet, server.URL+"/"+version.URLs[0])
 			g.Expect(fmt.Sprintf("%x", sha256.Sum256(archive))).To(Equal(version.Digest))
 			files, err := chart.Unpack(archive)
 			g.Expect(err).NotTo(HaveOccurred())

@@ -22,74 +22,74 @@ type tenant struct{ *fixture.Tenant }
 // administrator.
 func newTenant(ctx context.Context, source *v1alpha1.MarketSource) *tenant {
 	GinkgoHelper()
-	return tenantIn(ctx, source, namespace(ctx, "tenant"))
+	return newTenantIn(ctx, source, createNamespace(ctx, "tenant"))
 }
 
-// tenantIn returns a tenant in an existing namespace.
-func tenantIn(ctx context.Context, source *v1alpha1.MarketSource, namespace string) *tenant {
+// newTenantIn returns a tenant in an existing namespace.
+func newTenantIn(ctx context.Context, source *v1alpha1.MarketSource, namespace string) *tenant {
 	GinkgoHelper()
-	t := &tenant{fixture.TenantIn(ctx, local, namespace)}
+	t := &tenant{fixture.TenantIn(ctx, cluster, namespace)}
 	t.Source = source
 	return t
 }
 
-// succeed waits for a task to succeed.
-func (t *tenant) succeed(ctx context.Context, task *v1alpha1.AppInstallTask) {
+// waitSucceeded waits for a task to succeed.
+func (t *tenant) waitSucceeded(ctx context.Context, task *v1alpha1.AppInstallTask) {
 	GinkgoHelper()
-	eventuallyTrue(ctx, task, v1alpha1.ConditionSucceeded)
+	waitTrue(ctx, task, v1alpha1.ConditionSucceeded)
 	Expect(task.Status.CompletionTime).NotTo(BeNil())
 }
 
-// waits waits until a task is Reconciling with a reason.
-func (t *tenant) waits(ctx context.Context, task *v1alpha1.AppInstallTask, reason string) {
+// waitReconciling waits until a task is Reconciling with a reason.
+func (t *tenant) waitReconciling(ctx context.Context, task *v1alpha1.AppInstallTask, reason string) {
 	GinkgoHelper()
 	t.WaitReconciling(ctx, task, reason)
 }
 
-// fails waits until a task is Stalled with a reason, and returns the message.
-func (t *tenant) fails(ctx context.Context, task *v1alpha1.AppInstallTask, reason string) string {
+// waitFailed waits until a task is Stalled with a reason, and returns the message.
+func (t *tenant) waitFailed(ctx context.Context, task *v1alpha1.AppInstallTask, reason string) string {
 	GinkgoHelper()
 	return t.WaitStalled(ctx, task, reason)
 }
 
-// workloads returns the Deployments of the tenant.
-func (t *tenant) workloads(ctx context.Context) []appsv1.Deployment {
+// deployments returns the Deployments of the tenant.
+func (t *tenant) deployments(ctx context.Context) []appsv1.Deployment {
 	GinkgoHelper()
 	var list appsv1.DeploymentList
-	Expect(cluster.List(ctx, &list, client.InNamespace(t.Namespace))).To(Succeed())
+	Expect(k8sClient.List(ctx, &list, client.InNamespace(t.Namespace))).To(Succeed())
 	return list.Items
 }
 
-// leftovers returns the Deployments and the Helm records in the namespace.
-func (t *tenant) leftovers(ctx context.Context) []string {
+// listLeftovers returns the Deployments and the Helm records in the namespace.
+func (t *tenant) listLeftovers(ctx context.Context) []string {
 	GinkgoHelper()
 	var left []string
-	for _, d := range t.workloads(ctx) {
+	for _, d := range t.deployments(ctx) {
 		left = append(left, "Deployment/"+d.Name)
 	}
 	var secrets corev1.SecretList
-	Expect(cluster.List(ctx, &secrets, client.InNamespace(t.Namespace), client.MatchingLabels{"owner": "helm"})).To(Succeed())
+	Expect(k8sClient.List(ctx, &secrets, client.InNamespace(t.Namespace), client.MatchingLabels{"owner": "helm"})).To(Succeed())
 	for _, s := range secrets.Items {
 		left = append(left, "Secret/"+s.Name)
 	}
 	return left
 }
 
-func version(v string) func(*v1alpha1.AppInstallTaskSpec) {
+func withVersion(v string) func(*v1alpha1.AppInstallTaskSpec) {
 	return func(s *v1alpha1.AppInstallTaskSpec) { s.EnsureParameters().Version = v }
 }
 
-func env(name, value string) v1alpha1.InputValue {
+func newInput(name, value string) v1alpha1.InputValue {
 	return v1alpha1.InputValue{Name: name, Value: &value}
 }
 
-// secret creates a Secret and returns an input that is read from it.
-func (t *tenant) secret(ctx context.Context, name, value string) v1alpha1.InputValue {
+// createInputSecret creates a Secret and returns an input that is read from it.
+func (t *tenant) createInputSecret(ctx context.Context, name, value string) v1alpha1.InputValue {
 	GinkgoHelper()
 	secret := &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{Namespace: t.Namespace, GenerateName: "input-"}, StringData: map[string]string{"value": value},
 	}
-	Expect(cluster.Create(ctx, secret)).To(Succeed())
+	Expect(k8sClient.Create(ctx, secret)).To(Succeed())
 	return v1alpha1.InputValue{Name: name, ValueFrom: &v1alpha1.InputValueSource{
 		SecretKeyRef: &v1alpha1.KeyReference{Name: secret.Name, Key: "value"},
 	}}
@@ -99,35 +99,35 @@ var _ = Describe("A tenant", Ordered, func() {
 	var source *v1alpha1.MarketSource
 	var t *tenant
 
-	BeforeAll(func(ctx SpecContext) { source = sampleSource(ctx, namespace(ctx, "market")) })
+	BeforeAll(func(ctx SpecContext) { source = createSampleSource(ctx, createNamespace(ctx, "market")) })
 	BeforeEach(func(ctx SpecContext) { t = newTenant(ctx, source) })
 
 	It("installs an app, upgrades it and removes it", func(ctx SpecContext) {
-		t.succeed(ctx, t.Task(ctx, v1alpha1.ActionInstall, "hello", version("1.0.0")))
+		t.waitSucceeded(ctx, t.Task(ctx, v1alpha1.ActionInstall, "hello", withVersion("1.0.0")))
 		instance := t.Instance(ctx, "hello")
 		Expect(instance.Status.Version).To(Equal("1.0.0"))
 		Expect(instance.Status.AvailableUpdate).To(Equal("1.1.0"))
-		Expect(t.workloads(ctx)).NotTo(BeEmpty())
-		for _, d := range t.workloads(ctx) {
+		Expect(t.deployments(ctx)).NotTo(BeEmpty())
+		for _, d := range t.deployments(ctx) {
 			Expect(d.Status.ReadyReplicas).To(Equal(*d.Spec.Replicas))
 		}
 
 		upgrade := t.Task(ctx, v1alpha1.ActionUpgrade, "hello")
-		t.succeed(ctx, upgrade)
+		t.waitSucceeded(ctx, upgrade)
 		instance = t.Instance(ctx, "hello")
 		Expect(instance.Status.Version).To(Equal("1.1.0"))
 		Expect(instance.Status.AvailableUpdate).To(BeEmpty())
 		Expect(instance.Status.History[0].Operation.Type).To(Equal(v1alpha1.OperationUpgrade))
 		Expect(instance.Status.History[0].Operation.Task).To(Equal(upgrade.Name))
 
-		t.succeed(ctx, t.Task(ctx, v1alpha1.ActionUninstall, "hello"))
-		Expect(t.leftovers(ctx)).To(BeEmpty())
+		t.waitSucceeded(ctx, t.Task(ctx, v1alpha1.ActionUninstall, "hello"))
+		Expect(t.listLeftovers(ctx)).To(BeEmpty())
 		Expect(t.Instance(ctx, "hello").Status.Releases).To(BeEmpty())
 	})
 
-	It("is told at once of everything that an app must be told, and goes on from there", func(ctx SpecContext) {
+	It("is asked for all required inputs at once, and continues when they are valid", func(ctx SpecContext) {
 		task := t.Task(ctx, v1alpha1.ActionInstall, "wiki")
-		t.waits(ctx, task, v1alpha1.ReasonWaitingForInput)
+		t.waitReconciling(ctx, task, v1alpha1.ReasonWaitingForInput)
 		var names []string
 		for _, in := range task.Status.RequiredInputs {
 			names = append(names, in.Name)
@@ -135,73 +135,73 @@ var _ = Describe("A tenant", Ordered, func() {
 		}
 		Expect(names).To(ConsistOf("WIKI_ADMIN_EMAIL", "WIKI_ADMIN_PASSWORD", "WIKI_PUBLIC_URL", "WIKI_LANGUAGE", "WIKI_HOME"))
 
-		By("giving one that does not fit")
+		By("setting an invalid input")
 		task.Spec.EnsureParameters().Inputs = []v1alpha1.InputValue{
-			env("WIKI_ADMIN_EMAIL", "nobody"), t.secret(ctx, "WIKI_ADMIN_PASSWORD", "correct horse battery"),
-			env("WIKI_PUBLIC_URL", "https://wiki.example"), env("WIKI_LANGUAGE", "en"), env("WIKI_HOME", "start"),
+			newInput("WIKI_ADMIN_EMAIL", "invalid"), t.createInputSecret(ctx, "WIKI_ADMIN_PASSWORD", "correct horse battery"),
+			newInput("WIKI_PUBLIC_URL", "https://wiki.example"), newInput("WIKI_LANGUAGE", "en"), newInput("WIKI_HOME", "start"),
 		}
-		Expect(cluster.Update(ctx, task)).To(Succeed())
+		Expect(k8sClient.Update(ctx, task)).To(Succeed())
 		Eventually(func(g Gomega) {
-			g.Expect(cluster.Get(ctx, client.ObjectKeyFromObject(task), task)).To(Succeed())
+			g.Expect(k8sClient.Get(ctx, client.ObjectKeyFromObject(task), task)).To(Succeed())
 			g.Expect(task.Status.RequiredInputs).To(HaveLen(1))
 			g.Expect(task.Status.RequiredInputs[0].Problem).To(Equal("must be an email address"))
 		}).WithContext(ctx).Should(Succeed())
 
-		By("giving all of them right")
-		task.Spec.EnsureParameters().Inputs[0] = env("WIKI_ADMIN_EMAIL", "admin@wiki.example")
-		Expect(cluster.Update(ctx, task)).To(Succeed())
-		t.succeed(ctx, task)
+		By("setting valid inputs")
+		task.Spec.EnsureParameters().Inputs[0] = newInput("WIKI_ADMIN_EMAIL", "admin@wiki.example")
+		Expect(k8sClient.Update(ctx, task)).To(Succeed())
+		t.waitSucceeded(ctx, task)
 		Expect(task.Status.RequiredInputs).To(BeEmpty())
 	})
 
-	It("installs an app that needs another one as soon as that runs", func(ctx SpecContext) {
+	It("installs an app with a dependency when the dependency runs", func(ctx SpecContext) {
 		blog := t.Task(ctx, v1alpha1.ActionInstall, "blog")
-		t.waits(ctx, blog, v1alpha1.ReasonWaitingForDependency)
-		t.succeed(ctx, t.Task(ctx, v1alpha1.ActionInstall, "notes"))
-		t.succeed(ctx, blog)
+		t.waitReconciling(ctx, blog, v1alpha1.ReasonWaitingForDependency)
+		t.waitSucceeded(ctx, t.Task(ctx, v1alpha1.ActionInstall, "notes"))
+		t.waitSucceeded(ctx, blog)
 	})
 
-	It("keeps the data of an app that is removed, unless told otherwise", func(ctx SpecContext) {
-		t.succeed(ctx, t.Task(ctx, v1alpha1.ActionInstall, "notes"))
-		t.succeed(ctx, t.Task(ctx, v1alpha1.ActionUninstall, "notes"))
+	It("keeps the data of an app that is removed, unless dataPolicy is Delete", func(ctx SpecContext) {
+		t.waitSucceeded(ctx, t.Task(ctx, v1alpha1.ActionInstall, "notes"))
+		t.waitSucceeded(ctx, t.Task(ctx, v1alpha1.ActionUninstall, "notes"))
 		kept := t.Instance(ctx, "notes").Status.RetainedObjects
 		Expect(kept).To(HaveLen(1))
 		claim := &corev1.PersistentVolumeClaim{}
 		key := client.ObjectKey{Namespace: t.Namespace, Name: kept[0].Name}
-		Expect(cluster.Get(ctx, key, claim)).To(Succeed())
+		Expect(k8sClient.Get(ctx, key, claim)).To(Succeed())
 		uid := claim.UID
 
-		By("finding it again")
-		t.succeed(ctx, t.Task(ctx, v1alpha1.ActionInstall, "notes"))
-		Expect(cluster.Get(ctx, key, claim)).To(Succeed())
+		By("installing the app again")
+		t.waitSucceeded(ctx, t.Task(ctx, v1alpha1.ActionInstall, "notes"))
+		Expect(k8sClient.Get(ctx, key, claim)).To(Succeed())
 		Expect(claim.UID).To(Equal(uid))
 		Expect(t.Instance(ctx, "notes").Status.RetainedObjects).To(BeEmpty())
 
-		By("saying that it may go")
-		t.succeed(ctx, t.Task(ctx, v1alpha1.ActionUninstall, "notes", func(s *v1alpha1.AppInstallTaskSpec) {
+		By("removing the app with its data")
+		t.waitSucceeded(ctx, t.Task(ctx, v1alpha1.ActionUninstall, "notes", func(s *v1alpha1.AppInstallTaskSpec) {
 			s.Uninstall = &v1alpha1.UninstallParameters{DataPolicy: v1alpha1.DataDelete}
 		}))
-		Eventually(func() error { return cluster.Get(ctx, key, claim) }).Should(MatchError(ContainSubstring("not found")))
+		Eventually(func() error { return k8sClient.Get(ctx, key, claim) }).Should(MatchError(ContainSubstring("not found")))
 	})
 
-	It("cannot do through the operator what its account may not", func(ctx SpecContext) {
+	It("cannot use permissions that its service account does not have", func(ctx SpecContext) {
 		task := t.Task(ctx, v1alpha1.ActionInstall, "hello", func(s *v1alpha1.AppInstallTaskSpec) {
 			s.ServiceAccountName = "default"
 		})
-		Expect(t.fails(ctx, task, v1alpha1.ReasonPermissionDenied)).To(ContainSubstring("default"))
-		Expect(t.leftovers(ctx)).To(BeEmpty())
+		Expect(t.waitFailed(ctx, task, v1alpha1.ReasonPermissionDenied)).To(ContainSubstring("default"))
+		Expect(t.listLeftovers(ctx)).To(BeEmpty())
 	})
 
-	It("is refused what makes no sense, and told why", func(ctx SpecContext) {
-		t.fails(ctx, t.Task(ctx, v1alpha1.ActionUpgrade, "hello"), v1alpha1.ReasonNotInstalled)
-		t.fails(ctx, t.Task(ctx, v1alpha1.ActionInstall, "nothing"), v1alpha1.ReasonNotFound)
-		t.fails(ctx, t.Task(ctx, v1alpha1.ActionInstall, "hello", version("9.x")), v1alpha1.ReasonVersionNotFound)
-		t.succeed(ctx, t.Task(ctx, v1alpha1.ActionInstall, "hello"))
-		t.fails(ctx, t.Task(ctx, v1alpha1.ActionInstall, "hello"), v1alpha1.ReasonAlreadyInstalled)
-		t.fails(ctx, t.Task(ctx, v1alpha1.ActionUpgrade, "hello", version("1.0.0")), v1alpha1.ReasonVersionNotNewer)
+	It("gets the reason for each invalid request", func(ctx SpecContext) {
+		t.waitFailed(ctx, t.Task(ctx, v1alpha1.ActionUpgrade, "hello"), v1alpha1.ReasonNotInstalled)
+		t.waitFailed(ctx, t.Task(ctx, v1alpha1.ActionInstall, "nothing"), v1alpha1.ReasonNotFound)
+		t.waitFailed(ctx, t.Task(ctx, v1alpha1.ActionInstall, "hello", withVersion("9.x")), v1alpha1.ReasonVersionNotFound)
+		t.waitSucceeded(ctx, t.Task(ctx, v1alpha1.ActionInstall, "hello"))
+		t.waitFailed(ctx, t.Task(ctx, v1alpha1.ActionInstall, "hello"), v1alpha1.ReasonAlreadyInstalled)
+		t.waitFailed(ctx, t.Task(ctx, v1alpha1.ActionUpgrade, "hello", withVersion("1.0.0")), v1alpha1.ReasonVersionNotNewer)
 	})
 
-	It("may wish several things of one instance at once, and they are done one by one", func(ctx SpecContext) {
+	It("creates several tasks for one instance, which run one after the other", func(ctx SpecContext) {
 		var tasks []*v1alpha1.AppInstallTask
 		for _, action := range []v1alpha1.Action{v1alpha1.ActionInstall, v1alpha1.ActionUpgrade, v1alpha1.ActionStop} {
 			tasks = append(tasks, t.Task(ctx, action, "hello", func(s *v1alpha1.AppInstallTaskSpec) {
@@ -213,7 +213,7 @@ var _ = Describe("A tenant", Ordered, func() {
 			Eventually(func() bool { return time.Now().Unix() > tasks[len(tasks)-1].CreationTimestamp.Unix() }).Should(BeTrue())
 		}
 		for _, task := range tasks {
-			t.succeed(ctx, task)
+			t.waitSucceeded(ctx, task)
 		}
 		history := t.Instance(ctx, "hello").Status.History
 		Expect(history).To(HaveLen(3))
@@ -221,16 +221,16 @@ var _ = Describe("A tenant", Ordered, func() {
 			Expect(entry.Operation.Task).To(Equal(tasks[len(tasks)-1-i].Name))
 			Expect(entry.Outcome).To(Equal(v1alpha1.OutcomeSucceeded))
 		}
-		t.succeed(ctx, t.Task(ctx, v1alpha1.ActionUninstall, "hello"))
+		t.waitSucceeded(ctx, t.Task(ctx, v1alpha1.ActionUninstall, "hello"))
 	})
 
-	It("deletes an instance, and its releases go first", func(ctx SpecContext) {
-		t.succeed(ctx, t.Task(ctx, v1alpha1.ActionInstall, "hello"))
+	It("deletes an instance, and the operator removes its releases first", func(ctx SpecContext) {
+		t.waitSucceeded(ctx, t.Task(ctx, v1alpha1.ActionInstall, "hello"))
 		instance := t.Instance(ctx, "hello")
-		Expect(cluster.Delete(ctx, instance)).To(Succeed())
+		Expect(k8sClient.Delete(ctx, instance)).To(Succeed())
 		Eventually(func() error {
-			return cluster.Get(ctx, client.ObjectKeyFromObject(instance), instance)
+			return k8sClient.Get(ctx, client.ObjectKeyFromObject(instance), instance)
 		}).Should(MatchError(ContainSubstring("not found")))
-		Expect(t.leftovers(ctx)).To(BeEmpty())
+		Expect(t.listLeftovers(ctx)).To(BeEmpty())
 	})
 })

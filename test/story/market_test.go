@@ -10,37 +10,36 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/test/fixture"
 )
 
-// sampleSource creates a source of the sample market and waits until it is Ready.
-func sampleSource(ctx context.Context, ns string) *v1alpha1.MarketSource {
+// createSampleSource creates a source of the sample market and waits until it is Ready.
+func createSampleSource(ctx context.Context, ns string) *v1alpha1.MarketSource {
 	GinkgoHelper()
-	source := &v1alpha1.MarketSource{
-		ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "samples"},
-		Spec: v1alpha1.MarketSourceSpec{
-			Type:              v1alpha1.SourceTypeHelm,
-			Helm:              &v1alpha1.HelmSource{URL: samples.URL},
-			AllowedNamespaces: &v1alpha1.AllowedNamespaces{From: v1alpha1.NamespacesFromAll},
-			Platform:          &v1alpha1.Platform{Profile: v1alpha1.ProfileOlares},
-		},
-	}
-	Expect(cluster.Create(ctx, source)).To(Succeed())
-	eventuallyTrue(ctx, source, v1alpha1.ConditionReady)
+	source := cluster.CreateSource(ctx, ns, "samples", sampleServer.URL, fixture.ShareWithAll, fixture.AsOlares)
+	waitTrue(ctx, source, v1alpha1.ConditionReady)
 	return source
 }
 
-// eventuallyTrue waits until a condition is True for the current generation.
-func eventuallyTrue(ctx context.Context, o v1alpha1.Object, condition string) {
+// waitTrue waits until a condition is True for the current generation.
+func waitTrue(ctx context.Context, o v1alpha1.Object, condition string) {
 	GinkgoHelper()
-	local.WaitTrue(ctx, o, condition)
+	cluster.WaitTrue(ctx, o, condition)
 }
 
-var _ = Describe("A market keeper", func() {
-	It("applies a source and has a market", func(ctx SpecContext) {
-		ns := namespace(ctx, "market")
-		source := sampleSource(ctx, ns)
+// requestStatus returns the status of the response to a request without a token.
+func requestStatus(ctx context.Context, url string) int {
+	GinkgoHelper()
+	status, _ := fixture.Ask(ctx, url)
+	return status
+}
 
-		By("seeing what is offered, and what is wrong with the rest")
+var _ = Describe("A market administrator", func() {
+	It("applies a source, and its apps are published", func(ctx SpecContext) {
+		ns := createNamespace(ctx, "market")
+		source := createSampleSource(ctx, ns)
+
+		By("reading the offered and the failed apps")
 		Expect(source.Status.Apps.Failed).To(BeEquivalentTo(1))
 		Expect(source.Status.Apps.Ready).To(Equal(source.Status.Apps.Total - 1))
 		Expect(source.Status.Failures).To(HaveLen(1))
@@ -48,28 +47,28 @@ var _ = Describe("A market keeper", func() {
 		Expect(source.Status.Failures[0].Condition).To(Equal(v1alpha1.ConditionRendered))
 		Expect(source.Status.Failures[0].Message).To(ContainSubstring("templates/configmap.yaml:"))
 
-		By("seeing what the images of an app are")
+		By("reading the images of an app")
 		app := &v1alpha1.AppInfo{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "samples.hello"}}
-		Expect(cluster.Get(ctx, client.ObjectKeyFromObject(app), app)).To(Succeed())
+		Expect(k8sClient.Get(ctx, client.ObjectKeyFromObject(app), app)).To(Succeed())
 		Expect(app.Status.Images).NotTo(BeEmpty())
 		Expect(app.Status.Images[0].Platforms).To(ContainElements("linux/amd64", "linux/arm64"))
 		Expect(app.Status.Images[0].LargestPlatformBytes).To(BeNumerically(">", 0))
 
-		By("finding the charts in the repository")
-		Expect(get(source.Status.RepositoryURL + "/index.yaml").StatusCode).To(Equal(http.StatusOK))
-		Expect(get(app.Status.Versions[0].URL).StatusCode).To(Equal(http.StatusOK))
-		Expect(get(app.Status.Versions[0].ReportURL + "/objects.yaml").StatusCode).To(Equal(http.StatusOK))
+		By("downloading the charts from the repository")
+		Expect(requestStatus(ctx, source.Status.RepositoryURL+"/index.yaml")).To(Equal(http.StatusOK))
+		Expect(requestStatus(ctx, app.Status.Versions[0].URL)).To(Equal(http.StatusOK))
+		Expect(requestStatus(ctx, app.Status.Versions[0].ReportURL+"/objects.yaml")).To(Equal(http.StatusOK))
 	})
 
-	It("removes a source, and everything of it goes", func(ctx SpecContext) {
-		ns := namespace(ctx, "market")
-		source := sampleSource(ctx, ns)
-		Expect(cluster.Delete(ctx, source)).To(Succeed())
+	It("deletes a source, and its apps are deleted", func(ctx SpecContext) {
+		ns := createNamespace(ctx, "market")
+		source := createSampleSource(ctx, ns)
+		Expect(k8sClient.Delete(ctx, source)).To(Succeed())
 		Eventually(func(g Gomega) {
 			var apps v1alpha1.AppInfoList
-			g.Expect(cluster.List(ctx, &apps, client.InNamespace(ns))).To(Succeed())
+			g.Expect(k8sClient.List(ctx, &apps, client.InNamespace(ns))).To(Succeed())
 			g.Expect(apps.Items).To(BeEmpty())
 		}).WithContext(ctx).Should(Succeed())
-		Expect(get(source.Status.RepositoryURL+"/index.yaml").StatusCode).To(Equal(http.StatusUnauthorized), "as for every source that is not shared")
+		Expect(requestStatus(ctx, source.Status.RepositoryURL+"/index.yaml")).To(Equal(http.StatusUnauthorized), "the response is the same as for a source that is not shared")
 	})
 })

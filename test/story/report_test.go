@@ -15,7 +15,7 @@ import (
 
 // Tables of test cases and times are written to a file, because go test prints no output of passing
 // tests.
-var _ = ReportAfterSuite("What the stories have to show", func(report Report) {
+var _ = ReportAfterSuite("tables of the use cases", func(report Report) {
 	var text strings.Builder
 	for _, spec := range report.SpecReports {
 		for _, entry := range spec.ReportEntries {
@@ -27,7 +27,7 @@ var _ = ReportAfterSuite("What the stories have to show", func(report Report) {
 	if text.Len() == 0 {
 		return
 	}
-	file := fixture.Path(".local/reports/stories.txt")
+	file := fixture.Path(".local/reports/use-cases.txt")
 	Expect(os.MkdirAll(filepath.Dir(file), 0o755)).To(Succeed())
 	Expect(os.WriteFile(file, []byte(text.String()), 0o644)).To(Succeed())
 })

@@ -26,89 +26,89 @@ var _ = Describe("The samples", Ordered, func() {
 	}
 
 	BeforeAll(func(ctx SpecContext) {
-		demo.Cluster = local
+		demo.Cluster = cluster
 		for _, name := range []string{"market", demo.Namespace} {
 			DeferCleanup(func(ctx SpecContext) {
 				ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}
-				Expect(client.IgnoreNotFound(cluster.Delete(ctx, ns))).To(Succeed())
+				Expect(client.IgnoreNotFound(k8sClient.Delete(ctx, ns))).To(Succeed())
 			})
 		}
 		applySample(ctx, "marketsource.yaml")
 		applySample(ctx, "tenant.yaml")
-		kubectl(ctx, "wait", "--for=condition=Ready", "marketsource/samples", "-n", "market", "--timeout=90s")
+		runKubectl(ctx, "wait", "--for=condition=Ready", "marketsource/samples", "-n", "market", "--timeout=90s")
 	})
 
-	It("install hello, change it in every way and remove it", func(ctx SpecContext) {
-		By("installing a version that is not the newest")
+	It("install hello, run every action on it and remove it", func(ctx SpecContext) {
+		By("installing an old version")
 		applySample(ctx, "task-install-hello.yaml")
-		demo.succeed(ctx, task("install-hello"))
+		demo.waitSucceeded(ctx, task("install-hello"))
 		installed := demo.Instance(ctx, "hello")
 		Expect(installed.Status.Version).To(Equal("1.0.0"))
 		Expect(installed.Spec.Title).To(Equal("Hello"))
-		Expect(greetingOf(ctx, demo, "hello")).To(ContainSubstring("Hello from the demo"))
+		Expect(readGreeting(ctx, demo, "hello")).To(ContainSubstring("Hello from the demo"))
 
-		By("bringing it to the newest stable version")
+		By("upgrading it to the newest stable version")
 		applySample(ctx, "task-upgrade-hello.yaml")
-		demo.succeed(ctx, task("upgrade-hello"))
+		demo.waitSucceeded(ctx, task("upgrade-hello"))
 		Expect(demo.Instance(ctx, "hello").Status.Version).To(Equal("1.1.0"))
-		Expect(greetingOf(ctx, demo, "hello")).To(And(
+		Expect(readGreeting(ctx, demo, "hello")).To(And(
 			ContainSubstring("Hello from the demo"), ContainSubstring("Until next time")), "the values are kept")
 
-		By("going back to what ran before")
+		By("rolling back to the previous revision")
 		applySample(ctx, "task-rollback-hello.yaml")
-		demo.succeed(ctx, task("rollback-hello"))
+		demo.waitSucceeded(ctx, task("rollback-hello"))
 		back := demo.Instance(ctx, "hello")
 		Expect(back.Status.Version).To(Equal("1.0.0"))
-		Expect(back.Spec.PinnedRevision).To(BeEquivalentTo(1), "it is pinned")
-		Expect(greetingOf(ctx, demo, "hello")).To(And(
+		Expect(back.Spec.PinnedRevision).To(BeEquivalentTo(1), "the revision is pinned")
+		Expect(readGreeting(ctx, demo, "hello")).To(And(
 			ContainSubstring("Hello from the demo"), Not(ContainSubstring("Until next time"))))
 
 		By("stopping and resuming it")
 		applySample(ctx, "task-stop-hello.yaml")
-		demo.succeed(ctx, task("stop-hello"))
-		Expect(replicas(ctx, demo, "hello")).To(BeZero())
+		demo.waitSucceeded(ctx, task("stop-hello"))
+		Expect(deploymentReplicas(ctx, demo, "hello")).To(BeZero())
 		Expect(demo.Instance(ctx, "hello").Status.Stopped).To(BeTrue())
 		applySample(ctx, "task-resume-hello.yaml")
-		demo.succeed(ctx, task("resume-hello"))
-		Expect(replicas(ctx, demo, "hello")).To(BeEquivalentTo(1))
+		demo.waitSucceeded(ctx, task("resume-hello"))
+		Expect(deploymentReplicas(ctx, demo, "hello")).To(BeEquivalentTo(1))
 
-		By("canceling an upgrade that is held back")
+		By("canceling a suspended upgrade")
 		applySample(ctx, "task-cancel-hello.yaml")
-		demo.succeed(ctx, task("cancel-hello"))
-		demo.fails(ctx, task("upgrade-hello-later"), v1alpha1.ReasonCanceled)
+		demo.waitSucceeded(ctx, task("cancel-hello"))
+		demo.waitFailed(ctx, task("upgrade-hello-later"), v1alpha1.ReasonCanceled)
 		Expect(demo.Instance(ctx, "hello").Status.Version).To(Equal("1.0.0"))
 
 		By("removing it")
 		applySample(ctx, "task-uninstall-hello.yaml")
-		demo.succeed(ctx, task("uninstall-hello"))
-		Expect(demo.leftovers(ctx)).To(BeEmpty())
+		demo.waitSucceeded(ctx, task("uninstall-hello"))
+		Expect(demo.listLeftovers(ctx)).To(BeEmpty())
 	})
 
-	It("adopt what the helm command has installed", func(ctx SpecContext) {
-		newHelmClient("HELM3", "helm3").run(ctx, "install", "greeter", "hello", "--repo", market.URL+"/market/samples",
+	It("adopt a release of the helm command", func(ctx SpecContext) {
+		fixture.NewHelm(cluster, "HELM3").Run(ctx, "install", "greeter", "hello", "--repo", defaultOperator.URL+"/market/samples",
 			"--version", "1.0.0", "--namespace", demo.Namespace, "--set", "greeting=Good evening")
 		applySample(ctx, "task-adopt-greeter.yaml")
-		demo.succeed(ctx, task("adopt-greeter"))
+		demo.waitSucceeded(ctx, task("adopt-greeter"))
 		adopted := demo.Instance(ctx, "greeter")
 		Expect(adopted.Status.Version).To(Equal("1.0.0"))
-		Expect(adopted.Status.AdoptedValues).NotTo(BeNil(), "what was given to helm is kept")
-		Expect(greetingOf(ctx, demo, "greeter")).To(ContainSubstring("Good evening"))
+		Expect(adopted.Status.AdoptedValues).NotTo(BeNil(), "the values of the release are kept")
+		Expect(readGreeting(ctx, demo, "greeter")).To(ContainSubstring("Good evening"))
 	})
 
-	It("ask for the inputs of wiki, and go on when they are given", func(ctx SpecContext) {
+	It("install wiki when its inputs are set", func(ctx SpecContext) {
 		applySample(ctx, "task-install-wiki.yaml")
 		wiki := task("install-wiki")
-		demo.waits(ctx, wiki, v1alpha1.ReasonWaitingForInput)
+		demo.waitReconciling(ctx, wiki, v1alpha1.ReasonWaitingForInput)
 		Expect(wiki.Status.RequiredInputs).To(HaveLen(5))
 		applySample(ctx, "task-install-wiki-inputs.yaml")
-		demo.succeed(ctx, wiki)
+		demo.waitSucceeded(ctx, wiki)
 		Expect(demo.Instance(ctx, "wiki").Status.Releases).NotTo(BeEmpty())
 	})
 
-	It("install blog with the app that it needs, and remove both", func(ctx SpecContext) {
+	It("install blog with its dependency, and remove both", func(ctx SpecContext) {
 		applySample(ctx, "task-install-blog-with-dependencies.yaml")
 		blog := task("install-blog")
-		demo.succeed(ctx, blog)
+		demo.waitSucceeded(ctx, blog)
 		Expect(blog.Status.Subtasks).To(ConsistOf(v1alpha1.Subtask{
 			Task: "install-blog-notes", Instance: "notes", Action: v1alpha1.ActionInstall}))
 		Expect(demo.Instance(ctx, "notes").Status.Releases).NotTo(BeEmpty())
@@ -116,36 +116,36 @@ var _ = Describe("The samples", Ordered, func() {
 
 		applySample(ctx, "task-uninstall-all-notes.yaml")
 		removal := task("uninstall-notes")
-		demo.succeed(ctx, removal)
+		demo.waitSucceeded(ctx, removal)
 		Expect(removal.Status.Subtasks).To(ConsistOf(v1alpha1.Subtask{
 			Task: "uninstall-notes-blog", Instance: "blog", Action: v1alpha1.ActionUninstall}))
 		for _, name := range []string{"notes", "blog"} {
 			Expect(demo.Instance(ctx, name).Status.Releases).To(BeEmpty())
 		}
-		Expect(demo.Instance(ctx, "notes").Status.RetainedObjects).To(HaveLen(1), "the volume of the notes is kept")
+		Expect(demo.Instance(ctx, "notes").Status.RetainedObjects).To(HaveLen(1), "the volume of notes is kept")
 	})
 
-	It("install what serves the whole cluster, and what uses it", func(ctx SpecContext) {
-		server := sharedPlace(ctx, demo.Source, "teamserver")
+	It("install a shared chart, and an app that uses it", func(ctx SpecContext) {
+		server := createSharedNamespace(ctx, demo.Source, "teamserver")
 		applySample(ctx, "task-install-team.yaml")
 		client := task("install-team")
-		demo.waits(ctx, client, v1alpha1.ReasonWaitingForDependency)
+		demo.waitReconciling(ctx, client, v1alpha1.ReasonWaitingForDependency)
 		applySample(ctx, "task-install-team-server.yaml")
-		demo.succeed(ctx, client)
-		Expect(server.releases(ctx, "team")).To(Equal([]string{"teamserver"}))
-		Expect(demo.releases(ctx, "team")).To(Equal([]string{"team"}))
-		demo.succeed(ctx, demo.Task(ctx, v1alpha1.ActionUninstall, "team", func(s *v1alpha1.AppInstallTaskSpec) { s.ServiceAccountName = "" }))
-		server.succeed(ctx, server.Task(ctx, v1alpha1.ActionUninstall, "team"))
+		demo.waitSucceeded(ctx, client)
+		Expect(server.releaseUnits(ctx, "team")).To(Equal([]string{"teamserver"}))
+		Expect(demo.releaseUnits(ctx, "team")).To(Equal([]string{"team"}))
+		demo.waitSucceeded(ctx, demo.Task(ctx, v1alpha1.ActionUninstall, "team", func(s *v1alpha1.AppInstallTaskSpec) { s.ServiceAccountName = "" }))
+		server.waitSucceeded(ctx, server.Task(ctx, v1alpha1.ActionUninstall, "team"))
 	})
 
-	It("keep an instance in git, copy it, and remove it with its object", func(ctx SpecContext) {
+	It("apply an instance, clone it and delete it", func(ctx SpecContext) {
 		applySample(ctx, "instance-board.yaml")
-		kubectl(ctx, "wait", "--for=condition=Ready", "ainst/board-design", "-n", demo.Namespace, "--timeout=90s")
+		runKubectl(ctx, "wait", "--for=condition=Ready", "ainst/board-design", "-n", demo.Namespace, "--timeout=90s")
 		origin := demo.Instance(ctx, "board-design")
 		Expect(origin.Status.Entrances).NotTo(BeEmpty())
 
 		applySample(ctx, "task-clone-board.yaml")
-		demo.succeed(ctx, task("clone-board"))
+		demo.waitSucceeded(ctx, task("clone-board"))
 		copied := demo.Instance(ctx, "board-sales")
 		Expect(copied.Spec.Values).To(Equal(origin.Spec.Values))
 		Expect(copied.Spec.Inputs).To(Equal(origin.Spec.Inputs))
@@ -156,13 +156,13 @@ var _ = Describe("The samples", Ordered, func() {
 		}
 		Expect(titles).To(Equal([]string{"Sales board", "Settings of the sales board", "Address for other programs"}))
 
-		kubectl(ctx, "delete", "-f", fixture.Path("config/samples/instance-board.yaml"), "--timeout=90s")
-		Expect(cluster.Get(ctx, client.ObjectKey{Namespace: demo.Namespace, Name: "board-design"}, &v1alpha1.AppInstance{})).
+		runKubectl(ctx, "delete", "-f", fixture.Path("config/samples/instance-board.yaml"), "--timeout=90s")
+		Expect(k8sClient.Get(ctx, client.ObjectKey{Namespace: demo.Namespace, Name: "board-design"}, &v1alpha1.AppInstance{})).
 			To(Satisfy(apierrors.IsNotFound))
-		Expect(demo.Instance(ctx, "board-sales").Status.Releases).NotTo(BeEmpty(), "the copy lives on")
+		Expect(demo.Instance(ctx, "board-sales").Status.Releases).NotTo(BeEmpty(), "the clone is not removed")
 	})
 
-	It("are all told of here", func() {
+	It("are all covered by these specs", func() {
 		files, err := filepath.Glob(fixture.Path("config/samples/*.yaml"))
 		Expect(err).NotTo(HaveOccurred())
 		var names []string
@@ -184,15 +184,15 @@ func applySample(ctx context.Context, name string) {
 	text, err := os.ReadFile(fixture.Path(filepath.Join("config", "samples", name)))
 	Expect(err).NotTo(HaveOccurred())
 	file := filepath.Join(GinkgoT().TempDir(), name)
-	Expect(os.WriteFile(file, []byte(strings.ReplaceAll(string(text), "http://127.0.0.1:8880", samples.URL)), 0o600)).To(Succeed())
-	kubectl(ctx, "apply", "-f", file)
+	Expect(os.WriteFile(file, []byte(strings.ReplaceAll(string(text), "http://127.0.0.1:8880", sampleServer.URL)), 0o600)).To(Succeed())
+	runKubectl(ctx, "apply", "-f", file)
 }
 
-// greetingOf returns the text that an instance of hello shows.
-func greetingOf(ctx context.Context, t *tenant, instance string) string {
+// readGreeting returns the text that an instance of hello serves.
+func readGreeting(ctx context.Context, t *tenant, instance string) string {
 	GinkgoHelper()
 	config := &corev1.ConfigMap{}
-	Expect(cluster.Get(ctx, client.ObjectKey{Namespace: t.Namespace, Name: instance + "-page"}, config)).To(Succeed())
+	Expect(k8sClient.Get(ctx, client.ObjectKey{Namespace: t.Namespace, Name: instance + "-page"}, config)).To(Succeed())
 	var text strings.Builder
 	for _, content := range config.Data {
 		text.WriteString(content)
@@ -200,11 +200,11 @@ func greetingOf(ctx context.Context, t *tenant, instance string) string {
 	return text.String()
 }
 
-// replicas returns spec.replicas of the Deployment of an instance of hello.
-func replicas(ctx context.Context, t *tenant, instance string) int32 {
+// deploymentReplicas returns spec.replicas of the Deployment of an instance of hello.
+func deploymentReplicas(ctx context.Context, t *tenant, instance string) int32 {
 	GinkgoHelper()
 	deployment := &appsv1.Deployment{}
-	Expect(cluster.Get(ctx, client.ObjectKey{Namespace: t.Namespace, Name: instance}, deployment)).To(Succeed())
+	Expect(k8sClient.Get(ctx, client.ObjectKey{Namespace: t.Namespace, Name: instance}, deployment)).To(Succeed())
 	Expect(deployment.Spec.Replicas).NotTo(BeNil())
 	return *deployment.Spec.Replicas
 }

@@ -20,30 +20,30 @@ import (
 	"github.com/appmarket/operator/test/fixture"
 )
 
-// smallVolume mounts a volume of 4 MiB that is unmounted after the spec. It skips the spec if
+// mountSmallVolume mounts a volume of 4 MiB that is unmounted after the spec. It skips the spec if
 // mounting is not permitted.
-func smallVolume() string {
+func mountSmallVolume() string {
 	GinkgoHelper()
 	dir := GinkgoT().TempDir()
-	err := syscall.Mount("appmarket-story", dir, "tmpfs", 0, "size=4m")
+	err := syscall.Mount("appmarket-test", dir, "tmpfs", 0, "size=4m")
 	if errors.Is(err, syscall.EPERM) {
-		Skip("left out: mounting a volume is not permitted; run as root")
+		Skip("skipped: mounting a volume is not permitted; run as root")
 	}
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(func() { Expect(syscall.Unmount(dir, syscall.MNT_DETACH)).To(Succeed()) })
 	return dir
 }
 
-// remount changes whether a volume is writable. It waits for open files that are being written.
-func remount(ctx context.Context, dir string, flags uintptr) {
+// remountVolume changes whether a volume is writable. It waits for open files that are being written.
+func remountVolume(ctx context.Context, dir string, flags uintptr) {
 	GinkgoHelper()
 	Eventually(func() error {
-		return syscall.Mount("appmarket-story", dir, "tmpfs", syscall.MS_REMOUNT|flags, "size=4m")
+		return syscall.Mount("appmarket-test", dir, "tmpfs", syscall.MS_REMOUNT|flags, "size=4m")
 	}).WithContext(ctx).Should(Succeed())
 }
 
-// fill fills a volume and returns the file that takes the space.
-func fill(dir string) string {
+// fillVolume fills a volume and returns the file that takes the space.
+func fillVolume(dir string) string {
 	GinkgoHelper()
 	path := filepath.Join(dir, "ballast")
 	ballast, err := os.Create(path)
@@ -56,48 +56,48 @@ func fill(dir string) string {
 	return path
 }
 
-// customize changes the custom parameters of a source, so that all of its charts are published
+// setCustomParams changes the custom parameters of a source, so that all of its charts are published
 // again.
-func customize(ctx context.Context, source *v1alpha1.MarketSource, params string) {
+func setCustomParams(ctx context.Context, source *v1alpha1.MarketSource, params string) {
 	GinkgoHelper()
-	Expect(cluster.Get(ctx, client.ObjectKeyFromObject(source), source)).To(Succeed())
+	Expect(k8sClient.Get(ctx, client.ObjectKeyFromObject(source), source)).To(Succeed())
 	patch := client.MergeFrom(source.DeepCopy())
 	source.Spec.CustomParams = &runtime.RawExtension{Raw: []byte(params)}
-	Expect(cluster.Patch(ctx, source, patch)).To(Succeed())
+	Expect(k8sClient.Patch(ctx, source, patch)).To(Succeed())
 }
 
-// pagesAt creates a source of apps with one page each.
-func pagesAt(ctx context.Context, ns, name string) (*v1alpha1.MarketSource, *fixture.Repository) {
+// createPageSource creates a source of apps with one page each.
+func createPageSource(ctx context.Context, ns, name string) (*v1alpha1.MarketSource, *fixture.Repository) {
 	GinkgoHelper()
 	repo := fixture.NewRepository()
 	var all []fixture.Offer
 	for _, app := range []string{"red", "green", "blue"} {
-		archive := pageOf(ns, app)
+		archive := pageChart(ns, app)
 		repo.Handle("/"+app+".tgz", fixture.Content(archive))
 		all = append(all, fixture.NewOffer(app, "1.0.0", app+".tgz", archive))
 	}
 	repo.Handle("/index.yaml", fixture.Content(fixture.IndexOf(all...)))
-	return sourceOf(ctx, ns, name, repo.URL, sharedByAll), repo
+	return cluster.CreateSource(ctx, ns, name, repo.URL, fixture.ShareWithAll), repo
 }
 
-// pageOf returns an app that no other namespace has, so that its blob is not shared.
-func pageOf(ns, app string) []byte {
+// pageChart returns an app that no other namespace has, so that its blob is not shared.
+func pageChart(ns, app string) []byte {
 	GinkgoHelper()
-	return packed(app, "1.0.0", page, file{"values.yaml", "from: " + ns + "\n"})
+	return packChart(app, "1.0.0", pageTemplate, chartFile{"values.yaml", "from: " + ns + "\n"})
 }
 
 var _ = Describe("A volume", func() {
 	var ns string
 	var source *v1alpha1.MarketSource
 
-	ready := func(ctx context.Context, params string) map[string]string {
+	expectReady := func(ctx context.Context, params string) map[string]string {
 		GinkgoHelper()
 		Eventually(func(g Gomega) {
-			g.Expect(appsIn(ctx, ns)).NotTo(BeEmpty())
-			for _, app := range appsIn(ctx, ns) {
-				root := meta.FindStatusCondition(app.Status.Conditions, v1alpha1.ConditionReady)
-				g.Expect(root).NotTo(BeNil(), app.Name)
-				g.Expect(root.Reason).To(Equal(v1alpha1.ReasonReady), root.Message)
+			g.Expect(listApps(ctx, ns)).NotTo(BeEmpty())
+			for _, app := range listApps(ctx, ns) {
+				summary := meta.FindStatusCondition(app.Status.Conditions, v1alpha1.ConditionReady)
+				g.Expect(summary).NotTo(BeNil(), app.Name)
+				g.Expect(summary.Reason).To(Equal(v1alpha1.ReasonReady), summary.Message)
 				c := meta.FindStatusCondition(app.Status.Conditions, v1alpha1.ConditionCustomized)
 				if params == "" {
 					g.Expect(c.Message).To(Equal("no parameters"))
@@ -107,15 +107,15 @@ var _ = Describe("A volume", func() {
 				g.Expect(app.Status.Versions).NotTo(BeEmpty())
 			}
 		}).WithContext(ctx).Should(Succeed())
-		return archives(ctx, ns)
+		return publishedArchives(ctx, ns)
 	}
 
-	// troubled waits until the publication of every app fails with a reason and is retried, while
+	// expectPublishFailure waits until the publication of every app fails with a reason and is retried, while
 	// the versions published before are still served.
-	troubled := func(ctx context.Context, reason string, served map[string]string) {
+	expectPublishFailure := func(ctx context.Context, reason string, served map[string]string) {
 		GinkgoHelper()
 		Eventually(func(g Gomega) {
-			for _, app := range appsIn(ctx, ns) {
+			for _, app := range listApps(ctx, ns) {
 				published := meta.FindStatusCondition(app.Status.Conditions, v1alpha1.ConditionPublished)
 				g.Expect(published).NotTo(BeNil(), app.Name)
 				g.Expect(published.Status).To(Equal(metav1.ConditionFalse), app.Name)
@@ -123,79 +123,79 @@ var _ = Describe("A volume", func() {
 				retry := meta.FindStatusCondition(app.Status.Conditions, v1alpha1.ConditionReconciling)
 				g.Expect(retry).NotTo(BeNil(), app.Name)
 				g.Expect(retry.Reason).To(Equal(v1alpha1.ReasonProgressingWithRetry))
-				root := meta.FindStatusCondition(app.Status.Conditions, v1alpha1.ConditionReady)
+				summary := meta.FindStatusCondition(app.Status.Conditions, v1alpha1.ConditionReady)
 				if len(app.Status.Versions) > 0 {
-					g.Expect(root.Reason).To(Equal(v1alpha1.ReasonServingPrevious), root.Message)
+					g.Expect(summary.Reason).To(Equal(v1alpha1.ReasonServingPrevious), summary.Message)
 				} else {
-					g.Expect(root.Reason).To(Equal(reason), root.Message)
+					g.Expect(summary.Reason).To(Equal(reason), summary.Message)
 				}
 			}
 		}).WithContext(ctx).Should(Succeed())
 		for url, digest := range served {
-			Eventually(digestAt).WithContext(ctx).WithArguments(url).Should(Equal(digest))
+			Eventually(fetchDigest).WithContext(ctx).WithArguments(url).Should(Equal(digest))
 		}
-		keepTheContract(ctx, ns)
+		expectStatusContract(ctx, ns)
 	}
 
-	It("that is full, and then read-only, keeps what it has, and takes more when it can", func(ctx SpecContext) {
-		volume := smallVolume()
-		other := market.elsewhere(volume)
-		ns = namespace(ctx, "market")
-		source, _ = pagesAt(ctx, ns, "old")
-		eventuallyTrue(ctx, source, v1alpha1.ConditionReady)
-		plain := ready(ctx, "")
+	It("that is full or read-only keeps its charts, and stores new ones when it is writable", func(ctx SpecContext) {
+		volume := mountSmallVolume()
+		other := defaultOperator.replaceStore(volume)
+		ns = createNamespace(ctx, "market")
+		source, _ = createPageSource(ctx, ns, "old")
+		waitTrue(ctx, source, v1alpha1.ConditionReady)
+		plain := expectReady(ctx, "")
 
-		By("being full")
+		By("filling the volume")
 		// What the operator still writes or deletes would leave space for another chart.
 		other.WaitIdle(ctx)
-		ballast := fill(volume)
-		customize(ctx, source, `{"greeting":"hi"}`)
-		fresh, _ := pagesAt(ctx, ns, "fresh")
-		Eventually(func() int { return len(appsIn(ctx, ns)) }).WithContext(ctx).Should(Equal(6))
-		troubled(ctx, v1alpha1.ReasonStorageFull, plain)
+		ballast := fillVolume(volume)
+		setCustomParams(ctx, source, `{"greeting":"hi"}`)
+		fresh, _ := createPageSource(ctx, ns, "fresh")
+		Eventually(func() int { return len(listApps(ctx, ns)) }).WithContext(ctx).Should(Equal(6))
+		expectPublishFailure(ctx, v1alpha1.ReasonStorageFull, plain)
 
-		By("having space again")
+		By("freeing space")
 		Expect(os.Remove(ballast)).To(Succeed())
-		customize(ctx, fresh, `{"greeting":"hi"}`)
-		customized := ready(ctx, "hi")
+		setCustomParams(ctx, fresh, `{"greeting":"hi"}`)
+		customized := expectReady(ctx, "hi")
 		Expect(customized).To(HaveLen(6))
 		Expect(customized).NotTo(Equal(plain))
 
-		By("being read-only")
-		remount(ctx, volume, syscall.MS_RDONLY)
-		customize(ctx, source, `{"greeting":"hey"}`)
-		customize(ctx, fresh, `{"greeting":"hey"}`)
-		troubled(ctx, v1alpha1.ReasonStorageReadOnly, customized)
+		By("remounting it as read-only")
+		remountVolume(ctx, volume, syscall.MS_RDONLY)
+		setCustomParams(ctx, source, `{"greeting":"hey"}`)
+		setCustomParams(ctx, fresh, `{"greeting":"hey"}`)
+		expectPublishFailure(ctx, v1alpha1.ReasonStorageReadOnly, customized)
 
-		By("starting again on it")
+		By("restarting the operator")
 		other.Restart()
-		troubled(ctx, v1alpha1.ReasonStorageReadOnly, customized)
+		expectPublishFailure(ctx, v1alpha1.ReasonStorageReadOnly, customized)
 
-		By("being writable again")
-		remount(ctx, volume, 0)
+		By("remounting it as writable")
+		remountVolume(ctx, volume, 0)
 		Eventually(func(g Gomega) {
 			for url, digest := range customized {
-				now, err := digestAt(ctx, url)
+				now, err := fetchDigest(ctx, url)
 				g.Expect(err).NotTo(HaveOccurred())
 				g.Expect(now).NotTo(Equal(digest))
 			}
 		}).WithContext(ctx).Should(Succeed())
-		ready(ctx, "hey")
+		expectReady(ctx, "hey")
 		other.WaitIdle(ctx)
-		Expect(other.temporary()).To(BeEmpty())
-		keepTheContract(ctx, ns)
+		Expect(other.temporaryFiles()).To(BeEmpty())
+		expectStatusContract(ctx, ns)
 	})
 
 	// Downloaded charts are served from memory, so the charts of these two specs are not
 	// downloaded.
 
-	It("on which a bit flips, or a file is lost, has it again once somebody asks for it", func(ctx SpecContext) {
-		ns = namespace(ctx, "market")
-		source, _ = pagesAt(ctx, ns, "pages")
-		eventuallyTrue(ctx, source, v1alpha1.ConditionReady)
-		for i, app := range appsIn(ctx, ns) {
+	It("with a changed bit or a lost file is repaired when the file is requested", func(ctx SpecContext) {
+		ns = createNamespace(ctx, "market")
+		source, _ = createPageSource(ctx, ns, "pages")
+		waitTrue(ctx, source, v1alpha1.ConditionReady)
+		for i, app := range listApps(ctx, ns) {
 			published := app.Status.Versions[0]
-			path := market.blob(published.Digest)
+			path := defaultOperator.blobPath(published.Digest)
 			whole, err := os.ReadFile(path)
 			Expect(err).NotTo(HaveOccurred())
 			if i == 0 {
@@ -205,49 +205,49 @@ var _ = Describe("A volume", func() {
 				broken[len(broken)/2] ^= 4
 				Expect(os.WriteFile(path, broken, 0o600)).To(Succeed())
 			}
-			_, err = digestAt(ctx, published.URL)
-			Expect(err).To(HaveOccurred(), "what is broken was served")
-			Eventually(digestAt).WithContext(ctx).WithArguments(published.URL).Should(Equal(published.Digest))
+			_, err = fetchDigest(ctx, published.URL)
+			Expect(err).To(HaveOccurred(), "the invalid content is not served")
+			Eventually(fetchDigest).WithContext(ctx).WithArguments(published.URL).Should(Equal(published.Digest))
 			Expect(os.ReadFile(path)).To(Equal(whole))
 		}
-		ready(ctx, "")
-		keepTheContract(ctx, ns)
+		expectReady(ctx, "")
+		expectStatusContract(ctx, ns)
 	})
 
-	It("of which a part is lost that cannot be made again has its app not ready", func(ctx SpecContext) {
-		ns = namespace(ctx, "market")
+	It("with a lost file that cannot be restored makes the app not Ready", func(ctx SpecContext) {
+		ns = createNamespace(ctx, "market")
 		var repo *fixture.Repository
-		source, repo = pagesAt(ctx, ns, "pages")
-		eventuallyTrue(ctx, source, v1alpha1.ConditionReady)
-		lost := appsIn(ctx, ns)[0]
+		source, repo = createPageSource(ctx, ns, "pages")
+		waitTrue(ctx, source, v1alpha1.ConditionReady)
+		lost := listApps(ctx, ns)[0]
 		published, path := lost.Status.Versions[0], "/"+lost.Spec.App+".tgz"
-		archive := pageOf(ns, lost.Spec.App)
+		archive := pageChart(ns, lost.Spec.App)
 		repo.Handle(path, fixture.Status(http.StatusBadGateway))
-		Expect(os.Remove(market.blob(published.Digest))).To(Succeed())
-		_, err := digestAt(ctx, published.URL)
+		Expect(os.Remove(defaultOperator.blobPath(published.Digest))).To(Succeed())
+		_, err := fetchDigest(ctx, published.URL)
 		Expect(err).To(HaveOccurred())
-		ends(ctx, lost, retries(v1alpha1.ConditionFetched, v1alpha1.ReasonFetchFailed))
-		keepTheContract(ctx, ns)
+		expectStatus(ctx, lost, retriedWith(v1alpha1.ConditionFetched, v1alpha1.ReasonFetchFailed))
+		expectStatusContract(ctx, ns)
 
-		By("having its source again")
+		By("serving the archive again")
 		repo.Handle(path, fixture.Content(archive))
-		eventuallyTrue(ctx, lost, v1alpha1.ConditionReady)
-		Expect(digestAt(ctx, published.URL)).To(Equal(published.Digest))
+		waitTrue(ctx, lost, v1alpha1.ConditionReady)
+		Expect(fetchDigest(ctx, published.URL)).To(Equal(published.Digest))
 	})
 
-	It("that is wiped is filled again by itself", func(ctx SpecContext) {
+	It("that is emptied is filled again automatically", func(ctx SpecContext) {
 		store := GinkgoT().TempDir()
-		other := market.elsewhere(store, "--scrub-interval", "1s")
-		ns = namespace(ctx, "market")
-		source, _ = pagesAt(ctx, ns, "pages")
-		eventuallyTrue(ctx, source, v1alpha1.ConditionReady)
-		served := ready(ctx, "")
+		other := defaultOperator.replaceStore(store, "--scrub-interval", "1s")
+		ns = createNamespace(ctx, "market")
+		source, _ = createPageSource(ctx, ns, "pages")
+		waitTrue(ctx, source, v1alpha1.ConditionReady)
+		served := expectReady(ctx, "")
 		for _, folder := range []string{"records", "blobs"} {
 			// The operator can write a file into a folder while it is deleted.
 			Eventually(os.RemoveAll).WithContext(ctx).WithArguments(filepath.Join(store, folder)).Should(Succeed())
 		}
-		Eventually(func() int { return other.records(ns) }).WithContext(ctx).Should(Equal(len(served)))
-		Expect(ready(ctx, "")).To(Equal(served))
-		keepTheContract(ctx, ns)
+		Eventually(func() int { return other.countRecords(ns) }).WithContext(ctx).Should(Equal(len(served)))
+		Expect(expectReady(ctx, "")).To(Equal(served))
+		expectStatusContract(ctx, ns)
 	})
 })
