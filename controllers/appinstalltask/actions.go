@@ -142,6 +142,13 @@ var actions = map[v1alpha1.Action]action{
 		conflicts:    []v1alpha1.Action{v1alpha1.ActionUninstall, v1alpha1.ActionStop},
 		isUpgrade:    true, changesRevision: true,
 	},
+	v1alpha1.ActionConfigure: {
+		checks: []check{findApp, findInstalledVersion, dependenciesCheck, inputsCheck, clusterCheck},
+		apply:  configureInstalledRelease, revert: pinPreviousRevision,
+		keepsVersion: func(has, installed string) bool { return has == installed || catalog.IsNewer(has, installed) },
+		conflicts:    []v1alpha1.Action{v1alpha1.ActionUninstall, v1alpha1.ActionStop},
+		isUpgrade:    true, changesRevision: true,
+	},
 	v1alpha1.ActionRollback: {
 		checks: []check{checkRevision, permissionsCheck},
 		apply:  setRevision, revert: pinPreviousRevision, preview: previewRollback,

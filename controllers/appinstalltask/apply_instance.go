@@ -129,15 +129,32 @@ func setAdoptedRelease(s *scope, spec *v1alpha1.AppInstanceSpec) {
 	spec.AdoptionPolicy = v1alpha1.AdoptionAdopt
 }
 
-// setDesiredRelease sets the version, the values and the related fields of the spec.
+// setDesiredRelease sets the version and the configuration of the spec.
 func setDesiredRelease(s *scope, spec *v1alpha1.AppInstanceSpec) {
-	task, configuration := &s.task.Spec, s.task.Spec.Parameters()
-	given := s.resolveTaskInputs()
-	spec.AppRef, spec.PinnedRevision = task.AppRef, 0
-	spec.Version = configuration.Version
+	spec.AppRef, spec.Version = s.task.Spec.AppRef, s.task.Spec.Parameters().Version
 	if s.version != nil {
 		spec.Version = s.version.Version
 	}
+	setConfiguration(s, spec)
+	spec.AdoptionPolicy = v1alpha1.AdoptionReject
+}
+
+// configureInstalledRelease sets the configuration of the spec and keeps the installed version. A
+// version constraint that selects another version, for example after a rollback, is replaced by the
+// installed version.
+func configureInstalledRelease(s *scope, spec *v1alpha1.AppInstanceSpec) {
+	if selected, err := s.app.FindVersion(spec.Version); spec.Version != "" && (err != nil || selected.Version != s.version.Version) {
+		spec.Version = s.version.Version
+	}
+	setConfiguration(s, spec)
+}
+
+// setConfiguration sets the values, the inputs and the titles of the spec. Fields that the task does
+// not specify keep their values. A revision to which the instance is pinned is released, because
+// the configuration would have no effect.
+func setConfiguration(s *scope, spec *v1alpha1.AppInstanceSpec) {
+	configuration, given := s.task.Spec.Parameters(), s.resolveTaskInputs()
+	spec.PinnedRevision = 0
 	spec.Title = cmp.Or(configuration.Title, spec.Title)
 	if len(configuration.Entrances) > 0 {
 		spec.Entrances = configuration.Entrances
@@ -146,5 +163,4 @@ func setDesiredRelease(s *scope, spec *v1alpha1.AppInstanceSpec) {
 		spec.CredentialSecretRef = configuration.CredentialSecretRef
 	}
 	spec.Values, spec.ValuesFrom, spec.Inputs = given.Values, given.ValuesFrom, given.Envs
-	spec.AdoptionPolicy = v1alpha1.AdoptionReject
 }

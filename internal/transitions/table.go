@@ -92,6 +92,7 @@ var table = []row{
 	{v1alpha1.ActionClone, Outcome{Succeeded: Running, Failed: InstallFailed, Canceled: Removed}, installRow},
 	{v1alpha1.ActionAdopt, Outcome{Succeeded: Running, Failed: InstallFailed, Canceled: Running, Committed: true}, installRow},
 	{v1alpha1.ActionUpgrade, Outcome{Succeeded: Running, Failed: ChangeFailed, Canceled: Before}, upgradeRow},
+	{v1alpha1.ActionConfigure, Outcome{Succeeded: Running, Failed: ChangeFailed, Canceled: Before}, upgradeRow},
 	{v1alpha1.ActionRollback, Outcome{Succeeded: Running, Failed: ChangeFailed, Canceled: Before}, upgradeRow},
 	{v1alpha1.ActionStop, Outcome{Succeeded: Stopped, Failed: ChangeFailed, Canceled: Before}, stopRow},
 	{v1alpha1.ActionResume, Outcome{Succeeded: Running, Failed: ChangeFailed, Canceled: Before}, resumeRow},
