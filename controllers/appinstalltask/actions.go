@@ -162,6 +162,11 @@ var actions = map[v1alpha1.Action]action{
 		checks: []check{permissionsCheck}, revert: setStopped,
 		conflicts: []v1alpha1.Action{v1alpha1.ActionUninstall, v1alpha1.ActionStop},
 	},
+	v1alpha1.ActionRestart: {
+		checks: []check{checkLastChange, permissionsCheck},
+		apply:  requestRestart, revert: withdrawRestart,
+		conflicts: []v1alpha1.Action{v1alpha1.ActionUninstall, v1alpha1.ActionStop},
+	},
 	v1alpha1.ActionUninstall: {
 		checks: []check{
 			checkWith((*Reconciler).checkDependents), checkWith((*Reconciler).checkSharedUsers),

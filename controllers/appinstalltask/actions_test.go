@@ -67,13 +67,14 @@ func TestAreOpposite(t *testing.T) {
 		v1alpha1.ActionUpgrade:   {v1alpha1.ActionUninstall, v1alpha1.ActionStop},
 		v1alpha1.ActionConfigure: {v1alpha1.ActionUninstall, v1alpha1.ActionStop},
 		v1alpha1.ActionResume:    {v1alpha1.ActionUninstall, v1alpha1.ActionStop},
+		v1alpha1.ActionRestart:   {v1alpha1.ActionUninstall, v1alpha1.ActionStop},
 		v1alpha1.ActionUninstall: {
 			v1alpha1.ActionInstall, v1alpha1.ActionClone, v1alpha1.ActionAdopt, v1alpha1.ActionUpgrade, v1alpha1.ActionConfigure,
-			v1alpha1.ActionResume,
+			v1alpha1.ActionResume, v1alpha1.ActionRestart,
 		},
 		v1alpha1.ActionStop: {
 			v1alpha1.ActionInstall, v1alpha1.ActionClone, v1alpha1.ActionAdopt, v1alpha1.ActionUpgrade, v1alpha1.ActionConfigure,
-			v1alpha1.ActionResume,
+			v1alpha1.ActionResume, v1alpha1.ActionRestart,
 		},
 	}
 	g := NewWithT(t)

@@ -87,20 +87,23 @@ func applyTask(s *scope, instance *v1alpha1.AppInstance) error {
 	spec.ServiceAccountName = s.specifiedServiceAccount()
 	spec.Timeout = task.Timeout
 	spec.DesiredState = s.action.desiredState()
+	// A restart that was requested before and failed must not be part of another operation.
+	spec.RestartRequestedAt = instance.Status.RestartedAt.DeepCopy()
 	if s.action.apply != nil {
 		s.action.apply(s, spec)
 	}
 	return nil
 }
 
-// signInstance records in the instance which task wrote it and the revision before. A repeated
-// write keeps the recorded revision, because this task may have created the current one.
+// signInstance records in the instance which task wrote it, and the revision and the restart before.
+// A repeated write keeps both, because this task may have created the current ones.
 func signInstance(s *scope, instance *v1alpha1.AppInstance) error {
 	record := taskrecord.Record{
-		Task: s.task.Name, UID: string(s.task.UID), Hash: s.hash, PreviousRevision: instance.Status.Revision,
+		Task: s.task.Name, UID: string(s.task.UID), Hash: s.hash,
+		PreviousRevision: instance.Status.Revision, PreviousRestart: instance.Status.RestartedAt,
 	}
 	if s.ownership.isWriter {
-		record.PreviousRevision = s.ownership.record.PreviousRevision
+		record.PreviousRevision, record.PreviousRestart = s.ownership.record.PreviousRevision, s.ownership.record.PreviousRestart
 	}
 	if err := taskrecord.WriteRecord(instance, record); err != nil {
 		return err

@@ -112,6 +112,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, instance *v1alpha1.AppInstan
 		r.resolveSpec, // sets s.target, nil if the desired state is Uninstalled
 		r.applyTarget,
 		r.scaleWorkloads,
+		r.restartWorkloads,
 		r.watchObjects,
 		r.detectDrift,
 		r.reportHealth,

@@ -96,6 +96,7 @@ var table = []row{
 	{v1alpha1.ActionRollback, Outcome{Succeeded: Running, Failed: ChangeFailed, Canceled: Before}, upgradeRow},
 	{v1alpha1.ActionStop, Outcome{Succeeded: Stopped, Failed: ChangeFailed, Canceled: Before}, stopRow},
 	{v1alpha1.ActionResume, Outcome{Succeeded: Running, Failed: ChangeFailed, Canceled: Before}, resumeRow},
+	{v1alpha1.ActionRestart, Outcome{Succeeded: Running, Failed: ChangeFailed, Canceled: Before}, upgradeRow},
 	{v1alpha1.ActionUninstall, Outcome{Succeeded: Removed, Failed: RemoveFailed, Canceled: Removed, Committed: true}, uninstallRow},
 }
 

@@ -147,11 +147,13 @@ func (a *act) wish(spec *v1alpha1.AppInstallTaskSpec) {
 		spec.Clone.From.Name = "actor"
 	case v1alpha1.ActionUpgrade:
 		spec.EnsureParameters().Version = newer
+	case v1alpha1.ActionConfigure:
+		spec.EnsureConfiguration().Values = values{"configured": true}.raw()
 	}
 	switch a.action {
-	case v1alpha1.ActionInstall, v1alpha1.ActionClone, v1alpha1.ActionUpgrade, v1alpha1.ActionAdopt:
+	case v1alpha1.ActionInstall, v1alpha1.ActionClone, v1alpha1.ActionUpgrade, v1alpha1.ActionConfigure, v1alpha1.ActionAdopt:
 		if a.own != nil {
-			spec.EnsureParameters().Values = a.own.raw()
+			spec.EnsureConfiguration().Values = a.own.raw()
 		}
 	}
 	spec.OnFailure = a.onFailure
@@ -191,7 +193,7 @@ func (a *act) reach() {
 	if a.at == inHook {
 		hook := map[v1alpha1.Action]string{
 			v1alpha1.ActionInstall: "-pre-install-", v1alpha1.ActionClone: "-pre-install-", v1alpha1.ActionUpgrade: "-pre-upgrade-",
-			v1alpha1.ActionRollback: "-pre-rollback-", v1alpha1.ActionUninstall: "-pre-delete-",
+			v1alpha1.ActionConfigure: "-pre-upgrade-", v1alpha1.ActionRollback: "-pre-rollback-", v1alpha1.ActionUninstall: "-pre-delete-",
 		}[a.action]
 		a.eventually(func(g Gomega) { g.Expect(a.on.hooks(a.t.Namespace)).To(ContainElement(HavePrefix(a.name + hook))) })
 		return

@@ -10,8 +10,8 @@ import (
 
 // The actions, in the order of the table of transitions.
 var actions = []v1alpha1.Action{
-	v1alpha1.ActionInstall, v1alpha1.ActionClone, v1alpha1.ActionAdopt, v1alpha1.ActionUpgrade, v1alpha1.ActionRollback,
-	v1alpha1.ActionStop, v1alpha1.ActionResume, v1alpha1.ActionUninstall,
+	v1alpha1.ActionInstall, v1alpha1.ActionClone, v1alpha1.ActionAdopt, v1alpha1.ActionUpgrade, v1alpha1.ActionConfigure,
+	v1alpha1.ActionRollback, v1alpha1.ActionStop, v1alpha1.ActionResume, v1alpha1.ActionRestart, v1alpha1.ActionUninstall,
 }
 
 // how is the course of a test case.
@@ -133,10 +133,11 @@ func sideBySide() []tale {
 
 // cleanups are the failure policies of the actions that can be reverted.
 var cleanups = map[v1alpha1.Action]v1alpha1.FailurePolicy{
-	v1alpha1.ActionInstall:  v1alpha1.FailureRemove,
-	v1alpha1.ActionClone:    v1alpha1.FailureRemove,
-	v1alpha1.ActionUpgrade:  v1alpha1.FailureRollback,
-	v1alpha1.ActionRollback: v1alpha1.FailureRollback,
+	v1alpha1.ActionInstall:   v1alpha1.FailureRemove,
+	v1alpha1.ActionClone:     v1alpha1.FailureRemove,
+	v1alpha1.ActionUpgrade:   v1alpha1.FailureRollback,
+	v1alpha1.ActionConfigure: v1alpha1.FailureRollback,
+	v1alpha1.ActionRollback:  v1alpha1.FailureRollback,
 }
 
 // kills returns the test cases in which the operator is killed.
@@ -168,7 +169,11 @@ func passes(action v1alpha1.Action, point string) bool {
 
 // helms reports whether an action runs Helm.
 func helms(action v1alpha1.Action) bool {
-	return action != v1alpha1.ActionStop && action != v1alpha1.ActionResume && action != v1alpha1.ActionAdopt
+	switch action {
+	case v1alpha1.ActionStop, v1alpha1.ActionResume, v1alpha1.ActionRestart, v1alpha1.ActionAdopt:
+		return false
+	}
+	return true
 }
 
 // absent returns why an action has no test case at a condition or a moment.

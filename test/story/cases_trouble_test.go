@@ -7,6 +7,7 @@ import (
 	. "github.com/onsi/gomega"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -34,9 +35,11 @@ var (
 		v1alpha1.ActionClone:     {installed},
 		v1alpha1.ActionAdopt:     {withHelm},
 		v1alpha1.ActionUpgrade:   {installed},
+		v1alpha1.ActionConfigure: {installed},
 		v1alpha1.ActionRollback:  {installed, upgraded},
 		v1alpha1.ActionStop:      {installed},
 		v1alpha1.ActionResume:    {installed, stopped},
+		v1alpha1.ActionRestart:   {installed},
 		v1alpha1.ActionUninstall: {installed},
 	}
 )
@@ -88,7 +91,7 @@ func frozen(a *act) {
 
 // askingMuch reads values from a Secret that does not exist.
 func askingMuch(s *v1alpha1.AppInstallTaskSpec) {
-	s.EnsureParameters().ValuesFrom = []v1alpha1.ValuesReference{{Kind: v1alpha1.ValuesFromSecret, Name: "nowhere"}}
+	s.EnsureConfiguration().ValuesFrom = []v1alpha1.ValuesReference{{Kind: v1alpha1.ValuesFromSecret, Name: "nowhere"}}
 }
 
 // inTheWay creates an earlier task of the instance that never starts.
@@ -98,6 +101,19 @@ func inTheWay(a *act) {
 
 // neverReady holds back the Pods that the Deployment creates from now on.
 func neverReady(a *act) { a.mark(map[string]any{waitingMark: "ContainerCreating"}) }
+
+// full allows no Pods in addition to the Pod of the instance.
+func full(a *act) {
+	quota := &corev1.ResourceQuota{
+		ObjectMeta: metav1.ObjectMeta{Namespace: a.t.Namespace, Name: "full"},
+		Spec:       corev1.ResourceQuotaSpec{Hard: corev1.ResourceList{corev1.ResourcePods: resource.MustParse("1")}},
+	}
+	a.Expect(cluster.Create(a.ctx, quota)).To(Succeed())
+	a.eventually(func(g Gomega) {
+		g.Expect(cluster.Get(a.ctx, client.ObjectKeyFromObject(quota), quota)).To(Succeed())
+		g.Expect(quota.Status.Used).To(HaveKeyWithValue(corev1.ResourcePods, resource.MustParse("1")))
+	})
+}
 
 // mark patches the annotations of the Pod template of the instance's Deployment.
 func (a *act) mark(annotations map[string]any) {
@@ -144,6 +160,15 @@ func troubles(action v1alpha1.Action) map[string]trouble {
 		v1alpha1.ActionInstall: making("pre-install", v1alpha1.ReasonInstallFailed),
 		v1alpha1.ActionClone:   making("pre-install", v1alpha1.ReasonInstallFailed),
 		v1alpha1.ActionUpgrade: making("pre-upgrade", v1alpha1.ReasonUpgradeFailed),
+		v1alpha1.ActionConfigure: with(map[string]trouble{
+			v1alpha1.ConditionAdmitted: {start: []step{installed, stopped}, reasons: []string{v1alpha1.ReasonInvalidState}},
+			v1alpha1.ConditionResolved: {own: values{"broken": true}, reasons: []string{v1alpha1.ReasonRenderFailed}},
+			v1alpha1.ConditionApplied:  {own: badly("fail", "pre-upgrade"), reasons: []string{v1alpha1.ReasonUpgradeFailed}},
+			v1alpha1.ConditionHealthy:  {own: quiet, change: hasty, reasons: []string{v1alpha1.ReasonTimedOut}},
+			withoutInput:               {change: askingMuch},
+			inHook:                     {own: badly("hang", "pre-upgrade")},
+			waitingForObjects:          {own: asleep},
+		}),
 		v1alpha1.ActionAdopt: with(map[string]trouble{
 			v1alpha1.ConditionAdmitted: {start: []step{}, reasons: []string{v1alpha1.ReasonAdoptFailed}},
 			v1alpha1.ConditionApplied:  {prepare: frozen, reasons: []string{v1alpha1.ReasonAdoptFailed}},
@@ -166,6 +191,12 @@ func troubles(action v1alpha1.Action) map[string]trouble {
 			v1alpha1.ConditionApplied:  {prepare: frozen, reasons: []string{v1alpha1.ReasonResumeFailed}},
 			v1alpha1.ConditionHealthy:  {prepare: neverReady, change: hasty, reasons: []string{v1alpha1.ReasonTimedOut}},
 			waitingForObjects:          {prepare: neverReady},
+		}),
+		v1alpha1.ActionRestart: with(map[string]trouble{
+			v1alpha1.ConditionAdmitted: {start: []step{installed, stopped}, reasons: []string{v1alpha1.ReasonInvalidState}},
+			v1alpha1.ConditionApplied:  {prepare: frozen, reasons: []string{v1alpha1.ReasonRestartFailed}},
+			v1alpha1.ConditionHealthy:  {prepare: full, change: hasty, reasons: []string{v1alpha1.ReasonTimedOut}},
+			waitingForObjects:          {prepare: full},
 		}),
 		v1alpha1.ActionUninstall: with(map[string]trouble{
 			v1alpha1.ConditionAdmitted: {start: []step{}, reasons: []string{v1alpha1.ReasonNotInstalled}},

@@ -196,6 +196,9 @@ var _ = Describe("A tenant whose account may do nothing", Ordered, ContinueOnFai
 		},
 		Entry("Install", v1alpha1.ActionInstall, nothing, asItIs),
 		Entry("Upgrade", v1alpha1.ActionUpgrade, old, asItIs),
+		Entry("Configure", v1alpha1.ActionConfigure, old, func(s *v1alpha1.AppInstallTaskSpec) {
+			s.EnsureConfiguration().Values = values{"greeting": "configured"}.raw()
+		}),
 		Entry("Rollback", v1alpha1.ActionRollback, upgraded, asItIs),
 		Entry("Clone", v1alpha1.ActionClone, newest, func(s *v1alpha1.AppInstallTaskSpec) {
 			s.InstanceName, s.EnsureParameters().Title = "branch", "Branch office"
@@ -203,6 +206,7 @@ var _ = Describe("A tenant whose account may do nothing", Ordered, ContinueOnFai
 		}),
 		Entry("Stop", v1alpha1.ActionStop, newest, asItIs),
 		Entry("Resume", v1alpha1.ActionResume, stopped, asItIs),
+		Entry("Restart", v1alpha1.ActionRestart, newest, asItIs),
 		Entry("Uninstall", v1alpha1.ActionUninstall, newest, asItIs),
 		Entry("Adopt", v1alpha1.ActionAdopt, byHelm, version("1.0.0")),
 	)
