@@ -53,8 +53,8 @@ type FailurePolicy string
 const (
 	// FailureKeep keeps the changes, so that they can be inspected.
 	FailureKeep FailurePolicy = "Keep"
-	// FailureRollback rolls the instance back to its previous revision after a failed upgrade
-	// or rollback.
+	// FailureRollback rolls the instance back to its previous revision after a failed upgrade,
+	// configuration or rollback.
 	FailureRollback FailurePolicy = "Rollback"
 	// FailureRemove uninstalls everything that the task has newly installed, including
 	// dependencies, in reverse order.
