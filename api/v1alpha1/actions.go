@@ -1,7 +1,7 @@
 package v1alpha1
 
 // Action is an operation that an AppInstallTask can request.
-// +kubebuilder:validation:Enum=Install;Upgrade;Configure;Rollback;Uninstall;Clone;Stop;Resume;Cancel;Adopt
+// +kubebuilder:validation:Enum=Install;Upgrade;Configure;Rollback;Uninstall;Clone;Stop;Resume;Restart;Cancel;Adopt
 type Action string
 
 const (
@@ -26,6 +26,8 @@ const (
 	ActionStop Action = "Stop"
 	// ActionResume restores the workloads of a stopped AppInstance.
 	ActionResume Action = "Resume"
+	// ActionRestart replaces the Pods of an AppInstance, as kubectl rollout restart does.
+	ActionRestart Action = "Restart"
 	// ActionCancel cancels another task of the same AppInstance.
 	ActionCancel Action = "Cancel"
 	// ActionAdopt creates an AppInstance from an existing Helm release with the same name.
@@ -51,8 +53,8 @@ type FailurePolicy string
 const (
 	// FailureKeep keeps the changes, so that they can be inspected.
 	FailureKeep FailurePolicy = "Keep"
-	// FailureRollback rolls the instance back to its previous revision after a failed upgrade
-	// or rollback.
+	// FailureRollback rolls the instance back to its previous revision after a failed upgrade,
+	// configuration or rollback.
 	FailureRollback FailurePolicy = "Rollback"
 	// FailureRemove uninstalls everything that the task has newly installed, including
 	// dependencies, in reverse order.

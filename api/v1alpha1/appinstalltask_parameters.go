@@ -218,6 +218,19 @@ func (s *AppInstallTaskSpec) EnsureParameters() *AppParameters {
 	return nil
 }
 
+// EnsureConfiguration returns the configuration of an Install, Upgrade, Configure, Clone or Adopt task
+// for writing. It returns nil for any other action.
+func (s *AppInstallTaskSpec) EnsureConfiguration() *AppConfiguration {
+	if s.Action == ActionConfigure {
+		s.Configure = orNew(s.Configure)
+		return s.Configure
+	}
+	if parameters := s.EnsureParameters(); parameters != nil {
+		return &parameters.AppConfiguration
+	}
+	return nil
+}
+
 // orNew returns the pointer, or a pointer to a new value if it is nil.
 func orNew[T any](pointer *T) *T {
 	if pointer == nil {

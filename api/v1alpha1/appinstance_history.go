@@ -5,7 +5,7 @@ import (
 )
 
 // OperationType is the type of an operation on the Helm releases of an AppInstance.
-// +kubebuilder:validation:Enum=Install;Upgrade;Rollback;Uninstall;Stop;Resume;Adopt
+// +kubebuilder:validation:Enum=Install;Upgrade;Rollback;Uninstall;Stop;Resume;Restart;Adopt
 type OperationType string
 
 // Types of operations.
@@ -16,6 +16,7 @@ const (
 	OperationUninstall OperationType = "Uninstall"
 	OperationStop      OperationType = "Stop"
 	OperationResume    OperationType = "Resume"
+	OperationRestart   OperationType = "Restart"
 	OperationAdopt     OperationType = "Adopt"
 )
 

@@ -127,9 +127,18 @@ type AppInstanceSpec struct {
 	// +default="Running"
 	DesiredState DesiredState `json:"desiredState,omitempty"`
 
+	// restartRequestedAt specifies the time of the last requested restart. When it changes, the Pod
+	// templates of the Deployments, StatefulSets and DaemonSets get this time in the annotation
+	// kubectl.kubernetes.io/restartedAt, so that their Pods are replaced. A new installation and
+	// an instance that is resumed are not restarted, because their Pods are new. If not
+	// specified, the workloads are not restarted.
+	// +optional
+	RestartRequestedAt *metav1.Time `json:"restartRequestedAt,omitempty"`
+
 	// suspend specifies whether the reconciliation of the instance is suspended: no operation
-	// starts, and drift is not detected. The deletion of the instance is not suspended. Defaults
-	// to false.
+	// starts, and drift is not detected. An operation that is in progress continues to its end,
+	// and the health of the objects is still reported. The deletion of the instance is not
+	// suspended. Defaults to false.
 	// +optional
 	Suspend *bool `json:"suspend,omitempty"`
 
@@ -274,6 +283,10 @@ type AppInstanceStatus struct {
 	// +optional
 	Stopped bool `json:"stopped,omitempty"`
 
+	// restartedAt is the last value of spec.restartRequestedAt that was carried out.
+	// +optional
+	RestartedAt *metav1.Time `json:"restartedAt,omitempty"`
+
 	// drift lists the first 50 objects that differ from their Helm release. If spec.driftPolicy
 	// is Correct, it lists the objects that were corrected last. It is not set if
 	// spec.driftPolicy is Ignore.
@@ -319,6 +332,7 @@ type AppInstanceStatus struct {
 // +kubebuilder:printcolumn:name="Status",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].message`
 // +kubebuilder:printcolumn:name="Desired",type=string,JSONPath=`.spec.desiredState`,priority=1
 // +kubebuilder:printcolumn:name="Objects",type=integer,JSONPath=`.status.inventory.total`,priority=1
+// +kubebuilder:printcolumn:name="Suspended",type=boolean,JSONPath=`.spec.suspend`,priority=1
 type AppInstance struct {
 	metav1.TypeMeta `json:",inline"`
 

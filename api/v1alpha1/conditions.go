@@ -314,6 +314,7 @@ const (
 	// * "RollbackFailed"
 	// * "StopFailed"
 	// * "ResumeFailed"
+	// * "RestartFailed"
 	// * "AdoptFailed"
 	// * "RevisionNotFound"
 	// * "RecordChanged"

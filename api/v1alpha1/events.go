@@ -17,6 +17,8 @@ const (
 	EventStopped      = "Stopped"
 	EventResuming     = "Resuming"
 	EventResumed      = "Resumed"
+	EventRestarting   = "Restarting"
+	EventRestarted    = "Restarted"
 	EventAdopting     = "Adopting"
 	EventAdopted      = "Adopted"
 

@@ -20,6 +20,8 @@ const (
 	//     status.completedTasks, so that the task is not carried out again if it is re-created.
 	//   - previousRevision: the revision that was installed before, to which the task reverts
 	//     the instance. Not set if no revision was installed.
+	//   - previousRestart: the last restart before, to which a Restart task reverts the instance.
+	//     Not set if the instance was not restarted.
 	//   - revertReason: the reason of the cancellation or of the failure for which the task has
 	//     reverted its changes. Not set otherwise.
 	//
@@ -42,6 +44,10 @@ const (
 	// that were changed when its instance was stopped. They are restored when the instance is
 	// resumed.
 	BeforeStopAnnotation = "appmarket.io/before-stop"
+
+	// RestartedAtAnnotation on the Pod template of a workload is the time of its last restart. It is
+	// the annotation that kubectl rollout restart sets.
+	RestartedAtAnnotation = "kubectl.kubernetes.io/restartedAt"
 
 	// ParentLabel on an AppInstallTask is the name of the task that created it.
 	ParentLabel = "appmarket.io/parent-task"

@@ -96,6 +96,7 @@ const (
 	ReasonRollbackFailed   = "RollbackFailed"
 	ReasonStopFailed       = "StopFailed"
 	ReasonResumeFailed     = "ResumeFailed"
+	ReasonRestartFailed    = "RestartFailed"
 	ReasonAdoptFailed      = "AdoptFailed"
 	ReasonRevisionNotFound = "RevisionNotFound"
 	ReasonRecordChanged    = "RecordChanged"

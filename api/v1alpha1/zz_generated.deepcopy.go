@@ -603,6 +603,10 @@ func (in *AppInstanceSpec) DeepCopyInto(out *AppInstanceSpec) {
 			(*in)[i].DeepCopyInto(&(*out)[i])
 		}
 	}
+	if in.RestartRequestedAt != nil {
+		in, out := &in.RestartRequestedAt, &out.RestartRequestedAt
+		*out = (*in).DeepCopy()
+	}
 	if in.Suspend != nil {
 		in, out := &in.Suspend, &out.Suspend
 		*out = new(bool)
@@ -675,6 +679,10 @@ func (in *AppInstanceStatus) DeepCopyInto(out *AppInstanceStatus) {
 		for i := range *in {
 			(*in)[i].DeepCopyInto(&(*out)[i])
 		}
+	}
+	if in.RestartedAt != nil {
+		in, out := &in.RestartedAt, &out.RestartedAt
+		*out = (*in).DeepCopy()
 	}
 	if in.Drift != nil {
 		in, out := &in.Drift, &out.Drift

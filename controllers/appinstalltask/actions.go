@@ -142,6 +142,13 @@ var actions = map[v1alpha1.Action]action{
 		conflicts:    []v1alpha1.Action{v1alpha1.ActionUninstall, v1alpha1.ActionStop},
 		isUpgrade:    true, changesRevision: true,
 	},
+	v1alpha1.ActionConfigure: {
+		checks: []check{findApp, findInstalledVersion, dependenciesCheck, inputsCheck, clusterCheck},
+		apply:  configureInstalledRelease, revert: pinPreviousRevision,
+		keepsVersion: func(has, installed string) bool { return has == installed || catalog.IsNewer(has, installed) },
+		conflicts:    []v1alpha1.Action{v1alpha1.ActionUninstall, v1alpha1.ActionStop},
+		isUpgrade:    true, changesRevision: true,
+	},
 	v1alpha1.ActionRollback: {
 		checks: []check{checkRevision, permissionsCheck},
 		apply:  setRevision, revert: pinPreviousRevision, preview: previewRollback,
@@ -153,6 +160,11 @@ var actions = map[v1alpha1.Action]action{
 	},
 	v1alpha1.ActionResume: {
 		checks: []check{permissionsCheck}, revert: setStopped,
+		conflicts: []v1alpha1.Action{v1alpha1.ActionUninstall, v1alpha1.ActionStop},
+	},
+	v1alpha1.ActionRestart: {
+		checks: []check{checkLastChange, permissionsCheck},
+		apply:  requestRestart, revert: withdrawRestart,
 		conflicts: []v1alpha1.Action{v1alpha1.ActionUninstall, v1alpha1.ActionStop},
 	},
 	v1alpha1.ActionUninstall: {

@@ -61,16 +61,20 @@ func TestPinPreviousRevision(t *testing.T) {
 
 func TestAreOpposite(t *testing.T) {
 	opposites := map[v1alpha1.Action][]v1alpha1.Action{
-		v1alpha1.ActionInstall: {v1alpha1.ActionUninstall, v1alpha1.ActionStop},
-		v1alpha1.ActionClone:   {v1alpha1.ActionUninstall, v1alpha1.ActionStop},
-		v1alpha1.ActionAdopt:   {v1alpha1.ActionUninstall, v1alpha1.ActionStop},
-		v1alpha1.ActionUpgrade: {v1alpha1.ActionUninstall, v1alpha1.ActionStop},
-		v1alpha1.ActionResume:  {v1alpha1.ActionUninstall, v1alpha1.ActionStop},
+		v1alpha1.ActionInstall:   {v1alpha1.ActionUninstall, v1alpha1.ActionStop},
+		v1alpha1.ActionClone:     {v1alpha1.ActionUninstall, v1alpha1.ActionStop},
+		v1alpha1.ActionAdopt:     {v1alpha1.ActionUninstall, v1alpha1.ActionStop},
+		v1alpha1.ActionUpgrade:   {v1alpha1.ActionUninstall, v1alpha1.ActionStop},
+		v1alpha1.ActionConfigure: {v1alpha1.ActionUninstall, v1alpha1.ActionStop},
+		v1alpha1.ActionResume:    {v1alpha1.ActionUninstall, v1alpha1.ActionStop},
+		v1alpha1.ActionRestart:   {v1alpha1.ActionUninstall, v1alpha1.ActionStop},
 		v1alpha1.ActionUninstall: {
-			v1alpha1.ActionInstall, v1alpha1.ActionClone, v1alpha1.ActionAdopt, v1alpha1.ActionUpgrade, v1alpha1.ActionResume,
+			v1alpha1.ActionInstall, v1alpha1.ActionClone, v1alpha1.ActionAdopt, v1alpha1.ActionUpgrade, v1alpha1.ActionConfigure,
+			v1alpha1.ActionResume, v1alpha1.ActionRestart,
 		},
 		v1alpha1.ActionStop: {
-			v1alpha1.ActionInstall, v1alpha1.ActionClone, v1alpha1.ActionAdopt, v1alpha1.ActionUpgrade, v1alpha1.ActionResume,
+			v1alpha1.ActionInstall, v1alpha1.ActionClone, v1alpha1.ActionAdopt, v1alpha1.ActionUpgrade, v1alpha1.ActionConfigure,
+			v1alpha1.ActionResume, v1alpha1.ActionRestart,
 		},
 	}
 	g := NewWithT(t)

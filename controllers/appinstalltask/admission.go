@@ -155,6 +155,15 @@ func findSpecifiedVersion(ctx context.Context, r *Reconciler, s *scope, p *taskF
 	return findVersion(ctx, r, s, p)
 }
 
+// findInstalledVersion sets the version of the scope to the installed version of the instance.
+func findInstalledVersion(_ context.Context, _ *Reconciler, s *scope, p *taskFindings) (err error) {
+	if s.app == nil || s.instance == nil || s.instance.Status.Version == "" {
+		return nil
+	}
+	s.version, err = s.app.FindVersion(s.instance.Status.Version)
+	return p.AddOrReturn(err)
+}
+
 // sourceGrace is the time that a new task without spec.startDeadline waits for a missing source.
 // Tools that apply both together often create the task first.
 const sourceGrace = 30 * time.Second
@@ -195,7 +204,7 @@ func notNewerError(s *scope) error {
 	}
 	if version == have {
 		return outcome.Stalled(v1alpha1.ReasonVersionNotNewer, fmt.Errorf(
-			"version %s is the one that is installed: to change values or inputs, edit spec.values or spec.inputs of AppInstance %q", have, s.instance.Name))
+			"version %s of instance %q is already installed: to change its values, inputs or titles, use action Configure", have, s.instance.Name))
 	}
 	if s.task.Spec.AllowsDowngrade() {
 		return nil

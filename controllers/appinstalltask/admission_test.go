@@ -218,7 +218,7 @@ var _ = Describe("Admitting a task", func() {
 		b.installVersion("1.1.0")
 		b.createTask("same", v1alpha1.ActionUpgrade)
 		Expect(b.expectFailure(v1alpha1.ReasonVersionNotNewer)).To(Equal(
-			`version 1.1.0 is the one that is installed: to change values or inputs, edit spec.values or spec.inputs of AppInstance "web"`))
+			`version 1.1.0 of instance "web" is already installed: to change its values, inputs or titles, use action Configure`))
 		b.createTask("older", v1alpha1.ActionUpgrade, func(t *v1alpha1.AppInstallTask) { t.Spec.EnsureParameters().Version = "1.0.0" })
 		b.expectFailure(v1alpha1.ReasonVersionNotNewer)
 	})

@@ -87,20 +87,23 @@ func applyTask(s *scope, instance *v1alpha1.AppInstance) error {
 	spec.ServiceAccountName = s.specifiedServiceAccount()
 	spec.Timeout = task.Timeout
 	spec.DesiredState = s.action.desiredState()
+	// A restart that was requested before and failed must not be part of another operation.
+	spec.RestartRequestedAt = instance.Status.RestartedAt.DeepCopy()
 	if s.action.apply != nil {
 		s.action.apply(s, spec)
 	}
 	return nil
 }
 
-// signInstance records in the instance which task wrote it and the revision before. A repeated
-// write keeps the recorded revision, because this task may have created the current one.
+// signInstance records in the instance which task wrote it, and the revision and the restart before.
+// A repeated write keeps both, because this task may have created the current ones.
 func signInstance(s *scope, instance *v1alpha1.AppInstance) error {
 	record := taskrecord.Record{
-		Task: s.task.Name, UID: string(s.task.UID), Hash: s.hash, PreviousRevision: instance.Status.Revision,
+		Task: s.task.Name, UID: string(s.task.UID), Hash: s.hash,
+		PreviousRevision: instance.Status.Revision, PreviousRestart: instance.Status.RestartedAt,
 	}
 	if s.ownership.isWriter {
-		record.PreviousRevision = s.ownership.record.PreviousRevision
+		record.PreviousRevision, record.PreviousRestart = s.ownership.record.PreviousRevision, s.ownership.record.PreviousRestart
 	}
 	if err := taskrecord.WriteRecord(instance, record); err != nil {
 		return err
@@ -129,15 +132,32 @@ func setAdoptedRelease(s *scope, spec *v1alpha1.AppInstanceSpec) {
 	spec.AdoptionPolicy = v1alpha1.AdoptionAdopt
 }
 
-// setDesiredRelease sets the version, the values and the related fields of the spec.
+// setDesiredRelease sets the version and the configuration of the spec.
 func setDesiredRelease(s *scope, spec *v1alpha1.AppInstanceSpec) {
-	task, configuration := &s.task.Spec, s.task.Spec.Parameters()
-	given := s.resolveTaskInputs()
-	spec.AppRef, spec.PinnedRevision = task.AppRef, 0
-	spec.Version = configuration.Version
+	spec.AppRef, spec.Version = s.task.Spec.AppRef, s.task.Spec.Parameters().Version
 	if s.version != nil {
 		spec.Version = s.version.Version
 	}
+	setConfiguration(s, spec)
+	spec.AdoptionPolicy = v1alpha1.AdoptionReject
+}
+
+// configureInstalledRelease sets the configuration of the spec and keeps the installed version. A
+// version constraint that selects another version, for example after a rollback, is replaced by the
+// installed version.
+func configureInstalledRelease(s *scope, spec *v1alpha1.AppInstanceSpec) {
+	if selected, err := s.app.FindVersion(spec.Version); spec.Version != "" && (err != nil || selected.Version != s.version.Version) {
+		spec.Version = s.version.Version
+	}
+	setConfiguration(s, spec)
+}
+
+// setConfiguration sets the values, the inputs and the titles of the spec. Fields that the task does
+// not specify keep their values. A revision to which the instance is pinned is released, because
+// the configuration would have no effect.
+func setConfiguration(s *scope, spec *v1alpha1.AppInstanceSpec) {
+	configuration, given := s.task.Spec.Parameters(), s.resolveTaskInputs()
+	spec.PinnedRevision = 0
 	spec.Title = cmp.Or(configuration.Title, spec.Title)
 	if len(configuration.Entrances) > 0 {
 		spec.Entrances = configuration.Entrances
@@ -146,5 +166,4 @@ func setDesiredRelease(s *scope, spec *v1alpha1.AppInstanceSpec) {
 		spec.CredentialSecretRef = configuration.CredentialSecretRef
 	}
 	spec.Values, spec.ValuesFrom, spec.Inputs = given.Values, given.ValuesFrom, given.Envs
-	spec.AdoptionPolicy = v1alpha1.AdoptionReject
 }

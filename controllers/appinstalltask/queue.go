@@ -42,8 +42,8 @@ func getInstance(ctx context.Context, reader client.Reader, namespace, name stri
 	return instance, nil
 }
 
-// waitInQueue makes a task wait while it is suspended or other tasks of its instance precede it.
-// It ends a task that has exceeded its deadline or a limit of the queue.
+// waitInQueue makes a task wait while it or its instance is suspended, or other tasks of its instance
+// precede it. It ends a task that has exceeded its deadline or a limit of the queue.
 func (r *Reconciler) waitInQueue(ctx context.Context, s *scope) error {
 	if s.ownership.hasStarted || s.ownership.isWriteLost {
 		return nil
@@ -70,6 +70,10 @@ func (r *Reconciler) waitInQueue(ctx context.Context, s *scope) error {
 	s.task.Status.QueuePosition = int32(len(before))
 	if len(before) > 0 {
 		return outcome.Waiting(v1alpha1.ReasonWaitingForTurn, left, errors.New(queueMessage(s.task, before)))
+	}
+	if i := s.instance; i != nil && i.DeletionTimestamp.IsZero() && i.Spec.Suspend != nil && *i.Spec.Suspend {
+		return withBlockedMessage(ctx, r, s, outcome.Waiting(v1alpha1.ReasonSuspended, left, fmt.Errorf(
+			"instance %q is suspended: set spec.suspend of the AppInstance to false", i.Name)))
 	}
 	return nil
 }

@@ -26,7 +26,7 @@ func (r *Reconciler) applyTarget(ctx context.Context, s *scope) error {
 	if shouldBeStopped(s.instance) || isUpToDate(s) && !r.hasMissingObjects(ctx, s) {
 		setEntranceTitles(s.instance, s.instance.Status.Entrances)
 		s.markResolved()
-		if isScaled(s.instance) {
+		if isScaled(s.instance) && !isRestartDue(s.instance) {
 			markApplied(s)
 		}
 		return nil
@@ -80,6 +80,9 @@ func applyOperation(ctx context.Context, r *Reconciler, s *scope, operation v1al
 		}
 	}
 	st.Stopped = false
+	if st.Revision == 0 {
+		st.RestartedAt = s.instance.Spec.RestartRequestedAt.DeepCopy() // the Pods are new
+	}
 	st.Outputs = toOutputs(s.instance)
 	s.setAvailableUpdate(s.target)
 	s.statusWriter.MarkTrue(v1alpha1.ConditionApplied, v1alpha1.ReasonApplied, doneMessage(operation))
@@ -147,7 +150,8 @@ func isUpToDate(s *scope) bool {
 		return isRolledBack(s)
 	}
 	same := st.Version == s.target.version.Version && st.ValuesDigest == s.target.values
-	asked := isReconcileRequested(s.instance) && !st.Stopped && !isScalingIncomplete(s.instance) // A resume restores what was stopped.
+	// A resume and a restart leave the release as it is.
+	asked := isReconcileRequested(s.instance) && !st.Stopped && !isScalingIncomplete(s.instance) && !isRestartRequest(s.instance)
 	return same && (!asked || st.ChartDigest == s.target.version.Digest)
 }
 

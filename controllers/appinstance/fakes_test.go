@@ -6,6 +6,7 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/appmarket/operator/api/v1alpha1"
@@ -16,8 +17,8 @@ import (
 // fakeHelmClient is a Helm client with functions that replace some of its methods.
 type fakeHelmClient struct {
 	release.Client
-	stop, resume, upgrade, settle, get, rollback func() error
-	abandoned                                    *[]string
+	stop, resume, restart, upgrade, settle, get, rollback func() error
+	abandoned                                             *[]string
 }
 
 // stalledError returns a terminal error.
@@ -41,6 +42,10 @@ func (f fakeHelmClient) Stop(ctx context.Context, name string) error {
 
 func (f fakeHelmClient) Resume(ctx context.Context, name string) error {
 	return f.callFault(f.Client.Resume(ctx, name), f.resume)
+}
+
+func (f fakeHelmClient) Restart(ctx context.Context, name string, at *metav1.Time) error {
+	return f.callFault(f.Client.Restart(ctx, name, at), f.restart)
 }
 
 func (f fakeHelmClient) Upgrade(ctx context.Context, spec release.Spec) (*release.Release, error) {

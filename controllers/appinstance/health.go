@@ -70,7 +70,7 @@ func (r *Reconciler) observeHealth(ctx context.Context, s *scope) observedHealth
 // hasMissingObjects reports whether objects of a running instance are missing and a reconcile was
 // requested, which restores them.
 func (r *Reconciler) hasMissingObjects(ctx context.Context, s *scope) bool {
-	if !isReconcileRequested(s.instance) || s.instance.Status.Stopped || isScalingIncomplete(s.instance) || r.trackObjects(ctx, s) != nil {
+	if !isReconcileRequested(s.instance) || isRestartRequest(s.instance) || s.instance.Status.Stopped || isScalingIncomplete(s.instance) || r.trackObjects(ctx, s) != nil {
 		return false
 	}
 	seen := r.observeHealth(ctx, s)

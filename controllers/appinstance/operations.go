@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/admission"
 	"github.com/appmarket/operator/internal/release"
@@ -28,6 +30,8 @@ type operationKind struct {
 	complete func(ctx context.Context, r *Reconciler, s *scope) error
 	// scale stops or resumes the workloads of a release.
 	scale func(ctx context.Context, helm release.Client, name string) error
+	// restart sets the time of the restart of the workloads of a release.
+	restart func(ctx context.Context, helm release.Client, name string, at *metav1.Time) error
 
 	// isRemoval is set if the operation has slots of its own and is not canceled by a change
 	// of the spec.
@@ -70,6 +74,12 @@ func init() {
 		v1alpha1.OperationResume: {
 			doing: "resuming", done: "resumed", begins: v1alpha1.EventResuming, ends: v1alpha1.EventResumed,
 			scale: func(ctx context.Context, helm release.Client, name string) error { return helm.Resume(ctx, name) },
+		},
+		v1alpha1.OperationRestart: {
+			doing: "restarting", done: "restarted", begins: v1alpha1.EventRestarting, ends: v1alpha1.EventRestarted,
+			restart: func(ctx context.Context, helm release.Client, name string, at *metav1.Time) error {
+				return helm.Restart(ctx, name, at)
+			},
 		},
 	}
 }

@@ -19,6 +19,7 @@ func TestMessagesOfOperations(t *testing.T) {
 		{v1alpha1.Operation{Type: v1alpha1.OperationAdopt, Version: "1.0.0"}, "adopting version 1.0.0", "adopted version 1.0.0"},
 		{v1alpha1.Operation{Type: v1alpha1.OperationStop, Version: "1.0.0"}, "stopping version 1.0.0", "stopped version 1.0.0"},
 		{v1alpha1.Operation{Type: v1alpha1.OperationResume, Version: "1.0.0"}, "resuming version 1.0.0", "resumed version 1.0.0"},
+		{v1alpha1.Operation{Type: v1alpha1.OperationRestart, Version: "1.0.0"}, "restarting version 1.0.0", "restarted version 1.0.0"},
 		{v1alpha1.Operation{Type: v1alpha1.OperationUninstall, Version: "1.0.0"}, "removing version 1.0.0", "removed version 1.0.0"},
 		{v1alpha1.Operation{Type: v1alpha1.OperationUninstall}, "removing what was installed", "removed"},
 	} {
@@ -33,11 +34,11 @@ func TestMessagesOfOperations(t *testing.T) {
 // TestOperationKindsAreComplete fails if a row lacks the step that carries out its operations.
 func TestOperationKindsAreComplete(t *testing.T) {
 	g := NewWithT(t)
-	g.Expect(operationKinds).To(HaveLen(7))
+	g.Expect(operationKinds).To(HaveLen(8))
 	for kind, row := range operationKinds {
 		g.Expect([]string{row.doing, row.done, row.begins, row.ends}).NotTo(ContainElement(""), "%s", kind)
 		steps := 0
-		for _, has := range []bool{row.prepare != nil, row.scale != nil, row.isRemoval} {
+		for _, has := range []bool{row.prepare != nil, row.scale != nil, row.restart != nil, row.isRemoval} {
 			if has {
 				steps++
 			}

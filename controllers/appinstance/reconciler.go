@@ -109,9 +109,11 @@ func (r *Reconciler) Reconcile(ctx context.Context, instance *v1alpha1.AppInstan
 		r.ensureFinalizer,
 		r.setHelmClient, // sets s.tenant and s.helm
 		r.recoverInterrupted,
+		r.checkSuspended,
 		r.resolveSpec, // sets s.target, nil if the desired state is Uninstalled
 		r.applyTarget,
 		r.scaleWorkloads,
+		r.restartWorkloads,
 		r.watchObjects,
 		r.detectDrift,
 		r.reportHealth,

@@ -121,24 +121,28 @@ func (s *scope) hasHistoryVersion(version string) bool {
 }
 
 // currentAsTarget returns the installed revision as the target if the spec cannot be resolved, so
-// that the instance can still be stopped and resumed. A resumed instance keeps this target
-// until its spec changes, and its message contains the error.
+// that the instance can still be stopped, resumed and restarted. A resumed or restarted instance
+// keeps this target until its spec changes, and its message contains the error.
 func (s *scope) currentAsTarget(err error) (*desiredRelease, error) {
 	current := transitions.FindRevision(s.instance, s.instance.Status.Revision)
-	isScaled := s.instance.Spec.DesiredState == v1alpha1.StateStopped || s.instance.Status.Stopped || isScalingIncomplete(s.instance) || s.isResumed()
-	if current == nil || !isScaled {
+	isScaled := s.instance.Spec.DesiredState == v1alpha1.StateStopped || s.instance.Status.Stopped || isScalingIncomplete(s.instance)
+	if current == nil || !isScaled && !isRestartDue(s.instance) && !s.hasNewPods() {
 		return nil, err
 	}
 	s.unresolved = err
 	return &desiredRelease{rollbackEntry: current}, nil
 }
 
-// isResumed reports whether the last operation resumed the workloads for the current spec.
-func (s *scope) isResumed() bool {
+// hasNewPods reports whether the last operation resumed or restarted the workloads for the current
+// spec.
+func (s *scope) hasNewPods() bool {
 	history := s.instance.Status.History
 	applied := meta.FindStatusCondition(s.instance.Status.Conditions, v1alpha1.ConditionApplied)
-	return len(history) > 0 && history[0].Operation.Type == v1alpha1.OperationResume && history[0].Outcome == v1alpha1.OutcomeSucceeded &&
-		applied != nil && applied.ObservedGeneration == s.instance.Generation
+	if len(history) == 0 || history[0].Outcome != v1alpha1.OutcomeSucceeded || applied == nil || applied.ObservedGeneration != s.instance.Generation {
+		return false
+	}
+	row := operationKinds[history[0].Operation.Type]
+	return row.restart != nil || row.scale != nil && !row.leavesStopped
 }
 
 // keepReady keeps the Ready condition True if the spec cannot be resolved but the installed

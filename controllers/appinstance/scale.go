@@ -42,6 +42,22 @@ func isScalingIncomplete(instance *v1alpha1.AppInstance) bool {
 
 // runScaling runs an operation that stops or resumes the workloads of all releases.
 func runScaling(ctx context.Context, r *Reconciler, s *scope, kind v1alpha1.OperationType) error {
+	row := operationKinds[kind]
+	scaleRelease := func(ctx context.Context, name string) error { return row.scale(ctx, s.helm, name) }
+	return changeWorkloads(ctx, r, s, kind, scaleRelease, func(st *v1alpha1.AppInstanceStatus) {
+		st.Stopped = row.leavesStopped
+		if !st.Stopped {
+			st.RestartedAt = s.instance.Spec.RestartRequestedAt.DeepCopy() // the Pods are new
+		}
+	})
+}
+
+// changeWorkloads runs an operation that changes the workloads of all releases, and calls record
+// before it saves the success.
+func changeWorkloads(
+	ctx context.Context, r *Reconciler, s *scope, kind v1alpha1.OperationType,
+	change func(ctx context.Context, name string) error, record func(*v1alpha1.AppInstanceStatus),
+) error {
 	st := &s.instance.Status
 	next := v1alpha1.Operation{Type: kind, Version: st.Version, ChartDigest: st.ChartDigest, ValuesDigest: st.ValuesDigest}
 	if err := previousOperationError(s, next); err != nil {
@@ -49,7 +65,7 @@ func runScaling(ctx context.Context, r *Reconciler, s *scope, kind v1alpha1.Oper
 	}
 	err := r.runOperation(ctx, s, next, func(ctx context.Context) error {
 		for _, known := range st.Releases {
-			if err := operationKinds[kind].scale(ctx, s.helm, known.Name); err != nil {
+			if err := change(ctx, known.Name); err != nil {
 				return err
 			}
 		}
@@ -58,7 +74,7 @@ func runScaling(ctx context.Context, r *Reconciler, s *scope, kind v1alpha1.Oper
 	if err != nil {
 		return err
 	}
-	st.Stopped = operationKinds[kind].leavesStopped
+	record(st)
 	s.statusWriter.MarkTrue(v1alpha1.ConditionApplied, v1alpha1.ReasonApplied, doneMessage(next))
 	return recordSuccess(ctx, s)
 }

@@ -3,6 +3,8 @@ package release
 import (
 	"context"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/appmarket/operator/api/v1alpha1"
 )
 
@@ -75,12 +77,16 @@ type Recoverer interface {
 	CancelRelease(ctx context.Context, name string) error
 }
 
-// Scaler stops and resumes the workloads of releases. It does not wait for pods.
+// Scaler stops, resumes and restarts the workloads of releases. It does not wait for pods.
 type Scaler interface {
 	// Stop scales the workloads of a release to zero.
 	Stop(ctx context.Context, name string) error
 	// Resume restores the scale before Stop.
 	Resume(ctx context.Context, name string) error
+	// Restart replaces the pods of a release: it sets the time of the restart in the annotation
+	// kubectl.kubernetes.io/restartedAt of the pod templates. If the time is nil, it removes the
+	// annotation. Pod templates with that time are not changed.
+	Restart(ctx context.Context, name string, at *metav1.Time) error
 }
 
 // DriftCorrector compares the objects of releases with the cluster.

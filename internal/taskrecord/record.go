@@ -36,6 +36,9 @@ type Record struct {
 	// PreviousRevision is the revision that was installed before the task wrote the spec. It
 	// is 0 if none was.
 	PreviousRevision int32 `json:"previousRevision,omitempty"`
+	// PreviousRestart is the last restart before the task wrote the spec. It is nil if the
+	// instance was not restarted.
+	PreviousRestart *metav1.Time `json:"previousRestart,omitempty"`
 	// RevertReason is set after the task has reverted its changes. It is the reason of the
 	// cancellation or of the failure of the task, at most 128 characters.
 	RevertReason string `json:"revertReason,omitempty"`

@@ -3,9 +3,11 @@ package taskrecord_test
 import (
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/taskrecord"
@@ -14,6 +16,7 @@ import (
 func TestRecordIsReadAsWritten(t *testing.T) {
 	for _, want := range []taskrecord.Record{
 		{Task: "install"},
+		{Task: "restart", PreviousRestart: new(metav1.NewTime(time.Unix(1_800_000_000, 0)))},
 		{Task: strings.Repeat("ü", 253), UID: strings.Repeat("u", 128), Hash: strings.Repeat("h", 128), PreviousRevision: 1<<31 - 1, RevertReason: v1alpha1.ReasonCanceled},
 	} {
 		g := NewWithT(t)
@@ -48,6 +51,7 @@ func TestReadRecord(t *testing.T) {
 		{why: "another type", value: `{"task":{"name":"a"}}`},
 		{why: "a revision that no int32 can have", value: `{"task":"a","previousRevision":2147483648}`},
 		{why: "no task", value: `{"uid":"1"}`},
+		{why: "a time in another form", value: `{"task":"a","previousRestart":"yesterday"}`},
 		{why: "a negative revision", value: `{"task":"a","previousRevision":-1}`},
 		{why: "a reason that no status may have", value: `{"task":"a","revertReason":"it\nfailed"}`},
 		{why: "a long name", value: `{"task":"` + strings.Repeat("a", 254) + `"}`},

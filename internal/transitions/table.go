@@ -92,9 +92,11 @@ var table = []row{
 	{v1alpha1.ActionClone, Outcome{Succeeded: Running, Failed: InstallFailed, Canceled: Uninstalled}, installRow},
 	{v1alpha1.ActionAdopt, Outcome{Succeeded: Running, Failed: InstallFailed, Canceled: Running, Committed: true}, installRow},
 	{v1alpha1.ActionUpgrade, Outcome{Succeeded: Running, Failed: ChangeFailed, Canceled: Before}, upgradeRow},
+	{v1alpha1.ActionConfigure, Outcome{Succeeded: Running, Failed: ChangeFailed, Canceled: Before}, upgradeRow},
 	{v1alpha1.ActionRollback, Outcome{Succeeded: Running, Failed: ChangeFailed, Canceled: Before}, upgradeRow},
 	{v1alpha1.ActionStop, Outcome{Succeeded: Stopped, Failed: ChangeFailed, Canceled: Before}, stopRow},
 	{v1alpha1.ActionResume, Outcome{Succeeded: Running, Failed: ChangeFailed, Canceled: Before}, resumeRow},
+	{v1alpha1.ActionRestart, Outcome{Succeeded: Running, Failed: ChangeFailed, Canceled: Before}, upgradeRow},
 	{v1alpha1.ActionUninstall, Outcome{Succeeded: Uninstalled, Failed: UninstallFailed, Canceled: Uninstalled, Committed: true}, uninstallRow},
 }
 

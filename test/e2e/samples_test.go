@@ -20,7 +20,7 @@ import (
 const demo = "demo"
 
 func sampleSteps() {
-	It("upgrades, rolls back, stops, resumes and uninstalls hello", func(ctx SpecContext) {
+	It("upgrades, rolls back, stops, resumes, configures, restarts and uninstalls hello", func(ctx SpecContext) {
 		runSample(ctx, "task-upgrade-hello.yaml", demo, "upgrade-hello")
 		expectPage(ctx, demo, "hello", "<p>hello 1.1</p>")
 		runSample(ctx, "task-rollback-hello.yaml", demo, "rollback-hello")
@@ -30,6 +30,9 @@ func sampleSteps() {
 			return cluster.Kubectl(ctx, "get", "pods", "--namespace", demo, "--output", "name")
 		}).WithContext(ctx).Should(BeEmpty())
 		runSample(ctx, "task-resume-hello.yaml", demo, "resume-hello")
+		expectPage(ctx, demo, "hello", "<p>hello 1.0</p>")
+		runSample(ctx, "task-configure-hello.yaml", demo, "configure-hello")
+		runSample(ctx, "task-restart-hello.yaml", demo, "restart-hello")
 		expectPage(ctx, demo, "hello", "<p>hello 1.0</p>")
 		runSample(ctx, "task-uninstall-hello.yaml", demo, "uninstall-hello")
 	})

@@ -71,7 +71,7 @@ var _ = Describe("A task that is rejected", func() {
 			`app "store" has no version 9.0.0: the newest is 1.2.0`, fixture.As("other"), fixture.Version("9.0.0")),
 		Entry("a range without a version", v1alpha1.ReasonVersionNotFound, v1alpha1.ActionInstall, "store",
 			`has no version in the range ">=9 <10"`, fixture.As("other"), fixture.Version(">=9 <10")),
-		Entry("an upgrade to the version that is installed", v1alpha1.ReasonVersionNotNewer, v1alpha1.ActionUpgrade, "store", "edit spec.values or spec.inputs",
+		Entry("an upgrade to the version that is installed", v1alpha1.ReasonVersionNotNewer, v1alpha1.ActionUpgrade, "store", "use action Configure",
 			fixture.Version("1.1.0"), downgrade, fixture.Values(values{"title": "New"})),
 		Entry("an upgrade to an older version", v1alpha1.ReasonVersionNotNewer, v1alpha1.ActionUpgrade, "store", "set spec.upgrade.allowDowngrade", fixture.Version("1.0.0")),
 		Entry("an app that the source does not have", v1alpha1.ReasonNotFound, v1alpha1.ActionInstall, "stoer", `has no app "stoer"`),

@@ -180,6 +180,9 @@ var _ = Describe("A tenant whose service account has no permissions", Ordered, C
 		},
 		Entry("Install", v1alpha1.ActionInstall, installNothing, withoutChange),
 		Entry("Upgrade", v1alpha1.ActionUpgrade, installOld, withoutChange),
+		Entry("Configure", v1alpha1.ActionConfigure, installOld, func(s *v1alpha1.AppInstallTaskSpec) {
+			s.EnsureConfiguration().Values = values{"greeting": "configured"}.toRaw()
+		}),
 		Entry("Rollback", v1alpha1.ActionRollback, installUpgraded, withoutChange),
 		Entry("Clone", v1alpha1.ActionClone, installNew, func(s *v1alpha1.AppInstallTaskSpec) {
 			s.InstanceName, s.EnsureParameters().Title = "branch", "Branch office"
@@ -187,6 +190,7 @@ var _ = Describe("A tenant whose service account has no permissions", Ordered, C
 		}),
 		Entry("Stop", v1alpha1.ActionStop, installNew, withoutChange),
 		Entry("Resume", v1alpha1.ActionResume, installStopped, withoutChange),
+		Entry("Restart", v1alpha1.ActionRestart, installNew, withoutChange),
 		Entry("Uninstall", v1alpha1.ActionUninstall, installNew, withoutChange),
 		Entry("Adopt", v1alpha1.ActionAdopt, installWithHelm, withVersion("1.0.0")),
 	)

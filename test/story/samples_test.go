@@ -72,6 +72,15 @@ var _ = Describe("The samples", Ordered, func() {
 		demo.waitSucceeded(ctx, task("resume-hello"))
 		Expect(deploymentReplicas(ctx, demo, "hello")).To(BeEquivalentTo(1))
 
+		By("configuring and restarting it")
+		applySample(ctx, "task-configure-hello.yaml")
+		demo.waitSucceeded(ctx, task("configure-hello"))
+		Expect(demo.Instance(ctx, "hello").Status.Version).To(Equal("1.0.0"))
+		Expect(readGreeting(ctx, demo, "hello")).To(ContainSubstring("Good morning"))
+		applySample(ctx, "task-restart-hello.yaml")
+		demo.waitSucceeded(ctx, task("restart-hello"))
+		Expect(demo.Instance(ctx, "hello").Status.RestartedAt).NotTo(BeNil())
+
 		By("canceling a suspended upgrade")
 		applySample(ctx, "task-cancel-hello.yaml")
 		demo.waitSucceeded(ctx, task("cancel-hello"))
@@ -171,7 +180,7 @@ var _ = Describe("The samples", Ordered, func() {
 		}
 		Expect(names).To(ConsistOf("marketsource.yaml", "tenant.yaml", "instance-board.yaml", "task-clone-board.yaml",
 			"task-install-hello.yaml", "task-upgrade-hello.yaml", "task-rollback-hello.yaml", "task-stop-hello.yaml",
-			"task-resume-hello.yaml", "task-cancel-hello.yaml", "task-uninstall-hello.yaml", "task-adopt-greeter.yaml",
+			"task-resume-hello.yaml", "task-configure-hello.yaml", "task-restart-hello.yaml", "task-cancel-hello.yaml", "task-uninstall-hello.yaml", "task-adopt-greeter.yaml",
 			"task-install-wiki.yaml", "task-install-wiki-inputs.yaml",
 			"task-install-blog-with-dependencies.yaml", "task-uninstall-all-notes.yaml",
 			"task-install-team-server.yaml", "task-install-team.yaml"))

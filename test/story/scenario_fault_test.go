@@ -7,6 +7,7 @@ import (
 	. "github.com/onsi/gomega"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -34,9 +35,11 @@ var (
 		v1alpha1.ActionClone:     {installed},
 		v1alpha1.ActionAdopt:     {withHelm},
 		v1alpha1.ActionUpgrade:   {installed},
+		v1alpha1.ActionConfigure: {installed},
 		v1alpha1.ActionRollback:  {installed, upgraded},
 		v1alpha1.ActionStop:      {installed},
 		v1alpha1.ActionResume:    {installed, stopped},
+		v1alpha1.ActionRestart:   {installed},
 		v1alpha1.ActionUninstall: {installed},
 	}
 )
@@ -91,7 +94,7 @@ func freezeNamespace(run *scenarioRun) {
 
 // withMissingSecret reads values from a Secret that does not exist.
 func withMissingSecret(s *v1alpha1.AppInstallTaskSpec) {
-	s.EnsureParameters().ValuesFrom = []v1alpha1.ValuesReference{{Kind: v1alpha1.ValuesFromSecret, Name: "absent"}}
+	s.EnsureConfiguration().ValuesFrom = []v1alpha1.ValuesReference{{Kind: v1alpha1.ValuesFromSecret, Name: "absent"}}
 }
 
 // createEarlierTask creates an earlier task of the instance that never starts.
@@ -102,6 +105,19 @@ func createEarlierTask(run *scenarioRun) {
 // holdPods holds back the Pods that the Deployment creates from now on.
 func holdPods(run *scenarioRun) {
 	run.annotatePods(map[string]any{waitingAnnotation: "ContainerCreating"})
+}
+
+// denyPods allows no Pods in addition to the Pod of the instance.
+func denyPods(run *scenarioRun) {
+	quota := &corev1.ResourceQuota{
+		ObjectMeta: metav1.ObjectMeta{Namespace: run.t.Namespace, Name: "full"},
+		Spec:       corev1.ResourceQuotaSpec{Hard: corev1.ResourceList{corev1.ResourcePods: resource.MustParse("1")}},
+	}
+	run.Expect(k8sClient.Create(run.ctx, quota)).To(Succeed())
+	run.waitUntil(func(g Gomega) {
+		g.Expect(k8sClient.Get(run.ctx, client.ObjectKeyFromObject(quota), quota)).To(Succeed())
+		g.Expect(quota.Status.Used).To(HaveKeyWithValue(corev1.ResourcePods, resource.MustParse("1")))
+	})
 }
 
 // annotatePods patches the annotations of the Pod template of the instance's Deployment.
@@ -150,6 +166,15 @@ func faultsFor(action v1alpha1.Action) map[string]fault {
 		v1alpha1.ActionInstall: versionFaults("pre-install", v1alpha1.ReasonInstallFailed),
 		v1alpha1.ActionClone:   versionFaults("pre-install", v1alpha1.ReasonInstallFailed),
 		v1alpha1.ActionUpgrade: versionFaults("pre-upgrade", v1alpha1.ReasonUpgradeFailed),
+		v1alpha1.ActionConfigure: addQueueFaults(map[string]fault{
+			v1alpha1.ConditionAdmitted: {preparations: []preparation{installed, stopped}, reasons: []string{v1alpha1.ReasonInvalidState}},
+			v1alpha1.ConditionResolved: {taskValues: values{"broken": true}, reasons: []string{v1alpha1.ReasonRenderFailed}},
+			v1alpha1.ConditionApplied:  {taskValues: hookValues("fail", "pre-upgrade"), reasons: []string{v1alpha1.ReasonUpgradeFailed}},
+			v1alpha1.ConditionHealthy:  {taskValues: notReadyWithoutHooks, changeSpec: withShortTimeout, reasons: []string{v1alpha1.ReasonTimedOut}},
+			withoutInput:               {changeSpec: withMissingSecret},
+			inHook:                     {taskValues: hookValues("hang", "pre-upgrade")},
+			waitingForObjects:          {taskValues: notReady},
+		}),
 		v1alpha1.ActionAdopt: addQueueFaults(map[string]fault{
 			v1alpha1.ConditionAdmitted: {preparations: []preparation{}, reasons: []string{v1alpha1.ReasonAdoptFailed}},
 			v1alpha1.ConditionApplied:  {prepare: freezeNamespace, reasons: []string{v1alpha1.ReasonAdoptFailed}},
@@ -172,6 +197,12 @@ func faultsFor(action v1alpha1.Action) map[string]fault {
 			v1alpha1.ConditionApplied:  {prepare: freezeNamespace, reasons: []string{v1alpha1.ReasonResumeFailed}},
 			v1alpha1.ConditionHealthy:  {prepare: holdPods, changeSpec: withShortTimeout, reasons: []string{v1alpha1.ReasonTimedOut}},
 			waitingForObjects:          {prepare: holdPods},
+		}),
+		v1alpha1.ActionRestart: addQueueFaults(map[string]fault{
+			v1alpha1.ConditionAdmitted: {preparations: []preparation{installed, stopped}, reasons: []string{v1alpha1.ReasonInvalidState}},
+			v1alpha1.ConditionApplied:  {prepare: freezeNamespace, reasons: []string{v1alpha1.ReasonRestartFailed}},
+			v1alpha1.ConditionHealthy:  {prepare: denyPods, changeSpec: withShortTimeout, reasons: []string{v1alpha1.ReasonTimedOut}},
+			waitingForObjects:          {prepare: denyPods},
 		}),
 		v1alpha1.ActionUninstall: addQueueFaults(map[string]fault{
 			v1alpha1.ConditionAdmitted: {preparations: []preparation{}, reasons: []string{v1alpha1.ReasonNotInstalled}},

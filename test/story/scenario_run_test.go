@@ -144,11 +144,13 @@ func (run *scenarioRun) setTaskSpec(spec *v1alpha1.AppInstallTaskSpec) {
 		spec.Clone.From.Name = "actor"
 	case v1alpha1.ActionUpgrade:
 		spec.EnsureParameters().Version = newer
+	case v1alpha1.ActionConfigure:
+		spec.EnsureConfiguration().Values = values{"configured": true}.toRaw()
 	}
 	switch run.action {
-	case v1alpha1.ActionInstall, v1alpha1.ActionClone, v1alpha1.ActionUpgrade, v1alpha1.ActionAdopt:
+	case v1alpha1.ActionInstall, v1alpha1.ActionClone, v1alpha1.ActionUpgrade, v1alpha1.ActionConfigure, v1alpha1.ActionAdopt:
 		if run.taskValues != nil {
-			spec.EnsureParameters().Values = run.taskValues.toRaw()
+			spec.EnsureConfiguration().Values = run.taskValues.toRaw()
 		}
 	}
 	spec.OnFailure = run.onFailure
@@ -188,7 +190,7 @@ func (run *scenarioRun) waitForCancelPoint() {
 	if run.point == inHook {
 		hook := map[v1alpha1.Action]string{
 			v1alpha1.ActionInstall: "-pre-install-", v1alpha1.ActionClone: "-pre-install-", v1alpha1.ActionUpgrade: "-pre-upgrade-",
-			v1alpha1.ActionRollback: "-pre-rollback-", v1alpha1.ActionUninstall: "-pre-delete-",
+			v1alpha1.ActionConfigure: "-pre-upgrade-", v1alpha1.ActionRollback: "-pre-rollback-", v1alpha1.ActionUninstall: "-pre-delete-",
 		}[run.action]
 		run.waitUntil(func(g Gomega) {
 			g.Expect(run.env.createdHooks(run.t.Namespace)).To(ContainElement(HavePrefix(run.name + hook)))

@@ -10,8 +10,8 @@ import (
 
 // The actions, in the order of the table of transitions.
 var actions = []v1alpha1.Action{
-	v1alpha1.ActionInstall, v1alpha1.ActionClone, v1alpha1.ActionAdopt, v1alpha1.ActionUpgrade, v1alpha1.ActionRollback,
-	v1alpha1.ActionStop, v1alpha1.ActionResume, v1alpha1.ActionUninstall,
+	v1alpha1.ActionInstall, v1alpha1.ActionClone, v1alpha1.ActionAdopt, v1alpha1.ActionUpgrade, v1alpha1.ActionConfigure,
+	v1alpha1.ActionRollback, v1alpha1.ActionStop, v1alpha1.ActionResume, v1alpha1.ActionRestart, v1alpha1.ActionUninstall,
 }
 
 // course is how a scenario ends.
@@ -133,10 +133,11 @@ func parallelScenarios() []scenario {
 
 // failurePolicies are the failure policies of the actions that can be reverted.
 var failurePolicies = map[v1alpha1.Action]v1alpha1.FailurePolicy{
-	v1alpha1.ActionInstall:  v1alpha1.FailureRemove,
-	v1alpha1.ActionClone:    v1alpha1.FailureRemove,
-	v1alpha1.ActionUpgrade:  v1alpha1.FailureRollback,
-	v1alpha1.ActionRollback: v1alpha1.FailureRollback,
+	v1alpha1.ActionInstall:   v1alpha1.FailureRemove,
+	v1alpha1.ActionClone:     v1alpha1.FailureRemove,
+	v1alpha1.ActionUpgrade:   v1alpha1.FailureRollback,
+	v1alpha1.ActionConfigure: v1alpha1.FailureRollback,
+	v1alpha1.ActionRollback:  v1alpha1.FailureRollback,
 }
 
 // killScenarios returns the scenarios in which the operator is killed.
@@ -168,7 +169,11 @@ func reachesFailpoint(action v1alpha1.Action, point string) bool {
 
 // runsHelm reports whether an action runs Helm.
 func runsHelm(action v1alpha1.Action) bool {
-	return action != v1alpha1.ActionStop && action != v1alpha1.ActionResume && action != v1alpha1.ActionAdopt
+	switch action {
+	case v1alpha1.ActionStop, v1alpha1.ActionResume, v1alpha1.ActionRestart, v1alpha1.ActionAdopt:
+		return false
+	}
+	return true
 }
 
 // exclusionReason returns why an action has no scenario at a condition or a point of cancellation.

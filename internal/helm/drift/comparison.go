@@ -43,8 +43,8 @@ type Comparison struct {
 // again, according to a dry run on the API server. Hooks and CRDs of the folder crds are not compared.
 //
 // The following differences are not drift: fields that the manifest does not set, replicas of the
-// target of a HorizontalPodAutoscaler, the field by which a workload is stopped, and the deletion of a
-// Job, which its time to live may have caused. An object that is being deleted is not compared until
+// target of a HorizontalPodAutoscaler, the field by which a workload is stopped, the time of its
+// restart, and the deletion of a Job, which its time to live may have caused. An object that is being deleted is not compared until
 // it is gone. If an object cannot be compared, Compare continues with the others.
 func (c *Comparison) Compare(ctx context.Context) ([]plain.Drifted, error) {
 	found, err := c.findDrift(ctx)

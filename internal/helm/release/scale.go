@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"helm.sh/helm/v3/pkg/release"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/helm/cluster"
@@ -21,6 +22,14 @@ func (c *Client) Stop(ctx context.Context, name string) error {
 // reason ResumeFailed or PermissionDenied.
 func (c *Client) Resume(ctx context.Context, name string) error {
 	return c.scaleWorkloads(ctx, name, v1alpha1.ReasonResumeFailed, scale.Workloads.Resume)
+}
+
+// Restart sets the time of the restart of the workloads; see scale.Workloads.Restart. Errors have the
+// reason RestartFailed or PermissionDenied.
+func (c *Client) Restart(ctx context.Context, name string, at *metav1.Time) error {
+	return c.scaleWorkloads(ctx, name, v1alpha1.ReasonRestartFailed, func(w scale.Workloads, ctx context.Context) error {
+		return w.Restart(ctx, at)
+	})
 }
 
 // Workloads counts the workloads of a release; see scale.Workloads.Count.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"reflect"
+	"slices"
 	"sync"
 
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
@@ -87,12 +88,16 @@ func (a *Autoscalers) limitReplicas(ctx context.Context, ref v1alpha1.ObjectRefe
 	return min(max(replicas, least), int64(by.MaxReplicas)), nil
 }
 
-// WithoutScaledFields returns an object of a manifest without the fields that other controllers set: the
-// replicas of a workload with an autoscaler, and the fields by which a workload is stopped.
+// WithoutScaledFields returns an object of a manifest without the fields that other clients set: the
+// replicas of a workload with an autoscaler, the fields by which a workload is stopped, and the time
+// of its restart.
 func (a *Autoscalers) WithoutScaledFields(
 	ctx context.Context, ref v1alpha1.ObjectReference, object, live *unstructured.Unstructured,
 ) (*unstructured.Unstructured, error) {
 	wanted := object.DeepCopy()
+	if isRestartable(ref) {
+		unstructured.RemoveNestedField(wanted.Object, append(slices.Clone(templateAnnotations), v1alpha1.RestartedAtAnnotation)...)
+	}
 	if by, ok := scaleFieldFor(ref); ok && isStopped(live) {
 		off, err := by.isOff(live)
 		if err != nil {

@@ -1,4 +1,4 @@
-// Package scale stops and resumes the workloads of a release.
+// Package scale stops, resumes and restarts the workloads of a release.
 //
 // Stop changes one field of each workload, such as spec.replicas, and stores the previous value in an
 // annotation, from which Resume restores it. Autoscalers tells which fields of an object are set by an
