@@ -111,7 +111,8 @@ func comeAndGo(ctx context.Context, source *v1alpha1.MarketSource, chosen *choos
 	}
 	for _, one := range all {
 		for _, part := range append(one.servers, one) {
-			if chosen.reaches(one.app) || len(one.servers) > 0 {
+			summary := one.app.Status.Summary
+			if chosen.reaches(one.app) || len(one.servers) > 0 || summary.AdminOnly || summary.ClusterSingleton {
 				part.allowAll(ctx)
 			}
 			part.settled(ctx)
