@@ -1,6 +1,8 @@
 package hydrate
 
 import (
+	"slices"
+
 	"github.com/appmarket/operator/internal/inputs"
 )
 
@@ -47,6 +49,8 @@ type Manifest struct {
 	// Permissions lists the requested permissions, such as "appData" and "userData: Home".
 	Permissions []string
 
+	// OnlyAdmin reports whether only administrators may install the app, and ClusterScoped
+	// whether the app serves the whole cluster.
 	OnlyAdmin     bool
 	ClusterScoped bool
 	// Cloneable reports whether the app may be installed more than once.
@@ -56,6 +60,12 @@ type Manifest struct {
 
 	// Warnings lists the parts that were not understood, one sentence each, at most 50.
 	Warnings []string
+}
+
+// IsClusterSingleton reports whether the app can be installed at most once in a cluster. Of an app
+// with shared units, only these units serve the whole cluster.
+func (m *Manifest) IsClusterSingleton() bool {
+	return m.ClusterScoped && !slices.ContainsFunc(m.SubCharts, func(c SubChart) bool { return c.Shared })
 }
 
 // SubChart is a chart unit in a subfolder of the same name. A shared unit is installed once

@@ -92,6 +92,19 @@ type AppSummary struct {
 	// +optional
 	Cloneable bool `json:"cloneable,omitempty"`
 
+	// adminOnly indicates whether the app manifest restricts the installation of the app to
+	// administrators. The service account that installs the app needs permission to administer
+	// the instance.
+	// +optional
+	AdminOnly bool `json:"adminOnly,omitempty"`
+
+	// clusterSingleton indicates whether the app serves the whole cluster and can be installed
+	// at most once in it. The service account that installs the app needs permission to
+	// administer the instance. Apps with shared charts are not restricted, because only their
+	// shared charts serve the cluster.
+	// +optional
+	ClusterSingleton bool `json:"clusterSingleton,omitempty"`
+
 	// clone describes whether a second instance of the app conflicts with the first. It is not
 	// set if the app manifest does not allow more than one instance.
 	// +optional

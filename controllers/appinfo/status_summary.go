@@ -81,7 +81,7 @@ func fillFromManifest(out *v1alpha1.AppSummary, m *hydrate.Manifest) {
 	out.Architectures = copyBounded(m.Architectures, maxFew, 32)
 	out.Permissions = copyBounded(m.Permissions, maxMany, 200)
 	out.Warnings = copyBounded(m.Warnings, maxFew, maxSentence)
-	out.Cloneable = m.Cloneable
+	out.Cloneable, out.AdminOnly, out.ClusterSingleton = m.Cloneable, m.OnlyAdmin, m.IsClusterSingleton()
 	if r := m.Resources; r != (hydrate.Resources{}) {
 		out.Resources = &v1alpha1.AppResources{
 			CPU: text.Limit(r.RequiredCPU, 64), Memory: text.Limit(r.RequiredMemory, 64),

@@ -92,8 +92,8 @@ var _ = Describe("The summary of an app", func() {
 olaresManifest.type: app
 metadata: {name: web, title: Web pages, description: Pages for all., categories: [Text], version: 1.0.0}
 entrances: [{name: front, title: Front, host: web, port: 80}]
-spec: {developer: Grace, supportArch: [amd64], requiredCpu: 100m, requiredMemory: 64Mi, license: [{text: MIT, url: "https://example.com"}]}
-options: {allowMultipleInstall: true, dependencies: [{name: base, type: application, version: ">=1.0.0", mandatory: true}]}
+spec: {developer: Grace, onlyAdmin: true, supportArch: [amd64], requiredCpu: 100m, requiredMemory: 64Mi, license: [{text: MIT, url: "https://example.com"}]}
+options: {allowMultipleInstall: true, appScope: {clusterScoped: true}, dependencies: [{name: base, type: application, version: ">=1.0.0", mandatory: true}]}
 envs:
   - {envName: PASSWORD, type: password, required: true, default: hunter2}
   - {envName: THEME, type: string, default: light}
@@ -104,6 +104,7 @@ envs:
 		s := b.app.Status.Summary
 		Expect([]any{s.Title, s.Description, s.Categories, s.Developer, s.Architectures, s.Resources.CPU, s.Cloneable}).To(Equal(
 			[]any{"Web pages", "Pages for all.", []string{"Text"}, "Grace", []string{"amd64"}, "100m", true}))
+		Expect([]bool{s.AdminOnly, s.ClusterSingleton}).To(Equal([]bool{true, true}))
 		Expect(s.Entrances).To(Equal([]v1alpha1.Entrance{{Name: "front", Title: "Front", Host: "web", Port: 80}}))
 		Expect(s.Dependencies).To(Equal([]v1alpha1.AppDependency{{Name: "base", Type: "application", Version: ">=1.0.0", Required: true}}))
 		Expect(s.Inputs).To(HaveLen(2))

@@ -112,8 +112,8 @@ func previewUninstallation(s *scope) *preview {
 var actions = map[v1alpha1.Action]action{
 	v1alpha1.ActionInstall: {
 		checks: []check{
-			findApp, findVersion, admissionCheck(admission.CheckWithdrawn), dependenciesCheck, inputsCheck,
-			admissionCheck(admission.CheckSharedCharts, admission.CheckConflicts, admission.CheckSingleInstance), clusterCheck,
+			findApp, findVersion, admissionCheck(admission.CheckWithdrawn, admission.CheckAdministrator), dependenciesCheck, inputsCheck,
+			admissionCheck(admission.CheckSharedCharts, admission.CheckConflicts, admission.CheckSingleInstance, admission.CheckClusterSingleton), clusterCheck,
 		},
 		apply: setDesiredRelease, revert: setAbsent,
 		conflicts: []v1alpha1.Action{v1alpha1.ActionUninstall, v1alpha1.ActionStop},
@@ -121,7 +121,8 @@ var actions = map[v1alpha1.Action]action{
 	},
 	v1alpha1.ActionClone: {
 		checks: []check{
-			checkWith((*Reconciler).checkCloneSource), findApp, findVersion, admissionCheck(admission.CheckWithdrawn), dependenciesCheck, inputsCheck,
+			checkWith((*Reconciler).checkCloneSource), findApp, findVersion, admissionCheck(admission.CheckWithdrawn, admission.CheckAdministrator),
+			dependenciesCheck, inputsCheck,
 			admissionCheck(admission.CheckSharedCharts), checkWith((*Reconciler).checkClone), clusterCheck,
 		},
 		apply: setDesiredRelease, revert: setAbsent,
@@ -129,7 +130,7 @@ var actions = map[v1alpha1.Action]action{
 		isInstall: true,
 	},
 	v1alpha1.ActionAdopt: {
-		checks: []check{findApp, findSpecifiedVersion, permissionsCheck},
+		checks: []check{findApp, findSpecifiedVersion, admissionCheck(admission.AdoptChecks...), permissionsCheck},
 		// A canceled adoption has not changed the release.
 		apply: setAdoptedRelease, preview: previewAdoption,
 		conflicts: []v1alpha1.Action{v1alpha1.ActionUninstall, v1alpha1.ActionStop},

@@ -80,7 +80,8 @@ func isOnlyProgress(task *v1alpha1.AppInstallTask, instance *v1alpha1.AppInstanc
 var reasonsForInstances = []string{v1alpha1.ReasonWaitingForDependency, v1alpha1.ReasonConflictingApp, v1alpha1.ReasonSingleInstance}
 
 // tasksForInstance returns the tasks that act on an instance or wait for it, as a dependency or
-// because of a conflict. The tasks that wait for a shared instance can be in any namespace.
+// because of a conflict. The tasks that wait for a shared instance, or for the removal of an
+// instance that can exist once in the cluster, can be in any namespace.
 func (h eventHandlers) tasksForInstance(ctx context.Context, o client.Object) []reconcile.Request {
 	instance, ok := o.(*v1alpha1.AppInstance)
 	if !ok {
@@ -91,8 +92,11 @@ func (h eventHandlers) tasksForInstance(ctx context.Context, o client.Object) []
 	for _, reason := range reasonsForInstances {
 		requests = append(requests, h.unfinishedTaskRequests(ctx, nil, here, client.MatchingFields{TasksByReason: reason})...)
 	}
+	isSameApp := func(t *v1alpha1.AppInstallTask) bool { return AppKey(t) == catalog.InstanceKey(instance) }
+	if admission.IsRemoved(instance) {
+		requests = append(requests, h.unfinishedTaskRequests(ctx, isSameApp, client.MatchingFields{TasksByReason: v1alpha1.ReasonSingleInstance})...)
+	}
 	if admission.IsSharedInstance(instance) {
-		isSameApp := func(t *v1alpha1.AppInstallTask) bool { return AppKey(t) == catalog.InstanceKey(instance) }
 		requests = append(requests, h.unfinishedTaskRequests(ctx, isSameApp, client.MatchingFields{TasksByReason: v1alpha1.ReasonWaitingForDependency})...)
 	}
 	return requests

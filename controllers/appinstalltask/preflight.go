@@ -26,7 +26,7 @@ func (r *Reconciler) checkCluster(ctx context.Context, s *scope, p *taskFindings
 // newOperation returns the operation of the task, with what is known of it so far.
 func newOperation(r *Reconciler, s *scope) *admission.Operation {
 	operation := &admission.Operation{
-		Objects: r.Client, Catalog: r.Catalog, Profiles: r.Planner.Profiles, Cluster: r.Cluster,
+		Objects: r.Client, Catalog: r.Catalog, Profiles: r.Planner.Profiles, Cluster: r.Cluster, Tenants: r.Tenants,
 		Tenant: s.tenant(), DefaultAccount: s.specifiedServiceAccount() == "", Name: s.task.Instance(), AppRef: s.task.Spec.AppRef,
 		Instance: s.instance, App: s.app, Version: s.version,
 		Upgrade: s.action.isUpgrade, InstallsDependencies: true,

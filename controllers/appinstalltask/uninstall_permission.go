@@ -4,8 +4,7 @@ import (
 	"context"
 	"fmt"
 
-	authorizationv1 "k8s.io/api/authorization/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/admission"
@@ -29,22 +28,10 @@ func (r *Reconciler) checkUninstallPermission(ctx context.Context, s *scope, p *
 	return nil
 }
 
-// canUninstall reports whether the tenant has permission to uninstall the instance of a
-// subtask. It sends a SelfSubjectAccessReview as the tenant.
+// canUninstall reports whether the tenant has permission to uninstall the instance of a subtask.
 func (r *Reconciler) canUninstall(ctx context.Context, s *scope, step *v1alpha1.AppInstallTask) (bool, error) {
-	tenant, err := r.Tenants.ClientFor(s.tenant())
-	if err != nil {
-		return false, fmt.Errorf("act as service account %s: %w", s.serviceAccountName(), err)
-	}
-	review := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{
-		ResourceAttributes: &authorizationv1.ResourceAttributes{
-			Namespace: step.Namespace, Verb: admission.UninstallVerb, Group: v1alpha1.GroupVersion.Group, Resource: "appinstances", Name: step.Spec.InstanceName,
-		},
-	}}
-	if err := tenant.Create(ctx, review); err != nil && !apierrors.IsForbidden(err) {
-		return false, fmt.Errorf("ask whether service account %s may uninstall instance %s: %w", s.serviceAccountName(), step.Spec.InstanceName, err)
-	}
-	return review.Status.Allowed, nil
+	return admission.HasInstancePermission(ctx, r.Tenants, s.tenant(), admission.UninstallVerb,
+		client.ObjectKey{Namespace: step.Namespace, Name: step.Spec.InstanceName})
 }
 
 // uninstallDeniedError returns the error about a subtask that the tenant has no permission for.

@@ -306,6 +306,14 @@ var _ = Describe("Adopting", func() {
 		b.expectReady("1.0.0", 1)
 	})
 
+	It("waits for the permission if the app is for administrators", func() {
+		foreign()
+		b.setSummary(&v1alpha1.AppSummary{AdminOnly: true})
+		server.Allow(GinkgoTB(), b.instance.Namespace, "limited", withoutAdminister)
+		b.createInstance(adopt, func(spec *v1alpha1.AppInstanceSpec) { spec.ServiceAccountName = "limited" })
+		b.expectNotAdministrator()
+	})
+
 	It("is refused where there is nothing to adopt, and touches nothing that is not its own", func() {
 		b.createInstance(adopt)
 		b.expectUnresolved(v1alpha1.ReasonAdoptFailed)

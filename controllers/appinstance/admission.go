@@ -17,8 +17,7 @@ func admitOperation(ctx context.Context, r *Reconciler, s *scope, operation v1al
 	if s.isAdmitted(operation) {
 		return s.renderTarget(ctx)
 	}
-	found := &admission.Findings{WaitsForUnmet: true, Interval: admission.CheckInterval(s.instance, time.Now())}
-	checked := newAdmissionOperation(r, s, operation)
+	checked, found := newAdmissionOperation(r, s, operation), newFindings(s)
 	if err := admission.RunChecks(ctx, checked, found, operationKinds[operation.Type].checks...); err != nil {
 		return nil, err
 	}
@@ -34,6 +33,25 @@ func admitOperation(ctx context.Context, r *Reconciler, s *scope, operation v1al
 	return draft, unmetError(found)
 }
 
+// admitAdoption checks an adoption before it starts, as a task is checked before it writes its
+// instance.
+func admitAdoption(ctx context.Context, r *Reconciler, s *scope, operation v1alpha1.Operation) error {
+	if s.isAdmitted(operation) {
+		return nil
+	}
+	found := newFindings(s)
+	if err := admission.RunChecks(ctx, newAdmissionOperation(r, s, operation), found, operationKinds[operation.Type].checks...); err != nil {
+		return err
+	}
+	s.instance.Status.Preflight = found.ToProblems()
+	return unmetError(found)
+}
+
+// newFindings returns findings that wait for unmet requirements.
+func newFindings(s *scope) *admission.Findings {
+	return &admission.Findings{WaitsForUnmet: true, Interval: admission.CheckInterval(s.instance, time.Now())}
+}
+
 // isAdmitted reports whether an operation was already checked, by the task that requests it
 // or before it was interrupted, or needs no check.
 func (s *scope) isAdmitted(operation v1alpha1.Operation) bool {
@@ -46,7 +64,7 @@ func (s *scope) isAdmitted(operation v1alpha1.Operation) bool {
 // newAdmissionOperation returns what is known of an operation before its target is rendered.
 func newAdmissionOperation(r *Reconciler, s *scope, operation v1alpha1.Operation) *admission.Operation {
 	return &admission.Operation{
-		Objects: r.Client, Catalog: r.Catalog, Profiles: r.Planner.Profiles, Cluster: r.Cluster,
+		Objects: r.Client, Catalog: r.Catalog, Profiles: r.Planner.Profiles, Cluster: r.Cluster, Tenants: r.Tenants,
 		Tenant: s.tenant, DefaultAccount: s.instance.Spec.ServiceAccountName == "",
 		Name: s.instance.Name, AppRef: s.instance.Spec.AppRef, Instance: s.instance,
 		App: s.target.app, Version: s.target.version, Upgrade: operation.Type == v1alpha1.OperationUpgrade,

@@ -71,7 +71,8 @@ func (h eventHandlers) waitingForApp(ctx context.Context, app client.Object) []r
 }
 
 // waitingForInstance returns the unresolved instances that may depend on an instance or conflict
-// with it: the instances in its namespace and, for a shared chart, the instances of its app.
+// with it: the instances in its namespace and, for a shared chart or an instance that is removed,
+// the instances of its app.
 func (h eventHandlers) waitingForInstance(ctx context.Context, o client.Object) []reconcile.Request {
 	changed, ok := o.(*v1alpha1.AppInstance)
 	if !ok {
@@ -79,7 +80,7 @@ func (h eventHandlers) waitingForInstance(ctx context.Context, o client.Object) 
 	}
 	isOther := func(one *v1alpha1.AppInstance) bool { return one.UID != changed.UID }
 	requests := h.unresolvedRequests(ctx, isOther, client.InNamespace(changed.Namespace))
-	if admission.IsSharedInstance(changed) {
+	if admission.IsSharedInstance(changed) || admission.IsRemoved(changed) {
 		requests = append(requests, h.unresolvedRequests(ctx, isOther, client.MatchingFields{catalog.InstancesByApp: catalog.InstanceKey(changed)})...)
 	}
 	return requests

@@ -43,7 +43,10 @@ func (r *Reconciler) adoptableVersion(ctx context.Context, s *scope) (string, er
 
 // prepareAdoption renders the app to find its releases, and returns the function that adopts
 // them.
-func prepareAdoption(ctx context.Context, r *Reconciler, s *scope, _ v1alpha1.Operation) (func(context.Context) error, error) {
+func prepareAdoption(ctx context.Context, r *Reconciler, s *scope, operation v1alpha1.Operation) (func(context.Context) error, error) {
+	if err := admitAdoption(ctx, r, s, operation); err != nil {
+		return nil, err
+	}
 	s.target.revisions = s.nextReleaseRevisions()
 	draft, err := s.renderTarget(ctx)
 	if err != nil {

@@ -23,8 +23,8 @@ type operationKind struct {
 	// prepare checks an operation that leads to the target, and returns the function that
 	// runs it.
 	prepare func(ctx context.Context, r *Reconciler, s *scope, operation v1alpha1.Operation) (func(context.Context) error, error)
-	// checks admit such an operation, together with the check of the rendered app. If there
-	// are none, it needs no admission.
+	// checks admit such an operation, except for an adoption together with the check of the
+	// rendered app. If there are none, it needs no admission.
 	checks []admission.Check
 	// complete runs after such an operation has succeeded.
 	complete func(ctx context.Context, r *Reconciler, s *scope) error
@@ -60,7 +60,7 @@ func init() {
 		},
 		v1alpha1.OperationAdopt: {
 			doing: "adopting", done: "adopted", begins: v1alpha1.EventAdopting, ends: v1alpha1.EventAdopted,
-			prepare: prepareAdoption, complete: recordAdoptedValues,
+			prepare: prepareAdoption, checks: admission.AdoptChecks, complete: recordAdoptedValues,
 		},
 		v1alpha1.OperationUninstall: {
 			doing: "removing", done: "removed", begins: v1alpha1.EventUninstalling, ends: v1alpha1.EventUninstalled,

@@ -16,8 +16,12 @@ type Check func(ctx context.Context, o *Operation, f *Findings) error
 // InstallChecks are the checks of an app before it is installed, except for those that need the
 // rendered app.
 var InstallChecks = []Check{
-	CheckWithdrawn, CheckPlatformVersion, CheckDependencies, CheckSharedCharts, CheckConflicts, CheckSingleInstance,
+	CheckWithdrawn, CheckAdministrator, CheckPlatformVersion, CheckDependencies, CheckSharedCharts, CheckConflicts,
+	CheckSingleInstance, CheckClusterSingleton,
 }
+
+// AdoptChecks are the checks of an app before an existing release of it is adopted.
+var AdoptChecks = []Check{CheckAdministrator, CheckClusterSingleton}
 
 // UpgradeChecks are the checks of an app before it is upgraded, except for those that need the
 // rendered app.

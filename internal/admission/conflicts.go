@@ -4,6 +4,8 @@ import (
 	"context"
 	"slices"
 
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
 	"github.com/appmarket/operator/api/v1alpha1"
 )
 
@@ -52,10 +54,10 @@ func CheckSingleInstance(ctx context.Context, o *Operation, f *Findings) error {
 	return nil
 }
 
-// IsSingleInstance reports whether an app allows only one instance. A chart without an Olares
-// manifest has no such restriction.
+// IsSingleInstance reports whether an app allows only one instance in a namespace. A chart without
+// an Olares manifest has no such restriction.
 func IsSingleInstance(summary *v1alpha1.AppSummary) bool {
-	return (summary.Type == "app" || summary.Type == "middleware") && !summary.Cloneable
+	return summary.ClusterSingleton || (summary.Type == "app" || summary.Type == "middleware") && !summary.Cloneable
 }
 
 // precedingInstances returns the other instances in the namespace that the operation must not
@@ -63,9 +65,13 @@ func IsSingleInstance(summary *v1alpha1.AppSummary) bool {
 // so that they do not wait for each other.
 func precedingInstances(ctx context.Context, o *Operation) ([]v1alpha1.AppInstance, error) {
 	others, err := ListOtherInstances(ctx, o.Objects, o.Tenant.Namespace, o.Name)
-	return slices.DeleteFunc(others, func(other v1alpha1.AppInstance) bool {
-		return o.Instance != nil && !hasStarted(&other) && isOlder(o.Instance, &other)
-	}), err
+	return slices.DeleteFunc(others, func(other v1alpha1.AppInstance) bool { return o.hasPrecedence(&other) }), err
+}
+
+// hasPrecedence reports whether the instance of the operation waits for its installation, like another
+// one, and is the older of the two.
+func (o *Operation) hasPrecedence(other *v1alpha1.AppInstance) bool {
+	return o.Instance != nil && !hasStarted(other) && isOlder(o.Instance, other)
 }
 
 // hasStarted reports whether an instance is installed or is being installed.
@@ -77,7 +83,7 @@ func isOlder(a, b *v1alpha1.AppInstance) bool {
 	if !a.CreationTimestamp.Equal(&b.CreationTimestamp) {
 		return a.CreationTimestamp.Before(&b.CreationTimestamp)
 	}
-	return a.Name < b.Name
+	return client.ObjectKeyFromObject(a).String() < client.ObjectKeyFromObject(b).String()
 }
 
 // hasAppInRange reports whether a list of version ranges by app contains an app in a version.

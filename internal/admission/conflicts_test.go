@@ -49,6 +49,7 @@ func TestAppsThatMayBeInstalledOnce(t *testing.T) {
 		{"an app", v1alpha1.AppSummary{Type: "app"}, true},
 		{"middleware", v1alpha1.AppSummary{Type: "middleware"}, true},
 		{"an app that can be cloned", v1alpha1.AppSummary{Type: "app", Cloneable: true}, false},
+		{"an app that can be cloned and serves the whole cluster", v1alpha1.AppSummary{Type: "app", Cloneable: true, ClusterSingleton: true}, true},
 		{"a plain chart", v1alpha1.AppSummary{}, false},
 	} {
 		NewWithT(t).Expect(IsSingleInstance(&c.summary)).To(Equal(c.want), c.why)

@@ -30,6 +30,7 @@ type Operation struct {
 	Catalog  *catalog.Catalog
 	Profiles platform.Profiles
 	Cluster  Cluster
+	Tenants  Tenants
 
 	// Tenant is the namespace and the service account of the operation.
 	Tenant release.Tenant

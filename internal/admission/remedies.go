@@ -64,10 +64,21 @@ subjects:
 }
 
 // UninstallRoleYAML returns, as YAML, a Role and a RoleBinding that allow a tenant to have an
-// instance in another namespace uninstalled. It quotes all names, because an administrator
-// applies the text.
+// instance in another namespace uninstalled.
 func UninstallRoleYAML(tenant release.Tenant, namespace, instance string) string {
-	name := strings.Join([]string{"appmarket", tenant.Namespace, tenant.ServiceAccount, UninstallVerb, instance}, ":")
+	return instanceRoleYAML(tenant, UninstallVerb, namespace, instance)
+}
+
+// AdministerRoleYAML returns, as YAML, a Role and a RoleBinding that allow a tenant to install an
+// instance of an app for administrators.
+func AdministerRoleYAML(tenant release.Tenant, instance string) string {
+	return instanceRoleYAML(tenant, AdministerVerb, tenant.Namespace, instance)
+}
+
+// instanceRoleYAML returns, as YAML, a Role and a RoleBinding that grant a verb for an instance to a
+// tenant. It quotes all names, because an administrator applies the text.
+func instanceRoleYAML(tenant release.Tenant, verb, namespace, instance string) string {
+	name := strings.Join([]string{"appmarket", tenant.Namespace, tenant.ServiceAccount, verb, instance}, ":")
 	return fmt.Sprintf(`apiVersion: rbac.authorization.k8s.io/v1
 kind: Role
 metadata:
@@ -92,5 +103,5 @@ subjects:
 - kind: ServiceAccount
   name: %[6]q
   namespace: %[7]q
-`, name, namespace, v1alpha1.GroupVersion.Group, instance, UninstallVerb, tenant.ServiceAccount, tenant.Namespace)
+`, name, namespace, v1alpha1.GroupVersion.Group, instance, verb, tenant.ServiceAccount, tenant.Namespace)
 }

@@ -41,17 +41,19 @@ func TestRemediesQuoteNames(t *testing.T) {
 			g.Expect(objects[1].GetNamespace()).To(Equal(want))
 			g.Expect(objects[2].GetNamespace()).To(Equal(want))
 
-			objects = decodeDocuments(t, UninstallRoleYAML(tenant, "other", name))
-			g.Expect(kindsOf(objects)).To(Equal([]string{"Role", "RoleBinding"}))
-			rules, _, err := unstructured.NestedSlice(objects[0].Object, "rules")
-			g.Expect(err).NotTo(HaveOccurred())
-			g.Expect(rules).To(ConsistOf(And(
-				HaveKeyWithValue("resourceNames", []any{strings.ToValidUTF8(name, "\u00ff")}), HaveKeyWithValue("verbs", []any{"uninstall"}))))
-			subjects, _, err := unstructured.NestedSlice(objects[1].Object, "subjects")
-			g.Expect(err).NotTo(HaveOccurred())
-			g.Expect(subjects).To(HaveLen(1))
-			g.Expect(subjects[0]).To(HaveKeyWithValue("name", strings.ToValidUTF8(name, "\u00ff")))
-			g.Expect(subjects[0]).To(HaveKeyWithValue("namespace", "team"))
+			for verb, text := range map[string]string{"uninstall": UninstallRoleYAML(tenant, "other", name), "administer": AdministerRoleYAML(tenant, name)} {
+				objects = decodeDocuments(t, text)
+				g.Expect(kindsOf(objects)).To(Equal([]string{"Role", "RoleBinding"}))
+				rules, _, err := unstructured.NestedSlice(objects[0].Object, "rules")
+				g.Expect(err).NotTo(HaveOccurred())
+				g.Expect(rules).To(ConsistOf(And(
+					HaveKeyWithValue("resourceNames", []any{strings.ToValidUTF8(name, "\u00ff")}), HaveKeyWithValue("verbs", []any{verb}))))
+				subjects, _, err := unstructured.NestedSlice(objects[1].Object, "subjects")
+				g.Expect(err).NotTo(HaveOccurred())
+				g.Expect(subjects).To(HaveLen(1))
+				g.Expect(subjects[0]).To(HaveKeyWithValue("name", strings.ToValidUTF8(name, "\u00ff")))
+				g.Expect(subjects[0]).To(HaveKeyWithValue("namespace", "team"))
+			}
 		})
 	}
 }

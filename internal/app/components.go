@@ -80,7 +80,7 @@ func newComponents(mgr ctrl.Manager, known *kinds.Kinds, o *options) (*component
 	if p.clients, err = helmrelease.NewClients(mgr.GetConfig(), known); err != nil {
 		return nil, fmt.Errorf("configure Helm: %w", err)
 	}
-	if p.cluster, err = collector.New(mgr.GetConfig(), mgr.GetRESTMapper()); err != nil {
+	if p.cluster, err = collector.New(mgr.GetConfig(), mgr.GetRESTMapper(), collector.WithNodesOnDemand(o.nodesOnDemand)); err != nil {
 		return nil, fmt.Errorf("configure preflight: %w", err)
 	}
 	p.monitor = health.NewWatcher(mgr.GetConfig(), mgr.GetRESTMapper(), p.changed, health.WithLimit(o.limits.watches))

@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 
 	"github.com/appmarket/operator/internal/chartrepo"
+	"github.com/appmarket/operator/internal/preflight/collector"
 	"github.com/appmarket/operator/internal/worker"
 )
 
@@ -36,6 +37,7 @@ type options struct {
 	mirrors           stringMap
 	plainHTTP         stringList
 	allowLoopback     bool
+	nodesOnDemand     collector.NodesOnDemand
 
 	hydrations   int
 	installs     int
@@ -71,6 +73,7 @@ func parseFlags(args []string) (*options, error) {
 	f.Var(&o.mirrors, "registry-mirror", "Registry mirror in the form <registry>=<url>, for example docker.io=http://mirror:5000. Can be repeated.")
 	f.Var(&o.plainHTTP, "plain-http-registries", "Comma-separated list of image registries to access over plain HTTP. Can be repeated.")
 	f.BoolVar(&o.allowLoopback, "allow-loopback-addresses", false, "Allow loopback addresses for sources, registries and issuers. For local runs only.")
+	f.TextVar(&o.nodesOnDemand, "nodes-on-demand", collector.NodesOnDemandAuto, "Whether nodes are created on demand, so that preflight accepts apps that fit no existing node: Auto detects Karpenter and the Cluster Autoscaler, Always, or Never.")
 	f.IntVar(&o.hydrations, "concurrent-hydrations", 8, "Maximum number of apps that are hydrated concurrently, shared fairly among namespaces.")
 	f.IntVar(&o.installs, "concurrent-installs", 16, "Maximum number of concurrent Helm operations, shared fairly among namespaces.")
 	f.DurationVar(&o.renderTime, "render-timeout", worker.DefaultTime, "Maximum CPU time of a render worker for one app.")

@@ -14,10 +14,10 @@ import (
 
 // checkArchitecture compares the platforms of the images with the nodes that tolerate the
 // Pods. An image with unknown platforms is assumed to run on any node. It reports a problem
-// only if no such node has a matching architecture, because the scheduler otherwise chooses
-// the node.
+// only if no such node has a matching architecture or can be created, because the scheduler
+// otherwise chooses the node.
 func (d *Requirements) checkArchitecture(facts *Facts) []Problem {
-	if facts.Elastic || len(facts.Nodes) == 0 {
+	if len(facts.Nodes) == 0 {
 		return nil
 	}
 	all := make([]*Node, len(facts.Nodes))
@@ -25,7 +25,9 @@ func (d *Requirements) checkArchitecture(facts *Facts) []Problem {
 		all[i] = &facts.Nodes[i]
 	}
 	have := nodeArchitectures(all)
-	if supported := d.request.Architectures; len(supported) > 0 && len(have) > 0 && !hasOverlap(supported, have) {
+	isCreatable := func(g NodeGroup) bool { return g.supportsArchitecture(d.request.Architectures) }
+	if supported := d.request.Architectures; len(supported) > 0 && len(have) > 0 && !hasOverlap(supported, have) &&
+		!slices.ContainsFunc(facts.NodeGroups, isCreatable) {
 		return []Problem{newFinalProblem(v1alpha1.ReasonArchitectureMismatch,
 			"the app supports only %s, but all nodes are %s; add a matching node", joinNames(supported), joinNames(have))}
 	}
@@ -37,7 +39,7 @@ func (d *Requirements) checkArchitecture(facts *Facts) []Problem {
 		nodes := nodeArchitectures(placement.tolerated)
 		for _, image := range podImages(&w.pod.Spec) {
 			builds := builtArchitectures(d.request.Platforms[image])
-			if reported[image] || len(builds) == 0 || len(nodes) == 0 || hasOverlap(builds, nodes) {
+			if reported[image] || len(builds) == 0 || len(nodes) == 0 || hasOverlap(builds, nodes) || d.canRunOnNewNode(w, facts) {
 				continue
 			}
 			reported[image] = true

@@ -11,8 +11,9 @@ import (
 )
 
 // checkCapacity compares the total requests of the Pods, and the requirements in the manifest
-// of the app, with the total available resources of the nodes. If the total does not
-// suffice, no placement of the Pods does. It skips resources that are already reported.
+// of the app, with the total available resources of the nodes, including nodes that can be
+// created on demand. If the total does not suffice, no placement of the Pods does. It skips
+// resources that are already reported.
 func (d *Requirements) checkCapacity(facts *Facts, reported map[corev1.ResourceName]bool) []Problem {
 	free, whole := d.totalResources(facts)
 	requested := d.totalRequests(facts)
@@ -26,7 +27,7 @@ func (d *Requirements) checkCapacity(facts *Facts, reported map[corev1.ResourceN
 		if offered := whole[name]; offered.IsZero() {
 			continue
 		}
-		if p := capacityProblem("the Pods of the app request", name, requested[name], free[name], whole[name]); p != nil {
+		if p := facts.capacityProblem("the Pods of the app request", name, requested[name], free[name], whole[name]); p != nil {
 			problems = append(problems, *p)
 			reported[name] = true
 		}
@@ -35,14 +36,21 @@ func (d *Requirements) checkCapacity(facts *Facts, reported map[corev1.ResourceN
 		if reported[name] {
 			continue
 		}
-		if p := capacityProblem("the manifest of the app requires", name, declared[name], free[name], whole[name]); p != nil {
+		if p := facts.capacityProblem("the manifest of the app requires", name, declared[name], free[name], whole[name]); p != nil {
 			problems = append(problems, *p)
 		}
 	}
 	return problems
 }
 
-func capacityProblem(subject string, name corev1.ResourceName, asked, free, whole resource.Quantity) *Problem {
+// capacityProblem returns the problem that the existing nodes and the nodes that can be created do
+// not have enough of a resource together, otherwise nil.
+func (f *Facts) capacityProblem(subject string, name corev1.ResourceName, asked, free, whole resource.Quantity) *Problem {
+	more, limited := f.newNodeCapacity(name)
+	if !limited {
+		return nil
+	}
+	free, whole = sumQuantities(free, more), sumQuantities(whole, more)
 	if asked.Cmp(free) <= 0 {
 		return nil
 	}
@@ -116,6 +124,12 @@ func addAmount(list corev1.ResourceList, name corev1.ResourceName, amount resour
 	sum := list[name]
 	sum.Add(amount)
 	list[name] = sum
+}
+
+func sumQuantities(a, b resource.Quantity) resource.Quantity {
+	sum := a.DeepCopy()
+	sum.Add(b)
+	return sum
 }
 
 func multiplyQuantity(amount resource.Quantity, count int64) resource.Quantity {

@@ -13,9 +13,8 @@ type Facts struct {
 	Version string
 	// Nodes contains all nodes. If it is empty, no check of nodes is made.
 	Nodes []Node
-	// Elastic reports whether nodes are created on demand, so that the existing nodes are
-	// not a limit.
-	Elastic bool
+	// NodeGroups contains the groups in which nodes are created on demand.
+	NodeGroups []NodeGroup
 	// StorageClasses contains the names of all storage classes. DefaultClass is the name of
 	// the default class, or "" if there is none.
 	StorageClasses []string

@@ -79,9 +79,10 @@ func placePod(pod *corev1.Pod, nodes []Node) placement {
 }
 
 // checkNodes checks for each workload whether a node fits one Pod of it, as the scheduler
-// does, and then whether the nodes fit all Pods together.
+// does, and then whether the nodes fit all Pods together. A node that can be created on demand
+// is sufficient.
 func (d *Requirements) checkNodes(facts *Facts) []Problem {
-	if facts.Elastic || len(facts.Nodes) == 0 {
+	if len(facts.Nodes) == 0 {
 		return nil
 	}
 	var problems []Problem
@@ -89,6 +90,9 @@ func (d *Requirements) checkNodes(facts *Facts) []Problem {
 	for i := range d.workloads {
 		w := &d.workloads[i]
 		placement := placePod(&w.pod, facts.Nodes)
+		if placement.invalid == nil && d.canRunOnNewNode(w, facts) {
+			continue
+		}
 		problem := placement.unschedulableProblem(w)
 		if problem == nil {
 			problem = d.checkNodeFit(w, placement.usable, facts, reported)

@@ -153,7 +153,7 @@ func TestRoomForAll(t *testing.T) {
 		{"an app in place of itself", three + "\n---\n" + deploymentYAML("more", "cpu: 1", ""),
 			func(w *preflight.Request, _ *preflight.Facts) { w.Replaces = true }, nil},
 		{"nodes that are created on demand", deploymentYAML("web", "cpu: 900", ""),
-			func(_ *preflight.Request, f *preflight.Facts) { f.Elastic = true }, nil},
+			func(_ *preflight.Request, f *preflight.Facts) { f.NodeGroups = []preflight.NodeGroup{{}} }, nil},
 		{"what the app says of itself", deploymentYAML("web", "cpu: 1", ""),
 			func(w *preflight.Request, _ *preflight.Facts) { w.CPU, w.Memory = "7500m", "20Gi" },
 			[]want{

@@ -113,6 +113,7 @@ func TestMarketRoleIsNotAggregatedByDefault(t *testing.T) {
 		for _, role := range c.all.ofKind("ClusterRole") {
 			if role.GetLabels()[aggregated] == "true" {
 				found = append(found, role.GetName())
+				NewWithT(t).Expect(role.Object["rules"]).NotTo(ContainElement(HaveKeyWithValue("verbs", ContainElement("administer"))), name)
 			}
 		}
 		NewWithT(t).Expect(found).To(Equal(c.want), name)

@@ -46,6 +46,7 @@ var unusedRights = map[string]string{
 	"get serviceaccounts":                            "preflight: the service account of a hook",
 	"get clusterroles.rbac.authorization.k8s.io":     "preflight: the role that an app binds to",
 	"get roles.rbac.authorization.k8s.io":            "preflight: the role that an app binds to",
+	"list nodepools.karpenter.sh":                    "preflight: only with Karpenter",
 }
 
 // event contains the used fields of an event in the audit log.

@@ -111,7 +111,8 @@ func installAndUninstall(ctx context.Context, source *v1alpha1.MarketSource, cho
 	}
 	for _, one := range all {
 		for _, part := range append(one.servers, one) {
-			if chosen.needsClusterAdmin(one.app) || len(one.servers) > 0 {
+			summary := one.app.Status.Summary
+			if chosen.needsClusterAdmin(one.app) || len(one.servers) > 0 || summary.AdminOnly || summary.ClusterSingleton {
 				part.grantClusterAdmin(ctx)
 			}
 			part.waitNamespaceObjects(ctx)

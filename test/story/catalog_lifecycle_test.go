@@ -84,7 +84,7 @@ func instanceName(app string) string { return app[:min(len(app), 40)] }
 var preflightReasons = []string{
 	v1alpha1.ReasonUnschedulable, v1alpha1.ReasonInsufficientResources, v1alpha1.ReasonNoKindMatch,
 	v1alpha1.ReasonStorageClassNotFound, v1alpha1.ReasonClusterPermissionRequired, v1alpha1.ReasonDependencyFailed,
-	v1alpha1.ReasonIncompatibleKubernetes, v1alpha1.ReasonConflictingApp, v1alpha1.ReasonInvalidChart,
+	v1alpha1.ReasonIncompatibleKubernetes, v1alpha1.ReasonConflictingApp, v1alpha1.ReasonInvalidChart, v1alpha1.ReasonSingleInstance,
 }
 
 // copyInputSecrets copies the Secrets of the inputs into another namespace, from which a clone reads its
@@ -110,7 +110,7 @@ func cloneApps(ctx context.Context, all []*installation, report *strings.Builder
 	var copies []*installation
 	for _, one := range all {
 		summary := one.app.Status.Summary
-		if !summary.Cloneable {
+		if !summary.Cloneable || summary.ClusterSingleton {
 			continue
 		}
 		Expect(summary.Clone).NotTo(BeNil(), one.app.Name)

@@ -10,11 +10,9 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	storagev1 "k8s.io/api/storage/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/tools/pager"
 	podresource "k8s.io/component-helpers/resource"
 
@@ -39,8 +37,8 @@ const (
 // clusterSnapshot is the state of the whole cluster. It is shared and immutable.
 type clusterSnapshot struct {
 	version       string
-	elastic       bool
 	nodes         []preflight.Node
+	nodeGroups    []preflight.NodeGroup
 	classes       []string
 	defaultClass  string
 	volumeClasses []string
@@ -72,7 +70,7 @@ func (c *Collector) addSnapshot(ctx context.Context, facts *preflight.Facts) err
 			return fmt.Errorf("collect the state of the cluster: %w", ctx.Err())
 		}
 	}
-	facts.Version, facts.Elastic, facts.Nodes = s.version, s.elastic, s.nodes
+	facts.Version, facts.Nodes, facts.NodeGroups = s.version, s.nodes, s.nodeGroups
 	facts.StorageClasses, facts.DefaultClass, facts.VolumeClasses = s.classes, s.defaultClass, s.volumeClasses
 	return nil
 }
@@ -92,11 +90,11 @@ func (c *Collector) collectSnapshot(ctx context.Context) (*clusterSnapshot, erro
 		return s, nil
 	}
 	begin := time.Now()
-	karpenter, err := c.hasKarpenter()
+	groups, err := c.nodeGroups(ctx)
 	if err != nil {
 		return nil, err
 	}
-	s := &clusterSnapshot{elastic: c.elasticNodes || karpenter}
+	s := &clusterSnapshot{nodeGroups: groups}
 	// Each function sets different fields.
 	group, asking := errgroup.WithContext(ctx)
 	for _, ask := range []func(context.Context, *clusterSnapshot) error{c.addVersion, c.addClasses, c.addVolumes, c.addNodes} {
@@ -114,18 +112,6 @@ func (c *Collector) collectSnapshot(ctx context.Context) (*clusterSnapshot, erro
 // snapshotAge returns the time for which a snapshot is cached.
 func snapshotAge(took time.Duration) time.Duration {
 	return min(max(minSnapshotAge, ageFactor*took), maxSnapshotAge)
-}
-
-// hasKarpenter reports whether Karpenter is installed.
-func (c *Collector) hasKarpenter() (bool, error) {
-	_, err := c.mapper.RESTMapping(schema.GroupKind{Group: "karpenter.sh", Kind: "NodePool"})
-	if meta.IsNoMatchError(err) {
-		return false, nil
-	}
-	if err != nil {
-		return false, fmt.Errorf("detect Karpenter: %w", err)
-	}
-	return true, nil
 }
 
 func (c *Collector) addVersion(_ context.Context, s *clusterSnapshot) error {
@@ -185,8 +171,8 @@ func (c *Collector) addVolumes(ctx context.Context, s *clusterSnapshot) error {
 // runningPodsSelector selects the pods that use resources of a node.
 const runningPodsSelector = "spec.nodeName!=,status.phase!=Succeeded,status.phase!=Failed"
 
-// addNodes adds the nodes, and the requests of their pods. If the operator may not list nodes or
-// pods, the capacity is not checked.
+// addNodes adds the nodes, and the requests of their pods, unless unlimited nodes can be created. If
+// the operator may not list nodes or pods, the capacity is not checked.
 func (c *Collector) addNodes(ctx context.Context, s *clusterSnapshot) error {
 	at := map[string]int{}
 	err := listPages(ctx, "", func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
@@ -201,7 +187,7 @@ func (c *Collector) addNodes(ctx context.Context, s *clusterSnapshot) error {
 	case err != nil:
 		return fmt.Errorf("list nodes: %w", err)
 	}
-	if len(s.nodes) == 0 || s.elastic {
+	if len(s.nodes) == 0 || slices.ContainsFunc(s.nodeGroups, func(g preflight.NodeGroup) bool { return g.IsUnlimited() }) {
 		return nil
 	}
 	err = listPages(ctx, runningPodsSelector, func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {

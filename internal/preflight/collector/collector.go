@@ -14,6 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
@@ -37,10 +38,11 @@ const (
 
 // Collector collects the state of the cluster. It is safe for concurrent use.
 type Collector struct {
-	config       *rest.Config
-	operator     kubernetes.Interface
-	mapper       meta.RESTMapper
-	elasticNodes bool
+	config        *rest.Config
+	operator      kubernetes.Interface
+	objects       dynamic.Interface
+	mapper        meta.RESTMapper
+	nodesOnDemand NodesOnDemand
 
 	inFlight        singleflight.Group
 	mu              sync.Mutex
@@ -53,10 +55,9 @@ type Collector struct {
 // Option configures a Collector.
 type Option func(*Collector)
 
-// WithElasticNodes declares that nodes are created on demand, so that the current nodes are not
-// checked. With Karpenter this is detected automatically.
-func WithElasticNodes() Option {
-	return func(c *Collector) { c.elasticNodes = true }
+// WithNodesOnDemand specifies whether nodes are created on demand. Defaults to NodesOnDemandAuto.
+func WithNodesOnDemand(mode NodesOnDemand) Option {
+	return func(c *Collector) { c.nodesOnDemand = mode }
 }
 
 // New returns a Collector for the cluster of cfg, which needs permission to impersonate the
@@ -71,7 +72,11 @@ func New(cfg *rest.Config, mapper meta.RESTMapper, options ...Option) (*Collecto
 	if err != nil {
 		return nil, fmt.Errorf("create client: %w", err)
 	}
-	c := &Collector{config: cfg, operator: operator, mapper: mapper}
+	objects, err := dynamic.NewForConfig(own)
+	if err != nil {
+		return nil, fmt.Errorf("create dynamic client: %w", err)
+	}
+	c := &Collector{config: cfg, operator: operator, objects: objects, mapper: mapper, nodesOnDemand: NodesOnDemandAuto}
 	for _, option := range options {
 		option(c)
 	}

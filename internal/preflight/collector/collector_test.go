@@ -19,7 +19,6 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/outcome"
-	"github.com/appmarket/operator/internal/preflight/collector"
 	"github.com/appmarket/operator/internal/release"
 	"github.com/appmarket/operator/test/testenv"
 )
@@ -55,9 +54,6 @@ func TestNodeCapacity(t *testing.T) {
 	g.Expect(checkMessages(t.Context(), g, newCollector(t, server), newRequest(tenant, deploymentYAML("cpu: 2500m")))).To(BeEmpty(), "completed pods use no resources")
 	g.Expect(checkMessages(t.Context(), g, newCollector(t, server), newRequest(tenant, deploymentYAML("cpu: 2600m")))).To(ConsistOf(ContainSubstring(large + ", which has the most available, has only 2500m CPU of 4")))
 	g.Expect(checkMessages(t.Context(), g, newCollector(t, server), newRequest(tenant, deploymentYAML("nvidia.com/gpu: 1")))).To(ContainElement(ContainSubstring("no node provides it")))
-	elastic, err := collector.New(server.Config, server.Mapper, collector.WithElasticNodes())
-	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(checkMessages(t.Context(), g, elastic, newRequest(tenant, deploymentYAML("cpu: 900")))).To(BeEmpty(), "nodes are created on demand")
 	other := newRequest(tenant, deploymentYAML("cpu: 1"))
 	other.Architectures = []string{"arm64"}
 	g.Expect(checkReasons(t.Context(), newCollector(t, server), other)).To(Equal([]string{v1alpha1.ReasonArchitectureMismatch}))

@@ -71,6 +71,23 @@ func createAdministrator(t *testing.T, server *testenv.Env) release.Tenant {
 	return tenant
 }
 
+// createOperator creates a user with the permissions of an operator that may list only these
+// resources, and returns a function that makes a collector act as this user.
+func createOperator(t *testing.T, server *testenv.Env, user string, lists ...string) func(*rest.Config) {
+	t.Helper()
+	name := metav1.ObjectMeta{Name: user}
+	server.Create(t, &rbacv1.ClusterRole{ObjectMeta: name, Rules: []rbacv1.PolicyRule{
+		{APIGroups: []string{""}, Resources: lists, Verbs: []string{"list"}},
+		{APIGroups: []string{""}, Resources: []string{"namespaces", "serviceaccounts"}, Verbs: []string{"get"}},
+		{APIGroups: []string{""}, Resources: []string{"serviceaccounts"}, Verbs: []string{"impersonate"}},
+		{APIGroups: []string{"storage.k8s.io"}, Resources: []string{"storageclasses"}, Verbs: []string{"list"}},
+	}}, &rbacv1.ClusterRoleBinding{
+		ObjectMeta: name, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: user},
+		Subjects: []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: user}},
+	})
+	return func(config *rest.Config) { config.Impersonate.UserName = user }
+}
+
 // checkReasons returns the reasons of the problems of a request.
 func checkReasons(ctx context.Context, c *collector.Collector, w preflight.Request) ([]string, error) {
 	problems, err := c.Check(ctx, w)

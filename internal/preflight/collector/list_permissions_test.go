@@ -4,9 +4,6 @@ import (
 	"testing"
 
 	. "github.com/onsi/gomega"
-	rbacv1 "k8s.io/api/rbac/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/rest"
 
 	"github.com/appmarket/operator/test/testenv"
 )
@@ -25,18 +22,8 @@ func TestOperatorWithoutListPermissions(t *testing.T) {
 			g := NewWithT(t)
 			server := testenv.Start(t)
 			tenant := createAdministrator(t, server)
-			name := metav1.ObjectMeta{Name: tenant.Namespace + "-operator"}
-			server.Create(t, &rbacv1.ClusterRole{ObjectMeta: name, Rules: []rbacv1.PolicyRule{
-				{APIGroups: []string{""}, Resources: c.lists, Verbs: []string{"list"}},
-				{APIGroups: []string{""}, Resources: []string{"namespaces", "serviceaccounts"}, Verbs: []string{"get"}},
-				{APIGroups: []string{""}, Resources: []string{"serviceaccounts"}, Verbs: []string{"impersonate"}},
-				{APIGroups: []string{"storage.k8s.io"}, Resources: []string{"storageclasses"}, Verbs: []string{"list"}},
-			}}, &rbacv1.ClusterRoleBinding{
-				ObjectMeta: name, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: name.Name},
-				Subjects: []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: name.Name}},
-			})
 			addNode(t, server, tenant.Namespace+"-node", resourceList("2", "8Gi"))
-			operator := func(config *rest.Config) { config.Impersonate.UserName = name.Name }
+			operator := createOperator(t, server, tenant.Namespace+"-operator", c.lists...)
 			g.Eventually(func() error {
 				_, err := newCollector(t, server, operator).Check(t.Context(), newRequest(tenant, deploymentYAML("cpu: 1")))
 				return err

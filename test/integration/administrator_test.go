@@ -1,0 +1,38 @@
+package integration_test
+
+import (
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	rbacv1 "k8s.io/api/rbac/v1"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/test/fixture"
+)
+
+var _ = Describe("An app that serves the whole cluster", func() {
+	It("is installed once, by a service account that may administer it", func(ctx SpecContext) {
+		first := newMarketTenant(ctx)
+		repository := fixture.NewRepository()
+		repository.Add(fixture.App("engine", plainFiles, "options: {appScope: {clusterScoped: true}}\n"))
+		first.AddSource(ctx, repository, fixture.AsOlares, func(s *v1alpha1.MarketSourceSpec) {
+			s.AllowedNamespaces = &v1alpha1.AllowedNamespaces{From: v1alpha1.NamespacesFromAll}
+		})
+		first.WaitTrue(ctx, first.Source, v1alpha1.ConditionReady)
+		Expect(first.App(ctx, "engine").Status.Summary.ClusterSingleton).To(BeTrue())
+
+		end := first.Do(ctx, v1alpha1.ActionInstall, "engine")
+		Expect(end.Reason).To(Equal(v1alpha1.ReasonPermissionDenied), end.Message)
+		applyRemedy(ctx, first, end.Task.Status.Preflight)
+		Eventually(func() string { return first.Do(ctx, v1alpha1.ActionInstall, "engine").Message }).WithContext(ctx).
+			ShouldNot(ContainSubstring("administer"))
+		Expect(first.Instance(ctx, "engine").Status.Version).To(Equal("1.0.0"))
+
+		second := newTenant(ctx)
+		second.Source = first.Source
+		second.Grant(ctx, rbacv1.PolicyRule{APIGroups: []string{"appmarket.io"}, Resources: []string{"appinstances"}, Verbs: []string{"administer"}})
+		message := second.Fail(ctx, v1alpha1.ReasonSingleInstance, v1alpha1.ActionInstall, "engine")
+		Expect(message).To(And(ContainSubstring("another namespace has an instance"), Not(ContainSubstring(first.Namespace))))
+		first.Succeed(ctx, v1alpha1.ActionUninstall, "engine")
+		second.Succeed(ctx, v1alpha1.ActionInstall, "engine")
+	})
+})
