@@ -51,7 +51,7 @@ var _ = Describe("The values of the unfinished tasks of a namespace", func() {
 		b.expectStarted()
 	})
 
-	It("count with those of inputs, and without those of other namespaces", func() {
+	It("count together with inputs, and separately for each namespace", func() {
 		other := newTaskFixture()
 		other.publishVersion("1.0.0", filesWithoutInputs())
 		other.createTask("a", v1alpha1.ActionInstall, onInstance("one"), withValueBytes(900))

@@ -192,7 +192,7 @@ var _ = Describe("A task that was admitted", func() {
 		b.expectFailure(v1alpha1.ReasonInterrupted)
 	})
 
-	It("ends when somebody else wants something else of the instance", func() {
+	It("ends when another client changes the spec of the instance", func() {
 		b.createTask("install", v1alpha1.ActionInstall)
 		b.expectStarted()
 		i := b.currentInstance()
@@ -216,7 +216,7 @@ var _ = Describe("A task that was admitted", func() {
 		b.expectStarted()
 		change(func(i *v1alpha1.AppInstance) { edit(&i.Spec) })
 		b.setInstanceReady("1.0.0")
-		Expect(b.expectFailure(v1alpha1.ReasonInterrupted)).To(HavePrefix(`instance "web" was changed by another client while the task ran`))
+		Expect(b.expectFailure(v1alpha1.ReasonInterrupted)).To(HavePrefix(`instance "web" was changed by another client before the operation was complete`))
 	},
 		Entry("values", func(spec *v1alpha1.AppInstanceSpec) { spec.Values = &runtime.RawExtension{Raw: []byte(`{"a":1}`)} }),
 		Entry("version", func(spec *v1alpha1.AppInstanceSpec) { spec.Version = "1.x" }),
@@ -247,7 +247,7 @@ var _ = Describe("A task that was admitted", func() {
 		b.expectStarted()
 		change(func(i *v1alpha1.AppInstance) { i.Annotations[v1alpha1.TaskAnnotation] = "[" })
 		Expect(b.expectFailure(v1alpha1.ReasonInterrupted)).To(HavePrefix(
-			`instance "web" was changed by another client (annotation appmarket.io/task: is not a JSON object with the name of a task) while the task ran`))
+			`instance "web" was changed by another client (metadata.annotations["appmarket.io/task"]: must be a JSON object with the name of a task) before the operation was complete`))
 		b.setInstanceReady("1.0.0")
 		b.createTask("stop", v1alpha1.ActionStop)
 		b.expectStarted()
@@ -262,8 +262,8 @@ var _ = Describe("A task that was admitted", func() {
 		for range 2 {
 			_, err := b.reconcileTask()
 			Expect(err).NotTo(HaveOccurred())
-			Expect(b.conditionMessage(v1alpha1.ConditionSucceeded)).To(Equal("Ready as the instance says; spec was changed after the task ended, " +
-				"which has no effect but for ttlSecondsAfterFinished: delete the task and apply it again, or create another one"))
+			Expect(b.conditionMessage(v1alpha1.ConditionSucceeded)).To(Equal("Ready as the instance says; spec was changed after the end of the task, " +
+				"and only ttlSecondsAfterFinished has an effect; delete and re-create the task, or create another task"))
 			b.editTask(func(t *v1alpha1.AppInstallTask) { t.Spec.EnsureParameters().Version = "1.0.0" })
 		}
 	})
@@ -360,7 +360,7 @@ var _ = Describe("A task that was admitted", func() {
 			again(v1alpha1.ActionInstall)
 			b.expectSuccess()
 			Expect(b.conditionMessage(v1alpha1.ConditionSucceeded)).To(Equal(
-				`carried out before; instance "web" is Running at version 1.0.0; set another spec.runID to run the task again`))
+				`this task has already completed, and instance "web" is in state Running with version 1.0.0; set another spec.runID to run it again`))
 		})
 
 		DescribeTable("does not succeed while the instance is something else", func(action v1alpha1.Action, state v1alpha1.DesiredState, version, want string) {
@@ -375,7 +375,7 @@ var _ = Describe("A task that was admitted", func() {
 			b.setInstanceReady(version)
 			again(action)
 			Expect(b.expectFailure(v1alpha1.ReasonSuperseded)).To(And(
-				HavePrefix(`the task was carried out before, and instance "web" has since changed: it is `+want),
+				HavePrefix(`this task has already completed, but instance "web" is now `+want),
 				HaveSuffix("set another spec.runID to run it again")))
 		},
 			Entry("an upgrade that was removed", v1alpha1.ActionUpgrade, v1alpha1.StateUninstalled, "", "Uninstalled"),

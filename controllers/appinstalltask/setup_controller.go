@@ -32,13 +32,13 @@ const (
 	// TasksByInstance indexes tasks by the name of their AppInstance.
 	TasksByInstance = "spec.instanceName"
 	// TasksByApp indexes tasks by their AppInfo, in the form that AppKey returns.
-	TasksByApp = "spec.app"
+	TasksByApp = "spec.appRef"
 	// TasksByReason indexes tasks by the reason of their Reconciling condition.
 	TasksByReason = "status.reconciling"
 	// TasksWithValues indexes the tasks that have values or inputs.
 	TasksWithValues = "spec.values"
 	// TasksByCancel indexes finished tasks by the Cancel task that ended them.
-	TasksByCancel = "status.cancelledBy"
+	TasksByCancel = "status.canceledBy"
 )
 
 // Indexes contains the key function of each index by its name.

@@ -34,7 +34,7 @@ func (r *Reconciler) checkUninstallPermission(ctx context.Context, s *scope, p *
 func (r *Reconciler) canUninstall(ctx context.Context, s *scope, step *v1alpha1.AppInstallTask) (bool, error) {
 	tenant, err := r.Tenants.ClientFor(s.tenant())
 	if err != nil {
-		return false, fmt.Errorf("act as service account %s: %w", s.serviceAccountName(), err)
+		return false, fmt.Errorf("impersonate service account %q: %w", s.serviceAccountName(), err)
 	}
 	review := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{
 		ResourceAttributes: &authorizationv1.ResourceAttributes{
@@ -42,7 +42,7 @@ func (r *Reconciler) canUninstall(ctx context.Context, s *scope, step *v1alpha1.
 		},
 	}}
 	if err := tenant.Create(ctx, review); err != nil && !apierrors.IsForbidden(err) {
-		return false, fmt.Errorf("ask whether service account %s may uninstall instance %s: %w", s.serviceAccountName(), step.Spec.InstanceName, err)
+		return false, fmt.Errorf("review permission of service account %q to uninstall instance %q: %w", s.serviceAccountName(), step.Spec.InstanceName, err)
 	}
 	return review.Status.Allowed, nil
 }
@@ -50,6 +50,6 @@ func (r *Reconciler) canUninstall(ctx context.Context, s *scope, step *v1alpha1.
 // uninstallDeniedError returns the error about a subtask that the tenant has no permission for.
 func (s *scope) uninstallDeniedError(step *v1alpha1.AppInstallTask) error {
 	return outcome.Stalled(v1alpha1.ReasonPermissionDenied, fmt.Errorf(
-		"service account %s may not uninstall instance %s in namespace %s: an administrator of that namespace must apply %s",
+		"service account %q cannot uninstall instance %q in namespace %q; an administrator of the namespace must apply %s",
 		s.serviceAccountName(), step.Spec.InstanceName, step.Namespace, preflight.RemedyPlaceholder))
 }

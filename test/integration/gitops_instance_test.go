@@ -50,7 +50,7 @@ var _ = Describe("An instance in git whose requirement is not met", func() {
 		t := newTenant(ctx)
 		offerApps(ctx, t, fixture.App("base", plain, ""), fixture.App("user", plain, "", "base"))
 		user := applyInstance(ctx, t, "user")
-		expectUnmet(ctx, t, user, v1alpha1.ReasonWaitingForDependency, `app "user" needs app "base"`)
+		expectUnmet(ctx, t, user, v1alpha1.ReasonWaitingForDependency, `app "user" requires app "base"`)
 		base := applyInstance(ctx, t, "base")
 		expectInstalledSoon(ctx, t, base)
 		expectInstalledSoon(ctx, t, user)

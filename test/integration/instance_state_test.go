@@ -63,7 +63,7 @@ var _ = Describe("The state of an instance", func() {
 		prints(ctx, t, "site", Equal("True running version 1.0.0, 3 objects ready"))
 
 		t.Kubectl(ctx, "delete", kind, object, "-n", t.Namespace)
-		prints(ctx, t, "site", And(HavePrefix("False version 1.0.0, 2 of 3 objects ready: "), ContainSubstring("/"+object+" is gone; to restore what is gone, ")))
+		prints(ctx, t, "site", And(HavePrefix("False version 1.0.0, 2 of 3 objects ready: "), ContainSubstring("/"+object+" is gone; change the annotation ")))
 
 		request(ctx, t, "site", "now")
 		prints(ctx, t, "site", Equal("True running version 1.0.0, 3 objects ready"))

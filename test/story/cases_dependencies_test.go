@@ -144,7 +144,7 @@ var _ = Describe("Apps that need others", Ordered, func() {
 
 	It("are refused where they need each other, and all of them are named", func(ctx SpecContext) {
 		task := t.named(ctx, "wish", v1alpha1.ActionInstall, "hen", installingAll)
-		Expect(t.fails(ctx, task, v1alpha1.ReasonDependencyCycle)).To(ContainSubstring("egg, hen"))
+		Expect(t.fails(ctx, task, v1alpha1.ReasonDependencyCycle)).To(ContainSubstring(`"egg", "hen"`))
 		Expect(meta.IsStatusConditionFalse(task.Status.Conditions, v1alpha1.ConditionAdmitted)).To(BeTrue())
 		Expect(states(ctx)).To(BeEmpty())
 	})

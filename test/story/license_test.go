@@ -150,7 +150,7 @@ var _ = Describe("A tenant of an app that must be bought", Ordered, ContinueOnFa
 		t.waits(ctx, task, v1alpha1.ReasonWaitingForInput)
 		Expect(task.Status.RequiredInputs).To(HaveLen(1))
 		asks := task.Status.RequiredInputs[0]
-		Expect([]any{asks.Name, asks.Type, asks.Required, asks.Problem}).To(Equal([]any{"spec.credentialSecretRef", "credential", true, "required"}))
+		Expect([]any{asks.Name, asks.Type, asks.Required, asks.Problem}).To(Equal([]any{"spec.install.credentialSecretRef", "credential", true, "required"}))
 		Expect(asks.Description).To(And(ContainSubstring(product), ContainSubstring(developer), ContainSubstring("1000000 USDC on optimism")))
 		Expect(t.state(ctx)).To(BeEmpty())
 
@@ -161,7 +161,7 @@ var _ = Describe("A tenant of an app that must be bought", Ordered, ContinueOnFa
 			g.Expect(cluster.Get(ctx, client.ObjectKeyFromObject(task), task)).To(Succeed())
 			g.Expect(task.Status.ObservedGeneration).NotTo(Equal(task.Generation), "it counts as dealt with")
 			g.Expect(task.Status.RequiredInputs).To(BeEmpty())
-			g.Expect(task.Status.Preflight).To(ContainElement(HaveField("Message", ContainSubstring("no Secret \"license\""))))
+			g.Expect(task.Status.Preflight).To(ContainElement(HaveField("Message", ContainSubstring(`Secret "license" not found`))))
 		}).WithContext(ctx).Should(Succeed())
 
 		By("making it")

@@ -2,6 +2,7 @@ package story_test
 
 import (
 	"context"
+	"fmt"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -59,7 +60,7 @@ var _ = Describe("An app with a part that serves the whole cluster", Ordered, fu
 		task := anna.Task(ctx, v1alpha1.ActionInstall, "team")
 		anna.waits(ctx, task, v1alpha1.ReasonWaitingForDependency)
 		Expect(task.Status.Preflight).To(HaveLen(1))
-		Expect(task.Status.Preflight[0].Message).To(ContainSubstring("teamserver, which serves the whole cluster, to run in namespace " + place))
+		Expect(task.Status.Preflight[0].Message).To(ContainSubstring(fmt.Sprintf(`shared chart "teamserver" to be running in namespace %q`, place)))
 
 		By("applying it, with the rights of the namespace's own administrator")
 		Expect(cluster.Create(ctx, &rbacv1.RoleBinding{
@@ -88,7 +89,7 @@ var _ = Describe("An app with a part that serves the whole cluster", Ordered, fu
 		Expect(said).To(And(ContainSubstring(anna.Namespace+"/team"), ContainSubstring(ben.Namespace+"/team")))
 		first := anna.Task(ctx, v1alpha1.ActionUninstall, "team", withDependents)
 		said = anna.fails(ctx, first, v1alpha1.ReasonPermissionDenied)
-		Expect(said).To(ContainSubstring("service account tenant may not uninstall instance team in namespace " + place))
+		Expect(said).To(ContainSubstring(fmt.Sprintf(`service account "tenant" cannot uninstall instance "team" in namespace %q`, place)))
 		Expect(said).NotTo(ContainSubstring(ben.Namespace), "who may do nothing there is not told who is there")
 		kubectl(ctx, "apply", "-f", written(first.Status.Preflight[0].Remedy))
 		said = anna.fails(ctx, anna.Task(ctx, v1alpha1.ActionUninstall, "team", withDependents), v1alpha1.ReasonHasDependents)
@@ -139,7 +140,7 @@ var _ = Describe("An app with a part that serves the whole cluster", Ordered, fu
 		task := ben.Task(ctx, v1alpha1.ActionInstall, "team")
 		ben.waits(ctx, task, v1alpha1.ReasonWaitingForDependency)
 		Expect(task.Status.Preflight).To(HaveLen(1))
-		Expect(task.Status.Preflight[0].Message).To(ContainSubstring("which has not the label appmarket.io/shared-parts=true: check who has rights there"))
+		Expect(task.Status.Preflight[0].Message).To(ContainSubstring("which does not have the label appmarket.io/shared-parts=true; a cluster administrator must check who has access to the namespace"))
 		kubectl(ctx, "apply", "-f", written(task.Status.Preflight[0].Remedy))
 		ben.succeed(ctx, task)
 
