@@ -74,7 +74,7 @@ var _ = Describe("Admitting a task", func() {
 	It("fails if inputs are missing and onMissingInput is Fail", func() {
 		b.publishVersion("1.0.0", filesWithInputs())
 		b.createTask("install", v1alpha1.ActionInstall, func(t *v1alpha1.AppInstallTask) { t.Spec.OnMissingInput = v1alpha1.MissingInputFail })
-		Expect(b.expectFailure(v1alpha1.ReasonInputRequired)).To(ContainSubstring("PASSWORD, THEME"))
+		Expect(b.expectFailure(v1alpha1.ReasonInputRequired)).To(ContainSubstring(`"PASSWORD", "THEME"`))
 		Expect(b.task.Status.RequiredInputs).To(HaveLen(2))
 	})
 

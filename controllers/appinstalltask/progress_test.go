@@ -375,14 +375,14 @@ var _ = Describe("A task that was admitted", func() {
 			b.setInstanceReady(version)
 			again(action)
 			Expect(b.expectFailure(v1alpha1.ReasonSuperseded)).To(And(
-				HavePrefix(`this task has already completed, but instance "web" is now `+want),
+				HavePrefix(`this task has already completed, but instance "web" is now in state `+want),
 				HaveSuffix("set another spec.runID to run it again")))
 		},
-			Entry("an upgrade that was removed", v1alpha1.ActionUpgrade, v1alpha1.StateUninstalled, "", "Uninstalled"),
-			Entry("an upgrade that was stopped", v1alpha1.ActionUpgrade, v1alpha1.StateStopped, "1.1.0", "Running at version 1.1.0"),
-			Entry("an upgrade that was rolled back", v1alpha1.ActionUpgrade, v1alpha1.StateRunning, "1.0.0", "Running at version 1.0.0"),
-			Entry("a stop that was resumed", v1alpha1.ActionStop, v1alpha1.StateRunning, "1.1.0", "Running at version 1.1.0"),
-			Entry("a removal that was installed again", v1alpha1.ActionUninstall, v1alpha1.StateRunning, "1.1.0", "Running at version 1.1.0"),
+			Entry("an upgrade that was removed", v1alpha1.ActionUpgrade, v1alpha1.StateUninstalled, "", "Removed; "),
+			Entry("an upgrade that was stopped", v1alpha1.ActionUpgrade, v1alpha1.StateStopped, "1.1.0", "Running with version 1.1.0"),
+			Entry("an upgrade that was rolled back", v1alpha1.ActionUpgrade, v1alpha1.StateRunning, "1.0.0", "Running with version 1.0.0"),
+			Entry("a stop that was resumed", v1alpha1.ActionStop, v1alpha1.StateRunning, "1.1.0", "Running with version 1.1.0"),
+			Entry("a removal that was installed again", v1alpha1.ActionUninstall, v1alpha1.StateRunning, "1.1.0", "Running with version 1.1.0"),
 		)
 	})
 

@@ -135,7 +135,7 @@ var _ = Describe("A task waits", func() {
 		Expect(err).To(HaveOccurred())
 		b.readTask()
 		Expect(b.conditionStatus(v1alpha1.ConditionSucceeded)).To(Equal("False DeadlineExceeded"))
-		Expect(b.conditionMessage(v1alpha1.ConditionAdmitted)).To(Equal("not admitted within 1h: suspended by spec.suspend"))
+		Expect(b.conditionMessage(v1alpha1.ConditionAdmitted)).To(Equal("not admitted within spec.startDeadline (1h): suspended by spec.suspend"))
 		Expect(b.task.Finished()).To(BeTrue())
 		b.expectNoWrites()
 	})
