@@ -1,6 +1,8 @@
 package v1alpha1
 
 import (
+	"strings"
+
 	"k8s.io/apimachinery/pkg/runtime"
 )
 
@@ -196,6 +198,16 @@ func (s *AppInstallTaskSpec) Parameters() AppParameters {
 		return *s.Adopt
 	}
 	return AppParameters{}
+}
+
+// ParametersPath returns the path of the member that contains the version and the configuration, such
+// as "spec.install". It returns "spec" if the action has none.
+func (s *AppInstallTaskSpec) ParametersPath() string {
+	switch s.Action {
+	case ActionInstall, ActionUpgrade, ActionConfigure, ActionClone, ActionAdopt:
+		return "spec." + strings.ToLower(string(s.Action))
+	}
+	return "spec"
 }
 
 // EnsureParameters returns the version and the configuration of an Install, Upgrade, Clone or Adopt

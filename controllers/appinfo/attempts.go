@@ -120,7 +120,7 @@ func (a *attemptRecorder) hydrateAttempt(ctx context.Context, j hydrationJob) (*
 	failpoint.Point(failpoint.AppBegun, client.ObjectKeyFromObject(a.scope.app).String())
 	draft, err := a.reconciler.hydrateVersion(ctx, a.scope, j)
 	if ctx.Err() != nil {
-		return draft, err // The process is shutting down; see leave.
+		return draft, err // The process is shutting down; see restoreOnShutdown.
 	}
 	a.reconciler.failures.recordResult(a.scope.app.UID, j, err)
 	if cutOff {
@@ -132,9 +132,9 @@ func (a *attemptRecorder) hydrateAttempt(ctx context.Context, j hydrationJob) (*
 	return draft, err
 }
 
-// clearOwnAttempts removes the attempts of this process from status. The end of the reconcile writes
-// that. Attempts of earlier processes remain, because their versions are still waiting or
-// can no longer be retried.
+// clearOwnAttempts removes the attempts of this process from status, which is written at the end of
+// the reconcile. Attempts of earlier processes remain, because their versions are still waiting
+// or can no longer be retried.
 func (a *attemptRecorder) clearOwnAttempts() {
 	st := &a.scope.app.Status
 	st.Attempts = slices.DeleteFunc(st.Attempts, func(one v1alpha1.VersionAttempt) bool { return one.Process == a.reconciler.Process })

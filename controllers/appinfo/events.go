@@ -38,6 +38,7 @@ func (s *scope) emitEvents(before []v1alpha1.AppImage, failure error) {
 	}
 }
 
+// publishedMessage returns the message of the event about published versions.
 func publishedMessage(versions []string) string {
 	if len(versions) == 1 {
 		return "published version " + versions[0]

@@ -29,7 +29,7 @@ func (r *Reconciler) finalizeApp(ctx context.Context, s *scope) error {
 		return err
 	}
 	if err := r.Repository.Remove(ownerFor(s.app), s.app.Spec.App); err != nil {
-		return fmt.Errorf("remove charts of app %s: %w", s.app.Spec.App, err)
+		return fmt.Errorf("remove charts of app %q: %w", s.app.Spec.App, err)
 	}
 	r.Turns.Cancel(client.ObjectKeyFromObject(s.app))
 	r.Suspects.Cancel(client.ObjectKeyFromObject(s.app))
@@ -55,6 +55,7 @@ func (r *Reconciler) checkArtifacts(_ context.Context, s *scope) error {
 	return nil
 }
 
+// missingChartsMessage returns a message about the published versions whose charts are missing.
 func missingChartsMessage(s *scope) string {
 	if len(s.missingCharts) == 1 {
 		return "the chart of version " + slices.Collect(maps.Keys(s.missingCharts))[0] + " is missing from the repository"
@@ -65,7 +66,7 @@ func missingChartsMessage(s *scope) string {
 // notHydratedError returns the error for an app that is not hydrated. It also mentions missing charts.
 func notHydratedError(s *scope, message string) error {
 	if len(s.missingCharts) > 0 {
-		message = missingChartsMessage(s) + ", and cannot be published again: " + message
+		message = missingChartsMessage(s) + " and cannot be published again: " + message
 	}
 	return errors.New(message)
 }
@@ -83,11 +84,11 @@ func (r *Reconciler) locateSource(ctx context.Context, s *scope) error {
 	err := r.Get(ctx, key, s.source)
 	switch {
 	case apierrors.IsNotFound(err):
-		return outcome.Waiting(v1alpha1.ReasonWaitingForSource, 0, notHydratedError(s, fmt.Sprintf("MarketSource %q not found", key.Name)))
+		return outcome.Waiting(v1alpha1.ReasonWaitingForSource, 0, notHydratedError(s, fmt.Sprintf("source %q not found", key.Name)))
 	case err != nil:
-		return fmt.Errorf("get MarketSource %q: %w", key.Name, err)
+		return fmt.Errorf("get source %q: %w", key.Name, err)
 	case s.source.Spec.Suspend != nil && *s.source.Spec.Suspend:
-		return outcome.Waiting(v1alpha1.ReasonSuspended, 0, notHydratedError(s, fmt.Sprintf("MarketSource %q is suspended by spec.suspend", key.Name)))
+		return outcome.Waiting(v1alpha1.ReasonSuspended, 0, notHydratedError(s, fmt.Sprintf("source %q is suspended by spec.suspend", key.Name)))
 	}
 	return nil
 }

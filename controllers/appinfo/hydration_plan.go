@@ -51,12 +51,12 @@ func hydrationReason(s *scope, version string, want hydrate.Inputs) string {
 		is  bool
 	}{
 		{"artifactMissing", s.missingCharts[version]},
-		{"sourceMoved", have.SourceDigest != want.Source},
+		{"sourceChanged", have.SourceDigest != want.Source},
 		{"paramsChanged", have.ParamsDigest != want.Params},
 		{"platformChanged", have.PlatformDigest != want.Platform},
-		{"hydratorUpgraded", have.PipelineRevision != want.Revision},
-		{"notDescribed", selectedVersion(app) == version && app.Status.SelectedVersion != version},
-		{"asked", isReconcileRequested(app)},
+		{"pipelineChanged", have.PipelineRevision != want.Revision},
+		{"selectedVersionChanged", selectedVersion(app) == version && app.Status.SelectedVersion != version},
+		{"reconcileRequested", isReconcileRequested(app)},
 	}
 	for _, c := range checks {
 		if c.is {
@@ -79,7 +79,7 @@ func (r *Reconciler) newBaseRequest(s *scope) (hydrate.Request, error) {
 	}
 	market, err := values.DecodeField(s.source.Spec.CustomParams)
 	if err != nil {
-		return hydrate.Request{}, fmt.Errorf("spec.customParams of source %s: %w", s.source.Name, err)
+		return hydrate.Request{}, fmt.Errorf("source %q: spec.customParams: %w", s.source.Name, err)
 	}
 	own, err := values.DecodeField(s.app.Spec.CustomParams)
 	if err != nil {

@@ -60,7 +60,7 @@ var _ = Describe("A version is due", func() {
 		content["values.yaml"] = "color: red\n"
 		b.addVersion("1.0.0", content)
 		b.writeListing()
-		hydrated("1.0.0", "sourceMoved")
+		hydrated("1.0.0", "sourceChanged")
 		Expect(b.app.Status.Versions[0].Digest).NotTo(Equal(before))
 		b.expectServed("1.0.0")
 	})
@@ -101,13 +101,13 @@ var _ = Describe("A version is due", func() {
 
 	It("when the steps have become others", func() {
 		b.editStatus(func(status *v1alpha1.AppInfoStatus) { status.Versions[0].PipelineRevision = hydrate.Revision - 1 })
-		hydrated("1.0.0", "hydratorUpgraded")
+		hydrated("1.0.0", "pipelineChanged")
 		Expect(b.app.Status.Versions[0].PipelineRevision).To(Equal(hydrate.Revision))
 	})
 
 	It("when the app is not described by it", func() {
 		b.editStatus(func(status *v1alpha1.AppInfoStatus) { status.SelectedVersion, status.Summary = "0.9.0", nil })
-		hydrated("1.0.0", "notDescribed")
+		hydrated("1.0.0", "selectedVersionChanged")
 		Expect(b.app.Status.SelectedVersion).To(Equal("1.0.0"))
 		Expect(b.app.Status.Summary).NotTo(BeNil())
 	})
@@ -119,7 +119,7 @@ var _ = Describe("A version is due", func() {
 			})
 			_, err := b.reconcileApp()
 			Expect(err).NotTo(HaveOccurred())
-			Expect(b.progressMessages).To(Equal([]string{"hydrating version 1.0.0: asked"}))
+			Expect(b.progressMessages).To(Equal([]string{"hydrating version 1.0.0: reconcileRequested"}))
 			Expect(b.app.Status.LastHandledReconcileAt).To(Equal(when))
 			Expect(b.takeFetchCount("1.0.0")).To(Equal(1))
 		}
@@ -129,7 +129,7 @@ var _ = Describe("A version is due", func() {
 		b.addVersion("1.0.0", map[string]string{"templates/page.yaml": "", "values.yaml": "color: red\n"})
 		b.writeListing()
 		b.editStatus(func(status *v1alpha1.AppInfoStatus) { status.Versions[0].PipelineRevision = 0 })
-		hydrated("1.0.0", "sourceMoved")
+		hydrated("1.0.0", "sourceChanged")
 		Expect(b.app.Status.Versions[0].PipelineRevision).To(Equal(hydrate.Revision))
 	})
 })

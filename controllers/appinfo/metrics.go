@@ -12,7 +12,7 @@ import (
 
 var stepSeconds = prometheus.NewHistogramVec(prometheus.HistogramOpts{
 	Name:    "appmarket_hydration_step_duration_seconds",
-	Help:    "How long the steps of hydration took, by step and outcome.",
+	Help:    "Duration of the steps of hydration by step and outcome.",
 	Buckets: []float64{.001, .005, .01, .05, .1, .5, 1, 5, 10, 60},
 }, []string{"step", "outcome"})
 

@@ -71,14 +71,14 @@ var _ = Describe("An app whose chart is lost", func() {
 		Entry("for its source",
 			func() { b.editSource(func(spec *v1alpha1.MarketSourceSpec) { spec.Suspend = new(true) }) },
 			func() { b.editSource(func(spec *v1alpha1.MarketSourceSpec) { spec.Suspend = nil }) },
-			"Unknown Suspended", `MarketSource "main" is suspended by spec.suspend`),
+			"Unknown Suspended", `source "main" is suspended by spec.suspend`),
 		Entry("without its source",
 			func() { Expect(server.Client.Delete(b.ctx, b.source)).To(Succeed()) },
 			func() {
 				b.source.ResourceVersion, b.source.UID = "", ""
 				server.Create(GinkgoTB(), b.source)
 			},
-			"Unknown WaitingForSource", `MarketSource "main" not found`),
+			"Unknown WaitingForSource", `source "main" not found`),
 	)
 
 	It("serves the other version meanwhile", func() {

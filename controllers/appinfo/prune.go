@@ -23,7 +23,7 @@ func (r *Reconciler) pruneVersions(ctx context.Context, s *scope) error {
 	var instances v1alpha1.AppInstanceList
 	err := r.List(ctx, &instances, client.MatchingFields{catalog.InstancesByApp: s.app.Namespace + "/" + s.app.Name})
 	if err != nil {
-		return fmt.Errorf("list instances of app %s: %w", s.app.Spec.App, err)
+		return fmt.Errorf("list instances of app %q: %w", s.app.Spec.App, err)
 	}
 	kept := map[string]bool{}
 	for _, o := range s.app.Spec.Offers {

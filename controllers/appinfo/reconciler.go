@@ -97,7 +97,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, app *v1alpha1.AppInfo) (resu
 	}
 	for _, phase := range []func(context.Context, *scope) error{
 		r.ensureFinalizer,
-		r.checkArtifacts, // sets s.lost
+		r.checkArtifacts, // sets s.missingCharts
 		r.checkSuspended,
 		r.locateSource,    // sets s.source
 		r.planHydration,   // sets s.jobs, empty if nothing is due

@@ -65,7 +65,7 @@ func newSummary(d *hydrate.Draft) *v1alpha1.AppSummary {
 
 // deprecatedWarning is the warning of a version whose chart or entry in the index is marked as
 // deprecated.
-const deprecatedWarning = "the chart is deprecated and may no longer be maintained; before you install the app, look for another one that replaces it"
+const deprecatedWarning = "the chart is deprecated and may no longer be maintained; check for a replacement before you install the app"
 
 // isDeprecated reports whether the source or Chart.yaml marks the version as deprecated.
 func isDeprecated(d *hydrate.Draft) bool { return d.Request.Offer.Deprecated || d.Chart.Deprecated }

@@ -25,13 +25,13 @@ func (r *Reconciler) checkUnused(ctx context.Context, s *scope) error {
 	}
 	namespace := &corev1.Namespace{}
 	if err := r.Get(ctx, types.NamespacedName{Name: s.app.Namespace}, namespace); err != nil {
-		return fmt.Errorf("get namespace %s: %w", s.app.Namespace, err)
+		return fmt.Errorf("get namespace %q: %w", s.app.Namespace, err)
 	}
 	if !namespace.DeletionTimestamp.IsZero() {
 		return nil
 	}
 	return outcome.Waiting(v1alpha1.ReasonInUse, 0, fmt.Errorf(
-		"app %q is deleted, and its charts are kept while instances use them: uninstall %s", s.app.Spec.App, catalog.UsersMessage(using)))
+		"app %q cannot be deleted while instances use its charts; uninstall the instances %s", s.app.Spec.App, catalog.UsersMessage(using)))
 }
 
 // appOfInstance returns the app of an instance.

@@ -90,7 +90,7 @@ func recordLostWrite(s *scope) {
 	s.task.Status.StartTime = &now
 	s.recordInstance(s.instance)
 	s.task.Status.Preflight, s.task.Status.RequiredInputs = nil, nil
-	s.statusWriter.MarkTrue(v1alpha1.ConditionAdmitted, v1alpha1.ReasonAdmitted, "every check passed")
+	s.statusWriter.MarkTrue(v1alpha1.ConditionAdmitted, v1alpha1.ReasonAdmitted, "all checks passed")
 }
 
 // checkState returns an error if the name or the state of the instance does not allow the
@@ -99,7 +99,7 @@ func (s *scope) checkState() error {
 	name := s.task.Instance()
 	if len(name) > maxInstanceName {
 		return outcome.Stalled(v1alpha1.ReasonNameTooLong, fmt.Errorf(
-			"instance name %q has more than %d characters: use a shorter one in spec.instanceName", name, maxInstanceName))
+			"spec.instanceName: Invalid value: %q: must have at most %d characters; set a shorter name", name, maxInstanceName))
 	}
 	if s.instance != nil && s.instance.DeletionTimestamp.IsZero() {
 		if err := checkInstance(s, name); err != nil {
@@ -114,7 +114,7 @@ func checkInstance(s *scope, name string) error {
 	has, wants := s.instance.Spec.AppRef, s.task.Spec.AppRef
 	if has.Source != wants.Source || has.Name != wants.Name {
 		return outcome.Stalled(v1alpha1.ReasonInvalidSpec, fmt.Errorf(
-			"instance %q is of app %q of source %q, not of app %q of source %q: use another name in spec.instanceName",
+			"instance %q belongs to app %q of source %q, not to app %q of source %q; set another spec.instanceName",
 			name, has.Name, has.Source, wants.Name, wants.Source))
 	}
 	return nil
@@ -129,7 +129,7 @@ func findApp(ctx context.Context, r *Reconciler, s *scope, p *taskFindings) erro
 	app, err := r.Catalog.Find(ctx, s.task.Spec.AppRef, s.task.Namespace)
 	if left := sourceGraceLeft(s.task, err, time.Now()); left > 0 {
 		p.AddUntil(outcome.Waiting(v1alpha1.ReasonWaitingForSource, left, err), fmt.Sprintf(
-			"the task waits for the source for %s from its creation", cmp.Or(s.task.Spec.StartDeadline, v1alpha1.Duration(sourceGrace.String()))))
+			"the task waits for the source until %s after its creation", cmp.Or(s.task.Spec.StartDeadline, v1alpha1.Duration(sourceGrace.String()))))
 		return nil
 	}
 	if err == nil {
@@ -143,7 +143,7 @@ func findVersion(_ context.Context, _ *Reconciler, s *scope, p *taskFindings) (e
 	if s.app == nil {
 		return nil
 	}
-	s.version, err = s.app.FindVersion(s.requestedVersion())
+	s.version, err = s.app.FindVersion(s.requestedVersion(), s.task.Spec.ParametersPath()+".version")
 	return p.AddOrReturn(err)
 }
 
@@ -160,7 +160,7 @@ func findInstalledVersion(_ context.Context, _ *Reconciler, s *scope, p *taskFin
 	if s.app == nil || s.instance == nil || s.instance.Status.Version == "" {
 		return nil
 	}
-	s.version, err = s.app.FindVersion(s.instance.Status.Version)
+	s.version, err = s.app.FindVersion(s.instance.Status.Version, "status.version")
 	return p.AddOrReturn(err)
 }
 
@@ -204,13 +204,13 @@ func notNewerError(s *scope) error {
 	}
 	if version == have {
 		return outcome.Stalled(v1alpha1.ReasonVersionNotNewer, fmt.Errorf(
-			"version %s of instance %q is already installed: to change its values, inputs or titles, use action Configure", have, s.instance.Name))
+			"instance %q already has version %s; to change its configuration, use action Configure", s.instance.Name, have))
 	}
 	if s.task.Spec.AllowsDowngrade() {
 		return nil
 	}
 	return outcome.Stalled(v1alpha1.ReasonVersionNotNewer, fmt.Errorf(
-		"version %s is not newer than the installed %s: to go back to it, name it in spec.upgrade.version and set spec.upgrade.allowDowngrade", version, have))
+		"version %s is not newer than the installed version %s; to install it, set spec.upgrade.version and spec.upgrade.allowDowngrade", version, have))
 }
 
 // checkRevision finds the revision to roll back to.
@@ -221,11 +221,11 @@ func checkRevision(ctx context.Context, r *Reconciler, s *scope, p *taskFindings
 	if number := s.task.Spec.RollbackRevision(); number != 0 {
 		if s.rollbackEntry = transitions.FindRevision(s.instance, number); s.rollbackEntry == nil {
 			p.Add(outcome.Stalled(v1alpha1.ReasonRevisionNotFound, fmt.Errorf(
-				"spec.rollback.revision: instance %q has no revision %d to go back to: %s", s.instance.Name, number, revisionsMessage(s.instance))))
+				"spec.rollback.revision: revision %d of instance %q not found; %s", number, s.instance.Name, revisionsMessage(s.instance))))
 		}
 	} else if s.rollbackEntry = transitions.PreviousRevision(s.instance); s.rollbackEntry == nil {
 		p.Add(outcome.Stalled(v1alpha1.ReasonRevisionNotFound, fmt.Errorf(
-			"instance %q has no revision before the present one: %s", s.instance.Name, revisionsMessage(s.instance))))
+			"instance %q has no revision before the current one; %s", s.instance.Name, revisionsMessage(s.instance))))
 	}
 	if s.rollbackEntry == nil {
 		return nil
@@ -240,7 +240,7 @@ func checkRevision(ctx context.Context, r *Reconciler, s *scope, p *taskFindings
 func checkRecorded(ctx context.Context, r *Reconciler, s *scope, p *taskFindings) error {
 	reader, err := r.Tenants.ClientFor(s.tenant())
 	if err != nil {
-		return fmt.Errorf("read as service account %s: %w", s.serviceAccountName(), err)
+		return fmt.Errorf("impersonate service account %q: %w", s.serviceAccountName(), err)
 	}
 	lost, err := release.FindLostRevision(ctx, reader, s.task.Namespace, s.rollbackEntry)
 	switch {
@@ -249,8 +249,8 @@ func checkRecorded(ctx context.Context, r *Reconciler, s *scope, p *taskFindings
 		return err
 	case lost != nil:
 		p.Add(outcome.Stalled(v1alpha1.ReasonRevisionNotFound, fmt.Errorf(
-			"revision %d of instance %q cannot be restored, since Helm has no record of release %q of that revision any more: "+
-				"choose a later revision, and set spec.revisionHistoryLimit of the instance to keep more of them", s.rollbackEntry.Revision, s.instance.Name, lost.Name)))
+			"revision %d of instance %q cannot be restored because its record of Helm release %q was deleted; "+
+				"set a later revision, and increase spec.revisionHistoryLimit of the instance to keep more records", s.rollbackEntry.Revision, s.instance.Name, lost.Name)))
 	}
 	return nil
 }
@@ -263,13 +263,13 @@ func revisionsMessage(instance *v1alpha1.AppInstance) string {
 	var numbers []string
 	for _, entry := range instance.Status.History {
 		if entry.Revision != 0 && transitions.FindRevision(instance, entry.Revision) != nil {
-			numbers = append(numbers, fmt.Sprintf("%d (version %s)", entry.Revision, entry.Operation.Version))
+			numbers = append(numbers, fmt.Sprintf("revision %d with version %s", entry.Revision, entry.Operation.Version))
 		}
 	}
 	if len(numbers) == 0 {
-		return "its status.history has none"
+		return "status.history of the instance has no revisions"
 	}
-	return "its status.history has " + text.List(numbers, ", ", maxNamed)
+	return "status.history of the instance has " + text.List(numbers, ", ", maxNamed)
 }
 
 // withOtherInstances returns the error about the state of the instance. If the instance does not
@@ -293,6 +293,6 @@ func withOtherInstances(ctx context.Context, r *Reconciler, s *scope, state erro
 		return state, nil
 	}
 	return outcome.Stalled(v1alpha1.ReasonNotInstalled, fmt.Errorf(
-		"there is no instance %q: name one of app %q in spec.instanceName, such as %s",
+		"instance %q not found; set spec.instanceName to an instance of app %q (%s)",
 		s.task.Instance(), s.task.Spec.AppRef.Name, text.List(names, ", ", maxNamed))), nil
 }

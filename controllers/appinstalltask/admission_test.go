@@ -31,7 +31,7 @@ var _ = Describe("Admitting a task", func() {
 		Expect(server.Client.Status().Patch(b.ctx, i, before)).To(Succeed())
 	}
 
-	It("tells of everything that stands in the way at once", func() {
+	It("reports all problems at once", func() {
 		b.publishVersion("1.0.0", filesWithInputs())
 		b.addDependencies("base", "database")
 		b.editApp(func(app *v1alpha1.AppInfo) { app.Spec.Withdrawn = true })
@@ -46,7 +46,7 @@ var _ = Describe("Admitting a task", func() {
 		Expect(b.task.Status.RequiredInputs).To(HaveLen(2))
 	})
 
-	It("waits for all of it that may still come, and goes on by itself", func() {
+	It("waits for everything that may still become available, and continues then", func() {
 		b.publishVersion("1.0.0", filesWithInputs())
 		b.addDependencies("base")
 		b.createTask("install", v1alpha1.ActionInstall)
@@ -71,10 +71,10 @@ var _ = Describe("Admitting a task", func() {
 		Expect(b.currentInstance().Spec.Inputs).To(HaveLen(2))
 	})
 
-	It("fails for want of inputs where it is told to", func() {
+	It("fails if inputs are missing and onMissingInput is Fail", func() {
 		b.publishVersion("1.0.0", filesWithInputs())
 		b.createTask("install", v1alpha1.ActionInstall, func(t *v1alpha1.AppInstallTask) { t.Spec.OnMissingInput = v1alpha1.MissingInputFail })
-		Expect(b.expectFailure(v1alpha1.ReasonInputRequired)).To(ContainSubstring("PASSWORD, THEME"))
+		Expect(b.expectFailure(v1alpha1.ReasonInputRequired)).To(ContainSubstring(`"PASSWORD", "THEME"`))
 		Expect(b.task.Status.RequiredInputs).To(HaveLen(2))
 	})
 
@@ -115,7 +115,7 @@ var _ = Describe("Admitting a task", func() {
 		b.elapsed = time.Minute
 		b.expectWaiting(v1alpha1.ReasonWaitingForSource)
 		b.elapsed = 2 * time.Hour
-		Expect(b.expectFailure(v1alpha1.ReasonDeadlineExceeded)).To(HavePrefix("not admitted within 1h: there is no source "))
+		Expect(b.expectFailure(v1alpha1.ReasonDeadlineExceeded)).To(HavePrefix("not admitted within spec.startDeadline (1h): source "))
 	})
 
 	It("goes on when the source that it was applied with lists the app", func() {
@@ -127,7 +127,7 @@ var _ = Describe("Admitting a task", func() {
 		server.Create(GinkgoTB(), late)
 		b.elapsed = time.Hour
 		b.expectWaiting(v1alpha1.ReasonWaitingForSource)
-		Expect(b.conditionMessage(v1alpha1.ConditionReconciling)).To(ContainSubstring("has not listed its apps yet"))
+		Expect(b.conditionMessage(v1alpha1.ConditionReconciling)).To(ContainSubstring("to list its apps: "))
 		server.Create(GinkgoTB(), &v1alpha1.AppInfo{
 			ObjectMeta: metav1.ObjectMeta{Namespace: b.source.Namespace, Name: "late.web"},
 			Spec:       v1alpha1.AppInfoSpec{SourceRef: v1alpha1.LocalObjectReference{Name: "late"}, App: "web"},
@@ -149,7 +149,7 @@ var _ = Describe("Admitting a task", func() {
 		b.expectWaiting(v1alpha1.ReasonWaitingForApp)
 		stalls(v1alpha1.ReasonInvalidArchive, "version 1.0.0: not a gzip archive")
 		Expect(b.expectFailure(v1alpha1.ReasonInvalidArchive)).To(Equal(
-			`app "web" has no published version yet, and cannot be published: version 1.0.0: not a gzip archive`))
+			`app "web" has no published version; its hydration is stalled: version 1.0.0: not a gzip archive`))
 	})
 
 	It("ends with the failure of an app that is needed and never published", func() {
@@ -167,7 +167,7 @@ var _ = Describe("Admitting a task", func() {
 			Message: "version 1.0.0: an OCI registry", ObservedGeneration: base.Generation, LastTransitionTime: metav1.Now()}}
 		Expect(server.Client.Status().Patch(b.ctx, base, before)).To(Succeed())
 		Expect(b.expectFailure(v1alpha1.ReasonDependencyFailed)).To(HaveSuffix(
-			`app "base" has no published version yet, and cannot be published: version 1.0.0: an OCI registry`))
+			`app "base" has no published version; its hydration is stalled: version 1.0.0: an OCI registry`))
 	})
 
 	It("refuses an app that there is not", func() {
@@ -218,7 +218,7 @@ var _ = Describe("Admitting a task", func() {
 		b.installVersion("1.1.0")
 		b.createTask("same", v1alpha1.ActionUpgrade)
 		Expect(b.expectFailure(v1alpha1.ReasonVersionNotNewer)).To(Equal(
-			`version 1.1.0 of instance "web" is already installed: to change its values, inputs or titles, use action Configure`))
+			`instance "web" already has version 1.1.0; to change its configuration, use action Configure`))
 		b.createTask("older", v1alpha1.ActionUpgrade, func(t *v1alpha1.AppInstallTask) { t.Spec.EnsureParameters().Version = "1.0.0" })
 		b.expectFailure(v1alpha1.ReasonVersionNotNewer)
 	})

@@ -45,7 +45,7 @@ func (r *Reconciler) checkValueBytes(ctx context.Context, s *scope) error {
 	}
 	tasks, err := listUnfinishedTasks(ctx, r, client.InNamespace(s.task.Namespace), client.MatchingFields{TasksWithValues: withValues})
 	if err != nil {
-		return fmt.Errorf("values of namespace %s: %w", s.task.Namespace, err)
+		return fmt.Errorf("sum values of namespace %q: %w", s.task.Namespace, err)
 	}
 	before := int64(0)
 	for i := range tasks {
@@ -57,6 +57,7 @@ func (r *Reconciler) checkValueBytes(ctx context.Context, s *scope) error {
 		return nil
 	}
 	return outcome.Stalled(v1alpha1.ReasonAllowanceExceeded, fmt.Errorf(
-		"the values of this task have %d bytes, and those of the unfinished tasks of namespace %q before it %d; a namespace may have %d: wait for them, give less in spec.values or use spec.valuesFrom, and create the task again, or have --namespace-task-bytes of the operator raised",
-		own, s.task.Namespace, before, r.MaxValueBytes))
+		"exceeded limit of %d bytes for the values of unfinished tasks in namespace %q (this task has %d bytes, earlier tasks have %d); "+
+			"create the task again after the earlier tasks have ended, use %s.valuesFrom, or ask a cluster administrator to increase --namespace-task-bytes",
+		r.MaxValueBytes, s.task.Namespace, own, before, s.task.Spec.ParametersPath()))
 }

@@ -37,7 +37,7 @@ var _ = Describe("The values of the unfinished tasks of a namespace", func() {
 		second := b.createTask("b", v1alpha1.ActionInstall, onInstance("two"), withValueBytes(400))
 		third := b.createTask("c", v1alpha1.ActionInstall, onInstance("three"), withValueBytes(100))
 		Expect(b.expectFailure(v1alpha1.ReasonAllowanceExceeded)).To(And(
-			ContainSubstring("have 100 bytes"), ContainSubstring("before it 1000; a namespace may have 1000"), ContainSubstring("--namespace-task-bytes")))
+			ContainSubstring("exceeded limit of 1000 bytes"), ContainSubstring("this task has 100 bytes, earlier tasks have 1000"), ContainSubstring("--namespace-task-bytes")))
 		Expect(third.Name).To(Equal(b.task.Name))
 		Expect(b.task.Finished()).To(BeTrue())
 		b.selectTask(second).expectStarted()
@@ -46,12 +46,12 @@ var _ = Describe("The values of the unfinished tasks of a namespace", func() {
 
 	It("count no longer when their task has ended", func() {
 		b.createTask("a", v1alpha1.ActionInstall, onInstance("one"), withValueBytes(1001))
-		Expect(b.expectFailure(v1alpha1.ReasonAllowanceExceeded)).To(ContainSubstring("before it 0"), "one task alone can be too large")
+		Expect(b.expectFailure(v1alpha1.ReasonAllowanceExceeded)).To(ContainSubstring("this task has 1001 bytes, earlier tasks have 0"), "one task alone can be too large")
 		b.createTask("b", v1alpha1.ActionInstall, onInstance("two"), withValueBytes(1000))
 		b.expectStarted()
 	})
 
-	It("count with those of inputs, and without those of other namespaces", func() {
+	It("count together with inputs, and separately for each namespace", func() {
 		other := newTaskFixture()
 		other.publishVersion("1.0.0", filesWithoutInputs())
 		other.createTask("a", v1alpha1.ActionInstall, onInstance("one"), withValueBytes(900))

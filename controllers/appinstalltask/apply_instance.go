@@ -18,8 +18,8 @@ import (
 	"github.com/appmarket/operator/internal/taskrecord"
 )
 
-// conflictRetryDelay is the delay before an instance is read again that another client has just
-// changed. The cache contains the change shortly after.
+// conflictRetryDelay is the delay before an instance that another client has changed is read again.
+// The cache contains the change shortly after it was made.
 const conflictRetryDelay = 50 * time.Millisecond
 
 // writeInstance applies the task to the instance, once. If the following status update is lost, the
@@ -38,7 +38,7 @@ func (r *Reconciler) writeInstance(ctx context.Context, s *scope) error {
 	now := metav1.Now()
 	s.task.Status.StartTime = &now
 	s.recordInstance(instance)
-	s.statusWriter.MarkReconciling(fmt.Sprintf("%s of instance %s", s.task.Spec.Action, instance.Name))
+	s.statusWriter.MarkReconciling(fmt.Sprintf("%s of instance %q", s.task.Spec.Action, instance.Name))
 	// The operation has started, regardless of changes of the task in the meantime.
 	s.statusWriter.IgnoreConflicts()
 	return s.statusWriter.Save(ctx)
@@ -48,9 +48,9 @@ func (r *Reconciler) writeInstance(ctx context.Context, s *scope) error {
 func writeConflictError(task *v1alpha1.AppInstallTask, err error) error {
 	if apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) {
 		return outcome.Waiting(v1alpha1.ReasonWaitingForTurn, conflictRetryDelay, fmt.Errorf(
-			"instance %s was just changed by another client", task.Instance()))
+			"instance %q was changed by another client; retrying", task.Instance()))
 	}
-	return fmt.Errorf("write instance %s: %w", task.Instance(), err)
+	return fmt.Errorf("write instance %q: %w", task.Instance(), err)
 }
 
 func createOrPatchInstance(ctx context.Context, r *Reconciler, s *scope) (*v1alpha1.AppInstance, error) {
@@ -146,7 +146,7 @@ func setDesiredRelease(s *scope, spec *v1alpha1.AppInstanceSpec) {
 // version constraint that selects another version, for example after a rollback, is replaced by the
 // installed version.
 func configureInstalledRelease(s *scope, spec *v1alpha1.AppInstanceSpec) {
-	if selected, err := s.app.FindVersion(spec.Version); spec.Version != "" && (err != nil || selected.Version != s.version.Version) {
+	if selected, err := s.app.FindVersion(spec.Version, "spec.version"); spec.Version != "" && (err != nil || selected.Version != s.version.Version) {
 		spec.Version = s.version.Version
 	}
 	setConfiguration(s, spec)

@@ -29,19 +29,19 @@ func (r *Reconciler) cancelTarget(ctx context.Context, s *scope) error {
 	err := r.Get(ctx, types.NamespacedName{Namespace: s.task.Namespace, Name: name}, target)
 	switch {
 	case apierrors.IsNotFound(err):
-		return wrongStateError("task %s was deleted before it could be cancelled", name)
+		return wrongStateError("task %q was deleted before it was canceled", name)
 	case err != nil:
-		return fmt.Errorf("get task %s: %w", name, err)
+		return fmt.Errorf("get task %q: %w", name, err)
 	case newOwnership(target, "", nil).isPastCancel:
-		return wrongStateError("task %s (%s) of instance %s has begun, and cannot be cancelled any more", name, target.Spec.Action, target.Instance())
+		return wrongStateError("task %q (%s) of instance %q has started and cannot be canceled; wait for its end", name, target.Spec.Action, target.Instance())
 	case !target.Finished():
-		s.statusWriter.MarkTrue(v1alpha1.ConditionAdmitted, v1alpha1.ReasonAdmitted, "canceling task "+name)
-		return outcome.Waiting(v1alpha1.ReasonProgressing, 0, fmt.Errorf("canceling task %s (%s)", name, target.Spec.Action))
+		s.statusWriter.MarkTrue(v1alpha1.ConditionAdmitted, v1alpha1.ReasonAdmitted, fmt.Sprintf("canceling task %q", name))
+		return outcome.Waiting(v1alpha1.ReasonProgressing, 0, fmt.Errorf("canceling task %q (%s)", name, target.Spec.Action))
 	case !hasBeenCanceled(target):
-		return wrongStateError("task %s had ended before it could be cancelled", name)
+		return wrongStateError("task %q ended before it was canceled", name)
 	}
-	s.statusWriter.MarkTrue(v1alpha1.ConditionAdmitted, v1alpha1.ReasonAdmitted, "canceling task "+name)
-	s.statusWriter.SetReady(v1alpha1.ReasonSucceeded, fmt.Sprintf("task %s (%s) was cancelled", name, target.Spec.Action))
+	s.statusWriter.MarkTrue(v1alpha1.ConditionAdmitted, v1alpha1.ReasonAdmitted, fmt.Sprintf("canceling task %q", name))
+	s.statusWriter.SetReady(v1alpha1.ReasonSucceeded, fmt.Sprintf("task %q (%s) was canceled", name, target.Spec.Action))
 	return nil
 }
 
@@ -59,7 +59,7 @@ func selectTarget(ctx context.Context, r *Reconciler, s *scope) error {
 		}
 	}
 	s.task.Status.TargetTask = target
-	s.statusWriter.MarkReconciling("canceling task " + target)
+	s.statusWriter.MarkReconciling(fmt.Sprintf("canceling task %q", target))
 	return s.statusWriter.Save(ctx)
 }
 
@@ -73,9 +73,9 @@ func defaultCancelTarget(ctx context.Context, r *Reconciler, s *scope) (string, 
 	at := slices.IndexFunc(waiting, func(t v1alpha1.AppInstallTask) bool { return named == "" || t.Name == named })
 	switch {
 	case at < 0 && named != "":
-		return "", wrongStateError("instance %s has no unfinished task %s", s.task.Instance(), named)
+		return "", wrongStateError("spec.cancelTask.name: instance %q has no unfinished task %q; set the name of an unfinished task", s.task.Instance(), named)
 	case at < 0:
-		return "", wrongStateError("instance %s has no task to cancel", s.task.Instance())
+		return "", wrongStateError("instance %q has no unfinished task to cancel", s.task.Instance())
 	}
 	return waiting[at].Name, nil
 }
@@ -87,7 +87,7 @@ func previouslyCanceledTask(ctx context.Context, r *Reconciler, s *scope) (strin
 	var list v1alpha1.AppInstallTaskList
 	err := r.List(ctx, &list, client.InNamespace(s.task.Namespace), client.MatchingFields{TasksByCancel: s.task.Name}, client.UnsafeDisableDeepCopy)
 	if err != nil {
-		return "", fmt.Errorf("list tasks of instance %s: %w", s.task.Instance(), err)
+		return "", fmt.Errorf("list tasks of instance %q: %w", s.task.Instance(), err)
 	}
 	for i := range list.Items {
 		if *list.Items[i].Status.CanceledBy == this && list.Items[i].Instance() == s.task.Instance() {
@@ -121,7 +121,7 @@ func (r *Reconciler) handleCancellation(ctx context.Context, s *scope) error {
 		return err
 	}
 	s.task.Status.RequiredInputs, s.task.Status.Preflight = nil, nil
-	why := v1alpha1.Problem{Reason: v1alpha1.ReasonCanceled, Message: "cancelled by " + by}
+	why := v1alpha1.Problem{Reason: v1alpha1.ReasonCanceled, Message: "canceled by " + by}
 	if err := readInstanceLive(ctx, r, s); err != nil {
 		return err
 	}
@@ -157,14 +157,14 @@ func canceledBy(ctx context.Context, r *Reconciler, s *scope) (string, error) {
 	}
 	tasks, err := listUnfinishedTasks(ctx, r, client.InNamespace(s.task.Namespace), client.MatchingFields{TasksByInstance: s.task.Instance()})
 	if err != nil {
-		return "", fmt.Errorf("instance %s: %w", s.task.Instance(), err)
+		return "", fmt.Errorf("instance %q: %w", s.task.Instance(), err)
 	}
 	for i := range tasks {
 		other := &tasks[i]
 		if isCancel(other) && other.Status.TargetTask == s.task.Name && !other.Finished() {
 			hash, err := transitions.HashSpec(other)
 			s.task.Status.CanceledBy = &v1alpha1.TaskReference{Name: other.Name, Hash: hash}
-			return "task " + other.Name, err
+			return fmt.Sprintf("task %q", other.Name), err
 		}
 	}
 	return "", nil

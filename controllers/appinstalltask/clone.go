@@ -1,6 +1,7 @@
 package appinstalltask
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -25,25 +26,26 @@ func (r *Reconciler) checkCloneSource(ctx context.Context, s *scope, p *taskFind
 	state := transitions.StateOf(origin)
 	switch {
 	case origin == nil:
-		p.Add(outcome.Stalled(v1alpha1.ReasonNotInstalled, fmt.Errorf("there is no instance %q to clone: name another in spec.clone.from.name", name)))
+		p.Add(outcome.Stalled(v1alpha1.ReasonNotInstalled, fmt.Errorf(
+			"instance %q not found in namespace %q; correct spec.clone.from", name, cmp.Or(s.task.Spec.CloneFrom().Namespace, s.task.Namespace))))
 	case !transitions.Cloneable(state):
-		p.Add(outcome.Stalled(v1alpha1.ReasonNotInstalled, fmt.Errorf("instance %q is in state %s and cannot be cloned: install it first", name, state)))
+		p.Add(outcome.Stalled(v1alpha1.ReasonNotInstalled, fmt.Errorf("instance %q is in state %s and cannot be cloned; install it first", name, state)))
 	case origin.Spec.AppRef.Name != s.task.Spec.AppRef.Name || origin.Spec.AppRef.Source != s.task.Spec.AppRef.Source:
 		p.Add(outcome.Stalled(v1alpha1.ReasonInvalidSpec, fmt.Errorf(
-			"instance %q is of app %q of source %q: name that app in spec.appRef, or another instance in spec.clone.from.name",
+			"instance %q belongs to app %q of source %q; set spec.appRef to that app, or spec.clone.from to another instance",
 			name, origin.Spec.AppRef.Name, origin.Spec.AppRef.Source)))
 	case origin.Spec.PinnedRevision != 0 && (s.task.Spec.Parameters().Version == "" || s.task.Spec.Parameters().Values == nil && s.task.Spec.Parameters().ValuesFrom == nil):
 		p.Add(outcome.Stalled(v1alpha1.ReasonInvalidState, fmt.Errorf(
-			"instance %q is pinned to revision %d by spec.pinnedRevision, so that its spec.values are not those that run: "+
-				"set spec.version and spec.values of the task, or use action Upgrade on the instance first", name, origin.Spec.PinnedRevision)))
+			"instance %q is pinned to revision %d by spec.pinnedRevision, which overrides its spec.version and spec.values; "+
+				"set spec.clone.version and spec.clone.values, or use action Upgrade on the instance first", name, origin.Spec.PinnedRevision)))
 	default:
 		s.cloneSource = origin
 	}
 	return nil
 }
 
-// checkClone checks that the clone does not collide with its origin, and that its titles
-// are given and distinct.
+// checkClone checks that the clone does not conflict with the cloned instance, and that its titles
+// are specified and unique.
 func (r *Reconciler) checkClone(ctx context.Context, s *scope, p *taskFindings) error {
 	if s.app == nil || s.app.Info.Status.Summary == nil {
 		return nil
@@ -54,7 +56,7 @@ func (r *Reconciler) checkClone(ctx context.Context, s *scope, p *taskFindings) 
 	return r.checkCloneTitles(ctx, s, p)
 }
 
-// isCrossNamespace reports whether the origin of a clone is in another namespace.
+// isCrossNamespace reports whether the cloned instance is in another namespace.
 func (s *scope) isCrossNamespace() bool {
 	from := s.task.Spec.CloneFrom().Namespace
 	return from != "" && from != s.task.Namespace
@@ -70,7 +72,7 @@ func (r *Reconciler) getCloneSource(ctx context.Context, s *scope) (*v1alpha1.Ap
 	tenant := s.tenant()
 	reader, err := r.Tenants.ClientFor(tenant)
 	if err != nil {
-		return nil, fmt.Errorf("read as service account %s: %w", tenant.ServiceAccount, err)
+		return nil, fmt.Errorf("impersonate service account %q: %w", tenant.ServiceAccount, err)
 	}
 	from := types.NamespacedName{Namespace: s.task.Spec.CloneFrom().Namespace, Name: s.task.Spec.CloneFrom().Name}
 	origin := &v1alpha1.AppInstance{}
@@ -79,9 +81,9 @@ func (r *Reconciler) getCloneSource(ctx context.Context, s *scope) (*v1alpha1.Ap
 		return nil, nil
 	case apierrors.IsForbidden(err):
 		return nil, outcome.Stalled(v1alpha1.ReasonPermissionDenied, fmt.Errorf(
-			"service account %s may not get appinstances.appmarket.io in namespace %s", tenant.ServiceAccount, from.Namespace))
+			"service account %q cannot get appinstances.appmarket.io in namespace %q; grant it the permission, or set another spec.serviceAccountName", tenant.ServiceAccount, from.Namespace))
 	case err != nil:
-		return nil, fmt.Errorf("get instance %s: %w", from, err)
+		return nil, fmt.Errorf("get instance %q: %w", from, err)
 	}
 	return origin, nil
 }
@@ -99,19 +101,17 @@ func (r *Reconciler) checkCloneTitles(ctx context.Context, s *scope, p *taskFind
 			taken = append(taken, e.Title)
 		}
 	}
-	wanted := []inputs.Entrance{{Name: titleInput, Title: "Title of the instance"}}
+	title := s.task.Spec.ParametersPath() + ".title"
+	wanted := []inputs.Entrance{{Name: title, Title: "Title of the instance"}}
 	for _, e := range s.app.Info.Status.Summary.Entrances {
 		if !e.Hidden {
 			wanted = append(wanted, inputs.Entrance{Name: e.Name, Title: e.Title})
 		}
 	}
-	given := map[string]string{titleInput: s.task.Spec.Parameters().Title}
+	given := map[string]string{title: s.task.Spec.Parameters().Title}
 	for _, e := range s.task.Spec.Parameters().Entrances {
 		given[e.Name] = e.Title
 	}
 	p.addInputProblems(s.task, installplan.Titles, inputs.CheckTitles(wanted, given, taken))
 	return nil
 }
-
-// titleInput is the name of spec.title in the list of titles.
-const titleInput = "spec.title"

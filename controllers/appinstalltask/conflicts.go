@@ -37,6 +37,6 @@ func (r *Reconciler) checkDependents(ctx context.Context, s *scope, p *taskFindi
 		said = append(said, d.Name)
 	}
 	p.Add(outcome.Stalled(v1alpha1.ReasonHasDependents, fmt.Errorf(
-		"these instances need app %s: %s; uninstall them first, or set spec.uninstall.dependents to Uninstall", s.instance.Spec.AppRef.Name, strings.Join(said, ", "))))
+		"other instances depend on app %q (%s); uninstall them first, or set spec.uninstall.dependents to Uninstall", s.instance.Spec.AppRef.Name, strings.Join(said, ", "))))
 	return nil
 }

@@ -18,8 +18,6 @@ import (
 )
 
 const (
-	// credentialInput is the name of spec.credentialSecretRef in the list of inputs.
-	credentialInput = "spec.credentialSecretRef"
 	// maxPurchases is the maximum number of checkout requests for one task.
 	maxPurchases = 100
 )
@@ -39,13 +37,14 @@ func (s *scope) credentialRef() *v1alpha1.KeyReference {
 func (r *Reconciler) purchaseCredential(ctx context.Context, s *scope, tenant client.Client, ref *v1alpha1.KeyReference) (string, error) {
 	if s.task.Status.PurchaseAttempts >= maxPurchases {
 		return "", outcome.Stalled(v1alpha1.ReasonPurchaseFailed, fmt.Errorf(
-			"the checkout was asked %d times and has no purchase; buy the app, and make another task", maxPurchases))
+			"exceeded limit of %d requests to the checkout without a purchase; purchase the app, and create another task", maxPurchases))
 	}
 	attempt := s.task.Status.PurchaseAttempts + 1
 	credential, err := r.Planner.PurchaseCredential(ctx, tenant, s.tenant(), s.app, s.version.Purchase, s.task.Spec.Parameters().PurchaseRequestSecretRef, int(attempt))
 	switch outcome.Reason(err, "") {
 	case v1alpha1.ReasonReferenceNotFound, v1alpha1.ReasonPermissionDenied:
-		return "", err // No request was sent.
+		// No request was sent.
+		return "", fmt.Errorf("%s.purchaseRequestSecretRef: %w", s.task.Spec.ParametersPath(), err)
 	}
 	s.task.Status.PurchaseAttempts = attempt
 	if err != nil {
@@ -74,10 +73,11 @@ func storeCredential(ctx context.Context, tenant client.Client, namespace string
 	}
 	if apierrors.IsForbidden(err) {
 		return outcome.Waiting(v1alpha1.ReasonWaitingForInput, recheckInterval, fmt.Errorf(
-			"the credential was bought, but the service account may not write Secret %s; let it", ref.Name))
+			"the credential was purchased, but the service account cannot write Secret %q in namespace %q; grant it permission to create and patch the Secret",
+			ref.Name, namespace))
 	}
 	if err != nil {
-		return fmt.Errorf("keep credential in secret %s: %w", ref.Name, err)
+		return fmt.Errorf("store credential in Secret %q: %w", ref.Name, err)
 	}
 	return nil
 }
@@ -92,7 +92,7 @@ func handleRenderError(s *scope, p *taskFindings, err error) error {
 	terms := s.version.Purchase
 	p.addInputProblems(s.task, installplan.Inputs, []inputs.Problem{{
 		Input: inputs.Input{
-			Name: credentialInput, Type: "credential", Required: true, Title: terms.Product, Description: err.Error(),
+			Name: s.task.Spec.ParametersPath() + ".credentialSecretRef", Type: "credential", Required: true, Title: terms.Product, Description: err.Error(),
 		},
 		Problem: "required",
 	}})

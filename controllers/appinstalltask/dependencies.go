@@ -7,7 +7,7 @@ import (
 	"github.com/appmarket/operator/internal/admission"
 )
 
-// checkDependencies checks that the mandatory dependencies of the app are running in the
+// checkDependencies checks that the required dependencies of the app are running in the
 // namespace of the task. Depending on spec.dependencies, the task waits for the missing
 // ones or creates subtasks that install them, in dependency order.
 func checkDependencies(ctx context.Context, r *Reconciler, s *scope, p *taskFindings) error {

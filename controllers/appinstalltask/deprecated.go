@@ -11,7 +11,7 @@ import (
 // markAdmitted sets the Admitted condition to True. If the version is deprecated, it adds a warning to
 // the message and emits an event.
 func (s *scope) markAdmitted() {
-	message := "every check passed"
+	message := "all checks passed"
 	if s.version != nil && s.version.Deprecated {
 		warning := fmt.Sprintf("version %s of app %q is deprecated by its chart and may no longer be maintained", s.version.Version, s.app.Info.Spec.App)
 		message += "; warning: " + warning

@@ -18,7 +18,7 @@ var _ = Describe("Installing a deprecated version", func() {
 		b.createTask("install", v1alpha1.ActionInstall)
 		b.expectStarted()
 		const warning = `version 1.0.0 of app "web" is deprecated by its chart`
-		Expect(b.conditionMessage(v1alpha1.ConditionAdmitted)).To(HavePrefix("every check passed; warning: " + warning))
+		Expect(b.conditionMessage(v1alpha1.ConditionAdmitted)).To(HavePrefix("all checks passed; warning: " + warning))
 		Eventually(recorder.Events).Should(Receive(HavePrefix("Warning Deprecated " + warning)))
 	})
 })

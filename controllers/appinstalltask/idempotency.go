@@ -24,19 +24,23 @@ func (r *Reconciler) restoreCompletedTask(_ context.Context, s *scope) error {
 	s.task.Status.Version = entry.Version
 	s.recordInstance(s.instance)
 	if entry.Outcome != v1alpha1.OutcomeSucceeded {
-		message := "failed before; set another spec.runID to run the task again"
+		message := "this task has already failed"
+		if entry.Outcome == v1alpha1.OutcomeCanceled {
+			message = "this task was already canceled"
+		}
 		if entry.Message != "" {
 			message += ": " + entry.Message
 		}
+		message += "; set another spec.runID to run it again"
 		return outcome.Stalled(recordedFailureReason(entry), errors.New(message))
 	}
 	if since := changedSince(s, entry); since != "" {
 		return outcome.Stalled(v1alpha1.ReasonSuperseded, fmt.Errorf(
-			"the task was carried out before, and %s; set another spec.runID to run it again", since))
+			"this task has already completed, but %s; set another spec.runID to run it again", since))
 	}
 	s.isComplete = true
 	s.statusWriter.SetReady(v1alpha1.ReasonSucceeded, fmt.Sprintf(
-		"carried out before; instance %q is %s; set another spec.runID to run the task again", s.instance.Name, currentStateMessage(s.instance)))
+		"this task has already completed, and instance %q is %s; set another spec.runID to run it again", s.instance.Name, currentStateMessage(s.instance)))
 	return nil
 }
 
@@ -48,7 +52,7 @@ func changedSince(s *scope, entry *v1alpha1.CompletedTask) string {
 	if s.instance.DeletionTimestamp.IsZero() && s.instance.Spec.DesiredState == s.action.desiredState() && isKept {
 		return ""
 	}
-	since := fmt.Sprintf("instance %q has since changed: it is %s", s.instance.Name, currentStateMessage(s.instance))
+	since := fmt.Sprintf("instance %q is now %s", s.instance.Name, currentStateMessage(s.instance))
 	if len(s.instance.Status.History) > 0 {
 		last := s.instance.Status.History[0].Operation
 		since += fmt.Sprintf(" (last operation: %s", last.Type)
@@ -62,9 +66,9 @@ func changedSince(s *scope, entry *v1alpha1.CompletedTask) string {
 
 // currentStateMessage returns the state and the version of the instance for messages.
 func currentStateMessage(instance *v1alpha1.AppInstance) string {
-	state := string(transitions.StateOf(instance))
+	state := "in state " + string(transitions.StateOf(instance))
 	if version := instance.Status.Version; version != "" {
-		state += " at version " + version
+		state += " with version " + version
 	}
 	return state
 }

@@ -71,7 +71,7 @@ func inputReadError(err error) error {
 // resolveTaskInputs returns the values and the inputs of the instance. The fields that the task does not
 // specify default to the fields of the upgraded or cloned instance.
 func (s *scope) resolveTaskInputs() installplan.ValueSources {
-	given := installplan.ValueSources{Values: s.task.Spec.Parameters().Values, ValuesFrom: s.task.Spec.Parameters().ValuesFrom, Envs: s.task.Spec.Parameters().Inputs}
+	given := installplan.ValueSources{Values: s.task.Spec.Parameters().Values, ValuesFrom: s.task.Spec.Parameters().ValuesFrom, Envs: s.task.Spec.Parameters().Inputs, Path: s.task.Spec.ParametersPath()}
 	if from := s.valuesSource(); from != nil {
 		have := from.Spec
 		if given.Values == nil {
@@ -86,7 +86,7 @@ func (s *scope) resolveTaskInputs() installplan.ValueSources {
 }
 
 // valuesSource returns the instance whose values and inputs are the defaults of the task: the
-// upgraded instance, the removed instance that is installed again, or the origin of a clone.
+// upgraded instance, the removed instance that is installed again, or the cloned instance.
 func (s *scope) valuesSource() *v1alpha1.AppInstance {
 	if s.action.isUpgrade {
 		return s.instance
@@ -101,7 +101,7 @@ func (s *scope) valuesSource() *v1alpha1.AppInstance {
 func (s *scope) serviceAccountName() string { return cmp.Or(s.specifiedServiceAccount(), "default") }
 
 // specifiedServiceAccount returns the service account that the task names. It defaults to the account
-// of the origin of a clone, and to the account of the instance that the task changes. An
+// of the cloned instance, and to the account of the instance that the task changes. An
 // installation does not use the account of an instance that was removed. The result is
 // empty if no account is named.
 func (s *scope) specifiedServiceAccount() string {

@@ -40,7 +40,7 @@ func TestOnlyProgressOfWhatATaskHasWrittenMayBeShownLater(t *testing.T) {
 			instance.DeletionTimestamp = &now
 		}},
 		{why: "another instance has the name", change: func(_ *v1alpha1.AppInstallTask, instance *v1alpha1.AppInstance) { instance.UID = "other" }},
-		{why: "the task is cancelled", change: func(task *v1alpha1.AppInstallTask, _ *v1alpha1.AppInstance) { task.Spec.Cancel = &yes }},
+		{why: "the task is canceled", change: func(task *v1alpha1.AppInstallTask, _ *v1alpha1.AppInstance) { task.Spec.Cancel = &yes }},
 		{why: "the task takes it back", change: func(task *v1alpha1.AppInstallTask, _ *v1alpha1.AppInstance) {
 			task.Status.Reverting = &v1alpha1.Problem{}
 		}},

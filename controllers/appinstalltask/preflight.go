@@ -23,7 +23,7 @@ func (r *Reconciler) checkCluster(ctx context.Context, s *scope, p *taskFindings
 	return admission.CheckRequirements(ctx, newOperation(r, s), &p.Findings)
 }
 
-// newOperation returns the operation of the task, with what is known of it so far.
+// newOperation returns the operation of the task with the fields that are known so far.
 func newOperation(r *Reconciler, s *scope) *admission.Operation {
 	operation := &admission.Operation{
 		Objects: r.Client, Catalog: r.Catalog, Profiles: r.Planner.Profiles, Cluster: r.Cluster, Tenants: r.Tenants,
@@ -62,7 +62,7 @@ func (r *Reconciler) checkPermissions(ctx context.Context, s *scope, p *taskFind
 	}
 	problems, err := r.Cluster.Check(ctx, request)
 	if err != nil {
-		return fmt.Errorf("read the state of the cluster: %w", err)
+		return fmt.Errorf("check requirements: %w", err)
 	}
 	p.AddProblems(problems...)
 	return nil
@@ -121,7 +121,7 @@ func (r *Reconciler) renderPreview(ctx context.Context, s *scope, version string
 	if err != nil {
 		return nil, err
 	}
-	published, err := app.FindVersion(version)
+	published, err := app.FindVersion(version, s.task.Spec.ParametersPath()+".version")
 	if err != nil {
 		return nil, err
 	}

@@ -28,11 +28,11 @@ func (r *Reconciler) waitForInstance(ctx context.Context, s *scope) error {
 	}
 	ref := s.task.Status.InstanceRef
 	if s.instance == nil || string(s.instance.UID) != ref.UID {
-		return outcome.Stalled(v1alpha1.ReasonInterrupted, fmt.Errorf("instance %q was deleted while the task ran", ref.Name))
+		return outcome.Stalled(v1alpha1.ReasonInterrupted, fmt.Errorf("instance %q was deleted before the operation was complete", ref.Name))
 	}
 	if by := changedBy(ctx, r, s); by != "" {
 		return outcome.Stalled(v1alpha1.ReasonInterrupted, fmt.Errorf(
-			"instance %q was changed by %s while the task ran, which ends it: see the instance", ref.Name, by))
+			"instance %q was changed by %s before the operation was complete; see the conditions of the instance", ref.Name, by))
 	}
 	for _, milestone := range status.AppInstance.Progress {
 		if c := conditionForGeneration(s.instance, milestone, ref.Generation); c != nil && c.Status == metav1.ConditionTrue {
@@ -77,7 +77,7 @@ func refreshInstance(ctx context.Context, r *Reconciler, s *scope) error {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("get instance %s: %w", ref.Name, err)
+		return fmt.Errorf("get instance %q: %w", ref.Name, err)
 	}
 	s.setInstance(instance)
 	return nil
@@ -134,7 +134,7 @@ func isInstanceReady(instance *v1alpha1.AppInstance, generation int64) bool {
 func changedBy(ctx context.Context, r *Reconciler, s *scope) string {
 	if !s.ownership.isWriter {
 		if s.ownership.record.Task == s.task.Name {
-			return "another task of the same name"
+			return "another task with the same name"
 		}
 		return describeWriter(ctx, r, s)
 	}
@@ -167,7 +167,7 @@ func describeWriter(ctx context.Context, r *Reconciler, s *scope) string {
 // instance has retried until spec.timeout, the error is terminal.
 func progressError(task *v1alpha1.AppInstallTask, reconciling *metav1.Condition) error {
 	if reconciling == nil {
-		return outcome.Waiting(v1alpha1.ReasonProgressing, 0, fmt.Errorf("%s of instance %s", task.Spec.Action, task.Instance()))
+		return outcome.Waiting(v1alpha1.ReasonProgressing, 0, fmt.Errorf("%s of instance %q", task.Spec.Action, task.Instance()))
 	}
 	if reconciling.Reason != v1alpha1.ReasonProgressingWithRetry {
 		return outcome.Waiting(reconciling.Reason, 0, errors.New(reconciling.Message))
@@ -175,7 +175,7 @@ func progressError(task *v1alpha1.AppInstallTask, reconciling *metav1.Condition)
 	// A retried operation has no other time limit.
 	left := time.Until(task.Status.StartTime.Add(task.Spec.Timeout.Or(defaultTimeout)))
 	if left <= 0 {
-		return outcome.Stalled(v1alpha1.ReasonTimedOut, fmt.Errorf("not done within spec.timeout: %s", reconciling.Message))
+		return outcome.Stalled(v1alpha1.ReasonTimedOut, fmt.Errorf("the operation exceeded spec.timeout (%s): %s", task.Spec.Timeout.Or(defaultTimeout), reconciling.Message))
 	}
 	return outcome.Waiting(reconciling.Reason, left, errors.New(reconciling.Message))
 }
@@ -188,7 +188,7 @@ func progressMessage(instance *v1alpha1.AppInstance, generation int64) string {
 	if c := conditionForGeneration(instance, v1alpha1.ConditionReconciling, generation); c != nil {
 		return c.Message
 	}
-	return "instance " + instance.Name + " is being brought back"
+	return fmt.Sprintf("reverting instance %q", instance.Name)
 }
 
 // firstFailedCondition returns the first progress condition that is False. It defaults to

@@ -201,7 +201,7 @@ var _ = Describe("A task that was admitted", func() {
 		b.expectFailure(v1alpha1.ReasonInterrupted)
 	})
 
-	It("ends when somebody else wants something else of the instance", func() {
+	It("ends when another client changes the spec of the instance", func() {
 		b.createTask("install", v1alpha1.ActionInstall)
 		b.expectStarted()
 		i := b.currentInstance()
@@ -216,7 +216,7 @@ var _ = Describe("A task that was admitted", func() {
 		b.expectStarted()
 		b.editInstance(func(i *v1alpha1.AppInstance) { edit(&i.Spec) })
 		b.setInstanceReady("1.0.0")
-		Expect(b.expectFailure(v1alpha1.ReasonInterrupted)).To(HavePrefix(`instance "web" was changed by another client while the task ran`))
+		Expect(b.expectFailure(v1alpha1.ReasonInterrupted)).To(HavePrefix(`instance "web" was changed by another client before the operation was complete`))
 	},
 		Entry("values", func(spec *v1alpha1.AppInstanceSpec) { spec.Values = &runtime.RawExtension{Raw: []byte(`{"a":1}`)} }),
 		Entry("version", func(spec *v1alpha1.AppInstanceSpec) { spec.Version = "1.x" }),
@@ -247,7 +247,7 @@ var _ = Describe("A task that was admitted", func() {
 		b.expectStarted()
 		b.editInstance(func(i *v1alpha1.AppInstance) { i.Annotations[v1alpha1.TaskAnnotation] = "[" })
 		Expect(b.expectFailure(v1alpha1.ReasonInterrupted)).To(HavePrefix(
-			`instance "web" was changed by another client (annotation appmarket.io/task: is not a JSON object with the name of a task) while the task ran`))
+			`instance "web" was changed by another client (metadata.annotations["appmarket.io/task"]: must be a JSON object with the name of a task) before the operation was complete`))
 		b.setInstanceReady("1.0.0")
 		b.createTask("stop", v1alpha1.ActionStop)
 		b.expectStarted()
@@ -262,8 +262,8 @@ var _ = Describe("A task that was admitted", func() {
 		for range 2 {
 			_, err := b.reconcileTask()
 			Expect(err).NotTo(HaveOccurred())
-			Expect(b.conditionMessage(v1alpha1.ConditionSucceeded)).To(Equal("Ready as the instance says; spec was changed after the task ended, " +
-				"which has no effect but for ttlSecondsAfterFinished: delete the task and apply it again, or create another one"))
+			Expect(b.conditionMessage(v1alpha1.ConditionSucceeded)).To(Equal("Ready as the instance says; spec was changed after the end of the task, " +
+				"and only ttlSecondsAfterFinished has an effect; delete and re-create the task, or create another task"))
 			b.editTask(func(t *v1alpha1.AppInstallTask) { t.Spec.EnsureParameters().Version = "1.0.0" })
 		}
 	})

@@ -37,7 +37,7 @@ func getInstance(ctx context.Context, reader client.Reader, namespace, name stri
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("get instance %s: %w", name, err)
+		return nil, fmt.Errorf("get instance %q: %w", name, err)
 	}
 	return instance, nil
 }
@@ -61,8 +61,8 @@ func (r *Reconciler) waitInQueue(ctx context.Context, s *scope) error {
 	}
 	if r.MaxTasks > 0 && len(before) >= r.MaxTasks {
 		return rejectAdmission(ctx, r, s, outcome.Stalled(v1alpha1.ReasonAllowanceExceeded, fmt.Errorf(
-			"instance %q has %d unfinished tasks before this one, and may have %d: wait for them or delete some, and create the task again",
-			s.task.Instance(), len(before), r.MaxTasks)))
+			"exceeded limit of %d unfinished tasks of instance %q; wait for earlier tasks or delete some of them, and create the task again",
+			r.MaxTasks, s.task.Instance())))
 	}
 	if s.task.Spec.Suspend != nil && *s.task.Spec.Suspend {
 		return withBlockedMessage(ctx, r, s, outcome.Waiting(v1alpha1.ReasonSuspended, left, errors.New("suspended by spec.suspend")))
@@ -84,11 +84,11 @@ func queueMessage(task *v1alpha1.AppInstallTask, before []v1alpha1.AppInstallTas
 	next := &before[0]
 	said := fmt.Sprintf("waiting for task %q (%s) of the same instance", next.Name, next.Spec.Action)
 	if why := idleMessage(next); why != "" {
-		said += fmt.Sprintf(", which has not begun and %s: %s", maxWaitMessage(next), why)
+		said += fmt.Sprintf(", which waits %s: %s", maxWaitMessage(next), why)
 	}
 	for _, other := range before {
 		if areOpposite(other.Spec.Action, task.Spec.Action) {
-			return said + fmt.Sprintf("; task %q (%s) and this one (%s) undo each other: cancel one of them",
+			return said + fmt.Sprintf("; task %q (%s) and this task (%s) revert each other; cancel one of them",
 				other.Name, other.Spec.Action, task.Spec.Action)
 		}
 	}
@@ -112,13 +112,13 @@ func idleMessage(task *v1alpha1.AppInstallTask) string {
 // maxWaitMessage returns a phrase about how long a task may wait before it starts.
 func maxWaitMessage(task *v1alpha1.AppInstallTask) string {
 	if task.Spec.StartDeadline == "" {
-		return "may wait without end, since it has no spec.startDeadline"
+		return "indefinitely because its spec.startDeadline is not set"
 	}
-	return fmt.Sprintf("may wait for %s from its creation", task.Spec.StartDeadline)
+	return fmt.Sprintf("until %s after its creation", task.Spec.StartDeadline)
 }
 
 // blocksOthers ends the message of a waiting task that blocks other tasks of its instance.
-const blocksOthers = "; other tasks of this instance wait for this one"
+const blocksOthers = "; other tasks of the instance wait for this task"
 
 // withBlockedMessage appends blocksOthers to the message of a waiting error if other tasks wait
 // for this one.
@@ -150,11 +150,11 @@ func timeUntilDeadline(task *v1alpha1.AppInstallTask) (time.Duration, error) {
 	if left > 0 {
 		return left, nil
 	}
-	said := fmt.Sprintf("not admitted within %s", task.Spec.StartDeadline)
+	said := fmt.Sprintf("not admitted within spec.startDeadline (%s)", task.Spec.StartDeadline)
 	if c := meta.FindStatusCondition(task.Status.Conditions, v1alpha1.ConditionReconciling); c != nil {
 		said += ": " + strings.TrimSuffix(c.Message, blocksOthers)
 	} else {
-		said += ", the spec.startDeadline of the task: set a later one"
+		said += "; set a later deadline"
 	}
 	return 0, outcome.Stalled(v1alpha1.ReasonDeadlineExceeded, errors.New(said))
 }
@@ -164,7 +164,7 @@ func timeUntilDeadline(task *v1alpha1.AppInstallTask) (time.Duration, error) {
 func queuedTasks(ctx context.Context, r *Reconciler, s *scope) ([]v1alpha1.AppInstallTask, error) {
 	tasks, err := listUnfinishedTasks(ctx, r, client.InNamespace(s.task.Namespace), client.MatchingFields{TasksByInstance: s.task.Instance()})
 	if err != nil {
-		return nil, fmt.Errorf("instance %s: %w", s.task.Instance(), err)
+		return nil, fmt.Errorf("instance %q: %w", s.task.Instance(), err)
 	}
 	return slices.DeleteFunc(tasks, func(t v1alpha1.AppInstallTask) bool { return !isQueued(&t) }), nil
 }

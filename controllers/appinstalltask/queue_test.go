@@ -44,7 +44,7 @@ var _ = Describe("A task waits", func() {
 		b.createTask("b", v1alpha1.ActionStop)
 		b.expectWaiting(v1alpha1.ReasonWaitingForTurn)
 		b.createTask("c", v1alpha1.ActionResume)
-		Expect(b.expectFailure(v1alpha1.ReasonAllowanceExceeded)).To(ContainSubstring("has 2 unfinished tasks before this one, and may have 2"))
+		Expect(b.expectFailure(v1alpha1.ReasonAllowanceExceeded)).To(ContainSubstring("exceeded limit of 2 unfinished tasks of instance "))
 		Expect(b.task.Finished()).To(BeTrue())
 		b.selectTask(first).expectStarted()
 	})
@@ -56,9 +56,9 @@ var _ = Describe("A task waits", func() {
 		b.createTask("b", v1alpha1.ActionUpgrade)
 		b.expectWaiting(v1alpha1.ReasonWaitingForTurn)
 		Expect(b.conditionMessage(v1alpha1.ConditionReconciling)).To(Equal(
-			`waiting for task "a" (Install) of the same instance, which has not begun and may wait for 1h from its creation: suspended by spec.suspend`))
+			`waiting for task "a" (Install) of the same instance, which waits until 1h after its creation: suspended by spec.suspend`))
 		b.selectTask(first).expectWaiting(v1alpha1.ReasonSuspended)
-		Expect(b.conditionMessage(v1alpha1.ConditionReconciling)).To(Equal("suspended by spec.suspend; other tasks of this instance wait for this one"))
+		Expect(b.conditionMessage(v1alpha1.ConditionReconciling)).To(Equal("suspended by spec.suspend; other tasks of the instance wait for this task"))
 	})
 
 	It("for what is under way only if it does not remove the instance", func() {
@@ -69,7 +69,7 @@ var _ = Describe("A task waits", func() {
 		away := b.createTask("n", v1alpha1.ActionUninstall)
 		b.expectStarted()
 		Expect(b.selectTask(first).expectFailure(v1alpha1.ReasonInterrupted)).To(Equal(
-			`instance "web" was changed by task "n" (Uninstall) while the task ran, which ends it: see the instance`))
+			`instance "web" was changed by task "n" (Uninstall) before the operation was complete; see the conditions of the instance`))
 		b.setInstanceStatus("", true, [3]string{"Ready", "True", "Uninstalled"})
 		b.selectTask(away).expectSuccess()
 	})
@@ -88,7 +88,7 @@ var _ = Describe("A task waits", func() {
 		b.expectWaiting(v1alpha1.ReasonWaitingForTurn)
 	})
 
-	It("for nobody that acts on another instance", func() {
+	It("for no task of another instance", func() {
 		b.createTask("a", v1alpha1.ActionInstall)
 		b.createTask("b", v1alpha1.ActionInstall, func(t *v1alpha1.AppInstallTask) { t.Spec.InstanceName = "other" })
 		b.expectStarted()
@@ -135,7 +135,7 @@ var _ = Describe("A task waits", func() {
 		Expect(err).To(HaveOccurred())
 		b.readTask()
 		Expect(b.conditionStatus(v1alpha1.ConditionSucceeded)).To(Equal("False DeadlineExceeded"))
-		Expect(b.conditionMessage(v1alpha1.ConditionAdmitted)).To(Equal("not admitted within 1h: suspended by spec.suspend"))
+		Expect(b.conditionMessage(v1alpha1.ConditionAdmitted)).To(Equal("not admitted within spec.startDeadline (1h): suspended by spec.suspend"))
 		Expect(b.task.Finished()).To(BeTrue())
 		b.expectNoWrites()
 	})
@@ -174,7 +174,7 @@ var _ = Describe("A task waits", func() {
 			Expect(apierrors.IsNotFound(err)).To(BeTrue())
 		})
 
-		It("stays for ever unless told otherwise", func() {
+		It("is kept unless ttlSecondsAfterFinished is set", func() {
 			ended(24*time.Hour, func(t *v1alpha1.AppInstallTask) { t.Spec.TTLSecondsAfterFinished = nil })
 			result, err := b.reconcileTask()
 			Expect(err).NotTo(HaveOccurred())

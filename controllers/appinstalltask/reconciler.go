@@ -145,8 +145,8 @@ func markEdited(task *v1alpha1.AppInstallTask) {
 		return
 	}
 	c.ObservedGeneration = task.Generation
-	const edited = "; spec was changed after the task ended, which has no effect but for ttlSecondsAfterFinished: " +
-		"delete the task and apply it again, or create another one"
+	const edited = "; spec was changed after the end of the task, and only ttlSecondsAfterFinished has an effect; " +
+		"delete and re-create the task, or create another task"
 	if !strings.HasSuffix(c.Message, edited) {
 		c.Message = text.Limit(c.Message, maxMessage-len(edited)) + edited
 	}

@@ -109,7 +109,7 @@ var _ = Describe("A task that was admitted", func() {
 			again(v1alpha1.ActionInstall)
 			b.expectSuccess()
 			Expect(b.conditionMessage(v1alpha1.ConditionSucceeded)).To(Equal(
-				`carried out before; instance "web" is Running at version 1.0.0; set another spec.runID to run the task again`))
+				`this task has already completed, and instance "web" is in state Running with version 1.0.0; set another spec.runID to run it again`))
 		})
 
 		DescribeTable("does not succeed while the instance is something else", func(action v1alpha1.Action, state v1alpha1.DesiredState, version, want string) {
@@ -124,14 +124,14 @@ var _ = Describe("A task that was admitted", func() {
 			b.setInstanceReady(version)
 			again(action)
 			Expect(b.expectFailure(v1alpha1.ReasonSuperseded)).To(And(
-				HavePrefix(`the task was carried out before, and instance "web" has since changed: it is `+want),
+				HavePrefix(`this task has already completed, but instance "web" is now in state `+want),
 				HaveSuffix("set another spec.runID to run it again")))
 		},
-			Entry("an upgrade that was removed", v1alpha1.ActionUpgrade, v1alpha1.StateUninstalled, "", "Uninstalled"),
-			Entry("an upgrade that was stopped", v1alpha1.ActionUpgrade, v1alpha1.StateStopped, "1.1.0", "Running at version 1.1.0"),
-			Entry("an upgrade that was rolled back", v1alpha1.ActionUpgrade, v1alpha1.StateRunning, "1.0.0", "Running at version 1.0.0"),
-			Entry("a stop that was resumed", v1alpha1.ActionStop, v1alpha1.StateRunning, "1.1.0", "Running at version 1.1.0"),
-			Entry("a removal that was installed again", v1alpha1.ActionUninstall, v1alpha1.StateRunning, "1.1.0", "Running at version 1.1.0"),
+			Entry("an upgrade that was removed", v1alpha1.ActionUpgrade, v1alpha1.StateUninstalled, "", "Uninstalled; "),
+			Entry("an upgrade that was stopped", v1alpha1.ActionUpgrade, v1alpha1.StateStopped, "1.1.0", "Running with version 1.1.0"),
+			Entry("an upgrade that was rolled back", v1alpha1.ActionUpgrade, v1alpha1.StateRunning, "1.0.0", "Running with version 1.0.0"),
+			Entry("a stop that was resumed", v1alpha1.ActionStop, v1alpha1.StateRunning, "1.1.0", "Running with version 1.1.0"),
+			Entry("a removal that was installed again", v1alpha1.ActionUninstall, v1alpha1.StateRunning, "1.1.0", "Running with version 1.1.0"),
 		)
 	})
 

@@ -20,7 +20,7 @@ import (
 // restart does not lose it.
 func startRevert(ctx context.Context, s *scope, why v1alpha1.Problem) error {
 	markReverting(s, why)
-	s.statusWriter.MarkReconciling("taking back what was begun: " + why.Message)
+	s.statusWriter.MarkReconciling("reverting the changes of the task: " + why.Message)
 	return s.statusWriter.Save(ctx)
 }
 
@@ -92,7 +92,7 @@ func finishRevert(ctx context.Context, r *Reconciler, s *scope) error {
 		return revertSubtasks(ctx, r, s, why)
 	}
 	if s.ownership.record.Task != s.task.Name {
-		why.Message += fmt.Sprintf("; instance %q was changed by %s meanwhile", s.instance.Name, describeWriter(ctx, r, s))
+		why.Message += fmt.Sprintf("; instance %q was changed by %s and is not reverted", s.instance.Name, describeWriter(ctx, r, s))
 		return revertSubtasks(ctx, r, s, why)
 	}
 	if err := revertInstance(ctx, r, s); err != nil {
@@ -100,13 +100,13 @@ func finishRevert(ctx context.Context, r *Reconciler, s *scope) error {
 	}
 	ref := s.task.Status.InstanceRef
 	if stalled := stalledCondition(s.instance, ref.Generation); stalled != nil {
-		why.Message += "; taking it back failed: " + stalled.Message
+		why.Message += "; the changes were not reverted: " + stalled.Message
 		return revertSubtasks(ctx, r, s, why)
 	}
 	if !isInstanceReady(s.instance, ref.Generation) {
 		left, bounded := revertTimeRemaining(s.task, s.instance, ref.Generation)
 		if bounded && left <= 0 {
-			why.Message += "; taking it back was not done within spec.timeout: " + progressMessage(s.instance, ref.Generation)
+			why.Message += "; the changes were not reverted within spec.timeout: " + progressMessage(s.instance, ref.Generation)
 			return revertSubtasks(ctx, r, s, why)
 		}
 		return outcome.Waiting(v1alpha1.ReasonProgressing, left, fmt.Errorf("%s; %s", why.Message, progressMessage(s.instance, ref.Generation)))

@@ -32,7 +32,7 @@ const (
 	// TasksByInstance indexes tasks by the name of their AppInstance.
 	TasksByInstance = "spec.instanceName"
 	// TasksByApp indexes tasks by their AppInfo, in the form that AppKey returns.
-	TasksByApp = "spec.app"
+	TasksByApp = "spec.appRef"
 	// TasksByReason indexes tasks by the reason of their Reconciling condition.
 	TasksByReason = "status.reconciling"
 	// TasksWithValues indexes the tasks that have values or inputs.

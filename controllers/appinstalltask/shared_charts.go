@@ -32,7 +32,7 @@ func (r *Reconciler) checkSharedUsers(ctx context.Context, s *scope, p *taskFind
 		return nil
 	}
 	p.Add(outcome.Stalled(v1alpha1.ReasonHasDependents, fmt.Errorf(
-		"these instances need this part of app %s: %s; uninstall them first, or set spec.uninstall.dependents to Uninstall", s.instance.Spec.AppRef.Name, formatInstances(users))))
+		"other instances use this shared chart of app %q (%s); uninstall them first, or set spec.uninstall.dependents to Uninstall", s.instance.Spec.AppRef.Name, formatInstances(users))))
 	return nil
 }
 
@@ -84,7 +84,7 @@ func (r *Reconciler) checkSharedRemoval(ctx context.Context, s *scope, p *taskFi
 		})
 		if len(users) > 0 {
 			p.Add(outcome.Stalled(v1alpha1.ReasonHasDependents, fmt.Errorf(
-				"these instances need %s/%s too, which spec.uninstall.sharedCharts would remove: %s; leave it out to keep the shared chart", part.Namespace, part.Name, formatInstances(users))))
+				"spec.uninstall.sharedCharts: other instances use shared chart %q (%s); set the field to Keep", part.Namespace+"/"+part.Name, formatInstances(users))))
 		}
 	}
 	return nil

@@ -50,16 +50,16 @@ func runSubtasks(ctx context.Context, r *Reconciler, s *scope, p *taskFindings) 
 const subtaskGrace = time.Minute
 
 // waitForSubtaskResults waits with increasing delays for the results of the subtasks to appear in the
-// cache. It returns a terminal error after subtaskGrace, when another client must have undone
+// cache. It returns a terminal error after subtaskGrace, when another client must have reverted
 // them.
 func waitForSubtaskResults(task, last *v1alpha1.AppInstallTask, now time.Time) error {
-	said := fmt.Sprintf("task %q (%s of %s) has succeeded", subtaskTitle(task, last), last.Spec.Action, last.Instance())
+	title := fmt.Sprintf("subtask %q (%s of instance %q)", subtaskTitle(task, last), last.Spec.Action, last.Instance())
 	since := now.Sub(last.Status.CompletionTime.Time)
 	if since < subtaskGrace {
-		return outcome.Waiting(v1alpha1.ReasonWaitingForDependency, max(since, conflictRetryDelay), fmt.Errorf("%s: waiting for its result", said))
+		return outcome.Waiting(v1alpha1.ReasonWaitingForDependency, max(since, conflictRetryDelay), fmt.Errorf("waiting for the result of %s", title))
 	}
 	return outcome.Stalled(v1alpha1.ReasonDependencyFailed, fmt.Errorf(
-		"%s, but its result was undone since or is not what this task needs: check that instance, and create another task", said))
+		"%s has succeeded, but its result was reverted or does not satisfy this task; check the instance, and create another task", title))
 }
 
 // addInstallSubtasks adds the subtasks that install the missing dependencies.
@@ -102,25 +102,25 @@ func ensureSubtask(ctx context.Context, r *Reconciler, s *scope, wish *v1alpha1.
 		made, err = wish, createSubtask(ctx, r, s, wish)
 	}
 	if err != nil {
-		return fmt.Errorf("task %s: %w", subtaskTitle(s.task, wish), err)
+		return fmt.Errorf("create subtask %q: %w", subtaskTitle(s.task, wish), err)
 	}
 	if isFromPreviousTask(s.task, made) {
 		return outcome.Waiting(v1alpha1.ReasonWaitingForDependency, recheckInterval, fmt.Errorf(
-			"task %s of an earlier task of this name is about to go; delete it if it does not", subtaskTitle(s.task, wish)))
+			"subtask %q of a deleted task with the same name is being deleted; delete it if it remains", subtaskTitle(s.task, wish)))
 	}
 	if !isOwnSubtask(s.task, made) {
 		return outcome.Stalled(v1alpha1.ReasonDependencyFailed, fmt.Errorf(
-			"there is a task %s that is not of this one; delete it, or give this one another name", subtaskTitle(s.task, wish)))
+			"task %q already exists and does not belong to this task; delete it, or use another name for this task", subtaskTitle(s.task, wish)))
 	}
-	said := fmt.Sprintf("task %s (%s of %s)", subtaskTitle(s.task, wish), made.Spec.Action, made.Instance())
+	title := fmt.Sprintf("subtask %q (%s of instance %q)", subtaskTitle(s.task, wish), made.Spec.Action, made.Instance())
 	root := meta.FindStatusCondition(made.Status.Conditions, v1alpha1.ConditionSucceeded)
 	switch {
 	case root == nil:
-		return outcome.Waiting(v1alpha1.ReasonWaitingForDependency, 0, errors.New(said))
+		return outcome.Waiting(v1alpha1.ReasonWaitingForDependency, 0, errors.New("waiting for "+title))
 	case !made.Finished():
-		return outcome.Waiting(v1alpha1.ReasonWaitingForDependency, 0, fmt.Errorf("%s: %s", said, root.Message))
+		return outcome.Waiting(v1alpha1.ReasonWaitingForDependency, 0, fmt.Errorf("waiting for %s: %s", title, root.Message))
 	case root.Status != metav1.ConditionTrue:
-		return outcome.Stalled(v1alpha1.ReasonDependencyFailed, fmt.Errorf("%s failed: %s", said, root.Message))
+		return outcome.Stalled(v1alpha1.ReasonDependencyFailed, fmt.Errorf("%s failed: %s", title, root.Message))
 	}
 	if s.lastSubtask == nil || s.lastSubtask.Status.CompletionTime.Before(made.Status.CompletionTime) {
 		s.lastSubtask = made
@@ -145,7 +145,7 @@ func createSubtask(ctx context.Context, r *Reconciler, s *scope, step *v1alpha1.
 		return r.Create(ctx, step)
 	}
 	if err := controllerutil.SetControllerReference(s.task, step, r.Scheme()); err != nil {
-		return fmt.Errorf("own: %w", err)
+		return fmt.Errorf("set owner: %w", err)
 	}
 	return r.Create(ctx, step)
 }
@@ -246,7 +246,7 @@ func revertSubtask(ctx context.Context, r *Reconciler, s *scope, step v1alpha1.S
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("get task %s: %w", step.Task, err)
+		return fmt.Errorf("get subtask %q: %w", step.Task, err)
 	}
 	if !isOwnSubtask(s.task, made) {
 		return nil
@@ -271,10 +271,10 @@ func cancelSubtask(ctx context.Context, writer client.Writer, step *v1alpha1.App
 		cancel := true
 		step.Spec.Cancel = &cancel
 		if err := writer.Patch(ctx, step, before); err != nil {
-			return fmt.Errorf("cancel task %s: %w", step.Name, err)
+			return fmt.Errorf("cancel subtask %q: %w", step.Name, err)
 		}
 	}
-	return outcome.Waiting(v1alpha1.ReasonProgressing, 0, fmt.Errorf("canceling task %s", step.Name))
+	return outcome.Waiting(v1alpha1.ReasonProgressing, 0, fmt.Errorf("canceling subtask %q", step.Name))
 }
 
 // maxTaskName is the maximum length of the name of a subtask, because it can become the

@@ -44,12 +44,12 @@ func (p *taskFindings) toError(task *v1alpha1.AppInstallTask) error {
 
 // addInputProblems adds inputs or titles that are missing or invalid to status.requiredInputs. Depending
 // on spec.onMissingInput, the task waits for them or fails.
-func (p *taskFindings) addInputProblems(task *v1alpha1.AppInstallTask, what string, wrong []inputs.Problem) {
+func (p *taskFindings) addInputProblems(task *v1alpha1.AppInstallTask, field string, wrong []inputs.Problem) {
 	if len(wrong) == 0 {
 		return
 	}
 	task.Status.RequiredInputs = truncateToSize(append(task.Status.RequiredInputs, toRequiredInputs(wrong)...), maxInputs, maxInputsBytes)
-	missing := fmt.Errorf("%s; see status.requiredInputs", installplan.InputsMessage(what, wrong))
+	missing := fmt.Errorf("%s; see status.requiredInputs", installplan.InputsMessage(task.Spec.ParametersPath(), field, wrong))
 	if task.Spec.OnMissingInput == v1alpha1.MissingInputFail {
 		p.Add(outcome.Stalled(v1alpha1.ReasonInputRequired, missing))
 		return

@@ -37,7 +37,7 @@ func TestRequiredInputsStayBounded(t *testing.T) {
 			g.Expect(task.Status.RequiredInputs).To(HaveLen(c.want))
 			message := p.toError(task).Error()
 			if c.number > 10 {
-				g.Expect(message).To(ContainSubstring(fmt.Sprintf("input9 and %d more", c.number-10)))
+				g.Expect(message).To(ContainSubstring(fmt.Sprintf(`"input9" and %d more`, c.number-10)))
 			}
 			g.Expect(message).To(HaveSuffix("; see status.requiredInputs"))
 		})

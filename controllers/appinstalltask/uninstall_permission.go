@@ -37,6 +37,6 @@ func (r *Reconciler) canUninstall(ctx context.Context, s *scope, step *v1alpha1.
 // uninstallDeniedError returns the error about a subtask that the tenant has no permission for.
 func (s *scope) uninstallDeniedError(step *v1alpha1.AppInstallTask) error {
 	return outcome.Stalled(v1alpha1.ReasonPermissionDenied, fmt.Errorf(
-		"service account %s may not uninstall instance %s in namespace %s: an administrator of that namespace must apply %s",
+		"service account %q cannot uninstall instance %q in namespace %q; an administrator of the namespace must apply %s",
 		s.serviceAccountName(), step.Spec.InstanceName, step.Namespace, preflight.RemedyPlaceholder))
 }

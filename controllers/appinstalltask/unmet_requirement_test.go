@@ -56,7 +56,7 @@ var _ = Describe("A task whose requirement is not met", func() {
 		b.createTask("install", v1alpha1.ActionInstall, waiting, func(t *v1alpha1.AppInstallTask) { t.Spec.StartDeadline = "1h" })
 		b.expectWaiting(v1alpha1.ReasonPermissionDenied)
 		b.elapsed = 2 * time.Hour
-		Expect(b.expectFailure(v1alpha1.ReasonDeadlineExceeded)).To(HavePrefix("not admitted within 1h: "))
+		Expect(b.expectFailure(v1alpha1.ReasonDeadlineExceeded)).To(HavePrefix("not admitted within spec.startDeadline (1h): "))
 	})
 
 	It("waits for a withdrawn app and a conflicting one where its spec says so", func() {

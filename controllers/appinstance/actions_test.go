@@ -287,7 +287,7 @@ var _ = Describe("Adopting", func() {
 		Expect(b.configMapData()).To(HaveKeyWithValue("color", "blue"))
 	})
 
-	It("does not write its values over a Secret of somebody else", func() {
+	It("does not overwrite a Secret of another owner with its values", func() {
 		foreign()
 		other := &corev1.Secret{
 			ObjectMeta: metav1.ObjectMeta{Namespace: b.instance.Namespace, Name: "mine-adopted-values"}, Data: map[string][]byte{"a": []byte("b")},
@@ -320,7 +320,7 @@ var _ = Describe("Adopting", func() {
 		Expect(transitions.StateOf(b.instance)).To(Equal(transitions.InstallFailed))
 	})
 
-	It("is what somebody else's release needs before it is installed, upgraded or removed", func() {
+	It("is required to install, upgrade or remove the release of another owner", func() {
 		foreign()
 		b.createInstance()
 		_, err := b.reconcileInstance()
@@ -350,7 +350,7 @@ var _ = Describe("The ledger", func() {
 		return string(e.Outcome) + " " + e.Reason
 	}
 
-	It("notes each task once, when its wish was carried out", func() {
+	It("records each task once, when its request was carried out", func() {
 		b.instance.Annotations = signed("install", "h1")
 		b.createInstance()
 		b.expectReady("1.0.0", 1)

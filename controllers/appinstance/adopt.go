@@ -33,10 +33,10 @@ func (r *Reconciler) adoptableVersion(ctx context.Context, s *scope) (string, er
 		return "", err
 	case have == nil:
 		return "", outcome.Stalled(v1alpha1.ReasonAdoptFailed, fmt.Errorf(
-			"there is no Helm release %s in namespace %s that can be adopted: remove spec.adoptionPolicy to install the app", name, s.instance.Namespace))
+			"Helm release %q not found in namespace %q; remove spec.adoptionPolicy to install the app", name, s.instance.Namespace))
 	case have.ChartName != s.instance.Spec.AppRef.Name:
 		return "", outcome.Stalled(v1alpha1.ReasonAdoptFailed, fmt.Errorf(
-			"release %s is of chart %q, not of app %q: adopt it with that app, or use another name for the instance", name, have.ChartName, s.instance.Spec.AppRef.Name))
+			"Helm release %q has chart %q, but spec.appRef.name is %q; set spec.appRef to the app of that chart, or use another name for the instance", name, have.ChartName, s.instance.Spec.AppRef.Name))
 	}
 	return have.ChartVersion, nil
 }
@@ -73,8 +73,8 @@ func recordAdoptedValues(ctx context.Context, r *Reconciler, s *scope) error {
 	return err
 }
 
-// adoptReleases adopts the releases without changing them. It stores their values in a Secret. From
-// then on the values of the spec override them.
+// adoptReleases adopts the releases without changing them. It stores their values in a Secret. The
+// values of the spec override these values.
 func adoptReleases(ctx context.Context, r *Reconciler, s *scope, plans []plannedRelease) error {
 	var made []v1alpha1.Release
 	var objects []v1alpha1.ObjectReference
@@ -128,9 +128,9 @@ func storeAdoptedValues(ctx context.Context, r *Reconciler, s *scope, values map
 		return err
 	case apierrors.IsForbidden(err):
 		return outcome.Stalled(v1alpha1.ReasonPermissionDenied, fmt.Errorf(
-			"service account %s may not create or update secrets in namespace %s", s.tenant.ServiceAccount, s.tenant.Namespace))
+			"service account %q cannot create or update secrets in namespace %q; grant it the permission, or set another spec.serviceAccountName", s.tenant.ServiceAccount, s.tenant.Namespace))
 	case err != nil:
-		return fmt.Errorf("write secret %s: %w", secret.Name, err)
+		return fmt.Errorf("write Secret %q: %w", secret.Name, err)
 	}
 	s.instance.Status.AdoptedValues = &v1alpha1.LocalObjectReference{Name: secret.Name}
 	return nil
@@ -145,7 +145,7 @@ func updateOwnSecret(ctx context.Context, s *scope, c client.Client, secret *cor
 	}
 	if have.Labels[v1alpha1.InstanceLabel] != s.instance.Name {
 		return outcome.Stalled(v1alpha1.ReasonAdoptFailed, fmt.Errorf(
-			"the Secret %s exists and does not belong to the instance, which needs the name for the values of the release: delete or rename it", secret.Name))
+			"Secret %q already exists and does not belong to the instance, which stores the values of the release in a Secret with this name; delete or rename the Secret", secret.Name))
 	}
 	secret.ResourceVersion = have.ResourceVersion
 	return c.Update(ctx, secret)

@@ -281,7 +281,7 @@ func uninstallOtherReleases(ctx context.Context, s *scope, made []v1alpha1.Relea
 			continue
 		}
 		if err := uninstallRelease(ctx, s, known.Name); err != nil {
-			return fmt.Errorf("remove release %s, which the app no longer has: %w", known.Name, err)
+			return fmt.Errorf("uninstall release %q: %w", known.Name, err)
 		}
 	}
 	return nil
@@ -324,7 +324,7 @@ func installRelease(ctx context.Context, s *scope, spec release.Spec) (*release.
 		return s.helm.Install(ctx, spec)
 	case !isOwnRelease(s.instance, have):
 		return nil, outcome.Stalled(v1alpha1.ReasonInstallFailed, fmt.Errorf(
-			"there is a Helm release %s in namespace %s already: set spec.adoptionPolicy to Adopt, remove it with helm uninstall, or use another name for the instance",
+			"Helm release %q already exists in namespace %q; set spec.adoptionPolicy to Adopt, remove the release with helm uninstall, or use another name for the instance",
 			spec.Name, s.instance.Namespace))
 	case have.Pending:
 		if err := s.helm.Unlock(ctx, spec.Name); err != nil {

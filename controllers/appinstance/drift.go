@@ -64,7 +64,7 @@ func (r *Reconciler) detectDrift(ctx context.Context, s *scope) error {
 	for _, known := range s.instance.Status.Releases {
 		some, err := look(ctx, known.Name)
 		if err != nil {
-			return fmt.Errorf("compare release %s: %w", known.Name, err)
+			return fmt.Errorf("compare release %q: %w", known.Name, err)
 		}
 		found = append(found, some...)
 	}
@@ -98,11 +98,11 @@ func reportDrift(s *scope, found []release.Drifted) {
 		s.statusWriter.SetFlag(v1alpha1.ConditionDrifted, "", "")
 	default:
 		s.statusWriter.SetFlag(v1alpha1.ConditionDrifted, v1alpha1.ReasonDrifted, fmt.Sprintf(
-			"%s from the release, the first is %s; see status.drift", text.Count(len(found), "object differs", "objects differ"), found[0].Object))
+			"%s from the Helm release, first %s; see status.drift", text.Count(len(found), "object differs", "objects differ"), found[0].Object))
 	}
 	if len(found) > 0 && corrects {
 		s.statusWriter.Event("", corev1.EventTypeNormal, v1alpha1.EventDriftCorrected,
-			text.Count(len(found), "object was", "objects were")+" brought back to what the release made, the first is "+found[0].Object.String())
+			text.Count(len(found), "object", "objects")+" corrected to match the Helm release, first "+found[0].Object.String())
 	}
 }
 

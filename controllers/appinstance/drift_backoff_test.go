@@ -22,18 +22,18 @@ func TestCorrectedAgain(t *testing.T) {
 		g.Expect(due("wrong")).To(BeTrue())
 		c.recordCheck(key, "wrong", true)
 		for range 3 {
-			g.Expect(due("wrong")).To(BeFalse(), "there is a truce")
+			g.Expect(due("wrong")).To(BeFalse(), "a backoff is in effect")
 		}
 		time.Sleep(firstBackoff)
 		synctest.Wait()
-		g.Expect(woken.Load()).To(Equal(int32(1)), "once, however often it was looked at")
-		g.Expect(due("wrong")).To(BeTrue(), "it was set again within the truce")
+		g.Expect(woken.Load()).To(Equal(int32(1)), "once, however often it was checked")
+		g.Expect(due("wrong")).To(BeTrue(), "it was set again during the backoff")
 
 		c.recordCheck(key, "wrong", true)
 		g.Expect(due("wrong")).To(BeFalse())
 		time.Sleep(firstBackoff)
 		synctest.Wait()
-		g.Expect([]any{woken.Load(), due("wrong")}).To(Equal([]any{int32(1), false}), "the next truce is longer")
+		g.Expect([]any{woken.Load(), due("wrong")}).To(Equal([]any{int32(1), false}), "the next backoff is longer")
 		time.Sleep(firstBackoff)
 		synctest.Wait()
 		g.Expect([]any{woken.Load(), due("right")}).To(Equal([]any{int32(2), true}))

@@ -44,7 +44,7 @@ func (s *scope) entranceService(services []hydrate.Service, e inputs.Entrance) s
 		return text.Limit(found.Name, 253)
 	}
 	s.statusWriter.Event("", corev1.EventTypeWarning, v1alpha1.EventEntranceWithoutService, fmt.Sprintf(
-		"entrance %q of the app names host %q, port %d: the releases have no such Service, and the instance has no output for it",
+		"entrance %q: no Service of the releases matches host %q and port %d; the instance has no output for the entrance",
 		e.Name, e.Host, e.Port))
 	return ""
 }

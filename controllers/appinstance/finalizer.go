@@ -66,7 +66,7 @@ func (r *Reconciler) finalizeInstance(ctx context.Context, s *scope) error {
 			names = append(names, known.Name)
 		}
 		s.statusWriter.Report(corev1.EventTypeNormal, v1alpha1.EventReleased, fmt.Sprintf(
-			"the instance is deleted, its Helm releases stay: %s", text.List(names, ", ", maxNamed)))
+			"deleted the instance and kept its Helm releases: %s", text.List(names, ", ", maxNamed)))
 	}
 	r.forgetInstance(s)
 	return s.statusWriter.RemoveFinalizer(ctx)
@@ -92,7 +92,7 @@ func shouldKeepReleases(ctx context.Context, r *Reconciler, s *scope) (bool, err
 		return true, nil
 	}
 	if err != nil {
-		return false, fmt.Errorf("get CustomResourceDefinition %s: %w", instancesCRD, err)
+		return false, fmt.Errorf("get CustomResourceDefinition %q: %w", instancesCRD, err)
 	}
 	return !crd.DeletionTimestamp.IsZero(), nil
 }
@@ -115,7 +115,7 @@ func (r *Reconciler) isNamespaceTerminating(ctx context.Context, name string) (b
 		return true, nil
 	}
 	if err != nil {
-		return false, fmt.Errorf("get namespace %s: %w", name, err)
+		return false, fmt.Errorf("get namespace %q: %w", name, err)
 	}
 	return !ns.DeletionTimestamp.IsZero(), nil
 }

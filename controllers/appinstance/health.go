@@ -112,7 +112,7 @@ func (r *Reconciler) reportHealth(ctx context.Context, s *scope) error {
 // notObservedError returns the error of an instance whose objects have not been observed yet.
 func notObservedError() error {
 	return status.ForCondition(v1alpha1.ConditionHealthy, outcome.Waiting(
-		v1alpha1.ReasonWaitingForObjects, 0, errors.New("waiting for the first look at the objects")))
+		v1alpha1.ReasonWaitingForObjects, 0, errors.New("waiting for the initial state of the objects")))
 }
 
 // setObjectCounts sets the number of ready objects in status. It keeps the number of a stopped
@@ -144,8 +144,8 @@ func (r *Reconciler) listObjects(ctx context.Context, s *scope) ([]v1alpha1.Obje
 }
 
 // missingObjectsRemedy describes how to restore objects that another client deleted.
-const missingObjectsRemedy = "to restore what is gone, set the annotation " + v1alpha1.ReconcileRequestAnnotation +
-	" to another value, or spec.driftPolicy to Correct"
+const missingObjectsRemedy = "change the annotation " + v1alpha1.ReconcileRequestAnnotation +
+	" or set spec.driftPolicy to Correct to restore the missing objects"
 
 // remedyForMissing returns the remedy for missing objects, or "" if none are missing or the
 // app is being removed.
@@ -154,8 +154,8 @@ func remedyForMissing(instance *v1alpha1.AppInstance, health release.Health) str
 	case health.Missing == 0 || shouldBeRemoved(instance):
 		return ""
 	case health.NoKindMatch:
-		return "; use a version of the app without it, or install the operator that provides the CRD and then set the annotation " +
-			v1alpha1.ReconcileRequestAnnotation + " to another value"
+		return "; use a version of the app without the kind, or install the operator that provides the CRD and then change the annotation " +
+			v1alpha1.ReconcileRequestAnnotation
 	}
 	return "; " + missingObjectsRemedy
 }

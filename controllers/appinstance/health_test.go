@@ -42,7 +42,7 @@ var _ = Describe("Following an instance", func() {
 		result, err := b.reconcileUntilObserved()
 		Expect(err).NotTo(HaveOccurred())
 		Expect(b.conditionStatus(v1alpha1.ConditionReconciling)).To(Equal("True WaitingForObjects"))
-		Expect(result.RequeueAfter).To(And(BeNumerically(">", 9*time.Minute), BeNumerically("<=", 10*time.Minute+time.Second)), "it is looked at again when its time is over")
+		Expect(result.RequeueAfter).To(And(BeNumerically(">", 9*time.Minute), BeNumerically("<=", 10*time.Minute+time.Second)), "it is checked again at the end of its timeout")
 	}
 
 	It("waits for its objects, and says which", func() {
@@ -119,7 +119,7 @@ var _ = Describe("Following an instance", func() {
 		Expect(b.conditionStatus(v1alpha1.ConditionStalled)).To(BeEmpty())
 	})
 
-	It("has failed at once when an object will not become ready by itself", func() {
+	It("fails at once when an object cannot become ready without a change", func() {
 		content := workloadFiles()
 		content["templates/job.yaml"] = "apiVersion: batch/v1\nkind: Job\nmetadata: {name: once}\nspec: {template: {spec: {restartPolicy: Never, containers: [{name: a, image: 'images.example.com/a:1'}]}}}\n"
 		b.publishVersion("1.0.0", content)

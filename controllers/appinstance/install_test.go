@@ -87,7 +87,7 @@ var _ = Describe("Installing", func() {
 		}
 	})
 
-	It("takes a chart that was published again only when somebody asks", func() {
+	It("installs a chart that was published again only on request", func() {
 		b.createInstance()
 		b.expectReady("1.0.0", 1)
 		other := configMapFiles()
@@ -101,7 +101,7 @@ var _ = Describe("Installing", func() {
 		b.expectReady("1.0.0", 2)
 	})
 
-	It("does not repeat what failed until somebody asks or changes the spec", func() {
+	It("does not repeat a failed operation without a request or a change of the spec", func() {
 		b.publishVersion("1.0.0", configMapFiles())
 		inTheWay := obstacle()
 		// The task has already checked its operation.
@@ -205,7 +205,7 @@ var _ = Describe("Installing", func() {
 		b.createInstance()
 		_, err := b.reconcileInstance()
 		stalled(err, v1alpha1.ReasonPermissionDenied)
-		Expect(b.conditionMessage(v1alpha1.ConditionApplied)).To(ContainSubstring("service account " + b.instance.Namespace + "/tenant may not"))
+		Expect(b.conditionMessage(v1alpha1.ConditionApplied)).To(ContainSubstring(`service account "` + b.instance.Namespace + `/tenant" cannot`))
 		b.expectNoWrites()
 		Expect(b.historySummary()).To(Equal([]string{"Install 1.0.0 Failed PermissionDenied"}))
 	})

@@ -80,7 +80,7 @@ var _ = Describe("The turn of an instance", func() {
 		Eventually(func() bool { return installs.TryAcquire(other) }, "5s").Should(BeTrue())
 		Eventually(done, "20s").Should(Receive(), "it does not wait for a place to end")
 		Expect(b.conditionStatus(v1alpha1.ConditionApplied)).To(Equal("False TimedOut"))
-		Expect(installs.Running()).To(Equal(1), "that of the other")
+		Expect(installs.Running()).To(Equal(1), "the operation of the other instance")
 	})
 
 	It("is one for removals while another instance is installed", func() {

@@ -27,9 +27,9 @@ var _ = Describe("An instance whose objects are gone", func() {
 		_, err := b.reconcileUntil(gone)
 		Expect(err).To(HaveOccurred())
 		Expect(b.conditionMessage(v1alpha1.ConditionReady)).To(Equal("version 1.0.0, 0 of 1 objects ready: ConfigMap/mine-page is gone; " +
-			"to restore what is gone, set the annotation appmarket.io/reconcile-requested-at to another value, or spec.driftPolicy to Correct"))
+			"change the annotation appmarket.io/reconcile-requested-at or set spec.driftPolicy to Correct to restore the missing objects"))
 		b.expectNoWrites()
-		Expect(b.releaseRevision("mine")).To(Equal(1), "nothing is restored by itself")
+		Expect(b.releaseRevision("mine")).To(Equal(1), "nothing is restored without a request")
 
 		b.requestReconcile("now")
 		b.expectReady("1.0.0", 2)
@@ -101,7 +101,7 @@ var _ = Describe("A failed instance", func() {
 		tries := len(b.instance.Status.History)
 		b.setFakeHelmClient()
 		b.expectNoWrites()
-		Expect(b.instance.Status.History).To(HaveLen(tries), "not by itself")
+		Expect(b.instance.Status.History).To(HaveLen(tries), "not without a request")
 
 		b.editInstance(func(i *v1alpha1.AppInstance) { i.Annotations = taskAnnotations("again", "h2", "2") })
 		_, err = b.reconcileInstance()
@@ -184,7 +184,7 @@ var _ = Describe("A revision to go back to", func() {
 		b.editInstance(func(i *v1alpha1.AppInstance) { i.Spec.PinnedRevision = 1 })
 		b.expectUnresolved(v1alpha1.ReasonRevisionNotFound)
 		Expect(b.conditionStatus(v1alpha1.ConditionReady)).To(Equal("True ServingPrevious"))
-		Expect(b.conditionMessage(v1alpha1.ConditionResolved)).To(ContainSubstring("1 cannot be restored, since Helm has no record of it any more"))
+		Expect(b.conditionMessage(v1alpha1.ConditionResolved)).To(ContainSubstring("revision 1 cannot be restored because its record of Helm release"))
 		Expect(b.configMapData()).To(HaveKeyWithValue("color", "blue"))
 	})
 })

@@ -20,11 +20,11 @@ import (
 
 var (
 	// errInterrupted is the error of an operation that a restart interrupted.
-	errInterrupted = errors.New("the operator stopped during the operation")
+	errInterrupted = errors.New("the operator terminated during the operation")
 	// errOutdated is the error of an operation that a change of the spec canceled.
-	errOutdated = errors.New("the spec was changed during the operation, which was ended")
+	errOutdated = errors.New("the operation was canceled because the spec changed")
 	// errTimeout is the error of an operation that exceeded spec.timeout.
-	errTimeout = errors.New("the operation did not end within spec.timeout")
+	errTimeout = errors.New("the operation exceeded spec.timeout")
 	// errNamespaceTerminating is the error of an operation in a namespace that is being deleted.
 	errNamespaceTerminating = errors.New("the namespace is being deleted")
 )
@@ -79,7 +79,7 @@ func (r *Reconciler) acquireSlot(key client.ObjectKey, next v1alpha1.Operation) 
 		return nil
 	}
 	return outcome.Waiting(v1alpha1.ReasonWaitingForTurn, 0, errors.New(
-		"waiting for its turn: as many instances are worked on as may be at once"))
+		"waiting for a free slot because the limit of concurrent operations is reached"))
 }
 
 // newObserver returns an observer that shows in status what an operation waits for, and
@@ -92,7 +92,7 @@ func newObserver(s *scope, next v1alpha1.Operation) release.Observer {
 		Waiting: func(ctx context.Context, message string) {
 			s.statusWriter.MarkReconciling(inProgressMessage(next) + ": " + message)
 			if err := s.statusWriter.Save(ctx); err != nil {
-				ctrl.LoggerFrom(ctx).Error(err, "Could not show what the operation waits for")
+				ctrl.LoggerFrom(ctx).Error(err, "Could not save the progress of the operation")
 			}
 		},
 	}
@@ -222,7 +222,7 @@ func endInterrupted(ctx context.Context, s *scope, next v1alpha1.Operation) erro
 func abandonReleases(ctx context.Context, s *scope) error {
 	for _, known := range s.instance.Status.Releases {
 		if err := s.helm.CancelRelease(ctx, known.Name); err != nil {
-			return fmt.Errorf("abandon release %s: %w", known.Name, err)
+			return fmt.Errorf("cancel the operation on release %q: %w", known.Name, err)
 		}
 	}
 	return nil
@@ -262,7 +262,7 @@ func (r *Reconciler) recoverInterrupted(ctx context.Context, s *scope) error {
 	}
 	for _, known := range s.instance.Status.Releases {
 		if err := s.helm.Unlock(ctx, known.Name); err != nil {
-			return fmt.Errorf("settle release %s: %w", known.Name, err)
+			return fmt.Errorf("unlock release %q: %w", known.Name, err)
 		}
 	}
 	s.instance.Status.CurrentOperation.Interruptions++

@@ -11,8 +11,8 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 )
 
-// operationTracker contains the running operations. A reconcile does not notice changes of its
-// instance, so that watch handlers call compare.
+// operationTracker contains the running operations. Watch handlers call cancelIfChanged, because a
+// reconcile does not receive changes of its instance.
 type operationTracker struct {
 	mu  sync.Mutex
 	now map[types.NamespacedName]*runningOperation

@@ -87,7 +87,7 @@ func init() {
 // inProgressMessage describes an operation that is in progress.
 func inProgressMessage(o v1alpha1.Operation) string {
 	if o.Version == "" {
-		return operationKinds[o.Type].doing + " what was installed"
+		return operationKinds[o.Type].doing + " the releases"
 	}
 	return operationKinds[o.Type].doing + " " + operationTarget(o)
 }

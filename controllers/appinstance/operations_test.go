@@ -21,7 +21,7 @@ func TestMessagesOfOperations(t *testing.T) {
 		{v1alpha1.Operation{Type: v1alpha1.OperationResume, Version: "1.0.0"}, "resuming version 1.0.0", "resumed version 1.0.0"},
 		{v1alpha1.Operation{Type: v1alpha1.OperationRestart, Version: "1.0.0"}, "restarting version 1.0.0", "restarted version 1.0.0"},
 		{v1alpha1.Operation{Type: v1alpha1.OperationUninstall, Version: "1.0.0"}, "removing version 1.0.0", "removed version 1.0.0"},
-		{v1alpha1.Operation{Type: v1alpha1.OperationUninstall}, "removing what was installed", "removed"},
+		{v1alpha1.Operation{Type: v1alpha1.OperationUninstall}, "removing the releases", "removed"},
 	} {
 		t.Run(string(c.operation.Type)+" "+c.operation.Version, func(t *testing.T) {
 			g := NewWithT(t)

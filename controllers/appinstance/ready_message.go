@@ -56,7 +56,7 @@ func (s *scope) runningMessage(health release.Health) string {
 	st := s.instance.Status
 	version := "version " + st.Version
 	if pinned := s.instance.Spec.PinnedRevision; pinned != 0 {
-		version += fmt.Sprintf(" (pinned to revision %d: spec.version, spec.values, spec.valuesFrom and spec.inputs have no effect)", pinned)
+		version += fmt.Sprintf(" (pinned to revision %d by spec.pinnedRevision, which overrides spec.version, spec.values, spec.valuesFrom and spec.inputs)", pinned)
 	}
 	var said string
 	switch {
@@ -74,7 +74,7 @@ func (s *scope) runningMessage(health release.Health) string {
 		said += "; " + health.Remark
 	}
 	if n := len(st.Drift); n > 0 && meta.IsStatusConditionTrue(st.Conditions, v1alpha1.ConditionDrifted) {
-		said += "; " + text.Count(n, "object differs", "objects differ") + " from the release, see status.drift"
+		said += "; " + text.Count(n, "object differs", "objects differ") + " from the Helm release (see status.drift)"
 	}
 	if s.unresolved != nil {
 		said += "; " + s.unresolved.Error()

@@ -23,7 +23,7 @@ metadata:
   name: planted
 `
 
-var _ = Describe("A record of a release that somebody else has written", func() {
+var _ = Describe("A record of a release that another client has written", func() {
 	var b *instanceFixture
 	BeforeEach(func() {
 		b = newInstanceFixture()
@@ -100,7 +100,7 @@ var _ = Describe("A record of a release that somebody else has written", func() 
 		refused(v1alpha1.ConditionReady)
 	})
 
-	It("is in the way until it is deleted", func() {
+	It("blocks operations until it is deleted", func() {
 		plant(2)
 		b.editInstance(func(i *v1alpha1.AppInstance) { i.Spec.Version = "2.0.0" })
 		refused(v1alpha1.ConditionReady)
@@ -135,7 +135,7 @@ var _ = Describe("The records of an instance", func() {
 		Expect(revisions).To(Equal([]int32{4, 3}))
 	})
 
-	It("are noted anew where one was noted and never written", func() {
+	It("are stored again if one was stored and never written", func() {
 		b := newInstanceFixture()
 		b.publishVersion("1.0.0", configMapFiles())
 		b.createInstance()
@@ -149,7 +149,7 @@ var _ = Describe("The records of an instance", func() {
 		Expect(b.instance.Status.Releases[0].Records[0].Digest).NotTo(ContainSubstring("another"))
 	})
 
-	It("are those of hooks too", func() {
+	It("include the records of hooks", func() {
 		b := newInstanceFixture()
 		content := configMapFiles()
 		content["templates/hook.yaml"] = hookPage

@@ -20,7 +20,7 @@ func (s *scope) renderTarget(ctx context.Context) (*hydrate.Draft, error) {
 		return nil, err
 	}
 	if len(rendered.InputProblems) > 0 {
-		return nil, outcome.Stalled(v1alpha1.ReasonInvalidSpec, errors.New(installplan.InputsMessage(installplan.Inputs, rendered.InputProblems)))
+		return nil, outcome.Stalled(v1alpha1.ReasonInvalidSpec, errors.New(installplan.InputsMessage("spec", installplan.Inputs, rendered.InputProblems)))
 	}
 	return rendered.Draft, nil
 }
@@ -50,7 +50,7 @@ func (s *scope) rendererFor(p plannedRelease, isLater bool) func(context.Context
 			}
 			at := slices.IndexFunc(draft.Units, func(u hydrate.Unit) bool { return u.Name == unit.Name })
 			if at < 0 {
-				return nil, fmt.Errorf("render release %s: its app has no chart %s any more", p.name, unit.Name)
+				return nil, fmt.Errorf("render release %q: chart %q not found", p.name, unit.Name)
 			}
 			unit = draft.Units[at]
 		}

@@ -72,7 +72,7 @@ var _ = Describe("An instance whose requirement is not met", func() {
 			app.Status.Summary = &v1alpha1.AppSummary{Dependencies: []v1alpha1.AppDependency{{Name: "base", Type: "application", Version: ">=1.0.0", Required: true}}}
 		})
 		b.createInstance()
-		expectUnmet(v1alpha1.ReasonWaitingForDependency, `app "web" needs app "base" in a version ">=1.0.0" to run in this namespace: install it`)
+		expectUnmet(v1alpha1.ReasonWaitingForDependency, `app "web" requires app "base" with a version that matches ">=1.0.0" to be running in namespace `)
 		Expect(b.conditionMessage(v1alpha1.ConditionResolved)).NotTo(ContainSubstring("spec.dependencies"), "an instance has no such field")
 		base := other("base", "0.9.0", true)
 		expectUnmet(v1alpha1.ReasonWaitingForDependency, "base")
@@ -93,7 +93,7 @@ var _ = Describe("An instance whose requirement is not met", func() {
 		}
 		platform("1.9.0")
 		b.createInstance()
-		expectUnmet(v1alpha1.ReasonDependencyFailed, "this platform is 1.9.0")
+		expectUnmet(v1alpha1.ReasonDependencyFailed, "but the platform has version 1.9.0")
 		platform("2.1.0")
 		b.expectReady("1.0.0", 1)
 	})
@@ -122,7 +122,7 @@ var _ = Describe("An instance whose requirement is not met", func() {
 		editApp(func(app *v1alpha1.AppInfo) { app.Status.Summary = &v1alpha1.AppSummary{Type: "app"} })
 		first := other("web", "1.0.0", true)
 		b.createInstance()
-		expectUnmet(v1alpha1.ReasonSingleInstance, "app web may be installed once in a namespace, and instance other is there")
+		expectUnmet(v1alpha1.ReasonSingleInstance, `app "web" allows only one instance per namespace, but instance "other" already exists`)
 		Expect(server.Client.Delete(b.ctx, first)).To(Succeed())
 		b.expectReady("1.0.0", 1)
 	})
@@ -145,7 +145,7 @@ var _ = Describe("An instance whose requirement is not met", func() {
 			app.Status.Summary = &v1alpha1.AppSummary{SubCharts: []v1alpha1.SubChart{{Name: part, Shared: true}}}
 		})
 		b.createInstance()
-		expectUnmet(v1alpha1.ReasonWaitingForDependency, "an administrator must apply status.preflight[0].remedy")
+		expectUnmet(v1alpha1.ReasonWaitingForDependency, "a cluster administrator must apply status.preflight[0].remedy")
 		Expect(b.instance.Status.Preflight[0].Remedy).To(ContainSubstring(part + "-shared"))
 	})
 

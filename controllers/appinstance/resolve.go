@@ -111,7 +111,7 @@ func (s *scope) setAvailableUpdate(t *desiredRelease) {
 	st.AvailableUpdate = s.app.AvailableUpdate(than)
 	if st.AvailableUpdate != "" && st.AvailableUpdate != before && st.Version != "" && !s.hasHistoryVersion(st.AvailableUpdate) {
 		s.statusWriter.Report(corev1.EventTypeNormal, v1alpha1.EventUpdateAvailable, fmt.Sprintf(
-			"version %s of app %q is available, version %s is installed", st.AvailableUpdate, s.app.Info.Spec.App, st.Version))
+			"version %s of app %q is available; version %s is installed", st.AvailableUpdate, s.app.Info.Spec.App, st.Version))
 	}
 }
 
@@ -193,7 +193,7 @@ func (r *Reconciler) resolveChart(ctx context.Context, s *scope) (*desiredReleas
 			return nil, err
 		}
 	}
-	version, err := app.FindVersion(wanted)
+	version, err := app.FindVersion(wanted, "spec.version")
 	if err != nil {
 		return nil, err
 	}

@@ -88,7 +88,7 @@ var _ = Describe("Resolving an instance", func() {
 		})
 		refused(v1alpha1.ReasonInvalidSpec)
 		Expect(b.conditionMessage(v1alpha1.ConditionResolved)).To(Equal(
-			"inputs in spec.inputs: give PASSWORD; correct THEME (must be one of: light, dark); remove OTHER, which the app does not ask for"))
+			`spec.inputs: set required "PASSWORD"; correct "THEME" (must be one of: light, dark); remove unknown "OTHER"`))
 		server.Create(GinkgoTB(), &corev1.Secret{
 			ObjectMeta: metav1.ObjectMeta{Namespace: b.instance.Namespace, Name: "inputs"}, StringData: map[string]string{"password": "hunter2"},
 		})
@@ -152,7 +152,7 @@ var _ = Describe("Resolving an instance", func() {
 		b.expectReady("1.0.0", 1)
 	})
 
-	It("tells how it fares while its app is lost", func() {
+	It("reports its state while its app does not exist", func() {
 		const serving, down = "True ServingPrevious, ", "False RefNotPermitted, "
 		b.publishVersion("1.0.0", workloadFiles())
 		b.createInstance()

@@ -10,7 +10,6 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/release"
-	"github.com/appmarket/operator/internal/text"
 	"github.com/appmarket/operator/internal/transitions"
 )
 
@@ -21,7 +20,7 @@ func pinnedTarget(instance *v1alpha1.AppInstance) (*desiredRelease, error) {
 	entry := transitions.FindRevision(instance, number)
 	if entry == nil {
 		return nil, outcome.Stalled(v1alpha1.ReasonRevisionNotFound, fmt.Errorf(
-			"spec.pinnedRevision: status.history has no revision %d that can be restored: use one that it has, or remove the field", number))
+			"spec.pinnedRevision: status.history has no revision %d that can be restored; set another revision, or remove the field", number))
 	}
 	return &desiredRelease{rollbackEntry: entry}, nil
 }
@@ -40,19 +39,19 @@ func prepareRollback(ctx context.Context, r *Reconciler, s *scope, _ v1alpha1.Op
 func checkRecorded(ctx context.Context, r *Reconciler, s *scope) error {
 	reader, err := r.Tenants.ClientFor(s.tenant)
 	if err != nil {
-		return fmt.Errorf("read as service account %s: %w", s.tenant.ServiceAccount, err)
+		return fmt.Errorf("impersonate service account %q: %w", s.tenant.ServiceAccount, err)
 	}
 	lost, err := release.FindLostRevision(ctx, reader, s.instance.Namespace, s.target.rollbackEntry)
 	switch {
 	case apierrors.IsForbidden(err):
 		return outcome.Stalled(v1alpha1.ReasonPermissionDenied, fmt.Errorf(
-			"service account %s may not list secrets in namespace %s", s.tenant.ServiceAccount, s.tenant.Namespace))
+			"service account %q cannot list secrets in namespace %q; grant it the permission, or set another spec.serviceAccountName", s.tenant.ServiceAccount, s.tenant.Namespace))
 	case err != nil:
 		return err
 	case lost != nil:
 		return outcome.Stalled(v1alpha1.ReasonRevisionNotFound, fmt.Errorf(
-			"spec.pinnedRevision: %d cannot be restored, since Helm has no record of it any more (release %q keeps %s, see spec.revisionHistoryLimit)",
-			s.target.rollbackEntry.Revision, lost.Name, text.Count(int(s.instance.Spec.RevisionHistoryLimit), "record", "records")))
+			"spec.pinnedRevision: revision %d cannot be restored because its record of Helm release %q was deleted; set a later revision, and increase spec.revisionHistoryLimit (%d) to keep more records",
+			s.target.rollbackEntry.Revision, lost.Name, s.instance.Spec.RevisionHistoryLimit))
 	}
 	return nil
 }

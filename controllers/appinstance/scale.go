@@ -87,6 +87,6 @@ func shouldBeStopped(instance *v1alpha1.AppInstance) bool {
 
 // markStopped sets the Healthy and Ready conditions of a stopped instance.
 func markStopped(s *scope) {
-	s.statusWriter.MarkTrue(v1alpha1.ConditionHealthy, v1alpha1.ReasonStopped, "no pods, as asked for")
+	s.statusWriter.MarkTrue(v1alpha1.ConditionHealthy, v1alpha1.ReasonStopped, "all workloads are scaled to zero because spec.desiredState is Stopped")
 	s.statusWriter.SetReady(v1alpha1.ReasonStopped, s.runningMessage(release.Health{}))
 }

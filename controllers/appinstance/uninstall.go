@@ -105,7 +105,7 @@ func allRetained(s *scope) []v1alpha1.ObjectReference {
 
 // keptMessage returns a message about the number of kept objects.
 func keptMessage(n int) string {
-	return text.Count(n, "object is", "objects are") + " kept, see status.retainedObjects of the instance"
+	return text.Count(n, "object is", "objects are") + " kept (see status.retainedObjects of the instance)"
 }
 
 // reclaimRetained removes the objects from status.retainedObjects that belong to a release again.

@@ -59,7 +59,7 @@ var _ = Describe("Removing", func() {
 		_, err := b.reconcileInstance()
 		Expect(err).NotTo(HaveOccurred())
 		Expect(b.conditionStatus(v1alpha1.ConditionReady)).To(Equal("True Uninstalled"))
-		Expect(b.conditionMessage(v1alpha1.ConditionReady)).To(Equal("removed; 1 object is kept, see status.retainedObjects of the instance"))
+		Expect(b.conditionMessage(v1alpha1.ConditionReady)).To(Equal("removed; 1 object is kept (see status.retainedObjects of the instance)"))
 		Expect(b.releaseRevision("mine")).To(BeZero())
 		Expect(kept()).To(BeTrue())
 		status := b.instance.Status
@@ -111,7 +111,7 @@ var _ = Describe("Removing", func() {
 		Expect(b.conditionStatus(v1alpha1.ConditionReady)).To(Equal("True Uninstalled"))
 	})
 
-	It("is not repeated by itself when it failed", func() {
+	It("is not repeated without a request after a failure", func() {
 		installed(v1alpha1.DataRetain)
 		Expect(server.Client.Delete(b.ctx, b.source)).To(Succeed())
 		b.expectUnresolved(v1alpha1.ReasonRefNotPermitted)

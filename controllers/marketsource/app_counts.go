@@ -48,6 +48,7 @@ func (r *Reconciler) countApps(_ context.Context, s *scope) error {
 	return r.reportCounts(s, t)
 }
 
+// reportCounts sets the Ready condition from the counts of the apps.
 func (r *Reconciler) reportCounts(s *scope, t appTotals) error {
 	c := t.counts
 	message := countsMessage(c)
@@ -72,7 +73,7 @@ func countsMessage(c v1alpha1.AppCounts) string {
 		message += fmt.Sprintf(", %d failed", c.Failed)
 	}
 	if c.Skipped > 0 {
-		message += fmt.Sprintf(", %s of the source not usable", text.Count(c.Skipped, "entry", "entries"))
+		message += fmt.Sprintf(", %s skipped", text.Count(c.Skipped, "entry", "entries"))
 	}
 	if c.Failed > 0 || c.Skipped > 0 {
 		message += "; see status.failures"
@@ -138,7 +139,7 @@ func appFailure(app *v1alpha1.AppInfo) *v1alpha1.AppFailure {
 	return failure
 }
 
-// toEntryFailures returns the failures of the index entries that are not usable.
+// toEntryFailures returns the failures of the invalid index entries.
 func toEntryFailures(entries []hydrate.InvalidEntry) []v1alpha1.AppFailure {
 	var failures []v1alpha1.AppFailure
 	for _, e := range entries {
@@ -150,7 +151,7 @@ func toEntryFailures(entries []hydrate.InvalidEntry) []v1alpha1.AppFailure {
 	return limitFailures(failures, maxFailures/2)
 }
 
-// mergeFailures returns the failures of unusable entries followed by the failures of apps.
+// mergeFailures returns the failures of invalid entries followed by the failures of apps.
 func mergeFailures(unlisted, failures []v1alpha1.AppFailure) []v1alpha1.AppFailure {
 	known := map[string]bool{}
 	for _, f := range unlisted {

@@ -163,7 +163,7 @@ var _ = Describe("Counting the apps of a source", func() {
 		b.setServed("web")
 		b.expectSuccess()
 		Expect(*b.source.Status.Apps).To(Equal(v1alpha1.AppCounts{Total: 2, Offered: 1, Ready: 1, Failed: 1, Skipped: 5}))
-		Expect(b.conditionMessage(v1alpha1.ConditionReady)).To(Equal("1 of 2 apps served, 1 failed, 5 entries of the source not usable; see status.failures"))
+		Expect(b.conditionMessage(v1alpha1.ConditionReady)).To(Equal("1 of 2 apps served, 1 failed, 5 entries skipped; see status.failures"))
 		Expect(b.conditionMessage(v1alpha1.ConditionIndexed)).To(Equal("1 app offered"))
 		Expect(b.source.Status.Failures).To(ConsistOf(
 			And(HaveField("App", "empty"), HaveField("Message", "read entry: not a mapping of keys to values (2 entries)")),

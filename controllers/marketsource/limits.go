@@ -52,7 +52,7 @@ func (r *Reconciler) checkAllowance(ctx context.Context, s *scope, changes int) 
 func (r *Reconciler) countOtherApps(ctx context.Context, source *v1alpha1.MarketSource) (int, error) {
 	var list v1alpha1.AppInfoList
 	if err := r.Client.List(ctx, &list, client.InNamespace(source.Namespace), client.UnsafeDisableDeepCopy); err != nil {
-		return 0, fmt.Errorf("list apps of the namespace: %w", err)
+		return 0, fmt.Errorf("list apps: %w", err)
 	}
 	count := 0
 	for i := range list.Items {

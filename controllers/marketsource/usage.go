@@ -47,11 +47,11 @@ func (r *Reconciler) finalizeSource(ctx context.Context, source *v1alpha1.Market
 	}
 	namespace := &corev1.Namespace{}
 	if err := r.Get(ctx, types.NamespacedName{Name: source.Namespace}, namespace); err != nil {
-		return result, fmt.Errorf("get namespace %s: %w", source.Namespace, err)
+		return result, fmt.Errorf("get namespace %q: %w", source.Namespace, err)
 	}
 	if len(using) > 0 && namespace.DeletionTimestamp.IsZero() {
 		return result, outcome.Waiting(v1alpha1.ReasonInUse, 0, fmt.Errorf(
-			"source %q is deleted, and is kept while instances use its charts: uninstall %s", source.Name, catalog.UsersMessage(using)))
+			"source %q cannot be deleted while instances use its charts; uninstall the instances %s", source.Name, catalog.UsersMessage(using)))
 	}
 	return result, writer.RemoveFinalizer(ctx)
 }
@@ -66,7 +66,7 @@ func sourceOfInstance(_ context.Context, o client.Object) []reconcile.Request {
 		Namespace: catalog.InstanceNamespace(instance), Name: instance.Spec.AppRef.Source}}}
 }
 
-// usagePredicate passes events of instances that begin or cease to use a chart.
+// usagePredicate passes events of instances that start or stop using a chart.
 func usagePredicate() predicate.Funcs {
 	uses := func(o client.Object) bool {
 		instance, ok := o.(*v1alpha1.AppInstance)

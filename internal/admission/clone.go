@@ -2,15 +2,14 @@ package admission
 
 import (
 	"context"
-	"errors"
 	"strings"
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-// CheckCloneSafety checks that the app allows a clone, and that the clone does not collide with its
-// origin. crossNamespace reports whether the origin is in another namespace.
+// CheckCloneSafety checks that the app allows a clone, and that the clone does not conflict with the
+// cloned instance. crossNamespace reports whether the cloned instance is in another namespace.
 func CheckCloneSafety(crossNamespace bool) Check {
 	return func(_ context.Context, o *Operation, f *Findings) error {
 		summary := o.summary()
@@ -19,18 +18,17 @@ func CheckCloneSafety(crossNamespace bool) Check {
 		}
 		app := o.App.Info.Spec.App
 		if IsSingleInstance(summary) {
-			f.Add(outcome.Stalledf(v1alpha1.ReasonSingleInstance, "app %s may be installed once only: its manifest does not allow a second instance", app))
+			f.Add(outcome.Stalledf(v1alpha1.ReasonSingleInstance, "app %q allows only one instance and cannot be cloned; use the existing instance", app))
 		}
 		clone := summary.Clone
 		if clone == nil || clone.Verdict == v1alpha1.CloneSafe || clone.Verdict == v1alpha1.CloneNamespacedOnly && crossNamespace {
 			return nil
 		}
-		where := "in one namespace (set spec.clone.from.namespace, and make the clone in another)"
+		format := "two instances of app %q in the same namespace conflict (%s); create the clone in another namespace, and set spec.clone.from.namespace"
 		if clone.Verdict == v1alpha1.CloneUnsafe {
-			where = "in this cluster"
+			format = "two instances of app %q in the same cluster conflict (%s); use the existing instance"
 		}
-		f.Add(outcome.Stalled(v1alpha1.ReasonCloneUnsafe, errors.New(
-			"two instances of app "+app+" "+where+" would both claim: "+strings.Join(clone.Collisions, "; "))))
+		f.Add(outcome.Stalledf(v1alpha1.ReasonCloneUnsafe, format, app, strings.Join(clone.Collisions, "; ")))
 		return nil
 	}
 }

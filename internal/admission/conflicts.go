@@ -29,7 +29,7 @@ func CheckConflicts(ctx context.Context, o *Operation, f *Findings) error {
 		app := other.Spec.AppRef.Name
 		if hasAppInRange(mine.Conflicts, app, other.Status.Version) || theirs != nil && hasAppInRange(theirs.Conflicts, o.AppRef.Name, o.versionText()) {
 			f.AddUnmet(v1alpha1.ReasonConflictingApp,
-				"app %q conflicts with app %q of instance %q: uninstall that instance first", o.AppRef.Name, app, other.Name)
+				"app %q conflicts with app %q of instance %q; uninstall that instance first", o.AppRef.Name, app, other.Name)
 		}
 	}
 	return nil
@@ -48,7 +48,7 @@ func CheckSingleInstance(ctx context.Context, o *Operation, f *Findings) error {
 	for i := range others {
 		if ref := others[i].Spec.AppRef; ref.Name == o.AppRef.Name && ref.Source == o.AppRef.Source {
 			f.AddUnmet(v1alpha1.ReasonSingleInstance,
-				"app %s may be installed once in a namespace, and instance %s is there", o.AppRef.Name, others[i].Name)
+				"app %q allows only one instance per namespace, but instance %q already exists; use that instance, or install the app in another namespace", o.AppRef.Name, others[i].Name)
 		}
 	}
 	return nil

@@ -20,7 +20,7 @@ const (
 	system      = "system"
 )
 
-// CheckDependencies checks that the mandatory dependencies of the app are running in the
+// CheckDependencies checks that the required dependencies of the app are running in the
 // namespace. The operation waits for the missing ones.
 func CheckDependencies(ctx context.Context, o *Operation, f *Findings) error {
 	if o.summary() == nil || o.Version == nil {
@@ -38,7 +38,7 @@ func CheckDependencies(ctx context.Context, o *Operation, f *Findings) error {
 	return nil
 }
 
-// HasMissingDependencies reports whether a mandatory dependency of the app is not running in the
+// HasMissingDependencies reports whether a required dependency of the app is not running in the
 // namespace.
 func HasMissingDependencies(ctx context.Context, o *Operation) (bool, error) {
 	instances, err := listInstances(ctx, o)
@@ -56,29 +56,29 @@ func listInstances(ctx context.Context, o *Operation) ([]v1alpha1.AppInstance, e
 // addMissingDependency adds a finding that waits for a missing dependency. If the source lists the
 // dependency but cannot publish it, the requirement is unmet.
 func addMissingDependency(ctx context.Context, o *Operation, f *Findings, d v1alpha1.AppDependency) error {
-	said := fmt.Sprintf("app %q needs app %q", o.App.Info.Spec.App, d.Name)
+	message := fmt.Sprintf("app %q requires app %q", o.App.Info.Spec.App, d.Name)
 	if d.Version != "" {
-		said += fmt.Sprintf(" in a version %q", d.Version)
+		message += fmt.Sprintf(" with a version that matches %q", d.Version)
 	}
-	said += " to run in this namespace"
+	message += fmt.Sprintf(" to be running in namespace %q", o.Tenant.Namespace)
 	ref := o.AppRef
 	ref.Name = d.Name
 	app, err := o.Catalog.Find(ctx, ref, o.Tenant.Namespace)
 	if err == nil {
-		_, err = app.FindVersion("")
+		_, err = app.FindVersion("", "")
 	}
 	switch {
 	case !IsFinding(err):
 		return err
 	case app != nil && outcome.IsStalled(err):
-		f.AddUnmet(v1alpha1.ReasonDependencyFailed, "%s: %w", said, err)
+		f.AddUnmet(v1alpha1.ReasonDependencyFailed, "%s, but it cannot be installed: %w", message, err)
 		return nil
 	}
-	said += ": install it"
+	message += "; install it"
 	if o.InstallsDependencies {
-		said += ", or set spec.dependencies to Install"
+		message += ", or set spec.dependencies to Install"
 	}
-	f.Add(outcome.Waiting(v1alpha1.ReasonWaitingForDependency, 0, errors.New(said)))
+	f.Add(outcome.Waiting(v1alpha1.ReasonWaitingForDependency, 0, errors.New(message)))
 	return nil
 }
 
@@ -97,13 +97,13 @@ func CheckPlatformVersion(_ context.Context, o *Operation, f *Findings) error {
 		}
 		if have != "" && !isVersionInRange(have, d.Version) {
 			f.AddUnmet(v1alpha1.ReasonDependencyFailed,
-				"app %s needs %s in a version %q, and this platform is %s; choose another version of the app", o.App.Info.Spec.App, d.Name, d.Version, have)
+				"app %q requires version %[3]q of platform %[2]q, but the platform has version %[4]s; use another version of the app", o.App.Info.Spec.App, d.Name, d.Version, have)
 		}
 	}
 	return nil
 }
 
-// missingDependencies returns the mandatory app dependencies that no ready instance satisfies.
+// missingDependencies returns the required app dependencies that no ready instance satisfies.
 func missingDependencies(summary *v1alpha1.AppSummary, instances []v1alpha1.AppInstance) []v1alpha1.AppDependency {
 	if summary == nil {
 		return nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"gonum.org/v1/gonum/graph"
@@ -47,7 +48,7 @@ func ResolveDependencies(ctx context.Context, o *Operation) ([]MissingApp, error
 			}
 		}
 		if len(graph.ids) > maxDependencies {
-			return nil, outcome.Stalled(v1alpha1.ReasonDependencyFailed, fmt.Errorf("app %s needs more than %d apps", graph.root, maxDependencies))
+			return nil, outcome.Stalled(v1alpha1.ReasonDependencyFailed, fmt.Errorf("app %q requires more than %d other apps; install some of them first", graph.root, maxDependencies))
 		}
 	}
 	return graph.sortApps()
@@ -113,8 +114,12 @@ func (g *dependencyGraph) sortApps() ([]MissingApp, error) {
 
 func dependencyCycleError(apps []string) error {
 	slices.Sort(apps)
+	var quoted []string
+	for _, app := range apps {
+		quoted = append(quoted, strconv.Quote(app))
+	}
 	return outcome.Stalled(v1alpha1.ReasonDependencyCycle, fmt.Errorf(
-		"these apps need each other and cannot be installed in any order: %s; install one of them by hand", strings.Join(apps, ", ")))
+		"the dependencies of %s form a cycle; report this to the developers of these apps", strings.Join(quoted, ", ")))
 }
 
 // findInstallableSummary returns the summary of an app of the same source. It returns a terminal
@@ -124,7 +129,7 @@ func findInstallableSummary(ctx context.Context, o *Operation, name string) (*v1
 	ref.Name = name
 	app, err := o.Catalog.Find(ctx, ref, o.Tenant.Namespace)
 	if outcome.IsStalled(err) {
-		return nil, outcome.Stalled(v1alpha1.ReasonDependencyFailed, fmt.Errorf("app %q is needed: %w", name, err))
+		return nil, outcome.Stalled(v1alpha1.ReasonDependencyFailed, fmt.Errorf("dependency %q cannot be installed: %w", name, err))
 	}
 	if err != nil {
 		return nil, err

@@ -115,7 +115,7 @@ func (f *Findings) ToProblems() []v1alpha1.Problem {
 	if more := len(f.found) - len(out); more > 0 {
 		out = append(out, v1alpha1.Problem{
 			Reason:  outcome.Reason(f.found[len(out)].err, v1alpha1.ReasonInvalidSpec),
-			Message: fmt.Sprintf("and %s, reported after these are solved", text.Count(more, "more problem", "more problems")),
+			Message: text.Count(more, "other problem is", "other problems are") + " not listed; correct the listed problems first",
 		})
 	}
 	return out

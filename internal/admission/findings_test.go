@@ -25,9 +25,9 @@ func TestFindingsStayBounded(t *testing.T) {
 	}{
 		{"a few", 3, 0, "problem 2"},
 		{"as many as may be", 50, 0, "problem 49"},
-		{"one more", 51, 0, "and 2 more problems, reported after these are solved"},
-		{"thousands", 5000, 0, "and 4951 more problems, reported after these are solved"},
-		{"a few with large remedies", 20, 15 << 10, "and 12 more problems, reported after these are solved"},
+		{"one more", 51, 0, "2 other problems are not listed; correct the listed problems first"},
+		{"thousands", 5000, 0, "4951 other problems are not listed; correct the listed problems first"},
+		{"a few with large remedies", 20, 15 << 10, "12 other problems are not listed; correct the listed problems first"},
 		{"one with the largest remedy", 1, 16 << 10, "problem 0"},
 	} {
 		t.Run(c.why, func(t *testing.T) {
@@ -58,7 +58,7 @@ func TestVerdictCountsWhatItLeavesOut(t *testing.T) {
 
 func TestVerdictSaysHowLongItWaitsOnlyWhereItDoes(t *testing.T) {
 	missing := violation{
-		err:   outcome.Waiting(v1alpha1.ReasonWaitingForSource, 0, errors.New("there is no source")),
+		err:   outcome.Waiting(v1alpha1.ReasonWaitingForSource, 0, errors.New("source not found")),
 		until: "the task waits for 30s",
 	}
 	for _, c := range []struct {
@@ -66,11 +66,11 @@ func TestVerdictSaysHowLongItWaitsOnlyWhereItDoes(t *testing.T) {
 		other error
 		says  string
 	}{
-		{"nothing else", nil, "there is no source; the task waits for 30s"},
-		{"something else that is waited for", outcome.Waiting(v1alpha1.ReasonWaitingForInput, 0, errors.New("give a name")),
-			"there is no source; give a name; the task waits for 30s"},
+		{"nothing else", nil, "source not found; the task waits for 30s"},
+		{"something else that is waited for", outcome.Waiting(v1alpha1.ReasonWaitingForInput, 0, errors.New("set a name")),
+			"source not found; set a name; the task waits for 30s"},
 		{"something that is final", outcome.Stalled(v1alpha1.ReasonNameTooLong, errors.New("the name is too long")),
-			"there is no source; the name is too long"},
+			"source not found; the name is too long"},
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			f := &Findings{found: []violation{missing}}

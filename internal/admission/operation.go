@@ -22,8 +22,8 @@ type Cluster interface {
 	Check(ctx context.Context, request preflight.Request) ([]preflight.Problem, error)
 }
 
-// Operation is what is known of an operation before it starts. It is the state that the checks
-// read. A check that needs a field that is not known yet finds nothing.
+// Operation is the state of an operation before it starts, which the checks read. A check that
+// requires a field that is not set yet adds no findings.
 type Operation struct {
 	// Objects reads AppInstances and Namespaces, usually from a cache.
 	Objects  client.Reader

@@ -28,10 +28,10 @@ func installTaskYAML(o *Operation, namespace string) (string, error) {
 	text, err := yaml.Marshal(map[string]any{
 		"apiVersion": v1alpha1.GroupVersion.String(), "kind": "AppInstallTask",
 		"metadata": map[string]any{"name": app.Name, "namespace": namespace},
-		"spec":     map[string]any{"action": v1alpha1.ActionInstall, "app": app, "serviceAccountName": account},
+		"spec":     map[string]any{"action": v1alpha1.ActionInstall, "appRef": app, "serviceAccountName": account},
 	})
 	if err != nil {
-		return "", fmt.Errorf("write task: %w", err)
+		return "", fmt.Errorf("encode task: %w", err)
 	}
 	return fmt.Sprintf(`apiVersion: v1
 kind: Namespace

@@ -8,6 +8,7 @@ import (
 
 	. "github.com/onsi/gomega"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/yaml"
 
 	"github.com/appmarket/operator/api/v1alpha1"
@@ -40,6 +41,9 @@ func TestRemediesQuoteNames(t *testing.T) {
 			g.Expect(objects[0].GetName()).To(Equal(want))
 			g.Expect(objects[1].GetNamespace()).To(Equal(want))
 			g.Expect(objects[2].GetNamespace()).To(Equal(want))
+			task := &v1alpha1.AppInstallTask{}
+			g.Expect(runtime.DefaultUnstructuredConverter.FromUnstructuredWithValidation(objects[3].Object, task, true)).To(Succeed())
+			g.Expect(task.Spec.AppRef).To(Equal(v1alpha1.AppReference{Source: "main", Name: "shop", Namespace: "team"}))
 
 			for verb, text := range map[string]string{"uninstall": UninstallRoleYAML(tenant, "other", name), "administer": AdministerRoleYAML(tenant, name)} {
 				objects = decodeDocuments(t, text)

@@ -2,6 +2,7 @@ package admission
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -52,13 +53,13 @@ func checkSharedChart(ctx context.Context, o *Operation, f *Findings, unit, name
 	if err != nil {
 		return err
 	}
-	advice := ""
+	message := fmt.Sprintf("app %q requires its shared chart %q to be running in namespace %q", o.App.Info.Spec.App, unit, namespace)
+	advice := "a cluster administrator must apply " + preflight.RemedyPlaceholder
 	if place.Exists && !place.IsTrusted {
-		advice = fmt.Sprintf(", which has not the label %s=true: check who has rights there, and then", v1alpha1.SharedPartsLabel)
+		message += fmt.Sprintf(", which does not have the label %s=true", v1alpha1.SharedPartsLabel)
+		advice = "a cluster administrator must check who has access to the namespace, and then apply " + preflight.RemedyPlaceholder
 	}
-	f.AddWithRemedy(outcome.Waiting(v1alpha1.ReasonWaitingForDependency, 0, fmt.Errorf(
-		"app %s needs its part %s, which serves the whole cluster, to run in namespace %s%s: an administrator must apply %s",
-		o.App.Info.Spec.App, unit, namespace, advice, preflight.RemedyPlaceholder)), remedy)
+	f.AddWithRemedy(outcome.Waiting(v1alpha1.ReasonWaitingForDependency, 0, errors.New(message+"; "+advice)), remedy)
 	return nil
 }
 
@@ -118,7 +119,7 @@ func GetSharedNamespace(ctx context.Context, objects client.Reader, name string)
 		return SharedNamespace{}, nil
 	}
 	if err != nil {
-		return SharedNamespace{}, fmt.Errorf("get namespace %s: %w", name, err)
+		return SharedNamespace{}, fmt.Errorf("get namespace %q: %w", name, err)
 	}
 	return SharedNamespace{Exists: true, IsTrusted: namespace.Labels[v1alpha1.SharedPartsLabel] == "true"}, nil
 }

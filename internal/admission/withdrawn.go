@@ -10,7 +10,7 @@ import (
 func CheckWithdrawn(_ context.Context, o *Operation, f *Findings) error {
 	if o.App != nil && o.App.Info.Spec.Withdrawn && !o.Upgrade {
 		f.AddUnmet(v1alpha1.ReasonWithdrawn,
-			"app %q has been withdrawn by its source and cannot be newly installed: choose another app", o.App.Info.Spec.App)
+			"app %q has been withdrawn by its source and cannot be newly installed; use another app", o.App.Info.Spec.App)
 	}
 	return nil
 }

@@ -63,7 +63,7 @@ func (c *Catalog) Find(ctx context.Context, ref v1alpha1.AppReference, namespace
 		return nil, unlistedAppError(app.Source, ref)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("get app %s: %w", ref.Name, err)
+		return nil, fmt.Errorf("get app %q: %w", ref.Name, err)
 	}
 	return app, nil
 }
@@ -77,38 +77,43 @@ const cacheSyncTime = 5 * time.Second
 // ended. In all other cases it is Stalled.
 func unlistedAppError(source *v1alpha1.MarketSource, ref v1alpha1.AppReference) error {
 	st, from := source.Status, source.Namespace+"/"+source.Name
-	none := fmt.Sprintf("source %s has no app %q", from, ref.Name)
+	none := fmt.Sprintf("app %q not found in source %q", ref.Name, from)
 	if c := meta.FindStatusCondition(st.Conditions, v1alpha1.ConditionStalled); c != nil && c.ObservedGeneration == source.Generation {
-		return outcome.Stalled(v1alpha1.ReasonNotFound, fmt.Errorf("%s, and cannot be read: %s", none, c.Message))
+		return outcome.Stalled(v1alpha1.ReasonNotFound, fmt.Errorf("%s because the source cannot be read: %s", none, c.Message))
 	}
 	if st.LastSyncTime == nil || st.ObservedGeneration != source.Generation {
-		why := "waiting for its next sync"
+		why := "the next sync has not started"
 		if st.LastSyncTime == nil {
-			why = "waiting for its first sync"
+			why = "the first sync has not started"
 		}
 		if c := meta.FindStatusCondition(st.Conditions, v1alpha1.ConditionReconciling); c != nil {
 			why = c.Message
 		}
-		return outcome.Waiting(v1alpha1.ReasonWaitingForSource, 0, fmt.Errorf("source %s has not listed its apps yet: %s", from, why))
+		return outcome.Waiting(v1alpha1.ReasonWaitingForSource, 0, fmt.Errorf("waiting for source %q to list its apps: %s", from, why))
 	}
 	if left := cacheSyncTime - time.Since(st.LastSyncTime.Time); left > 0 {
-		return outcome.Waiting(v1alpha1.ReasonWaitingForSource, left, fmt.Errorf("%s: waiting for the sync that has just ended to be seen", none))
+		return outcome.Waiting(v1alpha1.ReasonWaitingForSource, left, fmt.Errorf("%s yet; waiting for the result of the last sync", none))
 	}
-	return outcome.Stalled(v1alpha1.ReasonNotFound, fmt.Errorf("%s; see kubectl get appinfos -n %s", none, source.Namespace))
+	return outcome.Stalled(v1alpha1.ReasonNotFound, fmt.Errorf("%s; correct spec.appRef.name, or list the apps with kubectl get appinfos -n %s", none, source.Namespace))
 }
 
+// sourceNotFoundError returns the error for a source that does not exist or that the namespace may
+// not use.
 func sourceNotFoundError(ref v1alpha1.AppReference, from, namespace string, err error) error {
 	if err != nil && !apierrors.IsNotFound(err) {
-		return fmt.Errorf("get source %s/%s: %w", from, ref.Source, err)
+		return fmt.Errorf("get source %q in namespace %q: %w", ref.Source, from, err)
 	}
-	said := fmt.Sprintf("there is no source %s/%s that namespace %s may use: check the name, and spec.allowedNamespaces of the source", from, ref.Source, namespace)
+	message := fmt.Sprintf("source %q not found in namespace %q", ref.Source, from)
 	switch {
 	case ref.Namespace == "":
-		said = fmt.Sprintf("there is no source %q in namespace %s, which was searched since the namespace of the source is unset", ref.Source, from)
+		message += "; correct spec.appRef.source, or set spec.appRef.namespace to the namespace of the source"
 	case from == namespace:
-		said = fmt.Sprintf("there is no source %q in namespace %s: check the name", ref.Source, from)
+		message += "; correct spec.appRef.source"
+	default:
+		message += fmt.Sprintf(
+			" or not shared with namespace %q; correct spec.appRef, or have the namespace added to spec.allowedNamespaces of the source", namespace)
 	}
-	return outcome.Stalled(v1alpha1.ReasonRefNotPermitted, errors.New(said))
+	return outcome.Stalled(v1alpha1.ReasonRefNotPermitted, errors.New(message))
 }
 
 // isSourceShared reports whether a namespace may use a source.
@@ -124,11 +129,11 @@ func (c *Catalog) isSourceShared(ctx context.Context, source *v1alpha1.MarketSou
 	}
 	selector, err := metav1.LabelSelectorAsSelector(source.Spec.AllowedNamespaces.Selector)
 	if err != nil {
-		return false, outcome.Stalled(v1alpha1.ReasonRefNotPermitted, fmt.Errorf("spec.allowedNamespaces.selector of source %s/%s: %w", source.Namespace, source.Name, err))
+		return false, outcome.Stalled(v1alpha1.ReasonRefNotPermitted, fmt.Errorf("source %q: spec.allowedNamespaces.selector: %w", source.Namespace+"/"+source.Name, err))
 	}
 	ns := &corev1.Namespace{}
 	if err := c.Objects.Get(ctx, types.NamespacedName{Name: namespace}, ns); err != nil {
-		return false, fmt.Errorf("get namespace %s: %w", namespace, err)
+		return false, fmt.Errorf("get namespace %q: %w", namespace, err)
 	}
 	return selector.Matches(labels.Set(ns.Labels)), nil
 }

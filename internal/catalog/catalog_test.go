@@ -60,17 +60,17 @@ func TestFindInASourceThatIsRead(t *testing.T) {
 	condition := func(kind, message string) metav1.Condition {
 		return metav1.Condition{Type: kind, Status: metav1.ConditionTrue, Reason: "FetchFailed", Message: message, ObservedGeneration: source.Generation, LastTransitionTime: metav1.Now()}
 	}
-	find(v1alpha1.ReasonWaitingForSource, false, "has not listed its apps yet: waiting for its first sync")
+	find(v1alpha1.ReasonWaitingForSource, false, "to list its apps: the first sync has not started")
 	markSynced(t, server, source, time.Now())
-	find(v1alpha1.ReasonWaitingForSource, false, "waiting for the sync that has just ended to be seen")
+	find(v1alpha1.ReasonWaitingForSource, false, `" yet; waiting for the result of the last sync`)
 	markSynced(t, server, source, time.Now().Add(-time.Minute))
-	find(v1alpha1.ReasonNotFound, true, `has no app "web"; see kubectl get appinfos`)
-	markSynced(t, server, source, time.Now().Add(-time.Minute), condition("Stalled", "there is no folder"))
-	find(v1alpha1.ReasonNotFound, true, `has no app "web", and cannot be read: there is no folder`)
+	find(v1alpha1.ReasonNotFound, true, `; correct spec.appRef.name, or list the apps with kubectl get appinfos`)
+	markSynced(t, server, source, time.Now().Add(-time.Minute), condition("Stalled", "folder not found"))
+	find(v1alpha1.ReasonNotFound, true, `because the source cannot be read: folder not found`)
 	before := client.MergeFrom(source.DeepCopy())
 	source.Spec.Directory.Path = "/others"
 	NewWithT(t).Expect(server.Client.Patch(t.Context(), source, before)).To(Succeed())
-	find(v1alpha1.ReasonWaitingForSource, false, "has not listed its apps yet")
+	find(v1alpha1.ReasonWaitingForSource, false, "to list its apps: ")
 }
 
 func TestFind(t *testing.T) {
@@ -97,7 +97,7 @@ func TestFind(t *testing.T) {
 		{"in its own namespace, not shared", v1alpha1.AppReference{Source: "unset", Name: "web"}, market, ""},
 		{"in its own namespace, named", v1alpha1.AppReference{Source: "same", Name: "web", Namespace: market}, market, ""},
 		{"in its own namespace, a selector that is wrong", v1alpha1.AppReference{Source: "wrong", Name: "web"}, market, ""},
-		{"shared with nobody", v1alpha1.AppReference{Source: "unset", Name: "web", Namespace: market}, red, v1alpha1.ReasonRefNotPermitted},
+		{"shared with no namespace", v1alpha1.AppReference{Source: "unset", Name: "web", Namespace: market}, red, v1alpha1.ReasonRefNotPermitted},
 		{"shared with its own", v1alpha1.AppReference{Source: "same", Name: "web", Namespace: market}, red, v1alpha1.ReasonRefNotPermitted},
 		{"shared with all", v1alpha1.AppReference{Source: "all", Name: "web", Namespace: market}, blue, ""},
 		{"shared with a label", v1alpha1.AppReference{Source: "red", Name: "web", Namespace: market}, red, ""},

@@ -44,7 +44,7 @@ func TestInput(t *testing.T) {
 		Options: []v1alpha1.InputOption{{Title: "Dark", Value: "dark"}},
 	}))
 	secret := catalog.ToInput(inputs.Input{Name: "PASSWORD", Type: "password", Default: "hunter2", Value: "hunter2"})
-	g.Expect(secret).To(Equal(v1alpha1.Input{Name: "PASSWORD", Type: "password", Secret: true}), "nobody sees what is secret")
+	g.Expect(secret).To(Equal(v1alpha1.Input{Name: "PASSWORD", Type: "password", Secret: true}), "the default of a secret is omitted")
 
 	one, half, huge := 1.0, 0.5, 1e300
 	bounded := catalog.ToInput(inputs.Input{Name: "replicas", Range: &inputs.Bounds{Min: &half}, Length: &inputs.Bounds{Min: &one, Max: &huge}, ShowIf: "tls=true"})

@@ -14,7 +14,7 @@ import (
 // maxUsersNamed is the maximum number of instances that a message names.
 const maxUsersNamed = 10
 
-// UsesChart reports whether an instance has releases of its app, or is about to have them.
+// UsesChart reports whether an instance has releases of its app or runs an operation.
 func UsesChart(instance *v1alpha1.AppInstance) bool {
 	st := instance.Status
 	return st.Version != "" || len(st.Releases) > 0 || st.CurrentOperation != nil
@@ -26,7 +26,7 @@ func InstancesUsing(ctx context.Context, objects client.Reader, app *v1alpha1.Ap
 	var list v1alpha1.AppInstanceList
 	err := objects.List(ctx, &list, client.MatchingFields{InstancesByApp: app.Namespace + "/" + app.Name})
 	if err != nil {
-		return nil, fmt.Errorf("list instances of app %s: %w", app.Spec.App, err)
+		return nil, fmt.Errorf("list instances of app %q: %w", app.Spec.App, err)
 	}
 	return instanceNames(list.Items, func(*v1alpha1.AppInstance) bool { return true }), nil
 }
@@ -36,7 +36,7 @@ func InstancesUsing(ctx context.Context, objects client.Reader, app *v1alpha1.Ap
 func InstancesUsingSource(ctx context.Context, objects client.Reader, source *v1alpha1.MarketSource) ([]string, error) {
 	var list v1alpha1.AppInstanceList
 	if err := objects.List(ctx, &list, client.UnsafeDisableDeepCopy); err != nil {
-		return nil, fmt.Errorf("list instances of source %s: %w", source.Name, err)
+		return nil, fmt.Errorf("list instances of source %q: %w", source.Name, err)
 	}
 	key := source.Namespace + "/" + source.Name
 	return instanceNames(list.Items, func(i *v1alpha1.AppInstance) bool { return SourceKey(i) == key }), nil

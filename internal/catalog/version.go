@@ -2,8 +2,6 @@ package catalog
 
 import (
 	"fmt"
-	"strconv"
-	"strings"
 
 	"github.com/Masterminds/semver/v3"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -16,11 +14,12 @@ import (
 // constraint allows every version that is not a prerelease or, if there are only
 // prereleases, every version. If a matching version is not published yet, the error is
 // Waiting, or Stalled if the hydration of the app is Stalled. If the source does not offer
-// a matching version, the error is Stalled.
-func (a *App) FindVersion(constraint string) (*v1alpha1.PublishedVersion, error) {
+// a matching version, the error is Stalled. field is the path of the field that contains the
+// constraint, for messages.
+func (a *App) FindVersion(constraint, field string) (*v1alpha1.PublishedVersion, error) {
 	published := a.Info.Status.Versions
 	if len(published) == 0 {
-		return nil, a.unpublishedError("app %q has no published version yet", a.Info.Spec.App)
+		return nil, a.unpublishedError(fmt.Sprintf("app %q has no published version", a.Info.Spec.App))
 	}
 	if constraint == "" {
 		return NewestVersion(published), nil
@@ -28,42 +27,37 @@ func (a *App) FindVersion(constraint string) (*v1alpha1.PublishedVersion, error)
 	found, err := selectVersion(published, constraint)
 	if err != nil {
 		return nil, outcome.Stalled(v1alpha1.ReasonInvalidSpec, fmt.Errorf(
-			"version %q is neither a version (1.2.3) nor a range (~1.2, >=1 <2): leave it out for the newest version", constraint))
+			"%s: Invalid value: %q: must be a version (1.2.3) or a range (~1.2, >=1 <2); omit the field to use the latest version", field, constraint))
 	}
 	if found != nil {
 		return found, nil
 	}
 	if a.hasOffer(constraint) {
-		return nil, a.unpublishedError("a version of app %q in %q is offered, but not published yet", a.Info.Spec.App, constraint)
-	}
-	what := "in the range " + strconv.Quote(constraint)
-	if _, err := semver.StrictNewVersion(strings.TrimPrefix(constraint, "v")); err == nil {
-		what = constraint
+		return nil, a.unpublishedError(fmt.Sprintf("app %q has no published version that matches %q", a.Info.Spec.App, constraint))
 	}
 	return nil, outcome.Stalled(v1alpha1.ReasonVersionNotFound, fmt.Errorf(
-		"app %q has no version %s: the newest is %s", a.Info.Spec.App, what, published[0].Version))
+		"%s: app %q has no version that matches %q; use another version, the latest is %s", field, a.Info.Spec.App, constraint, published[0].Version))
 }
 
 // unpublishedError returns the error for a version that is not published. While the app is
 // hydrated, the error is Waiting and contains the progress.
-func (a *App) unpublishedError(format string, args ...any) error {
-	said := fmt.Sprintf(format, args...)
+func (a *App) unpublishedError(problem string) error {
 	conditions := a.Info.Status.Conditions
 	if c := meta.FindStatusCondition(conditions, v1alpha1.ConditionStalled); c != nil && c.ObservedGeneration == a.Info.Generation {
-		return outcome.Stalled(c.Reason, fmt.Errorf("%s, and cannot be published: %s", said, c.Message))
+		return outcome.Stalled(c.Reason, fmt.Errorf("%s; its hydration is stalled: %s", problem, c.Message))
 	}
 	for _, kind := range []string{v1alpha1.ConditionReconciling, v1alpha1.ConditionReady} {
 		if c := meta.FindStatusCondition(conditions, kind); c != nil && c.Message != "" {
-			return outcome.Waiting(v1alpha1.ReasonWaitingForApp, 0, fmt.Errorf("%s: %s", said, c.Message))
+			return outcome.Waiting(v1alpha1.ReasonWaitingForApp, 0, fmt.Errorf("%s yet: %s", problem, c.Message))
 		}
 	}
-	return outcome.Waiting(v1alpha1.ReasonWaitingForApp, 0, fmt.Errorf("%s: waiting for its hydration to begin", said))
+	return outcome.Waiting(v1alpha1.ReasonWaitingForApp, 0, fmt.Errorf("%s yet: its hydration has not started", problem))
 }
 
 // AvailableUpdate returns the latest published version if it is newer than the given version, and ""
 // otherwise.
 func (a *App) AvailableUpdate(than string) string {
-	newest, err := a.FindVersion("")
+	newest, err := a.FindVersion("", "")
 	if err != nil || !IsNewer(newest.Version, than) {
 		return ""
 	}

@@ -52,7 +52,7 @@ func TestVersion(t *testing.T) {
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			g := NewWithT(t)
-			got, err := appOf(c.published, nil).FindVersion(c.constraint)
+			got, err := appOf(c.published, nil).FindVersion(c.constraint, "spec.version")
 			g.Expect(err).NotTo(HaveOccurred())
 			g.Expect(got.Version).To(Equal(c.want))
 		})
@@ -62,7 +62,7 @@ func TestVersion(t *testing.T) {
 func TestVersionIsTheObjectsOwn(t *testing.T) {
 	g := NewWithT(t)
 	app := appOf([]string{"1.0.0"}, nil)
-	got, err := app.FindVersion("")
+	got, err := app.FindVersion("", "spec.version")
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(got).To(BeIdenticalTo(&app.Info.Status.Versions[0]))
 }
@@ -79,15 +79,15 @@ func TestVersionRefuses(t *testing.T) {
 	}{
 		{"nothing is published yet", nil, []string{"1.0.0"}, "", v1alpha1.ReasonWaitingForApp, true, "no published version yet"},
 		{"nothing is published yet, of a range", nil, []string{"1.0.0"}, "^2", v1alpha1.ReasonWaitingForApp, true, "no published version yet"},
-		{"one is offered and comes", []string{"1.0.0"}, []string{"2.0.0"}, "^2.0.0", v1alpha1.ReasonWaitingForApp, true, "not published yet"},
-		{"the exact one is offered and comes", []string{"1.0.0"}, []string{"2.0.0-rc.1"}, "2.0.0-rc.1", v1alpha1.ReasonWaitingForApp, true, "not published yet"},
-		{"there is none", []string{"1.1.0", "1.0.0"}, nil, "^2.0.0", v1alpha1.ReasonVersionNotFound, false, `no version in the range "^2.0.0": the newest is 1.1.0`},
+		{"one is offered and comes", []string{"1.0.0"}, []string{"2.0.0"}, "^2.0.0", v1alpha1.ReasonWaitingForApp, true, "has no published version that matches "},
+		{"the exact one is offered and comes", []string{"1.0.0"}, []string{"2.0.0-rc.1"}, "2.0.0-rc.1", v1alpha1.ReasonWaitingForApp, true, "has no published version that matches "},
+		{"there is none", []string{"1.1.0", "1.0.0"}, nil, "^2.0.0", v1alpha1.ReasonVersionNotFound, false, `spec.version: app "web" has no version that matches "^2.0.0"; use another version, the latest is 1.1.0`},
 		{"a prerelease is not asked for", []string{"2.0.0-rc.1"}, nil, "^2.0.0", v1alpha1.ReasonVersionNotFound, false, "2.0.0-rc.1"},
-		{"words", []string{"1.0.0"}, nil, "the newest", v1alpha1.ReasonInvalidSpec, false, `version "the newest" is neither a version (1.2.3) nor a range`},
+		{"words", []string{"1.0.0"}, nil, "the newest", v1alpha1.ReasonInvalidSpec, false, `spec.version: Invalid value: "the newest": must be a version (1.2.3) or a range`},
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			g := NewWithT(t)
-			got, err := appOf(c.published, c.offered).FindVersion(c.constraint)
+			got, err := appOf(c.published, c.offered).FindVersion(c.constraint, "spec.version")
 			g.Expect(got).To(BeNil())
 			g.Expect(outcome.Reason(err, "")).To(Equal(c.reason), "%v", err)
 			after, waits := outcome.IsWaiting(err)
@@ -111,23 +111,23 @@ func TestVersionOfAnAppThatIsHydrated(t *testing.T) {
 		isFinal    bool
 		says       string
 	}{
-		{"nothing has begun", nil, nil, v1alpha1.ReasonWaitingForApp, false, `app "web" has no published version yet: waiting for its hydration to begin`},
+		{"nothing has begun", nil, nil, v1alpha1.ReasonWaitingForApp, false, `app "web" has no published version yet: its hydration has not started`},
 		{"a retry is quoted", nil, []metav1.Condition{condition("Reconciling", "ProgressingWithRetry", "version 2.0.0: timeout", 1)},
 			v1alpha1.ReasonWaitingForApp, false, `app "web" has no published version yet: version 2.0.0: timeout`},
 		{"a suspended app is quoted", nil, []metav1.Condition{condition("Ready", "Suspended", "suspended by spec.suspend", 1)},
 			v1alpha1.ReasonWaitingForApp, false, `app "web" has no published version yet: suspended by spec.suspend`},
 		{"a failure for good ends the wait", nil, []metav1.Condition{condition("Stalled", "FetchFailed", "version 2.0.0: an OCI registry", 1)},
-			v1alpha1.ReasonFetchFailed, true, `app "web" has no published version yet, and cannot be published: version 2.0.0: an OCI registry`},
+			v1alpha1.ReasonFetchFailed, true, `app "web" has no published version; its hydration is stalled: version 2.0.0: an OCI registry`},
 		{"so it does for a version that is only offered", []string{"1.0.0"}, []metav1.Condition{condition("Stalled", "InvalidChart", "version 2.0.0: no Chart.yaml", 1)},
-			v1alpha1.ReasonInvalidChart, true, `a version of app "web" in "^2.0.0" is offered, but not published yet, and cannot be published: version 2.0.0: no Chart.yaml`},
+			v1alpha1.ReasonInvalidChart, true, `app "web" has no published version that matches "^2.0.0"; its hydration is stalled: version 2.0.0: no Chart.yaml`},
 		{"a failure of an earlier spec does not", nil, []metav1.Condition{condition("Stalled", "FetchFailed", "gone", 0)},
-			v1alpha1.ReasonWaitingForApp, false, `app "web" has no published version yet: waiting for its hydration to begin`},
+			v1alpha1.ReasonWaitingForApp, false, `app "web" has no published version yet: its hydration has not started`},
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			g := NewWithT(t)
 			app := appOf(c.published, []string{"2.0.0"})
 			app.Info.Generation, app.Info.Status.Conditions = 1, c.conditions
-			_, err := app.FindVersion("^2.0.0")
+			_, err := app.FindVersion("^2.0.0", "spec.version")
 			g.Expect(outcome.Reason(err, "")).To(Equal(c.reason))
 			g.Expect(outcome.IsStalled(err)).To(Equal(c.isFinal))
 			g.Expect(err).To(MatchError(c.says))

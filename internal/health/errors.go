@@ -24,7 +24,7 @@ func permissionError(err error) error {
 	if len(denials) == 0 {
 		return outcome.Failed(v1alpha1.ReasonPermissionDenied, err)
 	}
-	return outcome.Failed(v1alpha1.ReasonPermissionDenied, fmt.Errorf("%s: grant it this permission", denials[0]))
+	return outcome.Failed(v1alpha1.ReasonPermissionDenied, fmt.Errorf("%s; grant it the permission", denials[0]))
 }
 
 // oneLine returns a message as one line of bounded length.

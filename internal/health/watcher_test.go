@@ -24,7 +24,7 @@ func TestObjectsInOtherNamespacesArePolled(t *testing.T) {
 	_, known, err := s.watcher.Health(t.Context(), s.instanceName("blog"))
 	s.Expect(known).To(BeFalse())
 	s.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonPermissionDenied))
-	s.Expect(err).To(MatchError(ContainSubstring("service account " + s.namespace + "/installer may not get ")))
+	s.Expect(err).To(MatchError(ContainSubstring(`service account "` + s.namespace + `/installer" cannot get `)))
 
 	subject := []rbacv1.Subject{{Kind: "ServiceAccount", Name: "installer", Namespace: s.namespace}}
 	s.createObject(&rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: "look-" + s.namespace}, Rules: []rbacv1.PolicyRule{{
@@ -59,7 +59,7 @@ func TestTenantWithoutWatchPermission(t *testing.T) {
 		_, _, err = s.watcher.Health(t.Context(), s.instanceName("blog"))
 		return err
 	}, "10s").Should(MatchError(fmt.Sprintf(
-		"service account %s/installer may not list deployments.apps in namespace %s: grant it this permission", s.namespace, s.namespace)))
+		`service account "%[1]s/installer" cannot list deployments.apps in namespace %[1]q; grant it the permission`, s.namespace)))
 	s.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonPermissionDenied))
 	s.Expect(outcome.IsStalled(err)).To(BeFalse())
 	s.Eventually(s.changes, "5s").Should(Receive(), "an event is sent")
@@ -73,7 +73,7 @@ func TestTenantWithoutWatchPermission(t *testing.T) {
 		said, _, err := s.watcher.Health(t.Context(), s.instanceName("blog"))
 		return said.Message, err
 	}, "40s", "100ms").Should(Equal(fmt.Sprintf(
-		"Deployment/web: Replicas: 0/1; service account %s/installer may not list pods in namespace %s: grant it this permission", s.namespace, s.namespace)),
+		`Deployment/web: Replicas: 0/1; service account "%[1]s/installer" cannot list pods in namespace %[1]q; grant it the permission`, s.namespace)),
 		"the watch works with the permission, and the message lacks only the pods")
 }
 

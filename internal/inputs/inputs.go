@@ -172,7 +172,7 @@ func (c inputCheck) isRequired(in Input) bool { return in.Required && in.isShown
 func (c inputCheck) givenProblem(in Input, text string) string {
 	switch {
 	case in.Value != "" && !in.Editable && text != in.Value:
-		return "cannot be edited"
+		return "must not be set because the app does not allow changes"
 	case text == "" && c.isRequired(in):
 		return problemMissing
 	case text == "":
@@ -237,6 +237,7 @@ func countCharacters(number float64) string {
 // plainNumber formats a number without an exponent, so that it can be compared as text.
 func plainNumber(number float64) string { return strconv.FormatFloat(number, 'f', -1, 64) }
 
+// typeProblem returns the problem with the type of a value, or "".
 func typeProblem(kind, text string) string {
 	switch kind {
 	case "bool":

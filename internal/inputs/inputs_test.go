@@ -71,7 +71,7 @@ func TestCheckInputsProblem(t *testing.T) {
 	}{
 		{why: "required and empty", in: inputs.Input{Required: true, Default: "d"}, given: "", want: "required"},
 		{why: "optional and empty needs no pattern", in: inputs.Input{Pattern: "^x$", Type: "int"}, given: ""},
-		{why: "fixed by the app", in: inputs.Input{Value: "v"}, given: "g", want: "cannot be edited"},
+		{why: "fixed by the app", in: inputs.Input{Value: "v"}, given: "g", want: "must not be set because the app does not allow changes"},
 		{why: "fixed, and given as it is", in: inputs.Input{Value: "v"}, given: "v"},
 		{why: "not editable means after the install", in: inputs.Input{Default: "d"}, given: "g"},
 

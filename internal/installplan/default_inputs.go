@@ -41,7 +41,7 @@ func (p *Planner) readSuppliedInputs(ctx context.Context, reader client.Reader, 
 		for _, env := range envs {
 			text, err := market.readInput(ctx, env)
 			if err != nil {
-				return suppliedInputs{}, fmt.Errorf("input %s of source %s: %w", env.Name, app.Source.Name, err)
+				return suppliedInputs{}, fmt.Errorf("source %q: spec.inputs[%q]: %w", app.Source.Namespace+"/"+app.Source.Name, env.Name, err)
 			}
 			supplied.setInput(env.Name, text, !isSecretInput(env))
 		}
@@ -59,7 +59,7 @@ func (p *Planner) readSuppliedInputs(ctx context.Context, reader client.Reader, 
 		}))
 	}
 	if err := group.Wait(); err != nil {
-		return suppliedInputs{}, fmt.Errorf("get %s: %w", TenantEnvs, err)
+		return suppliedInputs{}, fmt.Errorf("get ConfigMap and Secret %q in namespace %q: %w", TenantEnvs, tenant.Namespace, err)
 	}
 	for name, text := range config.Data {
 		supplied.setInput(name, text, true)

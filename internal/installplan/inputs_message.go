@@ -1,6 +1,7 @@
 package installplan
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/appmarket/operator/internal/inputs"
@@ -10,62 +11,59 @@ import (
 // maxInputsNamed is the maximum number of inputs that a message lists in each group.
 const maxInputsNamed = 10
 
-// Subjects of InputsMessage.
+// Fields that InputsMessage names.
 const (
-	Inputs = "inputs in spec.inputs"
-	Titles = "titles in spec.entrances"
+	Inputs = "inputs"
+	Titles = "entrances"
 )
 
-// InputsMessage returns a message that lists the inputs, or the titles of entrances, to
-// give, to correct and to remove. The title of the instance is listed as its field,
-// spec.title.
-func InputsMessage(what string, wrong []inputs.Problem) string {
-	var fields, inputs []inputs.Problem
-	for _, w := range wrong {
-		if strings.HasPrefix(w.Input.Name, "spec.") {
-			fields = append(fields, w)
-		} else {
-			inputs = append(inputs, w)
-		}
-	}
-	var said []string
-	if len(fields) > 0 {
-		said = append(said, adviceMessage(fields))
-	}
-	if len(inputs) > 0 {
-		said = append(said, what+": "+adviceMessage(inputs))
-	}
-	return strings.Join(said, "; ")
-}
-
-// adviceMessage groups inputs by the action that the user must take.
-func adviceMessage(wrong []inputs.Problem) string {
-	var missing, unfit, unknown []string
+// InputsMessage returns a message that lists the inputs, or the titles of entrances, that are
+// missing, invalid or unknown. path is the path of the object with the field, such as
+// "spec.install". An input whose name starts with "spec." is a field of its own, such as the title
+// of the instance.
+func InputsMessage(path, field string, wrong []inputs.Problem) string {
+	var messages []string
+	var entries []inputs.Problem
 	for _, w := range wrong {
 		switch {
+		case !strings.HasPrefix(w.Input.Name, "spec."):
+			entries = append(entries, w)
 		case w.IsMissing():
-			missing = append(missing, w.Input.Name)
-		case w.IsUnknown():
-			unknown = append(unknown, w.Input.Name)
+			messages = append(messages, w.Input.Name+": Required value")
 		default:
-			unfit = append(unfit, w.Input.Name+" ("+w.Problem+")")
+			messages = append(messages, w.Input.Name+": Invalid value: "+w.Problem)
 		}
 	}
-	var said []string
+	if len(entries) > 0 {
+		messages = append(messages, path+"."+field+": "+entriesMessage(entries))
+	}
+	return strings.Join(messages, "; ")
+}
+
+// entriesMessage groups the entries of a field by the action that the user must take.
+func entriesMessage(wrong []inputs.Problem) string {
+	var missing, invalid, unknown []string
+	for _, w := range wrong {
+		name := strconv.Quote(w.Input.Name)
+		switch {
+		case w.IsMissing():
+			missing = append(missing, name)
+		case w.IsUnknown():
+			unknown = append(unknown, name)
+		default:
+			invalid = append(invalid, name+" ("+w.Problem+")")
+		}
+	}
+	var messages []string
 	for _, group := range []struct {
 		verb  string
 		names []string
-		after string
-	}{
-		{"give", missing, ""},
-		{"correct", unfit, ""},
-		{"remove", unknown, ", which the app does not ask for"},
-	} {
+	}{{"set required", missing}, {"correct", invalid}, {"remove unknown", unknown}} {
 		if len(group.names) > 0 {
-			said = append(said, group.verb+" "+nameList(group.names)+group.after)
+			messages = append(messages, group.verb+" "+nameList(group.names))
 		}
 	}
-	return strings.Join(said, "; ")
+	return strings.Join(messages, "; ")
 }
 
 // nameList joins names. It replaces names above the limit by their number.

@@ -35,13 +35,13 @@ func (p *Plan) readCredential(ctx context.Context) (string, error) {
 	}
 	if p.CredentialRef == nil {
 		return "", outcome.Stalled(v1alpha1.ReasonLicenseNotFound, fmt.Errorf(
-			"version %s of app %q must be bought: product %s of %s, at %s; give its credential in spec.credentialSecretRef",
-			p.Version.Version, p.App.Info.Spec.App, terms.Product, terms.Issuer, priceText(terms)))
+			"version %s of app %q must be purchased (product %q of issuer %q, %s); set %s to the Secret with the credential",
+			p.Version.Version, p.App.Info.Spec.App, terms.Product, terms.Issuer, priceText(terms), p.Sources.fieldPath("credentialSecretRef")))
 	}
 	g := valueReader{reader: p.client, tenant: p.Tenant, objects: p.planner.Objects}
 	credential, err := g.readKey(ctx, v1alpha1.ValuesFromSecret, p.CredentialRef.Name, p.CredentialRef.Key)
 	if err != nil {
-		return "", fmt.Errorf("credential: %w", err)
+		return "", fmt.Errorf("%s: %w", p.Sources.fieldPath("credentialSecretRef"), err)
 	}
 	credential = strings.TrimSpace(credential)
 	return credential, p.planner.checkLicense(ctx, p.App, terms, credential)
@@ -59,15 +59,16 @@ func checkTerms(app *catalog.App, version *v1alpha1.PublishedVersion, chart *hyd
 		return nil
 	}
 	return outcome.Stalled(v1alpha1.ReasonLicenseInvalid, fmt.Errorf(
-		"the license terms in the chart of version %s of app %q differ from status.versions of its AppInfo; have the app hydrated again",
-		version.Version, app.Info.Spec.App))
+		"the license terms in the chart of version %s of app %q differ from status.versions of AppInfo %q in namespace %q; set the annotation %s of the AppInfo to a new value",
+		version.Version, app.Info.Spec.App, app.Info.Name, app.Info.Namespace, v1alpha1.ReconcileRequestAnnotation))
 }
 
+// priceText formats the prices of an app that must be purchased.
 func priceText(terms *v1alpha1.PurchaseTerms) string {
 	if len(terms.Prices) == 0 {
-		return "a price that its developer does not tell"
+		return "price unknown"
 	}
-	return strings.Join(terms.Prices, " or ")
+	return "price " + strings.Join(terms.Prices, " or ")
 }
 
 // checkLicense verifies a credential with the keys of the issuer.
@@ -85,7 +86,7 @@ func (p *Planner) checkLicense(ctx context.Context, app *catalog.App, of *v1alph
 	if ref := issuer.KeysSecretRef; ref != nil {
 		keys, err := p.sourceReader(app).readKey(ctx, v1alpha1.ValuesFromSecret, ref.Name, ref.Key)
 		if err != nil {
-			return outcome.Waiting(v1alpha1.ReasonLicenseKeysUnavailable, retryInterval, fmt.Errorf("keys of issuer %s: %w", issuer.Issuer, err))
+			return outcome.Waiting(v1alpha1.ReasonLicenseKeysUnavailable, retryInterval, fmt.Errorf("get keys of issuer %q: %w", issuer.Issuer, err))
 		}
 		terms.Keys = []byte(keys)
 	}
@@ -102,12 +103,13 @@ func findIssuer(app *catalog.App, of *v1alpha1.PurchaseTerms) (*v1alpha1.License
 		}
 	}
 	return nil, outcome.Stalled(v1alpha1.ReasonLicenseInvalid, fmt.Errorf(
-		"source %s/%s does not name issuer %s in spec.licensing, so that no credential can be checked: ask the administrator of the market",
-		app.Source.Namespace, app.Source.Name, wanted))
+		"source %q: spec.licensing does not contain issuer %q, and credentials of the issuer cannot be verified; have the administrator of the source add the issuer",
+		app.Source.Namespace+"/"+app.Source.Name, wanted))
 }
 
 // PurchaseCredential requests the credential of a purchased app from the checkout of the developer and
-// verifies it. While the credential is not available, the error is Waiting.
+// verifies it. While the credential is not available, the error is Waiting. The error of a purchase
+// request that cannot be read names the Secret, and not the field that refers to it.
 func (p *Planner) PurchaseCredential(
 	ctx context.Context, reader client.Reader, tenant release.Tenant, app *catalog.App, of *v1alpha1.PurchaseTerms, request *v1alpha1.KeyReference, attempt int,
 ) (string, error) {
@@ -117,21 +119,22 @@ func (p *Planner) PurchaseCredential(
 	}
 	if issuer.CheckoutURL == "" {
 		return "", outcome.Stalled(v1alpha1.ReasonPurchaseFailed, fmt.Errorf(
-			"source %s/%s has no checkout for issuer %s; give the credential in spec.credentialSecretRef", app.Source.Namespace, app.Source.Name, issuer.Issuer))
+			"source %q: spec.licensing has no checkoutURL for issuer %q; purchase the app from the issuer, and store the credential in its Secret",
+			app.Source.Namespace+"/"+app.Source.Name, issuer.Issuer))
 	}
 	g := valueReader{reader: reader, tenant: tenant, objects: p.Objects}
 	signed, err := g.readKey(ctx, v1alpha1.ValuesFromSecret, request.Name, request.Key)
 	if err != nil {
-		return "", fmt.Errorf("purchase request: %w", err)
+		return "", err
 	}
 	credential, err := p.Issuers(app.Source.Namespace).Checkout.Buy(ctx, license.Purchase{URL: issuer.CheckoutURL, Product: of.Product, Request: signed}, attempt)
 	if err != nil {
 		return "", err
 	}
 	if err := p.checkLicense(ctx, app, of, credential); err != nil && !outcome.IsStalled(err) {
-		return "", fmt.Errorf("check what the checkout gave: %w", err)
+		return "", fmt.Errorf("verify credential of the checkout: %w", err)
 	} else if err != nil {
-		return "", outcome.Stalled(v1alpha1.ReasonPurchaseFailed, errors.New("the checkout gave a credential that is not valid: "+err.Error()))
+		return "", outcome.Stalled(v1alpha1.ReasonPurchaseFailed, errors.New("the checkout returned an invalid credential: "+err.Error()))
 	}
 	return credential, nil
 }

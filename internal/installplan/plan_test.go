@@ -227,7 +227,7 @@ func TestRenderWithoutTheChart(t *testing.T) {
 	_, err := s.newPlan(settings{}).Render(t.Context(), nil)
 	g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonChartNotFound))
 	g.Expect(outcome.IsStalled(err)).To(BeFalse(), "it is published again")
-	g.Expect(err).To(MatchError(ContainSubstring("web-1.0.0")))
+	g.Expect(err).To(MatchError(ContainSubstring(`app "web", version 1.0.0`)))
 }
 
 func TestRenderWithAnUnknownProfile(t *testing.T) {

@@ -100,7 +100,7 @@ type Request struct {
 func (p *Planner) Resolve(ctx context.Context, request Request) (*Plan, error) {
 	tenant, err := p.Tenants.ClientFor(request.Tenant)
 	if err != nil {
-		return nil, fmt.Errorf("read as service account %s: %w", request.Tenant.ServiceAccount, err)
+		return nil, fmt.Errorf("impersonate service account %q: %w", request.Tenant.ServiceAccount, err)
 	}
 	given, err := p.readSettings(ctx, tenant, request)
 	if err != nil {

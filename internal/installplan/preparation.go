@@ -34,7 +34,7 @@ func (p *Plan) buildPreparation(ctx context.Context, releases map[string]hydrate
 	}
 	archive, err := p.planner.Archives.Archive(p.Version.Digest)
 	if err != nil {
-		return hydrate.Preparation{}, outcome.Failed(v1alpha1.ReasonChartNotFound, fmt.Errorf("open chart %s-%s: %w", p.App.Info.Spec.App, p.Version.Version, err))
+		return hydrate.Preparation{}, outcome.Failed(v1alpha1.ReasonChartNotFound, fmt.Errorf("open chart of app %q, version %s: %w", p.App.Info.Spec.App, p.Version.Version, err))
 	}
 	request := hydrate.Request{
 		Owner:    hydrate.Owner{Namespace: p.App.Source.Namespace, Source: p.App.Source.Name},
@@ -73,7 +73,7 @@ func preparationKey(archive string, order hydrate.Preparation, tenant release.Te
 		archive, r.Owner, r.App, fmt.Sprintf("%T", r.Profile), r.Platform, r.At, releases, r.Cluster, given, tenant,
 	})
 	if err != nil {
-		return "", fmt.Errorf("encode arguments of a rendering: %w", err)
+		return "", fmt.Errorf("encode preparation: %w", err)
 	}
 	return chart.Digest(text), nil
 }

@@ -1,6 +1,7 @@
 package installplan
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -25,7 +26,13 @@ type ValueSources struct {
 	Values     *runtime.RawExtension
 	ValuesFrom []v1alpha1.ValuesReference
 	Envs       []v1alpha1.InputValue
+	// Path is the path of the object with these fields, such as "spec.install". It defaults to
+	// "spec".
+	Path string
 }
+
+// fieldPath returns the path of a field for messages.
+func (s ValueSources) fieldPath(field string) string { return cmp.Or(s.Path, "spec") + "." + field }
 
 // ValuesKey is the key of a Secret or ConfigMap that contains values.
 const ValuesKey = "values.yaml"
@@ -53,7 +60,7 @@ func (p *Planner) readSettings(ctx context.Context, tenant client.Reader, reques
 	given := settings{values: merged, inputs: map[string]string{}}
 	for _, env := range request.Sources.Envs {
 		if given.inputs[env.Name], err = reader.readInput(ctx, env); err != nil {
-			return settings{}, fmt.Errorf("input %s: %w", env.Name, err)
+			return settings{}, fmt.Errorf("%s[%q]: %w", request.Sources.fieldPath("inputs"), env.Name, err)
 		}
 		if !isSecretInput(env) {
 			given.plain = append(given.plain, env.Name)
@@ -71,17 +78,17 @@ func (g valueReader) readValues(ctx context.Context, given ValueSources) (map[st
 			continue
 		}
 		if err != nil {
-			return nil, fmt.Errorf("spec.valuesFrom: %w", err)
+			return nil, fmt.Errorf("%s: %w", given.fieldPath("valuesFrom"), err)
 		}
 		decoded, err := values.Decode([]byte(text))
 		if err != nil {
-			return nil, redactedParseError(ref, err)
+			return nil, redactedParseError(given.fieldPath("valuesFrom"), ref, err)
 		}
 		merged = values.Overlay(merged, decoded)
 	}
 	own, err := values.DecodeField(given.Values)
 	if err != nil {
-		return nil, fmt.Errorf("spec.values: %w", err)
+		return nil, fmt.Errorf("%s: %w", given.fieldPath("values"), err)
 	}
 	switch {
 	case len(merged) > 0:
@@ -89,7 +96,7 @@ func (g valueReader) readValues(ctx context.Context, given ValueSources) (map[st
 	case own != nil:
 		merged = own
 	}
-	return merged, checkEntries(merged)
+	return merged, checkEntries(given, merged)
 }
 
 // isSecretInput reports whether an input is read from a Secret.
@@ -99,17 +106,19 @@ func isSecretInput(env v1alpha1.InputValue) bool {
 
 // redactedParseError returns the error for values that cannot be parsed. The message of the parser
 // is omitted for a Secret because it may quote the content.
-func redactedParseError(ref v1alpha1.ValuesReference, err error) error {
+func redactedParseError(field string, ref v1alpha1.ValuesReference, err error) error {
 	if ref.Kind == v1alpha1.ValuesFromSecret {
 		reason := outcome.Reason(err, v1alpha1.ReasonInvalidValues)
-		return outcome.Stalled(reason, fmt.Errorf("key %s of %s %s: not values in YAML", ref.Key, ref.Kind, ref.Name))
+		return outcome.Stalled(reason, fmt.Errorf("%s (key %q of %s %q): must be values in YAML", field, ref.Key, ref.Kind, ref.Name))
 	}
-	return fmt.Errorf("key %s of %s %s: %w", ref.Key, ref.Kind, ref.Name, err)
+	return fmt.Errorf("%s (key %q of %s %q): %w", field, ref.Key, ref.Kind, ref.Name, err)
 }
 
 // valueReader reads the keys of Secrets and ConfigMaps in one namespace.
 type valueReader struct {
 	reader client.Reader
+	// tenant is the namespace, and the service account of the reader. The service account is
+	// empty if the operator reads.
 	tenant release.Tenant
 	// objects reads AppInstances.
 	objects client.Reader
@@ -118,7 +127,7 @@ type valueReader struct {
 // sourceReader returns a reader for the namespace of a source, with the permissions of the
 // operator.
 func (p *Planner) sourceReader(app *catalog.App) valueReader {
-	return valueReader{reader: p.Secrets, tenant: release.Tenant{Namespace: app.Source.Namespace, ServiceAccount: "the operator"}, objects: p.Objects}
+	return valueReader{reader: p.Secrets, tenant: release.Tenant{Namespace: app.Source.Namespace}, objects: p.Objects}
 }
 
 func (g valueReader) readInput(ctx context.Context, env v1alpha1.InputValue) (string, error) {
@@ -141,7 +150,7 @@ func (g valueReader) readOutput(ctx context.Context, name, key string) (string, 
 	instance := &v1alpha1.AppInstance{}
 	err := g.objects.Get(ctx, types.NamespacedName{Namespace: g.tenant.Namespace, Name: name}, instance)
 	if client.IgnoreNotFound(err) != nil {
-		return "", fmt.Errorf("get instance %s: %w", name, err)
+		return "", fmt.Errorf("get instance %q: %w", name, err)
 	}
 	var names []string
 	for _, out := range instance.Status.Outputs {
@@ -151,10 +160,10 @@ func (g valueReader) readOutput(ctx context.Context, name, key string) (string, 
 		names = append(names, out.Name)
 	}
 	if len(names) == 0 {
-		return "", outcome.Waiting(v1alpha1.ReasonWaitingForDependency, retryInterval, fmt.Errorf("instance %q has no outputs, since it is not installed: install it", name))
+		return "", outcome.Waiting(v1alpha1.ReasonWaitingForDependency, retryInterval, fmt.Errorf("instance %q is not installed and has no outputs; install it", name))
 	}
 	return "", outcome.Waiting(v1alpha1.ReasonWaitingForDependency, retryInterval, fmt.Errorf(
-		"instance %q has no output %q: it has %s", name, key, nameList(names)))
+		"instance %q has no output %q; use one of its outputs (%s)", name, key, nameList(names)))
 }
 
 // retryInterval is the interval at which missing objects are requested again.
@@ -182,14 +191,18 @@ func (g valueReader) readKey(ctx context.Context, kind v1alpha1.ValuesKind, name
 	switch {
 	case apierrors.IsNotFound(err):
 		return "", outcome.Failed(v1alpha1.ReasonReferenceNotFound, fmt.Errorf(
-			"there is no %s %q in namespace %s: create it with key %q", kind, name, g.tenant.Namespace, key))
+			"%s %q not found in namespace %q; create it with key %q", kind, name, g.tenant.Namespace, key))
+	case apierrors.IsForbidden(err) && g.tenant.ServiceAccount == "":
+		return "", outcome.Failed(v1alpha1.ReasonPermissionDenied, fmt.Errorf(
+			"the operator cannot get %s %q in namespace %q; grant the operator the permission", kind, name, g.tenant.Namespace))
 	case apierrors.IsForbidden(err):
 		return "", outcome.Failed(v1alpha1.ReasonPermissionDenied, fmt.Errorf(
-			"service account %s may not get %s %q in namespace %s: grant it the right, or name another account", g.tenant.ServiceAccount, kind, name, g.tenant.Namespace))
+			"service account %q cannot get %s %q in namespace %q; grant it the permission, or set another spec.serviceAccountName",
+			g.tenant.ServiceAccount, kind, name, g.tenant.Namespace))
 	case err != nil:
-		return "", fmt.Errorf("get %s %s: %w", kind, name, err)
+		return "", fmt.Errorf("get %s %q in namespace %q: %w", kind, name, g.tenant.Namespace, err)
 	case !found:
-		return "", outcome.Failed(v1alpha1.ReasonReferenceNotFound, fmt.Errorf("%s %q in namespace %s has no key %q: add it", kind, name, g.tenant.Namespace, key))
+		return "", outcome.Failed(v1alpha1.ReasonReferenceNotFound, fmt.Errorf("%s %q in namespace %q has no key %q; add the key", kind, name, g.tenant.Namespace, key))
 	}
 	return text, nil
 }

@@ -146,21 +146,21 @@ func TestResolveRefuses(t *testing.T) {
 		reason  string
 		says    string
 	}{
-		{"no such Secret", "reader", values(valuesRef(secret, "none", "values.yaml")), v1alpha1.ReasonReferenceNotFound, `spec.valuesFrom: there is no Secret "none" in namespace`},
-		{"no such ConfigMap", "reader", values(valuesRef(config, "none", "values.yaml")), v1alpha1.ReasonReferenceNotFound, `no ConfigMap "none"`},
-		{"no such key", "reader", values(valuesRef(secret, "top", "none")), v1alpha1.ReasonReferenceNotFound, `has no key "none": add it`},
-		{"an input of no such Secret", "reader", ValueSources{Envs: []v1alpha1.InputValue{secretKey("none", "key")}}, v1alpha1.ReasonReferenceNotFound, "input A"},
-		{"an input of no such key", "reader", ValueSources{Envs: []v1alpha1.InputValue{configKey("base", "none")}}, v1alpha1.ReasonReferenceNotFound, "input B"},
-		{"a Secret one may not read", "stranger", values(valuesRef(secret, "top", "values.yaml")), v1alpha1.ReasonPermissionDenied, "service account stranger may not get Secret \"top\""},
-		{"a Secret one may not read, which may be missing", "stranger", values(makeOptional(valuesRef(secret, "top", "values.yaml"))), v1alpha1.ReasonPermissionDenied, "may not get"},
-		{"a Secret that is not there and one may not read", "stranger", values(valuesRef(secret, "none", "values.yaml")), v1alpha1.ReasonPermissionDenied, "may not get"},
-		{"an input one may not read", "stranger", ValueSources{Envs: []v1alpha1.InputValue{configKey("base", "list.yaml")}}, v1alpha1.ReasonPermissionDenied, "may not get ConfigMap \"base\""},
-		{"values that are no YAML", "reader", values(valuesRef(config, "base", "broken.yaml")), v1alpha1.ReasonInvalidValues, "key broken.yaml of ConfigMap base"},
-		{"values that are a list", "reader", values(valuesRef(config, "base", "list.yaml")), v1alpha1.ReasonInvalidValues, "key list.yaml of ConfigMap base"},
+		{"no such Secret", "reader", values(valuesRef(secret, "none", "values.yaml")), v1alpha1.ReasonReferenceNotFound, `spec.valuesFrom: Secret "none" not found in namespace`},
+		{"no such ConfigMap", "reader", values(valuesRef(config, "none", "values.yaml")), v1alpha1.ReasonReferenceNotFound, `spec.valuesFrom: ConfigMap "none" not found`},
+		{"no such key", "reader", values(valuesRef(secret, "top", "none")), v1alpha1.ReasonReferenceNotFound, `has no key "none"; add the key`},
+		{"an input of no such Secret", "reader", ValueSources{Envs: []v1alpha1.InputValue{secretKey("none", "key")}}, v1alpha1.ReasonReferenceNotFound, `spec.inputs["A"]`},
+		{"an input of no such key", "reader", ValueSources{Envs: []v1alpha1.InputValue{configKey("base", "none")}}, v1alpha1.ReasonReferenceNotFound, `spec.inputs["B"]`},
+		{"a Secret one may not read", "stranger", values(valuesRef(secret, "top", "values.yaml")), v1alpha1.ReasonPermissionDenied, "service account \"stranger\" cannot get Secret \"top\""},
+		{"a Secret one may not read, which may be missing", "stranger", values(makeOptional(valuesRef(secret, "top", "values.yaml"))), v1alpha1.ReasonPermissionDenied, "cannot get"},
+		{"a Secret that is not there and one may not read", "stranger", values(valuesRef(secret, "none", "values.yaml")), v1alpha1.ReasonPermissionDenied, "cannot get"},
+		{"an input one may not read", "stranger", ValueSources{Envs: []v1alpha1.InputValue{configKey("base", "list.yaml")}}, v1alpha1.ReasonPermissionDenied, "cannot get ConfigMap \"base\""},
+		{"values that are no YAML", "reader", values(valuesRef(config, "base", "broken.yaml")), v1alpha1.ReasonInvalidValues, `spec.valuesFrom (key "broken.yaml" of ConfigMap "base"): `},
+		{"values that are a list", "reader", values(valuesRef(config, "base", "list.yaml")), v1alpha1.ReasonInvalidValues, `spec.valuesFrom (key "list.yaml" of ConfigMap "base"): `},
 		{"own values that are a list", "reader", ValueSources{Values: rawExtension("[1]")}, v1alpha1.ReasonInvalidValues, "spec.values"},
-		{"a Secret with an alias of nothing", "reader", values(valuesRef(secret, "top", "alias.yaml")), v1alpha1.ReasonInvalidValues, "key alias.yaml of Secret top"},
-		{"a Secret with a text that has no end", "reader", values(valuesRef(secret, "top", "quote.yaml")), v1alpha1.ReasonInvalidValues, "key quote.yaml of Secret top"},
-		{"a Secret that is a text", "reader", values(valuesRef(secret, "top", "plain.yaml")), v1alpha1.ReasonInvalidValues, "key plain.yaml of Secret top"},
+		{"a Secret with an alias of nothing", "reader", values(valuesRef(secret, "top", "alias.yaml")), v1alpha1.ReasonInvalidValues, "key \"alias.yaml\" of Secret \"top\""},
+		{"a Secret with a text that has no end", "reader", values(valuesRef(secret, "top", "quote.yaml")), v1alpha1.ReasonInvalidValues, "key \"quote.yaml\" of Secret \"top\""},
+		{"a Secret that is a text", "reader", values(valuesRef(secret, "top", "plain.yaml")), v1alpha1.ReasonInvalidValues, "key \"plain.yaml\" of Secret \"top\""},
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			g := NewWithT(t)

@@ -12,11 +12,12 @@ import (
 // so that 1 MB of values with many short entries takes seconds of CPU time.
 const maxValueEntries = 1 << 17
 
-// checkEntries returns an error if values have too many entries.
-func checkEntries(values map[string]any) error {
+// checkEntries returns an error if the merged values of the given sources have too many entries.
+func checkEntries(given ValueSources, values map[string]any) error {
 	if count := countEntries(values); count > maxValueEntries {
 		return outcome.Stalled(v1alpha1.ReasonLimitExceeded, fmt.Errorf(
-			"spec.values and spec.valuesFrom have %d keys and list items together, and may have %d: give fewer, such as one text for a list", count, maxValueEntries))
+			"%s and %s have %d keys and list items, but must have at most %d; use fewer, for example one string instead of a list",
+			given.fieldPath("values"), given.fieldPath("valuesFrom"), count, maxValueEntries))
 	}
 	return nil
 }

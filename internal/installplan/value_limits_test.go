@@ -36,7 +36,7 @@ func TestValuesBoundEntries(t *testing.T) {
 				g.Expect(merged).To(HaveKey("a"))
 				return
 			}
-			g.Expect(err).To(MatchError(ContainSubstring("may have 131072: give fewer")))
+			g.Expect(err).To(MatchError(ContainSubstring("but must have at most 131072; use fewer")))
 			g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonLimitExceeded))
 			g.Expect(outcome.IsStalled(err)).To(BeTrue())
 		})

@@ -71,7 +71,7 @@ func (c *Checkout) Buy(ctx context.Context, p Purchase, attempt int) (string, er
 	}
 	body, err := p.encodeBody()
 	if err != nil {
-		return "", purchaseFailedError(fmt.Errorf("request credential from checkout %s: %w", target.Hostname(), err))
+		return "", purchaseFailedError(fmt.Errorf("request credential from checkout %q: %w", target.Hostname(), err))
 	}
 	got, err := c.client.sendRequest(ctx, boundedRequest{
 		method: http.MethodPost, url: target, body: body, within: checkoutTimeout, limit: maxResponseBytes,
@@ -82,7 +82,7 @@ func (c *Checkout) Buy(ctx context.Context, p Purchase, attempt int) (string, er
 	}
 	credential, err := got.readCredential(attempt)
 	if err != nil {
-		return "", fmt.Errorf("request credential from checkout %s: %w", target.Hostname(), err)
+		return "", fmt.Errorf("request credential from checkout %q: %w", target.Hostname(), err)
 	}
 	return credential, nil
 }
@@ -115,7 +115,7 @@ func (p Purchase) encodeBody() ([]byte, error) {
 // connectionError classifies the error of a request without a response. Errors that the
 // server would cause again are final; a failed connection is retried.
 func connectionError(target *url.URL, err error) error {
-	err = fmt.Errorf("request credential from checkout %s: %w", target.Hostname(), err)
+	err = fmt.Errorf("request credential from checkout %q: %w", target.Hostname(), err)
 	for _, final := range []error{errOtherServer, errRedirects, errTooLarge} {
 		if errors.Is(err, final) {
 			return purchaseFailedError(err)

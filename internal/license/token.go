@@ -35,7 +35,7 @@ func parseToken(credential string, terms Terms) (*jose.JSONWebSignature, error) 
 	credential = strings.TrimSpace(credential)
 	if credential == "" {
 		return nil, outcome.Stalled(v1alpha1.ReasonLicenseNotFound, fmt.Errorf(
-			"check credential: no credential is set; buy product %q from issuer %q and set credentialSecretRef to the Secret with the credential",
+			"check credential: the credential is empty; purchase product %q from issuer %q and store the credential in the Secret of credentialSecretRef",
 			terms.Product, terms.Issuer))
 	}
 	if !isCompact(credential) {

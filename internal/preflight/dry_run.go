@@ -122,22 +122,22 @@ func (d *Requirements) isOwnedByRelease(o *object, answer Answer) bool {
 	return release != "" && answer.Release == release && answer.Namespace == d.request.Tenant.Namespace
 }
 
-// ownerText describes the release that an object belongs to.
+// ownerText describes the Helm release that manages an object.
 func (a Answer) ownerText(namespace string) string {
 	switch {
 	case a.Release == "":
-		return "no release"
+		return "not managed by Helm"
 	case a.Namespace != namespace:
-		return fmt.Sprintf("release %q in namespace %q", a.Release, a.Namespace)
+		return fmt.Sprintf("managed by Helm release %q in namespace %q", a.Release, a.Namespace)
 	}
-	return fmt.Sprintf("release %q", a.Release)
+	return fmt.Sprintf("managed by Helm release %q", a.Release)
 }
 
 func takenMessage(titles []string, owner string) string {
 	if len(titles) == 1 {
-		return fmt.Sprintf("%s already exists and belongs to %s", titles[0], owner)
+		return fmt.Sprintf("%s already exists and is %s", titles[0], owner)
 	}
-	return fmt.Sprintf("%s already exist and belong to %s", joinNames(titles), owner)
+	return fmt.Sprintf("%s already exist and are %s", joinNames(titles), owner)
 }
 
 func removalAdvice(number int) string {

@@ -69,18 +69,18 @@ func ReadRecord(object metav1.Object) (Record, error) {
 	}
 	record, err := parseRecord(value)
 	if err != nil {
-		return Record{}, fmt.Errorf("annotation %s: %w", v1alpha1.TaskAnnotation, err)
+		return Record{}, fmt.Errorf("metadata.annotations[%q]: %w", v1alpha1.TaskAnnotation, err)
 	}
 	return record, nil
 }
 
 func parseRecord(value string) (Record, error) {
 	if len(value) > maxBytes {
-		return Record{}, fmt.Errorf("has %d bytes, the maximum is %d", len(value), maxBytes)
+		return Record{}, fmt.Errorf("must have at most %d bytes", maxBytes)
 	}
 	var record Record
 	if err := json.Unmarshal([]byte(value), &record); err != nil {
-		return Record{}, errors.New("is not a JSON object with the name of a task")
+		return Record{}, errors.New("must be a JSON object with the name of a task")
 	}
 	if err := record.checkFields(); err != nil {
 		return Record{}, err
@@ -95,17 +95,17 @@ func (r Record) checkFields() error {
 	}{
 		{"task", r.Task, maxTaskName}, {"uid", r.UID, maxUIDLength}, {"hash", r.Hash, maxHash}, {"revertReason", r.RevertReason, maxReason},
 	} {
-		if n := utf8.RuneCountInString(field.value); n > field.most {
-			return fmt.Errorf("%s has %d characters, the maximum is %d", field.name, n, field.most)
+		if utf8.RuneCountInString(field.value) > field.most {
+			return fmt.Errorf("%s must have at most %d characters", field.name, field.most)
 		}
 	}
 	switch {
 	case r.Task == "":
-		return errors.New("task is empty")
+		return errors.New("task must not be empty")
 	case r.PreviousRevision < 0:
-		return fmt.Errorf("previousRevision is %d, and must not be negative", r.PreviousRevision)
+		return errors.New("previousRevision must not be negative")
 	case r.RevertReason != "" && !reasonPattern.MatchString(r.RevertReason):
-		return errors.New("revertReason is not a reason of a condition")
+		return errors.New("revertReason must be a reason of a condition")
 	}
 	return nil
 }

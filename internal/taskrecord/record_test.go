@@ -72,7 +72,7 @@ func TestReadRecord(t *testing.T) {
 				return
 			}
 			g.Expect(err).To(HaveOccurred())
-			g.Expect(err.Error()).To(And(HavePrefix("annotation appmarket.io/task: "), WithTransform(utf8.RuneCountInString, BeNumerically("<", 120))),
+			g.Expect(err.Error()).To(And(HavePrefix(`metadata.annotations["appmarket.io/task"]: `), WithTransform(utf8.RuneCountInString, BeNumerically("<", 120))),
 				"the error names the annotation and is short")
 		})
 	}

@@ -147,7 +147,7 @@ subjects: [{kind: ServiceAccount, name: `+fixture.Account+`, namespace: `+t.Name
 		t.WaitEnd(ctx, subtask)
 		Expect(meta.IsStatusConditionTrue(subtask.Status.Conditions, v1alpha1.ConditionSucceeded)).To(BeTrue())
 		Eventually(func() string { return t.WaitReconciling(ctx, task, v1alpha1.ReasonWaitingForDependency) }).WithContext(ctx).
-			Should(ContainSubstring("waiting for its result"))
+			Should(ContainSubstring("waiting for the result of subtask "))
 
 		log, err := os.Stat(t.Cluster.AuditLog())
 		Expect(err).NotTo(HaveOccurred())

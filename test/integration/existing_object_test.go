@@ -20,9 +20,10 @@ var _ = Describe("An app whose objects already exist", func() {
 			"apiVersion: v1\nkind: Service\nmetadata:\n  name: forms\n  labels: {app.kubernetes.io/managed-by: Helm}\n  annotations: {meta.helm.sh/release-name: blog, meta.helm.sh/release-namespace: "+t.Namespace+"}\nspec: {ports: [{port: 80}]}\n")
 		end := t.Do(ctx, v1alpha1.ActionInstall, "forms")
 		Expect(end.Reason).To(Equal(v1alpha1.ReasonObjectExists), end.Message)
-		Expect(end.Message).To(And(ContainSubstring("ConfigMap/forms-settings already exists and belongs to no release; delete it"),
-			ContainSubstring(`Service/forms already exists and belongs to release "blog"`)))
+		Expect(end.Message).To(And(ContainSubstring("ConfigMap/forms-settings already exists and is not managed by Helm; delete it"),
+			ContainSubstring(`Service/forms already exists and is managed by Helm release "blog"`)))
 		Expect(end.Task.Status.InstanceRef).To(BeNil())
+		t.RecordMessage(end.Reason + ": " + end.Message)
 
 		t.Succeed(ctx, v1alpha1.ActionInstall, "forms", fixture.As("other"))
 		t.Kubectl(ctx, "delete", "configmap/forms-settings", "service/forms", "--namespace", t.Namespace)
@@ -37,7 +38,7 @@ var _ = Describe("An app whose objects already exist", func() {
 		repository.Add(chart.With("1.1.0", fixture.Files{"templates/more.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {{ .Release.Name }}-more\n"}))
 		t.Sync(ctx)
 		message := t.Fail(ctx, v1alpha1.ReasonObjectExists, v1alpha1.ActionUpgrade, "forms", fixture.Version("1.1.0"))
-		Expect(message).To(HavePrefix("ConfigMap/forms-more already exists and belongs to no release"))
+		Expect(message).To(HavePrefix("ConfigMap/forms-more already exists and is not managed by Helm"))
 	})
 
 	It("is rejected because of an existing Helm release, which can be adopted", func(ctx SpecContext) {

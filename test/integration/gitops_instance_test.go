@@ -50,7 +50,7 @@ var _ = Describe("An instance in git with an unmet requirement", func() {
 		t := newTenant(ctx)
 		offerApps(ctx, t, fixture.App("base", plainFiles, ""), fixture.App("user", plainFiles, "", "base"))
 		user := applyInstance(ctx, t, "user")
-		expectUnmet(ctx, t, user, v1alpha1.ReasonWaitingForDependency, `app "user" needs app "base"`)
+		expectUnmet(ctx, t, user, v1alpha1.ReasonWaitingForDependency, `app "user" requires app "base"`)
 		base := applyInstance(ctx, t, "base")
 		expectInstalled(ctx, t, base)
 		expectInstalled(ctx, t, user)

@@ -88,7 +88,7 @@ var _ = Describe("A chart with hooks", func() {
 		t.Offer(ctx, hookedChart("1.0.0", hookJob("setup", "pre-install", ", helm.sh/hook-delete-policy: hook-succeeded", "", starts)))
 		t.Apply(ctx, "apiVersion: batch/v1\nkind: Job\nmetadata: {name: hooked-setup}\nspec: {suspend: true, template: {spec: {restartPolicy: Never, containers: [{name: a, image: "+fixture.Image+"}]}}}\n")
 		message := t.Fail(ctx, v1alpha1.ReasonInstallFailed, v1alpha1.ActionInstall, "hooked")
-		Expect(message).To(ContainSubstring("pre-install Job/hooked-setup exists and belongs to no release; delete it, or "))
+		Expect(message).To(ContainSubstring("pre-install Job/hooked-setup already exists and is not managed by Helm; delete it, or "))
 		t.Succeed(ctx, v1alpha1.ActionUninstall, "hooked")
 		Expect(t.Names(ctx, "jobs")).To(Equal([]string{"hooked-setup"}))
 	})
@@ -122,7 +122,7 @@ var _ = Describe("A chart with hooks", func() {
 			return t.WaitReconciling(ctx, instance, v1alpha1.ReasonProgressing)
 		}).WithContext(ctx).Should(Equal("installing version 1.0.0: " + waits))
 		end := t.WaitEnd(ctx, task)
-		Expect([]string{end.Reason, end.Message}).To(Equal([]string{v1alpha1.ReasonTimedOut, "the operation did not end within spec.timeout (4s): " + waits}))
+		Expect([]string{end.Reason, end.Message}).To(Equal([]string{v1alpha1.ReasonTimedOut, "the operation exceeded spec.timeout (4s): " + waits}))
 		Eventually(func() []string { return append(t.Names(ctx, "jobs"), t.Names(ctx, "pods")...) }).WithContext(ctx).Should(BeEmpty())
 	})
 

@@ -51,17 +51,17 @@ var _ = Describe("An instance that cannot be installed", func() {
 		Eventually(func() error { return t.Client.Get(ctx, client.ObjectKeyFromObject(instance), instance) }).WithContext(ctx).
 			WithTimeout(20 * time.Second).Should(Satisfy(apierrors.IsNotFound))
 	},
-		Entry("a source that does not exist", v1alpha1.ReasonRefNotPermitted, `there is no source "nowhere"`,
+		Entry("a source that does not exist", v1alpha1.ReasonRefNotPermitted, `source "nowhere" not found in namespace `,
 			func(s *v1alpha1.AppInstanceSpec) { s.AppRef.Source = "nowhere" }),
-		Entry("a version that is not semantic", v1alpha1.ReasonInvalidSpec, "leave it out for the newest version", withVersion("latest")),
-		Entry("a version that does not exist", v1alpha1.ReasonVersionNotFound, `app "store" has no version 9.0.0`, withVersion("9.0.0")),
+		Entry("a version that is not semantic", v1alpha1.ReasonInvalidSpec, `spec.version: Invalid value: "latest": `, withVersion("latest")),
+		Entry("a version that does not exist", v1alpha1.ReasonVersionNotFound, `spec.version: app "store" has no version that matches "9.0.0"`, withVersion("9.0.0")),
 		Entry("a number that is too large for the schema", v1alpha1.ReasonSchemaViolation, "replicas: Invalid value: 9: must be at most 5", withValues(map[string]any{"replicas": 9})),
 		Entry("a string in a number field of an object", v1alpha1.ReasonInvalidObject, `Deployment/mine: spec.replicas: Invalid value: "two": must be a number`, withValues(map[string]any{"count": "two"})),
 		Entry("a revision that does not exist", v1alpha1.ReasonRevisionNotFound, "spec.pinnedRevision: status.history has no revision 7",
 			func(s *v1alpha1.AppInstanceSpec) { s.PinnedRevision = 7 }),
-		Entry("a release that cannot be adopted", v1alpha1.ReasonAdoptFailed, "there is no Helm release mine",
+		Entry("a release that cannot be adopted", v1alpha1.ReasonAdoptFailed, `Helm release "mine" not found in namespace `,
 			func(s *v1alpha1.AppInstanceSpec) { s.AdoptionPolicy = v1alpha1.AdoptionAdopt }),
-		Entry("an object that already exists", v1alpha1.ReasonObjectExists, "already exists and belongs to no release; delete it, or use another name for the instance",
+		Entry("an object that already exists", v1alpha1.ReasonObjectExists, "already exists and is not managed by Helm; delete it, or use another name for the instance",
 			func(s *v1alpha1.AppInstanceSpec) { s.Title = "taken" }),
 	)
 

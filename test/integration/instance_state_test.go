@@ -63,7 +63,7 @@ var _ = Describe("The Ready condition of an instance", func() {
 		expectReady(ctx, t, "site", Equal("True running version 1.0.0, 3 objects ready"))
 
 		t.Kubectl(ctx, "delete", kind, object, "-n", t.Namespace)
-		expectReady(ctx, t, "site", And(HavePrefix("False version 1.0.0, 2 of 3 objects ready: "), ContainSubstring("/"+object+" is gone; to restore what is gone, ")))
+		expectReady(ctx, t, "site", And(HavePrefix("False version 1.0.0, 2 of 3 objects ready: "), ContainSubstring("/"+object+" is gone; change the annotation ")))
 
 		requestReconcile(ctx, t, "site", "now")
 		expectReady(ctx, t, "site", Equal("True running version 1.0.0, 3 objects ready"))

@@ -106,7 +106,7 @@ var _ = Describe("A kind whose CRD was deleted", func() {
 		Eventually(func() string {
 			return g.WaitCondition(ctx, g.Instance(ctx, "first"), v1alpha1.ConditionReady, "False", v1alpha1.ReasonUnhealthy)
 		}).WithContext(ctx).Should(HavePrefix("version 1.0.0, 1 of 2 objects ready: Gauge/first is gone: no matches for kind \"Gauge\" in version \"" +
-			g.group + "/v1\"; use a version of the app without it, or install the operator that provides the CRD "))
+			g.group + "/v1\"; use a version of the app without the kind, or install the operator that provides the CRD "))
 
 		By("stopping, removing and upgrading")
 		g.Succeed(ctx, v1alpha1.ActionStop, "dash", fixture.As("second"))

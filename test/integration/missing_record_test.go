@@ -27,7 +27,7 @@ var _ = Describe("A rollback to a revision without a Helm record", func() {
 		GinkgoHelper()
 		before := t.Instance(ctx, "site").Generation
 		message := t.Fail(ctx, v1alpha1.ReasonRevisionNotFound, v1alpha1.ActionRollback, "site", withRevision(1))
-		Expect(message).To(HavePrefix(`revision 1 of instance "site" cannot be restored, since Helm has no record of release "site" of that revision any more: `))
+		Expect(message).To(HavePrefix(`revision 1 of instance "site" cannot be restored because its record of Helm release "site" was deleted; `))
 		Expect(t.Instance(ctx, "site").Generation).To(Equal(before), "the instance is not changed")
 		Expect(t.Instance(ctx, "site").Status.Version).To(Equal("1.2.0"))
 	}

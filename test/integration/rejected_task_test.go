@@ -59,23 +59,23 @@ var _ = Describe("A task that is rejected", func() {
 		Expect(message).To(ContainSubstring(says))
 	},
 		Entry("an instance that does not exist", v1alpha1.ReasonNotInstalled, v1alpha1.ActionStop, "store",
-			`there is no instance "absent": name one of app "store" in spec.instanceName, such as store`, fixture.As("absent")),
+			`instance "absent" not found; set spec.instanceName to an instance of app "store" (store)`, fixture.As("absent")),
 		Entry("an instance of another app", v1alpha1.ReasonInvalidSpec, v1alpha1.ActionInstall, "site",
-			`is of app "store" of source "charts", not of app "site"`, fixture.As("store")),
+			`belongs to app "store" of source "charts", not to app "site"`, fixture.As("store")),
 		Entry("an instance that is installed", v1alpha1.ReasonAlreadyInstalled, v1alpha1.ActionInstall, "store", "use action Upgrade"),
-		Entry("a clone of an instance that does not exist", v1alpha1.ReasonNotInstalled, v1alpha1.ActionClone, "store", `no instance "absent" to clone`, clone("absent")),
-		Entry("a clone of another app", v1alpha1.ReasonInvalidSpec, v1alpha1.ActionClone, "site", `is of app "store"`, clone("store")),
-		Entry("a version that is not semantic", v1alpha1.ReasonInvalidSpec, v1alpha1.ActionInstall, "store", "leave it out for the newest version",
+		Entry("a clone of an instance that does not exist", v1alpha1.ReasonNotInstalled, v1alpha1.ActionClone, "store", `instance "absent" not found in namespace `, clone("absent")),
+		Entry("a clone of another app", v1alpha1.ReasonInvalidSpec, v1alpha1.ActionClone, "site", `belongs to app "store"`, clone("store")),
+		Entry("a version that is not semantic", v1alpha1.ReasonInvalidSpec, v1alpha1.ActionInstall, "store", `spec.install.version: Invalid value: "latest": `,
 			fixture.As("other"), fixture.Version("latest")),
 		Entry("a version that does not exist", v1alpha1.ReasonVersionNotFound, v1alpha1.ActionInstall, "store",
-			`app "store" has no version 9.0.0: the newest is 1.2.0`, fixture.As("other"), fixture.Version("9.0.0")),
+			`spec.install.version: app "store" has no version that matches "9.0.0"; use another version, the latest is 1.2.0`, fixture.As("other"), fixture.Version("9.0.0")),
 		Entry("a range without a version", v1alpha1.ReasonVersionNotFound, v1alpha1.ActionInstall, "store",
-			`has no version in the range ">=9 <10"`, fixture.As("other"), fixture.Version(">=9 <10")),
+			`has no version that matches ">=9 <10"`, fixture.As("other"), fixture.Version(">=9 <10")),
 		Entry("an upgrade to the version that is installed", v1alpha1.ReasonVersionNotNewer, v1alpha1.ActionUpgrade, "store", "use action Configure",
 			fixture.Version("1.1.0"), downgrade, fixture.Values(values{"title": "New"})),
 		Entry("an upgrade to an older version", v1alpha1.ReasonVersionNotNewer, v1alpha1.ActionUpgrade, "store", "set spec.upgrade.allowDowngrade", fixture.Version("1.0.0")),
-		Entry("an app that the source does not have", v1alpha1.ReasonNotFound, v1alpha1.ActionInstall, "stoer", `has no app "stoer"`),
-		Entry("an app that cannot be published", v1alpha1.ReasonRenderFailed, v1alpha1.ActionInstall, "faulty", "cannot be published: version 1.0.0: chart faulty: templates/a.yaml"),
+		Entry("an app that the source does not have", v1alpha1.ReasonNotFound, v1alpha1.ActionInstall, "stoer", `app "stoer" not found in source `),
+		Entry("an app that cannot be published", v1alpha1.ReasonRenderFailed, v1alpha1.ActionInstall, "faulty", "its hydration is stalled: version 1.0.0: chart faulty: templates/a.yaml"),
 		Entry("a number that is too large for the schema", v1alpha1.ReasonSchemaViolation, v1alpha1.ActionInstall, "store",
 			"replicas: Invalid value: 9: must be at most 5", fixture.As("other"), fixture.Values(values{"replicas": 9})),
 		Entry("a value that the schema does not know", v1alpha1.ReasonSchemaViolation, v1alpha1.ActionInstall, "store",
@@ -83,9 +83,9 @@ var _ = Describe("A task that is rejected", func() {
 		Entry("a string in a number field of an object", v1alpha1.ReasonInvalidObject, v1alpha1.ActionInstall, "store",
 			`Deployment/other: spec.replicas: Invalid value: "two": must be a number`, fixture.As("other"), fixture.Values(values{"count": "two"})),
 		Entry("a rollback before the first revision", v1alpha1.ReasonRevisionNotFound, v1alpha1.ActionRollback, "store",
-			"has no revision before the present one: its status.history has 1 (version 1.1.0)"),
+			"has no revision before the current one; status.history of the instance has revision 1 with version 1.1.0"),
 		Entry("a rollback to a revision that does not exist", v1alpha1.ReasonRevisionNotFound, v1alpha1.ActionRollback, "store",
-			"spec.rollback.revision: instance \"store\" has no revision 9 to go back to: its status.history has 1 (version 1.1.0)", revision(9)),
+			`spec.rollback.revision: revision 9 of instance "store" not found; status.history of the instance has revision 1 with version 1.1.0`, revision(9)),
 	)
 
 	It("reports its instance, and the inputs to set, correct and remove", func(ctx SpecContext) {
@@ -98,8 +98,8 @@ var _ = Describe("A task that is rejected", func() {
 			s.OnMissingInput = v1alpha1.MissingInputFail
 			s.EnsureParameters().Inputs = []v1alpha1.InputValue{{Name: "text", Value: new("too long")}, {Name: "color", Value: new("red")}}
 		})
-		Expect(end.Message).To(Equal("inputs in spec.inputs: give owner; correct text (must have at most 3 characters); " +
-			"remove color, which the app does not ask for; see status.requiredInputs"))
+		Expect(end.Message).To(Equal(`spec.install.inputs: set required "owner"; correct "text" (must have at most 3 characters); ` +
+			`remove unknown "color"; see status.requiredInputs`))
 		t.RecordMessage(end.Reason + ": " + end.Message)
 		Expect(end.Task.Status.InstanceName).To(Equal("site"), "the status has the name of the instance")
 		Expect(slices.Collect(func(yield func(string) bool) {

@@ -100,7 +100,7 @@ spec:
 		Expect(err).NotTo(HaveOccurred())
 		t.Cluster.Apply(ctx, "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: data, namespace: "+namespace+"}\n"+claimSpec)
 		end := t.Succeed(ctx, v1alpha1.ActionUninstall, "shop")
-		Expect(end.Message).To(ContainSubstring("3 objects are kept, see status.retainedObjects of the instance"))
+		Expect(end.Message).To(ContainSubstring("3 objects are kept (see status.retainedObjects of the instance)"))
 		Expect(retainedNames(t.Instance(ctx, "shop"))).To(ConsistOf("PersistentVolumeClaim/data", "Namespace/"+namespace, "ConfigMap/notice"))
 
 		By("deleting it with the volumes")
@@ -140,7 +140,7 @@ spec:
 		It("reports the object and the finalizer", func(ctx SpecContext) {
 			t := installHeld(ctx, newTenant(ctx))
 			message := t.Fail(ctx, v1alpha1.ReasonTimedOut, v1alpha1.ActionUninstall, "held", fixture.Timeout("5s"))
-			Expect(message).To(Equal("the operation did not end within spec.timeout (5s): " + waits))
+			Expect(message).To(Equal("the operation exceeded spec.timeout (5s): " + waits))
 			removeFinalizer(ctx, t)
 		})
 

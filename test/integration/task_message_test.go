@@ -45,7 +45,7 @@ var _ = Describe("A task", func() {
 			Should(HavePrefix("installing version 1.0.0: waiting for pre-install Job/site-init to end"), message)
 		patchObject(ctx, t, task, func() { task.Spec.Cancel = new(true) })
 		end := t.WaitEnd(ctx, task)
-		Expect(end.Message).To(Equal("cancelled by spec.cancel; removed"))
+		Expect(end.Message).To(Equal("canceled by spec.cancel; removed"))
 		t.RecordMessage(end.Reason + ": " + end.Message)
 	})
 
@@ -61,7 +61,7 @@ var _ = Describe("A task", func() {
 		t.Apply(ctx, text)
 		end := t.WaitEndOf(ctx, "mine")
 		Expect(end.Reason).To(Equal(v1alpha1.ReasonSuperseded), end.Message)
-		Expect(end.Message).To(And(ContainSubstring(`instance "site" has since changed: it is Uninstalled`), ContainSubstring("set another spec.runID")))
+		Expect(end.Message).To(And(ContainSubstring(`instance "site" is now in state Uninstalled`), ContainSubstring("set another spec.runID")))
 		t.RecordMessage(end.Reason + ": " + end.Message)
 	})
 
@@ -72,7 +72,7 @@ var _ = Describe("A task", func() {
 		patchObject(ctx, t, task, func() { task.Spec.EnsureParameters().Version = "1.0.0" })
 		var message string
 		Eventually(func() string { message = t.WaitEnd(ctx, task).Message; return message }).WithContext(ctx).
-			Should(ContainSubstring("; spec was changed after the task ended, which has no effect"))
+			Should(ContainSubstring("; spec was changed after the end of the task, and only ttlSecondsAfterFinished has an effect"))
 		t.RecordMessage(message)
 	})
 
@@ -83,7 +83,7 @@ var _ = Describe("A task", func() {
 		t.Source = &v1alpha1.MarketSource{ObjectMeta: metav1.ObjectMeta{Namespace: t.Namespace, Name: "charts"}}
 		task := t.Task(ctx, v1alpha1.ActionInstall, "site")
 		message := t.WaitReconciling(ctx, task, v1alpha1.ReasonWaitingForSource)
-		Expect(message).To(And(ContainSubstring(`there is no source "charts" in namespace `), HaveSuffix("; the task waits for the source for 30s from its creation")))
+		Expect(message).To(And(HavePrefix(`source "charts" not found in namespace `), HaveSuffix("; the task waits for the source until 30s after its creation")))
 		t.RecordMessage(message)
 		t.AddSource(ctx, repository)
 		Expect(t.WaitEnd(ctx, task).Status).To(Equal(metav1.ConditionTrue))
@@ -94,7 +94,7 @@ var _ = Describe("A task", func() {
 		t.Source = &v1alpha1.MarketSource{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "charts"}}
 		task := t.Task(ctx, v1alpha1.ActionInstall, "site")
 		message := t.WaitReconciling(ctx, task, v1alpha1.ReasonWaitingForSource)
-		Expect(message).To(And(HavePrefix("there is no source default/charts that namespace "), ContainSubstring(" may use: check the name, and spec.allowedNamespaces of the source; ")))
+		Expect(message).To(And(HavePrefix(`source "charts" not found in namespace "default" or not shared with namespace `), ContainSubstring("; correct spec.appRef, or have the namespace added to spec.allowedNamespaces of the source; ")))
 		t.RecordMessage(message)
 	})
 
@@ -118,16 +118,16 @@ var _ = Describe("A task", func() {
 				HaveField("ObservedGeneration", instance.Generation))))
 		}).WithContext(ctx).Should(Succeed())
 	},
-		Entry("because its source was deleted", `there is no source "charts"`, v1alpha1.ConditionStalled, func(ctx context.Context, t *fixture.Tenant) {
+		Entry("because its source was deleted", `source "charts" not found`, v1alpha1.ConditionStalled, func(ctx context.Context, t *fixture.Tenant) {
 			deleteInUse(ctx, t, "marketsource", "charts")
 		}),
-		Entry("because its app was deleted", `has no app "site"`, v1alpha1.ConditionStalled, func(ctx context.Context, t *fixture.Tenant) {
+		Entry("because its app was deleted", `app "site" not found`, v1alpha1.ConditionStalled, func(ctx context.Context, t *fixture.Tenant) {
 			patchObject(ctx, t, t.Source, func() { t.Source.Spec.Filter = &v1alpha1.AppFilter{Exclude: []string{"site"}} })
 			t.WaitReconciling(ctx, t.App(ctx, "site"), v1alpha1.ReasonInUse)
 			deleteInUse(ctx, t, "appinfo", "charts.site")
 			t.WaitTrue(ctx, t.Instance(ctx, "site"), v1alpha1.ConditionStalled)
 		}),
-		Entry("because its source is not synced", "has not listed its apps yet", v1alpha1.ConditionReconciling, func(ctx context.Context, t *fixture.Tenant) {
+		Entry("because its source is not synced", "to list its apps: ", v1alpha1.ConditionReconciling, func(ctx context.Context, t *fixture.Tenant) {
 			listener, err := net.Listen("tcp", "127.0.0.1:0")
 			Expect(err).NotTo(HaveOccurred())
 			DeferCleanup(listener.Close)
@@ -148,7 +148,7 @@ var _ = Describe("An instance with an available update", func() {
 				"--sort-by=.metadata.creationTimestamp", "--output", `jsonpath={range .items[*]}{.message}{"\n"}{end}`)
 			return strings.Split(strings.TrimSpace(out), "\n")
 		}
-		first, second := `version 1.1.0 of app "site" is available, version 1.0.0 is installed`, `version 1.2.0 of app "site" is available, version 1.0.0 is installed`
+		first, second := `version 1.1.0 of app "site" is available; version 1.0.0 is installed`, `version 1.2.0 of app "site" is available; version 1.0.0 is installed`
 		repository.Add(siteChart("1.1.0"))
 		t.Sync(ctx)
 		Eventually(events).WithContext(ctx).Should(Equal([]string{first}))

@@ -62,7 +62,7 @@ var _ = Describe("Values", func() {
 		t.Offer(ctx, echoChart)
 		Expect(t.Client.Create(ctx, configMap(t, "wrong", "values.yaml", text))).To(Succeed())
 		message := t.Fail(ctx, v1alpha1.ReasonInvalidValues, v1alpha1.ActionInstall, "echo", valuesFrom("wrong", "values.yaml", false))
-		Expect(message).To(And(ContainSubstring("ConfigMap wrong"), ContainSubstring(says)))
+		Expect(message).To(And(ContainSubstring(`ConfigMap "wrong"`), ContainSubstring(says)))
 	},
 		Entry("but a list", "- a\n", "values must be a map, but are a list"),
 		Entry("but a string", "hello\n", "but are a string"),

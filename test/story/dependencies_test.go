@@ -132,7 +132,7 @@ var _ = Describe("Apps with dependencies", Ordered, func() {
 
 	It("are rejected if they form a cycle, with all apps of the cycle", func(ctx SpecContext) {
 		task := t.NamedTask(ctx, "install", v1alpha1.ActionInstall, "hen", installDependencies)
-		Expect(t.waitFailed(ctx, task, v1alpha1.ReasonDependencyCycle)).To(ContainSubstring("egg, hen"))
+		Expect(t.waitFailed(ctx, task, v1alpha1.ReasonDependencyCycle)).To(ContainSubstring(`"egg", "hen"`))
 		Expect(meta.IsStatusConditionFalse(task.Status.Conditions, v1alpha1.ConditionAdmitted)).To(BeTrue())
 		Expect(instanceStates(ctx)).To(BeEmpty())
 	})

@@ -149,7 +149,7 @@ var _ = Describe("An app that requires a license", Ordered, ContinueOnFailure, f
 		t.waitReconciling(ctx, task, v1alpha1.ReasonWaitingForInput)
 		Expect(task.Status.RequiredInputs).To(HaveLen(1))
 		required := task.Status.RequiredInputs[0]
-		Expect([]any{required.Name, required.Type, required.Required, required.Problem}).To(Equal([]any{"spec.credentialSecretRef", "credential", true, "required"}))
+		Expect([]any{required.Name, required.Type, required.Required, required.Problem}).To(Equal([]any{"spec.install.credentialSecretRef", "credential", true, "required"}))
 		Expect(required.Description).To(And(ContainSubstring(product), ContainSubstring(developer), ContainSubstring("1000000 USDC on optimism")))
 		Expect(t.objectState(ctx)).To(BeEmpty())
 
@@ -160,7 +160,7 @@ var _ = Describe("An app that requires a license", Ordered, ContinueOnFailure, f
 			g.Expect(k8sClient.Get(ctx, client.ObjectKeyFromObject(task), task)).To(Succeed())
 			g.Expect(task.Status.ObservedGeneration).NotTo(Equal(task.Generation), "the generation is not observed while the task waits")
 			g.Expect(task.Status.RequiredInputs).To(BeEmpty())
-			g.Expect(task.Status.Preflight).To(ContainElement(HaveField("Message", ContainSubstring("no Secret \"license\""))))
+			g.Expect(task.Status.Preflight).To(ContainElement(HaveField("Message", ContainSubstring(`Secret "license" not found`))))
 		}).WithContext(ctx).Should(Succeed())
 
 		By("creating the Secret")

@@ -2,6 +2,7 @@ package story_test
 
 import (
 	"context"
+	"fmt"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -59,7 +60,7 @@ var _ = Describe("An app with a shared chart", Ordered, func() {
 		task := tenantA.Task(ctx, v1alpha1.ActionInstall, "team")
 		tenantA.waitReconciling(ctx, task, v1alpha1.ReasonWaitingForDependency)
 		Expect(task.Status.Preflight).To(HaveLen(1))
-		Expect(task.Status.Preflight[0].Message).To(ContainSubstring("teamserver, which serves the whole cluster, to run in namespace " + place))
+		Expect(task.Status.Preflight[0].Message).To(ContainSubstring(fmt.Sprintf(`shared chart "teamserver" to be running in namespace %q`, place)))
 
 		By("applying the manifest with the permissions of the administrator of the namespace")
 		Expect(k8sClient.Create(ctx, &rbacv1.RoleBinding{
@@ -88,7 +89,7 @@ var _ = Describe("An app with a shared chart", Ordered, func() {
 		Expect(message).To(And(ContainSubstring(tenantA.Namespace+"/team"), ContainSubstring(tenantB.Namespace+"/team")))
 		first := tenantA.Task(ctx, v1alpha1.ActionUninstall, "team", withDependents)
 		message = tenantA.waitFailed(ctx, first, v1alpha1.ReasonPermissionDenied)
-		Expect(message).To(ContainSubstring("service account tenant may not uninstall instance team in namespace " + place))
+		Expect(message).To(ContainSubstring(fmt.Sprintf(`service account "tenant" cannot uninstall instance "team" in namespace %q`, place)))
 		Expect(message).NotTo(ContainSubstring(tenantB.Namespace), "the message does not name instances without permission")
 		runKubectl(ctx, "apply", "-f", writeRemedyFile(first.Status.Preflight[0].Remedy))
 		message = tenantA.waitFailed(ctx, tenantA.Task(ctx, v1alpha1.ActionUninstall, "team", withDependents), v1alpha1.ReasonHasDependents)
@@ -139,7 +140,7 @@ var _ = Describe("An app with a shared chart", Ordered, func() {
 		task := tenantB.Task(ctx, v1alpha1.ActionInstall, "team")
 		tenantB.waitReconciling(ctx, task, v1alpha1.ReasonWaitingForDependency)
 		Expect(task.Status.Preflight).To(HaveLen(1))
-		Expect(task.Status.Preflight[0].Message).To(ContainSubstring("which has not the label appmarket.io/shared-parts=true: check who has rights there"))
+		Expect(task.Status.Preflight[0].Message).To(ContainSubstring("which does not have the label appmarket.io/shared-parts=true; a cluster administrator must check who has access to the namespace"))
 		runKubectl(ctx, "apply", "-f", writeRemedyFile(task.Status.Preflight[0].Remedy))
 		tenantB.waitSucceeded(ctx, task)
 

@@ -179,12 +179,12 @@ func TestDriftSaysWhichRightIsMissing(t *testing.T) {
 	records := rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"secrets"}, Verbs: []string{"*"}}
 	readers := rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"configmaps", "services"}, Verbs: []string{"get"}}
 	helmtest.SetPermissions(t, namespace, records, readers)
-	who := "service account " + namespace + "/installer may not "
+	who := `service account "` + namespace + `/installer" cannot `
 	g.Eventually(func() error { _, err := c.Drift(t.Context(), "blog"); return err }).
-		Should(MatchError(who + "patch configmaps in namespace " + namespace))
+		Should(MatchError(fmt.Sprintf("%spatch configmaps in namespace %q", who, namespace)))
 	found, err := c.Correct(t.Context(), "blog")
-	g.Expect(err).To(MatchError(And(ContainSubstring(who+"patch configmaps in namespace "+namespace),
-		ContainSubstring(who+"create services in namespace "+namespace))))
+	g.Expect(err).To(MatchError(And(ContainSubstring(fmt.Sprintf("%spatch configmaps in namespace %q", who, namespace)),
+		ContainSubstring(fmt.Sprintf("%screate services in namespace %q", who, namespace)))))
 	g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonPermissionDenied))
 	g.Expect(found).To(BeEmpty())
 

@@ -104,8 +104,8 @@ func (o *operation) describeDenials(text string) []string {
 		add(said)
 	}
 	for _, m := range escalation.FindAllStringSubmatch(text, -1) {
-		add(fmt.Sprintf("service account %s/%s cannot grant the permissions of %s %q, because it does not have them",
-			o.client.tenant.Namespace, o.client.tenant.ServiceAccount, m[1], m[2]))
+		add(fmt.Sprintf("service account %q cannot grant the permissions of %s %q, because it does not have them",
+			o.client.tenant.Namespace+"/"+o.client.tenant.ServiceAccount, m[1], m[2]))
 	}
 	return named
 }
@@ -156,7 +156,7 @@ func findMissingKinds(text string) []string {
 func describeConflict(m []string) string {
 	said := fmt.Sprintf("%s %q", m[1], m[2])
 	if m[3] != "" {
-		said += " in namespace " + m[3]
+		said += fmt.Sprintf(" in namespace %q", m[3])
 	}
 	whose := map[string]string{}
 	for _, found := range owner.FindAllStringSubmatch(m[4], -1) {
@@ -165,19 +165,19 @@ func describeConflict(m []string) string {
 	return alreadyExistsMessage(said, whose["name"], whose["namespace"])
 }
 
-// alreadyExistsMessage describes which release an object belongs to, and the remedy. name and namespace
+// alreadyExistsMessage describes which release manages an object, and the remedy. name and namespace
 // are empty if they equal those in the current release.
 func alreadyExistsMessage(object, name, namespace string) string {
-	owner := "no release"
+	owner := "not managed by Helm"
 	switch {
 	case name != "" && namespace != "":
-		owner = fmt.Sprintf("release %q in namespace %s", name, namespace)
+		owner = fmt.Sprintf("managed by Helm release %q in namespace %q", name, namespace)
 	case name != "":
-		owner = fmt.Sprintf("release %q", name)
+		owner = fmt.Sprintf("managed by Helm release %q", name)
 	case namespace != "":
-		owner = "the release of this name in namespace " + namespace
+		owner = fmt.Sprintf("managed by the Helm release with the same name in namespace %q", namespace)
 	}
-	return fmt.Sprintf("%s exists and belongs to %s; delete it, or install the app under another name", object, owner)
+	return fmt.Sprintf("%s already exists and is %s; delete it, or use another name for the instance", object, owner)
 }
 
 // withoutDetails removes ports and timestamps from a text, which would differ between two attempts.

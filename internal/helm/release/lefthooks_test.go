@@ -105,11 +105,11 @@ func TestHooksOfOthersAreLeft(t *testing.T) {
 		want        string
 	}{
 		{why: "without an owner, and no policy to delete it", policy: "hook-succeeded",
-			want: "pre-install Job/setup exists and belongs to no release; delete it, or install the app under another name"},
+			want: "pre-install Job/setup already exists and is not managed by Helm; delete it, or use another name for the instance"},
 		{why: "of another release", policy: "hook-succeeded", marks: map[string]string{"meta.helm.sh/release-name": "shop"},
-			want: `pre-install Job/setup exists and belongs to release "shop"; delete it, or install the app under another name`},
+			want: `pre-install Job/setup already exists and is managed by Helm release "shop"; delete it, or use another name for the instance`},
 		{why: "of another release, and a policy to delete it", policy: "before-hook-creation", marks: map[string]string{"meta.helm.sh/release-name": "shop"},
-			want: `pre-install Job/setup exists and belongs to release "shop"; delete it, or install the app under another name`},
+			want: `pre-install Job/setup already exists and is managed by Helm release "shop"; delete it, or use another name for the instance`},
 	} {
 		t.Run(one.why, func(t *testing.T) {
 			c, namespace := helmtest.NewClient(t)

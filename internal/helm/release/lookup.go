@@ -39,7 +39,7 @@ func (c *Clients) Lookup(t plain.Tenant) hydrate.Lookup {
 			return nil, nil
 		case apierrors.IsForbidden(err):
 			return nil, outcome.Stalled(v1alpha1.ReasonPermissionDenied, fmt.Errorf(
-				"service account %s/%s cannot read the object that a template of the app looks up: grant it this permission", t.Namespace, t.ServiceAccount))
+				"service account %q cannot get the object that a template of the app looks up; grant it the permission", t.Namespace+"/"+t.ServiceAccount))
 		}
 		return found, err
 	}

@@ -82,7 +82,7 @@ func TestInstallKeepsItsHandsOffOthers(t *testing.T) {
 	other.Name = "shop"
 	_, err = c.Install(t.Context(), other)
 	g.Expect(err).To(MatchError(fmt.Sprintf(
-		`ConfigMap "blog" in namespace %s exists and belongs to release "blog"; delete it, or install the app under another name`, namespace)))
+		`ConfigMap "blog" in namespace %q already exists and is managed by Helm release "blog"; delete it, or use another name for the instance`, namespace)))
 	g.Expect(c.Get(t.Context(), "shop")).To(BeNil())
 
 	_, err = helmtest.Server.Admin.CoreV1().ConfigMaps(namespace).Create(t.Context(),
@@ -91,7 +91,7 @@ func TestInstallKeepsItsHandsOffOthers(t *testing.T) {
 	mine := helmtest.NewSpec(map[string]string{"cm.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: mine\n"})
 	mine.Name = "mine"
 	_, err = c.Install(t.Context(), mine)
-	g.Expect(err).To(MatchError(fmt.Sprintf(`ConfigMap "mine" in namespace %s exists and belongs to no release; delete it, or install the app under another name`, namespace)))
+	g.Expect(err).To(MatchError(fmt.Sprintf(`ConfigMap "mine" in namespace %q already exists and is not managed by Helm; delete it, or use another name for the instance`, namespace)))
 
 	_, err = c.Upgrade(t.Context(), mine)
 	g.Expect(err).To(MatchError(fmt.Sprintf(`upgrade release "mine": not found in namespace %s`, namespace)))
@@ -203,7 +203,7 @@ func TestOperationsSayWhatIsWrong(t *testing.T) {
 			"role.yaml": "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {name: all-" + namespace + "}\nrules: []\n",
 		}),
 		reason: v1alpha1.ReasonPermissionDenied,
-		want:   "service account " + namespace + "/installer may not get clusterroles.rbac.authorization.k8s.io at cluster scope",
+		want:   `service account "` + namespace + `/installer" cannot get clusterroles.rbac.authorization.k8s.io at cluster scope`,
 	}, {
 		why:     "a record that is too large",
 		spec:    helmtest.NewSpec(map[string]string{"cm.yaml": helmtest.ConfigMap, "files/noise.bin": helmtest.RandomText(26 << 20)}),
@@ -230,7 +230,7 @@ func TestTenantHasOnlyItsRights(t *testing.T) {
 		tenant := helmtest.NewTenant(t)
 		c := helmtest.NewClientFor(helmtest.Server.Clients, tenant)
 		_, err := c.Install(t.Context(), helmtest.NewSpec(map[string]string{"cm.yaml": helmtest.ConfigMap}))
-		g.Expect(err).To(MatchError("service account " + tenant.Namespace + "/installer may not list secrets in namespace " + tenant.Namespace))
+		g.Expect(err).To(MatchError(fmt.Sprintf(`service account "%[1]s/installer" cannot list secrets in namespace %[1]q`, tenant.Namespace)))
 		g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonPermissionDenied))
 		g.Expect(outcome.IsStalled(err)).To(BeFalse(), "the permission can be granted at any time")
 	})
@@ -251,8 +251,8 @@ func TestTenantHasOnlyItsRights(t *testing.T) {
 				_, err = c.Install(t.Context(), both)
 			}
 			return fmt.Sprint(err)
-		}).Should(ContainSubstring("may not create configmaps in namespace " + tenant.Namespace))
-		g.Expect(err.Error()).To(ContainSubstring("may not create deployments.apps in namespace " + tenant.Namespace))
+		}).Should(ContainSubstring(fmt.Sprintf("cannot create configmaps in namespace %q", tenant.Namespace)))
+		g.Expect(err.Error()).To(ContainSubstring(fmt.Sprintf("cannot create deployments.apps in namespace %q", tenant.Namespace)))
 		g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonPermissionDenied))
 
 		_, err = helmtest.Server.Admin.RbacV1().Roles(tenant.Namespace).Update(t.Context(), &rbacv1.Role{
@@ -271,7 +271,7 @@ func TestTenantHasOnlyItsRights(t *testing.T) {
 		}, metav1.UpdateOptions{})
 		g.Expect(err).NotTo(HaveOccurred())
 		g.Eventually(func() error { return c.Uninstall(t.Context(), plain.Removal{Name: "blog", Timeout: time.Minute}) }).
-			Should(MatchError(ContainSubstring("may not delete deployments.apps in namespace " + tenant.Namespace)))
+			Should(MatchError(ContainSubstring(fmt.Sprintf("cannot delete deployments.apps in namespace %q", tenant.Namespace))))
 		r, err := c.Get(t.Context(), "blog")
 		g.Expect(err).NotTo(HaveOccurred())
 		g.Expect(r).NotTo(BeNil(), "the record stays as long as the objects do")
@@ -284,7 +284,7 @@ func TestTenantHasOnlyItsRights(t *testing.T) {
 			"cm.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, namespace: " + other.Namespace + "}\n",
 		}))
 		NewWithT(t).Expect(err).To(MatchError(
-			"service account " + namespace + "/installer may not get configmaps in namespace " + other.Namespace))
+			fmt.Sprintf(`service account "%s/installer" cannot get configmaps in namespace %q`, namespace, other.Namespace)))
 	})
 }
 

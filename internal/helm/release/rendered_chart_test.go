@@ -93,7 +93,7 @@ func TestLookupIsTheTenants(t *testing.T) {
 	} {
 		_, err := look(t.Context(), query)
 		g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonPermissionDenied), why)
-		g.Expect(err).To(MatchError("service account "+namespace+"/installer cannot read the object that a template of the app looks up: grant it this permission"), why)
+		g.Expect(err).To(MatchError(`service account "`+namespace+`/installer" cannot get the object that a template of the app looks up; grant it the permission`), why)
 	}
 }
 

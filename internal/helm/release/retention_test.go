@@ -297,7 +297,7 @@ func TestClaimsThatCannotBeSeenAreNotRisked(t *testing.T) {
 		rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"secrets", "configmaps"}, Verbs: []string{"*"}},
 		rbacv1.PolicyRule{APIGroups: []string{"test.appmarket.io"}, Resources: []string{"*"}, Verbs: []string{"*"}})
 	g.Eventually(func() error { return c.Uninstall(t.Context(), plain.Removal{Name: "blog"}) }).Should(MatchError(
-		"service account " + namespace + "/installer may not list persistentvolumeclaims in namespace " + namespace))
+		fmt.Sprintf(`service account "%[1]s/installer" cannot list persistentvolumeclaims in namespace %[1]q`, namespace)))
 	err = c.Uninstall(t.Context(), plain.Removal{Name: "blog"})
 	g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonPermissionDenied))
 	g.Expect(helmtest.GetLive(t, helmtest.Resources["Widget"], namespace, "db").GetDeletionTimestamp()).To(BeNil())
@@ -325,7 +325,7 @@ func TestOwnersThatCannotBeRead(t *testing.T) {
 		makeClaim(t, namespace, "foreign", hidden)
 		helmtest.SetPermissions(t, namespace, widgetsToo...)
 		g.Eventually(func() error { return c.Uninstall(t.Context(), plain.Removal{Name: "blog"}) }).Should(MatchError(
-			"service account " + namespace + "/installer may not get volumeattachments.storage.k8s.io at cluster scope"))
+			`service account "` + namespace + `/installer" cannot get volumeattachments.storage.k8s.io at cluster scope`))
 		g.Expect(helmtest.GetLive(t, helmtest.Resources["Widget"], namespace, "db").GetDeletionTimestamp()).To(BeNil())
 	})
 	t.Run("a release of other objects is removed, and its own claims are kept", func(t *testing.T) {

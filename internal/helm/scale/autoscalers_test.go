@@ -162,15 +162,15 @@ func TestStopSaysWhichRightIsMissing(t *testing.T) {
 	workloads := rbacv1.PolicyRule{APIGroups: []string{"apps"}, Resources: []string{"*"}, Verbs: []string{"get"}}
 	helmtest.SetPermissions(t, namespace, records, workloads)
 	g.Eventually(func() error { return c.Stop(t.Context(), "blog") }).Should(MatchError(And(
-		ContainSubstring("service account "+namespace+"/installer may not patch deployments.apps in namespace "+namespace),
-		ContainSubstring("may not patch statefulsets.apps in namespace "+namespace))))
+		ContainSubstring(fmt.Sprintf(`service account "%[1]s/installer" cannot patch deployments.apps in namespace %[1]q`, namespace)),
+		ContainSubstring(fmt.Sprintf("cannot patch statefulsets.apps in namespace %q", namespace)))))
 	g.Expect(outcome.Reason(c.Stop(t.Context(), "blog"), "")).To(Equal(v1alpha1.ReasonPermissionDenied))
 
 	workloads.Verbs = []string{"get", "patch"}
 	helmtest.SetPermissions(t, namespace, records, workloads)
 	g.Eventually(func() error { return c.Stop(t.Context(), "blog") }).Should(Succeed())
 	err = c.Resume(t.Context(), "blog")
-	g.Expect(err).To(MatchError(ContainSubstring("may not list horizontalpodautoscalers.autoscaling in namespace " + namespace)))
+	g.Expect(err).To(MatchError(ContainSubstring(fmt.Sprintf("cannot list horizontalpodautoscalers.autoscaling in namespace %q", namespace))))
 	g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonPermissionDenied))
 }
 

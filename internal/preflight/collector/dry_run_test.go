@@ -50,9 +50,9 @@ func TestExistingObjects(t *testing.T) {
 	w := newRequest(tenant, configMapYAML("unowned"), configMapYAML("own"), configMapYAML("other"), configMapYAML("far"), configMapYAML("new"))
 	w.Units[0].Release = "web"
 	g.Expect(checkMessages(t.Context(), g, newCollector(t, server), w)).To(ConsistOf(
-		HavePrefix("ConfigMap/unowned already exists and belongs to no release;"),
-		HavePrefix(`ConfigMap/other already exists and belongs to release "blog";`),
-		HavePrefix(`ConfigMap/far already exists and belongs to release "web" in namespace "elsewhere";`)))
+		HavePrefix("ConfigMap/unowned already exists and is not managed by Helm;"),
+		HavePrefix(`ConfigMap/other already exists and is managed by Helm release "blog";`),
+		HavePrefix(`ConfigMap/far already exists and is managed by Helm release "web" in namespace "elsewhere";`)))
 
 	list := &corev1.ConfigMapList{}
 	g.Expect(server.Client.List(t.Context(), list)).To(Succeed())
