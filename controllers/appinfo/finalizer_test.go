@@ -107,7 +107,7 @@ var _ = Describe("An app", func() {
 		_, err := b.reconcileApp()
 		Expect(err).NotTo(HaveOccurred())
 		Expect(b.conditionStatus(v1alpha1.ConditionReconciling)).To(Equal("True InUse"))
-		Expect(b.conditionMessage(v1alpha1.ConditionReconciling)).To(HaveSuffix("uninstall " + mine.Namespace + "/mine"))
+		Expect(b.conditionMessage(v1alpha1.ConditionReconciling)).To(HaveSuffix("uninstall the instances " + mine.Namespace + "/mine"))
 		Expect(b.repositoryVersions()).To(Equal([]string{"1.0.0"}))
 		b.expectNoWrites()
 

@@ -156,7 +156,7 @@ func (b *instanceFixture) reconcileUntilObserved() (result ctrl.Result, err erro
 	Eventually(func() string {
 		result, err = b.reconcileInstance()
 		return b.conditionMessage(v1alpha1.ConditionReconciling)
-	}).WithTimeout(20 * time.Second).ShouldNot(ContainSubstring("first look"))
+	}).WithTimeout(20 * time.Second).ShouldNot(ContainSubstring("waiting for the initial state"))
 	return result, err
 }
 

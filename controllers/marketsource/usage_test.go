@@ -48,7 +48,7 @@ var _ = Describe("A source whose charts are installed", func() {
 		b.expectSuccess()
 		c := meta.FindStatusCondition(b.source.Status.Conditions, v1alpha1.ConditionReconciling)
 		Expect(c).To(HaveField("Reason", v1alpha1.ReasonInUse))
-		Expect(c.Message).To(HaveSuffix("uninstall " + mine.Namespace + "/mine"))
+		Expect(c.Message).To(HaveSuffix("uninstall the instances " + mine.Namespace + "/mine"))
 		Expect(b.conditionStatus(v1alpha1.ConditionReady)).To(Equal("True Ready"), "its charts are served")
 		b.expectNoWrites()
 
