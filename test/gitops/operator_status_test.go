@@ -43,6 +43,7 @@ var healthByReason = map[string]string{
 	v1alpha1.ReasonLicenseKeysUnavailable:    progressing,
 	v1alpha1.ReasonPurchasePending:           progressing,
 	v1alpha1.ReasonPurchaseNotFound:          progressing,
+	v1alpha1.ReasonInUse:                     progressing,
 	v1alpha1.ReasonSuspended:                 suspended,
 	// The scripts support these reasons, which the operator does not use yet.
 	"WaitingForApproval": suspended,
@@ -151,9 +152,6 @@ func (s kindCase) reconcileResults() []reconcileResult {
 			reconcileResult{"waits at " + milestone, status.ForCondition(milestone, outcome.Waiting(v1alpha1.ReasonWaitingForObjects, 0, errBroken)), progressing})
 	}
 	for reason, want := range healthByReason {
-		if _, instance := s.newObject().(*v1alpha1.AppInstance); instance && reason == v1alpha1.ReasonSuspended {
-			continue // AppInstances cannot be suspended.
-		}
 		all = append(all, reconcileResult{"waits with " + reason, outcome.Waiting(reason, time.Minute, errBroken), want})
 	}
 	return all

@@ -73,7 +73,7 @@ var _ = Describe("A task that is rejected", func() {
 			`has no version that matches ">=9 <10"`, fixture.As("other"), fixture.Version(">=9 <10")),
 		Entry("an upgrade to the version that is installed", v1alpha1.ReasonVersionNotNewer, v1alpha1.ActionUpgrade, "store", "use action Configure",
 			fixture.Version("1.1.0"), downgrade, fixture.Values(values{"title": "New"})),
-		Entry("an upgrade to an older version", v1alpha1.ReasonVersionNotNewer, v1alpha1.ActionUpgrade, "store", "set spec.upgrade.allowDowngrade", fixture.Version("1.0.0")),
+		Entry("an upgrade to an older version", v1alpha1.ReasonVersionNotNewer, v1alpha1.ActionUpgrade, "store", "set spec.upgrade.version and spec.upgrade.allowDowngrade", fixture.Version("1.0.0")),
 		Entry("an app that the source does not have", v1alpha1.ReasonNotFound, v1alpha1.ActionInstall, "stoer", `app "stoer" not found in source `),
 		Entry("an app that cannot be published", v1alpha1.ReasonRenderFailed, v1alpha1.ActionInstall, "faulty", "its hydration is stalled: version 1.0.0: chart faulty: templates/a.yaml"),
 		Entry("a number that is too large for the schema", v1alpha1.ReasonSchemaViolation, v1alpha1.ActionInstall, "store",

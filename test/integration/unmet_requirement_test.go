@@ -91,7 +91,8 @@ var _ = Describe("A task whose requirements are not met names the requirement an
 	It("if another task of the instance precedes it", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		t.Offer(ctx, siteChart("1.0.0"))
-		t.Task(ctx, v1alpha1.ActionInstall, "site", func(s *v1alpha1.AppInstallTaskSpec) { s.Suspend = new(true) })
+		first := t.Task(ctx, v1alpha1.ActionInstall, "site", func(s *v1alpha1.AppInstallTaskSpec) { s.Suspend = new(true) })
+		t.WaitReconciling(ctx, first, v1alpha1.ReasonSuspended)
 		task := t.Task(ctx, v1alpha1.ActionStop, "site")
 		message := t.WaitReconciling(ctx, task, v1alpha1.ReasonWaitingForTurn)
 		Expect(message).To(ContainSubstring("(Install) of the same instance, which waits indefinitely because its spec.startDeadline is not set: suspended by spec.suspend; "))
@@ -102,7 +103,7 @@ var _ = Describe("A task whose requirements are not met names the requirement an
 var _ = Describe("An app whose registry does not respond", func() {
 	It("is served, and names the image", func(ctx SpecContext) {
 		t := newTenant(ctx)
-		t.Offer(ctx, templateChart("", "apiVersion: v1\nkind: Pod\nmetadata: {name: {{ .Release.Name }}}\nspec: {containers: [{name: web, image: \"127.0.0.1:9/web:1\"}]}\n"))
+		t.Offer(ctx, templateChart("", "apiVersion: v1\nkind: Pod\nmetadata: {name: {{ .Release.Name }}}\nspec: {containers: [{name: web, image: \"images.example.invalid/web:1\"}]}\n"))
 		app := t.App(ctx, "forms")
 		message := t.WaitCondition(ctx, app, v1alpha1.ConditionAnalyzed, "True", v1alpha1.ReasonAnalyzed)
 		Expect(message).To(HavePrefix("1 image, 1 not looked up: "))
