@@ -59,7 +59,7 @@ var _ = Describe("An app whose chart is lost", func() {
 		_, err = b.reconcileApp()
 		Expect(err).NotTo(HaveOccurred())
 		Expect(b.conditionStatus(v1alpha1.ConditionReady)).To(Equal(reason))
-		Expect(b.conditionMessage(v1alpha1.ConditionReady)).To(Equal("the chart of version 1.0.0 is missing from the repository, and cannot be published again: " + message))
+		Expect(b.conditionMessage(v1alpha1.ConditionReady)).To(Equal("the chart of version 1.0.0 is missing from the repository and cannot be published again: " + message))
 		b.expectNoWrites()
 		release()
 		b.expectServed("1.0.0")
