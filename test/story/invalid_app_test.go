@@ -192,7 +192,7 @@ var _ = Describe("A source with invalid apps", Ordered, func() {
 		Eventually(func(g Gomega) {
 			g.Expect(k8sClient.Get(ctx, client.ObjectKeyFromObject(endless), endless)).To(Succeed())
 			g.Expect(endless.Status.Conditions).NotTo(BeEmpty())
-		}).WithContext(ctx).WithTimeout(time.Minute).Should(Succeed())
+		}).WithContext(ctx).WithTimeout(3 * time.Minute).Should(Succeed())
 	})
 
 	DescribeTable("retries", func(ctx SpecContext, name, why string, want expectedStatus) {
