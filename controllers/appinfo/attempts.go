@@ -34,7 +34,7 @@ type attemptRecorder struct {
 
 // newAttempts removes the attempts of versions that are no longer due, or that are due with
 // other inputs.
-func (r *Reconciler) newAttempts(s *scope) *attemptRecorder {
+func newAttempts(r *Reconciler, s *scope) *attemptRecorder {
 	a := &attemptRecorder{reconciler: r, scope: s, interrupted: map[string]v1alpha1.Attempt{}}
 	for _, j := range s.jobs {
 		if left := attemptOf(s.app, j.request.Offer.Version); a.workFor(j).WasInterrupted(left) {

@@ -25,7 +25,7 @@ func (r *Reconciler) ensureFinalizer(ctx context.Context, s *scope) error {
 // finalizeApp removes the charts of the app from the repository when no instance uses them, and then
 // the finalizer.
 func (r *Reconciler) finalizeApp(ctx context.Context, s *scope) error {
-	if err := r.checkUnused(ctx, s); err != nil {
+	if err := checkUnused(ctx, r, s); err != nil {
 		return err
 	}
 	if err := r.Repository.Remove(ownerFor(s.app), s.app.Spec.App); err != nil {

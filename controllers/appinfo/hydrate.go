@@ -35,7 +35,7 @@ var stepConditions = map[hydrate.Name]string{
 // other versions. The conditions describe the newest version that failed, or else the
 // newest version.
 func (r *Reconciler) hydrateVersions(ctx context.Context, s *scope) error {
-	attempts := r.newAttempts(s)
+	attempts := newAttempts(r, s)
 	if len(s.jobs) == 0 {
 		return nil
 	}

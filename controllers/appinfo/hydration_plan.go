@@ -22,7 +22,7 @@ type hydrationJob struct {
 // planHydration sets the versions to hydrate in the order of the offers, newest first. A version
 // is due if a check in due applies.
 func (r *Reconciler) planHydration(_ context.Context, s *scope) error {
-	request, err := r.newBaseRequest(s)
+	request, err := newBaseRequest(r, s)
 	if err != nil {
 		return r.keepReady(s, err) // No step has started, so no step has failed.
 	}
@@ -72,7 +72,7 @@ func isReconcileRequested(app *v1alpha1.AppInfo) bool {
 }
 
 // newBaseRequest returns the part of a request that all versions of an app share.
-func (r *Reconciler) newBaseRequest(s *scope) (hydrate.Request, error) {
+func newBaseRequest(r *Reconciler, s *scope) (hydrate.Request, error) {
 	profile, platform, err := r.Profiles.ProfileFor(s.source)
 	if err != nil {
 		return hydrate.Request{}, err

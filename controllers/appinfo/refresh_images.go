@@ -35,10 +35,10 @@ const (
 // after the interval of the source, because they may have moved, and images that could not be
 // looked up after a backoff.
 func (r *Reconciler) refreshImages(ctx context.Context, s *scope) error {
-	plan := r.planLookups(s)
+	plan := planLookups(r, s)
 	if len(plan.due) > 0 {
 		before := s.app.Status.Images
-		if err := r.lookUpImages(ctx, s, plan.due); err != nil {
+		if err := lookUpImages(ctx, r, s, plan.due); err != nil {
 			return err
 		}
 		if plan.all {
@@ -47,7 +47,7 @@ func (r *Reconciler) refreshImages(ctx context.Context, s *scope) error {
 		}
 		r.imageRetries.recordLookup(s.app.UID, len(imageProblems(s.app.Status.Images)) > 0)
 		s.reportImages(before)
-		plan = r.planLookups(s)
+		plan = planLookups(r, s)
 	}
 	s.nextLookup = plan.next
 	return nil
@@ -64,7 +64,7 @@ type lookupPlan struct {
 }
 
 // planLookups determines which images are due.
-func (r *Reconciler) planLookups(s *scope) lookupPlan {
+func planLookups(r *Reconciler, s *scope) lookupPlan {
 	var tags, failed []int
 	for i, image := range s.app.Status.Images {
 		if image.Problem != "" {
@@ -105,7 +105,7 @@ func imagesCheckedAt(app *v1alpha1.AppInfo) time.Time {
 }
 
 // lookUpImages updates images in status. A failed lookup keeps the details of the last one.
-func (r *Reconciler) lookUpImages(ctx context.Context, s *scope, due []int) error {
+func lookUpImages(ctx context.Context, r *Reconciler, s *scope, due []int) error {
 	inspector := r.Inspector(ctx, s.source)
 	found := append([]v1alpha1.AppImage(nil), s.app.Status.Images...)
 	group := errgroup.Group{}

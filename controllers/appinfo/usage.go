@@ -18,7 +18,7 @@ import (
 
 // checkUnused returns an error while instances use the charts of a deleted app. An app whose
 // namespace is deleted does not wait: a tenant must not be able to prevent that.
-func (r *Reconciler) checkUnused(ctx context.Context, s *scope) error {
+func checkUnused(ctx context.Context, r *Reconciler, s *scope) error {
 	using, err := catalog.InstancesUsing(ctx, r.Client, s.app)
 	if err != nil || len(using) == 0 {
 		return err

@@ -21,7 +21,7 @@ type action struct {
 	// revert restores the fields of the spec after the task was canceled or has failed.
 	revert func(s *scope, spec *v1alpha1.AppInstanceSpec)
 	// complete runs after the instance has completed the operation, until it returns nil.
-	complete func(r *Reconciler, ctx context.Context, s *scope) error
+	complete func(ctx context.Context, r *Reconciler, s *scope) error
 	// preview returns the version to render to find objects that the inventory of the
 	// instance does not contain, nil if there are none.
 	preview func(s *scope) *preview
@@ -51,11 +51,6 @@ type action struct {
 // check adds the problems that it finds to the findings of a task. It returns an error if the
 // check itself failed.
 type check func(ctx context.Context, r *Reconciler, s *scope, p *taskFindings) error
-
-// checkWith returns a check that calls a method.
-func checkWith(method func(r *Reconciler, ctx context.Context, s *scope, p *taskFindings) error) check {
-	return func(ctx context.Context, r *Reconciler, s *scope, p *taskFindings) error { return method(r, ctx, s, p) }
-}
 
 // admissionCheck returns a check that runs checks of package admission.
 func admissionCheck(checks ...admission.Check) check {
@@ -113,7 +108,7 @@ var actions = map[v1alpha1.Action]action{
 	v1alpha1.ActionInstall: {
 		checks: []check{
 			findApp, findVersion, admissionCheck(admission.CheckWithdrawn, admission.CheckAdministrator), dependenciesCheck, inputsCheck,
-			admissionCheck(admission.CheckSharedCharts, admission.CheckConflicts, admission.CheckSingleInstance, admission.CheckClusterSingleton), clusterCheck,
+			admissionCheck(admission.CheckSharedCharts, admission.CheckConflicts, admission.CheckSingleInstance, admission.CheckClusterSingleton), checkCluster,
 		},
 		apply: setDesiredRelease, revert: setAbsent,
 		conflicts: []v1alpha1.Action{v1alpha1.ActionUninstall, v1alpha1.ActionStop},
@@ -121,59 +116,59 @@ var actions = map[v1alpha1.Action]action{
 	},
 	v1alpha1.ActionClone: {
 		checks: []check{
-			checkWith((*Reconciler).checkCloneSource), findApp, findVersion, admissionCheck(admission.CheckWithdrawn, admission.CheckAdministrator),
+			checkCloneSource, findApp, findVersion, admissionCheck(admission.CheckWithdrawn, admission.CheckAdministrator),
 			dependenciesCheck, inputsCheck,
-			admissionCheck(admission.CheckSharedCharts), checkWith((*Reconciler).checkClone), clusterCheck,
+			admissionCheck(admission.CheckSharedCharts), checkClone, checkCluster,
 		},
 		apply: setDesiredRelease, revert: setAbsent,
 		conflicts: []v1alpha1.Action{v1alpha1.ActionUninstall, v1alpha1.ActionStop},
 		isInstall: true,
 	},
 	v1alpha1.ActionAdopt: {
-		checks: []check{findApp, findSpecifiedVersion, admissionCheck(admission.AdoptChecks...), permissionsCheck},
+		checks: []check{findApp, findSpecifiedVersion, admissionCheck(admission.AdoptChecks...), checkPermissions},
 		// A canceled adoption has not changed the release.
 		apply: setAdoptedRelease, preview: previewAdoption,
 		conflicts: []v1alpha1.Action{v1alpha1.ActionUninstall, v1alpha1.ActionStop},
 		isInstall: true,
 	},
 	v1alpha1.ActionUpgrade: {
-		checks: []check{findApp, findVersion, checkNewerVersion, dependenciesCheck, inputsCheck, clusterCheck},
+		checks: []check{findApp, findVersion, checkNewerVersion, dependenciesCheck, inputsCheck, checkCluster},
 		apply:  setDesiredRelease, revert: pinPreviousRevision,
 		keepsVersion: func(has, installed string) bool { return has == installed || catalog.IsNewer(has, installed) },
 		conflicts:    []v1alpha1.Action{v1alpha1.ActionUninstall, v1alpha1.ActionStop},
 		isUpgrade:    true, changesRevision: true,
 	},
 	v1alpha1.ActionConfigure: {
-		checks: []check{findApp, findInstalledVersion, dependenciesCheck, inputsCheck, clusterCheck},
+		checks: []check{findApp, findInstalledVersion, dependenciesCheck, inputsCheck, checkCluster},
 		apply:  configureInstalledRelease, revert: pinPreviousRevision,
 		keepsVersion: func(has, installed string) bool { return has == installed || catalog.IsNewer(has, installed) },
 		conflicts:    []v1alpha1.Action{v1alpha1.ActionUninstall, v1alpha1.ActionStop},
 		isUpgrade:    true, changesRevision: true,
 	},
 	v1alpha1.ActionRollback: {
-		checks: []check{checkRevision, permissionsCheck},
+		checks: []check{checkRevision, checkPermissions},
 		apply:  setRevision, revert: pinPreviousRevision, preview: previewRollback,
 		keepsVersion:    func(has, installed string) bool { return has == installed },
 		changesRevision: true,
 	},
 	v1alpha1.ActionStop: {
-		checks: []check{permissionsCheck}, revert: setRunning,
+		checks: []check{checkPermissions}, revert: setRunning,
 	},
 	v1alpha1.ActionResume: {
-		checks: []check{permissionsCheck}, revert: setStopped,
+		checks: []check{checkPermissions}, revert: setStopped,
 		conflicts: []v1alpha1.Action{v1alpha1.ActionUninstall, v1alpha1.ActionStop},
 	},
 	v1alpha1.ActionRestart: {
-		checks: []check{checkLastChange, permissionsCheck},
+		checks: []check{checkLastChange, checkPermissions},
 		apply:  requestRestart, revert: withdrawRestart,
 		conflicts: []v1alpha1.Action{v1alpha1.ActionUninstall, v1alpha1.ActionStop},
 	},
 	v1alpha1.ActionUninstall: {
 		checks: []check{
-			checkWith((*Reconciler).checkDependents), checkWith((*Reconciler).checkSharedUsers),
-			checkWith((*Reconciler).checkSharedRemoval), permissionsCheck,
+			checkDependents, checkSharedUsers,
+			checkSharedRemoval, checkPermissions,
 		},
-		revert: setAbsent, preview: previewUninstallation, complete: (*Reconciler).removeSharedCharts,
+		revert: setAbsent, preview: previewUninstallation, complete: removeSharedCharts,
 		overtakes: true,
 	},
 	v1alpha1.ActionCancel: {isCancel: true},
@@ -182,9 +177,7 @@ var actions = map[v1alpha1.Action]action{
 // Checks of several actions.
 var (
 	dependenciesCheck = withVersion(checkDependencies)
-	inputsCheck       = withVersion(checkWith((*Reconciler).checkInputs))
-	clusterCheck      = checkWith((*Reconciler).checkCluster)
-	permissionsCheck  = checkWith((*Reconciler).checkPermissions)
+	inputsCheck       = withVersion(checkInputs)
 )
 
 // actionOf returns the row of the action of a task.

@@ -278,7 +278,7 @@ func withOtherInstances(ctx context.Context, r *Reconciler, s *scope, state erro
 	if s.instance != nil || outcome.Reason(state, "") != v1alpha1.ReasonNotInstalled {
 		return state, nil
 	}
-	others, err := r.otherInstances(ctx, s)
+	others, err := otherInstances(ctx, r, s)
 	if err != nil {
 		return nil, err
 	}

@@ -38,7 +38,7 @@ func valueBytes(task *v1alpha1.AppInstallTask) int64 {
 // checkValueBytes returns an error if the values of the task and of the older unfinished
 // tasks in its namespace exceed the limit of the namespace. It neither decodes nor copies
 // the specs.
-func (r *Reconciler) checkValueBytes(ctx context.Context, s *scope) error {
+func checkValueBytes(ctx context.Context, r *Reconciler, s *scope) error {
 	own := valueBytes(s.task)
 	if r.MaxValueBytes <= 0 || own == 0 {
 		return nil

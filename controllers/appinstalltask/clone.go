@@ -17,9 +17,9 @@ import (
 )
 
 // checkCloneSource finds the instance to clone.
-func (r *Reconciler) checkCloneSource(ctx context.Context, s *scope, p *taskFindings) error {
+func checkCloneSource(ctx context.Context, r *Reconciler, s *scope, p *taskFindings) error {
 	name := s.task.Spec.CloneFrom().Name
-	origin, err := r.getCloneSource(ctx, s)
+	origin, err := getCloneSource(ctx, r, s)
 	if err != nil {
 		return p.AddOrReturn(err)
 	}
@@ -46,14 +46,14 @@ func (r *Reconciler) checkCloneSource(ctx context.Context, s *scope, p *taskFind
 
 // checkClone checks that the clone does not conflict with the cloned instance, and that its titles
 // are specified and unique.
-func (r *Reconciler) checkClone(ctx context.Context, s *scope, p *taskFindings) error {
+func checkClone(ctx context.Context, r *Reconciler, s *scope, p *taskFindings) error {
 	if s.app == nil || s.app.Info.Status.Summary == nil {
 		return nil
 	}
 	if err := admission.CheckCloneSafety(s.isCrossNamespace())(ctx, newOperation(r, s), &p.Findings); err != nil {
 		return err
 	}
-	return r.checkCloneTitles(ctx, s, p)
+	return checkCloneTitles(ctx, r, s, p)
 }
 
 // isCrossNamespace reports whether the cloned instance is in another namespace.
@@ -65,7 +65,7 @@ func (s *scope) isCrossNamespace() bool {
 // getCloneSource returns the instance to clone, or nil if it does not exist. It reads an instance
 // in another namespace as the service account of the task, which needs permission to get
 // it.
-func (r *Reconciler) getCloneSource(ctx context.Context, s *scope) (*v1alpha1.AppInstance, error) {
+func getCloneSource(ctx context.Context, r *Reconciler, s *scope) (*v1alpha1.AppInstance, error) {
 	if !s.isCrossNamespace() {
 		return getInstance(ctx, r, s.task.Namespace, s.task.Spec.CloneFrom().Name)
 	}
@@ -89,8 +89,8 @@ func (r *Reconciler) getCloneSource(ctx context.Context, s *scope) (*v1alpha1.Ap
 }
 
 // checkCloneTitles adds every missing or duplicate title to the required inputs.
-func (r *Reconciler) checkCloneTitles(ctx context.Context, s *scope, p *taskFindings) error {
-	others, err := r.otherInstances(ctx, s)
+func checkCloneTitles(ctx context.Context, r *Reconciler, s *scope, p *taskFindings) error {
+	others, err := otherInstances(ctx, r, s)
 	if err != nil {
 		return err
 	}

@@ -11,13 +11,13 @@ import (
 )
 
 // otherInstances returns the other instances in the namespace that are not removed.
-func (r *Reconciler) otherInstances(ctx context.Context, s *scope) ([]v1alpha1.AppInstance, error) {
+func otherInstances(ctx context.Context, r *Reconciler, s *scope) ([]v1alpha1.AppInstance, error) {
 	return admission.ListOtherInstances(ctx, r.Client, s.task.Namespace, s.task.Instance())
 }
 
 // checkDependents returns a finding if other instances depend on this one, unless
 // spec.uninstall.dependents is Uninstall.
-func (r *Reconciler) checkDependents(ctx context.Context, s *scope, p *taskFindings) error {
+func checkDependents(ctx context.Context, r *Reconciler, s *scope, p *taskFindings) error {
 	if s.instance == nil {
 		return nil
 	}

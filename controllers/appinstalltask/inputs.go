@@ -20,7 +20,7 @@ const recheckInterval = 15 * time.Second
 
 // checkInputs lists every input that is missing or invalid, and renders the app if there is
 // none.
-func (r *Reconciler) checkInputs(ctx context.Context, s *scope, p *taskFindings) error {
+func checkInputs(ctx context.Context, r *Reconciler, s *scope, p *taskFindings) error {
 	plan, err := r.Planner.Resolve(ctx, planRequest(r, s))
 	if err != nil {
 		return p.AddOrReturn(inputReadError(err))

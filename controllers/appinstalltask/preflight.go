@@ -16,7 +16,7 @@ import (
 // checkCluster checks the objects of the rendered app against the cluster and the
 // permissions of the tenant. It is the last check, because it is the most expensive and
 // requires that all inputs are given.
-func (r *Reconciler) checkCluster(ctx context.Context, s *scope, p *taskFindings) error {
+func checkCluster(ctx context.Context, r *Reconciler, s *scope, p *taskFindings) error {
 	if s.isActionRefused() {
 		return nil
 	}
@@ -43,7 +43,7 @@ func (s *scope) isActionRefused() bool { return outcome.IsStalled(s.checkState()
 
 // checkPermissions checks the permissions that the action requires for the objects of the
 // instance and for the objects that the action adds.
-func (r *Reconciler) checkPermissions(ctx context.Context, s *scope, p *taskFindings) error {
+func checkPermissions(ctx context.Context, r *Reconciler, s *scope, p *taskFindings) error {
 	var added *preview
 	if s.action.preview != nil {
 		added = s.action.preview(s)
@@ -56,7 +56,7 @@ func (r *Reconciler) checkPermissions(ctx context.Context, s *scope, p *taskFind
 		RightsOnly: true, Replaces: true, Existing: admission.InventoryObjects(s.instance),
 	}
 	if added != nil {
-		if err := r.addPreflightObjects(ctx, s, &request, *added); err != nil {
+		if err := addPreflightObjects(ctx, r, s, &request, *added); err != nil {
 			return err
 		}
 	}
@@ -71,11 +71,11 @@ func (r *Reconciler) checkPermissions(ctx context.Context, s *scope, p *taskFind
 // addPreflightObjects adds the objects to a request that the inventory of the instance does not contain:
 // hooks, the objects that a rollback restores, and the objects of a release to adopt. It
 // renders the chart to find them, and skips them if the chart cannot be rendered.
-func (r *Reconciler) addPreflightObjects(ctx context.Context, s *scope, request *preflight.Request, added preview) error {
+func addPreflightObjects(ctx context.Context, r *Reconciler, s *scope, request *preflight.Request, added preview) error {
 	if added.adoptsObjects {
 		request.Adopted = []string{s.task.Instance()}
 	}
-	draft, err := r.renderPreview(ctx, s, added.version)
+	draft, err := renderPreview(ctx, r, s, added.version)
 	if outcome.Reason(err, "") != "" {
 		return nil // The chart cannot be rendered.
 	}
@@ -116,7 +116,7 @@ func toObjectReferences(objects []objects.Object) []v1alpha1.ObjectReference {
 // renderPreview renders a version with the values of the instance or, if it does not exist, of
 // the task. It returns nil if inputs are missing. An error with a reason means that the
 // version is not available or that its inputs cannot be read.
-func (r *Reconciler) renderPreview(ctx context.Context, s *scope, version string) (*hydrate.Draft, error) {
+func renderPreview(ctx context.Context, r *Reconciler, s *scope, version string) (*hydrate.Draft, error) {
 	app, err := r.Catalog.Find(ctx, s.task.Spec.AppRef, s.task.Namespace)
 	if err != nil {
 		return nil, err

@@ -50,7 +50,7 @@ func (r *Reconciler) waitForInstance(ctx context.Context, s *scope) error {
 		return err
 	}
 	if s.action.complete != nil {
-		if err := s.action.complete(r, ctx, s); err != nil {
+		if err := s.action.complete(ctx, r, s); err != nil {
 			return err
 		}
 	}

@@ -52,7 +52,7 @@ func (r *Reconciler) waitInQueue(ctx context.Context, s *scope) error {
 	if err != nil {
 		return rejectAdmission(ctx, r, s, err)
 	}
-	if err := r.checkValueBytes(ctx, s); err != nil {
+	if err := checkValueBytes(ctx, r, s); err != nil {
 		return rejectAdmission(ctx, r, s, err)
 	}
 	before, err := tasksAhead(ctx, r, s)

@@ -15,7 +15,7 @@ import (
 
 // checkSharedUsers returns a finding if other instances use this shared chart, unless
 // spec.uninstall.dependents is Uninstall.
-func (r *Reconciler) checkSharedUsers(ctx context.Context, s *scope, p *taskFindings) error {
+func checkSharedUsers(ctx context.Context, r *Reconciler, s *scope, p *taskFindings) error {
 	if s.instance == nil || !admission.IsSharedInstance(s.instance) {
 		return nil
 	}
@@ -23,7 +23,7 @@ func (r *Reconciler) checkSharedUsers(ctx context.Context, s *scope, p *taskFind
 	if err != nil || !place.IsTrusted {
 		return err // No instance uses an untrusted one, and its owner must not learn who has the app.
 	}
-	users, err := r.instancesUsing(ctx, s.instance)
+	users, err := instancesUsing(ctx, r, s.instance)
 	if err != nil || len(users) == 0 {
 		return err
 	}
@@ -37,7 +37,7 @@ func (r *Reconciler) checkSharedUsers(ctx context.Context, s *scope, p *taskFind
 }
 
 // instancesUsing returns the instances of an app that use one of its shared charts.
-func (r *Reconciler) instancesUsing(ctx context.Context, of *v1alpha1.AppInstance) ([]v1alpha1.AppInstance, error) {
+func instancesUsing(ctx context.Context, r *Reconciler, of *v1alpha1.AppInstance) ([]v1alpha1.AppInstance, error) {
 	all, err := admission.ListInstallations(ctx, r.Client, catalog.InstanceKey(of), "")
 	return slices.DeleteFunc(all, func(i v1alpha1.AppInstance) bool {
 		return admission.IsSharedInstance(&i) || i.Namespace == of.Namespace
@@ -59,8 +59,8 @@ func formatInstances(all []v1alpha1.AppInstance) string {
 
 // checkSharedRemoval checks, before anything is removed, that an uninstall may also remove the
 // shared charts of its app.
-func (r *Reconciler) checkSharedRemoval(ctx context.Context, s *scope, p *taskFindings) error {
-	parts, err := r.sharedChartsToRemove(ctx, s)
+func checkSharedRemoval(ctx context.Context, r *Reconciler, s *scope, p *taskFindings) error {
+	parts, err := sharedChartsToRemove(ctx, r, s)
 	if err != nil {
 		return err
 	}
@@ -69,13 +69,13 @@ func (r *Reconciler) checkSharedRemoval(ctx context.Context, s *scope, p *taskFi
 		// Do not reveal the instances in other namespaces to a tenant without this
 		// permission.
 		known := p.Len()
-		if err := r.checkUninstallPermission(ctx, s, p, newUninstallTask(s.task, part)); err != nil {
+		if err := checkUninstallPermission(ctx, r, s, p, newUninstallTask(s.task, part)); err != nil {
 			return err
 		}
 		if p.Len() > known {
 			continue
 		}
-		users, err := r.instancesUsing(ctx, part)
+		users, err := instancesUsing(ctx, r, part)
 		if err != nil {
 			return err
 		}
@@ -91,7 +91,7 @@ func (r *Reconciler) checkSharedRemoval(ctx context.Context, s *scope, p *taskFi
 }
 
 // sharedChartsToRemove returns the shared charts that are removed together with the instance.
-func (r *Reconciler) sharedChartsToRemove(ctx context.Context, s *scope) ([]v1alpha1.AppInstance, error) {
+func sharedChartsToRemove(ctx context.Context, r *Reconciler, s *scope) ([]v1alpha1.AppInstance, error) {
 	if !s.task.Spec.RemovesSharedCharts() || s.instance == nil || admission.IsSharedInstance(s.instance) {
 		return nil, nil
 	}
@@ -111,8 +111,8 @@ func (r *Reconciler) sharedChartsToRemove(ctx context.Context, s *scope) ([]v1al
 }
 
 // removeSharedCharts removes the shared charts of an app after its instance is removed.
-func (r *Reconciler) removeSharedCharts(ctx context.Context, s *scope) error {
-	parts, err := r.sharedChartsToRemove(ctx, s)
+func removeSharedCharts(ctx context.Context, r *Reconciler, s *scope) error {
+	parts, err := sharedChartsToRemove(ctx, r, s)
 	if err != nil {
 		return err
 	}

@@ -29,7 +29,7 @@ func runSubtasks(ctx context.Context, r *Reconciler, s *scope, p *taskFindings) 
 		return nil
 	}
 	for _, step := range p.subtasks {
-		if err := r.checkUninstallPermission(ctx, s, p, step); err != nil {
+		if err := checkUninstallPermission(ctx, r, s, p, step); err != nil {
 			return err
 		}
 	}
@@ -135,7 +135,7 @@ func createSubtask(ctx context.Context, r *Reconciler, s *scope, step *v1alpha1.
 		return err
 	}
 	if step.Namespace != s.task.Namespace {
-		allowed, err := r.canUninstall(ctx, s, step)
+		allowed, err := canUninstall(ctx, r, s, step)
 		if err != nil {
 			return err
 		}

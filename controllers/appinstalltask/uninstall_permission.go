@@ -14,11 +14,11 @@ import (
 
 // checkUninstallPermission adds a finding if a subtask uninstalls an instance in another namespace and
 // the tenant has no permission to do so.
-func (r *Reconciler) checkUninstallPermission(ctx context.Context, s *scope, p *taskFindings, step *v1alpha1.AppInstallTask) error {
+func checkUninstallPermission(ctx context.Context, r *Reconciler, s *scope, p *taskFindings, step *v1alpha1.AppInstallTask) error {
 	if step.Namespace == s.task.Namespace {
 		return nil
 	}
-	allowed, err := r.canUninstall(ctx, s, step)
+	allowed, err := canUninstall(ctx, r, s, step)
 	if err != nil {
 		return err
 	}
@@ -29,7 +29,7 @@ func (r *Reconciler) checkUninstallPermission(ctx context.Context, s *scope, p *
 }
 
 // canUninstall reports whether the tenant has permission to uninstall the instance of a subtask.
-func (r *Reconciler) canUninstall(ctx context.Context, s *scope, step *v1alpha1.AppInstallTask) (bool, error) {
+func canUninstall(ctx context.Context, r *Reconciler, s *scope, step *v1alpha1.AppInstallTask) (bool, error) {
 	return admission.HasInstancePermission(ctx, r.Tenants, s.tenant(), admission.UninstallVerb,
 		client.ObjectKey{Namespace: step.Namespace, Name: step.Spec.InstanceName})
 }

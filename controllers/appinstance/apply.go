@@ -21,9 +21,9 @@ import (
 // applyTarget runs Helm if the installed release differs from the target.
 func (r *Reconciler) applyTarget(ctx context.Context, s *scope) error {
 	if s.target == nil {
-		return r.uninstallAbsent(ctx, s)
+		return uninstallAbsent(ctx, r, s)
 	}
-	if shouldBeStopped(s.instance) || isUpToDate(s) && !r.hasMissingObjects(ctx, s) {
+	if shouldBeStopped(s.instance) || isUpToDate(s) && !hasMissingObjects(ctx, r, s) {
 		setEntranceTitles(s.instance, s.instance.Status.Entrances)
 		s.markResolved()
 		if isScaled(s.instance) && !isRestartDue(s.instance) {
@@ -47,10 +47,10 @@ func (r *Reconciler) applyTarget(ctx context.Context, s *scope) error {
 	// An operation that is already checked is prepared only after it has acquired a slot.
 	if s.isAdmitted(operation) {
 		key := client.ObjectKeyFromObject(s.instance)
-		if err := r.acquireSlot(key, operation); err != nil {
+		if err := acquireSlot(r, key, operation); err != nil {
 			return err
 		}
-		defer r.limiterFor(operation).Release(key)
+		defer limiterFor(r, operation).Release(key)
 	}
 	return applyOperation(ctx, r, s, operation)
 }

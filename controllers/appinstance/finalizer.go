@@ -44,7 +44,7 @@ func (r *Reconciler) setHelmClient(_ context.Context, s *scope) error {
 // the namespace is being deleted, it skips the uninstallation: the namespace controller
 // deletes the releases and may already have deleted the permissions of the service account.
 func (r *Reconciler) finalizeInstance(ctx context.Context, s *scope) error {
-	ending, err := r.isNamespaceTerminating(ctx, s.instance.Namespace)
+	ending, err := isNamespaceTerminating(ctx, r, s.instance.Namespace)
 	if err != nil {
 		return err
 	}
@@ -68,7 +68,7 @@ func (r *Reconciler) finalizeInstance(ctx context.Context, s *scope) error {
 		s.statusWriter.Report(corev1.EventTypeNormal, v1alpha1.EventReleased, fmt.Sprintf(
 			"deleted the instance and kept its Helm releases: %s", text.List(names, ", ", maxNamed)))
 	}
-	r.forgetInstance(s)
+	forgetInstance(r, s)
 	return s.statusWriter.RemoveFinalizer(ctx)
 }
 
@@ -98,7 +98,7 @@ func shouldKeepReleases(ctx context.Context, r *Reconciler, s *scope) (bool, err
 }
 
 // forgetInstance removes the in-memory state of an instance without releases.
-func (r *Reconciler) forgetInstance(s *scope) {
+func forgetInstance(r *Reconciler, s *scope) {
 	key := client.ObjectKeyFromObject(s.instance)
 	r.Monitor.Untrack(key)
 	r.Turns.Cancel(key)
@@ -108,7 +108,7 @@ func (r *Reconciler) forgetInstance(s *scope) {
 	r.messageTimes.Delete(key)
 }
 
-func (r *Reconciler) isNamespaceTerminating(ctx context.Context, name string) (bool, error) {
+func isNamespaceTerminating(ctx context.Context, r *Reconciler, name string) (bool, error) {
 	ns := &corev1.Namespace{}
 	err := r.Get(ctx, types.NamespacedName{Name: name}, ns)
 	if apierrors.IsNotFound(err) {

@@ -28,7 +28,7 @@ func (r *Reconciler) watchObjects(ctx context.Context, s *scope) error {
 // also refreshes their health, and retries that in later reconciles until it succeeds.
 func (r *Reconciler) trackObjects(ctx context.Context, s *scope) error {
 	key := client.ObjectKeyFromObject(s.instance)
-	objects, err := r.listObjects(ctx, s)
+	objects, err := listObjects(ctx, r, s)
 	if err != nil {
 		return err
 	}
@@ -69,7 +69,7 @@ func (r *Reconciler) observeHealth(ctx context.Context, s *scope) observedHealth
 
 // hasMissingObjects reports whether objects of a running instance are missing and a reconcile was
 // requested, which restores them.
-func (r *Reconciler) hasMissingObjects(ctx context.Context, s *scope) bool {
+func hasMissingObjects(ctx context.Context, r *Reconciler, s *scope) bool {
 	if !isReconcileRequested(s.instance) || isRestartRequest(s.instance) || s.instance.Status.Stopped || isScalingIncomplete(s.instance) || r.trackObjects(ctx, s) != nil {
 		return false
 	}
@@ -97,7 +97,7 @@ func (r *Reconciler) reportHealth(ctx context.Context, s *scope) error {
 	}
 	health := seen.health
 	if !health.IsHealthy() {
-		return status.ForCondition(v1alpha1.ConditionHealthy, r.unhealthyError(s, health))
+		return status.ForCondition(v1alpha1.ConditionHealthy, unhealthyError(r, s, health))
 	}
 	setObjectCounts(s.instance, health)
 	if s.instance.Status.Stopped {
@@ -125,7 +125,7 @@ func setObjectCounts(instance *v1alpha1.AppInstance, health release.Health) {
 
 // listObjects returns all objects of the instance. It reads them from Helm if the inventory in
 // status is incomplete.
-func (r *Reconciler) listObjects(ctx context.Context, s *scope) ([]v1alpha1.ObjectReference, error) {
+func listObjects(ctx context.Context, r *Reconciler, s *scope) ([]v1alpha1.ObjectReference, error) {
 	listed := s.instance.Status.Inventory
 	if listed != nil && int(listed.Total) == len(listed.Objects) {
 		return listed.Objects, nil
@@ -168,7 +168,7 @@ func shouldBeRemoved(instance *v1alpha1.AppInstance) bool {
 // unhealthyError returns the error of an instance with objects that are not ready. It waits for
 // them until spec.timeout after the last operation or after they were last ready. Objects
 // that have failed are a terminal error.
-func (r *Reconciler) unhealthyError(s *scope, health release.Health) error {
+func unhealthyError(r *Reconciler, s *scope, health release.Health) error {
 	text := objectsReadyMessage(health) + remedyForMissing(s.instance, health)
 	message := errors.New(text)
 	s.statusWriter.SetInterim(false, s.runningMessage(health))
@@ -199,7 +199,7 @@ func (r *Reconciler) unhealthyError(s *scope, health release.Health) error {
 		setObjectCounts(s.instance, health)
 		return outcome.Stalled(v1alpha1.ReasonTimedOut, message)
 	}
-	if pause := r.messageDelay(s, reconciling, text); pause > 0 {
+	if pause := messageDelay(r, s, reconciling, text); pause > 0 {
 		// Keep the previous message until then.
 		s.statusWriter.SetInterim(false, meta.FindStatusCondition(conditions, v1alpha1.ConditionReady).Message)
 		return outcome.Waiting(v1alpha1.ReasonWaitingForObjects, min(left, pause), errors.New(reconciling.Message))
@@ -214,7 +214,7 @@ const messageInterval = time.Second
 
 // messageDelay returns the time until the message about the objects may change. The
 // first message is shown immediately.
-func (r *Reconciler) messageDelay(s *scope, reconciling *metav1.Condition, text string) time.Duration {
+func messageDelay(r *Reconciler, s *scope, reconciling *metav1.Condition, text string) time.Duration {
 	key := client.ObjectKeyFromObject(s.instance)
 	goesOn := reconciling != nil && reconciling.Reason == v1alpha1.ReasonWaitingForObjects &&
 		reconciling.ObservedGeneration == s.instance.Generation

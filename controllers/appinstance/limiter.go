@@ -26,7 +26,7 @@ type OperationLimiter interface {
 
 // limiterFor returns the limiter for an operation. Uninstallations have their own slots, so
 // that installations cannot delay them.
-func (r *Reconciler) limiterFor(operation v1alpha1.Operation) OperationLimiter {
+func limiterFor(r *Reconciler, operation v1alpha1.Operation) OperationLimiter {
 	if operationKinds[operation.Type].isRemoval {
 		return r.Removals
 	}
@@ -34,8 +34,8 @@ func (r *Reconciler) limiterFor(operation v1alpha1.Operation) OperationLimiter {
 }
 
 // withSlotRelease returns a context in which an operation releases its slot while it waits.
-func (r *Reconciler) withSlotRelease(ctx context.Context, key types.NamespacedName, operation v1alpha1.Operation) context.Context {
-	line := r.limiterFor(operation)
+func withSlotRelease(ctx context.Context, r *Reconciler, key types.NamespacedName, operation v1alpha1.Operation) context.Context {
+	line := limiterFor(r, operation)
 	return release.WithYield(ctx, func() func() {
 		line.Pause(key)
 		return func() { line.Resume(ctx, key) }

@@ -38,10 +38,10 @@ const immediateRequeue = time.Millisecond
 // conditions.
 func (r *Reconciler) runOperation(ctx context.Context, s *scope, next v1alpha1.Operation, do func(context.Context) error) error {
 	key := client.ObjectKeyFromObject(s.instance)
-	if err := r.acquireSlot(key, next); err != nil {
+	if err := acquireSlot(r, key, next); err != nil {
 		return err
 	}
-	defer r.limiterFor(next).Release(key)
+	defer limiterFor(r, next).Release(key)
 	if err := endInterrupted(ctx, s, next); err != nil {
 		return status.ForCondition(v1alpha1.ConditionApplied, err)
 	}
@@ -50,7 +50,7 @@ func (r *Reconciler) runOperation(ctx context.Context, s *scope, next v1alpha1.O
 	}
 	s.statusWriter.IgnoreConflicts()
 	failpoint.Point(failpoint.InstanceBegun, key.String())
-	bounded, end := r.operationContext(ctx, s.instance, next)
+	bounded, end := operationContext(ctx, r, s.instance, next)
 	err := outcome.Guarded(func() error { return do(release.WithObserver(bounded, newObserver(s, next))) })()
 	// Whatever the result, the operation may have changed the objects.
 	r.staleHealth.Store(key, true)
@@ -74,8 +74,8 @@ func (r *Reconciler) runOperation(ctx context.Context, s *scope, next v1alpha1.O
 }
 
 // acquireSlot acquires a slot for an operation, or keeps the slot that the instance has.
-func (r *Reconciler) acquireSlot(key client.ObjectKey, next v1alpha1.Operation) error {
-	if r.limiterFor(next).TryAcquire(key) {
+func acquireSlot(r *Reconciler, key client.ObjectKey, next v1alpha1.Operation) error {
+	if limiterFor(r, next).TryAcquire(key) {
 		return nil
 	}
 	return outcome.Waiting(v1alpha1.ReasonWaitingForTurn, 0, errors.New(
@@ -118,17 +118,17 @@ func recordNamespaceDeletion(s *scope) error {
 // operationContext returns the context of an operation. It is canceled at spec.timeout, when a change
 // of the spec supersedes the operation, and when the namespace is deleted. An
 // uninstallation is not canceled by a change of the spec.
-func (r *Reconciler) operationContext(ctx context.Context, instance *v1alpha1.AppInstance, next v1alpha1.Operation) (context.Context, func()) {
+func operationContext(ctx context.Context, r *Reconciler, instance *v1alpha1.AppInstance, next v1alpha1.Operation) (context.Context, func()) {
 	ctx, late := context.WithTimeoutCause(ctx, operationTimeout(instance), errTimeout)
 	ctx, end := r.activeOperations.registerOperation(ctx, instance, next)
-	ctx = r.withSlotRelease(ctx, client.ObjectKeyFromObject(instance), next)
+	ctx = withSlotRelease(ctx, r, client.ObjectKeyFromObject(instance), next)
 	// The cache already contains a change that occurred after this reconcile read the
 	// instance and before the operation was registered.
 	live := &v1alpha1.AppInstance{}
 	if err := r.Get(ctx, client.ObjectKeyFromObject(instance), live); err == nil {
 		r.activeOperations.cancelIfChanged(live)
 	}
-	if ends, err := r.isNamespaceTerminating(ctx, instance.Namespace); err == nil && ends {
+	if ends, err := isNamespaceTerminating(ctx, r, instance.Namespace); err == nil && ends {
 		r.activeOperations.cancelInNamespace(instance.Namespace)
 	}
 	return ctx, func() { end(); late() }
@@ -193,7 +193,7 @@ func saveOutcome(ctx context.Context, s *scope) error {
 func recordSuccessBefore(ctx context.Context, r *Reconciler, s *scope, next error) error {
 	s.operated = true
 	recordHistory(s, v1alpha1.OutcomeSucceeded, "", nil)
-	r.describeFailure(ctx, s, next)
+	describeFailure(ctx, r, s, next)
 	s.statusWriter.ShowWaiting(next)
 	r.messageTimes.Store(client.ObjectKeyFromObject(s.instance), time.Now())
 	return saveOutcome(ctx, s)

@@ -17,7 +17,7 @@ import (
 // describeFailure sets the Ready condition of an installed instance whose reconcile returns an
 // error. The message contains the error, the installed version and the state of its
 // objects.
-func (r *Reconciler) describeFailure(ctx context.Context, s *scope, failure error) {
+func describeFailure(ctx context.Context, r *Reconciler, s *scope, failure error) {
 	if failure == nil || s.described || s.helm == nil || s.instance.Status.Revision == 0 || ctx.Err() != nil {
 		return
 	}

@@ -122,7 +122,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, instance *v1alpha1.AppInstan
 		phases = []func(context.Context, *scope) error{r.setHelmClient, r.finalizeInstance}
 	}
 	defer func() {
-		r.describeFailure(ctx, s, err)
+		describeFailure(ctx, r, s, err)
 		recordTask(s, err)
 		result, err = keeper.Finish(ctx, err, requeueDelay(err))
 	}()

@@ -64,7 +64,7 @@ func (r *Reconciler) resolveSpec(ctx context.Context, s *scope) error {
 	if s.instance.Spec.DesiredState == v1alpha1.StateUninstalled {
 		return nil
 	}
-	t, err := r.resolveTarget(ctx, s)
+	t, err := resolveTarget(ctx, r, s)
 	if err != nil {
 		r.keepReady(ctx, s, err)
 		return status.ForCondition(v1alpha1.ConditionResolved, limitExternalWait(err))
@@ -74,9 +74,9 @@ func (r *Reconciler) resolveSpec(ctx context.Context, s *scope) error {
 }
 
 // resolveTarget resolves the spec to a target and updates status.availableUpdate.
-func (r *Reconciler) resolveTarget(ctx context.Context, s *scope) (*desiredRelease, error) {
+func resolveTarget(ctx context.Context, r *Reconciler, s *scope) (*desiredRelease, error) {
 	if s.instance.Spec.PinnedRevision == 0 {
-		t, err := r.resolveChart(ctx, s)
+		t, err := resolveChart(ctx, r, s)
 		if err != nil {
 			return s.currentAsTarget(err)
 		}
@@ -149,7 +149,7 @@ func (s *scope) hasNewPods() bool {
 // release is ready, for example because the source is no longer available or a newer
 // version requires more inputs.
 func (r *Reconciler) keepReady(ctx context.Context, s *scope, err error) {
-	if s.instance.Status.Version != "" && r.isServing(ctx, s) {
+	if s.instance.Status.Version != "" && isServing(ctx, r, s) {
 		health := recordedHealth(s.instance)
 		if s.observed != nil && s.observed.known && s.observed.err == nil {
 			health = s.observed.health
@@ -161,7 +161,7 @@ func (r *Reconciler) keepReady(ctx context.Context, s *scope, err error) {
 // isServing reports whether the objects of an installed instance are ready. If their health is
 // unknown, it returns the current Ready condition. An instance whose last operation failed
 // does not become ready.
-func (r *Reconciler) isServing(ctx context.Context, s *scope) bool {
+func isServing(ctx context.Context, r *Reconciler, s *scope) bool {
 	before := meta.IsStatusConditionTrue(s.instance.Status.Conditions, v1alpha1.ConditionReady)
 	if r.trackObjects(ctx, s) != nil {
 		return before
@@ -181,7 +181,7 @@ func (s *scope) markResolved() {
 	s.statusWriter.MarkTrue(v1alpha1.ConditionResolved, v1alpha1.ReasonResolved, "version "+s.target.targetVersion())
 }
 
-func (r *Reconciler) resolveChart(ctx context.Context, s *scope) (*desiredRelease, error) {
+func resolveChart(ctx context.Context, r *Reconciler, s *scope) (*desiredRelease, error) {
 	app, err := r.Catalog.Find(ctx, s.instance.Spec.AppRef, s.instance.Namespace)
 	if err != nil {
 		return nil, err
@@ -189,7 +189,7 @@ func (r *Reconciler) resolveChart(ctx context.Context, s *scope) (*desiredReleas
 	// An instance without a version constraint keeps its version.
 	wanted := cmp.Or(s.instance.Spec.Version, s.instance.Status.Version)
 	if shouldAdopt(s.instance) {
-		if wanted, err = r.adoptableVersion(ctx, s); err != nil {
+		if wanted, err = adoptableVersion(ctx, r, s); err != nil {
 			return nil, err
 		}
 	}

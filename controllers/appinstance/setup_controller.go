@@ -42,7 +42,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, changed <-chan event.Gen
 		Watches(&v1alpha1.MarketSource{}, handler.EnqueueRequestsFromMapFunc(h.unresolvedInstances),
 			builder.WithPredicates(listingPredicate())).
 		Watches(&v1alpha1.AppInstance{}, handler.Funcs{UpdateFunc: h.cancelOutdated}).
-		Watches(&v1alpha1.AppInstance{}, r.inputHandler()).
+		Watches(&v1alpha1.AppInstance{}, inputHandler(r)).
 		Watches(&corev1.Namespace{}, handler.Funcs{UpdateFunc: h.cancelInTerminatingNamespace}).
 		WatchesRawSource(source.Channel(changed, &handler.EnqueueRequestForObject{})).
 		WatchesRawSource(source.Func(r.captureQueue)).

@@ -15,11 +15,11 @@ const maxRetained = 100
 
 // uninstallAbsent uninstalls the releases of an instance whose desired state is Uninstalled. The instance
 // remains as a record.
-func (r *Reconciler) uninstallAbsent(ctx context.Context, s *scope) error {
+func uninstallAbsent(ctx context.Context, r *Reconciler, s *scope) error {
 	if err := uninstallInstance(ctx, r, s); err != nil {
 		return err
 	}
-	r.forgetInstance(s)
+	forgetInstance(r, s)
 	message := "removed"
 	if n := len(s.instance.Status.RetainedObjects); n > 0 {
 		message = "removed; " + keptMessage(n)

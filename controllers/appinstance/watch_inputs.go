@@ -31,10 +31,10 @@ type requestQueue = workqueue.TypedRateLimitingInterface[reconcile.Request]
 
 // inputHandler keeps the watched inputs of each instance up to date. It adds no requests: the
 // watcher wakes instances when an input changes.
-func (r *Reconciler) inputHandler() handler.Funcs {
+func inputHandler(r *Reconciler) handler.Funcs {
 	return handler.Funcs{
-		CreateFunc: func(ctx context.Context, e event.CreateEvent, _ requestQueue) { r.watchInputs(ctx, e.Object) },
-		UpdateFunc: func(ctx context.Context, e event.UpdateEvent, _ requestQueue) { r.watchInputs(ctx, e.ObjectNew) },
+		CreateFunc: func(ctx context.Context, e event.CreateEvent, _ requestQueue) { watchInputs(ctx, r, e.Object) },
+		UpdateFunc: func(ctx context.Context, e event.UpdateEvent, _ requestQueue) { watchInputs(ctx, r, e.ObjectNew) },
 		DeleteFunc: func(_ context.Context, e event.DeleteEvent, _ requestQueue) {
 			r.Inputs.ForgetInstance(client.ObjectKeyFromObject(e.Object))
 		},
@@ -42,7 +42,7 @@ func (r *Reconciler) inputHandler() handler.Funcs {
 }
 
 // watchInputs watches the inputs of an instance.
-func (r *Reconciler) watchInputs(ctx context.Context, object client.Object) {
+func watchInputs(ctx context.Context, r *Reconciler, object client.Object) {
 	instance, ok := object.(*v1alpha1.AppInstance)
 	if !ok {
 		return

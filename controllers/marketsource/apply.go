@@ -82,7 +82,7 @@ func (r *Reconciler) planChanges(s *scope) (changePlan, error) {
 		existing[s.apps[i].Name] = &s.apps[i]
 	}
 	for _, app := range s.listing.Apps {
-		want, err := r.newAppInfo(s.source, app)
+		want, err := newAppInfo(r, s.source, app)
 		if err != nil {
 			return changePlan{}, err
 		}
@@ -116,7 +116,7 @@ func (r *Reconciler) writeApps(ctx context.Context, s *scope) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(maxConcurrentWrites)
 	for _, want := range p.write {
-		group.Go(outcome.Guarded(func() error { return r.applyAppInfo(ctx, want) }))
+		group.Go(outcome.Guarded(func() error { return applyAppInfo(ctx, r, want) }))
 	}
 	deleted := map[string]bool{}
 	for _, app := range p.remove {
@@ -136,7 +136,7 @@ func hasMatchingName(app *v1alpha1.AppInfo, names map[string]bool) bool {
 }
 
 // newAppInfo returns the AppInfo of an app of the source.
-func (r *Reconciler) newAppInfo(source *v1alpha1.MarketSource, app hydrate.App) (*v1alpha1.AppInfo, error) {
+func newAppInfo(r *Reconciler, source *v1alpha1.MarketSource, app hydrate.App) (*v1alpha1.AppInfo, error) {
 	info := &v1alpha1.AppInfo{
 		TypeMeta: metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: v1alpha1.AppInfoKind},
 		ObjectMeta: metav1.ObjectMeta{
@@ -202,7 +202,7 @@ func isEdited(app v1alpha1.AppInfo) bool {
 }
 
 // applyAppInfo applies the fields that the source owns to an AppInfo.
-func (r *Reconciler) applyAppInfo(ctx context.Context, want *v1alpha1.AppInfo) error {
+func applyAppInfo(ctx context.Context, r *Reconciler, want *v1alpha1.AppInfo) error {
 	text, err := json.Marshal(want)
 	if err != nil {
 		return fmt.Errorf("encode AppInfo of app %q: %w", want.Spec.App, err)

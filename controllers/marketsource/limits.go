@@ -32,7 +32,7 @@ func (r *Reconciler) checkAllowance(ctx context.Context, s *scope, changes int) 
 	if r.MaxApps <= 0 {
 		return nil
 	}
-	others, err := r.countOtherApps(ctx, s.source)
+	others, err := countOtherApps(ctx, r, s.source)
 	if err != nil {
 		return err
 	}
@@ -49,7 +49,7 @@ func (r *Reconciler) checkAllowance(ctx context.Context, s *scope, changes int) 
 }
 
 // countOtherApps returns the number of AppInfos in the namespace that belong to other sources.
-func (r *Reconciler) countOtherApps(ctx context.Context, source *v1alpha1.MarketSource) (int, error) {
+func countOtherApps(ctx context.Context, r *Reconciler, source *v1alpha1.MarketSource) (int, error) {
 	var list v1alpha1.AppInfoList
 	if err := r.Client.List(ctx, &list, client.InNamespace(source.Namespace), client.UnsafeDisableDeepCopy); err != nil {
 		return 0, fmt.Errorf("list apps: %w", err)

@@ -67,7 +67,7 @@ func (r *Reconciler) fetchListing(ctx context.Context, s *scope) error {
 	}
 	reading := hydrate.WithReading(ctx, func(ctx context.Context, etag string) error { return r.recordAttempt(ctx, s, last, etag) })
 	begin := time.Now()
-	listing, err := r.requestListing(reading, s.source, since)
+	listing, err := requestListing(reading, r, s.source, since)
 	next := last.afterRequest(s.source, err)
 	next.took = time.Since(begin)
 	if listing.NotModified {
@@ -149,7 +149,7 @@ func noMatchMessage(spec v1alpha1.MarketSourceSpec, unwanted int) string {
 	return "spec.filter.include and spec.filter.exclude select no app of the source (" + offered + "); correct the patterns"
 }
 
-func (r *Reconciler) requestListing(ctx context.Context, source *v1alpha1.MarketSource, since hydrate.Cursor) (hydrate.Listing, error) {
+func requestListing(ctx context.Context, r *Reconciler, source *v1alpha1.MarketSource, since hydrate.Cursor) (hydrate.Listing, error) {
 	lister, err := r.Open(ctx, source)
 	if err != nil {
 		return hydrate.Listing{}, status.ForCondition(v1alpha1.ConditionReachable, err)
