@@ -87,7 +87,10 @@ func storeCredential(ctx context.Context, tenant client.Client, namespace string
 // input.
 func handleRenderError(s *scope, p *taskFindings, err error) error {
 	if outcome.Reason(err, "") != v1alpha1.ReasonLicenseNotFound || s.credentialRef() != nil {
-		return p.AddOrReturn(status.ForCondition(v1alpha1.ConditionAdmitted, inputReadError(err)))
+		if installplan.IsReadError(err) {
+			err = inputReadError(err)
+		}
+		return p.AddOrReturn(status.ForCondition(v1alpha1.ConditionAdmitted, err))
 	}
 	terms := s.version.Purchase
 	p.addInputProblems(s.task, installplan.Inputs, []inputs.Problem{{

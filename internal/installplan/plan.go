@@ -3,6 +3,7 @@ package installplan
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -83,6 +84,18 @@ func (p *Plan) RenderAhead(ctx context.Context) (*hydrate.Prepared, error) {
 	return rendered, nil
 }
 
+// readError is an error of reading an input or a credential.
+type readError struct{ error }
+
+func (e readError) Unwrap() error { return e.error }
+
+// IsReadError reports whether an error of Render is about an input or a credential that cannot be
+// read, and not about the chart.
+func IsReadError(err error) bool {
+	_, ok := errors.AsType[readError](err)
+	return ok
+}
+
 // addSupplied reads the supplied inputs and the credential, once.
 func (p *Plan) addSupplied(ctx context.Context) error {
 	if p.isComplete {
@@ -90,11 +103,11 @@ func (p *Plan) addSupplied(ctx context.Context) error {
 	}
 	supplied, err := p.planner.readSuppliedInputs(ctx, p.client, p.Tenant, p.App)
 	if err != nil {
-		return err
+		return readError{err}
 	}
 	credential, err := p.resolveCredential(ctx)
 	if err != nil {
-		return err
+		return readError{err}
 	}
 	p.settings.supplied, p.settings.credential, p.isComplete = supplied, credential, true
 	return nil
