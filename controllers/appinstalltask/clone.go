@@ -24,6 +24,7 @@ func checkCloneSource(ctx context.Context, r *Reconciler, s *scope, p *taskFindi
 		return p.AddOrReturn(err)
 	}
 	state := transitions.StateOf(origin)
+	given := s.task.Spec.Parameters()
 	switch {
 	case origin == nil:
 		p.Add(outcome.Stalled(v1alpha1.ReasonNotInstalled, fmt.Errorf(
@@ -34,7 +35,7 @@ func checkCloneSource(ctx context.Context, r *Reconciler, s *scope, p *taskFindi
 		p.Add(outcome.Stalled(v1alpha1.ReasonInvalidSpec, fmt.Errorf(
 			"instance %q belongs to app %q of source %q; set spec.appRef to that app, or spec.clone.from to another instance",
 			name, origin.Spec.AppRef.Name, origin.Spec.AppRef.Source)))
-	case origin.Spec.PinnedRevision != 0 && (s.task.Spec.Parameters().Version == "" || s.task.Spec.Parameters().Values == nil && s.task.Spec.Parameters().ValuesFrom == nil):
+	case origin.Spec.PinnedRevision != 0 && (given.Version == "" || given.Values == nil && given.ValuesFrom == nil):
 		p.Add(outcome.Stalled(v1alpha1.ReasonInvalidState, fmt.Errorf(
 			"instance %q is pinned to revision %d by spec.pinnedRevision, which overrides its spec.version and spec.values; "+
 				"set spec.clone.version and spec.clone.values, or use action Upgrade on the instance first", name, origin.Spec.PinnedRevision)))

@@ -40,7 +40,8 @@ func (r *Reconciler) purchaseCredential(ctx context.Context, s *scope, tenant cl
 			"exceeded limit of %d requests to the checkout without a purchase; purchase the app, and create another task", maxPurchases))
 	}
 	attempt := s.task.Status.PurchaseAttempts + 1
-	credential, err := r.Planner.PurchaseCredential(ctx, tenant, s.tenant(), s.app, s.version.Purchase, s.task.Spec.Parameters().PurchaseRequestSecretRef, int(attempt))
+	credential, err := r.Planner.PurchaseCredential(ctx, tenant, s.tenant(), s.app, s.version.Purchase,
+		s.task.Spec.Parameters().PurchaseRequestSecretRef, int(attempt))
 	switch outcome.Reason(err, "") {
 	case v1alpha1.ReasonReferenceNotFound, v1alpha1.ReasonPermissionDenied:
 		// No request was sent.

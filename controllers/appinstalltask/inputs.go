@@ -71,7 +71,10 @@ func inputReadError(err error) error {
 // resolveTaskInputs returns the values and the inputs of the instance. The fields that the task does not
 // specify default to the fields of the upgraded or cloned instance.
 func (s *scope) resolveTaskInputs() installplan.ValueSources {
-	given := installplan.ValueSources{Values: s.task.Spec.Parameters().Values, ValuesFrom: s.task.Spec.Parameters().ValuesFrom, Envs: s.task.Spec.Parameters().Inputs, Path: s.task.Spec.ParametersPath()}
+	parameters := s.task.Spec.Parameters()
+	given := installplan.ValueSources{
+		Values: parameters.Values, ValuesFrom: parameters.ValuesFrom, Envs: parameters.Inputs, Path: s.task.Spec.ParametersPath(),
+	}
 	if from := s.valuesSource(); from != nil {
 		have := from.Spec
 		if given.Values == nil {

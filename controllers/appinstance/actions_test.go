@@ -297,7 +297,7 @@ var _ = Describe("Adopting", func() {
 		_, err := b.reconcileInstance()
 		Expect(err).To(HaveOccurred())
 		Expect(b.conditionStatus(v1alpha1.ConditionStalled)).To(Equal("True AdoptFailed"))
-		Expect(b.conditionMessage(v1alpha1.ConditionApplied)).To(ContainSubstring("the Secret mine-adopted-values exists and does not belong to the instance"))
+		Expect(b.conditionMessage(v1alpha1.ConditionApplied)).To(ContainSubstring("Secret \"mine-adopted-values\" already exists and does not belong to the instance"))
 		Expect(server.Client.Get(b.ctx, client.ObjectKeyFromObject(other), other)).To(Succeed())
 		Expect(other.Data).To(Equal(map[string][]byte{"a": []byte("b")}))
 

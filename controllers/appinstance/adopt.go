@@ -25,7 +25,7 @@ func shouldAdopt(instance *v1alpha1.AppInstance) bool {
 }
 
 // adoptableVersion returns the chart version of the release to adopt.
-func adoptableVersion(ctx context.Context, r *Reconciler, s *scope) (string, error) {
+func adoptableVersion(ctx context.Context, s *scope) (string, error) {
 	name := s.instance.Name
 	have, err := s.helm.Get(ctx, name)
 	switch {

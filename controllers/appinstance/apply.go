@@ -106,7 +106,7 @@ func prepareInstallation(ctx context.Context, r *Reconciler, s *scope, operation
 		if unreadable != nil {
 			return unreadable
 		}
-		if err := installReleases(ctx, r, s, plans); err != nil {
+		if err := installReleases(ctx, s, plans); err != nil {
 			return err
 		}
 		s.instance.Status.Entrances = s.entranceStatus(draft)
@@ -252,7 +252,7 @@ func addPlannedReleases(known []v1alpha1.Release, plans []plannedRelease) []v1al
 
 // installReleases installs or upgrades every release in order, and then removes the releases that the
 // app no longer has.
-func installReleases(ctx context.Context, r *Reconciler, s *scope, plans []plannedRelease) error {
+func installReleases(ctx context.Context, s *scope, plans []plannedRelease) error {
 	var made []v1alpha1.Release
 	var objects []v1alpha1.ObjectReference
 	for i, p := range plans {

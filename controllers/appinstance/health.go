@@ -28,7 +28,7 @@ func (r *Reconciler) watchObjects(ctx context.Context, s *scope) error {
 // also refreshes their health, and retries that in later reconciles until it succeeds.
 func (r *Reconciler) trackObjects(ctx context.Context, s *scope) error {
 	key := client.ObjectKeyFromObject(s.instance)
-	objects, err := listObjects(ctx, r, s)
+	objects, err := listObjects(ctx, s)
 	if err != nil {
 		return err
 	}
@@ -70,7 +70,8 @@ func (r *Reconciler) observeHealth(ctx context.Context, s *scope) observedHealth
 // hasMissingObjects reports whether objects of a running instance are missing and a reconcile was
 // requested, which restores them.
 func hasMissingObjects(ctx context.Context, r *Reconciler, s *scope) bool {
-	if !isReconcileRequested(s.instance) || isRestartRequest(s.instance) || s.instance.Status.Stopped || isScalingIncomplete(s.instance) || r.trackObjects(ctx, s) != nil {
+	if !isReconcileRequested(s.instance) || isRestartRequest(s.instance) || s.instance.Status.Stopped ||
+		isScalingIncomplete(s.instance) || r.trackObjects(ctx, s) != nil {
 		return false
 	}
 	seen := r.observeHealth(ctx, s)
@@ -125,7 +126,7 @@ func setObjectCounts(instance *v1alpha1.AppInstance, health release.Health) {
 
 // listObjects returns all objects of the instance. It reads them from Helm if the inventory in
 // status is incomplete.
-func listObjects(ctx context.Context, r *Reconciler, s *scope) ([]v1alpha1.ObjectReference, error) {
+func listObjects(ctx context.Context, s *scope) ([]v1alpha1.ObjectReference, error) {
 	listed := s.instance.Status.Inventory
 	if listed != nil && int(listed.Total) == len(listed.Objects) {
 		return listed.Objects, nil

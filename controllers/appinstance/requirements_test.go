@@ -104,7 +104,7 @@ var _ = Describe("An instance whose requirement is not met", func() {
 		})
 		rival := other("rival", "1.0.0", true)
 		b.createInstance()
-		expectUnmet(v1alpha1.ReasonConflictingApp, `app "web" conflicts with app "rival" of instance "other": uninstall that instance first`)
+		expectUnmet(v1alpha1.ReasonConflictingApp, `app "web" conflicts with app "rival" of instance "other"; uninstall that instance first`)
 		Expect(server.Client.Delete(b.ctx, rival)).To(Succeed())
 		b.expectReady("1.0.0", 1)
 	})

@@ -189,7 +189,7 @@ func resolveChart(ctx context.Context, r *Reconciler, s *scope) (*desiredRelease
 	// An instance without a version constraint keeps its version.
 	wanted := cmp.Or(s.instance.Spec.Version, s.instance.Status.Version)
 	if shouldAdopt(s.instance) {
-		if wanted, err = adoptableVersion(ctx, r, s); err != nil {
+		if wanted, err = adoptableVersion(ctx, s); err != nil {
 			return nil, err
 		}
 	}

@@ -45,10 +45,10 @@ func startWatch(key watchKey, objects metadata.Interface, notify func(types.Name
 	w := &watch{stop: stop, notify: notify, users: map[string]map[types.NamespacedName]bool{}, versions: map[string]string{}}
 	reflector := cache.NewReflectorWithOptions(listWatchFor(key, objects), &metav1.PartialObjectMetadata{}, w,
 		cache.ReflectorOptions{Name: "inputs", TypeDescription: string(key.kind)})
-	go outcome.Guarded(func() error {
-		reflector.RunWithContext(ctx)
-		return nil
-	})()
+	go func() {
+		// The reflector handles its own panics and errors.
+		_ = outcome.Guarded(func() error { reflector.RunWithContext(ctx); return nil })()
+	}()
 	return w
 }
 

@@ -34,7 +34,8 @@ func (p *Plan) buildPreparation(ctx context.Context, releases map[string]hydrate
 	}
 	archive, err := p.planner.Archives.Archive(p.Version.Digest)
 	if err != nil {
-		return hydrate.Preparation{}, outcome.Failed(v1alpha1.ReasonChartNotFound, fmt.Errorf("open chart of app %q, version %s: %w", p.App.Info.Spec.App, p.Version.Version, err))
+		return hydrate.Preparation{}, outcome.Failed(v1alpha1.ReasonChartNotFound, fmt.Errorf(
+			"open chart of app %q, version %s: %w", p.App.Info.Spec.App, p.Version.Version, err))
 	}
 	request := hydrate.Request{
 		Owner:    hydrate.Owner{Namespace: p.App.Source.Namespace, Source: p.App.Source.Name},

@@ -33,7 +33,7 @@ var allowedWithoutRecover = map[string]string{
 	"internal/license/jwks_fetcher.go: func() (any, error) {":                       "the request recovers panics",
 	"internal/registry/cached.go: func() (any, error) {":                            "the request recovers panics",
 	"internal/fairlimiter/limiter.go: l.expireReservations":                         "notifies waiters",
-	"internal/app/app_reporter.go: r.sendEvent(key)":                             "sends a name to a channel",
+	"internal/app/app_reporter.go: r.sendEvent(key)":                                "sends a name to a channel",
 }
 
 // TestGoroutinesRecoverPanics reads the source of the operator. A panic can only be recovered

@@ -61,20 +61,24 @@ var (
 	}
 	upgradeRow = map[State]decision{
 		None: denyNotInstalled, Installing: denyBusy, InstallFailed: denyInstallFailed, Running: allow, Unhealthy: allow, Changing: denyBusy,
-		ChangeFailed: allow, Stopped: denyStopped, Uninstalling: denyBusy, UninstallFailed: denyRemovalFailed, Uninstalled: denyNotInstalled, Deleting: denyTerminating,
+		ChangeFailed: allow, Stopped: denyStopped, Uninstalling: denyBusy, UninstallFailed: denyRemovalFailed,
+		Uninstalled: denyNotInstalled, Deleting: denyTerminating,
 	}
 	stopRow = map[State]decision{
 		None: denyNotInstalled, Installing: denyBusy, InstallFailed: denyInstallFailed, Running: allow, Unhealthy: allow, Changing: denyBusy,
-		ChangeFailed: allow, Stopped: denyAlreadyStopped, Uninstalling: denyBusy, UninstallFailed: denyRemovalFailed, Uninstalled: denyNotInstalled, Deleting: denyTerminating,
+		ChangeFailed: allow, Stopped: denyAlreadyStopped, Uninstalling: denyBusy, UninstallFailed: denyRemovalFailed,
+		Uninstalled: denyNotInstalled, Deleting: denyTerminating,
 	}
 	resumeRow = map[State]decision{
 		None: denyNotInstalled, Installing: denyBusy, InstallFailed: denyInstallFailed, Running: denyNotStopped, Unhealthy: denyNotStopped, Changing: denyBusy,
-		ChangeFailed: allow, Stopped: allow, Uninstalling: denyBusy, UninstallFailed: denyRemovalFailed, Uninstalled: denyNotInstalled, Deleting: denyTerminating,
+		ChangeFailed: allow, Stopped: allow, Uninstalling: denyBusy, UninstallFailed: denyRemovalFailed,
+		Uninstalled: denyNotInstalled, Deleting: denyTerminating,
 	}
 	// An installation in progress may be uninstalled. The Helm operation is interrupted.
 	uninstallRow = map[State]decision{
 		None: denyNotInstalled, Installing: allow, InstallFailed: allow, Running: allow, Unhealthy: allow, Changing: allow,
-		ChangeFailed: allow, Stopped: allow, Uninstalling: denyBusy, UninstallFailed: allow, Uninstalled: denyNotInstalled, Deleting: denyTerminating,
+		ChangeFailed: allow, Stopped: allow, Uninstalling: denyBusy, UninstallFailed: allow,
+		Uninstalled: denyNotInstalled, Deleting: denyTerminating,
 	}
 )
 

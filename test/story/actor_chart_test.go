@@ -6,10 +6,11 @@ import (
 	"maps"
 	"strings"
 
-	"github.com/appmarket/operator/test/fixture"
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/appmarket/operator/test/fixture"
 )
 
 // values are chart values.

@@ -118,11 +118,11 @@ func cloneApps(ctx context.Context, all []*installation, report *strings.Builder
 		if summary.Clone.Verdict == v1alpha1.CloneUnsafe {
 			continue
 		}
-		copy := &installation{tenant: newTenant(ctx, one.Source), app: one.app}
-		copy.grantClusterAdmin(ctx)
-		one.copyInputSecrets(ctx, copy.Namespace)
-		copy.task = copy.tenant.Task(ctx, v1alpha1.ActionClone, one.app.Spec.App, func(s *v1alpha1.AppInstallTaskSpec) {
-			s.InstanceName, s.EnsureParameters().Title = "twin", "A copy"
+		clone := &installation{tenant: newTenant(ctx, one.Source), app: one.app}
+		clone.grantClusterAdmin(ctx)
+		one.copyInputSecrets(ctx, clone.Namespace)
+		clone.task = clone.tenant.Task(ctx, v1alpha1.ActionClone, one.app.Spec.App, func(s *v1alpha1.AppInstallTaskSpec) {
+			s.InstanceName, s.EnsureParameters().Title = "twin", "A clone"
 			s.Clone.From = v1alpha1.CloneSource{Name: instanceName(one.app.Spec.App), Namespace: one.Namespace}
 			for _, e := range summary.Entrances {
 				if !e.Hidden {
@@ -130,17 +130,17 @@ func cloneApps(ctx context.Context, all []*installation, report *strings.Builder
 				}
 			}
 		})
-		copies = append(copies, copy)
+		copies = append(copies, clone)
 	}
-	for _, copy := range copies {
-		copy.waitSucceeded(ctx, copy.task)
+	for _, clone := range copies {
+		clone.waitSucceeded(ctx, clone.task)
 	}
 	for _, one := range all {
 		Expect(transitions.StateOf(one.Instance(ctx, instanceName(one.app.Spec.App)))).To(Equal(transitions.Running), one.app.Name)
 	}
 	fmt.Fprintf(report, "clones    %d run, in other namespaces than their originals; clone verdicts of the running apps: %v\n", len(copies), verdicts)
-	for _, copy := range copies {
-		copy.waitSucceeded(ctx, copy.tenant.Task(ctx, v1alpha1.ActionUninstall, copy.app.Spec.App, func(s *v1alpha1.AppInstallTaskSpec) { s.InstanceName = "twin" }))
+	for _, clone := range copies {
+		clone.waitSucceeded(ctx, clone.tenant.Task(ctx, v1alpha1.ActionUninstall, clone.app.Spec.App, func(s *v1alpha1.AppInstallTaskSpec) { s.InstanceName = "twin" }))
 	}
 }
 

@@ -125,6 +125,6 @@ func namesInNamespace[T client.Object](w *recorder, what watch.EventType, namesp
 }
 
 // createdHooks returns the Jobs that were created in a namespace.
-func (s *environment) createdHooks(namespace string) []string {
-	return namesInNamespace[*batchv1.Job](s.recorder, watch.Added, namespace)
+func (e *environment) createdHooks(namespace string) []string {
+	return namesInNamespace[*batchv1.Job](e.recorder, watch.Added, namespace)
 }

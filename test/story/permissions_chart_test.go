@@ -1,8 +1,9 @@
 package story_test
 
 import (
-	"github.com/appmarket/operator/test/fixture"
 	. "github.com/onsi/ginkgo/v2"
+
+	"github.com/appmarket/operator/test/fixture"
 )
 
 // officeChart returns a chart with objects of many kinds, a Role that grants permissions, and hook Jobs

@@ -42,6 +42,7 @@ func readFolder(t testing.TB, folder string) []chart.File {
 	return all
 }
 
+// FolderFiles returns the files of a chart folder.
 func FolderFiles(folder string) ([]chart.File, error) {
 	var all []chart.File
 	err := fs.WalkDir(os.DirFS(folder), ".", func(name string, entry fs.DirEntry, err error) error {

@@ -2,9 +2,10 @@ package helmtest
 
 import (
 	"context"
-	. "github.com/onsi/gomega"
 	"strings"
 	"testing"
+
+	. "github.com/onsi/gomega"
 
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	batchv1 "k8s.io/api/batch/v1"
@@ -58,6 +59,7 @@ func FieldAt(object *unstructured.Unstructured, path string) any {
 	return value
 }
 
+// DeploymentManifest returns the YAML of a Deployment.
 func DeploymentManifest(name, replicas string) string {
 	return "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: " + name + "}\nspec:\n  replicas: " + replicas + PodText
 }

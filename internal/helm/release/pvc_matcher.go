@@ -145,7 +145,9 @@ func (o *operation) dropForeignStatefulSets(owner *release.Release, namespace st
 		if _, asked := isForeign[pattern.set]; asked {
 			continue
 		}
-		live, err := o.GetObject(o.ctx, v1alpha1.ObjectReference{APIVersion: setResource.GroupVersion().String(), Kind: setKind, Namespace: namespace, Name: pattern.set})
+		live, err := o.GetObject(o.ctx, v1alpha1.ObjectReference{
+			APIVersion: setResource.GroupVersion().String(), Kind: setKind, Namespace: namespace, Name: pattern.set,
+		})
 		if err != nil && !apierrors.IsForbidden(err) {
 			return fmt.Errorf("get stateful set %s: %w", pattern.set, err)
 		}
