@@ -53,7 +53,7 @@ func (c *Client) Adopt(
 // checkAdoptable returns an error if a release cannot be adopted.
 func (c *Client) checkAdoptable(name string, labels map[string]string, history []*release.Release) error {
 	if len(history) == 0 {
-		return fmt.Errorf("not found in namespace %s", c.tenant.Namespace)
+		return fmt.Errorf("not found in namespace %q", c.tenant.Namespace)
 	}
 	last := history[len(history)-1]
 	owner := last.Labels[v1alpha1.InstanceLabel]

@@ -203,7 +203,7 @@ func (o *operation) refuseForeignObjects(target, newest *release.Release) error 
 func ownerMessage(ref v1alpha1.ObjectReference, live *unstructured.Unstructured, not *release.Release) string {
 	said := fmt.Sprintf("%s %q", ref.Kind, ref.Name)
 	if ref.Namespace != "" {
-		said += " in namespace " + ref.Namespace
+		said += fmt.Sprintf(" in namespace %q", ref.Namespace)
 	}
 	marks := live.GetAnnotations()
 	name, namespace := marks[cluster.ReleaseNameAnnotation], marks[cluster.ReleaseNamespaceAnnotation]

@@ -7,6 +7,7 @@ import (
 
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -91,6 +92,10 @@ func installNodePools(t *testing.T, server *testenv.Env) {
 	t.Helper()
 	crd := &unstructured.Unstructured{}
 	NewWithT(t).Expect(yaml.Unmarshal([]byte(nodePoolCRD), &crd.Object)).To(Succeed())
+	// The CRD of an earlier test may still be being deleted.
+	NewWithT(t).Eventually(func() bool {
+		return apierrors.IsNotFound(server.Client.Get(t.Context(), client.ObjectKeyFromObject(crd), crd.DeepCopy()))
+	}, "20s").Should(BeTrue())
 	createTemporary(t, server, crd)
 	NewWithT(t).Eventually(func() error { return server.Client.List(t.Context(), newNodePools()) }).Should(Succeed())
 }
