@@ -183,6 +183,6 @@ func expectSameArguments(t *testing.T, inChart, inManifests []string) {
 		}
 	}
 	g.Expect(more).To(ConsistOf("repository-connections=1000", "concurrent-hydrations=8", "concurrent-installs=16",
-		"render-timeout=10s", "render-memory=536870912", "scrub-interval=6h",
+		"render-timeout=10s", "render-memory=536870912", "scrub-interval=6h", "nodes-on-demand=Auto",
 		"namespace-apps=10000", "namespace-published-bytes=5368709120", "namespace-watches=400", "instance-tasks=100", "namespace-task-bytes=16777216"))
 }

@@ -44,6 +44,10 @@ var healthByReason = map[string]string{
 	v1alpha1.ReasonPurchasePending:           progressing,
 	v1alpha1.ReasonPurchaseNotFound:          progressing,
 	v1alpha1.ReasonInUse:                     progressing,
+	v1alpha1.ReasonWithdrawn:                 progressing,
+	v1alpha1.ReasonDependencyFailed:          progressing,
+	v1alpha1.ReasonConflictingApp:            progressing,
+	v1alpha1.ReasonSingleInstance:            progressing,
 	v1alpha1.ReasonSuspended:                 suspended,
 	// The scripts support these reasons, which the operator does not use yet.
 	"WaitingForApproval": suspended,
