@@ -52,6 +52,10 @@ run: bin/appmarket bin/samplemarket $(CLUSTER_PROGRAM) ## Run a market in the fo
 up: bin/appmarket bin/samplemarket $(CLUSTER_PROGRAM) ## The same in the background. CATALOG=dir adds the charts of a folder, CLUSTER=current uses the present kubeconfig.
 	@hack/dev.sh up
 
+.PHONY: pages
+pages: bin/appmarket ## Start the web pages of run or up again, and print a new sign-in link.
+	@hack/dev.sh pages
+
 .PHONY: down
 down: ## Stop what run or up started, and remove its state.
 	@hack/dev.sh down
