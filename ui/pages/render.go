@@ -40,7 +40,7 @@ type layout struct {
 	TypedNamespace bool
 	Live           string
 	Body           template.HTML
-	// Path is the path of the page, to which the choice of a namespace leads.
+	// Path is the path of the page.
 	Path string
 	// ShowNamespaces reports that the page lists objects of one namespace.
 	ShowNamespaces bool

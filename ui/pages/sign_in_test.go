@@ -45,8 +45,8 @@ func TestSignInWithAToken(t *testing.T) {
 	g.Expect(page.text).To(ContainSubstring("system:serviceaccount:" + namespace + ":jane"))
 	g.Expect(page.text).NotTo(ContainSubstring(token))
 
-	// The sixth attempt of an address within a minute.
-	g.Expect(b.post(t, "/login", url.Values{"token": {"nonsense"}}).StatusCode).To(Equal(http.StatusTooManyRequests))
+	// More than five attempts of an address within a minute.
+	g.Eventually(func() int { return b.post(t, "/login", nil).StatusCode }).Should(Equal(http.StatusTooManyRequests))
 
 	g.Expect(b.post(t, "/logout", nil).Header.Get("Location")).To(Equal("/login"))
 	g.Expect(b.get(t, "/about").Header.Get("Location")).To(Equal("/login"))
@@ -134,6 +134,11 @@ func TestRequestsOfASessionAreLimited(t *testing.T) {
 	g := NewWithT(t)
 	s := startSite(t, true)
 	b := s.signInAsAdmin(t)
-	g.Eventually(func() int { return b.get(t, "/about").StatusCode }).WithTimeout(30 * time.Second).WithPolling(time.Millisecond).
-		Should(Equal(http.StatusTooManyRequests))
+	refused := 0
+	for range 400 { // Requests that need no answer of the API server.
+		if b.get(t, "/live").StatusCode == http.StatusTooManyRequests {
+			refused++
+		}
+	}
+	g.Expect(refused).To(BeNumerically(">", 0))
 }
