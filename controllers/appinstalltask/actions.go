@@ -170,8 +170,8 @@ var actions = map[v1alpha1.Action]action{
 	},
 	v1alpha1.ActionUninstall: {
 		checks: []check{
-			checkWith((*Reconciler).checkDependents), checkWith((*Reconciler).checkSharedUsers),
-			checkWith((*Reconciler).checkSharedRemoval), permissionsCheck,
+			checkWith((*Reconciler).checkDependents), checkWith((*Reconciler).checkSingletonUsers),
+			checkWith((*Reconciler).checkSharedUsers), checkWith((*Reconciler).checkSharedRemoval), permissionsCheck,
 		},
 		revert: setAbsent, preview: previewUninstallation, complete: (*Reconciler).removeSharedCharts,
 		overtakes: true,
