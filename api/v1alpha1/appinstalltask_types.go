@@ -67,12 +67,13 @@ type AppInstallTaskSpec struct {
 	Clone *CloneParameters `json:"clone,omitempty"`
 
 	// adopt specifies the version and the configuration of the adopted Helm release. It can be
-	// set only if action is Adopt. If not specified, those of the Helm release are used.
+	// set only if action is Adopt. If not specified, the version and the values of the
+	// Helm release are used.
 	// +optional
 	Adopt *AppParameters `json:"adopt,omitempty"`
 
-	// uninstall specifies what is uninstalled in addition to the instance. It can be set only if
-	// action is Uninstall. If not specified, only the instance is uninstalled.
+	// uninstall specifies how dependent instances, shared charts and volumes are handled. It can
+	// be set only if action is Uninstall. If not specified, only the instance is uninstalled.
 	// +optional
 	Uninstall *UninstallParameters `json:"uninstall,omitempty"`
 

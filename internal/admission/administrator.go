@@ -70,11 +70,11 @@ func CheckClusterSingleton(ctx context.Context, o *Operation, f *Findings) error
 	}
 	if !visible {
 		f.AddUnmet(v1alpha1.ReasonSingleInstance,
-			"app %q can be installed once in a cluster, and another namespace has an instance: ask a cluster administrator", o.AppRef.Name)
+			"app %q can be installed once in a cluster, and another namespace has an instance; ask a cluster administrator", o.AppRef.Name)
 		return nil
 	}
 	f.AddUnmet(v1alpha1.ReasonSingleInstance,
-		"app %q can be installed once in a cluster, and is installed as instance %q in namespace %q: uninstall that instance first", o.AppRef.Name, other.Name, other.Namespace)
+		"app %q can be installed once in a cluster, and is installed as instance %q in namespace %q; uninstall that instance first", o.AppRef.Name, other.Name, other.Namespace)
 	return nil
 }
 

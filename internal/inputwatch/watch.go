@@ -14,6 +14,7 @@ import (
 	apiwatch "k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/tools/cache"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/outcome"
@@ -46,8 +47,10 @@ func startWatch(key watchKey, objects metadata.Interface, notify func(types.Name
 	reflector := cache.NewReflectorWithOptions(listWatchFor(key, objects), &metav1.PartialObjectMetadata{}, w,
 		cache.ReflectorOptions{Name: "inputs", TypeDescription: string(key.kind)})
 	go func() {
-		// The reflector handles its own panics and errors.
-		_ = outcome.Guarded(func() error { reflector.RunWithContext(ctx); return nil })()
+		err := outcome.Guarded(func() error { reflector.RunWithContext(ctx); return nil })()
+		if err != nil {
+			log.Log.WithName("inputwatch").Error(err, "Stopped watching inputs", "namespace", key.tenant.Namespace, "kind", key.kind)
+		}
 	}()
 	return w
 }
