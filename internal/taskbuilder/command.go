@@ -16,7 +16,7 @@ import (
 // to be pasted into a shell. The plugin asks for the inputs that the Secret of NewInputsSecret
 // contains, so that no confidential text is in the command.
 func CommandFor(task *v1alpha1.AppInstallTask) (string, error) {
-	arguments, err := commandArguments(task)
+	arguments, err := CommandArguments(task)
 	if err != nil {
 		return "", err
 	}
@@ -53,8 +53,8 @@ func (a *arguments) addSwitch(name string, set bool) {
 	}
 }
 
-// commandArguments returns the arguments of the plugin for a task.
-func commandArguments(task *v1alpha1.AppInstallTask) (arguments, error) {
+// CommandArguments returns the arguments of the plugin for a task, without the name of the program.
+func CommandArguments(task *v1alpha1.AppInstallTask) ([]string, error) {
 	spec := &task.Spec
 	a := subjectArguments(task)
 	if spec.Rollback != nil && spec.Rollback.Revision != 0 {

@@ -1,0 +1,180 @@
+package command
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/duration"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/transitions"
+	"github.com/appmarket/operator/plugin/table"
+)
+
+// maxTasksShown is the number of tasks that the status of an instance shows.
+const maxTasksShown = 3
+
+func (f *Factory) newStatusCommand() *cobra.Command {
+	c := f.newInstanceCommand("status", "Show the state of an installed app: its tasks, objects and revisions", f.example("# Show an app", "status wiki -n demo"))
+	w := newPrintOnlyFlags(c)
+	c.RunE = func(c *cobra.Command, arguments []string) error {
+		k, namespace, err := f.connect()
+		if err != nil {
+			return err
+		}
+		instance, err := getInstance(c.Context(), k, namespace, arguments[0])
+		if err != nil {
+			return err
+		}
+		if w.hasFormat() {
+			return w.printObjects(f.Streams.Out, instance)
+		}
+		tasks, err := listTasksOf(c.Context(), k, namespace, instance.Name)
+		if err != nil {
+			return err
+		}
+		f.printStatus(instance, tasks)
+		return nil
+	}
+	return c
+}
+
+// listTasksOf lists the tasks of an instance, newest first.
+func listTasksOf(ctx context.Context, k client.Client, namespace, instance string) ([]v1alpha1.AppInstallTask, error) {
+	var list v1alpha1.AppInstallTaskList
+	if err := k.List(ctx, &list, client.InNamespace(namespace)); err != nil {
+		return nil, err
+	}
+	tasks := slices.DeleteFunc(list.Items, func(task v1alpha1.AppInstallTask) bool { return task.Instance() != instance })
+	slices.SortStableFunc(tasks, func(a, b v1alpha1.AppInstallTask) int { return b.CreationTimestamp.Compare(a.CreationTimestamp.Time) })
+	return tasks, nil
+}
+
+// branch is a line of the status with the lines below it.
+type branch struct {
+	line  string
+	below []string
+}
+
+// printStatus prints the state of an instance as a tree, and the command that is likely next.
+func (f *Factory) printStatus(instance *v1alpha1.AppInstance, tasks []v1alpha1.AppInstallTask) {
+	f.printResult("%s", statusLine(instance))
+	branches := append(f.taskBranches(tasks), instanceBranches(instance)...)
+	for i, b := range branches {
+		mark, indent := "├─", "│  "
+		if i == len(branches)-1 {
+			mark, indent = "└─", "   "
+		}
+		f.printResult("%s %s", mark, printable(b.line))
+		for j, line := range b.below {
+			mark := "├─"
+			if j == len(b.below)-1 {
+				mark = "└─"
+			}
+			f.printResult("%s%s %s", indent, mark, printable(line))
+		}
+	}
+	if next := nextCommand(instance); next != "" {
+		f.printHint(fmt.Sprintf("%s %s %s -n %s", f.Name, next, instance.Name, instance.Namespace))
+	}
+}
+
+// statusLine returns the first line of the status.
+func statusLine(instance *v1alpha1.AppInstance) string {
+	parts := []string{instance.Namespace + "/" + instance.Name, instance.Spec.AppRef.Source + "/" + instance.Spec.AppRef.Name}
+	if instance.Status.Version != "" {
+		parts = append(parts, fmt.Sprintf("%s, revision %d", instance.Status.Version, instance.Status.Revision))
+	}
+	parts = append(parts, string(transitions.StateOf(instance)))
+	if update := instance.Status.AvailableUpdate; update != "" {
+		parts = append(parts, "update "+update)
+	}
+	if pinned := instance.Spec.PinnedRevision; pinned != 0 {
+		parts = append(parts, fmt.Sprintf("pinned to revision %d", pinned))
+	}
+	return strings.Join(parts, "  ")
+}
+
+// taskBranches returns a branch for each of the newest tasks, with the message of a task that has not
+// succeeded.
+func (f *Factory) taskBranches(tasks []v1alpha1.AppInstallTask) []branch {
+	var branches []branch
+	for i := range tasks[:min(len(tasks), maxTasksShown)] {
+		task := &tasks[i]
+		age := duration.HumanDuration(f.Now().Sub(task.CreationTimestamp.Time))
+		b := branch{line: fmt.Sprintf("task %s  %s  %s ago", task.Name, table.TaskState(task), age)}
+		if c := meta.FindStatusCondition(task.Status.Conditions, v1alpha1.ConditionSucceeded); c != nil && c.Status != metav1.ConditionTrue {
+			b.below = []string{c.Message}
+		}
+		branches = append(branches, b)
+	}
+	return branches
+}
+
+// instanceBranches returns the branches about the objects, problems, entrances and revisions of an
+// instance.
+func instanceBranches(instance *v1alpha1.AppInstance) []branch {
+	var branches []branch
+	conditions := instance.Status.Conditions
+	if ready := meta.FindStatusCondition(conditions, v1alpha1.ConditionReady); ready != nil && ready.Status != metav1.ConditionTrue {
+		branches = append(branches, branch{line: ready.Reason + ": " + ready.Message})
+	}
+	if len(instance.Status.Preflight) > 0 {
+		b := branch{line: "preflight"}
+		for _, problem := range instance.Status.Preflight {
+			b.below = append(b.below, problem.Reason+": "+problem.Message)
+		}
+		branches = append(branches, b)
+	}
+	if inventory := instance.Status.Inventory; inventory != nil {
+		b := branch{line: fmt.Sprintf("objects %d of %d ready", inventory.Ready, inventory.Total)}
+		if c := meta.FindStatusCondition(conditions, v1alpha1.ConditionHealthy); c != nil && c.Status != metav1.ConditionTrue {
+			b.below = append(b.below, c.Message)
+		}
+		for _, drifted := range instance.Status.Drift {
+			b.below = append(b.below, "drifted "+drifted.Object.String()+" "+strings.Join(drifted.Fields, ", "))
+		}
+		branches = append(branches, b)
+	}
+	for _, entrance := range instance.Status.Entrances {
+		if !entrance.Hidden {
+			branches = append(branches, branch{line: fmt.Sprintf("entrance %s  service %s:%d  %s", entrance.Name, entrance.Host, entrance.Port, entrance.Title)})
+		}
+	}
+	revisions := branch{line: "revisions"}
+	for _, entry := range instance.Status.History {
+		if entry.Revision != 0 {
+			revisions.below = append(revisions.below, fmt.Sprintf("%d  %s %s  %s", entry.Revision, entry.Operation.Type, entry.Operation.Version, entry.Outcome))
+		}
+	}
+	if len(revisions.below) > 0 {
+		branches = append(branches, revisions)
+	}
+	return branches
+}
+
+// nextCommand returns the command that a user is likely to run next, "" for none.
+func nextCommand(instance *v1alpha1.AppInstance) string {
+	switch transitions.StateOf(instance) {
+	case transitions.ChangeFailed, transitions.Unhealthy:
+		if transitions.PreviousRevision(instance) != nil {
+			return "rollback"
+		}
+		return "events"
+	case transitions.InstallFailed, transitions.UninstallFailed:
+		return "uninstall"
+	case transitions.Stopped:
+		return "resume"
+	case transitions.Running:
+		if instance.Status.AvailableUpdate != "" {
+			return "upgrade"
+		}
+	}
+	return ""
+}
