@@ -99,7 +99,7 @@ func subjectArguments(task *v1alpha1.AppInstallTask) arguments {
 		a = append(a, task.Instance(), "--namespace", task.Namespace, "--app", app)
 	case v1alpha1.ActionClone:
 		from := spec.CloneFrom()
-		a = append(a, strings.TrimPrefix(from.Namespace+"/"+from.Name, "/"), "--namespace", task.Namespace, "--as", spec.InstanceName)
+		a = append(a, strings.TrimPrefix(from.Namespace+"/"+from.Name, "/"), "--namespace", task.Namespace, "--name", spec.InstanceName)
 	default:
 		a = append(a, task.Instance(), "--namespace", task.Namespace)
 	}

@@ -3,6 +3,7 @@ package command
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -246,23 +247,23 @@ func (f *Factory) newAdoptCommand() *cobra.Command {
 }
 
 func (f *Factory) newCloneCommand() *cobra.Command {
-	var as string
+	var name string
 	c := &cobra.Command{
-		Use: "clone [NAMESPACE/]INSTANCE --as NAME", Short: "Create an instance with the configuration of another one",
+		Use: "clone [NAMESPACE/]INSTANCE --name NAME", Short: "Create an instance with the configuration of another one",
 		Long:    "Creates an instance with the version and the configuration of another instance. Data is not copied.",
-		Example: f.example("# Clone an instance in the same namespace", "clone wiki --as wiki2 -n demo --title 'Second wiki' --entrance wiki='Second wiki'"),
+		Example: f.example("# Clone an instance in the same namespace", "clone wiki --name wiki2 -n demo --title 'Second wiki' --entrance wiki='Second wiki'"),
 		Args:    exactArgs(1, "the name of an instance"), ValidArgsFunction: f.completeInstances,
 	}
 	flags, configuration := f.newTaskFlags(c), &configurationFlags{}
-	c.Flags().StringVar(&as, "as", "", "Name of the new instance. Required.")
-	completeFlag(c, "as", noCompletion)
+	c.Flags().StringVar(&name, "name", "", "Name of the new instance. Required.")
+	completeFlag(c, "name", noCompletion)
 	configuration.addVersion(c, "the version of the cloned instance")
 	configuration.addFlags(c, true)
 	addDependencies(c, flags)
 	flags.addFailurePolicy(c, v1alpha1.FailureKeep, v1alpha1.FailureRemove)
 	c.RunE = func(c *cobra.Command, arguments []string) error {
-		if as == "" {
-			return fmt.Errorf("--as is required: name the new instance")
+		if name == "" {
+			return errors.New("--name is required: name the new instance")
 		}
 		k, namespace, err := f.connect()
 		if err != nil {
@@ -281,7 +282,7 @@ func (f *Factory) newCloneCommand() *cobra.Command {
 		app.Namespace = cmp.Or(app.Namespace, origin.Namespace)
 		flags.options.OnMissingInput = configuration.onMissing
 		return f.createTask(c.Context(), c, k, flags, taskbuilder.Request{
-			Action: v1alpha1.ActionClone, Namespace: namespace, App: app, Instance: as,
+			Action: v1alpha1.ActionClone, Namespace: namespace, App: app, Instance: name,
 			CloneFrom: from, Version: configuration.version, Configuration: given,
 		}, asked)
 	}

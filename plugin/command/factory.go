@@ -61,7 +61,7 @@ func NewFactory(streams genericiooptions.IOStreams, name, version string) *Facto
 	f := &Factory{
 		Streams: streams, Name: name, Version: version, Now: time.Now,
 		Suffix: func() string { return rand.String(suffixLength) },
-		flags:  genericclioptions.NewConfigFlags(true).WithDeprecatedPasswordFlag(),
+		flags:  genericclioptions.NewConfigFlags(true),
 	}
 	f.flags.WrapConfigFn = func(config *rest.Config) *rest.Config {
 		config.UserAgent = fmt.Sprintf("%s/%s (%s/%s)", writerName, version, runtime.GOOS, runtime.GOARCH)

@@ -10,6 +10,7 @@ package command
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 	cmdutil "k8s.io/kubectl/pkg/cmd/util"
@@ -60,11 +61,12 @@ func (f *Factory) NewRootCommand() *cobra.Command {
 		&cobra.Group{ID: groupSettings, Title: "Other commands:"},
 	)
 	root.SetHelpCommandGroupID(groupSettings)
+	root.SetUsageTemplate(usageTemplate(root.UsageTemplate()))
 	f.addToGroup(root, groupCatalog, f.newSearchCommand(), f.newShowCommand(), f.newImagesCommand(), f.newSourcesCommand(), f.newSourceCommand())
 	f.addToGroup(root, groupInstall, f.newTaskCommands()...)
 	f.addToGroup(root, groupInspect, f.newInstancesCommand(), f.newStatusCommand(), f.newTasksCommand(), f.newInputsCommand(),
 		f.newWaitCommand(), f.newCancelCommand(), f.newRetryCommand(), f.newEventsCommand())
-	f.addToGroup(root, groupSettings, f.newVersionCommand(), f.newCompletionCommand())
+	f.addToGroup(root, groupSettings, f.newVersionCommand(), f.newCompletionCommand(), f.newOptionsCommand())
 	f.completePersistentFlags(root)
 	return root
 }
@@ -92,4 +94,25 @@ func usageMessage(count int, what string, given int) string {
 		return fmt.Sprintf("no arguments expected, got %d", given)
 	}
 	return fmt.Sprintf("expected %s, got %d arguments", what, given)
+}
+
+// usageTemplate returns the template of usage texts without the flags of all commands, as kubectl
+// prints them.
+func usageTemplate(standard string) string {
+	begin, end := strings.Index(standard, "{{if .HasAvailableInheritedFlags}}"), strings.Index(standard, "{{if .HasHelpSubCommands}}")
+	if begin < 0 || end < begin {
+		return standard
+	}
+	text := standard[:begin] + "\n\nUse \"{{.Root.CommandPath}} options\" for the flags of all commands." + standard[end:]
+	return strings.Replace(text, "{{if .HasAvailableLocalFlags}}", "{{if and .HasParent .HasAvailableLocalFlags}}", 1)
+}
+
+// newOptionsCommand returns the command that prints the flags of all commands.
+func (f *Factory) newOptionsCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "options", Short: "Print the flags of all commands", Args: exactArgs(0, ""),
+		Run: func(c *cobra.Command, _ []string) {
+			f.printResult("The following flags can be given to any command:\n\n%s", c.Root().PersistentFlags().FlagUsages())
+		},
+	}
 }

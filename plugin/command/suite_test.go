@@ -38,7 +38,7 @@ type plugin struct {
 	t          *testing.T
 	env        *testenv.Env
 	kubeconfig string
-	// Terminal answers questions. Without it, the input is not a terminal.
+	// terminal answers questions. Without it, the input is not a terminal.
 	terminal command.Terminal
 	stdin    string
 	// now is the time of the plugin.
@@ -88,7 +88,8 @@ func (p *plugin) runArguments(arguments ...string) result {
 	f := command.NewFactory(genericiooptions.IOStreams{In: strings.NewReader(p.stdin), Out: &out, ErrOut: &errOut}, "kubectl market", "1.2.3")
 	f.Terminal, f.Suffix = p.terminal, func() string { return suffix }
 	f.Now = func() time.Time { return p.now }
-	code := f.Run(p.ctx, append(arguments, "--kubeconfig", p.kubeconfig))
+	p.t.Setenv("KUBECONFIG", p.kubeconfig)
+	code := f.Run(p.ctx, arguments)
 	return result{arguments, out.String(), errOut.String(), code}
 }
 
