@@ -26,7 +26,8 @@ type Request struct {
 	Action v1alpha1.Action
 	// Namespace is the namespace of the task and of the instance.
 	Namespace string
-	// App refers to the app of the instance.
+	// App refers to the app of the instance. For an existing instance, it is the reference of the
+	// instance, which is immutable.
 	App v1alpha1.AppReference
 	// Instance is the name of the instance. Defaults to the name of the app.
 	Instance string
@@ -87,9 +88,6 @@ func NewTask(r Request) (*v1alpha1.AppInstallTask, error) {
 			OnMissingInput: r.OnMissingInput, OnUnmetRequirement: r.OnUnmetRequirement,
 			Timeout: durationText(r.Timeout), StartDeadline: durationText(r.StartDeadline), RunID: r.RunID,
 		},
-	}
-	if task.Spec.AppRef.Namespace == r.Namespace {
-		task.Spec.AppRef.Namespace = ""
 	}
 	if r.TTL != 0 {
 		seconds := int32(min(r.TTL, maxTTL).Seconds())

@@ -80,13 +80,13 @@ func TestNewTaskRejectsParametersOfAnotherAction(t *testing.T) {
 func TestNewTaskNamesTheTask(t *testing.T) {
 	g := NewWithT(t)
 	task, err := taskbuilder.NewTask(requestFor(v1alpha1.ActionInstall, func(r *taskbuilder.Request) {
-		r.Instance, r.App.Namespace = "", "demo"
+		r.Instance, r.App.Namespace = "", ""
 		r.Timeout, r.StartDeadline, r.TTL = 90*time.Second, time.Hour, 1000*24*time.Hour
 	}))
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(task.Name).To(Equal("install-wiki-x7k2p"))
 	g.Expect(task.Spec.InstanceName).To(BeEmpty())
-	g.Expect(task.Spec.AppRef.Namespace).To(BeEmpty(), "the namespace of the task is the default")
+	g.Expect(task.Spec.AppRef.Namespace).To(BeEmpty(), "the reference of an instance is kept as it is")
 	g.Expect(task.Spec.Timeout).To(BeEquivalentTo("1m30s"))
 	g.Expect(task.Spec.StartDeadline).To(BeEquivalentTo("1h0m0s"))
 	g.Expect(*task.Spec.TTLSecondsAfterFinished).To(BeEquivalentTo(31536000), "a longer time is cut to the maximum of the field")

@@ -128,6 +128,7 @@ func (f *Factory) newInstallCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		app = appOfInstance(c.Context(), k, namespace, name, app)
 		r := taskbuilder.Request{Action: v1alpha1.ActionInstall, Namespace: namespace, App: app, Instance: name, Version: configuration.version}
 		return f.createConfigured(c.Context(), c, k, flags, configuration, r)
 	}
@@ -240,6 +241,7 @@ func (f *Factory) newAdoptCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		ref = appOfInstance(c.Context(), k, namespace, arguments[0], ref)
 		r := taskbuilder.Request{Action: v1alpha1.ActionAdopt, Namespace: namespace, App: ref, Instance: arguments[0], Version: configuration.version}
 		return f.createConfigured(c.Context(), c, k, flags, configuration, r)
 	}
@@ -279,7 +281,9 @@ func (f *Factory) newCloneCommand() *cobra.Command {
 			return err
 		}
 		app := origin.Spec.AppRef
-		app.Namespace = cmp.Or(app.Namespace, origin.Namespace)
+		if from.Namespace != "" {
+			app.Namespace = cmp.Or(app.Namespace, origin.Namespace)
+		}
 		flags.options.OnMissingInput = configuration.onMissing
 		return f.createTask(c.Context(), c, k, flags, taskbuilder.Request{
 			Action: v1alpha1.ActionClone, Namespace: namespace, App: app, Instance: name,

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/cli-runtime/pkg/printers"
@@ -88,11 +89,32 @@ func (w *writeFlags) printObjects(out io.Writer, objects ...runtime.Object) erro
 		return err
 	}
 	for _, o := range objects {
+		if err := setKinds(o); err != nil {
+			return err
+		}
 		if err := printer.PrintObj(o, out); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// setKinds sets the kinds of the items of a list, which some clients leave out.
+func setKinds(o runtime.Object) error {
+	if !meta.IsListType(o) {
+		return nil
+	}
+	scheme, err := newScheme()
+	if err != nil {
+		return err
+	}
+	return meta.EachListItem(o, func(item runtime.Object) error {
+		kinds, _, err := scheme.ObjectKinds(item)
+		if err == nil {
+			item.GetObjectKind().SetGroupVersionKind(kinds[0])
+		}
+		return err
+	})
 }
 
 // configurationFlags are the flags for the version and the configuration of an app.
