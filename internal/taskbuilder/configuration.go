@@ -22,21 +22,6 @@ func EncodeValues(values map[string]any) (*runtime.RawExtension, error) {
 	return &runtime.RawExtension{Raw: raw}, nil
 }
 
-// EnsureConfiguration returns the configuration of a task for writing. It returns nil if the action
-// has none.
-func EnsureConfiguration(spec *v1alpha1.AppInstallTaskSpec) *v1alpha1.AppConfiguration {
-	if spec.Action == v1alpha1.ActionConfigure {
-		if spec.Configure == nil {
-			spec.Configure = &v1alpha1.AppConfiguration{}
-		}
-		return spec.Configure
-	}
-	if parameters := spec.EnsureParameters(); parameters != nil {
-		return &parameters.AppConfiguration
-	}
-	return nil
-}
-
 // MergeInputs returns the inputs with further inputs, which replace inputs of the same name.
 func MergeInputs(inputs, further []v1alpha1.InputValue) []v1alpha1.InputValue {
 	merged := append([]v1alpha1.InputValue{}, inputs...)

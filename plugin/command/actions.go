@@ -21,6 +21,7 @@ var plainActions = []struct {
 }{
 	{v1alpha1.ActionStop, "stop", "Stop an app: its workloads have no Pods", "stopped"},
 	{v1alpha1.ActionResume, "resume", "Resume an app that is stopped", "resumed"},
+	{v1alpha1.ActionRestart, "restart", "Restart an app: its Pods are replaced", "restarted"},
 }
 
 // newTaskCommands returns the commands that create a task.

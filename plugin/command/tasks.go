@@ -224,7 +224,7 @@ func (f *Factory) runInputs(c *cobra.Command, flags *taskFlags, g *configuration
 				return err
 			}
 		}
-		configuration := taskbuilder.EnsureConfiguration(&task.Spec)
+		configuration := task.Spec.EnsureConfiguration()
 		if configuration == nil {
 			return fmt.Errorf("action %s of task %s has no inputs", task.Spec.Action, task.Name)
 		}

@@ -70,7 +70,7 @@ func TestEveryActionIsPrinted(t *testing.T) {
 		p.run("rollback wiki --to-revision 3 --on-failure rollback"+dry),
 		p.run("clone wiki --name wiki2 --title Second --entrance web=Second"+dry),
 		p.run("clone other/wiki --name wiki2"+dry),
-		p.run("stop wiki"+dry), p.run("resume wiki"+dry),
+		p.run("stop wiki"+dry), p.run("resume wiki"+dry), p.run("restart wiki"+dry),
 		p.run("adopt old --app samples/wiki"+dry),
 		p.run("uninstall wiki --with-dependents --with-shared-charts --data delete"+dry),
 		p.run("install samples/wiki -n dry --dry-run=client"),
@@ -193,7 +193,7 @@ func TestCommandCreatesTheSameTask(t *testing.T) {
 		"install samples/wiki --name w --version 2 --set a.b=1,c\\.d=x --input A=1 --secret-input B --input-from C=output/db/host --values-from secret/base",
 		"upgrade wiki --set a=1 --version 2.0.0 --allow-downgrade --title Pages --with-dependencies",
 		"configure wiki --input A=1 --credential license/key",
-		"rollback wiki --to-revision 3", "clone wiki --name other --entrance web=Other", "stop wiki --run-id 1", "resume wiki",
+		"rollback wiki --to-revision 3", "clone wiki --name other --entrance web=Other", "stop wiki --run-id 1", "resume wiki", "restart wiki",
 		"adopt old --app samples/wiki", "uninstall wiki --data delete --with-dependents --with-shared-charts",
 	} {
 		g := NewWithT(t)
