@@ -85,6 +85,13 @@ func (f *Factory) getApp(ctx context.Context, c client.Client, namespace, name s
 	return app, c.Get(ctx, client.ObjectKey{Namespace: ref.Namespace, Name: ref.AppInfoName()}, app)
 }
 
+// getAppOf reads the app of an instance.
+func getAppOf(ctx context.Context, c client.Client, instance *v1alpha1.AppInstance) (*v1alpha1.AppInfo, error) {
+	ref, app := instance.Spec.AppRef, &v1alpha1.AppInfo{}
+	key := client.ObjectKey{Namespace: cmp.Or(ref.Namespace, instance.Namespace), Name: ref.AppInfoName()}
+	return app, c.Get(ctx, key, app)
+}
+
 // findApp returns the only app that matches a reference without a namespace or a source.
 func (f *Factory) findApp(ctx context.Context, c client.Client, namespace string, ref v1alpha1.AppReference) (*v1alpha1.AppInfo, error) {
 	labels := client.MatchingLabels{v1alpha1.AppLabel: ref.Name}

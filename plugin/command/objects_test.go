@@ -32,6 +32,7 @@ func newApp(namespace, name, version, description string) *v1alpha1.AppInfo {
 				Dependencies: []v1alpha1.AppDependency{{Name: "store", Version: ">=1.0.0", Required: true}},
 				Inputs: []v1alpha1.Input{
 					{Name: "WIKI_ADMIN_EMAIL", Type: "email", Description: "Address of the administrator", Required: true},
+					{Name: "WIKI_ADMIN_PASSWORD", Type: "password", Description: "Password of the administrator", Required: true, Secret: true},
 					{Name: "WIKI_LANGUAGE", Type: "string", Default: "en", Options: []v1alpha1.InputOption{{Value: "en"}, {Value: "zh"}}},
 				},
 				Kinds: []v1alpha1.KindCount{{Kind: "Deployment.apps", Count: 1}, {Kind: "Service", Count: 1}},
@@ -129,8 +130,8 @@ func wasRejected(task *v1alpha1.AppInstallTask) {
 
 func waitsForInput(task *v1alpha1.AppInstallTask) {
 	task.Status.RequiredInputs = []v1alpha1.Input{
-		{Name: "WIKI_ADMIN_EMAIL", Type: "email", Title: "Address of the administrator", Problem: "required"},
-		{Name: "WIKI_ADMIN_PASSWORD", Type: "password", Title: "Password", Secret: true, Problem: "required"},
+		{Name: "WIKI_ADMIN_EMAIL", Type: "email", Title: "Address of the administrator", Required: true, Problem: "required"},
+		{Name: "WIKI_ADMIN_PASSWORD", Type: "password", Title: "Password", Secret: true, Required: true, Problem: "required"},
 	}
 	waiting := condition(v1alpha1.ConditionReconciling, metav1.ConditionTrue, v1alpha1.ReasonWaitingForInput, "2 inputs are missing")
 	succeeded := condition(v1alpha1.ConditionSucceeded, metav1.ConditionUnknown, v1alpha1.ReasonWaitingForInput, "2 inputs are missing")

@@ -104,8 +104,8 @@ func (f *Factory) newImagesCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "images APP", Short: "List the container images of an app",
 		Long: "Lists the images of the selected version of an app. With -o name, each line is the reference of an image.",
-		Example: f.example("# Copy the images of an app to another registry",
-			"images samples/wiki -o name | xargs -n 1 crane copy --help"),
+		Example: f.example("# List the images of an app", "images samples/wiki",
+			"# Pull the images of an app", "images samples/wiki -o name | xargs -n 1 docker pull"),
 		Args: exactArgs(1, "the name of an app"), ValidArgsFunction: f.completeApps,
 	}
 	l := newListFlags(c, false)

@@ -91,7 +91,7 @@ func statusLine(instance *v1alpha1.AppInstance) string {
 	if instance.Status.Version != "" {
 		parts = append(parts, fmt.Sprintf("%s, revision %d", instance.Status.Version, instance.Status.Revision))
 	}
-	parts = append(parts, string(transitions.StateOf(instance)))
+	parts = append(parts, table.InstanceState(instance))
 	if update := instance.Status.AvailableUpdate; update != "" {
 		parts = append(parts, "update "+update)
 	}

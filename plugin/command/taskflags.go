@@ -30,7 +30,7 @@ func (f *Factory) newTaskFlags(c *cobra.Command) *taskFlags {
 	t := &taskFlags{write: newWriteFlags(c, "created")}
 	flags := c.Flags()
 	flags.StringVar(&t.options.ServiceAccountName, "service-account", "", "Service account that Helm uses. Defaults to the service account of the instance, or default.")
-	addChoice(c, &t.options.OnUnmetRequirement, "on-unmet-requirement", "What the task does if a requirement is not met that may be met later.",
+	addChoice(c, &t.options.OnUnmetRequirement, "on-unmet-requirement", "What the task does if a requirement is not met that may be met later. Defaults to fail.",
 		v1alpha1.UnmetRequirementFail, v1alpha1.UnmetRequirementWait)
 	flags.DurationVar(&t.options.Timeout, "operation-timeout", 0, "Time limit of the operation, and then of the objects becoming ready. Defaults to 10m.")
 	flags.DurationVar(&t.options.StartDeadline, "deadline", 0, "Time within which the task must be admitted. Defaults to no limit.")
@@ -41,6 +41,9 @@ func (f *Factory) newTaskFlags(c *cobra.Command) *taskFlags {
 	completeFlag(c, "service-account", noCompletion)
 	return t
 }
+
+// follows reports whether the command waits for the end of the task.
+func (t *taskFlags) follows() bool { return t.wait && t.write.dryRun == cmdutil.DryRunNone }
 
 // addFailurePolicy adds the flag for what happens to the changes of a task that fails.
 func (t *taskFlags) addFailurePolicy(c *cobra.Command, options ...v1alpha1.FailurePolicy) {

@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"k8s.io/client-go/util/retry"
 	cmdutil "k8s.io/kubectl/pkg/cmd/util"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -97,75 +97,74 @@ func (f *Factory) newCancelCommand() *cobra.Command {
 	c.Flags().BoolVar(&flags.wait, "wait", false, "Wait until the task has ended.")
 	c.Flags().DurationVar(&flags.timeout, "timeout", 0, "With --wait: time after which to stop waiting. Defaults to no limit.")
 	c.RunE = func(c *cobra.Command, arguments []string) error {
-		k, _, err := f.changeTask(c, flags, arguments[0], func(task *v1alpha1.AppInstallTask) error {
-			yes := true
-			task.Spec.Cancel = &yes
-			return nil
-		})
-		if err != nil || k == nil || !flags.wait {
+		if err := flags.write.readDryRun(c); err != nil {
 			return err
 		}
-		return f.followCanceled(c.Context(), k, flags, arguments[0])
+		k, namespace, err := f.connect()
+		if err != nil {
+			return err
+		}
+		task, err := getTask(c.Context(), k, namespace, arguments[0])
+		if err != nil {
+			return err
+		}
+		if task.Finished() {
+			return fmt.Errorf("task %s has already ended: %s", task.Name, table.TaskState(task))
+		}
+		task, err = f.changeTask(c, k, flags, arguments[0], func(task *v1alpha1.AppInstallTask) {
+			yes := true
+			task.Spec.Cancel = &yes
+		})
+		if err != nil || !flags.follows() {
+			return err
+		}
+		return f.followCanceled(c.Context(), k, flags, task)
 	}
 	return c
 }
 
 // followCanceled waits for the end of a task that was canceled, which is a success.
-func (f *Factory) followCanceled(ctx context.Context, k client.WithWatch, flags *taskFlags, name string) error {
-	namespace, err := f.namespaceName()
-	if err != nil {
-		return err
-	}
-	task, err := getTask(ctx, k, namespace, name)
-	if err != nil {
-		return err
-	}
-	err = f.followTask(ctx, k, flags, task)
+func (f *Factory) followCanceled(ctx context.Context, k client.WithWatch, flags *taskFlags, task *v1alpha1.AppInstallTask) error {
+	err := f.followTask(ctx, k, flags, task)
 	var end *exitError
 	if errors.As(err, &end) && end.code == ExitCanceled {
-		f.printResult("canceled %s/%s", namespace, name)
+		if !flags.write.hasFormat() {
+			f.printResult("canceled %s/%s", task.Namespace, task.Name)
+		}
 		return nil
 	}
 	return err
 }
 
-// changeTask changes the spec of a task, with the flags of a command that writes. It returns no client
-// for a dry run.
+// changeTask changes the spec of a task, or prints the changed task for a dry run. If the task was
+// changed by another client in between, it is read and changed again.
 func (f *Factory) changeTask(
-	c *cobra.Command, flags *taskFlags, name string, change func(*v1alpha1.AppInstallTask) error,
-) (client.WithWatch, *v1alpha1.AppInstallTask, error) {
-	if err := flags.write.readDryRun(c); err != nil {
-		return nil, nil, err
-	}
-	k, namespace, err := f.connect()
+	c *cobra.Command, k client.Client, flags *taskFlags, name string, change func(*v1alpha1.AppInstallTask),
+) (*v1alpha1.AppInstallTask, error) {
+	namespace, err := f.namespaceName()
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	task, err := getTask(c.Context(), k, namespace, name)
-	if err != nil {
-		return nil, nil, err
+	var options []client.PatchOption
+	if flags.write.dryRun == cmdutil.DryRunServer {
+		options = append(options, client.DryRunAll)
 	}
-	before := task.DeepCopy()
-	if err := change(task); err != nil {
-		return nil, nil, err
-	}
-	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
-	switch flags.write.dryRun {
-	case cmdutil.DryRunClient:
-		return nil, task, flags.write.printObjects(f.Streams.Out, task)
-	case cmdutil.DryRunServer:
-		if err := k.Patch(c.Context(), task, patch, client.DryRunAll); err != nil {
-			return nil, task, err
+	var task *v1alpha1.AppInstallTask
+	err = retry.RetryOnConflict(retry.DefaultRetry, func() error {
+		if task, err = getTask(c.Context(), k, namespace, name); err != nil {
+			return err
 		}
-		return nil, task, flags.write.printObjects(f.Streams.Out, task)
+		before := task.DeepCopy()
+		change(task)
+		if flags.write.dryRun == cmdutil.DryRunClient {
+			return nil
+		}
+		return k.Patch(c.Context(), task, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}), options...)
+	})
+	if err != nil || flags.follows() && flags.write.hasFormat() {
+		return task, err
 	}
-	if err := k.Patch(c.Context(), task, patch); err != nil {
-		return nil, task, err
-	}
-	if flags.wait && flags.write.hasFormat() {
-		return k, task, nil
-	}
-	return k, task, flags.write.printObjects(f.Streams.Out, task)
+	return task, flags.write.printObjects(f.Streams.Out, task)
 }
 
 func (f *Factory) newRetryCommand() *cobra.Command {
@@ -188,122 +187,4 @@ func (f *Factory) newRetryCommand() *cobra.Command {
 		return f.submitTask(c.Context(), k, flags, taskbuilder.NewRetry(task, f.Suffix()), nil)
 	}
 	return c
-}
-
-func (f *Factory) newInputsCommand() *cobra.Command {
-	var given configurationFlags
-	c := f.newTaskCommand("inputs", "Specify the inputs that a task waits for", "inputs install-wiki-x7k2p -n demo --wait")
-	c.Long = "Specifies the inputs that a task waits for. On a terminal, the command asks for each input that no flag specifies."
-	flags := &taskFlags{write: newWriteFlags(c, "configured")}
-	given.inputs.addFlags(c)
-	c.Flags().BoolVar(&flags.wait, "wait", false, "Wait until the task has ended.")
-	c.Flags().DurationVar(&flags.timeout, "timeout", 0, "With --wait: time after which to stop waiting. Defaults to no limit.")
-	c.RunE = func(c *cobra.Command, arguments []string) error { return f.runInputs(c, flags, &given, arguments[0]) }
-	return c
-}
-
-// runInputs specifies the inputs of a task.
-func (f *Factory) runInputs(c *cobra.Command, flags *taskFlags, g *configurationFlags, name string) error {
-	given, err := g.inputs.parse(f.Streams.In)
-	if err != nil {
-		return err
-	}
-	texts := map[string]string{}
-	k, task, err := f.changeTask(c, flags, name, func(task *v1alpha1.AppInstallTask) error {
-		answers, err := f.answerInputs(task, given)
-		if err != nil {
-			return err
-		}
-		maps.Copy(texts, answers.secret)
-		if flags.write.dryRun == cmdutil.DryRunNone && len(texts) > 0 {
-			writer, err := f.newClient()
-			if err != nil {
-				return err
-			}
-			if err := f.applyInputsSecret(c.Context(), writer, task, texts); err != nil {
-				return err
-			}
-		}
-		configuration := task.Spec.EnsureConfiguration()
-		if configuration == nil {
-			return fmt.Errorf("action %s of task %s has no inputs", task.Spec.Action, task.Name)
-		}
-		configuration.Inputs = taskbuilder.MergeInputs(configuration.Inputs, answers.inputs)
-		configuration.Inputs = taskbuilder.MergeInputs(configuration.Inputs, taskbuilder.SecretInputs(task.Instance(), texts))
-		return nil
-	})
-	if err != nil || k == nil || !flags.wait {
-		return err
-	}
-	return f.followTask(c.Context(), k, flags, task)
-}
-
-// answers are the inputs that the user has specified.
-type answers struct {
-	inputs []v1alpha1.InputValue
-	// secret contains confidential texts by the name of the input.
-	secret map[string]string
-}
-
-// answerInputs returns the inputs of the flags, and asks for the other inputs that the task waits for.
-func (f *Factory) answerInputs(task *v1alpha1.AppInstallTask, given givenInputs) (answers, error) {
-	secret, err := f.askForSecrets(given.asked)
-	if err != nil {
-		return answers{}, err
-	}
-	a := answers{inputs: given.inputs, secret: secret}
-	var open []v1alpha1.Input
-	for _, input := range task.Status.RequiredInputs {
-		isGiven := slices.ContainsFunc(a.inputs, func(value v1alpha1.InputValue) bool { return value.Name == input.Name })
-		if _, asked := a.secret[input.Name]; !asked && !isGiven {
-			open = append(open, input)
-		}
-	}
-	if len(a.inputs)+len(a.secret) > 0 && f.Terminal == nil {
-		return a, nil
-	}
-	if len(open) == 0 && len(a.inputs)+len(a.secret) == 0 {
-		return a, fmt.Errorf("task %s does not wait for input", task.Name)
-	}
-	if f.Terminal == nil {
-		return a, &exitError{
-			code: ExitError, cause: fmt.Errorf("task %s waits for %d inputs, and the input is not a terminal: use --input and --secret-input", task.Name, len(open)),
-			details: inputLines(open),
-		}
-	}
-	for _, input := range open {
-		if err := f.askForInput(input, &a); err != nil {
-			return a, err
-		}
-	}
-	return a, nil
-}
-
-// askForInput asks for an input and adds the answer.
-func (f *Factory) askForInput(input v1alpha1.Input, a *answers) error {
-	question := printable(input.Name)
-	if about := printable(strings.TrimSpace(input.Title + " " + input.Description)); about != "" {
-		question += " (" + about + ")"
-	}
-	var options []string
-	for _, option := range input.Options {
-		options = append(options, printable(option.Value))
-	}
-	if len(options) > 0 {
-		question += " [" + strings.Join(options, ", ") + "]"
-	}
-	if input.Secret || input.Type == "password" {
-		text, err := f.Terminal.ReadPassword(question + ": ")
-		a.secret[input.Name] = text
-		return err
-	}
-	if input.Default != "" {
-		question += " (default " + printable(input.Default) + ")"
-	}
-	text, err := f.Terminal.ReadLine(question + ": ")
-	if text == "" {
-		text = input.Default
-	}
-	a.inputs = append(a.inputs, v1alpha1.InputValue{Name: input.Name, Value: &text})
-	return err
 }

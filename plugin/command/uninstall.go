@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 	cmdutil "k8s.io/kubectl/pkg/cmd/util"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/taskbuilder"
@@ -43,7 +44,7 @@ func (f *Factory) newUninstallCommand() *cobra.Command {
 	shared := c.Flags().Bool("with-shared-charts", false, "Uninstall the shared charts of the app if no other instance uses them.")
 	yes := c.Flags().BoolP("yes", "y", false, "Do not ask for confirmation.")
 	c.RunE = func(c *cobra.Command, arguments []string) error {
-		return f.runOnInstance(c, flags, arguments[0], func(instance *v1alpha1.AppInstance) (taskbuilder.Request, []string, error) {
+		return f.runOnInstance(c, flags, arguments[0], func(_ client.Client, instance *v1alpha1.AppInstance) (taskbuilder.Request, []string, error) {
 			r := taskbuilder.Request{Action: v1alpha1.ActionUninstall, Uninstall: v1alpha1.UninstallParameters{DataPolicy: data}}
 			if *dependents {
 				r.Uninstall.Dependents = v1alpha1.DependentsUninstall
@@ -51,10 +52,13 @@ func (f *Factory) newUninstallCommand() *cobra.Command {
 			if *shared {
 				r.Uninstall.SharedCharts = v1alpha1.SharedChartsRemoveIfUnused
 			}
-			if err := flags.write.readDryRun(c); err != nil || flags.write.dryRun != cmdutil.DryRunNone {
+			if err := flags.write.readDryRun(c); err != nil {
 				return r, nil, err
 			}
 			printUninstallation(f.Streams.ErrOut, instance, cmp.Or(data, instance.Spec.DataPolicy))
+			if flags.write.dryRun != cmdutil.DryRunNone {
+				return r, nil, nil
+			}
 			return r, nil, f.confirm(*yes, fmt.Sprintf("Uninstall %s/%s?", instance.Namespace, instance.Name))
 		})
 	}
@@ -64,6 +68,7 @@ func (f *Factory) newUninstallCommand() *cobra.Command {
 // printUninstallation prints what an uninstallation deletes and what it retains.
 func printUninstallation(out io.Writer, instance *v1alpha1.AppInstance, data v1alpha1.DataPolicy) {
 	deleted, claims := map[string]int{}, []string{}
+	var statefulSets []string
 	total := 0
 	if inventory := instance.Status.Inventory; inventory != nil {
 		for _, object := range inventory.Objects {
@@ -72,6 +77,9 @@ func printUninstallation(out io.Writer, instance *v1alpha1.AppInstance, data v1a
 				continue
 			}
 			deleted[object.Kind]++
+			if object.Kind == "StatefulSet" {
+				statefulSets = append(statefulSets, object.Name)
+			}
 		}
 		total = int(inventory.Total) - len(claims)
 	}
@@ -82,10 +90,23 @@ func printUninstallation(out io.Writer, instance *v1alpha1.AppInstance, data v1a
 	for _, release := range instance.Status.Releases {
 		releases = append(releases, release.Name)
 	}
+	// The claims of a StatefulSet are not objects of the release.
+	if len(statefulSets) > 0 && data != v1alpha1.DataDelete {
+		claims = append(claims, "PersistentVolumeClaims of StatefulSet "+text.List(statefulSets, ", ", maxKinds))
+	}
 	stays := append(claims, secretsOf(instance)...)
-	fmt.Fprintf(out, "Deleted:   %s (%s), %s %s\n", text.Count(total, "object", "objects"), text.List(kinds, ", ", maxKinds),
-		pluralOf(len(releases), "release", "releases"), strings.Join(releases, ", "))
-	fmt.Fprintf(out, "Retained:  %s\n", cmp.Or(strings.Join(stays, ", "), "nothing"))
+	what := text.Count(total, "object", "objects")
+	if len(kinds) > 0 {
+		what += " (" + text.List(kinds, ", ", maxKinds) + ")"
+	}
+	if len(releases) > 0 {
+		what += ", " + pluralOf(len(releases), "Helm release", "Helm releases") + " " + strings.Join(releases, ", ")
+	}
+	if len(statefulSets) > 0 && data == v1alpha1.DataDelete {
+		what += ", PersistentVolumeClaims of StatefulSet " + text.List(statefulSets, ", ", maxKinds)
+	}
+	printLine(out, "Deleted", what)
+	printLine(out, "Retained", cmp.Or(strings.Join(stays, ", "), "nothing"))
 }
 
 func pluralOf(count int, singular, plural string) string {

@@ -106,7 +106,8 @@ func (f *Factory) continuesError(task *v1alpha1.AppInstallTask, code int, why st
 	}
 	return &exitError{
 		code: code, cause: fmt.Errorf("%s; task %s continues%s", why, task.Name, state),
-		hint: fmt.Sprintf("%s wait %s -n %s; to cancel it: %s cancel %s -n %s", f.Name, task.Name, task.Namespace, f.Name, task.Name, task.Namespace),
+		details: []string{fmt.Sprintf("To cancel the task, run %s cancel %s -n %s", f.Name, task.Name, task.Namespace)},
+		hint:    fmt.Sprintf("%s wait %s -n %s", f.Name, task.Name, task.Namespace),
 	}
 }
 

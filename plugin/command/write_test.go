@@ -222,26 +222,6 @@ func TestYAMLEqualsTheManifest(t *testing.T) {
 	g.Expect(p.run("install samples/wiki -n page --secret-input P --dry-run=client -o yaml").out).To(Equal(want))
 }
 
-func TestInputsOfATask(t *testing.T) {
-	p := newPlugin(t)
-	p.newMarket()
-	p.namespace("inputs")
-	p.playOperator("inputs", waitsForInput)
-	g := NewWithT(t)
-	r := p.run("install wiki -n inputs --wait")
-	g.Expect(r.code).To(Equal(3), r.errOut)
-	expectGolden(t, "inputs", p.run("inputs install-wiki-x7k2p -n inputs"))
-
-	p.terminal = answers{"WIKI_ADMIN_EMAIL": "admin@wiki.example", "WIKI_ADMIN_PASSWORD": "correct horse"}
-	r = p.run("inputs install-wiki-x7k2p -n inputs")
-	g.Expect(r.code).To(BeZero(), r.errOut)
-	task := p.task("inputs", "install-wiki-x7k2p")
-	email := "admin@wiki.example"
-	g.Expect(task.Spec.Install.Inputs).To(Equal([]v1alpha1.InputValue{
-		{Name: "WIKI_ADMIN_EMAIL", Value: &email}, taskbuilder.SecretInput("WIKI_ADMIN_PASSWORD", "wiki-inputs", "WIKI_ADMIN_PASSWORD"),
-	}))
-}
-
 func TestCancelAndRetry(t *testing.T) {
 	p := newPlugin(t)
 	p.namespace("cancel")

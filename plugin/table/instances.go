@@ -42,10 +42,20 @@ func Instances(instances []v1alpha1.AppInstance, all bool, now time.Time) *metav
 		}
 		t.addObjectRow(all, instance.Namespace,
 			instance.Name, instance.Spec.AppRef.Source+"/"+instance.Spec.AppRef.Name, instance.Status.Version,
-			string(transitions.StateOf(instance)), instance.Status.AvailableUpdate, ageOf(instance.CreationTimestamp, now),
+			InstanceState(instance), instance.Status.AvailableUpdate, ageOf(instance.CreationTimestamp, now),
 			fmt.Sprint(instance.Status.Revision), cmp.Or(instance.Spec.ServiceAccountName, "default"), message)
 	}
 	return &t.Table
+}
+
+// InstanceState returns the state of an instance, with ",Suspended" while its reconciliation is
+// suspended, as kubectl shows the state of a node.
+func InstanceState(instance *v1alpha1.AppInstance) string {
+	state := string(transitions.StateOf(instance))
+	if suspend := instance.Spec.Suspend; suspend != nil && *suspend {
+		state += ",Suspended"
+	}
+	return state
 }
 
 // Tasks returns the table of tasks, newest first. all specifies whether they are of all namespaces.
