@@ -148,7 +148,7 @@ func (f *Factory) listFromMarket(
 	}
 	everywhere := err
 	if err := c.List(ctx, list, append(options, client.InNamespace(namespace))...); err != nil || count() == 0 {
-		return withHint(everywhere, "name the namespace of the market: --market NAMESPACE")
+		return &exitError{code: ExitError, cause: everywhere, details: []string{"If you may read the apps of a namespace, name it with --market NAMESPACE."}}
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package command_test
 
 import (
+	"context"
 	"testing"
 
 	. "github.com/onsi/gomega"
@@ -55,7 +56,9 @@ func TestAppThatTwoSourcesOffer(t *testing.T) {
 	p.newMarket()
 	other := newApp(p.namespace("othermarket"), "board", "3.0.0", "")
 	p.createWithStatus(other)
-	t.Cleanup(func() { NewWithT(t).Expect(p.env.Client.Delete(t.Context(), other)).To(Succeed()) })
+	t.Cleanup(func() {
+		NewWithT(t).Expect(p.env.Client.Delete(context.WithoutCancel(t.Context()), other)).To(Succeed())
+	})
 	expectGolden(t, "ambiguous",
 		p.run("show board"), p.run("show board --market market --versions"), p.run("show board -n othermarket --versions"))
 }

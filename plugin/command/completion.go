@@ -3,18 +3,16 @@ package command
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	cmdutil "k8s.io/kubectl/pkg/cmd/util"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appmarket/operator/api/v1alpha1"
 )
-
-// completionTimeout limits the requests of a completion. After it, nothing is completed.
-const completionTimeout = 300 * time.Millisecond
 
 // completionLimit is the maximum number of objects that a completion reads.
 const completionLimit = 2000
@@ -46,7 +44,7 @@ func (f *Factory) completeObjects(kind string, all bool, nameOf func(metav1.Part
 		if len(arguments) > 0 {
 			return noCompletion(c, arguments, "")
 		}
-		ctx, stop := context.WithTimeout(c.Context(), completionTimeout)
+		ctx, stop := context.WithTimeout(c.Context(), f.CompletionTimeout)
 		defer stop()
 		var names []string
 		for _, object := range f.listMetadata(ctx, kind, all) {
@@ -119,7 +117,7 @@ func (f *Factory) completePersistentFlags(root *cobra.Command) {
 }
 
 func (f *Factory) completeNamespaces(c *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
-	ctx, stop := context.WithTimeout(c.Context(), completionTimeout)
+	ctx, stop := context.WithTimeout(c.Context(), f.CompletionTimeout)
 	defer stop()
 	k, err := f.newClient()
 	if err != nil {
@@ -141,19 +139,28 @@ func (f *Factory) completeNamespaces(c *cobra.Command, _ []string, _ string) ([]
 // kubectlScript is the program that kubectl runs to complete the arguments of a plugin.
 const kubectlScript = `#!/usr/bin/env sh
 # Completes "%[1]s". kubectl 1.26 and newer runs this file if it is in PATH as %[2]s.
-exec %[1]s __complete "$@"
+exec %[3]s __complete "$@"
 `
 
 func (f *Factory) newCompletionCommand() *cobra.Command {
+	shells := []string{"bash", "zsh", "fish", "powershell", "kubectl"}
 	return &cobra.Command{
-		Use:   "completion bash|zsh|fish|powershell|kubectl",
+		Use:   "completion " + strings.Join(shells, "|"),
 		Short: "Print a completion script",
 		Long: "Prints a completion script for a shell, or with kubectl the program by which kubectl 1.26 and newer completes the plugin.\n\n" +
 			"For kubectl, write the program to a folder of PATH, with the name that its comment contains, and make it executable.",
 		Example: f.example("# Complete the plugin in kubectl",
 			"completion kubectl > ~/bin/kubectl_complete-market && chmod +x ~/bin/kubectl_complete-market"),
-		Args:      cobra.MatchAll(exactArgs(1, "the name of a shell"), cobra.OnlyValidArgs),
-		ValidArgs: []string{"bash", "zsh", "fish", "powershell", "kubectl"},
+		Args: func(c *cobra.Command, arguments []string) error {
+			if err := exactArgs(1, "the name of a shell")(c, arguments); err != nil {
+				return err
+			}
+			if !slices.Contains(shells, arguments[0]) {
+				return cmdutil.UsageErrorf(c, "shell %q must be one of %s", arguments[0], strings.Join(shells, ", "))
+			}
+			return nil
+		},
+		ValidArgs: shells,
 		RunE: func(c *cobra.Command, arguments []string) error {
 			out := f.Streams.Out
 			switch arguments[0] {
@@ -166,7 +173,7 @@ func (f *Factory) newCompletionCommand() *cobra.Command {
 			case "powershell":
 				return c.Root().GenPowerShellCompletionWithDesc(out)
 			}
-			_, err := fmt.Fprintf(out, kubectlScript, f.Name, "kubectl_complete-"+lastWord(f.Name))
+			_, err := fmt.Fprintf(out, kubectlScript, f.Name, "kubectl_complete-"+lastWord(f.Name), c.Root().Name())
 			return err
 		},
 	}

@@ -21,7 +21,7 @@ func (f *Factory) appCompletion(
 		if len(arguments) == 0 {
 			return noCompletion(c, arguments, begin)
 		}
-		ctx, stop := context.WithTimeout(c.Context(), completionTimeout)
+		ctx, stop := context.WithTimeout(c.Context(), f.CompletionTimeout)
 		defer stop()
 		k, namespace, err := f.connect()
 		if err != nil {
@@ -107,7 +107,7 @@ func (f *Factory) completeRevisions(c *cobra.Command, arguments []string, begin 
 	if len(arguments) == 0 {
 		return noCompletion(c, arguments, begin)
 	}
-	ctx, stop := context.WithTimeout(c.Context(), completionTimeout)
+	ctx, stop := context.WithTimeout(c.Context(), f.CompletionTimeout)
 	defer stop()
 	k, namespace, err := f.connect()
 	if err != nil {

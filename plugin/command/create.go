@@ -99,7 +99,8 @@ func (f *Factory) printPlanned(w *writeFlags, task *v1alpha1.AppInstallTask, tex
 	if len(texts) > 0 {
 		secret := taskbuilder.NewInputsSecret(task.Namespace, task.Instance(), writerName, nil)
 		objects = []runtime.Object{secret, task}
-		f.printHint("secret/" + secret.Name + " is printed without data; it needs the keys " + strings.Join(slices.Sorted(maps.Keys(texts)), ", "))
+		fmt.Fprintf(f.Streams.ErrOut, "secret/%s is printed without data; add the data of %s\n",
+			secret.Name, strings.Join(slices.Sorted(maps.Keys(texts)), ", "))
 	}
 	return w.printObjects(f.Streams.Out, objects...)
 }

@@ -35,12 +35,12 @@ const (
 	ExitInterrupted = 130
 )
 
-// exitError is an error with an exit code, further lines, and a command that helps.
+// exitError is an error with an exit code, further lines, and commands that help.
 type exitError struct {
 	code    int
 	cause   error
 	details []string
-	hint    string
+	hints   []string
 }
 
 // Error implements error.
@@ -51,19 +51,25 @@ func (e *exitError) Unwrap() error { return e.cause }
 
 // withHint returns an error with exit code 1 and a command that helps.
 func withHint(err error, hint string) error {
-	return &exitError{code: ExitError, cause: err, hint: hint}
+	return &exitError{code: ExitError, cause: err, hints: []string{hint}}
 }
+
+// errUpdates is the error of --exit-code if there are updates. It is not printed.
+var errUpdates = &exitError{code: ExitChanges, cause: errors.New("updates are available")}
 
 // printError prints an error as kubectl does and returns the exit code.
 func printError(out io.Writer, err error) int {
 	var exit *exitError
 	if errors.As(err, &exit) {
+		if exit == errUpdates {
+			return exit.code
+		}
 		fmt.Fprintln(out, strings.TrimSuffix(errorText(exit.cause), "\n"))
 		for _, line := range exit.details {
 			fmt.Fprintln(out, line)
 		}
-		if exit.hint != "" {
-			writeHint(out, exit.hint)
+		for _, hint := range exit.hints {
+			writeHint(out, hint)
 		}
 		return exit.code
 	}

@@ -42,6 +42,8 @@ type Factory struct {
 	// Now returns the time. Suffix returns the end of the name of a task.
 	Now    func() time.Time
 	Suffix func() string
+	// CompletionTimeout limits the requests of a completion. After it, nothing is completed.
+	CompletionTimeout time.Duration
 
 	flags *genericclioptions.ConfigFlags
 	// market is the namespace of the sources, "" for all namespaces.
@@ -60,8 +62,9 @@ type Terminal interface {
 func NewFactory(streams genericiooptions.IOStreams, name, version string) *Factory {
 	f := &Factory{
 		Streams: streams, Name: name, Version: version, Now: time.Now,
-		Suffix: func() string { return rand.String(suffixLength) },
-		flags:  genericclioptions.NewConfigFlags(true),
+		Suffix:            func() string { return rand.String(suffixLength) },
+		CompletionTimeout: 300 * time.Millisecond,
+		flags:             genericclioptions.NewConfigFlags(true),
 	}
 	f.flags.WrapConfigFn = func(config *rest.Config) *rest.Config {
 		config.UserAgent = fmt.Sprintf("%s/%s (%s/%s)", writerName, version, runtime.GOOS, runtime.GOARCH)

@@ -70,7 +70,7 @@ func TestCompletion(t *testing.T) {
 		{[]string{"adopt", "wiki", "--app", ""}, []string{"samples/wiki"}},
 		{[]string{"source", "sync", ""}, []string{"samples"}},
 		{[]string{"install", "wiki", "--on-failure", ""}, []string{"keep", "remove"}},
-		{[]string{"install", "wiki", "--version", ""}, []string{"2.4.0", "1.0.0"}},
+		{[]string{"install", "wiki", "--version", ""}, []string{"2.4.0", "0.9.0"}},
 		{[]string{"install", "wiki", "--input", ""}, []string{"WIKI_ADMIN_EMAIL=", "WIKI_LANGUAGE="}},
 		{[]string{"upgrade", "wiki", "-n", "completion", "--input", "WIKI_LANGUAGE="}, []string{"WIKI_LANGUAGE=en", "WIKI_LANGUAGE=zh"}},
 		{[]string{"install", "wiki", "--secret-input", ""}, []string{"WIKI_ADMIN_PASSWORD"}},

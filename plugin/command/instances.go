@@ -1,7 +1,6 @@
 package command
 
 import (
-	"errors"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -12,9 +11,6 @@ import (
 	"github.com/appmarket/operator/plugin/table"
 )
 
-// errUpdates is the error of --exit-code if there are updates.
-var errUpdates = &exitError{code: ExitChanges, cause: errors.New("updates are available")}
-
 func (f *Factory) newInstancesCommand() *cobra.Command {
 	var updates, exitCode bool
 	c := &cobra.Command{
@@ -23,7 +19,9 @@ func (f *Factory) newInstancesCommand() *cobra.Command {
 			"# Fail if an app of any namespace has an update", "apps -A --updates --exit-code"),
 		Args: exactArgs(0, ""),
 	}
-	l := newListFlags(c, true)
+	l := newListFlags(c)
+	l.addSelector(c)
+	l.addAllNamespaces(c)
 	c.Flags().BoolVar(&updates, "updates", false, "List the apps that have an update.")
 	c.Flags().BoolVar(&exitCode, "exit-code", false, "Exit with code 10 if an app has an update.")
 	c.RunE = func(c *cobra.Command, _ []string) error {
@@ -57,7 +55,7 @@ func (f *Factory) newInstancesCommand() *cobra.Command {
 
 func (f *Factory) newEventsCommand() *cobra.Command {
 	c := f.newInstanceCommand("events", "List the events of an installed app and of its tasks", f.example("# List the events of an app", "events wiki -n demo"))
-	l := newListFlags(c, false)
+	l := newListFlags(c)
 	c.RunE = func(c *cobra.Command, arguments []string) error {
 		k, namespace, err := f.connect()
 		if err != nil {

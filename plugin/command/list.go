@@ -23,26 +23,42 @@ type listFlags struct {
 	selector       string
 }
 
-// newListFlags adds the flags of a command that prints a list. namespaced specifies whether the list
-// is of one namespace unless -A is given.
-func newListFlags(c *cobra.Command, namespaced bool) *listFlags {
+// newListFlags adds the flags of a command that prints a list.
+func newListFlags(c *cobra.Command) *listFlags {
 	l := &listFlags{writeFlags: *newPrintOnlyFlags(c)}
 	formats := append([]string{wideFormat}, l.print.AllowedFormats()...)
 	c.Flag("output").Usage = fmt.Sprintf("Output format. One of: (%s).", strings.Join(formats, ", "))
 	c.Flags().BoolVar(&l.noHeaders, "no-headers", false, "Do not print the header of the table.")
-	c.Flags().StringVarP(&l.selector, "selector", "l", "", "Label selector, such as app=web.")
-	if namespaced {
-		c.Flags().BoolVarP(&l.all, "all-namespaces", "A", false, "List the objects of all namespaces.")
-	}
 	return l
+}
+
+// addSelector adds the flag for labels.
+func (l *listFlags) addSelector(c *cobra.Command) {
+	c.Flags().StringVarP(&l.selector, "selector", "l", "", "Label selector, such as app=web.")
+}
+
+// addAllNamespaces adds the flag for a list of all namespaces.
+func (l *listFlags) addAllNamespaces(c *cobra.Command) {
+	c.Flags().BoolVarP(&l.all, "all-namespaces", "A", false, "List the objects of all namespaces.")
 }
 
 // newPrintOnlyFlags adds the flags of a command that prints objects.
 func newPrintOnlyFlags(c *cobra.Command) *writeFlags {
 	w := &writeFlags{print: genericclioptions.NewPrintFlags("")}
-	w.print.AddFlags(c)
+	addPrintFlags(w.print, c)
 	completeFlag(c, "output", fixedCompletion(append([]string{wideFormat}, w.print.AllowedFormats()...)...))
 	return w
+}
+
+// addPrintFlags adds the flags of kubectl for the format of the output. Those that few users need are not in
+// the usage texts.
+func addPrintFlags(print *genericclioptions.PrintFlags, c *cobra.Command) {
+	print.AddFlags(c)
+	for _, name := range []string{"allow-missing-template-keys", "show-managed-fields", "template"} {
+		if flag := c.Flag(name); flag != nil {
+			flag.Hidden = true
+		}
+	}
 }
 
 // options returns the options of the list. namespace is the namespace of the user.

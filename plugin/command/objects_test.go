@@ -37,7 +37,7 @@ func newApp(namespace, name, version, description string) *v1alpha1.AppInfo {
 				},
 				Kinds: []v1alpha1.KindCount{{Kind: "Deployment.apps", Count: 1}, {Kind: "Service", Count: 1}},
 			},
-			Versions: []v1alpha1.PublishedVersion{{Version: version, AppVersion: "2.4", Digest: "sha256:1", ImageCount: 1}, {Version: "1.0.0", Digest: "sha256:2", Deprecated: true}},
+			Versions: []v1alpha1.PublishedVersion{{Version: version, AppVersion: "2.4", Digest: "sha256:1", ImageCount: 1}, {Version: "0.9.0", Digest: "sha256:2", Deprecated: true}},
 			Images: []v1alpha1.AppImage{
 				{Name: "registry.example/" + name + ":" + version, Platforms: []string{"linux/amd64", "linux/arm64"}, LargestPlatformBytes: 21_400_000},
 				{Name: "registry.example/only:1", Platforms: []string{"linux/amd64"}, Problem: "registry.example does not respond"},

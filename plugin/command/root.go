@@ -21,6 +21,7 @@ const (
 	groupCatalog  = "catalog"
 	groupInstall  = "install"
 	groupInspect  = "inspect"
+	groupTasks    = "tasks"
 	groupSettings = "settings"
 )
 
@@ -38,14 +39,12 @@ func (f *Factory) Run(ctx context.Context, arguments []string) int {
 // NewRootCommand returns the command of the program with all its commands.
 func (f *Factory) NewRootCommand() *cobra.Command {
 	root := &cobra.Command{
-		Use:   "market",
+		Use:   strings.ReplaceAll(f.Name, " ", "-"),
 		Short: "Find, install and manage apps of an app market",
 		Long: "Finds the apps of a market, installs them, and manages the installed apps.\n\n" +
 			"An app is written as SOURCE/APP, as NAMESPACE/SOURCE/APP, or as APP if only one source offers it.",
 		Annotations:   map[string]string{cobra.CommandDisplayNameAnnotation: f.Name},
 		SilenceErrors: true, SilenceUsage: true,
-		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.SetIn(f.Streams.In)
 	root.SetOut(f.Streams.Out)
@@ -58,14 +57,15 @@ func (f *Factory) NewRootCommand() *cobra.Command {
 		&cobra.Group{ID: groupCatalog, Title: "Find apps:"},
 		&cobra.Group{ID: groupInstall, Title: "Install and change apps:"},
 		&cobra.Group{ID: groupInspect, Title: "See what is installed:"},
+		&cobra.Group{ID: groupTasks, Title: "Follow and change tasks:"},
 		&cobra.Group{ID: groupSettings, Title: "Other commands:"},
 	)
 	root.SetHelpCommandGroupID(groupSettings)
 	root.SetUsageTemplate(usageTemplate(root.UsageTemplate()))
 	f.addToGroup(root, groupCatalog, f.newSearchCommand(), f.newShowCommand(), f.newImagesCommand(), f.newSourcesCommand(), f.newSourceCommand())
 	f.addToGroup(root, groupInstall, f.newTaskCommands()...)
-	f.addToGroup(root, groupInspect, f.newInstancesCommand(), f.newStatusCommand(), f.newTasksCommand(), f.newInputsCommand(),
-		f.newWaitCommand(), f.newCancelCommand(), f.newRetryCommand(), f.newEventsCommand())
+	f.addToGroup(root, groupInspect, f.newInstancesCommand(), f.newStatusCommand(), f.newEventsCommand())
+	f.addToGroup(root, groupTasks, f.newTasksCommand(), f.newInputsCommand(), f.newWaitCommand(), f.newCancelCommand(), f.newRetryCommand())
 	f.addToGroup(root, groupSettings, f.newVersionCommand(), f.newCompletionCommand(), f.newOptionsCommand())
 	f.completePersistentFlags(root)
 	return root

@@ -30,7 +30,8 @@ func (f *Factory) newSearchCommand() *cobra.Command {
 			"# List the apps of a source that could not be hydrated", "search --source samples --failed"),
 		Args: cobra.MaximumNArgs(1), ValidArgsFunction: noCompletion,
 	}
-	l := newListFlags(c, false)
+	l := newListFlags(c)
+	l.addSelector(c)
 	c.Flags().StringVar(&s.category, "category", "", "List the apps of a category.")
 	c.Flags().StringVar(&s.architecture, "arch", "", "List the apps that support a CPU architecture, such as arm64.")
 	c.Flags().StringVar(&s.source, "source", "", "List the apps of a source.")
@@ -108,7 +109,7 @@ func (f *Factory) newImagesCommand() *cobra.Command {
 			"# Pull the images of an app", "images samples/wiki -o name | xargs -n 1 docker pull"),
 		Args: exactArgs(1, "the name of an app"), ValidArgsFunction: f.completeApps,
 	}
-	l := newListFlags(c, false)
+	l := newListFlags(c)
 	c.Flags().StringVar(&platform, "platform", "", "List the images that support a platform, such as linux/arm64.")
 	c.RunE = func(c *cobra.Command, arguments []string) error {
 		k, namespace, err := f.connect()

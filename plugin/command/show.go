@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/plugin/table"
@@ -18,7 +19,7 @@ func (f *Factory) newShowCommand() *cobra.Command {
 		Example: f.example("# Show an app", "show samples/wiki", "# List its inputs only", "show samples/wiki --inputs -o wide"),
 		Args:    exactArgs(1, "the name of an app"), ValidArgsFunction: f.completeApps,
 	}
-	l := newListFlags(c, false)
+	l := newListFlags(c)
 	c.Flags().BoolVar(&inputs, "inputs", false, "List the inputs of the selected version only.")
 	c.Flags().BoolVar(&versions, "versions", false, "List the served versions only.")
 	c.RunE = func(c *cobra.Command, arguments []string) error {
@@ -58,7 +59,10 @@ func (f *Factory) newShowCommand() *cobra.Command {
 func (f *Factory) printApp(app *v1alpha1.AppInfo, summary *v1alpha1.AppSummary) {
 	ready := ""
 	if c := meta.FindStatusCondition(app.Status.Conditions, v1alpha1.ConditionReady); c != nil {
-		ready = c.Reason + ": " + c.Message
+		ready = c.Message
+		if c.Status != metav1.ConditionTrue {
+			ready = c.Reason + ": " + ready
+		}
 	}
 	for _, line := range [][2]string{
 		{"App", appName(app)},
@@ -67,7 +71,7 @@ func (f *Factory) printApp(app *v1alpha1.AppInfo, summary *v1alpha1.AppSummary) 
 		{"Developer", summary.Developer},
 		{"Licenses", strings.Join(summary.Licenses, ", ")},
 		{"Categories", strings.Join(table.CategoriesOf(app), ", ")},
-		{"Version", strings.TrimSpace(app.Status.SelectedVersion + " " + parenthesized(summary.AppVersion))},
+		{"Version", strings.TrimSpace(app.Status.SelectedVersion + " " + parenthesized(prefixed("app version ", summary.AppVersion)))},
 		{"Status", ready},
 		{"Withdrawn", sentenceIf(app.Spec.Withdrawn, "the source has withdrawn the app; it cannot be newly installed")},
 		{"Architectures", strings.Join(summary.Architectures, ", ")},
@@ -95,6 +99,9 @@ func sentenceIf(condition bool, sentence string) string {
 func parenthesized(text string) string {
 	return sentenceIf(text != "", "("+text+")")
 }
+
+// prefixed returns a text with a prefix, and "" for "".
+func prefixed(prefix, text string) string { return sentenceIf(text != "", prefix+text) }
 
 // requirementsText lists the resources and the dependencies of an app.
 func requirementsText(summary *v1alpha1.AppSummary) string {

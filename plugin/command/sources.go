@@ -25,7 +25,8 @@ func (f *Factory) newSourcesCommand() *cobra.Command {
 		Use: "sources", Short: "List the sources of the market", Args: exactArgs(0, ""),
 		Example: f.example("# List all sources", "sources", "# List the apps that failed", "search --source samples --failed"),
 	}
-	l := newListFlags(c, false)
+	l := newListFlags(c)
+	l.addSelector(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		k, namespace, err := f.connect()
 		if err != nil {
@@ -181,13 +182,13 @@ func (f *Factory) followSource(ctx context.Context, k client.WithWatch, source *
 	})
 	switch {
 	case ctx.Err() != nil:
-		return &exitError{code: ExitInterrupted, cause: fmt.Errorf("interrupted; source %s continues", source.Name), hint: f.Name + " sources"}
+		return &exitError{code: ExitInterrupted, cause: fmt.Errorf("interrupted; source %s continues", source.Name), hints: []string{f.Name + " sources"}}
 	case errors.Is(err, context.DeadlineExceeded):
-		return &exitError{code: ExitTimedOut, cause: fmt.Errorf("timed out after %s; source %s continues", timeout, source.Name), hint: f.Name + " sources"}
+		return &exitError{code: ExitTimedOut, cause: fmt.Errorf("timed out after %s; source %s continues", timeout, source.Name), hints: []string{f.Name + " sources"}}
 	case err != nil:
 		return err
 	case stalled != nil:
-		return &exitError{code: ExitFailed, cause: fmt.Errorf("source %s is not ready: %s: %s", source.Name, stalled.Reason, printable(stalled.Message))}
+		return &exitError{code: ExitFailed, cause: fmt.Errorf("source %s is not ready", source.Name), details: []string{reasonLine(stalled.Reason, stalled.Message)}}
 	}
 	f.printResult("source %s/%s is ready: %s", source.Namespace, source.Name, printable(ready.Message))
 	return nil

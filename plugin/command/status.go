@@ -13,7 +13,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/text"
 	"github.com/appmarket/operator/internal/transitions"
+	"github.com/appmarket/operator/plugin/follow"
 	"github.com/appmarket/operator/plugin/table"
 )
 
@@ -62,26 +64,27 @@ type branch struct {
 	below []string
 }
 
-// printStatus prints the state of an instance as a tree, and the command that is likely next.
+// printStatus prints the state of an instance as a tree, and the commands that are likely next.
 func (f *Factory) printStatus(instance *v1alpha1.AppInstance, tasks []v1alpha1.AppInstallTask) {
 	f.printResult("%s", statusLine(instance))
 	branches := append(f.taskBranches(tasks), instanceBranches(instance)...)
+	branches = append(branches, f.revisionBranches(instance)...)
 	for i, b := range branches {
 		mark, indent := "├─", "│  "
 		if i == len(branches)-1 {
 			mark, indent = "└─", "   "
 		}
-		f.printResult("%s %s", mark, printable(b.line))
+		f.printResult("%s %s", mark, text.WithoutControls(b.line))
 		for j, line := range b.below {
 			mark := "├─"
 			if j == len(b.below)-1 {
 				mark = "└─"
 			}
-			f.printResult("%s%s %s", indent, mark, printable(line))
+			f.printResult("%s%s %s", indent, mark, text.WithoutControls(line))
 		}
 	}
-	if next := nextCommand(instance); next != "" {
-		f.printHint(fmt.Sprintf("%s %s %s -n %s", f.Name, next, instance.Name, instance.Namespace))
+	for _, next := range nextCommands(instance, tasks) {
+		f.printHint(fmt.Sprintf("%s %s -n %s", f.Name, next, instance.Namespace))
 	}
 }
 
@@ -107,74 +110,104 @@ func (f *Factory) taskBranches(tasks []v1alpha1.AppInstallTask) []branch {
 	var branches []branch
 	for i := range tasks[:min(len(tasks), maxTasksShown)] {
 		task := &tasks[i]
-		age := duration.HumanDuration(f.Now().Sub(task.CreationTimestamp.Time))
-		b := branch{line: fmt.Sprintf("task %s  %s  %s ago", task.Name, table.TaskState(task), age)}
+		b := branch{line: fmt.Sprintf("task %s  %s  %s", task.Name, table.TaskState(task), f.agoText(task.CreationTimestamp))}
 		if c := meta.FindStatusCondition(task.Status.Conditions, v1alpha1.ConditionSucceeded); c != nil && c.Status != metav1.ConditionTrue {
-			b.below = []string{c.Message}
+			b.below = []string{printable(c.Message)}
 		}
 		branches = append(branches, b)
 	}
 	return branches
 }
 
-// instanceBranches returns the branches about the objects, problems, entrances and revisions of an
-// instance.
+// agoText returns the time since a point in time.
+func (f *Factory) agoText(at metav1.Time) string {
+	return duration.HumanDuration(f.Now().Sub(at.Time)) + " ago"
+}
+
+// instanceBranches returns the branches about the problems, objects and entrances of an instance.
 func instanceBranches(instance *v1alpha1.AppInstance) []branch {
 	var branches []branch
 	conditions := instance.Status.Conditions
-	if ready := meta.FindStatusCondition(conditions, v1alpha1.ConditionReady); ready != nil && ready.Status != metav1.ConditionTrue {
-		branches = append(branches, branch{line: ready.Reason + ": " + ready.Message})
+	inventory := instance.Status.Inventory
+	healthy := meta.FindStatusCondition(conditions, v1alpha1.ConditionHealthy)
+	ready := meta.FindStatusCondition(conditions, v1alpha1.ConditionReady)
+	isAboutObjects := inventory != nil && healthy != nil && ready != nil && ready.Message == healthy.Message
+	if ready != nil && ready.Status != metav1.ConditionTrue && !isAboutObjects {
+		branches = append(branches, branch{line: ready.Reason + "  " + printable(ready.Message)})
 	}
 	if len(instance.Status.Preflight) > 0 {
-		b := branch{line: "preflight"}
+		b := branch{line: "problems before the operation"}
 		for _, problem := range instance.Status.Preflight {
-			b.below = append(b.below, problem.Reason+": "+problem.Message)
+			b.below = append(b.below, problem.Reason+"  "+printable(problem.Message))
 		}
 		branches = append(branches, b)
 	}
-	if inventory := instance.Status.Inventory; inventory != nil {
-		b := branch{line: fmt.Sprintf("objects %d of %d ready", inventory.Ready, inventory.Total)}
-		if c := meta.FindStatusCondition(conditions, v1alpha1.ConditionHealthy); c != nil && c.Status != metav1.ConditionTrue {
-			b.below = append(b.below, c.Message)
+	if inventory != nil {
+		b := branch{line: fmt.Sprintf("objects  %d of %d ready", inventory.Ready, inventory.Total)}
+		if healthy != nil && healthy.Status != metav1.ConditionTrue {
+			b.below = append(b.below, printable(healthy.Message))
 		}
 		for _, drifted := range instance.Status.Drift {
-			b.below = append(b.below, "drifted "+drifted.Object.String()+" "+strings.Join(drifted.Fields, ", "))
+			b.below = append(b.below, printable("drifted "+drifted.Object.String()+" "+strings.Join(drifted.Fields, ", ")))
 		}
 		branches = append(branches, b)
 	}
 	for _, entrance := range instance.Status.Entrances {
 		if !entrance.Hidden {
-			branches = append(branches, branch{line: fmt.Sprintf("entrance %s  service %s:%d  %s", entrance.Name, entrance.Host, entrance.Port, entrance.Title)})
+			line := fmt.Sprintf("entrance %s  service %s:%d  %s", entrance.Name, entrance.Host, entrance.Port, printable(entrance.Title))
+			branches = append(branches, branch{line: strings.TrimRight(line, " ")})
 		}
-	}
-	revisions := branch{line: "revisions"}
-	for _, entry := range instance.Status.History {
-		if entry.Revision != 0 {
-			revisions.below = append(revisions.below, fmt.Sprintf("%d  %s %s  %s", entry.Revision, entry.Operation.Type, entry.Operation.Version, entry.Outcome))
-		}
-	}
-	if len(revisions.below) > 0 {
-		branches = append(branches, revisions)
 	}
 	return branches
 }
 
-// nextCommand returns the command that a user is likely to run next, "" for none.
-func nextCommand(instance *v1alpha1.AppInstance) string {
+// revisionBranches returns the branch about the revisions to which an instance can be rolled back.
+func (f *Factory) revisionBranches(instance *v1alpha1.AppInstance) []branch {
+	b := branch{line: "revisions"}
+	for _, entry := range instance.Status.History {
+		if entry.Revision == 0 {
+			continue
+		}
+		line := fmt.Sprintf("%d  %s %s  %s", entry.Revision, entry.Operation.Type, entry.Operation.Version, f.agoText(entry.EndedAt))
+		if entry.Outcome != v1alpha1.OutcomeSucceeded {
+			line += "  " + string(entry.Outcome)
+		}
+		if entry.Revision == instance.Status.Revision {
+			line += "  installed"
+		}
+		b.below = append(b.below, line)
+	}
+	if len(b.below) == 0 {
+		return nil
+	}
+	return []branch{b}
+}
+
+// nextCommands returns the commands that a user is likely to run next. tasks are the tasks of the
+// instance, newest first.
+func nextCommands(instance *v1alpha1.AppInstance, tasks []v1alpha1.AppInstallTask) []string {
+	if len(tasks) > 0 && follow.ResultOf(&tasks[0]) == follow.NeedsInput {
+		return []string{"inputs " + tasks[0].Name}
+	}
+	name := " " + instance.Name
 	switch transitions.StateOf(instance) {
 	case transitions.ChangeFailed, transitions.Unhealthy:
 		if transitions.PreviousRevision(instance) != nil {
-			return "rollback"
+			return []string{"rollback" + name}
 		}
-		return "events"
+		return []string{"events" + name}
 	case transitions.InstallFailed, transitions.UninstallFailed:
-		return "uninstall"
+		next := []string{"events" + name}
+		if len(tasks) > 0 && tasks[0].Finished() {
+			next = append(next, "retry "+tasks[0].Name)
+		}
+		return append(next, "uninstall"+name)
 	case transitions.Stopped:
-		return "resume"
+		return []string{"resume" + name}
 	case transitions.Running:
 		if instance.Status.AvailableUpdate != "" {
-			return "upgrade"
+			return []string{"upgrade" + name}
 		}
 	}
-	return ""
+	return nil
 }

@@ -88,6 +88,7 @@ func (p *plugin) runArguments(arguments ...string) result {
 	f := command.NewFactory(genericiooptions.IOStreams{In: strings.NewReader(p.stdin), Out: &out, ErrOut: &errOut}, "kubectl market", "1.2.3")
 	f.Terminal, f.Suffix = p.terminal, func() string { return suffix }
 	f.Now = func() time.Time { return p.now }
+	f.CompletionTimeout = time.Minute
 	p.t.Setenv("KUBECONFIG", p.kubeconfig)
 	code := f.Run(p.ctx, arguments)
 	return result{arguments, out.String(), errOut.String(), code}
@@ -127,6 +128,7 @@ func expectGolden(t *testing.T, name string, results ...result) {
 	}
 	file := filepath.Join("testdata", name+".txt")
 	if *update {
+		g.Expect(os.MkdirAll(filepath.Dir(file), 0o755)).To(Succeed())
 		g.Expect(os.WriteFile(file, []byte(text.String()), 0o644)).To(Succeed())
 		return
 	}

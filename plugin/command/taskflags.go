@@ -58,7 +58,7 @@ type writeFlags struct {
 
 func newWriteFlags(c *cobra.Command, done string) *writeFlags {
 	w := &writeFlags{print: genericclioptions.NewPrintFlags(done)}
-	w.print.AddFlags(c)
+	addPrintFlags(w.print, c)
 	cmdutil.AddDryRunFlag(c)
 	completeFlag(c, "dry-run", fixedCompletion("none", "client", "server"))
 	completeFlag(c, "output", fixedCompletion(w.print.AllowedFormats()...))
@@ -94,6 +94,13 @@ func (w *writeFlags) printObjects(out io.Writer, objects ...runtime.Object) erro
 	for _, o := range objects {
 		if err := setKinds(o); err != nil {
 			return err
+		}
+		// The printer of names prints no lists.
+		if *w.print.OutputFormat == "name" && meta.IsListType(o) {
+			if err := meta.EachListItem(o, func(item runtime.Object) error { return printer.PrintObj(item, out) }); err != nil {
+				return err
+			}
+			continue
 		}
 		if err := printer.PrintObj(o, out); err != nil {
 			return err

@@ -25,7 +25,9 @@ func (f *Factory) newTasksCommand() *cobra.Command {
 			"# Apply the manifests that solve the problems of a task", "tasks install-wiki-x7k2p -n demo --remedy | kubectl apply -f -"),
 		Args: cobra.MaximumNArgs(1), ValidArgsFunction: f.completeTasks,
 	}
-	l := newListFlags(c, true)
+	l := newListFlags(c)
+	l.addSelector(c)
+	l.addAllNamespaces(c)
 	c.Flags().BoolVar(&finished, "all", false, "Also list the tasks that have ended.")
 	c.Flags().BoolVar(&remedy, "remedy", false, "Print the manifests that solve the problems of the tasks.")
 	c.RunE = func(c *cobra.Command, arguments []string) error {
@@ -43,8 +45,11 @@ func (f *Factory) newTasksCommand() *cobra.Command {
 		} else if list, err = l.listTasks(c.Context(), k, namespace, finished); err != nil {
 			return err
 		}
-		if remedy {
+		switch {
+		case remedy:
 			return f.printRemedies(list.Items)
+		case len(arguments) == 1 && l.hasFormat() && *l.print.OutputFormat != wideFormat:
+			return l.printObjects(f.Streams.Out, &list.Items[0])
 		}
 		return f.printList(l, list, table.Tasks(list.Items, l.all, f.Now()), noneFound("tasks", namespace, l.all))
 	}
@@ -78,7 +83,7 @@ func (f *Factory) printRemedies(tasks []v1alpha1.AppInstallTask) error {
 		}
 	}
 	if len(printed) == 0 {
-		return fmt.Errorf("no manifest solves the problems of the tasks")
+		return errors.New("the operator proposes no manifest for the problems of the tasks")
 	}
 	return nil
 }

@@ -100,50 +100,53 @@ func waitContexts(ctx context.Context, timeout time.Duration) (interruptible, li
 
 // continuesError returns the error for a task that is no longer waited for.
 func (f *Factory) continuesError(task *v1alpha1.AppInstallTask, code int, why string) error {
-	state := ""
-	if c := meta.FindStatusCondition(task.Status.Conditions, v1alpha1.ConditionSucceeded); c != nil {
-		state = " (" + text.OneLine(c.Reason+": "+c.Message, maxMessage) + ")"
-	}
+	subject := fmt.Sprintf(" %s -n %s", task.Name, task.Namespace)
 	return &exitError{
-		code: code, cause: fmt.Errorf("%s; task %s continues%s", why, task.Name, state),
-		details: []string{fmt.Sprintf("To cancel the task, run %s cancel %s -n %s", f.Name, task.Name, task.Namespace)},
-		hint:    fmt.Sprintf("%s wait %s -n %s", f.Name, task.Name, task.Namespace),
+		code: code, cause: fmt.Errorf("%s; task %s continues", why, task.Name), details: stateLines(task),
+		hints: []string{f.Name + " wait" + subject, f.Name + " cancel" + subject},
 	}
 }
 
 // resultError returns the error for a task that has failed or needs inputs.
 func (f *Factory) resultError(task *v1alpha1.AppInstallTask) error {
-	c := meta.FindStatusCondition(task.Status.Conditions, v1alpha1.ConditionSucceeded)
-	why := ""
-	if c != nil {
-		why = c.Reason + ": " + printable(c.Message)
-	}
 	in := " -n " + task.Namespace
-	switch follow.ResultOf(task) {
+	switch result := follow.ResultOf(task); result {
 	case follow.NeedsInput:
 		return &exitError{
 			code: ExitNeedsInput, cause: fmt.Errorf("task %s waits for input", task.Name),
-			details: inputLines(task.Status.RequiredInputs), hint: f.Name + " inputs " + task.Name + in,
+			details: inputLines(task.Status.RequiredInputs), hints: []string{f.Name + " inputs " + task.Name + in},
 		}
 	case follow.Rejected:
 		e := &exitError{code: ExitRejected, cause: fmt.Errorf("task %s was rejected; nothing was changed", task.Name)}
-		if len(task.Status.RequiredInputs) > 0 {
-			e.details = inputLines(task.Status.RequiredInputs)
-		}
-		if e.details = append(e.details, problemLines(task.Status.Preflight)...); len(e.details) == 0 {
-			e.details = []string{"  " + why}
+		if e.details = append(inputLines(task.Status.RequiredInputs), problemLines(task.Status.Preflight)...); len(e.details) == 0 {
+			e.details = stateLines(task)
 		}
 		if hasRemedy(task.Status.Preflight) {
-			e.hint = fmt.Sprintf("%s tasks %s%s --remedy | kubectl apply -f -", f.Name, task.Name, in)
+			e.hints = []string{fmt.Sprintf("%s tasks %s%s --remedy | kubectl apply -f -", f.Name, task.Name, in)}
 		}
 		return e
-	case follow.Canceled:
-		return &exitError{code: ExitCanceled, cause: fmt.Errorf("task %s did not end: %s", task.Name, why)}
+	case follow.Canceled, follow.Interrupted:
+		return &exitError{code: ExitCanceled, cause: fmt.Errorf("task %s was %s", task.Name, strings.ToLower(string(result))), details: stateLines(task)}
 	}
 	return &exitError{
-		code: ExitFailed, cause: fmt.Errorf("task %s failed: %s", task.Name, why),
-		hint: f.Name + " status " + task.Instance() + in,
+		code: ExitFailed, cause: fmt.Errorf("task %s failed", task.Name), details: stateLines(task),
+		hints: []string{f.Name + " status " + task.Instance() + in},
 	}
+}
+
+// stateLines returns a line with the reason and the message of the result of a task, or of its present
+// state. There is none before the operator has seen the task.
+func stateLines(task *v1alpha1.AppInstallTask) []string {
+	c := meta.FindStatusCondition(task.Status.Conditions, v1alpha1.ConditionSucceeded)
+	if c == nil {
+		return nil
+	}
+	return []string{reasonLine(c.Reason, c.Message)}
+}
+
+// reasonLine returns a line with a reason and a message.
+func reasonLine(reason, message string) string {
+	return fmt.Sprintf("  %-22s %s", reason, printable(message))
 }
 
 // inputLines returns a line for each missing or invalid input.
@@ -164,7 +167,7 @@ func inputLines(inputs []v1alpha1.Input) []string {
 func problemLines(problems []v1alpha1.Problem) []string {
 	var lines []string
 	for _, problem := range problems {
-		lines = append(lines, fmt.Sprintf("  %-22s %s", problem.Reason, printable(problem.Message)))
+		lines = append(lines, reasonLine(problem.Reason, problem.Message))
 	}
 	return lines
 }

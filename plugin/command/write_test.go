@@ -25,8 +25,15 @@ func (p *plugin) playOperator(namespace string, states ...func(*v1alpha1.AppInst
 	p.t.Helper()
 	events, err := p.env.Client.Watch(p.t.Context(), &v1alpha1.AppInstallTaskList{}, client.InNamespace(namespace))
 	NewWithT(p.t).Expect(err).NotTo(HaveOccurred())
-	p.t.Cleanup(events.Stop)
+	done := make(chan struct{})
+	p.t.Cleanup(func() {
+		events.Stop()
+		<-done
+	})
+	// The plugin may end before the last update has returned, which is not canceled then.
+	ctx := context.WithoutCancel(p.t.Context())
 	go func() {
+		defer close(done)
 		for event := range events.ResultChan() {
 			task, ok := event.Object.(*v1alpha1.AppInstallTask)
 			if !ok || event.Type != watch.Added {
@@ -34,7 +41,7 @@ func (p *plugin) playOperator(namespace string, states ...func(*v1alpha1.AppInst
 			}
 			for _, set := range states {
 				set(task)
-				if err := p.env.Client.Status().Update(p.t.Context(), task); err != nil {
+				if err := p.env.Client.Status().Update(ctx, task); err != nil {
 					p.t.Errorf("set the status of task %s: %v", task.Name, err)
 				}
 			}

@@ -20,8 +20,10 @@ const (
 	Rejected Result = "Rejected"
 	// Failed: the task has failed after it was admitted.
 	Failed Result = "Failed"
-	// Canceled: the task was canceled, or another task has interrupted it.
+	// Canceled: the task was canceled.
 	Canceled Result = "Canceled"
+	// Interrupted: another task or another change of the instance has interrupted the task.
+	Interrupted Result = "Interrupted"
 	// NeedsInput: the task waits for inputs.
 	NeedsInput Result = "NeedsInput"
 )
@@ -40,8 +42,10 @@ func ResultOf(task *v1alpha1.AppInstallTask) Result {
 		return Failed
 	case c.Status == metav1.ConditionTrue:
 		return Succeeded
-	case c.Reason == v1alpha1.ReasonCanceled, c.Reason == v1alpha1.ReasonInterrupted, c.Reason == v1alpha1.ReasonSuperseded:
+	case c.Reason == v1alpha1.ReasonCanceled:
 		return Canceled
+	case c.Reason == v1alpha1.ReasonInterrupted, c.Reason == v1alpha1.ReasonSuperseded:
+		return Interrupted
 	case task.Status.StartTime == nil:
 		return Rejected
 	}

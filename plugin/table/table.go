@@ -11,7 +11,7 @@ import (
 	"github.com/appmarket/operator/internal/text"
 )
 
-// maxCell is the maximum length of a cell in bytes. The tables with -o wide are not cut.
+// maxCell is the maximum length of a cell with a description in bytes.
 const maxCell = 60
 
 // table is a table under construction.

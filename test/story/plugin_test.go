@@ -15,7 +15,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/appmarket/operator/api/v1alpha1"
-	"github.com/appmarket/operator/internal/transitions"
 	"github.com/appmarket/operator/test/fixture"
 )
 
@@ -105,23 +104,23 @@ var _ = Describe("A user with the kubectl plugin only", Ordered, func() {
 	})
 
 	It("configures it", func(ctx SpecContext) {
-		if _, found := transitions.Outcomes[v1alpha1.ActionConfigure]; !found {
-			Skip("this operator does not carry out action Configure")
-		}
 		Expect(p.run(ctx, "configure", "hello", "--set", "replicas=2", "--wait")).To(HaveSuffix("configured " + t.Namespace + "/hello\n"))
 		Expect(*t.workloads(ctx)[0].Spec.Replicas).To(BeEquivalentTo(2))
 		Expect(page(ctx)).To(ContainSubstring("Hello plugin"), "other values are kept")
 	})
 
 	It("upgrades it", func(ctx SpecContext) {
-		Expect(p.run(ctx, "upgrade", "hello", "--set", "farewell=See you", "--wait")).To(HaveSuffix("upgraded " + t.Namespace + "/hello to 1.1.0\n"))
+		out, messages, code := p.try(ctx, "upgrade", "hello", "--set", "farewell=See you", "--wait")
+		Expect(code).To(BeZero(), messages)
+		Expect(out).To(HaveSuffix("upgraded " + t.Namespace + "/hello to 1.1.0\n"))
+		Expect(messages).To(HavePrefix("Version:   1.0.0 -> 1.1.0\nValues:    set farewell\n"))
 		Expect(page(ctx)).To(And(ContainSubstring("Hello plugin"), ContainSubstring("See you")))
 	})
 
 	It("rolls it back", func(ctx SpecContext) {
 		Expect(p.run(ctx, "rollback", "hello", "--to-revision", "1", "--wait")).To(ContainSubstring("rolled back " + t.Namespace + "/hello to 1.0.0"))
 		Expect(t.Instance(ctx, "hello").Status.Version).To(Equal("1.0.0"))
-		Expect(p.run(ctx, "status", "hello")).To(And(ContainSubstring("samples/hello  1.0.0"), ContainSubstring("pinned to revision 1"), ContainSubstring("objects 3 of 3 ready")))
+		Expect(p.run(ctx, "status", "hello")).To(And(ContainSubstring("samples/hello  1.0.0"), ContainSubstring("pinned to revision 1"), ContainSubstring("objects  3 of 3 ready")))
 		Expect(p.run(ctx, "events", "hello")).To(ContainSubstring("appinstance/hello"))
 	})
 
@@ -130,6 +129,11 @@ var _ = Describe("A user with the kubectl plugin only", Ordered, func() {
 		Expect(p.run(ctx, "apps")).To(ContainSubstring("Stopped"))
 		p.run(ctx, "resume", "hello", "--wait")
 		Expect(p.run(ctx, "apps")).To(ContainSubstring("Running"))
+	})
+
+	It("restarts it", func(ctx SpecContext) {
+		Expect(p.run(ctx, "restart", "hello", "--wait")).To(HaveSuffix("restarted " + t.Namespace + "/hello\n"))
+		Expect(t.workloads(ctx)[0].Spec.Template.Annotations).To(HaveKey("kubectl.kubernetes.io/restartedAt"))
 	})
 
 	It("uninstalls it", func(ctx SpecContext) {
