@@ -36,7 +36,7 @@ func buildPlugin(ctx context.Context, namespace string) *plugin {
 func (p *plugin) try(ctx context.Context, arguments ...string) (out, messages string, code int) {
 	GinkgoHelper()
 	command := exec.CommandContext(ctx, p.program, append(arguments, "--namespace", p.namespace)...)
-	command.Env = append(os.Environ(), "KUBECONFIG="+local.Kubeconfig())
+	command.Env = append(os.Environ(), "KUBECONFIG="+cluster.Kubeconfig())
 	var stdout, stderr bytes.Buffer
 	command.Stdout, command.Stderr = &stdout, &stderr
 	err := command.Run()
@@ -60,10 +60,10 @@ var _ = Describe("A user with the kubectl plugin only", Ordered, func() {
 	var t *tenant
 
 	BeforeAll(func(ctx SpecContext) {
-		ns := namespace(ctx, "market")
+		ns := createNamespace(ctx, "market")
 		t = newTenant(ctx, &v1alpha1.MarketSource{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "samples"}})
 		p = buildPlugin(ctx, t.Namespace)
-		out := p.run(ctx, "source", "add", "samples", samples.URL, "--market", ns, "--allowed-namespaces", "all", "--profile", "olares", "--wait")
+		out := p.run(ctx, "source", "add", "samples", sampleServer.URL, "--market", ns, "--allowed-namespaces", "all", "--profile", "olares", "--wait")
 		Expect(out).To(And(ContainSubstring("marketsource.appmarket.io/samples created"), ContainSubstring("7 of 8 apps served")))
 	})
 
@@ -105,7 +105,7 @@ var _ = Describe("A user with the kubectl plugin only", Ordered, func() {
 
 	It("configures it", func(ctx SpecContext) {
 		Expect(p.run(ctx, "configure", "hello", "--set", "replicas=2", "--wait")).To(HaveSuffix("configured " + t.Namespace + "/hello\n"))
-		Expect(*t.workloads(ctx)[0].Spec.Replicas).To(BeEquivalentTo(2))
+		Expect(*t.deployments(ctx)[0].Spec.Replicas).To(BeEquivalentTo(2))
 		Expect(page(ctx)).To(ContainSubstring("Hello plugin"), "other values are kept")
 	})
 
@@ -133,7 +133,7 @@ var _ = Describe("A user with the kubectl plugin only", Ordered, func() {
 
 	It("restarts it", func(ctx SpecContext) {
 		Expect(p.run(ctx, "restart", "hello", "--wait")).To(HaveSuffix("restarted " + t.Namespace + "/hello\n"))
-		Expect(t.workloads(ctx)[0].Spec.Template.Annotations).To(HaveKey("kubectl.kubernetes.io/restartedAt"))
+		Expect(t.deployments(ctx)[0].Spec.Template.Annotations).To(HaveKey("kubectl.kubernetes.io/restartedAt"))
 	})
 
 	It("uninstalls it", func(ctx SpecContext) {
@@ -141,7 +141,7 @@ var _ = Describe("A user with the kubectl plugin only", Ordered, func() {
 		Expect(code).To(Equal(1))
 		Expect(messages).To(And(ContainSubstring("Deleted:   3 objects"), ContainSubstring("use --yes")))
 		Expect(p.run(ctx, "uninstall", "hello", "--yes", "--wait")).To(HaveSuffix("uninstalled " + t.Namespace + "/hello\n"))
-		Expect(t.leftovers(ctx)).To(BeEmpty())
+		Expect(t.listLeftovers(ctx)).To(BeEmpty())
 	})
 
 	It("specifies the inputs that a task waits for, after it has canceled another task", func(ctx SpecContext) {
@@ -155,7 +155,7 @@ var _ = Describe("A user with the kubectl plugin only", Ordered, func() {
 
 		out, messages, code = p.try(ctx, install...)
 		Expect(code).To(Equal(3), messages)
-		password := t.secret(ctx, "WIKI_ADMIN_PASSWORD", "correct horse battery").ValueFrom.SecretKeyRef
+		password := t.createInputSecret(ctx, "WIKI_ADMIN_PASSWORD", "correct horse battery").ValueFrom.SecretKeyRef
 		Expect(p.run(ctx, "inputs", nameOf(out), "--input", "WIKI_ADMIN_EMAIL=admin@wiki.example", "--input", "WIKI_PUBLIC_URL=https://wiki.example",
 			"--input", "WIKI_HOME=start", "--secret-input", "WIKI_ADMIN_PASSWORD="+password.Name+"/"+password.Key, "--wait")).To(
 			ContainSubstring("installed " + t.Namespace + "/wiki"))
