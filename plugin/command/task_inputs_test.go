@@ -60,7 +60,7 @@ func TestAnInvalidAnswerIsAskedForAgain(t *testing.T) {
 			v1alpha1.Input{Name: "NOTE", Type: "string"})
 	})
 	p.createWithStatus(task)
-	p.terminal = &typed{[]string{"nobody", "admin@wiki.example", "", "correct horse", "de", "", "70000", "80", "abcd", "A", "abc", ""}}
+	p.terminal = &typed{[]string{"not an address", "admin@wiki.example", "", "correct horse", "de", "", "70000", "80", "abcd", "A", "abc", ""}}
 	expectGolden(t, "answers", p.run("inputs install-wiki-aaaaa -n answers"))
 	email, language, port, code := "admin@wiki.example", "en", "80", "abc"
 	g.Expect(p.task("answers", "install-wiki-aaaaa").Spec.Install.Inputs).To(Equal([]v1alpha1.InputValue{
