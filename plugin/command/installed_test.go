@@ -33,6 +33,9 @@ func TestInstalledCommands(t *testing.T) {
 	task := newTask("living", "upgrade-wiki-2f8rk", v1alpha1.ActionUpgrade)
 	hasFailed(task)
 	p.createWithStatus(task)
+	p.createWithStatus(newTask("living", "install-planned-aaaaa", v1alpha1.ActionInstall, waitsForInput, func(task *v1alpha1.AppInstallTask) {
+		task.Spec.InstanceName = "planned"
+	}))
 	p.env.Create(t, &corev1.Event{
 		ObjectMeta:     metav1.ObjectMeta{Namespace: "living", Name: "wiki.1"},
 		InvolvedObject: corev1.ObjectReference{Kind: "AppInstance", Name: "wiki", Namespace: "living"},
@@ -45,9 +48,10 @@ func TestInstalledCommands(t *testing.T) {
 	expectGolden(t, "apps",
 		p.run("apps -n living"), p.run("list -n living -o wide"), p.run("apps -n living --updates --exit-code"), p.run("apps -n living -o name"),
 		p.run("apps -n empty"), p.run("apps -n empty --exit-code"))
-	expectGolden(t, "status", p.run("status wiki -n living"), p.run("status board -n living"), p.run("status nothing -n living"), p.run("status wiki -n living -o name"))
+	expectGolden(t, "status", p.run("status wiki -n living"), p.run("status board -n living"), p.run("status nothing -n living"), p.run("status wiki -n living -o name"),
+		p.run("status planned -n living"))
 	expectGolden(t, "events", p.run("events wiki -n living"), p.run("events nothing -n living"))
-	expectGolden(t, "tasks", p.run("tasks -n living"), p.run("tasks -n living --all"), p.run("tasks upgrade-wiki-2f8rk -n living -o name"),
+	expectGolden(t, "tasks", p.run("tasks -n living"), p.run("tasks -n empty"), p.run("tasks -n living --all"), p.run("tasks upgrade-wiki-2f8rk -n living -o name"),
 		p.run("tasks upgrade-wiki-2f8rk -n living --remedy"))
 	NewWithT(t).Expect(p.run("apps -A").out).To(ContainSubstring("NAMESPACE"))
 }

@@ -81,7 +81,7 @@ func newInstance(namespace, name string, change ...func(*v1alpha1.AppInstance)) 
 // newTask returns a task for the instance wiki.
 func newTask(namespace, name string, action v1alpha1.Action, change ...func(*v1alpha1.AppInstallTask)) *v1alpha1.AppInstallTask {
 	task := &v1alpha1.AppInstallTask{
-		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name, Generation: 1},
 		Spec: v1alpha1.AppInstallTaskSpec{
 			Action: action, AppRef: v1alpha1.AppReference{Namespace: "market", Source: "samples", Name: "wiki"}, InstanceName: "wiki",
 		},

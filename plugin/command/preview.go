@@ -25,7 +25,12 @@ const maxPaths = 10
 // asked contains the names of the inputs that the user has to type.
 func printChange(out io.Writer, instance *v1alpha1.AppInstance, app *v1alpha1.AppInfo, r taskbuilder.Request, asked []string) error {
 	if r.Action == v1alpha1.ActionUpgrade {
-		printLine(out, "Version", fmt.Sprintf("%s -> %s", cmp.Or(instance.Status.Version, "none"), targetVersion(app, r.Version)))
+		installed, target := cmp.Or(instance.Status.Version, "none"), targetVersion(app, r.Version)
+		line := installed + " -> " + target
+		if target == installed {
+			line = installed + " (already installed)"
+		}
+		printLine(out, "Version", line)
 	}
 	if pinned := instance.Spec.PinnedRevision; pinned != 0 {
 		printLine(out, "Pin", fmt.Sprintf("released from revision %d; the values and inputs of the instance are used again", pinned))

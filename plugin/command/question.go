@@ -3,6 +3,7 @@ package command
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -54,8 +55,10 @@ func (f *Factory) askForInput(input v1alpha1.Input, a *answers) error {
 // and its default.
 func questionFor(input v1alpha1.Input) string {
 	var about []string
-	if title := cmp.Or(input.Title, input.Description); title != "" && title != input.Name {
-		about = append(about, title)
+	for _, sentence := range []string{input.Title, input.Description} {
+		if sentence = strings.TrimRight(sentence, ". "); sentence != "" && sentence != input.Name && !slices.Contains(about, sentence) {
+			about = append(about, sentence)
+		}
 	}
 	if options := optionValues(input); len(options) > 0 {
 		about = append(about, "one of "+strings.Join(options, ", "))

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/duration"
@@ -31,6 +32,9 @@ func (f *Factory) newStatusCommand() *cobra.Command {
 			return err
 		}
 		instance, err := getInstance(c.Context(), k, namespace, arguments[0])
+		if apierrors.IsNotFound(err) && !w.hasFormat() {
+			return f.printTasksWithoutInstance(c.Context(), k, namespace, arguments[0], err)
+		}
 		if err != nil {
 			return err
 		}
@@ -45,6 +49,22 @@ func (f *Factory) newStatusCommand() *cobra.Command {
 		return nil
 	}
 	return c
+}
+
+// printTasksWithoutInstance prints the tasks of an instance that does not exist, such as a rejected
+// installation. Without tasks, it returns notFound.
+func (f *Factory) printTasksWithoutInstance(ctx context.Context, k client.Client, namespace, name string, notFound error) error {
+	tasks, err := listTasksOf(ctx, k, namespace, name)
+	if err != nil || len(tasks) == 0 {
+		return notFound
+	}
+	app := tasks[0].Spec.AppRef
+	f.printResult("%s/%s  %s/%s  not installed", namespace, name, app.Source, app.Name)
+	f.printTree(f.taskBranches(tasks))
+	if follow.ResultOf(&tasks[0]) == follow.NeedsInput {
+		f.printHint(fmt.Sprintf("%s inputs %s -n %s", f.Name, tasks[0].Name, namespace))
+	}
+	return nil
 }
 
 // listTasksOf lists the tasks of an instance, newest first.
@@ -68,7 +88,14 @@ type branch struct {
 func (f *Factory) printStatus(instance *v1alpha1.AppInstance, tasks []v1alpha1.AppInstallTask) {
 	f.printResult("%s", statusLine(instance))
 	branches := append(f.taskBranches(tasks), instanceBranches(instance)...)
-	branches = append(branches, f.revisionBranches(instance)...)
+	f.printTree(append(branches, f.revisionBranches(instance)...))
+	for _, next := range nextCommands(instance, tasks) {
+		f.printHint(fmt.Sprintf("%s %s -n %s", f.Name, next, instance.Namespace))
+	}
+}
+
+// printTree prints lines with lines below them.
+func (f *Factory) printTree(branches []branch) {
 	for i, b := range branches {
 		mark, indent := "├─", "│  "
 		if i == len(branches)-1 {
@@ -82,9 +109,6 @@ func (f *Factory) printStatus(instance *v1alpha1.AppInstance, tasks []v1alpha1.A
 			}
 			f.printResult("%s%s %s", indent, mark, text.WithoutControls(line))
 		}
-	}
-	for _, next := range nextCommands(instance, tasks) {
-		f.printHint(fmt.Sprintf("%s %s -n %s", f.Name, next, instance.Namespace))
 	}
 }
 

@@ -51,7 +51,11 @@ func (f *Factory) newTasksCommand() *cobra.Command {
 		case len(arguments) == 1 && l.hasFormat() && *l.print.OutputFormat != wideFormat:
 			return l.printObjects(f.Streams.Out, &list.Items[0])
 		}
-		return f.printList(l, list, table.Tasks(list.Items, l.all, f.Now()), noneFound("tasks", namespace, l.all))
+		what := "tasks"
+		if !finished {
+			what = "unfinished tasks"
+		}
+		return f.printList(l, list, table.Tasks(list.Items, l.all, f.Now()), noneFound(what, namespace, l.all))
 	}
 	return c
 }

@@ -10,11 +10,11 @@ var seconds = regexp.MustCompile(`(?m)^(Admitted|Resolved|Applied|Healthy|Waitin
 // withoutSeconds replaces the times of milestones.
 func withoutSeconds(progress string) string { return seconds.ReplaceAllString(progress, "${1}${2}0s ") }
 
-// withoutMilestones removes the lines of milestones, which may be printed or not.
+// withoutMilestones removes the lines of milestones and of the state, which may be printed or not.
 func withoutMilestones(progress string) string {
 	var kept []string
 	for line := range strings.Lines(progress) {
-		if !seconds.MatchString(line) {
+		if !seconds.MatchString(line) && !strings.HasPrefix(line, " ") {
 			kept = append(kept, line)
 		}
 	}

@@ -56,6 +56,7 @@ func (f *Factory) newUninstallCommand() *cobra.Command {
 				return r, nil, err
 			}
 			printUninstallation(f.Streams.ErrOut, instance, cmp.Or(data, instance.Spec.DataPolicy))
+			printLine(f.Streams.ErrOut, "Before", sentenceIf(*dependents, "instances that depend on "+instance.Name+" are uninstalled"))
 			if flags.write.dryRun != cmdutil.DryRunNone {
 				return r, nil, nil
 			}

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -122,7 +124,10 @@ func (f *Factory) resultError(task *v1alpha1.AppInstallTask) error {
 			e.details = stateLines(task)
 		}
 		if hasRemedy(task.Status.Preflight) {
-			e.hints = []string{fmt.Sprintf("%s tasks %s%s --remedy | kubectl apply -f -", f.Name, task.Name, in)}
+			e.hints = []string{
+				fmt.Sprintf("%s tasks %s%s --remedy | kubectl apply -f -", f.Name, task.Name, in),
+				fmt.Sprintf("%s retry %s%s --wait", f.Name, task.Name, in),
+			}
 		}
 		return e
 	case follow.Canceled, follow.Interrupted:
@@ -151,23 +156,31 @@ func reasonLine(reason, message string) string {
 
 // inputLines returns a line for each missing or invalid input.
 func inputLines(inputs []v1alpha1.Input) []string {
-	var lines []string
+	if len(inputs) == 0 {
+		return nil
+	}
+	var table strings.Builder
+	columns := tabwriter.NewWriter(&table, 0, 0, 2, ' ', 0)
 	for _, input := range inputs {
-		title := input.Title
-		if title == "" {
-			title = input.Description
-		}
-		line := fmt.Sprintf("  %-24s %-10s %-12s %s", printable(input.Name), input.Type, printable(input.Problem), printable(title))
-		lines = append(lines, strings.TrimRight(line, " "))
+		fmt.Fprintf(columns, "  %s\t%s\t%s\t%s\n", printable(input.Name), printable(input.Type), printable(input.Problem),
+			printable(cmp.Or(input.Title, input.Description)))
+	}
+	// A strings.Builder does not fail.
+	_ = columns.Flush()
+	var lines []string
+	for line := range strings.Lines(table.String()) {
+		lines = append(lines, strings.TrimRight(line, " \n"))
 	}
 	return lines
 }
 
-// problemLines returns a line for each problem.
+// problemLines returns a line for each problem. The missing inputs of a task are not among them.
 func problemLines(problems []v1alpha1.Problem) []string {
 	var lines []string
 	for _, problem := range problems {
-		lines = append(lines, reasonLine(problem.Reason, problem.Message))
+		if problem.Reason != v1alpha1.ReasonWaitingForInput {
+			lines = append(lines, reasonLine(problem.Reason, problem.Message))
+		}
 	}
 	return lines
 }

@@ -26,6 +26,8 @@ type Progress struct {
 	out     io.Writer
 	printed map[string]bool
 	waiting string
+	// after is the time of the last line, since the creation of the task.
+	after time.Duration
 }
 
 // NewProgress returns a Progress that prints to a writer.
@@ -45,16 +47,19 @@ func (p *Progress) PrintTask(task *v1alpha1.AppInstallTask) {
 		p.printed["Reverting"] = true
 		p.printLine(task, "Reverting", timeOf(task.Status.RevertStartTime), reverting.Reason+": "+reverting.Message)
 	}
-	if c := waitCondition(task); c != nil && c.Reason+c.Message != p.waiting {
+	// The inputs that a task waits for are its result, and are printed as such.
+	if c := waitCondition(task); c != nil && c.Reason != v1alpha1.ReasonWaitingForInput && c.Reason+c.Message != p.waiting {
 		p.waiting = c.Reason + c.Message
-		p.printLine(task, "Waiting", c.LastTransitionTime.Time, c.Reason+": "+c.Message)
+		// The condition has the time of the first reason to wait.
+		p.printLine(task, "Waiting", time.Now(), c.Reason+": "+c.Message)
 	}
 }
 
-// printLine prints a milestone with the time since the creation of the task.
+// printLine prints a milestone with the time since the creation of the task. Clocks differ, and so the
+// time of a line is at least the time of the line before it.
 func (p *Progress) printLine(task *v1alpha1.AppInstallTask, name string, at time.Time, message string) {
-	after := at.Sub(task.CreationTimestamp.Time).Truncate(time.Second)
-	fmt.Fprintf(p.out, "%-10s %-5s %s\n", name, max(after, 0), text.Printable(text.OneLine(message, maxLine), maxLine))
+	p.after = max(p.after, at.Sub(task.CreationTimestamp.Time).Truncate(time.Second))
+	fmt.Fprintf(p.out, "%-10s %-5s %s\n", name, p.after, text.Printable(text.OneLine(message, maxLine), maxLine))
 }
 
 func timeOf(at *metav1.Time) time.Time {
