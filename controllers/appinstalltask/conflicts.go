@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"strings"
 
-	"sigs.k8s.io/controller-runtime/pkg/client"
-
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/admission"
 	"github.com/appmarket/operator/internal/outcome"
@@ -40,33 +38,5 @@ func checkDependents(ctx context.Context, r *Reconciler, s *scope, p *taskFindin
 	}
 	p.Add(outcome.Stalled(v1alpha1.ReasonHasDependents, fmt.Errorf(
 		"other instances depend on app %q (%s); uninstall them first, or set spec.uninstall.dependents to Uninstall", s.instance.Spec.AppRef.Name, strings.Join(said, ", "))))
-	return nil
-}
-
-// checkSingletonUsers returns a finding if instances in other namespaces depend on this one, unless
-// spec.uninstall.dependents is Uninstall. It does not reveal them to a service account that may not
-// administer the instance.
-func checkSingletonUsers(ctx context.Context, r *Reconciler, s *scope, p *taskFindings) error {
-	if s.instance == nil {
-		return nil
-	}
-	users, err := admission.FindSingletonUsers(ctx, newOperation(r, s))
-	if err != nil || len(users) == 0 {
-		return err
-	}
-	app := s.instance.Spec.AppRef.Name
-	visible, err := admission.HasInstancePermission(ctx, r.Tenants, s.tenant(), admission.AdministerVerb, client.ObjectKeyFromObject(s.instance))
-	switch {
-	case err != nil:
-		return err
-	case !visible:
-		p.Add(outcome.Stalled(v1alpha1.ReasonHasDependents, fmt.Errorf(
-			"instances in other namespaces depend on app %q; ask a cluster administrator to uninstall it", app)))
-	case s.task.Spec.UninstallsDependents():
-		addUninstallSubtasks(s, p, users)
-	default:
-		p.Add(outcome.Stalled(v1alpha1.ReasonHasDependents, fmt.Errorf(
-			"instances in other namespaces depend on app %q (%s); uninstall them first, or set spec.uninstall.dependents to Uninstall", app, formatInstances(users))))
-	}
 	return nil
 }

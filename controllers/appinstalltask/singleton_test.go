@@ -1,10 +1,14 @@
 package appinstalltask_test
 
 import (
+	"context"
+	"sync"
+
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/admission"
@@ -49,6 +53,16 @@ func setInstalled(instance *v1alpha1.AppInstance, version string, ready metav1.C
 	instance.Status.Version, instance.Status.Revision, instance.Status.Releases = version, 1, []v1alpha1.Release{{Name: instance.Name}}
 	instance.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionReady, Status: ready, Reason: v1alpha1.ReasonReady, LastTransitionTime: metav1.Now()}}
 	Expect(server.Client.Status().Patch(GinkgoT().Context(), instance, before)).To(Succeed())
+}
+
+// grantSoon grants a verb for an instance and waits until the permission is effective.
+func (b *taskFixture) grantSoon(namespace, verb, instance string) {
+	GinkgoHelper()
+	b.grantInstances(namespace, verb)
+	tenant := release.Tenant{Namespace: b.namespace, ServiceAccount: "tenant"}
+	Eventually(func() (bool, error) {
+		return admission.HasInstancePermission(b.ctx, b.reconciler.Tenants, tenant, verb, client.ObjectKey{Namespace: namespace, Name: instance})
+	}).Should(BeTrue())
 }
 
 var _ = Describe("A task for an app that requires an app that can be installed once in a cluster", func() {
@@ -123,15 +137,6 @@ var _ = Describe("A task that uninstalls an app that can be installed once in a 
 	withDependents := func(t *v1alpha1.AppInstallTask) {
 		t.Spec.Uninstall = &v1alpha1.UninstallParameters{Dependents: v1alpha1.DependentsUninstall}
 	}
-	// grant grants a verb for an instance and waits until the permission is effective.
-	grant := func(namespace, verb, instance string) {
-		GinkgoHelper()
-		b.grantInstances(namespace, verb)
-		tenant := release.Tenant{Namespace: b.namespace, ServiceAccount: "tenant"}
-		Eventually(func() (bool, error) {
-			return admission.HasInstancePermission(b.ctx, b.reconciler.Tenants, tenant, verb, client.ObjectKey{Namespace: namespace, Name: instance})
-		}).Should(BeTrue())
-	}
 
 	DescribeTable("is rejected, and does not reveal the instances that require it", func(change func(*v1alpha1.AppInstallTask)) {
 		b.createTask("remove", v1alpha1.ActionUninstall, change)
@@ -144,17 +149,17 @@ var _ = Describe("A task that uninstalls an app that can be installed once in a 
 	)
 
 	It("names the instances to a service account that may administer it", func() {
-		grant(b.namespace, "administer", "web")
+		b.grantSoon(b.namespace, "administer", "web")
 		b.createTask("remove", v1alpha1.ActionUninstall)
 		Expect(b.expectFailure(v1alpha1.ReasonHasDependents)).To(HavePrefix(
 			`instances in other namespaces depend on app "web" (` + elsewhere + `/client); uninstall them first`))
 	})
 
 	It("uninstalls the instances first with the permission to do so", func() {
-		grant(b.namespace, "administer", "web")
+		b.grantSoon(b.namespace, "administer", "web")
 		b.createTask("remove", v1alpha1.ActionUninstall, withDependents)
 		b.expectFailure(v1alpha1.ReasonPermissionDenied)
-		grant(elsewhere, "uninstall", "client")
+		b.grantSoon(elsewhere, "uninstall", "client")
 		b.createTask("again", v1alpha1.ActionUninstall, withDependents)
 		b.expectWaiting(v1alpha1.ReasonWaitingForDependency)
 		Expect(b.task.Status.Subtasks).To(HaveExactElements(And(HaveField("Namespace", elsewhere), HaveField("Instance", "client"))))
@@ -166,3 +171,77 @@ var _ = Describe("A task that uninstalls an app that can be installed once in a 
 		b.expectStarted()
 	})
 })
+
+var _ = Describe("Two tasks that install an app that can be installed once in a cluster at the same time", func() {
+	var tenants []*taskFixture
+	BeforeEach(func() {
+		b := newTaskFixture()
+		b.publishVersion("1.0.0", filesWithoutInputs())
+		b.editApp(func(app *v1alpha1.AppInfo) { app.Status.Summary = &v1alpha1.AppSummary{ClusterSingleton: true} })
+		b.reconciler.Client = interceptor.NewClient(b.client, interceptor.Funcs{List: listWithoutInstances})
+		second := *b
+		second.namespace = server.Namespace(GinkgoTB(), nil)
+		server.Allow(GinkgoTB(), second.namespace, "tenant", allowedObjects)
+		tenants = []*taskFixture{b, &second}
+		for _, tenant := range tenants {
+			tenant.grantSoon(tenant.namespace, "administer", "web")
+		}
+	})
+	// reconcileTogether reconciles the tasks of both tenants concurrently, and returns the tenant whose
+	// task has started and the other one.
+	reconcileTogether := func() (started, other *taskFixture) {
+		GinkgoHelper()
+		var group sync.WaitGroup
+		for _, tenant := range tenants {
+			group.Go(func() {
+				defer GinkgoRecover()
+				_, _ = tenant.reconcileTask() // The specs check the conditions.
+			})
+		}
+		group.Wait()
+		if tenants[0].task.Status.InstanceRef != nil {
+			return tenants[0], tenants[1]
+		}
+		return tenants[1], tenants[0]
+	}
+	expectOneInstance := func(started, other *taskFixture) {
+		GinkgoHelper()
+		Expect(started.task.Status.InstanceRef).NotTo(BeNil())
+		var list v1alpha1.AppInstanceList
+		Expect(server.Client.List(other.ctx, &list, client.InNamespace(other.namespace))).To(Succeed())
+		Expect(list.Items).To(BeEmpty())
+	}
+
+	It("start once, and the other one fails", func() {
+		for _, tenant := range tenants {
+			tenant.createTask("install", v1alpha1.ActionInstall)
+		}
+		started, other := reconcileTogether()
+		expectOneInstance(started, other)
+		Expect(other.conditionStatus(v1alpha1.ConditionSucceeded)).To(Equal("False " + v1alpha1.ReasonSingleInstance))
+		Expect(other.preflightReasons()).To(Equal([]string{v1alpha1.ReasonSingleInstance}))
+		Expect(other.conditionMessage(v1alpha1.ConditionSucceeded)).To(And(
+			ContainSubstring("can be installed once in a cluster"), Not(ContainSubstring(started.namespace))))
+	})
+
+	It("start one after the other if both wait for requirements", func() {
+		for _, tenant := range tenants {
+			tenant.createTask("install", v1alpha1.ActionInstall, func(t *v1alpha1.AppInstallTask) {
+				t.Spec.OnUnmetRequirement = v1alpha1.UnmetRequirementWait
+			})
+		}
+		started, other := reconcileTogether()
+		expectOneInstance(started, other)
+		Expect(other.conditionStatus(v1alpha1.ConditionReconciling)).To(Equal("True " + v1alpha1.ReasonSingleInstance))
+		started.removeInstance()
+		other.expectStarted()
+	})
+})
+
+// listWithoutInstances lists no instances, as a cache that does not contain them yet.
+func listWithoutInstances(ctx context.Context, c client.WithWatch, list client.ObjectList, options ...client.ListOption) error {
+	if _, ok := list.(*v1alpha1.AppInstanceList); ok {
+		return nil
+	}
+	return c.List(ctx, list, options...)
+}

@@ -36,6 +36,34 @@ func IsReadySingleton(ctx context.Context, objects client.Reader, instance *v1al
 	return isClusterSingleton(ctx, objects, instance.Spec.AppRef, instance.Namespace)
 }
 
+// IsSingletonInstallation reports whether the app of an operation can be installed once in a cluster,
+// and is not installed by the instance of the operation.
+func IsSingletonInstallation(o *Operation) bool {
+	summary := o.summary()
+	return summary != nil && summary.ClusterSingleton && !o.Upgrade
+}
+
+// CheckStartedSingletons checks, immediately before an operation starts, that no other instance of an
+// app that can be installed once in a cluster has started. Two instances that are created at the same
+// time can both pass CheckClusterSingleton, because neither may be in the cache yet. Therefore the
+// operation must read from the API server, and the caller must save it before the next operation of
+// such an app is checked.
+func CheckStartedSingletons(ctx context.Context, o *Operation, f *Findings) error {
+	if !IsSingletonInstallation(o) {
+		return nil
+	}
+	all, err := ListInstallations(ctx, o.Objects, catalog.AppKey(o.AppRef, o.Tenant.Namespace), "")
+	if err != nil {
+		return err
+	}
+	for i := range all {
+		if other := &all[i]; other.UID != o.Instance.UID && hasStarted(other) {
+			return addOtherSingleton(ctx, o, f, other)
+		}
+	}
+	return nil
+}
+
 // listSingletons returns the instances of an app in all namespaces if the app can be installed once
 // in a cluster, otherwise none.
 func listSingletons(ctx context.Context, o *Operation, ref v1alpha1.AppReference) ([]v1alpha1.AppInstance, error) {
@@ -47,7 +75,7 @@ func listSingletons(ctx context.Context, o *Operation, ref v1alpha1.AppReference
 }
 
 // FindSingletonUsers returns the instances in other namespaces that depend on the instance, because
-// its app can be installed once in a cluster. Do not change the instances: they belong to the cache.
+// its app can be installed once in a cluster, by namespace and name. Do not change the instances: they belong to the cache.
 func FindSingletonUsers(ctx context.Context, o *Operation) ([]v1alpha1.AppInstance, error) {
 	isSingleton, err := isClusterSingleton(ctx, o.Catalog.Objects, o.Instance.Spec.AppRef, o.Instance.Namespace)
 	if err != nil || !isSingleton || !hasStarted(o.Instance) {
@@ -71,16 +99,20 @@ func FindSingletonUsers(ctx context.Context, o *Operation) ([]v1alpha1.AppInstan
 			users = append(users, *other)
 		}
 	}
+	slices.SortFunc(users, compareInstances)
 	return users, nil
 }
 
 // dependsOnSingleton reports whether an app that is installed in a namespace requires the app of an
 // instance, and no other instance satisfies the dependency.
 func dependsOnSingleton(summary *v1alpha1.AppSummary, namespace string, singleton *v1alpha1.AppInstance, all []v1alpha1.AppInstance) bool {
+	required := requiredApps(summary)
+	at := slices.IndexFunc(required, func(d v1alpha1.AppDependency) bool { return d.Name == singleton.Spec.AppRef.Name })
+	if at < 0 {
+		return false
+	}
 	others := slices.DeleteFunc(slices.Clone(all), func(i v1alpha1.AppInstance) bool {
 		return i.UID == singleton.UID || i.Namespace != namespace && catalog.InstanceKey(&i) != catalog.InstanceKey(singleton)
 	})
-	return slices.ContainsFunc(requiredApps(summary), func(d v1alpha1.AppDependency) bool {
-		return d.Name == singleton.Spec.AppRef.Name && !isDependencySatisfied(d, others)
-	})
+	return !isDependencySatisfied(required[at], others)
 }
