@@ -82,16 +82,16 @@ func (c *registryClient) listTags(ctx context.Context, repository name.Repositor
 	defer cancel()
 	pages, err := c.puller.Lister(ctx, repository)
 	if err != nil {
-		return nil, c.toError(repository.Name(), err)
+		return nil, c.toError(repository, err)
 	}
 	var tags []string
 	for pages.HasNext() {
 		page, err := pages.Next(ctx)
 		if err != nil {
-			return nil, c.toError(repository.Name(), err)
+			return nil, c.toError(repository, err)
 		}
 		if tags = append(tags, page.Tags...); len(tags) > maxTags {
-			return nil, outcome.Stalled(v1alpha1.ReasonLimitExceeded, fmt.Errorf("repository %q has more than %d tags", repository.Name(), maxTags))
+			return nil, outcome.Stalled(v1alpha1.ReasonLimitExceeded, fmt.Errorf("%s has more than %d tags", urlOf(repository), maxTags))
 		}
 	}
 	return tags, nil
@@ -104,7 +104,7 @@ func (c *registryClient) readChart(ctx context.Context, tag name.Tag) (index.Ent
 	defer cancel()
 	known, err := c.puller.Head(ctx, tag)
 	if err != nil {
-		return index.Entry{}, c.toError(tag.Name(), err)
+		return index.Entry{}, c.toError(tag, err)
 	}
 	at := tag.Digest(known.Digest.String())
 	if entry, ok := chartsByDigest.Get(at.Name()); ok {
@@ -120,7 +120,7 @@ func (c *registryClient) readChart(ctx context.Context, tag name.Tag) (index.Ent
 
 // withURL returns an entry with the URL of a tag, because several tags can have one manifest.
 func withURL(entry index.Entry, tag name.Tag) index.Entry {
-	entry.URL = chartURL(tag)
+	entry.URL = urlOf(tag)
 	return entry
 }
 
@@ -128,15 +128,15 @@ func withURL(entry index.Entry, tag name.Tag) index.Entry {
 func (c *registryClient) readManifest(ctx context.Context, at name.Digest) (index.Entry, error) {
 	answer, err := c.puller.Get(ctx, at)
 	if err != nil {
-		return index.Entry{}, c.toError(at.Name(), err)
+		return index.Entry{}, c.toError(at, err)
 	}
 	var manifest v1.Manifest
 	if json.Unmarshal(answer.Manifest, &manifest) != nil || manifest.Config.MediaType != chartConfigType {
-		return index.Entry{}, invalidChart("%q is not a Helm chart", at.Name())
+		return index.Entry{}, invalidChart("%s is not a Helm chart", urlOf(at))
 	}
 	archive := archiveLayer(manifest)
 	if archive == nil {
-		return index.Entry{}, invalidChart("%q has no layer with a Helm chart", at.Name())
+		return index.Entry{}, invalidChart("%s has no layer with a Helm chart", urlOf(at))
 	}
 	config, err := c.readBlob(ctx, at.Context().Digest(manifest.Config.Digest.String()), maxManifestBytes)
 	if err != nil {
@@ -147,7 +147,7 @@ func (c *registryClient) readManifest(ctx context.Context, at name.Digest) (inde
 		Deprecated                bool
 	}
 	if json.Unmarshal(config, &metadata) != nil {
-		return index.Entry{}, invalidChart("the configuration of %q is not a Chart.yaml in JSON", at.Name())
+		return index.Entry{}, invalidChart("the configuration of %s is not a Chart.yaml in JSON", urlOf(at))
 	}
 	return index.Entry{
 		Name: metadata.Name, Version: metadata.Version, AppVersion: metadata.AppVersion, Deprecated: metadata.Deprecated,
@@ -176,15 +176,15 @@ func (c *registryClient) readArchive(ctx context.Context, at name.Digest) ([]byt
 func (c *registryClient) readBlob(ctx context.Context, at name.Digest, limit int64) ([]byte, error) {
 	layer, err := c.puller.Layer(ctx, at)
 	if err != nil {
-		return nil, c.toError(at.Name(), err)
+		return nil, c.toError(at, err)
 	}
 	body, err := layer.Compressed()
 	if err != nil {
-		return nil, c.toError(at.Name(), err)
+		return nil, c.toError(at, err)
 	}
 	data, err := io.ReadAll(netguard.LimitBody(body, limit))
 	if err := errors.Join(err, body.Close()); err != nil {
-		return nil, c.toError(at.Name(), err)
+		return nil, c.toError(at, err)
 	}
 	return data, nil
 }

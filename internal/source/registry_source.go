@@ -174,7 +174,7 @@ func versionTag(version string) string { return strings.ReplaceAll(version, "+",
 // Fetch fetches the archive of an offer by its digest.
 func (s *registrySource) Fetch(ctx context.Context, offer hydrate.Offer) (hydrate.ChartContent, error) {
 	for _, repository := range s.repositories {
-		if offer.URL == chartURL(repository.Tag(versionTag(offer.Version))) {
+		if offer.URL == urlOf(repository.Tag(versionTag(offer.Version))) {
 			archive, err := s.client.readArchive(ctx, repository.Digest(offer.Digest))
 			return hydrate.ChartContent{Archive: archive}, err
 		}
@@ -182,6 +182,5 @@ func (s *registrySource) Fetch(ctx context.Context, offer hydrate.Offer) (hydrat
 	return hydrate.ChartContent{}, outcome.Stalled(v1alpha1.ReasonFetchFailed, errors.New("get chart: the URL does not belong to a repository of the source"))
 }
 
-// chartURL returns the URL of the chart with a tag.
-func chartURL(tag name.Tag) string { return ociScheme + tag.Name() }
-
+// urlOf returns the URL of a repository, tag or digest.
+func urlOf(target fmt.Stringer) string { return ociScheme + target.String() }

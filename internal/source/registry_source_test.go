@@ -227,7 +227,7 @@ func TestListedChartsOfARegistry(t *testing.T) {
 		skipped = append(skipped, each.Name+": "+outcome.Reason(each.Err, "")+": "+each.Err.Error())
 	}
 	g.Expect(skipped).To(HaveExactElements(
-		And(HavePrefix("image: InvalidChart: "), HaveSuffix(`" is not a Helm chart`)),
+		And(HavePrefix("image: InvalidChart: "), HaveSuffix(` is not a Helm chart`)),
 		And(HavePrefix("missing: NotFound: get "), ContainSubstring("registry returned 404 Not Found")),
 		HavePrefix(`renamed: InvalidChart: version "1.0.0" has the name "web"`),
 		Equal(`versions: InvalidChart: the chart of tag "1.0.0" has the version "3.0.0"`),

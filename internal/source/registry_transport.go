@@ -79,7 +79,8 @@ func (t *registryTransport) isOwnServer(host, hostname string) bool {
 }
 
 // toError returns the error for a failed request about a repository, tag or digest.
-func (c *registryClient) toError(about string, err error) error {
+func (c *registryClient) toError(target fmt.Stringer, err error) error {
+	about := urlOf(target)
 	if answer, ok := errors.AsType[*transport.Error](err); ok {
 		return c.responseError(about, answer)
 	}

@@ -155,7 +155,7 @@ func (r *repository) resolveURL(text string) (*url.URL, error) {
 	}
 	if reference.Scheme == "oci" {
 		return nil, fmt.Errorf("get %s: the index contains the URL of an OCI registry, which a source of type Helm cannot read: "+
-			"add an http or https URL of the archive to the index, or exclude the app in spec.filter.exclude", redactURL(reference))
+			"use a source of type OCI for it, and exclude the app in spec.filter.exclude", redactURL(reference))
 	}
 	target := r.baseURL.ResolveReference(reference)
 	if reference.Scheme == "" && reference.Host == "" && target.RawQuery == "" {
