@@ -1,6 +1,7 @@
 package source
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -50,21 +51,29 @@ type registryClient struct {
 	guard   *registryTransport
 }
 
-func newRegistryClient(cfg Config, registry name.Registry) (*registryClient, error) {
-	base, err := transports.getTransport(netguard.TransportOptions{Policy: cfg.Network, UserAgent: cfg.UserAgent}, cfg.OCI.CA)
+// registryAccess configures the access to one registry.
+type registryAccess struct {
+	network   netguard.Policy
+	userAgent string
+	// username and password are empty for anonymous access.
+	username, password string
+	ca                 []byte
+	insecure           bool
+	timeout            time.Duration
+}
+
+func newRegistryClient(access registryAccess, registry name.Registry) (*registryClient, error) {
+	base, err := transports.getTransport(netguard.TransportOptions{Policy: access.network, UserAgent: access.userAgent}, access.ca)
 	if err != nil {
-		return nil, fmt.Errorf("spec.oci.certSecretRef: %w", err)
+		return nil, err
 	}
 	c := &registryClient{
-		timeout: cfg.OCI.Timeout,
-		guard:   &registryTransport{base: base, registry: registry, insecure: cfg.OCI.Insecure},
-	}
-	if c.timeout <= 0 {
-		c.timeout = DefaultTimeout
+		timeout: cmp.Or(access.timeout, DefaultTimeout),
+		guard:   &registryTransport{base: base, registry: registry, insecure: access.insecure},
 	}
 	credentials := authn.Anonymous
-	if cfg.OCI.Username != "" {
-		credentials = &authn.Basic{Username: cfg.OCI.Username, Password: cfg.OCI.Password}
+	if access.username != "" {
+		credentials = &authn.Basic{Username: access.username, Password: access.password}
 	}
 	c.puller, err = remote.NewPuller(
 		remote.WithAuth(credentials),
@@ -163,6 +172,15 @@ func archiveLayer(manifest v1.Manifest) *v1.Descriptor {
 		}
 	}
 	return nil
+}
+
+// fetchChart reads the archive of the chart with a tag.
+func (c *registryClient) fetchChart(ctx context.Context, tag name.Tag) ([]byte, error) {
+	entry, err := c.readChart(ctx, tag)
+	if err != nil {
+		return nil, err
+	}
+	return c.readArchive(ctx, tag.Digest(entry.Digest))
 }
 
 // readArchive reads the archive with a digest.

@@ -55,8 +55,14 @@ func newRegistrySource(cfg Config, listed listingOptions) (*registrySource, erro
 		source.repositories = append(source.repositories, repository)
 	}
 	var err error
-	source.client, err = newRegistryClient(cfg, source.repositories[0].Registry)
-	return source, err
+	source.client, err = newRegistryClient(registryAccess{
+		network: cfg.Network, userAgent: cfg.UserAgent, ca: cfg.OCI.CA, timeout: cfg.OCI.Timeout,
+		username: cfg.OCI.Username, password: cfg.OCI.Password, insecure: cfg.OCI.Insecure,
+	}, source.repositories[0].Registry)
+	if err != nil {
+		return nil, fmt.Errorf("spec.oci.certSecretRef: %w", err)
+	}
+	return source, nil
 }
 
 // parseRepository parses a repository, whose registry has no default.

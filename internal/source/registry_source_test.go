@@ -365,3 +365,35 @@ func TestInvalidRegistryURLs(t *testing.T) {
 	_, err = source.Open(source.Config{OCI: &source.OCIConfig{URL: "oci://registry.example/web"}, Directory: &source.DirectoryConfig{Path: "/charts"}})
 	NewWithT(t).Expect(err).To(MatchError(ContainSubstring("exactly one of helm, oci and directory must be set")))
 }
+
+func TestChartsInTheRegistryOfAnIndex(t *testing.T) {
+	r := startRegistry(t)
+	archive := r.push(t, "charts/web", "1.0.0_build", web("1.0.0+build"))
+	opened := openHelm(t, source.HelmConfig{URL: "https://charts.example", Username: "me", Password: "pw"})
+	r.before = func(w http.ResponseWriter, request *http.Request) bool {
+		if request.Header.Get("Authorization") != "" {
+			w.WriteHeader(http.StatusTeapot)
+			return true
+		}
+		return false
+	}
+	for _, c := range []struct{ url, reason string }{
+		{"oci://" + r.host + "/charts/web", ""},
+		{"oci://" + r.host + "/charts/web:1.0.0_build", ""},
+		{"oci://" + r.host + "/charts/web:2.0.0", v1alpha1.ReasonNotFound},
+		{"oci://" + r.host + "/charts/web@sha256:00", v1alpha1.ReasonFetchFailed},
+		{"oci:///web", v1alpha1.ReasonFetchFailed},
+		{"oci://web", v1alpha1.ReasonFetchFailed},
+		{"oci://registry.invalid/web", v1alpha1.ReasonFetchFailed},
+		{"oci://169.254.169.254/web", v1alpha1.ReasonNotAllowed},
+	} {
+		t.Run(c.url, func(t *testing.T) {
+			g := NewWithT(t)
+			content, err := opened.Fetch(t.Context(), hydrate.Offer{Version: "1.0.0+build", URL: c.url})
+			g.Expect(outcome.Reason(err, "")).To(Equal(c.reason), "%v", err)
+			if c.reason == "" {
+				g.Expect(content.Archive).To(Equal(archive))
+			}
+		})
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -57,13 +58,19 @@ func (t *registryTransport) RoundTrip(request *http.Request) (*http.Response, er
 }
 
 func (t *registryTransport) checkRequest(request *http.Request) error {
-	if request.URL.Scheme != "https" && !t.insecure {
+	if request.URL.Scheme != "https" && !t.insecure && !isLoopback(request.URL.Hostname()) {
 		return errRegistryHTTP
 	}
 	if request.Header.Get("Authorization") != "" && !t.isOwnServer(request.URL.Host, request.URL.Hostname()) {
 		return errTokenServer
 	}
 	return netguard.CheckRedirected(request)
+}
+
+// isLoopback reports whether a host is this machine, which only a local run can access.
+func isLoopback(host string) bool {
+	address, err := netip.ParseAddr(host)
+	return err == nil && address.IsLoopback()
 }
 
 // isOwnServer reports whether a server is the registry, or is in the same domain. A registry
