@@ -77,6 +77,7 @@ func (s *scope) resolveTaskInputs() installplan.ValueSources {
 	}
 	if from := s.valuesSource(); from != nil {
 		have := from.Spec
+		given.Instance, given.Inherited = s.instanceTitle(from), inheritedFields(&parameters, &have)
 		if given.Values == nil {
 			given.Values = have.Values
 		}
@@ -86,6 +87,35 @@ func (s *scope) resolveTaskInputs() installplan.ValueSources {
 		given.Envs = mergeEnvs(have.Inputs, given.Envs)
 	}
 	return given
+}
+
+// instanceTitle returns the name of an instance for messages, with its namespace if it differs.
+func (s *scope) instanceTitle(instance *v1alpha1.AppInstance) string {
+	if instance.Namespace == s.task.Namespace {
+		return instance.Name
+	}
+	return instance.Namespace + "/" + instance.Name
+}
+
+// inheritedFields returns the fields and the inputs that the task does not specify and copies from an
+// instance.
+func inheritedFields(task *v1alpha1.AppParameters, instance *v1alpha1.AppInstanceSpec) []string {
+	var fields []string
+	for field, isInherited := range map[string]bool{
+		"values":              task.Values == nil && instance.Values != nil,
+		"valuesFrom":          task.ValuesFrom == nil && instance.ValuesFrom != nil,
+		"credentialSecretRef": task.CredentialSecretRef == nil && instance.CredentialSecretRef != nil,
+	} {
+		if isInherited {
+			fields = append(fields, field)
+		}
+	}
+	for _, env := range instance.Inputs {
+		if !slices.ContainsFunc(task.Inputs, func(own v1alpha1.InputValue) bool { return own.Name == env.Name }) {
+			fields = append(fields, installplan.InputField(env.Name))
+		}
+	}
+	return fields
 }
 
 // valuesSource returns the instance whose values and inputs are the defaults of the task: the
