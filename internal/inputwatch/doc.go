@@ -6,6 +6,7 @@
 // does not depend on the size or the number of other objects. The release records of Helm are
 // excluded by the API server.
 //
-// If the service account may not list and watch the kind, the instance is not notified of
+// A watch that ends with a panic is logged and started again after a delay. If the service account
+// may not list and watch the kind, the instance is not notified of
 // changes. It still reads the objects whenever it is reconciled.
 package inputwatch

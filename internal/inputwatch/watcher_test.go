@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	. "github.com/onsi/gomega"
@@ -156,6 +157,25 @@ func TestWatchStartsWithThePermission(t *testing.T) {
 	s.Eventually(s.woken, "40s").Should(Receive(Equal("blog")))
 	s.server.Create(t, &corev1.Secret{ObjectMeta: s.object("password")})
 	s.expectWoken("blog")
+}
+
+func TestWatchIsStartedAgainAfterAPanic(t *testing.T) {
+	for _, failing := range []int32{1, 2} {
+		t.Run(fmt.Sprintf("of notification %d", failing), func(t *testing.T) {
+			s := newFixture(t, 0, readInputs)
+			var calls atomic.Int32
+			s.watcher = inputwatch.NewWatcher(s.server.Config, 0, func(instance types.NamespacedName) {
+				if calls.Add(1) == failing {
+					panic("a defect")
+				}
+				s.woken <- instance.Name
+			})
+			t.Cleanup(s.watcher.Close)
+			s.watchInputs("blog", secret("password"))
+			s.server.Create(t, &corev1.Secret{ObjectMeta: s.object("password")})
+			s.expectWoken("blog")
+		})
+	}
 }
 
 func TestWatchesOfANamespaceAreLimited(t *testing.T) {
