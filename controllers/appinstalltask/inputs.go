@@ -14,8 +14,8 @@ import (
 	"github.com/appmarket/operator/internal/release"
 )
 
-// recheckInterval is the interval at which a missing Secret or ConfigMap is read again. The
-// operator has no permission to watch the Secrets of tenants.
+// recheckInterval is the interval at which a missing Secret or ConfigMap is read again that is not
+// watched.
 const recheckInterval = 15 * time.Second
 
 // checkInputs lists every input that is missing or invalid, and renders the app if there is
@@ -23,6 +23,9 @@ const recheckInterval = 15 * time.Second
 func checkInputs(ctx context.Context, r *Reconciler, s *scope, p *taskFindings) error {
 	plan, err := r.Planner.Resolve(ctx, planRequest(r, s))
 	if err != nil {
+		if outcome.Reason(err, "") == v1alpha1.ReasonReferenceNotFound {
+			return p.AddOrReturn(outcome.Waiting(v1alpha1.ReasonWaitingForInput, watchMissingInputs(ctx, r, s), err))
+		}
 		return p.AddOrReturn(inputReadError(err))
 	}
 	if s.action.isInstall {

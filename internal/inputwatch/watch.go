@@ -34,7 +34,7 @@ type watch struct {
 	mu sync.Mutex
 	// synced reports that the watch has received the initial list.
 	synced bool
-	// users contains the instances that read each input, and versions its last resource version,
+	// users contains the readers of each input, and versions its last resource version,
 	// by the name of the input.
 	users    map[string]map[types.NamespacedName]bool
 	versions map[string]string
@@ -96,28 +96,35 @@ func resourceFor(kind v1alpha1.ValuesKind) (schema.GroupVersionResource, string)
 	return corev1.SchemeGroupVersion.WithResource("secrets"), notHelmRecords
 }
 
-// addUser registers an instance for the changes of an input. It notifies the instance if the watch
-// may already have missed a change.
-func (w *watch) addUser(input string, instance types.NamespacedName) {
+// hasStarted reports whether the watch has received the initial list.
+func (w *watch) hasStarted() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.users[input][instance] {
+	return w.synced
+}
+
+// addUser registers a reader for the changes of an input. It notifies the reader if the watch
+// may already have missed a change.
+func (w *watch) addUser(input string, reader types.NamespacedName) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.users[input][reader] {
 		return
 	}
 	if w.users[input] == nil {
 		w.users[input] = map[types.NamespacedName]bool{}
 	}
-	w.users[input][instance] = true
+	w.users[input][reader] = true
 	if w.synced {
-		w.notify(instance)
+		w.notify(reader)
 	}
 }
 
-// removeUser removes an instance, and reports whether the watch has no users left.
-func (w *watch) removeUser(input string, instance types.NamespacedName) bool {
+// removeUser removes a reader, and reports whether the watch has no users left.
+func (w *watch) removeUser(input string, reader types.NamespacedName) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	delete(w.users[input], instance)
+	delete(w.users[input], reader)
 	if len(w.users[input]) == 0 {
 		delete(w.users, input)
 		delete(w.versions, input)
@@ -186,8 +193,8 @@ func (w *watch) recordVersion(input, version string) {
 }
 
 func (w *watch) notifyUsers(input string) {
-	for instance := range w.users[input] {
-		w.notify(instance)
+	for reader := range w.users[input] {
+		w.notify(reader)
 	}
 }
 

@@ -135,7 +135,7 @@ func TestChangesWakeTheInstancesThatReadTheObject(t *testing.T) {
 	s.Expect(s.server.Client.Delete(t.Context(), settings)).To(Succeed())
 	s.expectWoken("blog")
 
-	s.watcher.ForgetInstance(s.nameOf("blog"))
+	s.watcher.ForgetInputs(s.nameOf("blog"))
 	s.writeData(password, `{"stringData": {"value": "c"}}`)
 	s.expectWoken("shop")
 
@@ -190,7 +190,7 @@ func TestWatchesOfANamespaceAreLimited(t *testing.T) {
 	s.Expect(s.watcher.WatchInputs(types.NamespacedName{Namespace: elsewhere.Namespace, Name: "wiki"}, elsewhere,
 		[]inputwatch.Input{configMap("a")})).To(Succeed(), "other namespaces have their own limit")
 
-	s.watcher.ForgetInstance(s.nameOf("blog"))
-	s.watcher.ForgetInstance(s.nameOf("shop"))
+	s.watcher.ForgetInputs(s.nameOf("blog"))
+	s.watcher.ForgetInputs(s.nameOf("shop"))
 	s.Expect(s.watcher.WatchInputs(s.nameOf("wiki"), s.tenant, []inputwatch.Input{configMap("a")})).To(Succeed(), "watches without users end")
 }

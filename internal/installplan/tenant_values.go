@@ -36,6 +36,23 @@ type ValueSources struct {
 	Instance  string
 }
 
+// References returns the Secrets and ConfigMaps to which the values and inputs refer.
+func (s ValueSources) References() []v1alpha1.ValuesReference {
+	references := slices.Clone(s.ValuesFrom)
+	add := func(kind v1alpha1.ValuesKind, ref *v1alpha1.KeyReference) {
+		if ref != nil {
+			references = append(references, v1alpha1.ValuesReference{Kind: kind, Name: ref.Name, Key: ref.Key})
+		}
+	}
+	for _, env := range s.Envs {
+		if env.ValueFrom != nil {
+			add(v1alpha1.ValuesFromSecret, env.ValueFrom.SecretKeyRef)
+			add(v1alpha1.ValuesFromConfigMap, env.ValueFrom.ConfigMapKeyRef)
+		}
+	}
+	return references
+}
+
 // InputField returns the field of an input in ValueSources.Inherited and in messages.
 func InputField(name string) string { return fmt.Sprintf("inputs[%q]", name) }
 
