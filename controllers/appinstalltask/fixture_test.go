@@ -45,13 +45,16 @@ type taskFixture struct {
 	elapsed time.Duration
 }
 
+// allowedObjects grants the permissions of a tenant.
+var allowedObjects = rbacv1.PolicyRule{
+	APIGroups: []string{""}, Resources: []string{"secrets", "configmaps", "pods", "persistentvolumeclaims"}, Verbs: []string{"*"},
+}
+
 func newTaskFixture() *taskFixture {
 	GinkgoHelper()
 	b := &taskFixture{sourceFixture: newSourceFixture(), ctx: GinkgoT().Context(), namespace: server.Namespace(GinkgoTB(), nil)}
 	b.client, b.writes = testenv.CountWrites(objects)
-	server.Allow(GinkgoTB(), b.namespace, "tenant", rbacv1.PolicyRule{
-		APIGroups: []string{""}, Resources: []string{"secrets", "configmaps", "pods", "persistentvolumeclaims"}, Verbs: []string{"*"},
-	})
+	server.Allow(GinkgoTB(), b.namespace, "tenant", allowedObjects)
 	server.Create(GinkgoTB(), &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{Namespace: b.namespace, Name: "inputs"}, StringData: map[string]string{"password": "hunter2"},
 	})

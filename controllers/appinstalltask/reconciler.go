@@ -17,6 +17,7 @@ package appinstalltask
 import (
 	"context"
 	"strings"
+	"sync"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -59,6 +60,9 @@ type Reconciler struct {
 	MaxValueBytes int64
 
 	queue fairlimiter.Queue
+	// singletons is locked while a task for an app that can be installed once in a cluster writes
+	// its instance.
+	singletons sync.Mutex
 }
 
 // Wake requeues a task that has acquired a slot of Turns.

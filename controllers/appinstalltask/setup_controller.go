@@ -85,6 +85,11 @@ func AppKey(task *v1alpha1.AppInstallTask) string {
 	return catalog.AppKey(task.Spec.AppRef, task.Namespace)
 }
 
+// sourceKey returns the namespace and the name of the source of a task.
+func sourceKey(task *v1alpha1.AppInstallTask) string {
+	return cmp.Or(task.Spec.AppRef.Namespace, task.Namespace) + "/" + task.Spec.AppRef.Source
+}
+
 // waitingReason returns the reason of the Reconciling condition, or "" if there is none.
 func waitingReason(task *v1alpha1.AppInstallTask) string {
 	if c := meta.FindStatusCondition(task.Status.Conditions, v1alpha1.ConditionReconciling); c != nil {
@@ -237,8 +242,7 @@ func (h eventHandlers) nextInQueue(ctx context.Context, o client.Object) []recon
 // tasksForSource returns the tasks that wait for a source.
 func (h eventHandlers) tasksForSource(ctx context.Context, source client.Object) []reconcile.Request {
 	return h.unfinishedTaskRequests(ctx, func(task *v1alpha1.AppInstallTask) bool {
-		app := task.Spec.AppRef
-		return app.Source == source.GetName() && cmp.Or(app.Namespace, task.Namespace) == source.GetNamespace()
+		return sourceKey(task) == client.ObjectKeyFromObject(source).String()
 	}, client.MatchingFields{TasksByReason: v1alpha1.ReasonWaitingForSource})
 }
 
