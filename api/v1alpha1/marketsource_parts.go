@@ -56,7 +56,7 @@ type HelmSource struct {
 	// +required
 	// +kubebuilder:validation:MinLength=8
 	// +kubebuilder:validation:MaxLength=2048
-	// +kubebuilder:validation:XValidation:rule="self.startsWith('http://') || self.startsWith('https://')",message="url must begin with http:// or https://; OCI registries are not supported"
+	// +kubebuilder:validation:XValidation:rule="self.startsWith('http://') || self.startsWith('https://')",message="url must begin with http:// or https://; for a registry, use type OCI"
 	// +kubebuilder:validation:XValidation:rule="!self.matches('^https?://[^/]*@')",message="url must not contain credentials; use secretRef"
 	URL string `json:"url,omitempty"`
 
@@ -73,6 +73,44 @@ type HelmSource struct {
 	// system. If not specified, only the CA certificates of the system are trusted.
 	// +optional
 	CertSecretRef *LocalObjectReference `json:"certSecretRef,omitempty"`
+}
+
+// OCISource specifies charts in an OCI registry, as `helm push` stores them.
+type OCISource struct {
+	// url specifies the repository of a chart, such as oci://registry.example/charts/web. If charts
+	// is set, it specifies the path below which their repositories are. The name of a chart is the
+	// last part of its repository, and its versions are the tags that are semantic versions.
+	// +required
+	// +kubebuilder:validation:MaxLength=2048
+	// +kubebuilder:validation:XValidation:rule="self.matches('^oci://[^/@?#]+(/[^@?#]*)?$')",message="url must begin with oci:// and a host, and must not contain credentials, a tag or a digest"
+	URL string `json:"url,omitempty"`
+
+	// charts specifies the names of the charts below url. If not specified, url is the repository
+	// of the only chart.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=200
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=200
+	Charts []string `json:"charts,omitempty"`
+
+	// secretRef refers to a Secret in the same namespace that contains the keys username and
+	// password. The Secret must have the label appmarket.io/credentials with the value "true". The
+	// credentials are sent only to the registry, and to its server for tokens if that is in the
+	// same domain. If not specified, the registry is accessed anonymously.
+	// +optional
+	SecretRef *LocalObjectReference `json:"secretRef,omitempty"`
+
+	// certSecretRef refers to a Secret in the same namespace whose key ca.crt contains
+	// PEM-encoded CA certificates. They are trusted in addition to the CA certificates of the
+	// system. If not specified, only the CA certificates of the system are trusted.
+	// +optional
+	CertSecretRef *LocalObjectReference `json:"certSecretRef,omitempty"`
+
+	// insecure specifies whether the registry can be accessed over HTTP if it does not support
+	// HTTPS. Defaults to false.
+	// +optional
+	Insecure *bool `json:"insecure,omitempty"`
 }
 
 // DirectorySource specifies a directory that contains charts, unpacked or as archives.

@@ -6,12 +6,14 @@ import (
 )
 
 // SourceType is the protocol that is used to access a source.
-// +kubebuilder:validation:Enum=Helm;Directory
+// +kubebuilder:validation:Enum=Helm;OCI;Directory
 type SourceType string
 
 const (
 	// SourceTypeHelm accesses a Helm repository over HTTP.
 	SourceTypeHelm SourceType = "Helm"
+	// SourceTypeOCI accesses charts in an OCI registry.
+	SourceTypeOCI SourceType = "OCI"
 	// SourceTypeDirectory reads a directory on a volume of the operator.
 	SourceTypeDirectory SourceType = "Directory"
 )
@@ -32,6 +34,8 @@ const (
 // MarketSourceSpec defines the desired state of a MarketSource.
 // +kubebuilder:validation:XValidation:rule="self.type != 'Helm' || has(self.helm)",message="helm is required when type is Helm"
 // +kubebuilder:validation:XValidation:rule="self.type == 'Helm' || !has(self.helm)",message="helm may only be set when type is Helm"
+// +kubebuilder:validation:XValidation:rule="self.type != 'OCI' || has(self.oci)",message="oci is required when type is OCI"
+// +kubebuilder:validation:XValidation:rule="self.type == 'OCI' || !has(self.oci)",message="oci may only be set when type is OCI"
 // +kubebuilder:validation:XValidation:rule="self.type != 'Directory' || has(self.directory)",message="directory is required when type is Directory"
 // +kubebuilder:validation:XValidation:rule="self.type == 'Directory' || !has(self.directory)",message="directory may only be set when type is Directory"
 type MarketSourceSpec struct {
@@ -43,6 +47,11 @@ type MarketSourceSpec struct {
 	// set otherwise.
 	// +optional
 	Helm *HelmSource `json:"helm,omitempty"`
+
+	// oci specifies charts in an OCI registry. It is required if type is OCI, and cannot be set
+	// otherwise.
+	// +optional
+	OCI *OCISource `json:"oci,omitempty"`
 
 	// directory specifies a directory that the operator can read. It is required if type is
 	// Directory, and cannot be set otherwise.

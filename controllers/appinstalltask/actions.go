@@ -165,7 +165,7 @@ var actions = map[v1alpha1.Action]action{
 	},
 	v1alpha1.ActionUninstall: {
 		checks: []check{
-			checkDependents, checkSharedUsers,
+			checkDependents, checkSingletonUsers, checkSharedUsers,
 			checkSharedRemoval, checkPermissions,
 		},
 		revert: setAbsent, preview: previewUninstallation, complete: removeSharedCharts,

@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/admission"
 	"github.com/appmarket/operator/internal/failpoint"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/taskrecord"
@@ -30,6 +31,13 @@ func (r *Reconciler) writeInstance(ctx context.Context, s *scope) error {
 	}
 	subject := s.task.Namespace + "/" + s.task.Name
 	failpoint.Point(failpoint.TaskAdmitted, subject)
+	if admission.IsSingletonInstallation(newOperation(r, s)) {
+		r.singletons.Lock()
+		defer r.singletons.Unlock()
+		if err := checkSingletonAgain(ctx, r, s); err != nil {
+			return err
+		}
+	}
 	instance, err := createOrPatchInstance(ctx, r, s)
 	if err != nil {
 		return writeConflictError(s.task, err)

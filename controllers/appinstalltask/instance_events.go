@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"k8s.io/client-go/util/workqueue"
+	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
@@ -80,8 +81,8 @@ func isOnlyProgress(task *v1alpha1.AppInstallTask, instance *v1alpha1.AppInstanc
 var reasonsForInstances = []string{v1alpha1.ReasonWaitingForDependency, v1alpha1.ReasonConflictingApp, v1alpha1.ReasonSingleInstance}
 
 // tasksForInstance returns the tasks that act on an instance or wait for it, as a dependency or
-// because of a conflict. The tasks that wait for a shared instance, or for the removal of an
-// instance that can exist once in the cluster, can be in any namespace.
+// because of a conflict. The tasks that wait for a shared instance, or for an instance that can
+// exist once in the cluster or its removal, can be in any namespace.
 func (h eventHandlers) tasksForInstance(ctx context.Context, o client.Object) []reconcile.Request {
 	instance, ok := o.(*v1alpha1.AppInstance)
 	if !ok {
@@ -98,6 +99,14 @@ func (h eventHandlers) tasksForInstance(ctx context.Context, o client.Object) []
 	}
 	if admission.IsSharedInstance(instance) {
 		requests = append(requests, h.unfinishedTaskRequests(ctx, isSameApp, client.MatchingFields{TasksByReason: v1alpha1.ReasonWaitingForDependency})...)
+	}
+	isSingleton, err := admission.IsReadySingleton(ctx, h, instance)
+	if err != nil {
+		ctrl.LoggerFrom(ctx).Error(err, "Could not determine whether tasks in other namespaces wait for an instance")
+	}
+	if isSingleton {
+		isSameSource := func(t *v1alpha1.AppInstallTask) bool { return sourceKey(t) == catalog.SourceKey(instance) }
+		requests = append(requests, h.unfinishedTaskRequests(ctx, isSameSource, client.MatchingFields{TasksByReason: v1alpha1.ReasonWaitingForDependency})...)
 	}
 	return requests
 }

@@ -85,6 +85,11 @@ func AppKey(task *v1alpha1.AppInstallTask) string {
 	return catalog.AppKey(task.Spec.AppRef, task.Namespace)
 }
 
+// sourceKey returns the namespace and the name of the source of a task.
+func sourceKey(task *v1alpha1.AppInstallTask) string {
+	return cmp.Or(task.Spec.AppRef.Namespace, task.Namespace) + "/" + task.Spec.AppRef.Source
+}
+
 // waitingReason returns the reason of the Reconciling condition, or "" if there is none.
 func waitingReason(task *v1alpha1.AppInstallTask) string {
 	if c := meta.FindStatusCondition(task.Status.Conditions, v1alpha1.ConditionReconciling); c != nil {
@@ -96,12 +101,13 @@ func waitingReason(task *v1alpha1.AppInstallTask) string {
 // eventHandlers maps the events of objects to the tasks that they affect.
 type eventHandlers struct {
 	client.Reader
-	turns *fairlimiter.Limiter
+	turns  *fairlimiter.Limiter
+	inputs InputWatcher
 }
 
 // SetupWithManager registers the controller.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, options controller.Options) error {
-	h := eventHandlers{Reader: r.Client, turns: r.Turns}
+	h := eventHandlers{Reader: r.Client, turns: r.Turns, inputs: r.Inputs}
 	return ctrl.NewControllerManagedBy(mgr).
 		For(&v1alpha1.AppInstallTask{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&v1alpha1.AppInstallTask{}, handler.EnqueueRequestsFromMapFunc(h.nextInQueue), builder.WithPredicates(leftQueuePredicate())).
@@ -117,9 +123,11 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, options controller.Optio
 		Complete(reconcile.AsReconciler(r.Client, r))
 }
 
-// onTaskDeleted removes a deleted task from the limiter, since no reconcile of the task follows.
+// onTaskDeleted removes a deleted task from the limiter and ends the watches of its inputs, since no
+// reconcile of the task follows.
 func (h eventHandlers) onTaskDeleted(_ context.Context, e event.DeleteEvent, _ workqueue.TypedRateLimitingInterface[reconcile.Request]) {
 	h.turns.Cancel(client.ObjectKeyFromObject(e.Object))
+	h.inputs.ForgetInputs(client.ObjectKeyFromObject(e.Object))
 }
 
 // urgent is the priority of requests that overtake all others in the workqueue.
@@ -237,8 +245,7 @@ func (h eventHandlers) nextInQueue(ctx context.Context, o client.Object) []recon
 // tasksForSource returns the tasks that wait for a source.
 func (h eventHandlers) tasksForSource(ctx context.Context, source client.Object) []reconcile.Request {
 	return h.unfinishedTaskRequests(ctx, func(task *v1alpha1.AppInstallTask) bool {
-		app := task.Spec.AppRef
-		return app.Source == source.GetName() && cmp.Or(app.Namespace, task.Namespace) == source.GetNamespace()
+		return sourceKey(task) == client.ObjectKeyFromObject(source).String()
 	}, client.MatchingFields{TasksByReason: v1alpha1.ReasonWaitingForSource})
 }
 

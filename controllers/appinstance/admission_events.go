@@ -71,8 +71,9 @@ func (h eventHandlers) waitingForApp(ctx context.Context, app client.Object) []r
 }
 
 // waitingForInstance returns the unresolved instances that may depend on an instance or conflict
-// with it: the instances in its namespace and, for a shared chart or an instance that is removed,
-// the instances of its app.
+// with it: the instances in its namespace, for a shared chart or an instance that is removed also the
+// instances of its app, and for an app that can be installed once in a cluster also the instances of
+// its source that wait for a dependency.
 func (h eventHandlers) waitingForInstance(ctx context.Context, o client.Object) []reconcile.Request {
 	changed, ok := o.(*v1alpha1.AppInstance)
 	if !ok {
@@ -82,6 +83,13 @@ func (h eventHandlers) waitingForInstance(ctx context.Context, o client.Object) 
 	requests := h.unresolvedRequests(ctx, isOther, client.InNamespace(changed.Namespace))
 	if admission.IsSharedInstance(changed) || admission.IsRemoved(changed) {
 		requests = append(requests, h.unresolvedRequests(ctx, isOther, client.MatchingFields{catalog.InstancesByApp: catalog.InstanceKey(changed)})...)
+	}
+	isSingleton, err := admission.IsReadySingleton(ctx, h, changed)
+	if err != nil {
+		ctrl.LoggerFrom(ctx).Error(err, "Could not determine whether instances in other namespaces wait for an instance")
+	}
+	if isSingleton {
+		requests = append(requests, h.unresolvedRequests(ctx, isWaitingForDependency, client.MatchingFields{catalog.UnresolvedBySource: catalog.SourceKey(changed)})...)
 	}
 	return requests
 }

@@ -62,7 +62,9 @@ func applyOperation(ctx context.Context, r *Reconciler, s *scope, operation v1al
 		r.keepReady(ctx, s, err)
 		return status.ForCondition(v1alpha1.ConditionResolved, err)
 	}
-	s.markResolved()
+	if !isSingletonInstallation(r, s, operation) { // startOperation checks such an installation first.
+		s.markResolved()
+	}
 	err = r.runOperation(ctx, s, operation, func(ctx context.Context) error {
 		if err := do(ctx); err != nil {
 			return err
@@ -100,7 +102,7 @@ func prepareInstallation(ctx context.Context, r *Reconciler, s *scope, operation
 	plans := planReleases(s.instance, draft)
 	unreadable := checkReadable(ctx, r, s, plans)
 	if unreadable == nil {
-		s.instance.Status.Releases = addPlannedReleases(s.instance.Status.Releases, plans)
+		s.planned = plans
 	}
 	return func(ctx context.Context) error {
 		if unreadable != nil {

@@ -45,7 +45,7 @@ func (r *Reconciler) runOperation(ctx context.Context, s *scope, next v1alpha1.O
 	if err := endInterrupted(ctx, s, next); err != nil {
 		return status.ForCondition(v1alpha1.ConditionApplied, err)
 	}
-	if err := saveOperation(ctx, s, next); err != nil {
+	if err := startOperation(ctx, r, s, next); err != nil {
 		return err
 	}
 	s.statusWriter.IgnoreConflicts()
@@ -140,6 +140,7 @@ func saveOperation(ctx context.Context, s *scope, operation v1alpha1.Operation) 
 	operation.Interruptions = countInterruptions(s.instance, operation)
 	operation.StartedAt = metav1.Now()
 	s.instance.Status.CurrentOperation = &operation
+	s.instance.Status.Releases = addPlannedReleases(s.instance.Status.Releases, s.planned)
 	s.statusWriter.MarkReconciling(inProgressMessage(operation))
 	if s.instance.Status.Revision > 0 {
 		s.statusWriter.ShowSummary(v1alpha1.ReasonProgressing, s.runningMessage(recordedHealth(s.instance))+"; "+inProgressMessage(operation))

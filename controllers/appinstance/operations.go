@@ -33,6 +33,8 @@ type operationKind struct {
 	// restart sets the time of the restart of the workloads of a release.
 	restart func(ctx context.Context, helm release.Client, name string, at *metav1.Time) error
 
+	// isInstall is set if the operation installs or adopts a release.
+	isInstall bool
 	// isRemoval is set if the operation has slots of its own and is not canceled by a change
 	// of the spec.
 	isRemoval bool
@@ -48,7 +50,7 @@ func init() {
 	operationKinds = map[v1alpha1.OperationType]operationKind{
 		v1alpha1.OperationInstall: {
 			doing: "installing", done: "installed", begins: v1alpha1.EventInstalling, ends: v1alpha1.EventInstalled,
-			prepare: prepareInstallation, checks: admission.InstallChecks,
+			prepare: prepareInstallation, checks: admission.InstallChecks, isInstall: true,
 		},
 		v1alpha1.OperationUpgrade: {
 			doing: "upgrading to", done: "upgraded to", begins: v1alpha1.EventUpgrading, ends: v1alpha1.EventUpgraded,
@@ -60,7 +62,7 @@ func init() {
 		},
 		v1alpha1.OperationAdopt: {
 			doing: "adopting", done: "adopted", begins: v1alpha1.EventAdopting, ends: v1alpha1.EventAdopted,
-			prepare: prepareAdoption, checks: admission.AdoptChecks, complete: recordAdoptedValues,
+			prepare: prepareAdoption, checks: admission.AdoptChecks, complete: recordAdoptedValues, isInstall: true,
 		},
 		v1alpha1.OperationUninstall: {
 			doing: "removing", done: "removed", begins: v1alpha1.EventUninstalling, ends: v1alpha1.EventUninstalled,

@@ -58,6 +58,9 @@ type Reconciler struct {
 	// concurrent uninstallations.
 	Turns, Removals OperationLimiter
 
+	// singletons is locked while an operation of an app that can be installed once in a cluster
+	// starts.
+	singletons       sync.Mutex
 	activeOperations operationTracker
 	driftChecks      driftTracker
 	// staleHealth contains the instances whose objects have changed since the last refresh of the
@@ -81,6 +84,7 @@ type scope struct {
 	tenant       release.Tenant
 	helm         release.Client
 	target       *desiredRelease
+	planned      []plannedRelease           // the releases that the next operation installs
 	retained     []v1alpha1.ObjectReference // all objects that the operations of this reconcile have kept
 	operated     bool                       // an operation of this reconcile has changed the objects
 	// unrecorded contains the new releases that did not exist when this reconcile checked.

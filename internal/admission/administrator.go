@@ -57,13 +57,17 @@ func CheckClusterSingleton(ctx context.Context, o *Operation, f *Findings) error
 		return err
 	}
 	all = slices.DeleteFunc(all, func(i v1alpha1.AppInstance) bool { return i.Namespace == o.Tenant.Namespace })
-	slices.SortFunc(all, func(a, b v1alpha1.AppInstance) int {
-		return cmp.Compare(client.ObjectKeyFromObject(&a).String(), client.ObjectKeyFromObject(&b).String())
-	})
+	slices.SortFunc(all, compareInstances)
 	other, err := findPrecedingSingleton(ctx, o, all)
 	if err != nil || other == nil {
 		return err
 	}
+	return addOtherSingleton(ctx, o, f, other)
+}
+
+// addOtherSingleton adds the finding that another instance of the app exists. It names the instance
+// only to a service account that may get it.
+func addOtherSingleton(ctx context.Context, o *Operation, f *Findings, other *v1alpha1.AppInstance) error {
 	visible, err := HasInstancePermission(ctx, o.Tenants, o.Tenant, "get", client.ObjectKeyFromObject(other))
 	if err != nil {
 		return err
@@ -76,6 +80,11 @@ func CheckClusterSingleton(ctx context.Context, o *Operation, f *Findings) error
 	f.AddUnmet(v1alpha1.ReasonSingleInstance,
 		"app %q can be installed once in a cluster, and is installed as instance %q in namespace %q; uninstall that instance first", o.AppRef.Name, other.Name, other.Namespace)
 	return nil
+}
+
+// compareInstances orders instances by namespace and name.
+func compareInstances(a, b v1alpha1.AppInstance) int {
+	return cmp.Compare(client.ObjectKeyFromObject(&a).String(), client.ObjectKeyFromObject(&b).String())
 }
 
 // IsRemoved reports whether an instance is removed or is being deleted, so that another instance of

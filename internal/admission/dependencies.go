@@ -20,8 +20,9 @@ const (
 	system      = "system"
 )
 
-// CheckDependencies checks that the required dependencies of the app are running in the
-// namespace. The operation waits for the missing ones.
+// CheckDependencies checks that the required dependencies of the app are running in the namespace
+// or, if they can be installed once in a cluster, in any namespace. The operation waits for the
+// missing ones.
 func CheckDependencies(ctx context.Context, o *Operation, f *Findings) error {
 	if o.summary() == nil || o.Version == nil {
 		return nil
@@ -30,7 +31,11 @@ func CheckDependencies(ctx context.Context, o *Operation, f *Findings) error {
 	if err != nil {
 		return err
 	}
-	for _, d := range missingDependencies(o.summary(), instances) {
+	missing, err := missingDependencies(ctx, o, o.summary(), instances)
+	if err != nil {
+		return err
+	}
+	for _, d := range missing {
 		if err := addMissingDependency(ctx, o, f, d); err != nil {
 			return err
 		}
@@ -38,11 +43,14 @@ func CheckDependencies(ctx context.Context, o *Operation, f *Findings) error {
 	return nil
 }
 
-// HasMissingDependencies reports whether a required dependency of the app is not running in the
-// namespace.
+// HasMissingDependencies reports whether a required dependency of the app is not running.
 func HasMissingDependencies(ctx context.Context, o *Operation) (bool, error) {
 	instances, err := listInstances(ctx, o)
-	return len(missingDependencies(o.summary(), instances)) > 0, err
+	if err != nil {
+		return false, err
+	}
+	missing, err := missingDependencies(ctx, o, o.summary(), instances)
+	return len(missing) > 0, err
 }
 
 func listInstances(ctx context.Context, o *Operation) ([]v1alpha1.AppInstance, error) {
@@ -60,13 +68,23 @@ func addMissingDependency(ctx context.Context, o *Operation, f *Findings, d v1al
 	if d.Version != "" {
 		message += fmt.Sprintf(" with a version that matches %q", d.Version)
 	}
-	message += fmt.Sprintf(" to be running in namespace %q", o.Tenant.Namespace)
-	ref := o.AppRef
-	ref.Name = d.Name
+	ref := o.toDependencyRef(d.Name)
 	app, err := o.Catalog.Find(ctx, ref, o.Tenant.Namespace)
 	if err == nil {
 		_, err = app.FindVersion("", "")
 	}
+	isSingleton, failed := isClusterSingleton(ctx, o.Catalog.Objects, ref, o.Tenant.Namespace)
+	if failed != nil {
+		return failed
+	}
+	place, advice := fmt.Sprintf("in namespace %q", o.Tenant.Namespace), "install it"
+	if o.InstallsDependencies {
+		advice += ", or set spec.dependencies to Install"
+	}
+	if isSingleton {
+		place, advice = "in any namespace", "ask a cluster administrator to install or upgrade it"
+	}
+	message += " to be running " + place
 	switch {
 	case !IsFinding(err):
 		return err
@@ -74,12 +92,15 @@ func addMissingDependency(ctx context.Context, o *Operation, f *Findings, d v1al
 		f.AddUnmet(v1alpha1.ReasonDependencyFailed, "%s, but it cannot be installed: %w", message, err)
 		return nil
 	}
-	message += "; install it"
-	if o.InstallsDependencies {
-		message += ", or set spec.dependencies to Install"
-	}
-	f.Add(outcome.Waiting(v1alpha1.ReasonWaitingForDependency, 0, errors.New(message)))
+	f.Add(outcome.Waiting(v1alpha1.ReasonWaitingForDependency, 0, errors.New(message+"; "+advice)))
 	return nil
+}
+
+// toDependencyRef returns the reference to an app that the app requires, which is in the same source.
+func (o *Operation) toDependencyRef(app string) v1alpha1.AppReference {
+	ref := o.AppRef
+	ref.Name = app
+	return ref
 }
 
 // CheckPlatformVersion compares the version of the platform with the ranges that the app requires.
@@ -103,13 +124,32 @@ func CheckPlatformVersion(_ context.Context, o *Operation, f *Findings) error {
 	return nil
 }
 
-// missingDependencies returns the required app dependencies that no ready instance satisfies.
-func missingDependencies(summary *v1alpha1.AppSummary, instances []v1alpha1.AppInstance) []v1alpha1.AppDependency {
+// missingDependencies returns the required apps that no ready instance satisfies: one of the given
+// instances of the namespace or, if the app can be installed once in a cluster, of any namespace.
+func missingDependencies(ctx context.Context, o *Operation, summary *v1alpha1.AppSummary, instances []v1alpha1.AppInstance) ([]v1alpha1.AppDependency, error) {
+	var missing []v1alpha1.AppDependency
+	for _, d := range requiredApps(summary) {
+		if isDependencySatisfied(d, instances) {
+			continue
+		}
+		singletons, err := listSingletons(ctx, o, o.toDependencyRef(d.Name))
+		if err != nil {
+			return nil, err
+		}
+		if !isDependencySatisfied(d, singletons) {
+			missing = append(missing, d)
+		}
+	}
+	return missing, nil
+}
+
+// requiredApps returns the apps that an app requires.
+func requiredApps(summary *v1alpha1.AppSummary) []v1alpha1.AppDependency {
 	if summary == nil {
 		return nil
 	}
 	return slices.DeleteFunc(slices.Clone(summary.Dependencies), func(d v1alpha1.AppDependency) bool {
-		return d.Type != application || !d.Required || isDependencySatisfied(d, instances)
+		return d.Type != application || !d.Required
 	})
 }
 

@@ -39,7 +39,11 @@ func ResolveDependencies(ctx context.Context, o *Operation) ([]MissingApp, error
 		if err != nil {
 			return nil, err
 		}
-		for _, d := range missingDependencies(summary, instances) {
+		missing, err := missingDependencies(ctx, o, summary, instances)
+		if err != nil {
+			return nil, err
+		}
+		for _, d := range missing {
 			if d.Name == open[0] {
 				return nil, dependencyCycleError([]string{d.Name})
 			}
@@ -125,9 +129,7 @@ func dependencyCycleError(apps []string) error {
 // findInstallableSummary returns the summary of an app of the same source. It returns a terminal
 // error if the app cannot be installed.
 func findInstallableSummary(ctx context.Context, o *Operation, name string) (*v1alpha1.AppSummary, error) {
-	ref := o.AppRef
-	ref.Name = name
-	app, err := o.Catalog.Find(ctx, ref, o.Tenant.Namespace)
+	app, err := o.Catalog.Find(ctx, o.toDependencyRef(name), o.Tenant.Namespace)
 	if outcome.IsStalled(err) {
 		return nil, outcome.Stalled(v1alpha1.ReasonDependencyFailed, fmt.Errorf("dependency %q cannot be installed: %w", name, err))
 	}

@@ -25,13 +25,8 @@ func FindDependents(ctx context.Context, o *Operation) ([]v1alpha1.AppInstance, 
 		if err != nil {
 			return nil, err
 		}
-		if summary == nil {
-			continue
-		}
-		for _, d := range summary.Dependencies {
-			if d.Type == application && d.Required {
-				needs[other.Name] = append(needs[other.Name], d.Name)
-			}
+		for _, d := range requiredApps(summary) {
+			needs[other.Name] = append(needs[other.Name], d.Name)
 		}
 	}
 	return sortDependents(removed, others, needs), nil

@@ -114,7 +114,6 @@ func TestFetch(t *testing.T) {
 		"/page.tgz":                 v1alpha1.ReasonInvalidArchive,
 		"/content-length.tgz":       v1alpha1.ReasonLimitExceeded,
 		"/endless.tgz":              v1alpha1.ReasonLimitExceeded,
-		"oci://registry.test/x:1":   v1alpha1.ReasonFetchFailed,
 		"file:///etc/passwd":        v1alpha1.ReasonFetchFailed,
 		"ftp://host.test/x":         v1alpha1.ReasonFetchFailed,
 		"http://u:s3cr3t@host.test": v1alpha1.ReasonFetchFailed,

@@ -7,6 +7,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appmarket/operator/api/v1alpha1"
@@ -45,46 +46,80 @@ func FromSpec(ctx context.Context, secrets client.Reader, ms *v1alpha1.MarketSou
 		}
 		cfg.Helm = helm
 	}
+	if ms.Spec.OCI != nil {
+		oci, err := ociConfig(ctx, secrets, ms)
+		if err != nil {
+			return nil, err
+		}
+		cfg.OCI = oci
+	}
 	return Open(cfg)
+}
+
+func ociConfig(ctx context.Context, secrets client.Reader, ms *v1alpha1.MarketSource) (*OCIConfig, error) {
+	spec := ms.Spec.OCI
+	cfg := &OCIConfig{URL: spec.URL, Charts: spec.Charts, Insecure: ptr.Deref(spec.Insecure, false), Timeout: ms.Spec.Timeout.Or(DefaultTimeout)}
+	if ref := spec.SecretRef; ref != nil {
+		secret, err := getCredentials(ctx, secrets, "spec.oci.secretRef", ms.Namespace, ref.Name)
+		if err != nil {
+			return nil, err
+		}
+		cfg.Username, cfg.Password = string(secret.Data["username"]), string(secret.Data["password"])
+		if cfg.Username == "" {
+			return nil, secretError("spec.oci.secretRef: Secret %q has no credentials: add the keys username and password", ref.Name)
+		}
+	}
+	var err error
+	cfg.CA, err = getCertificates(ctx, secrets, "spec.oci.certSecretRef", ms.Namespace, spec.CertSecretRef)
+	return cfg, err
 }
 
 func helmConfig(ctx context.Context, secrets client.Reader, ms *v1alpha1.MarketSource) (*HelmConfig, error) {
 	cfg := &HelmConfig{URL: ms.Spec.Helm.URL, Timeout: ms.Spec.Timeout.Or(DefaultTimeout)}
 	if ref := ms.Spec.Helm.SecretRef; ref != nil {
-		secret, err := getSecret(ctx, secrets, "spec.helm.secretRef", ms.Namespace, ref.Name)
+		secret, err := getCredentials(ctx, secrets, "spec.helm.secretRef", ms.Namespace, ref.Name)
 		if err != nil {
 			return nil, err
 		}
-		if err := setCredentials(cfg, secret); err != nil {
-			return nil, err
+		cfg.Username, cfg.Password = string(secret.Data["username"]), string(secret.Data["password"])
+		cfg.Token = string(secret.Data["token"])
+		if cfg.Username == "" && cfg.Token == "" {
+			return nil, secretError("spec.helm.secretRef: Secret %q has no credentials: add the keys username and password, or the key token", ref.Name)
 		}
 	}
-	if ref := ms.Spec.Helm.CertSecretRef; ref != nil {
-		secret, err := getSecret(ctx, secrets, "spec.helm.certSecretRef", ms.Namespace, ref.Name)
-		if err != nil {
-			return nil, err
-		}
-		if cfg.CA = secret.Data["ca.crt"]; len(cfg.CA) == 0 {
-			return nil, secretError("spec.helm.certSecretRef: Secret %q has no key %q: add it", ref.Name, "ca.crt")
-		}
-	}
-	return cfg, nil
+	var err error
+	cfg.CA, err = getCertificates(ctx, secrets, "spec.helm.certSecretRef", ms.Namespace, ms.Spec.Helm.CertSecretRef)
+	return cfg, err
 }
 
-// setCredentials sets the credentials from a Secret. The label of the Secret proves
-// that its owner allows sources to send it, because everybody who may create a source
+// getCredentials returns the Secret with the credentials of a source. The label of the Secret
+// proves that its owner allows sources to send it, because everybody who may create a source
 // in the namespace can refer to any Secret.
-func setCredentials(cfg *HelmConfig, secret *corev1.Secret) error {
+func getCredentials(ctx context.Context, secrets client.Reader, field, namespace, name string) (*corev1.Secret, error) {
+	secret, err := getSecret(ctx, secrets, field, namespace, name)
+	if err != nil {
+		return nil, err
+	}
 	if secret.Labels[v1alpha1.CredentialsLabel] != "true" {
-		return secretError("spec.helm.secretRef: Secret %q does not have the label %s=true, so no source may send it: add the label if the Secret is for servers that sources of namespace %q name",
-			secret.Name, v1alpha1.CredentialsLabel, secret.Namespace)
+		return nil, secretError("%s: Secret %q does not have the label %s=true, so no source may send it: add the label if the Secret is for servers that sources of namespace %q name",
+			field, name, v1alpha1.CredentialsLabel, namespace)
 	}
-	cfg.Username, cfg.Password = string(secret.Data["username"]), string(secret.Data["password"])
-	cfg.Token = string(secret.Data["token"])
-	if cfg.Username == "" && cfg.Token == "" {
-		return secretError("spec.helm.secretRef: Secret %q has no credentials: add the keys username and password, or the key token", secret.Name)
+	return secret, nil
+}
+
+// getCertificates returns the certificates in a Secret, or nil without a reference.
+func getCertificates(ctx context.Context, secrets client.Reader, field, namespace string, ref *v1alpha1.LocalObjectReference) ([]byte, error) {
+	if ref == nil {
+		return nil, nil
 	}
-	return nil
+	secret, err := getSecret(ctx, secrets, field, namespace, ref.Name)
+	if err != nil {
+		return nil, err
+	}
+	if len(secret.Data["ca.crt"]) == 0 {
+		return nil, secretError("%s: Secret %q has no key %q: add it", field, ref.Name, "ca.crt")
+	}
+	return secret.Data["ca.crt"], nil
 }
 
 // getSecret returns the Secret that a field of a spec refers to.

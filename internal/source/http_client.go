@@ -39,7 +39,7 @@ func newHTTPClient(from Config, home *url.URL) (*httpClient, error) {
 	cfg := *from.Helm
 	transport, err := transports.getTransport(netguard.TransportOptions{Policy: from.Network, UserAgent: from.UserAgent}, cfg.CA)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("spec.helm.certSecretRef: %w", err)
 	}
 	c := &httpClient{baseURL: home, timeout: cfg.Timeout, authenticate: func(*http.Request) {}}
 	if c.timeout <= 0 {

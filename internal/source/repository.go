@@ -7,8 +7,11 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"path"
 	"strings"
 	"time"
+
+	"github.com/google/go-containerregistry/pkg/name"
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
@@ -28,6 +31,8 @@ type repository struct {
 	// baseURL ends with a slash. indexURL is relative to it.
 	baseURL  *url.URL
 	indexURL *url.URL
+	// registries is the access to registries in the URLs of the index.
+	registries registryAccess
 }
 
 func newRepository(cfg Config, listed listingOptions) (*repository, error) {
@@ -50,7 +55,10 @@ func newRepository(cfg Config, listed listingOptions) (*repository, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &repository{listingOptions: listed, client: web, baseURL: base, indexURL: base.JoinPath("index.yaml")}, nil
+	return &repository{
+		listingOptions: listed, client: web, baseURL: base, indexURL: base.JoinPath("index.yaml"),
+		registries: registryAccess{network: cfg.Network, userAgent: cfg.UserAgent, timeout: cfg.Helm.Timeout},
+	}, nil
 }
 
 // List requests the index, conditionally on the validator of the last listing.
@@ -120,8 +128,11 @@ func responseValidator(header http.Header) string {
 	return header.Get("Last-Modified")
 }
 
-// Fetch fetches the archive of an offer.
+// Fetch fetches the archive of an offer, which can be in an OCI registry.
 func (r *repository) Fetch(ctx context.Context, offer hydrate.Offer) (hydrate.ChartContent, error) {
+	if strings.HasPrefix(offer.URL, ociScheme) {
+		return r.fetchFromRegistry(ctx, offer)
+	}
 	target, err := r.resolveURL(offer.URL)
 	if err != nil {
 		return hydrate.ChartContent{}, outcome.Stalled(v1alpha1.ReasonFetchFailed, err)
@@ -143,6 +154,25 @@ func (r *repository) Fetch(ctx context.Context, offer hydrate.Offer) (hydrate.Ch
 	return hydrate.ChartContent{Archive: data}, nil
 }
 
+// fetchFromRegistry fetches the archive of an offer from the registry in its URL. The registry is
+// accessed anonymously, because the credentials of the source are for its own server.
+func (r *repository) fetchFromRegistry(ctx context.Context, offer hydrate.Offer) (hydrate.ChartContent, error) {
+	reference := strings.TrimPrefix(offer.URL, ociScheme)
+	if !strings.Contains(path.Base(reference), ":") {
+		reference += ":" + versionTag(offer.Version)
+	}
+	tag, err := name.NewTag(reference, name.StrictValidation)
+	if err != nil {
+		return hydrate.ChartContent{}, outcome.Stalled(v1alpha1.ReasonFetchFailed, errors.New("get chart: the URL in the index is not a tag of a registry; exclude the app in spec.filter.exclude"))
+	}
+	client, err := newRegistryClient(r.registries, tag.Registry)
+	if err != nil {
+		return hydrate.ChartContent{}, err
+	}
+	archive, err := client.fetchChart(ctx, tag)
+	return hydrate.ChartContent{Archive: archive}, err
+}
+
 // resolveURL resolves the URL of an offer relative to the repository as Helm does. The query
 // of the URL of the repository, which may contain an access token, is added to a relative URL.
 func (r *repository) resolveURL(text string) (*url.URL, error) {
@@ -152,10 +182,6 @@ func (r *repository) resolveURL(text string) (*url.URL, error) {
 	reference, err := url.Parse(text)
 	if err != nil {
 		return nil, errors.New("get chart: URL cannot be parsed")
-	}
-	if reference.Scheme == "oci" {
-		return nil, fmt.Errorf("get %s: the index contains the URL of an OCI registry, which a source of type Helm cannot read: "+
-			"add an http or https URL of the archive to the index, or exclude the app in spec.filter.exclude", redactURL(reference))
 	}
 	target := r.baseURL.ResolveReference(reference)
 	if reference.Scheme == "" && reference.Host == "" && target.RawQuery == "" {

@@ -1,5 +1,5 @@
-// Package source reads the sources of apps: a Helm repository over HTTP, or a folder
-// on a mounted volume.
+// Package source reads the sources of apps: a Helm repository over HTTP, charts in an OCI
+// registry, or a folder on a mounted volume.
 //
 // A Source lists the chart versions that it offers, and fetches one of them. The
 // listing of an unchanged source is cheap: the caller passes the Mark of the last
@@ -46,9 +46,10 @@ type Source interface {
 	List(ctx context.Context, since hydrate.Cursor) (hydrate.Listing, error)
 }
 
-// Config configures a Source. Exactly one of Helm and Directory must be set.
+// Config configures a Source. Exactly one of Helm, OCI and Directory must be set.
 type Config struct {
 	Helm      *HelmConfig
+	OCI       *OCIConfig
 	Directory *DirectoryConfig
 
 	// MaxVersions is the number of versions of an app that are listed, the newest ones.
@@ -83,6 +84,25 @@ type HelmConfig struct {
 	Timeout time.Duration
 }
 
+// OCIConfig configures charts in an OCI registry.
+type OCIConfig struct {
+	// URL is the repository of a chart, or the path of the repositories of Charts. Its scheme
+	// must be oci.
+	URL    string
+	Charts []string
+	// Username and Password are sent only to the registry, and to its server for tokens.
+	Username string
+	Password string
+	// CA contains certificates in PEM that are trusted in addition to the certificates of
+	// the system.
+	CA []byte
+	// Insecure allows plain http.
+	Insecure bool
+	// Timeout is the timeout of one request, including its body. Defaults to
+	// DefaultTimeout.
+	Timeout time.Duration
+}
+
 // DirectoryConfig configures a folder that contains charts as folders or archives.
 type DirectoryConfig struct {
 	// Path must be absolute.
@@ -106,8 +126,14 @@ func Open(cfg Config) (Source, error) {
 }
 
 func openSource(cfg Config) (Source, error) {
-	if (cfg.Helm == nil) == (cfg.Directory == nil) {
-		return nil, errors.New("spec: exactly one of helm and directory must be set")
+	types := 0
+	for _, set := range []bool{cfg.Helm != nil, cfg.OCI != nil, cfg.Directory != nil} {
+		if set {
+			types++
+		}
+	}
+	if types != 1 {
+		return nil, errors.New("spec: exactly one of helm, oci and directory must be set")
 	}
 	names, err := newNameFilter(cfg.Include, cfg.Exclude)
 	if err != nil {
@@ -117,8 +143,11 @@ func openSource(cfg Config) (Source, error) {
 	if listed.keep <= 0 {
 		listed.keep = DefaultMaxVersions
 	}
-	if cfg.Directory != nil {
+	switch {
+	case cfg.Directory != nil:
 		return newDirectory(*cfg.Directory, listed)
+	case cfg.OCI != nil:
+		return newRegistrySource(cfg, listed)
 	}
 	return newRepository(cfg, listed)
 }

@@ -76,7 +76,7 @@ func newTransport(options netguard.TransportOptions, ca []byte) (*netguard.Trans
 			roots = x509.NewCertPool()
 		}
 		if !roots.AppendCertsFromPEM(ca) {
-			return nil, errors.New("spec.helm.certSecretRef: key ca.crt of the Secret contains no certificate in PEM: add one")
+			return nil, errors.New("key ca.crt of the Secret contains no certificate in PEM: add one")
 		}
 		options.Roots = roots
 	}

@@ -28,7 +28,7 @@ var _ = Describe("An invalid spec", func() {
 		Entry("an instance with a long name", "AppInstance", "a-name-that-is-much-too-long-for-helm-releases", "{appRef: {source: charts, name: site}}", "at most 40 characters"),
 		Entry("a source without a URL", "MarketSource", "x", "{type: Helm}", "helm is required when type is Helm"),
 		Entry("a source with two types", "MarketSource", "x", "{type: Directory, helm: {url: http://a.example}}", "helm may only be set when type is Helm", "directory is required when type is Directory"),
-		Entry("a source in an OCI registry", "MarketSource", "x", "{type: Helm, helm: {url: oci://a.example/b}}", "spec.helm.url", "url must begin with http:// or https://; OCI registries are not supported"),
+		Entry("a source in an OCI registry", "MarketSource", "x", "{type: Helm, helm: {url: oci://a.example/b}}", "spec.helm.url", "url must begin with http:// or https://; for a registry, use type OCI"),
 		Entry("a source with a password in its URL", "MarketSource", "x", "{type: Helm, helm: {url: http://u:p@a.example}}", "url must not contain credentials; use secretRef"),
 		Entry("a source with an interval that is too short", "MarketSource", "x", "{type: Helm, helm: {url: http://a.example}, interval: 1s}", "interval must be at least 10s"),
 		Entry("a source that is shared by a missing selector", "MarketSource", "x", "{type: Helm, helm: {url: http://a.example}, allowedNamespaces: {from: Selector}}", "selector is required when from is Selector"),

@@ -1,0 +1,212 @@
+package source
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+	"k8s.io/utils/lru"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/chart"
+	"github.com/appmarket/operator/internal/netguard"
+	"github.com/appmarket/operator/internal/outcome"
+	"github.com/appmarket/operator/internal/source/index"
+)
+
+// Media types of the parts of a chart that `helm push` stores. Helm before 3.7 used the second
+// one for the archive.
+const (
+	chartConfigType  types.MediaType = "application/vnd.cncf.helm.config.v1+json"
+	chartArchiveType types.MediaType = "application/vnd.cncf.helm.chart.content.v1.tar+gzip"
+	oldArchiveType   types.MediaType = "application/tar+gzip"
+)
+
+const (
+	// maxTags is the maximum number of tags of a repository.
+	maxTags = 20_000
+	// maxManifestBytes is the maximum size of a manifest, a page of tags or a configuration.
+	maxManifestBytes = 4 << 20
+	// createdAnnotation is the annotation of a manifest with the creation time of the chart.
+	createdAnnotation = "org.opencontainers.image.created"
+)
+
+// chartsByDigest caches the entries of charts by their repository and the digest of their
+// manifest. It is shared by all sources, because a source is opened for every reconcile.
+var chartsByDigest = lru.New(10_000)
+
+// registryClient reads charts in one registry.
+type registryClient struct {
+	puller  *remote.Puller
+	timeout time.Duration
+	guard   *registryTransport
+}
+
+// registryAccess configures the access to one registry.
+type registryAccess struct {
+	network   netguard.Policy
+	userAgent string
+	// username and password are empty for anonymous access.
+	username, password string
+	ca                 []byte
+	insecure           bool
+	timeout            time.Duration
+}
+
+func newRegistryClient(access registryAccess, registry name.Registry) (*registryClient, error) {
+	base, err := transports.getTransport(netguard.TransportOptions{Policy: access.network, UserAgent: access.userAgent}, access.ca)
+	if err != nil {
+		return nil, err
+	}
+	c := &registryClient{
+		timeout: cmp.Or(access.timeout, DefaultTimeout),
+		guard:   &registryTransport{base: base, registry: registry, insecure: access.insecure},
+	}
+	credentials := authn.Anonymous
+	if access.username != "" {
+		credentials = &authn.Basic{Username: access.username, Password: access.password}
+	}
+	c.puller, err = remote.NewPuller(
+		remote.WithAuth(credentials),
+		remote.WithTransport(c.guard),
+		// The caller repeats requests with its own backoff.
+		remote.WithRetryBackoff(remote.Backoff{Steps: 1}),
+		remote.WithRetryStatusCodes(),
+	)
+	return c, err
+}
+
+// listTags returns the tags of a repository.
+func (c *registryClient) listTags(ctx context.Context, repository name.Repository) ([]string, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	pages, err := c.puller.Lister(ctx, repository)
+	if err != nil {
+		return nil, c.toError(repository, err)
+	}
+	var tags []string
+	for pages.HasNext() {
+		page, err := pages.Next(ctx)
+		if err != nil {
+			return nil, c.toError(repository, err)
+		}
+		if tags = append(tags, page.Tags...); len(tags) > maxTags {
+			return nil, outcome.Stalled(v1alpha1.ReasonLimitExceeded, fmt.Errorf("%s has more than %d tags", urlOf(repository), maxTags))
+		}
+	}
+	return tags, nil
+}
+
+// readChart returns the entry of the chart with a tag. A manifest that is not the manifest of a
+// chart is stalled with InvalidChart.
+func (c *registryClient) readChart(ctx context.Context, tag name.Tag) (index.Entry, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	known, err := c.puller.Head(ctx, tag)
+	if err != nil {
+		return index.Entry{}, c.toError(tag, err)
+	}
+	at := tag.Digest(known.Digest.String())
+	if entry, ok := chartsByDigest.Get(at.Name()); ok {
+		return withURL(entry.(index.Entry), tag), nil
+	}
+	entry, err := c.readManifest(ctx, at)
+	if err != nil {
+		return index.Entry{}, err
+	}
+	chartsByDigest.Add(at.Name(), entry)
+	return withURL(entry, tag), nil
+}
+
+// withURL returns an entry with the URL of a tag, because several tags can have one manifest.
+func withURL(entry index.Entry, tag name.Tag) index.Entry {
+	entry.URL = urlOf(tag)
+	return entry
+}
+
+// readManifest reads a manifest and its configuration, which is the Chart.yaml in JSON.
+func (c *registryClient) readManifest(ctx context.Context, at name.Digest) (index.Entry, error) {
+	answer, err := c.puller.Get(ctx, at)
+	if err != nil {
+		return index.Entry{}, c.toError(at, err)
+	}
+	var manifest v1.Manifest
+	if json.Unmarshal(answer.Manifest, &manifest) != nil || manifest.Config.MediaType != chartConfigType {
+		return index.Entry{}, invalidChart("%s is not a Helm chart", urlOf(at))
+	}
+	archive := archiveLayer(manifest)
+	if archive == nil {
+		return index.Entry{}, invalidChart("%s has no layer with a Helm chart", urlOf(at))
+	}
+	config, err := c.readBlob(ctx, at.Context().Digest(manifest.Config.Digest.String()), maxManifestBytes)
+	if err != nil {
+		return index.Entry{}, err
+	}
+	var metadata struct {
+		Name, Version, AppVersion string
+		Deprecated                bool
+	}
+	if json.Unmarshal(config, &metadata) != nil {
+		return index.Entry{}, invalidChart("the configuration of %s is not a Chart.yaml in JSON", urlOf(at))
+	}
+	return index.Entry{
+		Name: metadata.Name, Version: metadata.Version, AppVersion: metadata.AppVersion, Deprecated: metadata.Deprecated,
+		Digest: archive.Digest.String(), Created: manifest.Annotations[createdAnnotation],
+	}, nil
+}
+
+// archiveLayer returns the layer that is the archive of a chart, or nil.
+func archiveLayer(manifest v1.Manifest) *v1.Descriptor {
+	for i, layer := range manifest.Layers {
+		if layer.MediaType == chartArchiveType || layer.MediaType == oldArchiveType {
+			return &manifest.Layers[i]
+		}
+	}
+	return nil
+}
+
+// fetchChart reads the archive of the chart with a tag.
+func (c *registryClient) fetchChart(ctx context.Context, tag name.Tag) ([]byte, error) {
+	entry, err := c.readChart(ctx, tag)
+	if err != nil {
+		return nil, err
+	}
+	return c.readArchive(ctx, tag.Digest(entry.Digest))
+}
+
+// readArchive reads the archive with a digest.
+func (c *registryClient) readArchive(ctx context.Context, at name.Digest) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	return c.readBlob(ctx, at, chart.MaxArchiveBytes)
+}
+
+// readBlob reads a blob of at most limit bytes. The library compares its digest.
+func (c *registryClient) readBlob(ctx context.Context, at name.Digest, limit int64) ([]byte, error) {
+	layer, err := c.puller.Layer(ctx, at)
+	if err != nil {
+		return nil, c.toError(at, err)
+	}
+	body, err := layer.Compressed()
+	if err != nil {
+		return nil, c.toError(at, err)
+	}
+	data, err := io.ReadAll(netguard.LimitBody(body, limit))
+	if err := errors.Join(err, body.Close()); err != nil {
+		return nil, c.toError(at, err)
+	}
+	return data, nil
+}
+
+func invalidChart(format string, args ...any) error {
+	return outcome.Stalled(v1alpha1.ReasonInvalidChart, fmt.Errorf(format, args...))
+}

@@ -1,0 +1,192 @@
+package source
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"strings"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/outcome"
+	"github.com/appmarket/operator/internal/source/index"
+)
+
+// ociScheme is the beginning of the URLs of charts in registries.
+const ociScheme = "oci://"
+
+// concurrentRepositories is the number of repositories of one source that are listed at the
+// same time.
+const concurrentRepositories = 4
+
+// registrySource is a source of type OCI: repositories of a registry with one chart each.
+type registrySource struct {
+	listingOptions
+	client *registryClient
+	// repositories are the repositories of the charts, without duplicates.
+	repositories []name.Repository
+}
+
+func newRegistrySource(cfg Config, listed listingOptions) (*registrySource, error) {
+	base, ok := strings.CutPrefix(strings.TrimSuffix(cfg.OCI.URL, "/"), ociScheme)
+	if !ok {
+		return nil, fmt.Errorf("spec.oci.url: %q does not begin with %s", cfg.OCI.URL, ociScheme)
+	}
+	paths := []string{base}
+	if len(cfg.OCI.Charts) > 0 {
+		paths = nil
+		for i, chart := range cfg.OCI.Charts {
+			if err := checkName(chart); err != nil {
+				return nil, fmt.Errorf("spec.oci.charts[%d]: %q: %w", i, chart, err)
+			}
+			paths = append(paths, base+"/"+chart)
+		}
+	}
+	source := &registrySource{listingOptions: listed}
+	for _, each := range paths {
+		repository, err := parseRepository(each, cfg.OCI.Insecure)
+		if err != nil {
+			return nil, fmt.Errorf("spec.oci: %w", err)
+		}
+		source.repositories = append(source.repositories, repository)
+	}
+	var err error
+	source.client, err = newRegistryClient(registryAccess{
+		network: cfg.Network, userAgent: cfg.UserAgent, ca: cfg.OCI.CA, timeout: cfg.OCI.Timeout,
+		username: cfg.OCI.Username, password: cfg.OCI.Password, insecure: cfg.OCI.Insecure,
+	}, source.repositories[0].Registry)
+	if err != nil {
+		return nil, fmt.Errorf("spec.oci.certSecretRef: %w", err)
+	}
+	return source, nil
+}
+
+// parseRepository parses a repository, whose registry has no default.
+func parseRepository(text string, insecure bool) (name.Repository, error) {
+	options := []name.Option{name.StrictValidation}
+	if insecure {
+		options = append(options, name.Insecure)
+	}
+	repository, err := name.NewRepository(text, options...)
+	if err != nil {
+		return name.Repository{}, fmt.Errorf("%q is not a repository of a registry, such as registry.example/charts/web", text)
+	}
+	return repository, nil
+}
+
+// chartName returns the name of the chart in a repository.
+func chartName(repository name.Repository) string { return path.Base(repository.RepositoryStr()) }
+
+// List lists the tags of each repository, and reads the manifests of the newest versions. A
+// manifest that was read before is only requested with HEAD.
+func (s *registrySource) List(ctx context.Context, since hydrate.Cursor) (hydrate.Listing, error) {
+	if err := hydrate.ReportReading(ctx, ""); err != nil {
+		return hydrate.Listing{}, err
+	}
+	selector := newVersionSelector(s.listingOptions, v1alpha1.ReasonInvalidChart)
+	listed := make([]chartListing, len(s.repositories))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(concurrentRepositories)
+	for i, repository := range s.repositories {
+		if !selector.Wants(chartName(repository)) {
+			continue
+		}
+		group.Go(func() (err error) {
+			listed[i], err = s.listRepository(ctx, repository)
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return hydrate.Listing{}, err
+	}
+	for i, each := range listed {
+		app := chartName(s.repositories[i])
+		for _, entry := range each.entries {
+			if err := selector.Add(app, entry); err != nil {
+				return hydrate.Listing{}, err
+			}
+		}
+		for _, err := range each.invalid {
+			selector.Skip(app, err)
+		}
+	}
+	return selector.toListing("", since), nil
+}
+
+// chartListing contains the newest versions in one repository.
+type chartListing struct {
+	entries []index.Entry
+	invalid []error
+}
+
+// listRepository lists the newest versions of one repository. If other repositories are listed,
+// a missing repository is an invalid entry.
+func (s *registrySource) listRepository(ctx context.Context, repository name.Repository) (chartListing, error) {
+	tags, err := s.client.listTags(ctx, repository)
+	if len(s.repositories) > 1 && outcome.Reason(err, "") == v1alpha1.ReasonNotFound {
+		return chartListing{invalid: []error{err}}, nil
+	}
+	if err != nil {
+		return chartListing{}, err
+	}
+	var listed chartListing
+	for _, version := range s.newestVersions(chartName(repository), tags) {
+		entry, err := s.client.readChart(ctx, repository.Tag(versionTag(version)))
+		switch {
+		case outcome.IsStalled(err) && outcome.Reason(err, "") == v1alpha1.ReasonInvalidChart:
+			listed.invalid = append(listed.invalid, err)
+		case err != nil:
+			return chartListing{}, err
+		case entry.Version != version:
+			listed.invalid = append(listed.invalid, fmt.Errorf("the chart of tag %q has the version %q", versionTag(version), entry.Version))
+		default:
+			listed.entries = append(listed.entries, entry)
+		}
+	}
+	return listed, nil
+}
+
+// newestVersions returns the versions that are listed. Tags that are not semantic versions, such
+// as latest and the tags of signatures, are no versions of a chart.
+func (s *registrySource) newestVersions(app string, tags []string) []string {
+	selector := newVersionSelector(s.listingOptions, v1alpha1.ReasonInvalidChart)
+	for _, tag := range tags {
+		version, err := parseVersion(strings.ReplaceAll(tag, "_", "+"))
+		if err != nil {
+			continue
+		}
+		offer := rankedOffer{version: version, offer: hydrate.Offer{Version: version.Original()}}
+		if err := selector.addVersion(app, offer); err != nil {
+			continue // There is one app.
+		}
+	}
+	if selector.apps[app] == nil {
+		return nil
+	}
+	var versions []string
+	for _, offer := range selector.apps[app].listOffers() {
+		versions = append(versions, offer.Version)
+	}
+	return versions
+}
+
+// versionTag returns the tag of a version: a tag cannot contain the character +.
+func versionTag(version string) string { return strings.ReplaceAll(version, "+", "_") }
+
+// Fetch fetches the archive of an offer by its digest.
+func (s *registrySource) Fetch(ctx context.Context, offer hydrate.Offer) (hydrate.ChartContent, error) {
+	for _, repository := range s.repositories {
+		if offer.URL == urlOf(repository.Tag(versionTag(offer.Version))) {
+			archive, err := s.client.readArchive(ctx, repository.Digest(offer.Digest))
+			return hydrate.ChartContent{Archive: archive}, err
+		}
+	}
+	return hydrate.ChartContent{}, outcome.Stalled(v1alpha1.ReasonFetchFailed, errors.New("get chart: the URL does not belong to a repository of the source"))
+}
+
+// urlOf returns the URL of a repository, tag or digest.
+func urlOf(target fmt.Stringer) string { return ociScheme + target.String() }

@@ -1,0 +1,70 @@
+package integration_test
+
+import (
+	"context"
+	"io"
+	"log"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/google/go-containerregistry/pkg/registry"
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/test/fixture"
+)
+
+// startChartRegistry starts a registry, and returns its host and port.
+func startChartRegistry() string {
+	GinkgoHelper()
+	server := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
+	DeferCleanup(server.Close)
+	return strings.TrimPrefix(server.URL, "http://")
+}
+
+// pushChart stores a chart in a registry with the helm command.
+func pushChart(ctx context.Context, t *fixture.Tenant, chart fixture.Chart, registry string) {
+	GinkgoHelper()
+	archive := filepath.Join(GinkgoT().TempDir(), chart.Name+"-"+chart.Version+".tgz")
+	Expect(os.WriteFile(archive, chart.Archive(), 0o600)).To(Succeed())
+	out, err := runHelm(ctx, t, "push", archive, "oci://"+registry, "--plain-http")
+	Expect(err).NotTo(HaveOccurred(), out)
+}
+
+var _ = Describe("A source of type OCI", func() {
+	It("offers charts that helm push has stored, and follows their tags", func(ctx SpecContext) {
+		t := newTenant(ctx)
+		charts := startChartRegistry() + "/charts"
+		pushChart(ctx, t, siteChart("1.0.0"), charts)
+		t.Source = t.CreateSource(ctx, t.Namespace, "charts", "", func(s *v1alpha1.MarketSourceSpec) {
+			s.Type, s.Helm = v1alpha1.SourceTypeOCI, nil
+			s.OCI = &v1alpha1.OCISource{URL: "oci://" + charts, Charts: []string{"site", "absent"}, Insecure: new(true)}
+		})
+		t.WaitTrue(ctx, t.Source, v1alpha1.ConditionReady)
+		Expect(t.Source.Status.Failures).To(ConsistOf(And(
+			HaveField("App", "absent"), HaveField("Reason", v1alpha1.ReasonNotFound),
+			HaveField("Message", ContainSubstring("registry returned 404 Not Found")))))
+		t.Succeed(ctx, v1alpha1.ActionInstall, "site")
+		Expect(t.Instance(ctx, "site").Status.Version).To(Equal("1.0.0"))
+
+		pushChart(ctx, t, siteChart("1.1.0"), charts)
+		t.Sync(ctx)
+		Eventually(func() string { return t.App(ctx, "site").Status.SelectedVersion }).WithContext(ctx).Should(Equal("1.1.0"))
+		t.Succeed(ctx, v1alpha1.ActionUpgrade, "site")
+		Expect(t.Instance(ctx, "site").Status.Version).To(Equal("1.1.0"))
+	})
+
+	It("names the registry that does not respond", func(ctx SpecContext) {
+		t := newTenant(ctx)
+		t.Source = t.CreateSource(ctx, t.Namespace, "charts", "", func(s *v1alpha1.MarketSourceSpec) {
+			s.Type, s.Helm = v1alpha1.SourceTypeOCI, nil
+			s.OCI = &v1alpha1.OCISource{URL: "oci://" + fixture.FreeAddress() + "/site", Insecure: new(true)}
+		})
+		message := t.WaitCondition(ctx, t.Source, v1alpha1.ConditionReachable, "False", v1alpha1.ReasonFetchFailed)
+		Expect(message).To(And(HavePrefix("get oci://127.0.0.1:"), HaveSuffix("connection refused")))
+		t.RecordMessage(v1alpha1.ReasonFetchFailed + ": " + message)
+	})
+})
