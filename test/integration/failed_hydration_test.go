@@ -20,11 +20,11 @@ var _ = Describe("A task for an app whose hydration fails", func() {
 	It("fails immediately with the reason of the app if the only version has a URL that cannot be fetched", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		repository := fixture.NewRepository()
-		repository.Serve("/index.yaml", indexWith("  part:", "  - {name: part, version: 1.0.0, urls: ['ftp://127.0.0.1:1/part']}"))
+		repository.Serve("/index.yaml", indexWith("  part:", "  - {name: part, version: 1.0.0, urls: ['ftp://charts.example/part']}"))
 		t.AddSource(ctx, repository)
 		end := t.Do(ctx, v1alpha1.ActionInstall, "part")
 		Expect(end.Reason).To(Equal(v1alpha1.ReasonFetchFailed), end.Message)
-		Expect(end.Message).To(And(ContainSubstring("get ftp://127.0.0.1:1/part: "), ContainSubstring(`app "part"`)))
+		Expect(end.Message).To(And(ContainSubstring("get ftp://charts.example/part: "), ContainSubstring(`app "part"`)))
 
 		By("repeating the task when the source has the archive")
 		repository.Add(chart("1.0.0", nil))
