@@ -61,6 +61,7 @@ type sourceFlags struct {
 	sourceType      v1alpha1.SourceType
 	profile         v1alpha1.PlatformProfile
 	secret, shared  string
+	charts          []string
 	include, except []string
 	maxVersions     int32
 	interval        time.Duration
@@ -71,16 +72,18 @@ func (f *Factory) newSourceAddCommand() *cobra.Command {
 	var w waitTimeout
 	c := &cobra.Command{
 		Use: "add NAME LOCATION", Short: "Add a source",
-		Long: "Adds a MarketSource to the namespace. LOCATION is the URL of a Helm repository, or the absolute path of a directory that the operator can read.",
+		Long: "Adds a MarketSource to the namespace. LOCATION is the URL of a Helm repository, the oci:// URL of a chart or of a path in a registry, or the absolute path of a directory that the operator can read.",
 		Example: f.example("# Add a Helm repository, and wait until its apps are hydrated",
-			"source add samples https://charts.example/samples -n market --allowed-namespaces all --wait"),
+			"source add samples https://charts.example/samples -n market --allowed-namespaces all --wait",
+			"# Add two charts of a registry", "source add team oci://registry.example/charts -n market --charts web,db"),
 		Args: exactArgs(2, "the name and the location of a source"), ValidArgsFunction: noCompletion,
 	}
 	write := newWriteFlags(c, "created")
 	flags := c.Flags()
-	addChoice(c, &s.sourceType, "type", "Type of the source. Defaults to helm for a URL, and to directory for a path.", v1alpha1.SourceTypeHelm, v1alpha1.SourceTypeDirectory)
+	addChoice(c, &s.sourceType, "type", "Type of the source. Defaults to the type of the location.", v1alpha1.SourceTypeHelm, v1alpha1.SourceTypeOCI, v1alpha1.SourceTypeDirectory)
 	addChoice(c, &s.profile, "profile", "Platform profile with which the charts are rendered. Defaults to helm.", v1alpha1.ProfileHelm, v1alpha1.ProfileOlares)
-	flags.StringVar(&s.secret, "secret", "", "Secret with the credentials of the repository.")
+	flags.StringVar(&s.secret, "secret", "", "Secret with the credentials of the repository or the registry.")
+	flags.StringSliceVar(&s.charts, "charts", nil, "Names of the charts below the URL of a registry. If not specified, the URL specifies a chart.")
 	flags.StringVar(&s.shared, "allowed-namespaces", "same", "Namespaces that can use the apps: same, all, or a label selector of namespaces.")
 	flags.StringSliceVar(&s.include, "include", nil, "Patterns of the names of apps to include.")
 	flags.StringSliceVar(&s.except, "exclude", nil, "Patterns of the names of apps to exclude.")
@@ -125,16 +128,26 @@ func (s *sourceFlags) newSource(namespace, name, location string) (*v1alpha1.Mar
 		Spec:       v1alpha1.MarketSourceSpec{Type: s.sourceType},
 	}
 	spec := &source.Spec
-	if spec.Type == "" && strings.HasPrefix(location, "/") {
-		spec.Type = v1alpha1.SourceTypeDirectory
+	if spec.Type == "" {
+		spec.Type = typeOfLocation(location)
 	}
-	if spec.Type == v1alpha1.SourceTypeDirectory {
+	var secret *v1alpha1.LocalObjectReference
+	if s.secret != "" {
+		secret = &v1alpha1.LocalObjectReference{Name: s.secret}
+	}
+	switch {
+	case len(s.charts) > 0 && spec.Type != v1alpha1.SourceTypeOCI:
+		return nil, fmt.Errorf("--charts: a source of type %s has no list of charts", spec.Type)
+	case secret != nil && spec.Type == v1alpha1.SourceTypeDirectory:
+		return nil, fmt.Errorf("--secret: a source of type %s has no credentials", spec.Type)
+	}
+	switch spec.Type {
+	case v1alpha1.SourceTypeHelm:
+		spec.Helm = &v1alpha1.HelmSource{URL: location, SecretRef: secret}
+	case v1alpha1.SourceTypeOCI:
+		spec.OCI = &v1alpha1.OCISource{URL: location, Charts: s.charts, SecretRef: secret}
+	case v1alpha1.SourceTypeDirectory:
 		spec.Directory = &v1alpha1.DirectorySource{Path: location}
-	} else {
-		spec.Type, spec.Helm = v1alpha1.SourceTypeHelm, &v1alpha1.HelmSource{URL: location}
-		if s.secret != "" {
-			spec.Helm.SecretRef = &v1alpha1.LocalObjectReference{Name: s.secret}
-		}
 	}
 	if s.profile != "" {
 		spec.Platform = &v1alpha1.Platform{Profile: s.profile}
@@ -148,6 +161,17 @@ func (s *sourceFlags) newSource(namespace, name, location string) (*v1alpha1.Mar
 	allowed, err := allowedNamespaces(s.shared)
 	spec.AllowedNamespaces = allowed
 	return source, err
+}
+
+// typeOfLocation returns the type of a source by its location.
+func typeOfLocation(location string) v1alpha1.SourceType {
+	switch {
+	case strings.HasPrefix(location, "/"):
+		return v1alpha1.SourceTypeDirectory
+	case strings.HasPrefix(location, "oci://"):
+		return v1alpha1.SourceTypeOCI
+	}
+	return v1alpha1.SourceTypeHelm
 }
 
 // allowedNamespaces parses the flag --allowed-namespaces.
