@@ -89,7 +89,8 @@ func (h eventHandlers) waitingForInstance(ctx context.Context, o client.Object) 
 		ctrl.LoggerFrom(ctx).Error(err, "Could not determine whether instances in other namespaces wait for an instance")
 	}
 	if isSingleton {
-		requests = append(requests, h.unresolvedRequests(ctx, isWaitingForDependency, client.MatchingFields{catalog.UnresolvedBySource: catalog.SourceKey(changed)})...)
+		fromSource := client.MatchingFields{catalog.UnresolvedBySource: catalog.SourceKey(changed)}
+		requests = append(requests, h.unresolvedRequests(ctx, isWaitingForDependency, fromSource)...)
 	}
 	return requests
 }

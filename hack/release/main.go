@@ -27,24 +27,30 @@ func main() {
 	}
 }
 
+// commands are the commands with flags.
+var commands = map[string]func(args []string, out io.Writer) error{
+	"manifests": manifests,
+	"samples":   func(args []string, _ io.Writer) error { return samples(args) },
+	"plugin":    plugin,
+}
+
 func run(args []string, out io.Writer) error {
+	command, rest := "", args
+	if len(args) > 0 {
+		command, rest = args[0], args[1:]
+	}
+	if do := commands[command]; do != nil {
+		return do(rest, out)
+	}
 	switch {
-	case len(args) > 0 && args[0] == "manifests":
-		return manifests(args[1:], out)
-	case len(args) > 0 && args[0] == "samples":
-		return samples(args[1:])
-	case len(args) > 0 && args[0] == "plugin":
-		return plugin(args[1:], out)
-	case len(args) == 1 && args[0] == "check":
-		return check(".", "")
-	case len(args) == 2 && args[0] == "check":
-		return check(".", args[1])
-	case len(args) > 0 && len(args) <= 2 && args[0] == "digest":
-		_, digest, err := imageIn(append(args[1:], "dist/image")[0])
+	case command == "check" && len(rest) <= 1:
+		return check(".", append(rest, "")[0])
+	case command == "digest" && len(rest) <= 1:
+		_, digest, err := imageIn(append(rest, "dist/image")[0])
 		fmt.Fprintln(out, digest)
 		return err
-	case len(args) == 2 && args[0] == "notes":
-		notes, err := notesFor(".", args[1])
+	case command == "notes" && len(rest) == 1:
+		notes, err := notesFor(".", rest[0])
 		fmt.Fprint(out, notes)
 		return err
 	}

@@ -88,7 +88,8 @@ func FindSingletonUsers(ctx context.Context, o *Operation) ([]v1alpha1.AppInstan
 	var users []v1alpha1.AppInstance
 	for i := range list.Items {
 		other := &list.Items[i]
-		if other.Namespace == o.Instance.Namespace || catalog.SourceKey(other) != catalog.SourceKey(o.Instance) || transitions.StateOf(other) == transitions.Uninstalled {
+		if other.Namespace == o.Instance.Namespace || catalog.SourceKey(other) != catalog.SourceKey(o.Instance) ||
+			transitions.StateOf(other) == transitions.Uninstalled {
 			continue
 		}
 		summary, err := FindSummary(ctx, o.Catalog, other)

@@ -248,7 +248,7 @@ func TestRegistryFailures(t *testing.T) {
 			}
 			return strings.HasSuffix(r.URL.Path, "/tags/list")
 		}, v1alpha1.ReasonUnauthorized, "check the credentials in the Secret of spec.oci.secretRef"},
-		{"too many requests", func(w http.ResponseWriter, r *http.Request) bool {
+		{"too many requests", func(w http.ResponseWriter, _ *http.Request) bool {
 			w.Header().Set("Retry-After", "30")
 			w.WriteHeader(http.StatusTooManyRequests)
 			return true
@@ -269,11 +269,11 @@ func TestRegistryFailures(t *testing.T) {
 			_, err := io.Copy(w, io.LimitReader(zeros{}, 8<<20))
 			return err != nil || true
 		}, v1alpha1.ReasonLimitExceeded, "the response is too large"},
-		{"text that is not JSON", func(w http.ResponseWriter, r *http.Request) bool {
+		{"text that is not JSON", func(w http.ResponseWriter, _ *http.Request) bool {
 			fmt.Fprint(w, "private text")
 			return true
 		}, v1alpha1.ReasonFetchFailed, "invalid response"},
-		{"a token server of another domain", func(w http.ResponseWriter, r *http.Request) bool {
+		{"a token server of another domain", func(w http.ResponseWriter, _ *http.Request) bool {
 			w.Header().Set("WWW-Authenticate", `Bearer realm="http://tokens.example/token",service="x"`)
 			w.WriteHeader(http.StatusUnauthorized)
 			return true

@@ -48,7 +48,9 @@ func (f *Factory) newInstallCommand() *cobra.Command {
 }
 
 // createConfigured creates the task of a request for a new instance with a configuration.
-func (f *Factory) createConfigured(ctx context.Context, c *cobra.Command, k client.WithWatch, flags *taskFlags, g *configurationFlags, r taskbuilder.Request) error {
+func (f *Factory) createConfigured(
+	ctx context.Context, c *cobra.Command, k client.WithWatch, flags *taskFlags, g *configurationFlags, r taskbuilder.Request,
+) error {
 	var asked []string
 	var err error
 	if r.Configuration, asked, err = g.configuration(nil, f.Streams.In); err != nil {

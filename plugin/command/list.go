@@ -52,8 +52,8 @@ func newPrintOnlyFlags(c *cobra.Command) *writeFlags {
 
 // addPrintFlags adds the flags of kubectl for the format of the output. Those that few users need are not in
 // the usage texts.
-func addPrintFlags(print *genericclioptions.PrintFlags, c *cobra.Command) {
-	print.AddFlags(c)
+func addPrintFlags(printed *genericclioptions.PrintFlags, c *cobra.Command) {
+	printed.AddFlags(c)
 	for _, name := range []string{"allow-missing-template-keys", "show-managed-fields", "template"} {
 		if flag := c.Flag(name); flag != nil {
 			flag.Hidden = true
