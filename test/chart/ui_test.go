@@ -11,15 +11,15 @@ import (
 )
 
 func TestPagesAreOffByDefault(t *testing.T) {
-	NewWithT(t).Expect(render(t).find("Deployment")).To(HaveLen(1))
+	NewWithT(t).Expect(renderChart(t).ofKind("Deployment")).To(HaveLen(1))
 }
 
 // TestPagesMayReadLittle compares the permissions of the account of the pages with the documented
 // ones.
 func TestPagesMayReadLittle(t *testing.T) {
 	g := NewWithT(t)
-	all := render(t, "ui.enabled=true")
-	role := only[rbacv1.ClusterRole](t, all, "ClusterRole", "appmarket-ui")
+	all := renderChart(t, "ui.enabled=true")
+	role := findOnly[rbacv1.ClusterRole](t, all, "ClusterRole", "appmarket-ui")
 	g.Expect(role.Rules).To(ConsistOf(
 		rbacv1.PolicyRule{
 			APIGroups: []string{"appmarket.io"}, Resources: []string{"marketsources", "appinfos", "appinstances", "appinstalltasks"},
@@ -29,8 +29,8 @@ func TestPagesMayReadLittle(t *testing.T) {
 	))
 	bound := 0
 	for _, kind := range []string{"RoleBinding", "ClusterRoleBinding"} {
-		for _, binding := range all.find(kind) {
-			for _, subject := range nested(t, binding, "subjects").([]any) {
+		for _, binding := range all.ofKind(kind) {
+			for _, subject := range nestedField(t, binding, "subjects").([]any) {
 				if subject.(map[string]any)["name"] == "appmarket-ui" {
 					bound++
 				}
@@ -38,17 +38,17 @@ func TestPagesMayReadLittle(t *testing.T) {
 		}
 	}
 	g.Expect(bound).To(Equal(1), "the account has one binding")
-	g.Expect(only[appsv1.Deployment](t, all, "Deployment", "appmarket-ui").Spec.Template.Spec.ServiceAccountName).To(Equal("appmarket-ui"))
+	g.Expect(findOnly[appsv1.Deployment](t, all, "Deployment", "appmarket-ui").Spec.Template.Spec.ServiceAccountName).To(Equal("appmarket-ui"))
 }
 
 // TestPagesAreSeparateFromTheRepository checks that neither Service selects the pods of the other.
 func TestPagesAreSeparateFromTheRepository(t *testing.T) {
 	g := NewWithT(t)
-	all := render(t, "ui.enabled=true")
+	all := renderChart(t, "ui.enabled=true")
 	for _, name := range []string{"appmarket", "appmarket-ui"} {
-		service := only[corev1.Service](t, all, "Service", name)
+		service := findOnly[corev1.Service](t, all, "Service", name)
 		for _, deployment := range []string{"appmarket", "appmarket-ui"} {
-			labels := only[appsv1.Deployment](t, all, "Deployment", deployment).Spec.Template.Labels
+			labels := findOnly[appsv1.Deployment](t, all, "Deployment", deployment).Spec.Template.Labels
 			selected := true
 			for key, value := range service.Spec.Selector {
 				selected = selected && labels[key] == value
@@ -60,14 +60,14 @@ func TestPagesAreSeparateFromTheRepository(t *testing.T) {
 
 func TestPagesArguments(t *testing.T) {
 	g := NewWithT(t)
-	plain := only[appsv1.Deployment](t, render(t, "ui.enabled=true"), "Deployment", "appmarket-ui").Spec.Template.Spec
+	plain := findOnly[appsv1.Deployment](t, renderChart(t, "ui.enabled=true"), "Deployment", "appmarket-ui").Spec.Template.Spec
 	g.Expect(plain.Containers[0].Args).To(ConsistOf(
 		"ui", "--bind-address=:8090", "--repository-url=http://appmarket."+namespace+".svc", "--session-max-age=8h"))
 	g.Expect(plain.SecurityContext.RunAsNonRoot).To(HaveValue(BeTrue()))
 	g.Expect(plain.Containers[0].SecurityContext.ReadOnlyRootFilesystem).To(HaveValue(BeTrue()))
 
-	all := render(t, "ui={enabled: true, replicas: 2, publicURL: 'https://market.example', tlsSecret: tls, sessionKeySecret: keys}")
-	full := only[appsv1.Deployment](t, all, "Deployment", "appmarket-ui").Spec.Template.Spec
+	all := renderChart(t, "ui={enabled: true, replicas: 2, publicURL: 'https://market.example', tlsSecret: tls, sessionKeySecret: keys}")
+	full := findOnly[appsv1.Deployment](t, all, "Deployment", "appmarket-ui").Spec.Template.Spec
 	g.Expect(full.Containers[0].Args).To(ContainElements(
 		"--public-url=https://market.example", "--cert-dir=/etc/appmarket/ui-tls", "--session-key-file=/etc/appmarket/ui-session/keys"))
 	g.Expect(full.Containers[0].ReadinessProbe.HTTPGet.Scheme).To(Equal(corev1.URISchemeHTTPS))
@@ -77,6 +77,6 @@ func TestPagesArguments(t *testing.T) {
 	}
 	slices.Sort(secrets)
 	g.Expect(secrets).To(Equal([]string{"keys", "tls"}))
-	g.Expect(only[corev1.Service](t, all, "Service", "appmarket-ui").Spec.Ports[0].Port).To(Equal(int32(443)))
-	g.Expect(refusal(t, "ui={enabled: true, replicas: 2}")).To(ContainSubstring("ui.sessionKeySecret"))
+	g.Expect(findOnly[corev1.Service](t, all, "Service", "appmarket-ui").Spec.Ports[0].Port).To(Equal(int32(443)))
+	g.Expect(renderErrors(t, "ui={enabled: true, replicas: 2}")).To(ContainSubstring("ui.sessionKeySecret"))
 }
