@@ -36,6 +36,17 @@ func newMarkdownPolicy() *bluemonday.Policy {
 	return p
 }
 
+// headingTag matches the tags of headings that have a lower level below them. Sanitized headings have
+// no attributes.
+var headingTag = regexp.MustCompile(`</?h[1-5]>`)
+
+// lowerHeading returns the tag of a heading of the next lower level.
+func lowerHeading(tag []byte) []byte {
+	lowered := bytes.Clone(tag)
+	lowered[len(lowered)-2]++
+	return lowered
+}
+
 // renderMarkdown returns the HTML of an untrusted text.
 func renderMarkdown(text []byte) template.HTML {
 	cut := len(text) > maxMarkdownBytes
@@ -46,8 +57,11 @@ func renderMarkdown(text []byte) template.HTML {
 	if err := markdown.Convert(text, &out); err != nil {
 		return "<p>The text could not be rendered.</p>"
 	}
+	sanitized := policyOfMarkdown.SanitizeBytes(out.Bytes())
+	// The page has a heading of level 1 of its own.
+	sanitized = headingTag.ReplaceAllFunc(sanitized, lowerHeading)
 	// Code can be wider than the page: the keyboard must be able to scroll it.
-	rendered := template.HTML(bytes.ReplaceAll(policyOfMarkdown.SanitizeBytes(out.Bytes()), []byte("<pre>"), []byte(`<pre tabindex="0">`)))
+	rendered := template.HTML(bytes.ReplaceAll(sanitized, []byte("<pre>"), []byte(`<pre tabindex="0">`)))
 	if cut {
 		rendered += "<p>The text is longer; download it to read all of it.</p>"
 	}

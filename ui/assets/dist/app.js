@@ -13,6 +13,9 @@
   // The page of a one-time link is confirmed by the browser of the user, not by a preview.
   each("form[data-press]", (form) => form.submit());
 
+  // A rejected form shows its errors at the top.
+  document.getElementById("errors")?.focus();
+
   document.addEventListener("keydown", (event) => {
     const typing = event.target.closest("input, select, textarea, [contenteditable]");
     if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey) {
@@ -31,7 +34,9 @@
   let connections = 0, lost = 0, last = new Date(), closed = "";
   const show = (state, text) => { badge.dataset.state = state; badge.textContent = text; };
   const refresh = () => htmx.trigger(document.body, "refresh");
+  // The time counts from the end of the connection, not from the last attempt to connect again.
   const notLive = () => {
+    if (lost && !closed) return;
     clearTimeout(lost);
     lost = setTimeout(() => {
       show("lost", `Not live, last update ${last.toLocaleTimeString()} `);
@@ -45,9 +50,10 @@
   document.body.addEventListener("htmx:sse:after:connection", (event) => {
     if ((event.detail.connection?.status ?? 200) >= 400) return notLive();
     clearTimeout(lost);
+    lost = 0;
     last = new Date();
     show("on", "Live");
-    // What happened in between was not told: read it, not all pages at once.
+    // Changes in between were not signaled: read them, but not all pages at the same time.
     if (connections++) setTimeout(refresh, Math.random() * 2000);
   });
   stream.addEventListener("closed", (event) => {
