@@ -5,6 +5,6 @@
 // object of it only after the user's right to list the object was reviewed. Single objects are
 // read from the API server with the user's own credential, so that the API server decides.
 //
-// A User can only read. Nothing in this package writes an object, other than reviews, which
-// the API server does not store.
+// Objects are written with the user's credential only. The account of the process writes nothing,
+// other than reviews, which the API server does not store.
 package kube

@@ -15,10 +15,16 @@ import (
 	"github.com/appmarket/operator/internal/access"
 )
 
-// User reads the cluster with the credential of a signed-in user.
+// FieldOwner is the field manager of the objects that the pages write.
+const FieldOwner = "appmarket-ui"
+
+// User reads and writes objects with the credential of a signed-in user. The API server decides
+// whether the user may.
 type User struct {
-	// Reader reads objects from the API server, which decides whether the user may.
 	client.Reader
+
+	// Writer writes objects with the field manager FieldOwner.
+	Writer client.Writer
 
 	cluster    *Cluster
 	token      string
@@ -46,7 +52,7 @@ func (c *Cluster) newUser(cfg *rest.Config, token string) (*User, error) {
 	if err != nil {
 		return nil, fmt.Errorf("create client: %w", err)
 	}
-	reader, err := client.New(cfg, client.Options{HTTPClient: web, Scheme: c.scheme, Mapper: c.mapper})
+	objects, err := client.New(cfg, client.Options{HTTPClient: web, Scheme: c.scheme, Mapper: c.mapper})
 	if err != nil {
 		return nil, fmt.Errorf("create client: %w", err)
 	}
@@ -54,7 +60,7 @@ func (c *Cluster) newUser(cfg *rest.Config, token string) (*User, error) {
 	if err != nil {
 		return nil, fmt.Errorf("create client: %w", err)
 	}
-	return &User{Reader: reader, cluster: c, token: token, clients: clients, credential: access.Credential{
+	return &User{Reader: objects, Writer: client.WithFieldOwner(objects, FieldOwner), cluster: c, token: token, clients: clients, credential: access.Credential{
 		Key: sha256.Sum256([]byte(token)), Reviews: clients.AuthorizationV1().SelfSubjectAccessReviews(),
 	}}, nil
 }

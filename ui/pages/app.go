@@ -37,6 +37,8 @@ type appView struct {
 	Required    int
 	NotServed   []v1alpha1.Offer
 	ClusterKind []v1alpha1.KindCount
+	// NotInstallable is the reason why the app cannot be installed, empty if it can.
+	NotInstallable string
 }
 
 type tab struct {
@@ -138,6 +140,10 @@ func newAppView(r *request, app *v1alpha1.AppInfo, current string) (*appView, er
 		if v.Summary.Inputs[i].Required {
 			v.Required++
 		}
+	}
+	var err error
+	if v.NotInstallable, err = installProblemFor(r, app); err != nil {
+		return nil, err
 	}
 	v.addTabs()
 	v.addDependencies(r)

@@ -33,12 +33,12 @@ func TestBrowser(t *testing.T) {
 	}
 	g := NewWithT(t)
 	w := newBrowserWorld(t)
-	b := w.signIn(t, w.tenant, "jane", viewer, rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"configmaps", "events"}, Verbs: []string{"get", "list"}})
+	b := w.signIn(t, w.tenant, "jane", append(tenant[:3:3], rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"configmaps", "events"}, Verbs: []string{"get", "list"}})...)
 	w.allowBrowsing(t, "jane")
 	shows(t, b, "/apps", "66 apps")
 	shows(t, b, "/instances", "Team wiki", "6 instances")
 
-	site, err := json.Marshal(map[string]any{"base": w.server.URL, "cookies": w.cookiesOf(t, b), "paths": w.browserPaths()})
+	site, err := json.Marshal(map[string]any{"base": w.server.URL, "cookies": w.cookiesOf(t, b), "paths": w.browserPaths(), "tenant": w.tenant})
 	g.Expect(err).NotTo(HaveOccurred())
 	control := httptest.NewServer(w.controlHandler(t))
 	t.Cleanup(control.Close)

@@ -101,7 +101,7 @@ func emptyMarket(r *request, scope kube.Scope) emptyText {
 		return emptyText{
 			Title:   "You cannot list any apps",
 			Text:    "Apps are in the namespace of a market. The permission to list appinfos.appmarket.io is missing. An administrator can grant it with this command, with the namespace of the market:",
-			Command: bindingCommand(r.session.User, kube.Apps, "market", " -n market"),
+			Command: bindingCommand(r.session.User, "list", kube.Apps, "market", " -n market"),
 		}
 	}
 	return emptyText{

@@ -100,7 +100,7 @@ func showInstalled(r *request) (*view, error) {
 	case scope.IsEmpty() && !scope.Cut:
 		v.Nothing = emptyText{
 			Title: "You cannot list instances in any namespace", Text: "An administrator can grant the permission with this command:",
-			Command: bindingCommand(r.session.User, kube.Instances, "NAMESPACE", " -n NAMESPACE"),
+			Command: bindingCommand(r.session.User, "list", kube.Instances, "NAMESPACE", " -n NAMESPACE"),
 		}
 	case scope.Cut:
 		v.Nothing = emptyText{Title: "Choose a namespace", Text: "The cluster has too many namespaces to list your instances in all of them. Type the name of a namespace at the top of the page."}

@@ -33,6 +33,15 @@ type instanceView struct {
 	Objects   objectsView
 	Text      string
 	Events    eventsView
+	// Actions are the buttons, and NotAllowed says why they are disabled.
+	Actions    []actionButton
+	NotAllowed string
+}
+
+// actionButton is the link to the page of an action.
+type actionButton struct {
+	Text, URL      string
+	Main, Disabled bool
 }
 
 // trouble is the reason why an instance is not ready.
@@ -61,7 +70,7 @@ func showInstance(r *request) (*view, error) {
 		return nil, err
 	}
 	v := newInstanceView(instance, "Overview")
-	return v.view(), nil
+	return v.view(), v.addActions(r)
 }
 
 // instanceTabs show the tabs of an instance other than the first, by the last part of their
@@ -91,7 +100,7 @@ func showInstanceTab(r *request) (*view, error) {
 	if err := chosen.show(r, v); err != nil {
 		return nil, err
 	}
-	return v.view(), nil
+	return v.view(), v.addActions(r)
 }
 
 func newInstanceView(instance *v1alpha1.AppInstance, current string) *instanceView {
@@ -121,6 +130,30 @@ func newInstanceView(instance *v1alpha1.AppInstance, current string) *instanceVi
 	}
 	v.addTabs()
 	return v
+}
+
+// addActions adds the actions that the state of the instance allows.
+func (v *instanceView) addActions(r *request) error {
+	allowed, err := r.Allows(r.Context(), "create", kube.Tasks, v.Instance.Namespace, "")
+	if err != nil {
+		return err
+	}
+	if !allowed {
+		v.NotAllowed = "You cannot create tasks in this namespace."
+	}
+	for _, each := range []struct{ name, text string }{
+		{"upgrade", "Upgrade"}, {"stop", "Stop"}, {"resume", "Resume"}, {"restart", "Restart"}, {"rollback", "Roll back"}, {"uninstall", "Uninstall"},
+	} {
+		if transitions.Admit(instanceActions[each.name].action, v.Instance.Name, v.Instance) != nil || each.name == "upgrade" && v.Update == "" {
+			continue
+		}
+		button := actionButton{Text: each.text, URL: actionURL(v.Instance.Namespace, v.Instance.Name, each.name), Disabled: !allowed}
+		if each.name == "upgrade" {
+			button.Text, button.Main = "Upgrade to "+v.Update, true
+		}
+		v.Actions = append(v.Actions, button)
+	}
+	return nil
 }
 
 // gitOpsToolOf returns the name of the GitOps tool that manages an instance, empty if there is

@@ -15,9 +15,11 @@ import (
 
 // problem is an error that is shown as a page.
 type problem struct {
-	Status        int
-	Title, Text   string
-	Command       string
+	Status      int
+	Title, Text string
+	Command     string
+	// Detail is the message of the API server.
+	Detail        string
 	BackURL, Back string
 }
 
@@ -44,14 +46,17 @@ func forbidden(r *request, verb, resource, namespace string) *problem {
 		Status: http.StatusForbidden, Title: "No permission",
 		Text: fmt.Sprintf("You cannot %s %s %s. The permission to %s %s.%s is missing. An administrator can grant it with this command:",
 			verb, resourceNames[resource], where, verb, resource, kube.Group),
-		Command: bindingCommand(r.session.User, resource, namespace, flag),
+		Command: bindingCommand(r.session.User, verb, resource, namespace, flag),
 		BackURL: "/apps", Back: "Show apps",
 	}
 }
 
-// bindingCommand returns the kubectl command that grants a user the permission to read.
-func bindingCommand(user, resource, namespace, flag string) string {
+// bindingCommand returns the kubectl command that grants a user the permission for a verb.
+func bindingCommand(user, verb, resource, namespace, flag string) string {
 	role, binding := "appmarket-viewer", "rolebinding"
+	if verb != "get" && verb != "list" {
+		role = "appmarket-tenant"
+	}
 	if resource == kube.Apps || resource == kube.Sources {
 		role = "appmarket-browser"
 	}

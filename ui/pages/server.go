@@ -2,7 +2,8 @@
 // handler.
 //
 // A page is a function from a request to a view. The same view serves the whole page and the part
-// of it that is live, at the same path below /parts. Handlers read, and write nothing.
+// of it that is live, at the same path below /parts. GET requests change nothing. Forms write objects
+// with the credential of the user.
 package pages
 
 import (
@@ -96,6 +97,19 @@ func (s *Server) routes() http.Handler {
 		mux.Handle("GET "+path, s.signedIn(s.servePage(page)))
 		mux.Handle("GET /parts"+path, s.signedIn(s.servePart(page)))
 	}
+	for path, form := range map[string]struct {
+		show   pageFunc
+		submit formFunc
+	}{
+		"/apps/{namespace}/{source}/{app}/install":       {showInstall, submitInstall},
+		"/instances/{namespace}/{name}/actions/{action}": {showAction, submitAction},
+		"/tasks/{namespace}/{name}/inputs":               {showInputs, submitInputs},
+		"/tasks/{namespace}/{name}/cancel":               {showCancel, cancelTask},
+	} {
+		mux.Handle("GET "+path, s.signedIn(s.servePage(form.show)))
+		mux.Handle("POST "+path, s.signedIn(s.serveForm(form.submit)))
+	}
+	mux.Handle("POST /apps/{namespace}/{source}/{app}/install/preview", s.signedIn(s.servePreview(showInstallPreview)))
 	mux.Handle("GET /apps/{namespace}/{source}/{app}/files/{report}", s.signedIn(s.serveReport))
 	mux.Handle("/", s.signedIn(func(w http.ResponseWriter, r *request) {
 		s.writeProblem(w, r, notFound("This page does not exist.", "/apps", "Show apps"))

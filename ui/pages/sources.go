@@ -71,7 +71,7 @@ func showSources(r *request) (*view, error) {
 	case !scope.All:
 		v.Nothing = emptyText{
 			Title: "No sources in your namespaces", Text: "The namespaces in which you can list sources have none. An administrator can grant the permission for the namespace of a market with this command:",
-			Command: bindingCommand(r.session.User, kube.Sources, "market", " -n market"),
+			Command: bindingCommand(r.session.User, "list", kube.Sources, "market", " -n market"),
 		}
 	default:
 		v.Nothing = emptyText{

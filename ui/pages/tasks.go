@@ -96,7 +96,7 @@ func (v *tasksView) addNothing(r *request, scope kube.Scope) {
 	case scope.IsEmpty():
 		v.Nothing = emptyText{
 			Title: "You cannot list tasks in any namespace", Text: "An administrator can grant the permission with this command:",
-			Command: bindingCommand(r.session.User, kube.Tasks, "NAMESPACE", " -n NAMESPACE"),
+			Command: bindingCommand(r.session.User, "list", kube.Tasks, "NAMESPACE", " -n NAMESPACE"),
 		}
 	case v.State != "":
 		v.Nothing = emptyText{Title: "No matching tasks", Text: "The filter hides all tasks.", URL: "/tasks", Link: "Clear filter"}
@@ -116,6 +116,10 @@ type taskView struct {
 	Until    time.Time
 	Finished string
 	Instance string
+	// Problems are the problems of preflight, without one that repeats Message.
+	Problems []v1alpha1.Problem
+	// CanCancel reports that the task can be canceled, and CanRetry that a form can repeat it.
+	CanCancel, CanRetry bool
 }
 
 func showTask(r *request) (*view, error) {
@@ -135,6 +139,9 @@ func showTask(r *request) (*view, error) {
 	} else if limit := task.Spec.StartDeadline.Or(0); limit > 0 && task.Status.StartTime == nil {
 		v.Until = task.CreationTimestamp.Add(limit)
 	}
+	v.Problems = slices.DeleteFunc(slices.Clone(task.Status.Preflight), func(p v1alpha1.Problem) bool { return p.Message == v.Message && p.Remedy == "" })
+	v.CanCancel = !task.Finished() && (task.Spec.Cancel == nil || !*task.Spec.Cancel)
+	v.CanRetry = task.Finished() && task.Spec.Action == v1alpha1.ActionInstall && v.State.Class == "bad"
 	title := string(task.Spec.Action) + " " + v.Instance
 	return &view{
 		name: "task", titles: []string{title, "Tasks"}, section: "tasks", data: v,

@@ -23,7 +23,7 @@ func parseTemplates() (*templates, error) {
 		"icon": assets.Icon, "asset": assets.URL, "ago": formatAge, "until": formatUntil, "clock": formatClock, "bytes": formatBytes,
 		"count": text.Count[int], "count32": text.Count[int32],
 		"initial": initialOf, "tint": tintOf, "join": strings.Join, "category": plainCategory, "appURL": appURL, "appTabURL": appTabURL, "versionURL": versionURL, "reportURL": reportURL,
-		"instanceURL": instanceURL, "instanceTabURL": instanceTabURL, "taskURL": taskURL, "sourceURL": sourceURL, "refURL": refURL,
+		"instanceURL": instanceURL, "instanceTabURL": instanceTabURL, "taskURL": taskURL, "sourceURL": sourceURL, "actionURL": actionURL, "installURL": installURL, "previewURL": previewURL, "taskActionURL": taskActionURL, "retryURL": retryURL, "refURL": refURL,
 	}).ParseFS(templateFiles, "templates/*.html")
 	if err != nil {
 		return nil, err

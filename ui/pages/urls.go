@@ -40,6 +40,29 @@ func instanceTabURL(namespace, name, tab string) string {
 
 func taskURL(namespace, name string) string { return pathOf("tasks", namespace, name) }
 
+func actionURL(namespace, name, action string) string {
+	return pathOf("instances", namespace, name, "actions", action)
+}
+
+func installURL(app *v1alpha1.AppInfo) string {
+	return pathOf("apps", app.Namespace, app.Spec.SourceRef.Name, app.Spec.App, "install")
+}
+
+func previewURL(app *v1alpha1.AppInfo) string { return installURL(app) + "/preview" }
+
+func taskActionURL(namespace, name, action string) string {
+	return pathOf("tasks", namespace, name, action)
+}
+
+// retryURL returns the URL of the installation form with the parameters of a task.
+func retryURL(task *v1alpha1.AppInstallTask) string {
+	ref := task.Spec.AppRef
+	if ref.Namespace == "" {
+		ref.Namespace = task.Namespace
+	}
+	return pathOf("apps", ref.Namespace, ref.Source, ref.Name, "install") + queryOf(url.Values{"from": {task.Name}, "namespace": {task.Namespace}})
+}
+
 func sourceURL(namespace, name string) string { return pathOf("sources", namespace, name) }
 
 // refURL returns the address of the app of a reference in an object of a namespace.
