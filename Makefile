@@ -173,10 +173,17 @@ build: bin/appmarket ## Build the operator.
 
 # Static, so that the program starts in an image without libraries; stripped, and without paths and what Go finds out
 # about the checkout, so that every machine makes the same bytes. The version has the commit.
-GOBUILD = CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags="-s -w $(if $(1),-X github.com/appmarket/operator/internal/app.buildVersion=$(1))"
+# Arguments: the version, and the variable for it.
+GOBUILD = CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags="-s -w $(if $(1),-X $(or $(2),github.com/appmarket/operator/internal/app.buildVersion)=$(1))"
 
 bin/appmarket: $(SOURCES) go.mod go.sum
 	$(call GOBUILD,$(VERSION)) -o $@ .
+
+.PHONY: plugin
+plugin: bin/kubectl-market ## Build the kubectl plugin. With bin in PATH it is run as kubectl market.
+
+bin/kubectl-market: $(SOURCES) go.mod go.sum
+	$(call GOBUILD,$(VERSION),main.buildVersion) -o $@ ./cmd/kubectl-market
 
 bin/samplemarket: $(SOURCES) go.mod go.sum
 	go build -o $@ ./hack/samplemarket
@@ -228,6 +235,18 @@ samples: $(foreach a,$(ARCHITECTURES),dist/sampleapp-linux-$(a)) ## Build the sa
 	  $(foreach a,$(ARCHITECTURES),linux/$(a)=dist/sampleapp-linux-$(a))
 	go run ./hack/release samples --output dist/samples $(if $(PUSH),--registry "$(PUSH)")
 	$(if $(PUSH),go run ./hack/image push dist/sample-images "$(PUSH)")
+
+# The platforms of the kubectl plugin.
+PLUGIN_PLATFORMS ?= linux-amd64 linux-arm64 darwin-amd64 darwin-arm64 windows-amd64 windows-arm64
+
+.PHONY: plugins
+plugins: $(PLUGIN_PLATFORMS:%=dist/kubectl-market-%) ## Pack the kubectl plugin for all platforms, with its manifest for Krew: dist/kubectl-market_*.tar.gz, dist/appmarket.yaml.
+	go run ./hack/release plugin --output dist --version "$(VERSION)"
+
+# The version is in the program, so it is linked again when the commit changes.
+dist/kubectl-market-%: FORCE
+	@mkdir -p dist
+	GOOS=$(word 1,$(subst -, ,$*)) GOARCH=$(word 2,$(subst -, ,$*)) $(call GOBUILD,$(VERSION),main.buildVersion) -o $@ ./cmd/kubectl-market
 
 dist/sampleapp-linux-%: $(wildcard hack/sampleapp/*.go) go.mod
 	@mkdir -p dist

@@ -120,7 +120,8 @@ install_kinds() {
 }
 
 # operator_kubeconfig: in a local cluster the operator is a service account with the permissions of its role, and no
-# more, as it is where it is installed. Its kubeconfig is the admin's with a token instead of the certificate.
+# more, and the policy for service accounts applies, as where the operator is installed. Its kubeconfig is the admin's
+# with a token instead of the certificate.
 operator_kubeconfig() {
   if [ "$cluster" = current ]; then
     echo "${KUBECONFIG:-$HOME/.kube/config}"
@@ -129,6 +130,7 @@ operator_kubeconfig() {
   local config=$local_dir/operator.kubeconfig namespace=appmarket-system token
   {
     "$kubectl" apply --server-side -f config/rbac/role.yaml -f config/rbac/people.yaml
+    "$kubectl" apply --server-side -k config/admission
     "$kubectl" create namespace "$namespace" --dry-run=client -o yaml | "$kubectl" apply --server-side -f -
     "$kubectl" create serviceaccount appmarket -n "$namespace" --dry-run=client -o yaml | "$kubectl" apply --server-side -f -
     "$kubectl" create clusterrolebinding appmarket --clusterrole=appmarket --serviceaccount="$namespace:appmarket" \

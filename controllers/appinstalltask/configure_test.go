@@ -3,6 +3,8 @@ package appinstalltask_test
 import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -56,6 +58,17 @@ var _ = Describe("A Configure task", func() {
 		Expect(b.task.Status.Version).To(Equal("1.0.0"))
 		b.setInstanceReady("1.0.0")
 		b.expectSuccess()
+	})
+
+	It("names the instance in the message about an input that it keeps", func() {
+		inputs := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: b.namespace, Name: "inputs"}}
+		Expect(server.Client.Delete(b.ctx, inputs)).To(Succeed())
+		configure(func(to *v1alpha1.AppConfiguration) {
+			to.Inputs = []v1alpha1.InputValue{{Name: "THEME", Value: new("light")}}
+		})
+		b.expectWaiting(v1alpha1.ReasonWaitingForInput)
+		Expect(b.conditionMessage(v1alpha1.ConditionReconciling)).To(ContainSubstring(
+			`spec.inputs["PASSWORD"] of instance "web": Secret "inputs" not found`))
 	})
 
 	It("changes titles and the credential", func() {

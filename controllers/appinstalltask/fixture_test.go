@@ -26,6 +26,7 @@ import (
 	"github.com/appmarket/operator/internal/fairlimiter"
 	"github.com/appmarket/operator/internal/helm/render"
 	"github.com/appmarket/operator/internal/impersonation"
+	"github.com/appmarket/operator/internal/inputwatch"
 	"github.com/appmarket/operator/internal/installplan"
 	"github.com/appmarket/operator/internal/olares"
 	"github.com/appmarket/operator/internal/platform"
@@ -41,6 +42,8 @@ type taskFixture struct {
 	reconciler *appinstalltask.Reconciler
 	namespace  string
 	task       *v1alpha1.AppInstallTask
+	// woken receives the tasks whose inputs have changed.
+	woken chan types.NamespacedName
 	// elapsed is subtracted from the creation time of a task before it is reconciled.
 	elapsed time.Duration
 }
@@ -58,11 +61,14 @@ func newTaskFixture() *taskFixture {
 	server.Create(GinkgoTB(), &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{Namespace: b.namespace, Name: "inputs"}, StringData: map[string]string{"password": "hunter2"},
 	})
+	b.woken = make(chan types.NamespacedName, 100)
+	inputs := inputwatch.NewWatcher(server.Config, 0, func(task types.NamespacedName) { b.woken <- task })
+	DeferCleanup(inputs.Close)
 	surroundings, err := collector.New(server.Config, server.Mapper)
 	Expect(err).NotTo(HaveOccurred())
 	tenants := &impersonation.Clients{Config: server.Config, Mapper: server.Mapper, Scheme: server.Scheme}
 	b.reconciler = &appinstalltask.Reconciler{
-		Client: b.client, Live: server.Client, Recorder: &events.FakeRecorder{}, Cluster: surroundings,
+		Client: b.client, Live: server.Client, Recorder: &events.FakeRecorder{}, Cluster: surroundings, Inputs: inputs,
 		Turns:   fairlimiter.NewForShortWork(16, func(types.NamespacedName) {}),
 		Tenants: tenants, Catalog: &catalog.Catalog{Objects: server.Client, Markets: []string{b.source.Namespace}},
 		Planner: &installplan.Planner{

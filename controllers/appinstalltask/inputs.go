@@ -14,8 +14,8 @@ import (
 	"github.com/appmarket/operator/internal/release"
 )
 
-// recheckInterval is the interval at which a missing Secret or ConfigMap is read again. The
-// operator has no permission to watch the Secrets of tenants.
+// recheckInterval is the interval at which a missing Secret or ConfigMap is read again that is not
+// watched.
 const recheckInterval = 15 * time.Second
 
 // checkInputs lists every input that is missing or invalid, and renders the app if there is
@@ -23,6 +23,9 @@ const recheckInterval = 15 * time.Second
 func checkInputs(ctx context.Context, r *Reconciler, s *scope, p *taskFindings) error {
 	plan, err := r.Planner.Resolve(ctx, planRequest(r, s))
 	if err != nil {
+		if outcome.Reason(err, "") == v1alpha1.ReasonReferenceNotFound {
+			return p.AddOrReturn(outcome.Waiting(v1alpha1.ReasonWaitingForInput, watchMissingInputs(ctx, r, s), err))
+		}
 		return p.AddOrReturn(inputReadError(err))
 	}
 	if s.action.isInstall {
@@ -77,6 +80,7 @@ func (s *scope) resolveTaskInputs() installplan.ValueSources {
 	}
 	if from := s.valuesSource(); from != nil {
 		have := from.Spec
+		given.Instance, given.Inherited = s.instanceTitle(from), inheritedFields(&parameters, &have)
 		if given.Values == nil {
 			given.Values = have.Values
 		}
@@ -86,6 +90,35 @@ func (s *scope) resolveTaskInputs() installplan.ValueSources {
 		given.Envs = mergeEnvs(have.Inputs, given.Envs)
 	}
 	return given
+}
+
+// instanceTitle returns the name of an instance for messages, with its namespace if it differs.
+func (s *scope) instanceTitle(instance *v1alpha1.AppInstance) string {
+	if instance.Namespace == s.task.Namespace {
+		return instance.Name
+	}
+	return instance.Namespace + "/" + instance.Name
+}
+
+// inheritedFields returns the fields and the inputs that the task does not specify and copies from an
+// instance.
+func inheritedFields(task *v1alpha1.AppParameters, instance *v1alpha1.AppInstanceSpec) []string {
+	var fields []string
+	for field, isInherited := range map[string]bool{
+		"values":              task.Values == nil && instance.Values != nil,
+		"valuesFrom":          task.ValuesFrom == nil && instance.ValuesFrom != nil,
+		"credentialSecretRef": task.CredentialSecretRef == nil && instance.CredentialSecretRef != nil,
+	} {
+		if isInherited {
+			fields = append(fields, field)
+		}
+	}
+	for _, env := range instance.Inputs {
+		if !slices.ContainsFunc(task.Inputs, func(own v1alpha1.InputValue) bool { return own.Name == env.Name }) {
+			fields = append(fields, installplan.InputField(env.Name))
+		}
+	}
+	return fields
 }
 
 // valuesSource returns the instance whose values and inputs are the defaults of the task: the

@@ -29,12 +29,18 @@ func newOperation(r *Reconciler, s *scope) *admission.Operation {
 		Objects: r.Client, Catalog: r.Catalog, Profiles: r.Planner.Profiles, Cluster: r.Cluster, Tenants: r.Tenants,
 		Tenant: s.tenant(), DefaultAccount: s.specifiedServiceAccount() == "", Name: s.task.Instance(), AppRef: s.task.Spec.AppRef,
 		Instance: s.instance, App: s.app, Version: s.version,
-		Upgrade: s.action.isUpgrade, InstallsDependencies: true,
+		Upgrade: s.action.isUpgrade, InstallsDependencies: true, DetectsDrift: s.detectsDrift(),
 	}
 	if s.rendered != nil && len(s.rendered.InputProblems) == 0 {
 		operation.Draft = s.rendered.Draft
 	}
 	return operation
+}
+
+// detectsDrift reports whether drift is detected after the task has written its instance, which a clone
+// does if the cloned instance does.
+func (s *scope) detectsDrift() bool {
+	return admission.DetectsDrift(s.instance) || admission.DetectsDrift(s.cloneSource)
 }
 
 // isActionRefused reports whether the state of the instance does not allow the action. The check
@@ -53,7 +59,7 @@ func checkPermissions(ctx context.Context, r *Reconciler, s *scope, p *taskFindi
 	}
 	request := preflight.Request{
 		Tenant: s.tenant(), DefaultAccount: s.specifiedServiceAccount() == "", Instance: s.task.Instance(), App: s.task.Spec.AppRef.Name,
-		RightsOnly: true, Replaces: true, Existing: admission.InventoryObjects(s.instance),
+		RightsOnly: true, Replaces: true, DetectsDrift: s.detectsDrift(), Existing: admission.InventoryObjects(s.instance),
 	}
 	if added != nil {
 		if err := addPreflightObjects(ctx, r, s, &request, *added); err != nil {

@@ -48,6 +48,8 @@ type Reconciler struct {
 	Planner  *installplan.Planner
 	// Tenants returns the clients that read values and inputs as the service account.
 	Tenants Tenants
+	// Inputs watches the missing Secrets and ConfigMaps that tasks wait for.
+	Inputs InputWatcher
 	// Cluster checks the requirements of an app against the cluster and the permissions of
 	// the tenant.
 	Cluster admission.Cluster
@@ -88,6 +90,7 @@ type scope struct {
 	rollbackEntry *v1alpha1.HistoryEntry   // the revision to roll back to
 	lastSubtask   *v1alpha1.AppInstallTask // the subtask that ended last
 	isComplete    bool                     // the task is complete
+	watchesInputs bool                     // the task waits for Secrets or ConfigMaps that are watched
 }
 
 // +kubebuilder:rbac:groups=appmarket.io,resources=appinstalltasks,verbs=get;list;watch;create;patch;delete
@@ -120,6 +123,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, task *v1alpha1.AppInstallTas
 	defer func() { result, err = keeper.Finish(ctx, recordCompletion(task, err), 0) }()
 	defer outcome.Recover(&err)
 	s := &scope{task: task, action: actionOf(task), statusWriter: keeper}
+	defer forgetInputs(r, s)
 	phases := []func(context.Context, *scope) error{
 		r.readInstance, // sets s.hash, s.instance and s.ownership
 		r.restoreCompletedTask,

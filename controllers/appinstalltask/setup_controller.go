@@ -101,12 +101,13 @@ func waitingReason(task *v1alpha1.AppInstallTask) string {
 // eventHandlers maps the events of objects to the tasks that they affect.
 type eventHandlers struct {
 	client.Reader
-	turns *fairlimiter.Limiter
+	turns  *fairlimiter.Limiter
+	inputs InputWatcher
 }
 
 // SetupWithManager registers the controller.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, options controller.Options) error {
-	h := eventHandlers{Reader: r.Client, turns: r.Turns}
+	h := eventHandlers{Reader: r.Client, turns: r.Turns, inputs: r.Inputs}
 	return ctrl.NewControllerManagedBy(mgr).
 		For(&v1alpha1.AppInstallTask{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&v1alpha1.AppInstallTask{}, handler.EnqueueRequestsFromMapFunc(h.nextInQueue), builder.WithPredicates(leftQueuePredicate())).
@@ -122,9 +123,11 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, options controller.Optio
 		Complete(reconcile.AsReconciler(r.Client, r))
 }
 
-// onTaskDeleted removes a deleted task from the limiter, since no reconcile of the task follows.
+// onTaskDeleted removes a deleted task from the limiter and ends the watches of its inputs, since no
+// reconcile of the task follows.
 func (h eventHandlers) onTaskDeleted(_ context.Context, e event.DeleteEvent, _ workqueue.TypedRateLimitingInterface[reconcile.Request]) {
 	h.turns.Cancel(client.ObjectKeyFromObject(e.Object))
+	h.inputs.ForgetInputs(client.ObjectKeyFromObject(e.Object))
 }
 
 // urgent is the priority of requests that overtake all others in the workqueue.

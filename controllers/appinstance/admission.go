@@ -68,6 +68,7 @@ func newAdmissionOperation(r *Reconciler, s *scope, operation v1alpha1.Operation
 		Tenant: s.tenant, DefaultAccount: s.instance.Spec.ServiceAccountName == "",
 		Name: s.instance.Name, AppRef: s.instance.Spec.AppRef, Instance: s.instance,
 		App: s.target.app, Version: s.target.version, Upgrade: operation.Type == v1alpha1.OperationUpgrade,
+		DetectsDrift: admission.DetectsDrift(s.instance),
 	}
 }
 

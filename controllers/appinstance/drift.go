@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/admission"
 	"github.com/appmarket/operator/internal/catalog"
 	"github.com/appmarket/operator/internal/release"
 	"github.com/appmarket/operator/internal/text"
@@ -30,10 +31,7 @@ const (
 // shouldDetectDrift reports whether drift detection is enabled. It is disabled while the instance is
 // stopped, because stopped workloads differ from the release.
 func shouldDetectDrift(instance *v1alpha1.AppInstance) bool {
-	if instance.Status.Stopped {
-		return false
-	}
-	return instance.Spec.DriftPolicy == v1alpha1.DriftCorrect || instance.Spec.DriftPolicy == v1alpha1.DriftWarn
+	return !instance.Status.Stopped && admission.DetectsDrift(instance)
 }
 
 // detectDrift compares the objects with the releases after an object has changed. Depending on

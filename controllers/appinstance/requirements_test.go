@@ -5,10 +5,12 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
 
 	"github.com/appmarket/operator/api/v1alpha1"
 )
@@ -147,6 +149,32 @@ var _ = Describe("An instance whose requirement is not met", func() {
 		b.createInstance()
 		expectUnmet(v1alpha1.ReasonWaitingForDependency, "a cluster administrator must apply status.preflight[0].remedy")
 		Expect(b.instance.Status.Preflight[0].Remedy).To(ContainSubstring(part + "-shared"))
+	})
+
+	It("waits for the label of the namespace if it is the instance of a shared chart", func() {
+		part := "part-" + b.instance.Namespace
+		namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: part + "-shared"}}
+		server.Create(GinkgoTB(), namespace)
+		server.Allow(GinkgoTB(), namespace.Name, "tenant", allPermissions)
+		editApp(func(app *v1alpha1.AppInfo) {
+			app.Status.Summary = &v1alpha1.AppSummary{SubCharts: []v1alpha1.SubChart{{Name: part, Shared: true}}}
+		})
+		b.instance.Namespace = namespace.Name
+		b.createInstance()
+		_, err := b.reconcileInstance()
+		Expect(err).NotTo(HaveOccurred())
+		Expect(b.conditionStatus(v1alpha1.ConditionResolved)).To(Equal("False ClusterPermissionRequired"))
+		Expect(b.conditionMessage(v1alpha1.ConditionResolved)).To(ContainSubstring(
+			`can only be installed in a namespace with the label appmarket.io/shared-parts=true; a cluster administrator must check who has access to namespace "` + namespace.Name + `"`))
+		Expect(b.historySummary()).To(BeEmpty())
+
+		labeled := &corev1.Namespace{}
+		Expect(yaml.UnmarshalStrict([]byte(b.instance.Status.Preflight[0].Remedy), labeled)).To(Succeed())
+		Expect(labeled.Name).To(Equal(namespace.Name))
+		before := client.MergeFrom(namespace.DeepCopy())
+		namespace.Labels = labeled.Labels
+		Expect(server.Client.Patch(b.ctx, namespace, before)).To(Succeed())
+		b.expectReady("1.0.0", 1)
 	})
 
 	It("says all that it waits for, with what only the cluster knows", func() {

@@ -3,7 +3,6 @@ package appinstance
 import (
 	"cmp"
 	"context"
-	"slices"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/types"
@@ -23,8 +22,8 @@ import (
 type InputWatcher interface {
 	// WatchInputs replaces the watched Secrets and ConfigMaps of an instance.
 	WatchInputs(instance types.NamespacedName, tenant release.Tenant, inputs []v1alpha1.ValuesReference) error
-	// ForgetInstance stops watching the Secrets and ConfigMaps of an instance.
-	ForgetInstance(instance types.NamespacedName)
+	// ForgetInputs stops watching the Secrets and ConfigMaps of an instance.
+	ForgetInputs(instance types.NamespacedName)
 }
 
 type requestQueue = workqueue.TypedRateLimitingInterface[reconcile.Request]
@@ -36,7 +35,7 @@ func inputHandler(r *Reconciler) handler.Funcs {
 		CreateFunc: func(ctx context.Context, e event.CreateEvent, _ requestQueue) { watchInputs(ctx, r, e.Object) },
 		UpdateFunc: func(ctx context.Context, e event.UpdateEvent, _ requestQueue) { watchInputs(ctx, r, e.ObjectNew) },
 		DeleteFunc: func(_ context.Context, e event.DeleteEvent, _ requestQueue) {
-			r.Inputs.ForgetInstance(client.ObjectKeyFromObject(e.Object))
+			r.Inputs.ForgetInputs(client.ObjectKeyFromObject(e.Object))
 		},
 	}
 }
@@ -61,23 +60,14 @@ func InputsOf(instance *v1alpha1.AppInstance) []v1alpha1.ValuesReference {
 	if !instance.DeletionTimestamp.IsZero() || spec.DesiredState == v1alpha1.StateUninstalled || spec.PinnedRevision != 0 {
 		return nil
 	}
-	given := installplan.ValueSourcesFor(instance)
-	inputs := slices.Clone(given.ValuesFrom)
-	add := func(kind v1alpha1.ValuesKind, ref *v1alpha1.KeyReference) {
-		if ref != nil {
-			inputs = append(inputs, v1alpha1.ValuesReference{Kind: kind, Name: ref.Name, Key: ref.Key})
-		}
+	inputs := installplan.ValueSourcesFor(instance).References()
+	if ref := spec.CredentialSecretRef; ref != nil {
+		inputs = append(inputs, v1alpha1.ValuesReference{Kind: v1alpha1.ValuesFromSecret, Name: ref.Name, Key: ref.Key})
 	}
-	for _, env := range given.Envs {
-		if env.ValueFrom != nil {
-			add(v1alpha1.ValuesFromSecret, env.ValueFrom.SecretKeyRef)
-			add(v1alpha1.ValuesFromConfigMap, env.ValueFrom.ConfigMapKeyRef)
-		}
-	}
-	add(v1alpha1.ValuesFromSecret, spec.CredentialSecretRef)
 	if meta.IsStatusConditionFalse(instance.Status.Conditions, v1alpha1.ConditionResolved) {
-		add(v1alpha1.ValuesFromSecret, &v1alpha1.KeyReference{Name: installplan.TenantEnvs})
-		add(v1alpha1.ValuesFromConfigMap, &v1alpha1.KeyReference{Name: installplan.TenantEnvs})
+		inputs = append(inputs,
+			v1alpha1.ValuesReference{Kind: v1alpha1.ValuesFromSecret, Name: installplan.TenantEnvs},
+			v1alpha1.ValuesReference{Kind: v1alpha1.ValuesFromConfigMap, Name: installplan.TenantEnvs})
 	}
 	return inputs
 }

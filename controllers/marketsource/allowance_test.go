@@ -2,10 +2,12 @@ package marketsource_test
 
 import (
 	"fmt"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	clocktesting "k8s.io/utils/clock/testing"
 
 	"github.com/appmarket/operator/api/v1alpha1"
 )
@@ -43,9 +45,10 @@ var _ = Describe("A namespace that may have three apps", func() {
 var _ = Describe("A source that changes all its apps again and again", func() {
 	It("has the changes written only as often as the operator allows", func() {
 		b := newMarketFixture()
-		b.reconciler.MaxApps = 205
+		clock := clocktesting.NewFakePassiveClock(time.Now())
+		b.reconciler.MaxApps, b.reconciler.Clock = 5, clock
 		change := func(version string) {
-			for i := range 200 { // as many writes are available again after 10 seconds
+			for i := range 5 {
 				b.addVersions(fmt.Sprintf("app-%d", i), version)
 			}
 			b.requestReconcile(version)
@@ -58,5 +61,12 @@ var _ = Describe("A source that changes all its apps again and again", func() {
 		Expect(result.RequeueAfter).To(BeNumerically(">", 0))
 		Expect(b.getApp("app-1").Spec.Offers).To(HaveLen(1), "nothing of it was written")
 		Expect(b.source.Status.Attempt).To(BeNil())
+
+		By("waiting until the writes are available again")
+		clock.SetTime(clock.Now().Add(time.Second))
+		Eventually(func() []v1alpha1.Offer {
+			b.expectSuccess()
+			return b.getApp("app-1").Spec.Offers
+		}).Should(HaveLen(2))
 	})
 })

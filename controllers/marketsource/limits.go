@@ -41,7 +41,7 @@ func (r *Reconciler) checkAllowance(ctx context.Context, s *scope, changes int) 
 			"exceeded limit of %d apps in namespace %q: the source offers %s, and other sources have %d; narrow spec.filter.include, or ask a cluster administrator to increase --namespace-apps",
 			r.MaxApps, s.source.Namespace, text.Count(listed, "app", "apps"), others))
 	}
-	if delay := r.writeLimits.reserveWrites(s.source.Namespace, changes, r.MaxApps); delay > 0 {
+	if delay := r.writeLimits.reserveWrites(r.now(), s.source.Namespace, changes, r.MaxApps); delay > 0 {
 		return outcome.Waiting(v1alpha1.ReasonWaitingForTurn, delay, fmt.Errorf(
 			"the sources of namespace %q change more apps than the rate limit allows; the listing is applied later", s.source.Namespace))
 	}
@@ -71,14 +71,14 @@ type writeLimiter struct {
 
 // reserveWrites takes a number of writes from the burst of a namespace. If too few are left, it
 // takes none and returns the time until enough are available.
-func (c *writeLimiter) reserveWrites(namespace string, number, burst int) time.Duration {
+func (c *writeLimiter) reserveWrites(now time.Time, namespace string, number, burst int) time.Duration {
 	if number == 0 {
 		return 0
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for name, limiter := range c.namespaces {
-		if name != namespace && limiter.Tokens() >= float64(limiter.Burst()) {
+		if name != namespace && limiter.TokensAt(now) >= float64(limiter.Burst()) {
 			delete(c.namespaces, name) // A new limiter would have the same state.
 		}
 	}
@@ -88,10 +88,10 @@ func (c *writeLimiter) reserveWrites(namespace string, number, burst int) time.D
 	if c.namespaces[namespace] == nil {
 		c.namespaces[namespace] = rate.NewLimiter(changesPerSecond, burst)
 	}
-	taken := c.namespaces[namespace].ReserveN(time.Now(), min(number, burst))
-	delay := taken.Delay()
+	taken := c.namespaces[namespace].ReserveN(now, min(number, burst))
+	delay := taken.DelayFrom(now)
 	if delay > 0 {
-		taken.Cancel()
+		taken.CancelAt(now)
 	}
 	return delay
 }

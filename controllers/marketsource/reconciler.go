@@ -14,6 +14,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
+	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -51,6 +52,8 @@ type Reconciler struct {
 	Process string
 	// MaxApps is the maximum number of apps per namespace. 0 means no limit.
 	MaxApps int
+	// Clock is the clock of the write rate. Defaults to the clock of the machine.
+	Clock clock.PassiveClock
 	// Turns limits the number of sources that are reconciled concurrently. Suspects allows
 	// only one source at a time to be read again whose reading was interrupted by a crash.
 	Turns, Suspects *fairlimiter.Limiter
@@ -59,6 +62,13 @@ type Reconciler struct {
 	// pollStates contains the last attempt of each source, by UID.
 	pollStates  sync.Map
 	writeLimits writeLimiter
+}
+
+func (r *Reconciler) now() time.Time {
+	if r.Clock == nil {
+		return time.Now()
+	}
+	return r.Clock.Now()
 }
 
 // Wake requeues a source that has acquired a slot of Turns.

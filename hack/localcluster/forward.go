@@ -13,6 +13,7 @@ func forward(ctx context.Context, from, to string) error {
 	if err != nil {
 		return fmt.Errorf("forward %s: %w", from, err)
 	}
+	// Close only ends Accept, whose error is not reported after ctx has ended.
 	stop := context.AfterFunc(ctx, func() { _ = listener.Close() })
 	defer stop()
 	for {
@@ -46,8 +47,8 @@ func join(ctx context.Context, client net.Conn, to string) {
 
 // transfer copies one way, and passes on that the sender has ended.
 func transfer(to, from net.Conn) {
-	_, _ = io.Copy(to, from)
+	_, _ = io.Copy(to, from) // A connection that breaks ends like one that is closed.
 	if half, ok := to.(*net.TCPConn); ok {
-		_ = half.CloseWrite()
+		_ = half.CloseWrite() // It fails if the receiver has closed the connection, and then has nothing to pass on.
 	}
 }

@@ -206,6 +206,7 @@ func (c *cluster) nodeDown(ctx context.Context) error {
 	if err := c.clearNode(ctx); err != nil {
 		return err
 	}
+	// A cluster that is down has no objects of the node to remove.
 	if client, err := c.client(); err == nil && serving(ctx, client) == nil {
 		if err := unfurnishNode(ctx, client); err != nil {
 			return err
@@ -220,14 +221,16 @@ func (c *cluster) stopNode(ctx context.Context) error {
 	if err := errors.Join(c.nodeProcess().stop(ctx), c.forwarder().stop(ctx)); err != nil {
 		return err
 	}
-	if _, err := os.Stat(c.linked()); err != nil {
+	if _, err := os.Stat(c.linked()); errors.Is(err, fs.ErrNotExist) {
 		return nil
+	} else if err != nil {
+		return fmt.Errorf("find out whether the node is linked: %w", err)
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, 10*time.Second, fmt.Errorf("interface %s is still there", hostInterface))
 	defer cancel()
 	return poll(ctx, func() (bool, error) {
 		_, err := net.InterfaceByName(hostInterface)
-		return err != nil, nil
+		return err != nil, nil // The error says that the interface is removed.
 	})
 }
 
@@ -239,10 +242,13 @@ func (c *cluster) clearNode(ctx context.Context) error {
 	if err := c.stopNode(ctx); err != nil {
 		return err
 	}
-	if _, err := os.Stat(c.linked()); err == nil {
+	switch _, err := os.Stat(c.linked()); {
+	case err == nil:
 		if err := removePodGroups(ctx); err != nil {
 			return err
 		}
+	case !errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("find out whether the node is linked: %w", err)
 	}
 	if err := c.removeMountPoints(); err != nil {
 		return err
@@ -275,6 +281,7 @@ func removePodGroups(ctx context.Context) error {
 		groups, err := podGroups()
 		for _, group := range groups {
 			var folders []string
+			// A folder that cannot be read has just been removed, or is found again by the next look.
 			_ = filepath.WalkDir(group, func(path string, entry fs.DirEntry, err error) error {
 				if err == nil && entry.IsDir() {
 					folders = append(folders, path)

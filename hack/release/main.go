@@ -3,6 +3,7 @@
 //
 //	release manifests --layout dist/image --output dist
 //	release samples --output dist/samples
+//	release plugin --output dist --version 0.1.0
 //	release check v0.1.0
 //	release notes 0.1.0
 //	release digest dist/image
@@ -32,6 +33,8 @@ func run(args []string, out io.Writer) error {
 		return manifests(args[1:], out)
 	case len(args) > 0 && args[0] == "samples":
 		return samples(args[1:])
+	case len(args) > 0 && args[0] == "plugin":
+		return plugin(args[1:], out)
 	case len(args) == 1 && args[0] == "check":
 		return check(".", "")
 	case len(args) == 2 && args[0] == "check":
@@ -45,7 +48,7 @@ func run(args []string, out io.Writer) error {
 		fmt.Fprint(out, notes)
 		return err
 	}
-	return errors.New("usage: release manifests [flags] | samples [flags] | check [TAG] | notes VERSION | digest [LAYOUT]")
+	return errors.New("usage: release manifests [flags] | samples [flags] | plugin [flags] | check [TAG] | notes VERSION | digest [LAYOUT]")
 }
 
 // manifests writes the chart and the manifests of a release.

@@ -48,6 +48,8 @@ type Operation struct {
 	Draft *hydrate.Draft
 	// Upgrade reports whether a release is installed and is upgraded.
 	Upgrade bool
+	// DetectsDrift reports whether drift of the instance is detected.
+	DetectsDrift bool
 	// InstallsDependencies reports whether missing dependencies can be installed by setting
 	// spec.dependencies.
 	InstallsDependencies bool
@@ -100,4 +102,10 @@ func InventoryObjects(instance *v1alpha1.AppInstance) []v1alpha1.ObjectReference
 		return nil
 	}
 	return instance.Status.Inventory.Objects
+}
+
+// DetectsDrift reports whether spec.driftPolicy of an instance, which may be nil, enables the detection
+// of drift.
+func DetectsDrift(instance *v1alpha1.AppInstance) bool {
+	return instance != nil && (instance.Spec.DriftPolicy == v1alpha1.DriftWarn || instance.Spec.DriftPolicy == v1alpha1.DriftCorrect)
 }

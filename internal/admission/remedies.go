@@ -33,13 +33,7 @@ func installTaskYAML(o *Operation, namespace string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("encode task: %w", err)
 	}
-	return fmt.Sprintf(`apiVersion: v1
-kind: Namespace
-metadata:
-  name: %[1]q
-  labels:
-    %[4]s: "true"
----
+	return sharedNamespaceYAML(namespace) + fmt.Sprintf(`---
 apiVersion: v1
 kind: ServiceAccount
 metadata:
@@ -60,7 +54,19 @@ subjects:
   name: %[2]q
   namespace: %[1]q
 ---
-%[3]s`, namespace, account, text, v1alpha1.SharedPartsLabel), nil
+%[3]s`, namespace, account, text), nil
+}
+
+// sharedNamespaceYAML returns, as YAML, a Namespace that may contain a shared chart. It quotes the
+// name, because the author of the chart chooses it and an administrator applies the text.
+func sharedNamespaceYAML(namespace string) string {
+	return fmt.Sprintf(`apiVersion: v1
+kind: Namespace
+metadata:
+  name: %q
+  labels:
+    %s: "true"
+`, namespace, v1alpha1.SharedPartsLabel)
 }
 
 // UninstallRoleYAML returns, as YAML, a Role and a RoleBinding that allow a tenant to have an

@@ -25,7 +25,7 @@ func CheckRequirements(ctx context.Context, o *Operation, f *Findings) error {
 
 func (o *Operation) toPreflightRequest() preflight.Request {
 	request := preflight.Request{
-		Tenant: o.Tenant, DefaultAccount: o.DefaultAccount, Instance: o.Name, Replaces: o.Upgrade,
+		Tenant: o.Tenant, DefaultAccount: o.DefaultAccount, Instance: o.Name, Replaces: o.Upgrade, DetectsDrift: o.DetectsDrift,
 		Units:      preflight.UnitsOf(o.Draft, o.Tenant.Namespace),
 		HookEvents: []string{"pre-install", "post-install"},
 	}

@@ -20,12 +20,13 @@ import (
 )
 
 // CheckSharedCharts checks that the shared charts of the app are running. The operation waits for
-// the missing ones, because only an administrator can install them.
+// the missing ones, because only an administrator can install them. In the namespace of a shared
+// chart, it checks that the namespace may contain it.
 func CheckSharedCharts(ctx context.Context, o *Operation, f *Findings) error {
 	parts := SharedChartNamespaces(o.summary())
-	for _, namespace := range parts {
+	for unit, namespace := range parts {
 		if namespace == o.Tenant.Namespace {
-			return nil // This is the instance of a shared chart.
+			return checkSharedNamespace(ctx, o, f, unit)
 		}
 	}
 	for _, unit := range slices.Sorted(maps.Keys(parts)) {
@@ -33,6 +34,21 @@ func CheckSharedCharts(ctx context.Context, o *Operation, f *Findings) error {
 			return err
 		}
 	}
+	return nil
+}
+
+// checkSharedNamespace checks that the namespace of the operation may contain a shared chart.
+func checkSharedNamespace(ctx context.Context, o *Operation, f *Findings, unit string) error {
+	place, err := GetSharedNamespace(ctx, o.Objects, o.Tenant.Namespace)
+	if err != nil || place.IsTrusted {
+		return err
+	}
+	f.AddProblems(preflight.Problem{
+		Reason: v1alpha1.ReasonClusterPermissionRequired,
+		Message: fmt.Sprintf("shared chart %q can only be installed in a namespace with the label %s=true; a cluster administrator must check who has access to namespace %q, and then apply %s",
+			unit, v1alpha1.SharedPartsLabel, o.Tenant.Namespace, preflight.RemedyPlaceholder),
+		Remedy: sharedNamespaceYAML(o.Tenant.Namespace),
+	})
 	return nil
 }
 

@@ -56,6 +56,7 @@ func (p *components) registerControllers(ctx context.Context, mgr ctrl.Manager, 
 		Catalog: p.catalog, Planner: p.planner, Tenants: p.tenants, Cluster: p.cluster,
 		MaxTasks: o.limits.tasks, MaxValueBytes: o.limits.taskBytes,
 	}
+	tasks.Inputs = inputwatch.NewWatcher(mgr.GetConfig(), o.limits.watches, tasks.Wake)
 	setTurns(o, sources, apps, tasks)
 	return errors.Join(
 		metrics.Registry.Register(fairlimiter.Gauges{installs, removals}),

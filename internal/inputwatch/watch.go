@@ -5,12 +5,14 @@ import (
 	"context"
 	"strings"
 	"sync"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/wait"
 	apiwatch "k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/tools/cache"
@@ -32,7 +34,7 @@ type watch struct {
 	mu sync.Mutex
 	// synced reports that the watch has received the initial list.
 	synced bool
-	// users contains the instances that read each input, and versions its last resource version,
+	// users contains the readers of each input, and versions its last resource version,
 	// by the name of the input.
 	users    map[string]map[types.NamespacedName]bool
 	versions map[string]string
@@ -44,15 +46,30 @@ var _ cache.ReflectorStore = (*watch)(nil)
 func startWatch(key watchKey, objects metadata.Interface, notify func(types.NamespacedName)) *watch {
 	ctx, stop := context.WithCancel(context.Background())
 	w := &watch{stop: stop, notify: notify, users: map[string]map[types.NamespacedName]bool{}, versions: map[string]string{}}
-	reflector := cache.NewReflectorWithOptions(listWatchFor(key, objects), &metav1.PartialObjectMetadata{}, w,
-		cache.ReflectorOptions{Name: "inputs", TypeDescription: string(key.kind)})
 	go func() {
-		err := outcome.Guarded(func() error { reflector.RunWithContext(ctx); return nil })()
-		if err != nil {
-			log.Log.WithName("inputwatch").Error(err, "Stopped watching inputs", "namespace", key.tenant.Namespace, "kind", key.kind)
-		}
+		// The error is the error of ctx.
+		_ = restartDelay.DelayFunc().Until(ctx, true, true, func(ctx context.Context) (bool, error) {
+			err := outcome.Guarded(func() error { w.run(ctx, key, objects); return nil })()
+			if err != nil {
+				log.Log.WithName("inputwatch").Error(err, "The watch of inputs ended and is started again", "namespace", key.tenant.Namespace, "kind", key.kind)
+			}
+			return err == nil, nil
+		})
 	}()
 	return w
+}
+
+// restartDelay is the delay before a watch is started again after a panic.
+var restartDelay = wait.Backoff{Duration: time.Second, Factor: 2, Jitter: 0.1, Steps: 10, Cap: 5 * time.Minute}
+
+// run watches until ctx ends. Its first list notifies all users, because a previous run may have ended
+// before it notified them.
+func (w *watch) run(ctx context.Context, key watchKey, objects metadata.Interface) {
+	w.mu.Lock()
+	w.synced = false
+	w.mu.Unlock()
+	cache.NewReflectorWithOptions(listWatchFor(key, objects), &metav1.PartialObjectMetadata{}, w,
+		cache.ReflectorOptions{Name: "inputs", TypeDescription: string(key.kind)}).RunWithContext(ctx)
 }
 
 // listWatchFor returns the requests of a watch.
@@ -79,28 +96,35 @@ func resourceFor(kind v1alpha1.ValuesKind) (schema.GroupVersionResource, string)
 	return corev1.SchemeGroupVersion.WithResource("secrets"), notHelmRecords
 }
 
-// addUser registers an instance for the changes of an input. It notifies the instance if the watch
-// may already have missed a change.
-func (w *watch) addUser(input string, instance types.NamespacedName) {
+// hasStarted reports whether the watch has received the initial list.
+func (w *watch) hasStarted() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.users[input][instance] {
+	return w.synced
+}
+
+// addUser registers a reader for the changes of an input. It notifies the reader if the watch
+// may already have missed a change.
+func (w *watch) addUser(input string, reader types.NamespacedName) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.users[input][reader] {
 		return
 	}
 	if w.users[input] == nil {
 		w.users[input] = map[types.NamespacedName]bool{}
 	}
-	w.users[input][instance] = true
+	w.users[input][reader] = true
 	if w.synced {
-		w.notify(instance)
+		w.notify(reader)
 	}
 }
 
-// removeUser removes an instance, and reports whether the watch has no users left.
-func (w *watch) removeUser(input string, instance types.NamespacedName) bool {
+// removeUser removes a reader, and reports whether the watch has no users left.
+func (w *watch) removeUser(input string, reader types.NamespacedName) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	delete(w.users[input], instance)
+	delete(w.users[input], reader)
 	if len(w.users[input]) == 0 {
 		delete(w.users, input)
 		delete(w.versions, input)
@@ -169,8 +193,8 @@ func (w *watch) recordVersion(input, version string) {
 }
 
 func (w *watch) notifyUsers(input string) {
-	for instance := range w.users[input] {
-		w.notify(instance)
+	for reader := range w.users[input] {
+		w.notify(reader)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	. "github.com/onsi/gomega"
@@ -134,7 +135,7 @@ func TestChangesWakeTheInstancesThatReadTheObject(t *testing.T) {
 	s.Expect(s.server.Client.Delete(t.Context(), settings)).To(Succeed())
 	s.expectWoken("blog")
 
-	s.watcher.ForgetInstance(s.nameOf("blog"))
+	s.watcher.ForgetInputs(s.nameOf("blog"))
 	s.writeData(password, `{"stringData": {"value": "c"}}`)
 	s.expectWoken("shop")
 
@@ -158,6 +159,25 @@ func TestWatchStartsWithThePermission(t *testing.T) {
 	s.expectWoken("blog")
 }
 
+func TestWatchIsStartedAgainAfterAPanic(t *testing.T) {
+	for _, failing := range []int32{1, 2} {
+		t.Run(fmt.Sprintf("of notification %d", failing), func(t *testing.T) {
+			s := newFixture(t, 0, readInputs)
+			var calls atomic.Int32
+			s.watcher = inputwatch.NewWatcher(s.server.Config, 0, func(instance types.NamespacedName) {
+				if calls.Add(1) == failing {
+					panic("a defect")
+				}
+				s.woken <- instance.Name
+			})
+			t.Cleanup(s.watcher.Close)
+			s.watchInputs("blog", secret("password"))
+			s.server.Create(t, &corev1.Secret{ObjectMeta: s.object("password")})
+			s.expectWoken("blog")
+		})
+	}
+}
+
 func TestWatchesOfANamespaceAreLimited(t *testing.T) {
 	s := newFixture(t, 1, readInputs)
 	s.watchInputs("blog", secret("a"))
@@ -170,7 +190,7 @@ func TestWatchesOfANamespaceAreLimited(t *testing.T) {
 	s.Expect(s.watcher.WatchInputs(types.NamespacedName{Namespace: elsewhere.Namespace, Name: "wiki"}, elsewhere,
 		[]inputwatch.Input{configMap("a")})).To(Succeed(), "other namespaces have their own limit")
 
-	s.watcher.ForgetInstance(s.nameOf("blog"))
-	s.watcher.ForgetInstance(s.nameOf("shop"))
+	s.watcher.ForgetInputs(s.nameOf("blog"))
+	s.watcher.ForgetInputs(s.nameOf("shop"))
 	s.Expect(s.watcher.WatchInputs(s.nameOf("wiki"), s.tenant, []inputwatch.Input{configMap("a")})).To(Succeed(), "watches without users end")
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/appmarket/operator/internal/values"
@@ -29,10 +30,39 @@ type ValueSources struct {
 	// Path is the path of the object with these fields, such as "spec.install". It defaults to
 	// "spec".
 	Path string
+	// Inherited contains the fields that are copied from Instance, and the inputs in the form of
+	// InputField. Messages name the instance.
+	Inherited []string
+	Instance  string
 }
 
+// References returns the Secrets and ConfigMaps to which the values and inputs refer.
+func (s ValueSources) References() []v1alpha1.ValuesReference {
+	references := slices.Clone(s.ValuesFrom)
+	add := func(kind v1alpha1.ValuesKind, ref *v1alpha1.KeyReference) {
+		if ref != nil {
+			references = append(references, v1alpha1.ValuesReference{Kind: kind, Name: ref.Name, Key: ref.Key})
+		}
+	}
+	for _, env := range s.Envs {
+		if env.ValueFrom != nil {
+			add(v1alpha1.ValuesFromSecret, env.ValueFrom.SecretKeyRef)
+			add(v1alpha1.ValuesFromConfigMap, env.ValueFrom.ConfigMapKeyRef)
+		}
+	}
+	return references
+}
+
+// InputField returns the field of an input in ValueSources.Inherited and in messages.
+func InputField(name string) string { return fmt.Sprintf("inputs[%q]", name) }
+
 // fieldPath returns the path of a field for messages.
-func (s ValueSources) fieldPath(field string) string { return cmp.Or(s.Path, "spec") + "." + field }
+func (s ValueSources) fieldPath(field string) string {
+	if slices.Contains(s.Inherited, field) {
+		return fmt.Sprintf("spec.%s of instance %q", field, s.Instance)
+	}
+	return cmp.Or(s.Path, "spec") + "." + field
+}
 
 // ValuesKey is the key of a Secret or ConfigMap that contains values.
 const ValuesKey = "values.yaml"
@@ -60,7 +90,7 @@ func (p *Planner) readSettings(ctx context.Context, tenant client.Reader, reques
 	given := settings{values: merged, inputs: map[string]string{}}
 	for _, env := range request.Sources.Envs {
 		if given.inputs[env.Name], err = reader.readInput(ctx, env); err != nil {
-			return settings{}, fmt.Errorf("%s[%q]: %w", request.Sources.fieldPath("inputs"), env.Name, err)
+			return settings{}, fmt.Errorf("%s: %w", request.Sources.fieldPath(InputField(env.Name)), err)
 		}
 		if !isSecretInput(env) {
 			given.plain = append(given.plain, env.Name)

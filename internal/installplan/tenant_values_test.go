@@ -150,6 +150,12 @@ func TestResolveRefuses(t *testing.T) {
 		{"no such ConfigMap", "reader", values(valuesRef(config, "none", "values.yaml")), v1alpha1.ReasonReferenceNotFound, `spec.valuesFrom: ConfigMap "none" not found`},
 		{"no such key", "reader", values(valuesRef(secret, "top", "none")), v1alpha1.ReasonReferenceNotFound, `has no key "none"; add the key`},
 		{"an input of no such Secret", "reader", ValueSources{Envs: []v1alpha1.InputValue{secretKey("none", "key")}}, v1alpha1.ReasonReferenceNotFound, `spec.inputs["A"]`},
+		{"an input of an instance", "reader", ValueSources{
+			Envs: []v1alpha1.InputValue{secretKey("none", "key")}, Path: "spec.upgrade", Inherited: []string{InputField("A")}, Instance: "web",
+		}, v1alpha1.ReasonReferenceNotFound, `spec.inputs["A"] of instance "web": Secret "none" not found`},
+		{"values of a task that inherits an input", "reader", ValueSources{
+			ValuesFrom: []v1alpha1.ValuesReference{valuesRef(secret, "none", "values.yaml")}, Path: "spec.upgrade", Inherited: []string{InputField("A")}, Instance: "web",
+		}, v1alpha1.ReasonReferenceNotFound, `spec.upgrade.valuesFrom: Secret "none" not found`},
 		{"an input of no such key", "reader", ValueSources{Envs: []v1alpha1.InputValue{configKey("base", "none")}}, v1alpha1.ReasonReferenceNotFound, `spec.inputs["B"]`},
 		{"a Secret one may not read", "stranger", values(valuesRef(secret, "top", "values.yaml")), v1alpha1.ReasonPermissionDenied, "service account \"stranger\" cannot get Secret \"top\""},
 		{"a Secret one may not read, which may be missing", "stranger", values(makeOptional(valuesRef(secret, "top", "values.yaml"))), v1alpha1.ReasonPermissionDenied, "cannot get"},

@@ -168,6 +168,23 @@ subjects:
 	g.Expect(requirements.Check(f)[0].Remedy).To(Equal(problems[0].Remedy), "the role is whole, whatever is missing")
 }
 
+func TestSecretsAreWatchedOnlyToDetectDrift(t *testing.T) {
+	for detectsDrift, verbs := range map[bool]string{
+		false: `["create","delete","get","list","patch","update"]`, true: `["create","delete","get","list","patch","update","watch"]`,
+	} {
+		g := NewWithT(t)
+		request := newRequest("kind: Secret\napiVersion: v1\nmetadata: {name: web}")
+		request.DetectsDrift = detectsDrift
+		requirements, err := preflight.ParseRequest(request)
+		g.Expect(err).NotTo(HaveOccurred())
+		f := newFacts()
+		f.Missing = requirements.Needs(f)
+		problems := requirements.Check(f)
+		g.Expect(problems).To(HaveLen(1))
+		g.Expect(problems[0].Remedy).To(ContainSubstring(`- {"verbs":` + verbs + `,"apiGroups":[""],"resources":["secrets"]}`))
+	}
+}
+
 func TestRemedyOfGrantedRights(t *testing.T) {
 	g := NewWithT(t)
 	text := "apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {name: reader}\nrules: [{apiGroups: [''], resources: [endpoints], verbs: [get]}]"

@@ -43,6 +43,8 @@ type Request struct {
 	Architectures []string
 	CPU           string
 	Memory        string
+	// DetectsDrift reports whether changes of the objects are watched to detect drift.
+	DetectsDrift bool
 	// RightsOnly limits the checks to permissions, releases and the service accounts of
 	// hooks, because the operation does not create new objects.
 	RightsOnly bool

@@ -97,6 +97,8 @@ func (d *Requirements) verbsFor(o *object, where string) []string {
 		return slices.Concat(hookVerbs, watchedVerbs)
 	case o.hook:
 		return hookVerbs
+	case where == d.request.Tenant.Namespace && o.isKind(corev1.SchemeGroupVersion, "Secret") && !d.request.DetectsDrift:
+		return keptVerbs // The health of a Secret that may not be watched is read by name.
 	case where == d.request.Tenant.Namespace:
 		return slices.Concat(keptVerbs, followedVerbs)
 	}

@@ -35,21 +35,23 @@ const Before State = "Before"
 type decision struct {
 	reason string
 	// waits reports that the state is transient, so that a task waits for its end.
-	waits   bool
+	waits bool
+	// message is the rest of the error: what to do, what the task waits for, or which state the
+	// action requires.
 	message string
 }
 
 var (
 	allow                = decision{}
-	denyBusy             = decision{reason: v1alpha1.ReasonWaitingForTurn, waits: true, message: "another operation is in progress"}
-	denyTerminating      = decision{reason: v1alpha1.ReasonWaitingForTurn, waits: true, message: "the instance is being deleted"}
+	denyBusy             = decision{reason: v1alpha1.ReasonWaitingForTurn, waits: true, message: "the task waits until the operation in progress has ended"}
+	denyTerminating      = decision{reason: v1alpha1.ReasonWaitingForTurn, waits: true, message: "the task waits until the instance is deleted"}
 	denyNotInstalled     = decision{reason: v1alpha1.ReasonNotInstalled, message: "install the app first, or list the instances with kubectl get appinstances"}
-	denyAlreadyInstalled = decision{reason: v1alpha1.ReasonAlreadyInstalled, message: "the app is already installed; use action Upgrade, or set another spec.instanceName"}
-	denyInstallFailed    = decision{reason: v1alpha1.ReasonInvalidState, message: "the installation failed; retry with action Install, or remove it with action Uninstall"}
-	denyStopped          = decision{reason: v1alpha1.ReasonInvalidState, message: "the instance is stopped; use action Resume first"}
-	denyAlreadyStopped   = decision{reason: v1alpha1.ReasonInvalidState, message: "the instance is already stopped"}
-	denyNotStopped       = decision{reason: v1alpha1.ReasonInvalidState, message: "the instance is not stopped"}
-	denyRemovalFailed    = decision{reason: v1alpha1.ReasonInvalidState, message: "the previous uninstallation failed; retry with action Uninstall"}
+	denyAlreadyInstalled = decision{reason: v1alpha1.ReasonAlreadyInstalled, message: "use action Upgrade, or set another spec.instanceName"}
+	denyInstallFailed    = decision{reason: v1alpha1.ReasonInvalidState, message: "retry with action Install, or remove the instance with action Uninstall"}
+	denyStopped          = decision{reason: v1alpha1.ReasonInvalidState, message: "use action Resume first"}
+	denyAlreadyStopped   = decision{reason: v1alpha1.ReasonInvalidState, message: "only an instance that is not stopped can be stopped"}
+	denyNotStopped       = decision{reason: v1alpha1.ReasonInvalidState, message: "only a stopped instance can be resumed"}
+	denyRemovalFailed    = decision{reason: v1alpha1.ReasonInvalidState, message: "retry with action Uninstall"}
 )
 
 // The rows of the table, each for one or more actions.
@@ -131,9 +133,9 @@ func Admit(action v1alpha1.Action, name string, instance *v1alpha1.AppInstance) 
 	if a == allow {
 		return nil
 	}
-	err := fmt.Errorf("instance %q is in state %s: %s", name, state, a.message)
+	err := fmt.Errorf("instance %q is in state %s; %s", name, state, a.message)
 	if state == None {
-		err = fmt.Errorf("instance %q does not exist: %s", name, a.message)
+		err = fmt.Errorf("instance %q does not exist; %s", name, a.message)
 	}
 	if a.waits {
 		return outcome.Waiting(a.reason, 0, err)

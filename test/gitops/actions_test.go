@@ -66,6 +66,7 @@ func TestActions(t *testing.T) {
 				after := &unstructured.Unstructured{Object: luaMap(g, before, script)}
 				want := readObject(g, scriptPath(g, kind, "actions", test.ExpectedOutputPath))
 				copyRequestAnnotation(g, before, after, want)
+				copyRestartTime(g, before, after, want)
 				g.Expect(after.Object).To(Equal(want.Object))
 			})
 		}
@@ -86,6 +87,26 @@ func copyRequestAnnotation(g Gomega, before, after, want *unstructured.Unstructu
 	g.Expect(annotations).To(HaveKey(v1alpha1.ReconcileRequestAnnotation))
 	annotations[v1alpha1.ReconcileRequestAnnotation] = requested
 	want.SetAnnotations(annotations)
+}
+
+// copyRestartTime copies the time of a restart that the action requested to the expected object, after it
+// has checked that the time is now. It does nothing if the action requested no restart.
+func copyRestartTime(g Gomega, before, after, want *unstructured.Unstructured) {
+	field := []string{"spec", "restartRequestedAt"}
+	earlier, _, err := unstructured.NestedString(before.Object, field...)
+	g.Expect(err).NotTo(HaveOccurred())
+	requested, _, err := unstructured.NestedString(after.Object, field...)
+	g.Expect(err).NotTo(HaveOccurred())
+	if requested == earlier {
+		return
+	}
+	at, err := time.Parse(time.RFC3339, requested)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(at).To(BeTemporally("~", time.Now(), time.Minute))
+	_, isExpected, err := unstructured.NestedString(want.Object, field...)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(isExpected).To(BeTrue())
+	g.Expect(unstructured.SetNestedField(want.Object, requested, field...)).To(Succeed())
 }
 
 // TestEveryActionIsDiscoveredAndTested checks that scripts, discovery and tests contain the same

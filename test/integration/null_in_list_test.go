@@ -13,15 +13,18 @@ import (
 	"github.com/appmarket/operator/test/fixture"
 )
 
-var _ = Describe("A Deployment with the labels of a release that does not exist", func() {
-	const labels = "app.kubernetes.io/name: forms"
-	chart := templateChart("imagePullSecrets: []\nvolumes: []\n", `apiVersion: apps/v1
+// formsLabels are the labels of the pods of formsChart.
+const formsLabels = "app.kubernetes.io/name: forms"
+
+// formsChart is a chart with a Deployment that contains lists of the values.
+var formsChart = templateChart("imagePullSecrets: []\nvolumes: []\nreplicas: 1\n", `apiVersion: apps/v1
 kind: Deployment
 metadata: {name: "{{ .Release.Name }}"}
 spec:
-  selector: {matchLabels: {`+labels+`}}
+  replicas: {{ .Values.replicas }}
+  selector: {matchLabels: {`+formsLabels+`}}
   template:
-    metadata: {labels: {`+labels+`}}
+    metadata: {labels: {`+formsLabels+`}}
     spec:
       {{- with .Values.imagePullSecrets }}
       imagePullSecrets: {{ toJson . }}
@@ -31,6 +34,8 @@ spec:
       {{- end }}
       containers: [{name: main, image: "`+fixture.Image+`"}]
 `)
+
+var _ = Describe("A Deployment with the labels of a release that does not exist", func() {
 	preparedDeployment := func(namespace string) string {
 		return `apiVersion: apps/v1
 kind: Deployment
@@ -39,16 +44,16 @@ metadata:
   labels: {app.kubernetes.io/managed-by: Helm}
   annotations: {meta.helm.sh/release-name: forms, meta.helm.sh/release-namespace: ` + namespace + `}
 spec:
-  selector: {matchLabels: {` + labels + `}}
+  selector: {matchLabels: {` + formsLabels + `}}
   template:
-    metadata: {labels: {` + labels + `}}
+    metadata: {labels: {` + formsLabels + `}}
     spec: {containers: [{name: main, image: "` + fixture.Image + `"}]}
 `
 	}
 
 	DescribeTable("is adopted by a release with a null in a list that the Deployment does not have", func(ctx SpecContext, byTask bool) {
 		t := newTenant(ctx)
-		t.Offer(ctx, chart)
+		t.Offer(ctx, formsChart)
 		t.Apply(ctx, preparedDeployment(t.Namespace))
 		values := map[string]any{"imagePullSecrets": []any{nil}}
 		if byTask {
@@ -76,10 +81,41 @@ spec:
 
 	It("is not changed by a task with a null in a list of named objects", func(ctx SpecContext) {
 		t := newTenant(ctx)
-		t.Offer(ctx, chart)
+		t.Offer(ctx, formsChart)
 		t.Apply(ctx, preparedDeployment(t.Namespace))
 		end := t.Do(ctx, v1alpha1.ActionInstall, "forms", fixture.Values(map[string]any{"volumes": []any{nil}}))
 		Expect(end.Reason).To(Equal(v1alpha1.ReasonInvalidObject), end.Message)
 		Expect(end.Message).To(ContainSubstring("spec.template.spec.volumes[0].name: Required value"))
+	})
+})
+
+var _ = Describe("An app whose values have a null in a list", func() {
+	withNull := func(replicas int) map[string]any {
+		return map[string]any{"imagePullSecrets": []any{nil}, "replicas": replicas}
+	}
+	expectReplicas := func(ctx SpecContext, t *fixture.Tenant, replicas int32) {
+		GinkgoHelper()
+		deployment := &appsv1.Deployment{}
+		t.Get(ctx, deployment, "forms")
+		Expect(deployment.Spec.Replicas).To(HaveValue(Equal(replicas)))
+	}
+
+	It("is installed, and its other values are changed", func(ctx SpecContext) {
+		t := newTenant(ctx)
+		t.Offer(ctx, formsChart)
+		t.Succeed(ctx, v1alpha1.ActionInstall, "forms", fixture.Values(withNull(1)))
+		t.Succeed(ctx, v1alpha1.ActionConfigure, "forms", fixture.Values(withNull(2)))
+		expectReplicas(ctx, t, 2)
+	})
+
+	It("gets the null by a change, and its other values are changed", func(ctx SpecContext) {
+		t := newTenant(ctx)
+		t.Offer(ctx, formsChart)
+		t.Succeed(ctx, v1alpha1.ActionInstall, "forms")
+		t.Succeed(ctx, v1alpha1.ActionConfigure, "forms", fixture.Values(withNull(1)))
+		t.Succeed(ctx, v1alpha1.ActionConfigure, "forms", fixture.Values(withNull(2)))
+		expectReplicas(ctx, t, 2)
+		t.Succeed(ctx, v1alpha1.ActionRollback, "forms")
+		expectReplicas(ctx, t, 1)
 	})
 })

@@ -149,5 +149,12 @@ var _ = Describe("An app with a shared chart", Ordered, func() {
 		runKubectl(ctx, "label", "namespace", place, v1alpha1.SharedPartsLabel+"-")
 		admin.waitSucceeded(ctx, admin.Task(ctx, v1alpha1.ActionUninstall, "team"))
 		tenantB.waitSucceeded(ctx, tenantB.Task(ctx, v1alpha1.ActionUninstall, "team"))
+
+		By("installing the shared chart only while the namespace has the label")
+		task = admin.Task(ctx, v1alpha1.ActionInstall, "team")
+		Expect(admin.waitFailed(ctx, task, v1alpha1.ReasonClusterPermissionRequired)).To(HavePrefix(
+			`shared chart "teamserver" can only be installed in a namespace with the label appmarket.io/shared-parts=true; a cluster administrator must check who has access to namespace "teamserver-shared"`))
+		runKubectl(ctx, "apply", "-f", writeRemedyFile(task.Status.Preflight[0].Remedy))
+		admin.waitSucceeded(ctx, admin.Task(ctx, v1alpha1.ActionInstall, "team"))
 	})
 })

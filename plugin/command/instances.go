@@ -1,0 +1,82 @@
+package command
+
+import (
+	"slices"
+
+	"github.com/spf13/cobra"
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/plugin/table"
+)
+
+func (f *Factory) newInstancesCommand() *cobra.Command {
+	var updates, exitCode bool
+	c := &cobra.Command{
+		Use: "apps", Aliases: []string{"list"}, Short: "List the installed apps",
+		Example: f.example("# List the apps of a namespace", "apps -n demo",
+			"# Fail if an app of any namespace has an update", "apps -A --updates --exit-code"),
+		Args: exactArgs(0, ""),
+	}
+	l := newListFlags(c)
+	l.addSelector(c)
+	l.addAllNamespaces(c)
+	c.Flags().BoolVar(&updates, "updates", false, "List the apps that have an update.")
+	c.Flags().BoolVar(&exitCode, "exit-code", false, "Exit with code 10 if an app has an update.")
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		k, namespace, err := f.connect()
+		if err != nil {
+			return err
+		}
+		options, err := l.options(namespace)
+		if err != nil {
+			return err
+		}
+		var list v1alpha1.AppInstanceList
+		if err := k.List(c.Context(), &list, options...); err != nil {
+			return err
+		}
+		hasUpdate := func(instance v1alpha1.AppInstance) bool { return instance.Status.AvailableUpdate != "" }
+		found := slices.ContainsFunc(list.Items, hasUpdate)
+		if updates {
+			list.Items = slices.DeleteFunc(list.Items, func(instance v1alpha1.AppInstance) bool { return !hasUpdate(instance) })
+		}
+		if err := f.printList(l, &list, table.Instances(list.Items, l.all, f.Now()), noneFound("apps", namespace, l.all)); err != nil {
+			return err
+		}
+		if exitCode && found {
+			return errUpdates
+		}
+		return nil
+	}
+	return c
+}
+
+func (f *Factory) newEventsCommand() *cobra.Command {
+	c := f.newInstanceCommand("events", "List the events of an installed app and of its tasks", f.example("# List the events of an app", "events wiki -n demo"))
+	l := newListFlags(c)
+	c.RunE = func(c *cobra.Command, arguments []string) error {
+		k, namespace, err := f.connect()
+		if err != nil {
+			return err
+		}
+		tasks, err := listTasksOf(c.Context(), k, namespace, arguments[0])
+		if err != nil {
+			return err
+		}
+		related := map[string]bool{"AppInstance/" + arguments[0]: true}
+		for _, task := range tasks {
+			related["AppInstallTask/"+task.Name] = true
+		}
+		var events corev1.EventList
+		if err := k.List(c.Context(), &events, client.InNamespace(namespace)); err != nil {
+			return err
+		}
+		events.Items = slices.DeleteFunc(events.Items, func(event corev1.Event) bool {
+			return !related[event.InvolvedObject.Kind+"/"+event.InvolvedObject.Name]
+		})
+		return f.printList(l, &events, table.Events(events.Items, f.Now()), noneFound("events", namespace, false))
+	}
+	return c
+}

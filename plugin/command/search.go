@@ -1,0 +1,145 @@
+package command
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/plugin/table"
+)
+
+// searchFlags are the flags of the command search.
+type searchFlags struct {
+	category, architecture, source string
+	failed                         bool
+}
+
+func (f *Factory) newSearchCommand() *cobra.Command {
+	var s searchFlags
+	c := &cobra.Command{
+		Use: "search [TEXT]", Short: "List the apps of the market",
+		Long: "Lists the apps whose name, title, description, developer or category contains a text. Without a text, it lists all apps.",
+		Example: f.example("# Find apps about notes", "search notes",
+			"# List the apps of a source that could not be hydrated", "search --source samples --failed"),
+		Args: cobra.MaximumNArgs(1), ValidArgsFunction: noCompletion,
+	}
+	l := newListFlags(c)
+	l.addSelector(c)
+	c.Flags().StringVar(&s.category, "category", "", "List the apps of a category.")
+	c.Flags().StringVar(&s.architecture, "arch", "", "List the apps that support a CPU architecture, such as arm64.")
+	c.Flags().StringVar(&s.source, "source", "", "List the apps of a source.")
+	c.Flags().BoolVar(&s.failed, "failed", false, "List the apps that could not be hydrated.")
+	completeFlag(c, "source", func(c *cobra.Command, _ []string, begin string) ([]string, cobra.ShellCompDirective) {
+		return f.completeSources(c, nil, begin)
+	})
+	c.RunE = func(c *cobra.Command, arguments []string) error {
+		k, namespace, err := f.connect()
+		if err != nil {
+			return err
+		}
+		selector, err := labels.Parse(l.selector)
+		if err != nil {
+			return err
+		}
+		apps, err := f.listApps(c.Context(), k, namespace, client.MatchingLabelsSelector{Selector: selector})
+		if err != nil {
+			return err
+		}
+		words := strings.ToLower(strings.Join(arguments, " "))
+		apps = slices.DeleteFunc(apps, func(app v1alpha1.AppInfo) bool { return !s.matches(&app, words) })
+		list := &v1alpha1.AppInfoList{Items: apps}
+		return f.printList(l, list, table.Apps(apps, installedVersions(c.Context(), k, namespace)), "No apps found")
+	}
+	return c
+}
+
+// matches reports whether an app is listed.
+func (s *searchFlags) matches(app *v1alpha1.AppInfo, words string) bool {
+	summary := app.Status.Summary
+	if summary == nil {
+		summary = &v1alpha1.AppSummary{}
+	}
+	categories := table.CategoriesOf(app)
+	isCategory := func(name string) bool { return strings.EqualFold(name, s.category) }
+	switch {
+	case s.source != "" && app.Spec.SourceRef.Name != s.source,
+		s.category != "" && !slices.ContainsFunc(categories, isCategory),
+		s.architecture != "" && !slices.Contains(summary.Architectures, s.architecture),
+		s.failed && !meta.IsStatusConditionFalse(app.Status.Conditions, v1alpha1.ConditionReady):
+		return false
+	}
+	texts := append([]string{app.Spec.App, summary.Title, summary.Description, summary.Developer}, categories...)
+	return strings.Contains(strings.ToLower(strings.Join(texts, "\n")), words)
+}
+
+// installedVersions returns the versions that are installed in a namespace, by the key of the app. A
+// user who may not list instances sees none.
+func installedVersions(ctx context.Context, k client.Client, namespace string) map[string]string {
+	var instances v1alpha1.AppInstanceList
+	installed := map[string]string{}
+	if err := k.List(ctx, &instances, client.InNamespace(namespace)); err != nil {
+		return installed
+	}
+	for _, instance := range instances.Items {
+		ref := instance.Spec.AppRef
+		market := ref.Namespace
+		if market == "" {
+			market = instance.Namespace
+		}
+		if instance.Status.Version != "" {
+			installed[table.AppKey(market, ref.Source, ref.Name)] = instance.Status.Version
+		}
+	}
+	return installed
+}
+
+func (f *Factory) newImagesCommand() *cobra.Command {
+	var platform string
+	c := &cobra.Command{
+		Use: "images APP", Short: "List the container images of an app",
+		Long: "Lists the images of the selected version of an app. With -o name, each line is the reference of an image.",
+		Example: f.example("# List the images of an app", "images samples/wiki",
+			"# Pull the images of an app", "images samples/wiki -o name | xargs -n 1 docker pull"),
+		Args: exactArgs(1, "the name of an app"), ValidArgsFunction: f.completeApps,
+	}
+	l := newListFlags(c)
+	c.Flags().StringVar(&platform, "platform", "", "List the images that support a platform, such as linux/arm64.")
+	c.RunE = func(c *cobra.Command, arguments []string) error {
+		k, namespace, err := f.connect()
+		if err != nil {
+			return err
+		}
+		app, err := f.getApp(c.Context(), k, namespace, arguments[0])
+		if err != nil {
+			return err
+		}
+		images := slices.DeleteFunc(app.Status.Images, func(image v1alpha1.AppImage) bool {
+			return platform != "" && !slices.Contains(image.Platforms, platform)
+		})
+		if *l.print.OutputFormat == "name" {
+			for _, image := range images {
+				f.printResult("%s", printable(image.Name))
+			}
+			return nil
+		}
+		app.Status.Images = images
+		return f.printList(l, app, table.Images(images), "No images found")
+	}
+	return c
+}
+
+// printTable prints a table with a heading.
+func (f *Factory) printTable(l *listFlags, heading string, rows *metav1.Table) error {
+	if len(rows.Rows) == 0 {
+		return nil
+	}
+	f.printResult("\n%s", heading)
+	return f.printList(l, nil, rows, "")
+}

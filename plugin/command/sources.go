@@ -1,0 +1,214 @@
+package command
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	cmdutil "k8s.io/kubectl/pkg/cmd/util"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/plugin/follow"
+	"github.com/appmarket/operator/plugin/table"
+)
+
+func (f *Factory) newSourcesCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use: "sources", Short: "List the sources of the market", Args: exactArgs(0, ""),
+		Example: f.example("# List all sources", "sources", "# List the apps that failed", "search --source samples --failed"),
+	}
+	l := newListFlags(c)
+	l.addSelector(c)
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		k, namespace, err := f.connect()
+		if err != nil {
+			return err
+		}
+		options, err := l.options("")
+		if err != nil {
+			return err
+		}
+		var list v1alpha1.MarketSourceList
+		count := func() int { return len(list.Items) }
+		if err := f.listFromMarket(c.Context(), k, namespace, &list, count, options[1:]...); err != nil {
+			return err
+		}
+		return f.printList(l, &list, table.Sources(list.Items, f.Now()), "No sources found")
+	}
+	return c
+}
+
+func (f *Factory) newSourceCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use: "source", Short: "Add, change and remove the sources of a namespace", Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	c.AddCommand(f.newSourceAddCommand(), f.newSourceSyncCommand(), f.newSourceSuspendCommand("suspend", "Suspend the synchronization of a source", true),
+		f.newSourceSuspendCommand("resume", "Resume the synchronization of a source", false), f.newSourceRemoveCommand())
+	return c
+}
+
+// sourceFlags are the flags of the command source add.
+type sourceFlags struct {
+	sourceType      v1alpha1.SourceType
+	profile         v1alpha1.PlatformProfile
+	secret, shared  string
+	include, except []string
+	maxVersions     int32
+	interval        time.Duration
+}
+
+func (f *Factory) newSourceAddCommand() *cobra.Command {
+	var s sourceFlags
+	var w waitTimeout
+	c := &cobra.Command{
+		Use: "add NAME LOCATION", Short: "Add a source",
+		Long: "Adds a MarketSource to the namespace. LOCATION is the URL of a Helm repository, or the absolute path of a directory that the operator can read.",
+		Example: f.example("# Add a Helm repository, and wait until its apps are hydrated",
+			"source add samples https://charts.example/samples -n market --allowed-namespaces all --wait"),
+		Args: exactArgs(2, "the name and the location of a source"), ValidArgsFunction: noCompletion,
+	}
+	write := newWriteFlags(c, "created")
+	flags := c.Flags()
+	addChoice(c, &s.sourceType, "type", "Type of the source. Defaults to helm for a URL, and to directory for a path.", v1alpha1.SourceTypeHelm, v1alpha1.SourceTypeDirectory)
+	addChoice(c, &s.profile, "profile", "Platform profile with which the charts are rendered. Defaults to helm.", v1alpha1.ProfileHelm, v1alpha1.ProfileOlares)
+	flags.StringVar(&s.secret, "secret", "", "Secret with the credentials of the repository.")
+	flags.StringVar(&s.shared, "allowed-namespaces", "same", "Namespaces that can use the apps: same, all, or a label selector of namespaces.")
+	flags.StringSliceVar(&s.include, "include", nil, "Patterns of the names of apps to include.")
+	flags.StringSliceVar(&s.except, "exclude", nil, "Patterns of the names of apps to exclude.")
+	flags.Int32Var(&s.maxVersions, "max-versions", 0, "Number of versions of each app that are hydrated. Defaults to 3.")
+	flags.DurationVar(&s.interval, "interval", 0, "Interval at which the source is checked for changes. Defaults to 10m.")
+	w.addFlags(c, "the source is ready")
+	c.RunE = func(c *cobra.Command, arguments []string) error {
+		if err := write.readDryRun(c); err != nil {
+			return err
+		}
+		k, namespace, err := f.connect()
+		if err != nil {
+			return err
+		}
+		source, err := s.newSource(cmp.Or(f.market, namespace), arguments[0], arguments[1])
+		if err != nil {
+			return err
+		}
+		switch write.dryRun {
+		case cmdutil.DryRunClient:
+		case cmdutil.DryRunServer:
+			err = k.Create(c.Context(), source, client.DryRunAll)
+		default:
+			err = k.Create(c.Context(), source)
+		}
+		if err != nil {
+			return err
+		}
+		if err := write.printObjects(f.Streams.Out, source); err != nil || !w.wait || write.dryRun != cmdutil.DryRunNone {
+			return err
+		}
+		return f.followSource(c.Context(), k, source, w.timeout, "")
+	}
+	return c
+}
+
+// newSource returns the source of the flags.
+func (s *sourceFlags) newSource(namespace, name, location string) (*v1alpha1.MarketSource, error) {
+	source := &v1alpha1.MarketSource{
+		TypeMeta:   metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "MarketSource"},
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
+		Spec:       v1alpha1.MarketSourceSpec{Type: s.sourceType},
+	}
+	spec := &source.Spec
+	if spec.Type == "" && strings.HasPrefix(location, "/") {
+		spec.Type = v1alpha1.SourceTypeDirectory
+	}
+	if spec.Type == v1alpha1.SourceTypeDirectory {
+		spec.Directory = &v1alpha1.DirectorySource{Path: location}
+	} else {
+		spec.Type, spec.Helm = v1alpha1.SourceTypeHelm, &v1alpha1.HelmSource{URL: location}
+		if s.secret != "" {
+			spec.Helm.SecretRef = &v1alpha1.LocalObjectReference{Name: s.secret}
+		}
+	}
+	if s.profile != "" {
+		spec.Platform = &v1alpha1.Platform{Profile: s.profile}
+	}
+	if len(s.include)+len(s.except) > 0 || s.maxVersions != 0 {
+		spec.Filter = &v1alpha1.AppFilter{Include: s.include, Exclude: s.except, MaxVersions: s.maxVersions}
+	}
+	if s.interval != 0 {
+		spec.Interval = v1alpha1.Duration(s.interval.String())
+	}
+	allowed, err := allowedNamespaces(s.shared)
+	spec.AllowedNamespaces = allowed
+	return source, err
+}
+
+// allowedNamespaces parses the flag --allowed-namespaces.
+func allowedNamespaces(given string) (*v1alpha1.AllowedNamespaces, error) {
+	switch strings.ToLower(given) {
+	case "same":
+		return nil, nil
+	case "all":
+		return &v1alpha1.AllowedNamespaces{From: v1alpha1.NamespacesFromAll}, nil
+	}
+	selector, err := metav1.ParseToLabelSelector(given)
+	if err != nil || !strings.ContainsAny(given, "=! ") {
+		return nil, fmt.Errorf("--allowed-namespaces %s: must be same, all or a label selector such as team=web", given)
+	}
+	return &v1alpha1.AllowedNamespaces{From: v1alpha1.NamespacesFromSelector, Selector: selector}, nil
+}
+
+// followSource waits until a source is ready or cannot become ready. request is the value of the
+// reconcile request that it must have handled.
+func (f *Factory) followSource(ctx context.Context, k client.WithWatch, source *v1alpha1.MarketSource, timeout time.Duration, request string) error {
+	ctx, limited, stop := waitContexts(ctx, timeout)
+	defer stop()
+	var ready, stalled *metav1.Condition
+	err := follow.WaitFor(limited, k, source.DeepCopy(), &v1alpha1.MarketSourceList{}, func(current *v1alpha1.MarketSource) bool {
+		conditions := current.Status.Conditions
+		ready, stalled = meta.FindStatusCondition(conditions, v1alpha1.ConditionReady), meta.FindStatusCondition(conditions, v1alpha1.ConditionStalled)
+		if request != "" && current.Status.LastHandledReconcileAt != request {
+			return false
+		}
+		isCurrent := ready != nil && ready.ObservedGeneration == current.Generation
+		return stalled != nil || isCurrent && ready.Status == metav1.ConditionTrue && !meta.IsStatusConditionTrue(conditions, v1alpha1.ConditionReconciling)
+	})
+	switch {
+	case ctx.Err() != nil:
+		return &exitError{code: ExitInterrupted, cause: fmt.Errorf("interrupted; source %s continues", source.Name), hints: []string{f.Name + " sources"}}
+	case errors.Is(err, context.DeadlineExceeded):
+		return &exitError{code: ExitTimedOut, cause: fmt.Errorf("timed out after %s; source %s continues", timeout, source.Name), hints: []string{f.Name + " sources"}}
+	case err != nil:
+		return err
+	case stalled != nil:
+		return &exitError{code: ExitFailed, cause: fmt.Errorf("source %s is not ready", source.Name), details: []string{reasonLine(stalled.Reason, stalled.Message)}}
+	}
+	f.printResult("source %s/%s is ready: %s", source.Namespace, source.Name, printable(ready.Message))
+	return nil
+}
+
+// findSource reads a source: in the market of the flags, in the namespace, or the only source with
+// this name.
+func (f *Factory) findSource(ctx context.Context, k client.Client, namespace, name string) (*v1alpha1.MarketSource, error) {
+	var list v1alpha1.MarketSourceList
+	if err := f.listFromMarket(ctx, k, namespace, &list, func() int { return len(list.Items) }); err != nil {
+		return nil, err
+	}
+	found := slices.DeleteFunc(list.Items, func(source v1alpha1.MarketSource) bool { return source.Name != name })
+	for i := range found {
+		if found[i].Namespace == namespace || len(found) == 1 {
+			return &found[i], nil
+		}
+	}
+	if len(found) == 0 {
+		return nil, withHint(fmt.Errorf("source %q not found", name), f.Name+" sources")
+	}
+	return nil, fmt.Errorf("source %q exists in %d namespaces: use --market NAMESPACE", name, len(found))
+}

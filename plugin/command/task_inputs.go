@@ -1,0 +1,104 @@
+package command
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/spf13/cobra"
+	cmdutil "k8s.io/kubectl/pkg/cmd/util"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/taskbuilder"
+	"github.com/appmarket/operator/internal/text"
+)
+
+func (f *Factory) newInputsCommand() *cobra.Command {
+	var given configurationFlags
+	c := f.newTaskCommand("inputs", "Specify the inputs that a task waits for", "inputs install-wiki-x7k2p -n demo --wait")
+	c.Long = "Specifies the inputs that a task waits for. On a terminal, the command asks for each input that no flag specifies."
+	flags := &taskFlags{write: newWriteFlags(c, "configured")}
+	given.inputs.addFlags(c)
+	c.Flags().BoolVar(&flags.wait, "wait", false, "Wait until the task has ended.")
+	c.Flags().DurationVar(&flags.timeout, "timeout", 0, "With --wait: time after which to stop waiting. Defaults to no limit.")
+	c.RunE = func(c *cobra.Command, arguments []string) error { return f.runInputs(c, flags, &given, arguments[0]) }
+	return c
+}
+
+// runInputs specifies the inputs of a task. The user answers before the task is changed, so that a
+// conflict with the operator costs no answer.
+func (f *Factory) runInputs(c *cobra.Command, flags *taskFlags, g *configurationFlags, name string) error {
+	if err := flags.write.readDryRun(c); err != nil {
+		return err
+	}
+	given, err := g.inputs.parse(f.Streams.In)
+	if err != nil {
+		return err
+	}
+	k, namespace, err := f.connect()
+	if err != nil {
+		return err
+	}
+	task, err := getTask(c.Context(), k, namespace, name)
+	if err != nil {
+		return err
+	}
+	if task.Spec.DeepCopy().EnsureConfiguration() == nil {
+		return fmt.Errorf("action %s of task %s has no inputs", task.Spec.Action, task.Name)
+	}
+	a, err := f.answerInputs(task, given)
+	if err != nil {
+		return err
+	}
+	if flags.write.dryRun == cmdutil.DryRunNone && len(a.secret) > 0 {
+		if err := f.applyInputsSecret(c.Context(), k, task, a.secret); err != nil {
+			return err
+		}
+	}
+	task, err = f.changeTask(c, k, flags, name, func(task *v1alpha1.AppInstallTask) {
+		configuration := task.Spec.EnsureConfiguration()
+		configuration.Inputs = taskbuilder.MergeInputs(configuration.Inputs, a.inputs)
+		configuration.Inputs = taskbuilder.MergeInputs(configuration.Inputs, taskbuilder.SecretInputs(task.Instance(), a.secret))
+	})
+	if err != nil || !flags.follows() {
+		return err
+	}
+	return f.followTask(c.Context(), k, flags, task)
+}
+
+// answers are the inputs that the user has specified.
+type answers struct {
+	inputs []v1alpha1.InputValue
+	// secret contains confidential texts by the name of the input.
+	secret map[string]string
+}
+
+// answerInputs returns the inputs of the flags, and asks for the other inputs that the task waits for.
+func (f *Factory) answerInputs(task *v1alpha1.AppInstallTask, given givenInputs) (answers, error) {
+	isAnswered := func(input v1alpha1.Input) bool {
+		return slices.Contains(given.asked, input.Name) ||
+			slices.ContainsFunc(given.inputs, func(value v1alpha1.InputValue) bool { return value.Name == input.Name })
+	}
+	open := slices.DeleteFunc(slices.Clone(task.Status.RequiredInputs), isAnswered)
+	isGiven := len(given.inputs)+len(given.asked) > 0
+	if len(open) == 0 && !isGiven {
+		return answers{}, fmt.Errorf("task %s does not wait for input", task.Name)
+	}
+	if f.Terminal == nil && !isGiven {
+		return answers{}, &exitError{
+			code: ExitError, cause: fmt.Errorf("task %s waits for %s, and the input is not a terminal: use --input and --secret-input",
+				task.Name, text.Count(len(open), "input", "inputs")),
+			details: inputLines(open),
+		}
+	}
+	secret, err := f.askForSecrets(given.asked)
+	if err != nil || f.Terminal == nil {
+		return answers{inputs: given.inputs, secret: secret}, err
+	}
+	a := answers{inputs: given.inputs, secret: secret}
+	for _, input := range open {
+		if err := f.askForInput(input, &a); err != nil {
+			return a, err
+		}
+	}
+	return a, nil
+}
