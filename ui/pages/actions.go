@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/taskbuilder"
 	"github.com/appmarket/operator/internal/transitions"
 	"github.com/appmarket/operator/ui/kube"
 )
@@ -48,8 +49,8 @@ type actionView struct {
 	// NotAllowed is the reason why the action cannot be requested, empty if it can.
 	NotAllowed string
 	// Problem is what is wrong with a field of the form.
-	Problem  string
-	Manifest string
+	Problem string
+	formTask
 	// ManagedBy is the GitOps tool that may revert the action.
 	ManagedBy string
 	// Choices are the versions of an upgrade or the revisions of a rollback.
@@ -58,7 +59,8 @@ type actionView struct {
 	// Uninstall is what an uninstallation deletes and keeps. It is nil for other actions.
 	Uninstall *uninstallView
 
-	task *v1alpha1.AppInstallTask
+	request taskbuilder.Request
+	task    *v1alpha1.AppInstallTask
 }
 
 // uninstallView is what an uninstallation deletes and keeps.
@@ -111,14 +113,18 @@ func newActionView(r *request) (*actionView, error) {
 	if v.NotAllowed, err = notAllowed(r, chosen.action, instance); err != nil {
 		return nil, err
 	}
-	v.task = &v1alpha1.AppInstallTask{Spec: v1alpha1.AppInstallTaskSpec{Action: chosen.action, AppRef: instance.Spec.AppRef, InstanceName: instance.Name}}
-	v.task.Namespace, v.task.Name = instance.Namespace, taskName(chosen.action, instance.Name, v.Key)
+	v.request = taskbuilder.Request{
+		Action: chosen.action, Namespace: instance.Namespace, App: instance.Spec.AppRef, Instance: instance.Name, Suffix: v.Key,
+	}
 	if chosen.prepare != nil {
 		if v.Problem, err = chosen.prepare(r, v); err != nil {
 			return nil, err
 		}
 	}
-	v.Manifest, err = manifestOf(v.task)
+	if v.task, err = taskbuilder.NewTask(v.request); err != nil {
+		return nil, err
+	}
+	v.formTask, err = newFormTask(v.task)
 	return v, err
 }
 
@@ -179,7 +185,7 @@ func prepareUpgrade(r *request, v *actionView) (string, error) {
 		}
 		v.Choices[0].Chosen, chosen = true, v.Choices[0].Value
 	}
-	v.task.Spec.Upgrade = &v1alpha1.UpgradeParameters{AppParameters: v1alpha1.AppParameters{Version: chosen}}
+	v.request.Version = chosen
 	return "", nil
 }
 
@@ -219,7 +225,7 @@ func prepareRollback(r *request, v *actionView) (string, error) {
 	if err != nil {
 		return "Select one of the revisions.", nil
 	}
-	v.task.Spec.Rollback = &v1alpha1.RollbackParameters{Revision: int32(number)}
+	v.request.Revision = int32(number)
 	return "", nil
 }
 
@@ -246,14 +252,14 @@ func prepareUninstall(r *request, v *actionView) (string, error) {
 		u.Deleted = append(u.Deleted, v1alpha1.KindCount{Kind: kind, Count: count})
 	}
 	slices.SortFunc(u.Deleted, func(a, b v1alpha1.KindCount) int { return strings.Compare(a.Kind, b.Kind) })
-	parameters := &v1alpha1.UninstallParameters{DataPolicy: v1alpha1.DataRetain}
+	parameters := v1alpha1.UninstallParameters{DataPolicy: v1alpha1.DataRetain}
 	if u.Delete {
 		parameters.DataPolicy = v1alpha1.DataDelete
 	}
 	if u.Dependents {
 		parameters.Dependents = v1alpha1.DependentsUninstall
 	}
-	v.task.Spec.Uninstall = parameters
+	v.request.Uninstall = parameters
 	if r.Method == http.MethodPost && u.Delete && r.PostFormValue("confirm") != v.Instance.Name {
 		return "To delete the data, enter the name of the instance: " + v.Instance.Name, nil
 	}

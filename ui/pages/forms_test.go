@@ -93,7 +93,7 @@ func TestInstallForm(t *testing.T) {
 	})
 	preview := w.b.post(t, w.path+"/preview", w.validForm())
 	g.Expect(preview.StatusCode).To(Equal(http.StatusOK))
-	g.Expect(preview.text).To(And(ContainSubstring("kind: AppInstallTask"), ContainSubstring("kind: Secret"), ContainSubstring("jane@example.com"), Not(ContainSubstring("CANARY"))))
+	g.Expect(preview.text).To(And(ContainSubstring("kind: AppInstallTask"), ContainSubstring("kind: Secret"), ContainSubstring("jane@example.com"), ContainSubstring("kubectl market install"), Not(ContainSubstring("CANARY"))))
 	g.Expect(w.taskNames(t)).To(BeEmpty(), "a preview changes nothing")
 
 	answer := w.b.post(t, w.path, w.validForm())

@@ -8,6 +8,7 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/inputs"
+	"github.com/appmarket/operator/internal/taskbuilder"
 )
 
 const (
@@ -208,7 +209,7 @@ func (f *inputForm) values(secret string) (list []v1alpha1.InputValue, confident
 		entered, isGiven := f.given[field.Name]
 		switch {
 		case field.SecretName != "":
-			value.ValueFrom = secretSource(field.SecretName, field.SecretKey)
+			value = taskbuilder.SecretInput(field.Name, field.SecretName, field.SecretKey)
 		case !isGiven:
 			continue
 		case field.Secret:
@@ -216,7 +217,7 @@ func (f *inputForm) values(secret string) (list []v1alpha1.InputValue, confident
 			for _, taken := confidential[key]; taken; _, taken = confidential[key] {
 				key += "_"
 			}
-			value.ValueFrom = secretSource(secret, key)
+			value = taskbuilder.SecretInput(field.Name, secret, key)
 			confidential[key] = entered
 		default:
 			value.Value = &entered
@@ -224,10 +225,6 @@ func (f *inputForm) values(secret string) (list []v1alpha1.InputValue, confident
 		list = append(list, value)
 	}
 	return list, confidential
-}
-
-func secretSource(name, key string) *v1alpha1.InputValueSource {
-	return &v1alpha1.InputValueSource{SecretKeyRef: &v1alpha1.KeyReference{Name: name, Key: key}}
 }
 
 // secretKeyOf returns the name of an input as a key of a Secret.

@@ -11,37 +11,25 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/taskbuilder"
 	"github.com/appmarket/operator/ui/kube"
 )
 
 // undoTimeout bounds the removal of a Secret after its task was rejected.
 const undoTimeout = 5 * time.Second
 
-// newInputSecret returns the Secret with confidential inputs of an instance.
-func newInputSecret(namespace, name, instance string, values map[string]string) *corev1.Secret {
-	return &corev1.Secret{
-		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Secret"},
-		ObjectMeta: metav1.ObjectMeta{
-			Namespace: namespace, Name: name, Labels: map[string]string{v1alpha1.InstanceLabel: instance, "app.kubernetes.io/managed-by": kube.FieldOwner},
-		},
-		StringData: values,
-	}
-}
-
 // writeInputSecret writes confidential inputs to a Secret as the user: to a new one, or to the keys
 // of an existing one. undo removes a Secret that was created; keys that were changed in an existing
 // Secret are kept.
-func writeInputSecret(r *request, namespace, name, instance string, values map[string]string) (undo func(), err error) {
+func writeInputSecret(r *request, namespace, instance string, values map[string]string) (undo func(), err error) {
 	undo = func() {}
 	if len(values) == 0 {
 		return undo, nil
 	}
-	secret := newInputSecret(namespace, name, instance, values)
+	secret := taskbuilder.NewInputsSecret(namespace, instance, kube.FieldOwner, values)
 	err = r.Writer.Create(r.Context(), secret)
 	r.logWrite("create", secret, err)
 	if err == nil {
@@ -59,7 +47,7 @@ func writeInputSecret(r *request, namespace, name, instance string, values map[s
 		return undo, &problem{
 			Status: http.StatusForbidden, Title: "No permission",
 			Text: fmt.Sprintf("You cannot write Secret %s in namespace %s, in which the confidential inputs are stored. Nothing was changed. "+
-				"Refer to the key of an existing Secret for each of these inputs, or ask an administrator for the permission to create and patch Secrets.", name, namespace),
+				"Refer to the key of an existing Secret for each of these inputs, or ask an administrator for the permission to create and patch Secrets.", secret.Name, namespace),
 			BackURL: pagePath(r), Back: "Back",
 		}
 	}

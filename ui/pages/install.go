@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/taskbuilder"
 	"github.com/appmarket/operator/ui/kube"
 )
 
@@ -45,8 +46,8 @@ type installView struct {
 	Dependencies bool
 	Inputs       *inputForm
 	Errors       []fieldError
-	Manifest     string
 
+	formTask
 	version string
 }
 
@@ -91,7 +92,7 @@ func submitInstall(r *request) (next string, again *view, err error) {
 	if err != nil {
 		return "", nil, err
 	}
-	undo, err := writeInputSecret(r, v.Namespace, secretNameOf(v.Name), v.Name, confidential)
+	undo, err := writeInputSecret(r, v.Namespace, v.Name, confidential)
 	if err != nil {
 		return "", nil, err
 	}
@@ -268,31 +269,27 @@ func (v *installView) valuesJSON() (raw []byte, problem string) {
 	return raw, ""
 }
 
-// secretNameOf returns the name of the Secret with the confidential inputs of an instance.
-func secretNameOf(instance string) string { return instance + "-inputs" }
-
 // newTask returns the task of the form, and the confidential inputs by their keys in the Secret.
 func (v *installView) newTask() (*v1alpha1.AppInstallTask, map[string]string, error) {
-	parameters := &v1alpha1.AppParameters{Version: v.version, AppConfiguration: v1alpha1.AppConfiguration{Title: v.DisplayTitle}}
-	raw, problem := v.valuesJSON()
-	if problem == "" && raw != nil {
-		parameters.Values = &runtime.RawExtension{Raw: raw}
+	request := taskbuilder.Request{
+		Action: v1alpha1.ActionInstall, Namespace: v.Namespace, Instance: v.Name, Suffix: v.Key, Version: v.version,
+		App:           v1alpha1.AppReference{Namespace: v.App.Namespace, Source: v.App.Spec.SourceRef.Name, Name: v.App.Spec.App},
+		Configuration: v1alpha1.AppConfiguration{Title: v.DisplayTitle},
+		Options:       taskbuilder.Options{ServiceAccountName: v.Account},
 	}
-	var confidential map[string]string
-	parameters.Inputs, confidential = v.Inputs.values(secretNameOf(v.Name))
-	task := &v1alpha1.AppInstallTask{Spec: v1alpha1.AppInstallTaskSpec{
-		Action:       v1alpha1.ActionInstall,
-		AppRef:       v1alpha1.AppReference{Namespace: v.App.Namespace, Source: v.App.Spec.SourceRef.Name, Name: v.App.Spec.App},
-		InstanceName: v.Name, Install: parameters, ServiceAccountName: v.Account,
-	}}
 	if v.App.Namespace == v.Namespace {
-		task.Spec.AppRef.Namespace = ""
+		request.App.Namespace = ""
 	}
 	if v.Dependencies {
-		task.Spec.Dependencies = v1alpha1.DependenciesInstall
+		request.Dependencies = v1alpha1.DependenciesInstall
 	}
-	task.Namespace, task.Name = v.Namespace, taskName(v1alpha1.ActionInstall, v.Name, v.Key)
-	return task, confidential, nil
+	if raw, problem := v.valuesJSON(); problem == "" && raw != nil {
+		request.Configuration.Values = &runtime.RawExtension{Raw: raw}
+	}
+	var confidential map[string]string
+	request.Configuration.Inputs, confidential = v.Inputs.values(taskbuilder.InputsSecretName(v.Name))
+	task, err := taskbuilder.NewTask(request)
+	return task, confidential, err
 }
 
 // addManifest adds the objects that the form creates, without confidential values.
@@ -301,21 +298,15 @@ func (v *installView) addManifest() error {
 	if err != nil {
 		return err
 	}
-	if v.Manifest, err = manifestOf(task); err != nil {
-		return err
+	var before []runtime.Object
+	if len(confidential) > 0 {
+		for key := range confidential {
+			confidential[key] = "<from the form>"
+		}
+		before = append(before, taskbuilder.NewInputsSecret(v.Namespace, v.Name, kube.FieldOwner, confidential))
 	}
-	if len(confidential) == 0 {
-		return nil
-	}
-	for key := range confidential {
-		confidential[key] = "<from the form>"
-	}
-	secret, err := manifestOf(newInputSecret(v.Namespace, secretNameOf(v.Name), v.Name, confidential))
-	if err != nil {
-		return err
-	}
-	v.Manifest = secret + "---\n" + v.Manifest
-	return nil
+	v.formTask, err = newFormTask(task, before...)
+	return err
 }
 
 func (v *installView) view() *view {

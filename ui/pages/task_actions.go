@@ -8,6 +8,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/taskbuilder"
 	"github.com/appmarket/operator/ui/kube"
 )
 
@@ -102,9 +103,8 @@ func submitInputs(r *request) (next string, again *view, err error) {
 		return "", v.view(), nil
 	}
 	task := v.Task
-	secret := secretNameOf(task.Instance())
-	given, confidential := v.Inputs.values(secret)
-	undo, err := writeInputSecret(r, task.Namespace, secret, task.Instance(), confidential)
+	given, confidential := v.Inputs.values(taskbuilder.InputsSecretName(task.Instance()))
+	undo, err := writeInputSecret(r, task.Namespace, task.Instance(), confidential)
 	if err != nil {
 		return "", nil, err
 	}

@@ -1,7 +1,6 @@
 package pages
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -9,12 +8,12 @@ import (
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/rand"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/yaml"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/taskbuilder"
 	"github.com/appmarket/operator/ui/kube"
 )
 
@@ -65,11 +64,6 @@ func formKeyOf(r *request) string {
 		return key
 	}
 	return newFormKey()
-}
-
-// taskName returns the name of the task that a form creates.
-func taskName(action v1alpha1.Action, instance, key string) string {
-	return strings.ToLower(string(action)) + "-" + instance + "-" + key
 }
 
 // createTask creates a task as the user and returns the URL of its page. If the form was submitted
@@ -130,25 +124,22 @@ func (r *request) logWrite(verb string, object client.Object, err error) {
 		"namespace", object.GetNamespace(), "name", object.GetName(), "result", result)
 }
 
-// manifestOf returns an object as a manifest, without its status.
-func manifestOf(object client.Object) (string, error) {
-	fields, err := kube.ToManifest(object)
-	if err != nil {
-		return "", err
-	}
-	out, err := yaml.Marshal(fields)
-	if err != nil {
-		return "", fmt.Errorf("write manifest: %w", err)
-	}
-	return string(out), nil
+// formTask is the task that a form creates, as the form shows it.
+type formTask struct {
+	// Manifest contains the objects that the form creates, without confidential values, and Command is
+	// the command of the kubectl plugin that creates the same task.
+	Manifest, Command string
 }
 
-// readInstance returns an instance, nil if it does not exist.
-func readInstance(ctx context.Context, reader client.Reader, namespace, name string) (*v1alpha1.AppInstance, error) {
-	instance := &v1alpha1.AppInstance{}
-	err := reader.Get(ctx, types.NamespacedName{Namespace: namespace, Name: name}, instance)
-	if apierrors.IsNotFound(err) {
-		return nil, nil
+// newFormTask returns how a form shows a task and the objects that are created before it.
+func newFormTask(task *v1alpha1.AppInstallTask, before ...runtime.Object) (formTask, error) {
+	manifest, err := taskbuilder.Manifest(append(before, task)...)
+	if err != nil {
+		return formTask{}, fmt.Errorf("write manifest: %w", err)
 	}
-	return instance, err
+	command, err := taskbuilder.CommandFor(task)
+	if err != nil {
+		return formTask{}, fmt.Errorf("write command: %w", err)
+	}
+	return formTask{manifest, command}, nil
 }
