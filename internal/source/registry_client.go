@@ -17,10 +17,12 @@ import (
 	"k8s.io/utils/lru"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/chart"
 	"github.com/appmarket/operator/internal/netguard"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/source/index"
+	"github.com/appmarket/operator/internal/text"
 )
 
 // Media types of the parts of a chart that `helm push` stores. Helm before 3.7 used the second
@@ -119,6 +121,9 @@ func (c *registryClient) readChart(ctx context.Context, tag name.Tag) (index.Ent
 	if entry, ok := chartsByDigest.Get(at.Name()); ok {
 		return withURL(entry.(index.Entry), tag), nil
 	}
+	if err := hydrate.ReportReading(ctx, ""); err != nil {
+		return index.Entry{}, err
+	}
 	entry, err := c.readManifest(ctx, at)
 	if err != nil {
 		return index.Entry{}, err
@@ -158,9 +163,11 @@ func (c *registryClient) readManifest(ctx context.Context, at name.Digest) (inde
 	if json.Unmarshal(config, &metadata) != nil {
 		return index.Entry{}, invalidChart("the configuration of %s is not a Chart.yaml in JSON", urlOf(at))
 	}
+	// The entry is cached, so its texts are truncated, to one byte more than is valid.
 	return index.Entry{
-		Name: metadata.Name, Version: metadata.Version, AppVersion: metadata.AppVersion, Deprecated: metadata.Deprecated,
-		Digest: archive.Digest.String(), Created: manifest.Annotations[createdAnnotation],
+		Name: text.Truncate(metadata.Name, maxName+1), Version: text.Truncate(metadata.Version, maxVersion+1),
+		AppVersion: text.Truncate(metadata.AppVersion, maxAppVersion), Deprecated: metadata.Deprecated,
+		Digest: archive.Digest.String(), Created: text.Truncate(manifest.Annotations[createdAnnotation], 64),
 	}, nil
 }
 

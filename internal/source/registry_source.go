@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"path"
 	"strings"
+	"sync"
+	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	"golang.org/x/sync/errgroup"
@@ -22,6 +24,10 @@ const ociScheme = "oci://"
 // concurrentRepositories is the number of repositories of one source that are listed at the
 // same time.
 const concurrentRepositories = 4
+
+// maxListingTime is the time limit of a listing with all its requests. Manifests that were read
+// within it are not read again.
+const maxListingTime = 5 * time.Minute
 
 // registrySource is a source of type OCI: repositories of a registry with one chart each.
 type registrySource struct {
@@ -84,9 +90,9 @@ func chartName(repository name.Repository) string { return path.Base(repository.
 // List lists the tags of each repository, and reads the manifests of the newest versions. A
 // manifest that was read before is only requested with HEAD.
 func (s *registrySource) List(ctx context.Context, since hydrate.Cursor) (hydrate.Listing, error) {
-	if err := hydrate.ReportReading(ctx, ""); err != nil {
-		return hydrate.Listing{}, err
-	}
+	ctx, cancel := context.WithTimeout(ctx, maxListingTime)
+	defer cancel()
+	ctx = reportReadingOnce(ctx)
 	selector := newVersionSelector(s.listingOptions, v1alpha1.ReasonInvalidChart)
 	listed := make([]chartListing, len(s.repositories))
 	group, ctx := errgroup.WithContext(ctx)
@@ -115,6 +121,13 @@ func (s *registrySource) List(ctx context.Context, since hydrate.Cursor) (hydrat
 		}
 	}
 	return selector.toListing("", since), nil
+}
+
+// reportReadingOnce returns a context in which only the first call of hydrate.ReportReading has an
+// effect. It is called for each manifest that was not read before.
+func reportReadingOnce(ctx context.Context) context.Context {
+	report := sync.OnceValue(func() error { return hydrate.ReportReading(ctx, "") })
+	return hydrate.WithReading(ctx, func(context.Context, string) error { return report() })
 }
 
 // chartListing contains the newest versions in one repository.

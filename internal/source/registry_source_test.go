@@ -2,6 +2,7 @@ package source_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -184,9 +185,12 @@ func TestVersionsOfARegistry(t *testing.T) {
 	r.takeRequests()
 
 	// An unchanged registry is asked for the tags and the digest of each listed version.
-	again, err := opened.List(t.Context(), hydrate.Cursor{Revision: listing.Revision})
+	readings := 0
+	reading := hydrate.WithReading(t.Context(), func(context.Context, string) error { readings++; return nil })
+	again, err := opened.List(reading, hydrate.Cursor{Revision: listing.Revision})
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(again.NotModified).To(BeTrue())
+	g.Expect(readings).To(BeZero(), "nothing was read, so no attempt is recorded")
 	g.Expect(r.takeRequests()).To(ConsistOf("GET /v2/charts/web/tags/list",
 		"HEAD /v2/charts/web/manifests/2.0.0-rc.1", "HEAD /v2/charts/web/manifests/1.11.0_build.5", "HEAD /v2/charts/web/manifests/1.10.0"))
 
@@ -194,8 +198,9 @@ func TestVersionsOfARegistry(t *testing.T) {
 	moved := web("1.10.0")
 	moved["appVersion"] = "8"
 	r.push(t, "charts/web", "1.10.0", moved)
-	changed, err := opened.List(t.Context(), hydrate.Cursor{Revision: listing.Revision})
+	changed, err := opened.List(reading, hydrate.Cursor{Revision: listing.Revision})
 	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(readings).To(Equal(1))
 	g.Expect(changed.NotModified).To(BeFalse())
 	g.Expect(changed.Apps[0].Offers[2].AppVersion).To(Equal("8"))
 	g.Expect(changed.Apps[0].Offers[2].Digest).NotTo(Equal(listing.Apps[0].Offers[2].Digest))

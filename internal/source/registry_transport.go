@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -61,7 +62,7 @@ func (t *registryTransport) checkRequest(request *http.Request) error {
 	if request.URL.Scheme != "https" && !t.insecure && !isLoopback(request.URL.Hostname()) {
 		return errRegistryHTTP
 	}
-	if request.Header.Get("Authorization") != "" && !t.isOwnServer(request.URL.Host, request.URL.Hostname()) {
+	if request.Header.Get("Authorization") != "" && !t.isOwnServer(request.URL) {
 		return errTokenServer
 	}
 	return netguard.CheckRedirected(request)
@@ -74,15 +75,17 @@ func isLoopback(host string) bool {
 }
 
 // isOwnServer reports whether a server is the registry, or is in the same domain. A registry
-// often has a token server with another name, such as auth.docker.io.
-func (t *registryTransport) isOwnServer(host, hostname string) bool {
-	registry := t.registry.RegistryStr()
-	if host == registry {
+// often has a token server with another name, such as auth.docker.io. An address is in no domain.
+func (t *registryTransport) isOwnServer(server *url.URL) bool {
+	registry := &url.URL{Host: t.registry.RegistryStr()}
+	if server.Host == registry.Host {
 		return true
 	}
-	own, _, _ := strings.Cut(registry, ":")
-	domain, err := publicsuffix.EffectiveTLDPlusOne(own)
-	return err == nil && (hostname == domain || strings.HasSuffix(hostname, "."+domain))
+	if _, err := netip.ParseAddr(registry.Hostname()); err == nil {
+		return false
+	}
+	domain, err := publicsuffix.EffectiveTLDPlusOne(registry.Hostname())
+	return err == nil && (server.Hostname() == domain || strings.HasSuffix(server.Hostname(), "."+domain))
 }
 
 // toError returns the error for a failed request about a repository, tag or digest.
