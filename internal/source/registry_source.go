@@ -101,10 +101,10 @@ func (s *registrySource) List(ctx context.Context, since hydrate.Cursor) (hydrat
 		if !selector.Wants(chartName(repository)) {
 			continue
 		}
-		group.Go(func() (err error) {
+		group.Go(outcome.Guarded(func() (err error) {
 			listed[i], err = s.listRepository(ctx, repository)
 			return err
-		})
+		}))
 	}
 	if err := group.Wait(); err != nil {
 		return hydrate.Listing{}, err
