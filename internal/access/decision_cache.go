@@ -28,14 +28,16 @@ type cacheEntry struct {
 // decisionCache holds recent decisions. Allowed and refused decisions are stored separately,
 // so that invalid tokens cannot evict allowed decisions.
 type decisionCache struct {
-	maxAge time.Duration
+	// maxAge is the time for which an allowed decision is cached, and refusedAge the time for
+	// any other.
+	maxAge, refusedAge time.Duration
 
 	mu               sync.RWMutex
 	allowed, refused map[cacheKey]cacheEntry
 }
 
 func newDecisionCache(age time.Duration) decisionCache {
-	return decisionCache{maxAge: age, allowed: map[cacheKey]cacheEntry{}, refused: map[cacheKey]cacheEntry{}}
+	return decisionCache{maxAge: age, refusedAge: age, allowed: map[cacheKey]cacheEntry{}, refused: map[cacheKey]cacheEntry{}}
 }
 
 // cachedDecision returns the decision about a right, if it is cached. A token that is invalid
@@ -56,9 +58,9 @@ func (a *decisionCache) cachedDecision(key tokenDigest, right Right) (Decision, 
 // addDecision stores a decision that was requested at a time.
 func (a *decisionCache) addDecision(key tokenDigest, right Right, decision Decision, at time.Time) {
 	entry := cacheKey{token: key, right: right}
-	kept, other := a.refused, a.allowed
+	kept, other, age := a.refused, a.allowed, a.refusedAge
 	if decision == Allowed {
-		kept, other = a.allowed, a.refused
+		kept, other, age = a.allowed, a.refused, a.maxAge
 	}
 	if decision == Unauthenticated {
 		entry.right = Right{}
@@ -69,7 +71,7 @@ func (a *decisionCache) addDecision(key tokenDigest, right Right, decision Decis
 	if len(kept) >= maxCachedDecisions {
 		a.evictDecisions(kept)
 	}
-	kept[entry] = cacheEntry{decision: decision, until: at.Add(a.maxAge)}
+	kept[entry] = cacheEntry{decision: decision, until: at.Add(age)}
 }
 
 // evictDecisions removes the expired decisions, or any half of the decisions if none expired.

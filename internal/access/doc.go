@@ -1,6 +1,7 @@
 // Package access reviews who may read the data that the operator serves. It reviews the
 // bearer token of a request (TokenReview), and then whether the owner of the token has a right
-// (SubjectAccessReview).
+// (SubjectAccessReview). For the pages, it reviews rights with the credential of the user
+// instead (SelfSubjectAccessReview).
 //
 // Allowed and refused decisions are cached for some seconds, and their number is bounded.
 // Each token has at most one review at a time, so that one caller cannot use the slots of all

@@ -67,7 +67,7 @@ func (p *components) addRepository(ctx context.Context, mgr ctrl.Manager, o *opt
 	}
 	handler := chartrepo.Handler(p.store, chartrepo.HandlerOptions{
 		Ready: shared.isKnown, Shared: shared.hasOwner, Access: sourceAccess(p.reviewer, mgr.GetLogger()),
-		Markets: o.markets, Version: programVersion(), Checks: checks,
+		Markets: o.markets, Version: ProgramVersion(), Checks: checks,
 	})
 	service, certificate, err := repositoryService(o, handler, mgr.GetLogger())
 	if err != nil {

@@ -37,7 +37,7 @@ func Run(args []string) error {
 		return err
 	}
 	if o.version {
-		fmt.Println("appmarket", programVersion())
+		fmt.Println("appmarket", ProgramVersion())
 		return nil
 	}
 	setLogger(&o.log)

@@ -11,9 +11,9 @@ import (
 // buildVersion is the version that the Makefile sets.
 var buildVersion string
 
-// programVersion returns the version of the build. Defaults to the version that Go records
+// ProgramVersion returns the version of the build. Defaults to the version that Go records
 // for the commit.
-func programVersion() string {
+func ProgramVersion() string {
 	if buildVersion != "" {
 		return buildVersion
 	}
@@ -32,5 +32,5 @@ func programVersion() string {
 
 // userAgent returns the User-Agent header of the operator.
 func userAgent() string {
-	return fmt.Sprintf("appmarket/%s (%s/%s)", programVersion(), runtime.GOOS, runtime.GOARCH)
+	return fmt.Sprintf("appmarket/%s (%s/%s)", ProgramVersion(), runtime.GOOS, runtime.GOARCH)
 }

@@ -25,9 +25,9 @@ func setBuildVersion(t *testing.T, version string) {
 
 func TestVersionIsSetByTheBuild(t *testing.T) {
 	g := NewWithT(t)
-	g.Expect(programVersion()).NotTo(BeEmpty(), "builds without the Makefile have a version too")
+	g.Expect(ProgramVersion()).NotTo(BeEmpty(), "builds without the Makefile have a version too")
 	setBuildVersion(t, "1.2.3")
-	g.Expect(programVersion()).To(Equal("1.2.3"))
+	g.Expect(ProgramVersion()).To(Equal("1.2.3"))
 	g.Expect(userAgent()).To(MatchRegexp(`^appmarket/1\.2\.3 \(\w+/\w+\)$`))
 }
 
