@@ -131,7 +131,7 @@ func repositoryFiles(t *testing.T, extensions ...string) []string {
 		name, _ := filepath.Rel(root, path)
 		switch {
 		case entry.IsDir() && slices.Contains([]string{".git", ".local", "bin", "dist", "testdata", filepath.Join("docs", "adr"), filepath.Join("docs", "api")}, name),
-			entry.IsDir() && entry.Name() == "testdata", entry.IsDir() && name == filepath.Join("test", "language"):
+			entry.IsDir() && slices.Contains([]string{"testdata", "node_modules"}, entry.Name()), entry.IsDir() && name == filepath.Join("test", "language"):
 			return filepath.SkipDir
 		case entry.IsDir() || strings.HasPrefix(entry.Name(), "zz_generated"):
 			return nil

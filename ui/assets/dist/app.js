@@ -1,0 +1,90 @@
+// Everything here is an addition: the pages and their forms work without it.
+(() => {
+  "use strict";
+  const each = (selector, work) => document.querySelectorAll(selector).forEach(work);
+
+  // Filters apply when they are changed.
+  each("form[data-submit]", (form) => form.addEventListener("change", () => {
+    const search = document.getElementById("search");
+    if (form.id === "filters" && search) form.elements.q.value = search.value;
+    for (const field of form.elements) if (field.name && field.value === "" && field.type !== "checkbox" && field.name !== "namespace") field.disabled = true;
+    form.submit();
+  }));
+  // The page of a one-time link is confirmed by the browser of the user, not by a preview.
+  each("form[data-press]", (form) => form.submit());
+
+  // A rejected form shows its errors at the top.
+  document.getElementById("errors")?.focus();
+
+  document.addEventListener("keydown", (event) => {
+    const typing = event.target.closest("input, select, textarea, [contenteditable]");
+    if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey) {
+      event.preventDefault();
+      document.getElementById("search")?.focus();
+    }
+    if (event.key === "Escape") each("details.menu[open]", (menu) => menu.removeAttribute("open"));
+  });
+  document.addEventListener("click", (event) => {
+    if (!event.target.closest("details.menu")) each("details.menu[open]", (menu) => menu.removeAttribute("open"));
+  });
+
+  const stream = document.getElementById("stream");
+  const badge = document.getElementById("live");
+  if (!stream || !badge || !window.htmx) return;
+  let connections = 0, lost = 0, last = new Date(), closed = "";
+  const show = (state, text) => { badge.dataset.state = state; badge.textContent = text; };
+  const refresh = () => htmx.trigger(document.body, "refresh");
+  // The time counts from the end of the connection, not from the last attempt to connect again.
+  const notLive = () => {
+    if (lost && !closed) return;
+    clearTimeout(lost);
+    lost = setTimeout(() => {
+      show("lost", `Not live, last update ${last.toLocaleTimeString()} `);
+      const again = document.createElement("button");
+      again.className = "plain";
+      again.textContent = closed === "displaced" ? "Resume here" : "Refresh";
+      again.addEventListener("click", () => closed ? location.reload() : refresh());
+      badge.append(again);
+    }, closed ? 0 : 10000);
+  };
+  document.body.addEventListener("htmx:sse:after:connection", (event) => {
+    if ((event.detail.connection?.status ?? 200) >= 400) return notLive();
+    clearTimeout(lost);
+    lost = 0;
+    last = new Date();
+    show("on", "Live");
+    // Changes in between were not signaled: read them, but not all pages at the same time.
+    if (connections++) setTimeout(refresh, Math.random() * 2000);
+  });
+  stream.addEventListener("closed", (event) => {
+    closed = event.detail?.data || "ended";
+    if (closed === "ended") location.reload();
+  });
+  for (const name of ["htmx:sse:error", "htmx:sse:close", "htmx:sse:before:connection"])
+    document.body.addEventListener(name, () => { if (badge.dataset.state !== "lost" && (connections || name !== "htmx:sse:before:connection")) notLive(); });
+
+  // A part that the user is using is not replaced: it is read again when it is left.
+  let waiting = false;
+  const inUse = () => {
+    const part = document.getElementById("part");
+    const chosen = getSelection();
+    return part && (part.querySelector("input:focus, select:focus, textarea:focus")
+      || (chosen && !chosen.isCollapsed && part.contains(chosen.anchorNode)));
+  };
+  document.body.addEventListener("htmx:before:request", (event) => {
+    if (event.target.id === "part" && inUse()) { event.preventDefault(); waiting = true; }
+  });
+  for (const name of ["focusout", "selectionchange"])
+    document.addEventListener(name, () => { if (waiting && !inUse()) { waiting = false; setTimeout(refresh, 100); } });
+
+  // The state of the object on the page is announced when it changes, at most once in 5 seconds.
+  const announce = document.getElementById("announce");
+  const stateOf = () => document.querySelector("#part > .badges .badge")?.textContent;
+  let state = stateOf(), said = 0;
+  document.body.addEventListener("htmx:after:swap", () => {
+    last = new Date();
+    const now = stateOf();
+    if (now && now !== state && Date.now() - said > 5000) { announce.textContent = now; said = Date.now(); }
+    state = now;
+  });
+})();

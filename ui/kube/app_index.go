@@ -1,0 +1,136 @@
+package kube
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+)
+
+// AppRow is what a list shows of an app.
+type AppRow struct {
+	Namespace, Name, Source, App      string
+	Title, Description, Developer     string
+	Version, AppVersion, Type         string
+	Categories, Architectures         []string
+	GPU, Withdrawn, Suspended, Ready  bool
+	Failed, Purchase, ServingPrevious bool
+	PublishedAt                       time.Time
+	// text is what a search looks at, and sortKey the title, both in lower case.
+	text, sortKey string
+}
+
+// Matches reports whether the row contains every word. Words are in lower case.
+func (r *AppRow) Matches(words []string) bool {
+	for _, word := range words {
+		if !strings.Contains(r.text, word) {
+			return false
+		}
+	}
+	return true
+}
+
+// appIndex contains a row for each app, by namespace, sorted by title.
+type appIndex struct {
+	mu     sync.Mutex
+	rows   map[string]map[string]*AppRow
+	sorted map[string][]*AppRow
+}
+
+func newAppIndex() *appIndex {
+	return &appIndex{rows: map[string]map[string]*AppRow{}, sorted: map[string][]*AppRow{}}
+}
+
+func (a *appIndex) setApp(app *v1alpha1.AppInfo, gone bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	delete(a.sorted, app.Namespace)
+	if gone {
+		delete(a.rows[app.Namespace], app.Name)
+		if len(a.rows[app.Namespace]) == 0 {
+			delete(a.rows, app.Namespace)
+		}
+		return
+	}
+	if a.rows[app.Namespace] == nil {
+		a.rows[app.Namespace] = map[string]*AppRow{}
+	}
+	a.rows[app.Namespace][app.Name] = NewAppRow(app)
+}
+
+// namespaces returns the namespaces that have apps, sorted.
+func (a *appIndex) namespaces() []string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	names := make([]string, 0, len(a.rows))
+	for name := range a.rows {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// rowsOf returns the rows of a namespace. The slice and its rows are shared.
+func (a *appIndex) rowsOf(namespace string) []*AppRow {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if known := a.sorted[namespace]; known != nil {
+		return known
+	}
+	rows := make([]*AppRow, 0, len(a.rows[namespace]))
+	for _, row := range a.rows[namespace] {
+		rows = append(rows, row)
+	}
+	slices.SortFunc(rows, CompareTitles)
+	a.sorted[namespace] = rows
+	return rows
+}
+
+// CompareTitles orders rows by title, without regard to case, and then by name.
+func CompareTitles(a, b *AppRow) int {
+	return cmp.Or(strings.Compare(a.sortKey, b.sortKey),
+		strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Name, b.Name))
+}
+
+// NewAppRow returns the row of an app.
+func NewAppRow(app *v1alpha1.AppInfo) *AppRow {
+	row := &AppRow{
+		Namespace: app.Namespace, Name: app.Name, Source: app.Spec.SourceRef.Name, App: app.Spec.App, Title: app.Spec.App,
+		Version: app.Status.SelectedVersion, Withdrawn: app.Spec.Withdrawn, Suspended: app.Spec.Suspend != nil && *app.Spec.Suspend,
+	}
+	if ready := meta.FindStatusCondition(app.Status.Conditions, v1alpha1.ConditionReady); ready != nil {
+		row.Ready = ready.Status == "True"
+		row.Failed = ready.Status == "False"
+		row.ServingPrevious = row.Ready && ready.Reason == v1alpha1.ReasonServingPrevious
+	}
+	if len(app.Status.Versions) > 0 && app.Status.Versions[0].PublishedAt != nil {
+		row.PublishedAt = app.Status.Versions[0].PublishedAt.Time
+	}
+	if s := app.Status.Summary; s != nil {
+		row.Title = cmp.Or(s.Title, app.Spec.App)
+		row.Description, row.Developer, row.AppVersion, row.Type = s.Description, s.Developer, s.AppVersion, s.Type
+		row.Categories, row.Architectures = s.Categories, s.Architectures
+		row.GPU, row.Purchase = s.Resources != nil && s.Resources.GPU != "", s.Purchase != nil
+	}
+	row.sortKey = strings.ToLower(row.Title)
+	row.text = strings.ToLower(strings.Join([]string{row.Title, row.App, row.Developer, row.Description, strings.Join(row.Categories, " ")}, "\n"))
+	return row
+}
+
+// ListApps returns the rows of the apps in a scope, sorted by title within each namespace. The rows
+// are shared: callers must not change them.
+func (c *Cluster) ListApps(scope Scope) []*AppRow {
+	if !scope.All {
+		var rows []*AppRow
+		for _, namespace := range scope.Namespaces {
+			rows = append(rows, c.apps.rowsOf(namespace)...)
+		}
+		return rows
+	}
+	return c.ListApps(Scope{Namespaces: c.apps.namespaces()})
+}

@@ -1,0 +1,88 @@
+package kube
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+
+	authenticationv1 "k8s.io/api/authentication/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appmarket/operator/internal/access"
+)
+
+// FieldOwner is the field manager of the objects that the pages write.
+const FieldOwner = "appmarket-ui"
+
+// User reads and writes objects with the credential of a signed-in user. The API server decides
+// whether the user may.
+type User struct {
+	client.Reader
+
+	// Writer writes objects with the field manager FieldOwner.
+	Writer client.Writer
+
+	cluster    *Cluster
+	token      string
+	clients    kubernetes.Interface
+	credential access.Credential
+}
+
+// UserWithToken returns the owner of a bearer token. The token is not checked here: the API
+// server checks it with each request.
+func (c *Cluster) UserWithToken(token string) (*User, error) {
+	if token == "" {
+		return nil, errors.New("the token is empty")
+	}
+	cfg := rest.AnonymousClientConfig(c.account)
+	cfg.BearerToken = token
+	return c.newUser(cfg, token)
+}
+
+// LocalUser returns the user of the kubeconfig that the process was started with.
+func (c *Cluster) LocalUser() (*User, error) { return c.newUser(rest.CopyConfig(c.account), "") }
+
+func (c *Cluster) newUser(cfg *rest.Config, token string) (*User, error) {
+	cfg.QPS, cfg.Timeout = -1, requestTimeout
+	web, err := rest.HTTPClientFor(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("create client: %w", err)
+	}
+	objects, err := client.New(cfg, client.Options{HTTPClient: web, Scheme: c.scheme, Mapper: c.mapper})
+	if err != nil {
+		return nil, fmt.Errorf("create client: %w", err)
+	}
+	clients, err := kubernetes.NewForConfigAndClient(cfg, web)
+	if err != nil {
+		return nil, fmt.Errorf("create client: %w", err)
+	}
+	return &User{Reader: objects, Writer: client.WithFieldOwner(objects, FieldOwner), cluster: c, token: token, clients: clients, credential: access.Credential{
+		Key: sha256.Sum256([]byte(token)), Reviews: clients.AuthorizationV1().SelfSubjectAccessReviews(),
+	}}, nil
+}
+
+// Token returns the bearer token of the user, empty for the local user.
+func (p *User) Token() string { return p.token }
+
+// FetchName returns the user name of the user. An error says that the API server does not accept
+// the credential, or does not respond.
+func (p *User) FetchName(ctx context.Context) (string, error) {
+	review, err := p.clients.AuthenticationV1().SelfSubjectReviews().
+		Create(ctx, &authenticationv1.SelfSubjectReview{}, metav1.CreateOptions{})
+	if err != nil {
+		return "", fmt.Errorf("review token: %w", err)
+	}
+	if review.Status.UserInfo.Username == "" || review.Status.UserInfo.Username == "system:anonymous" {
+		return "", errAnonymous
+	}
+	return review.Status.UserInfo.Username, nil
+}
+
+var errAnonymous = errors.New("review token: the API server knows no user of the token")
+
+// IsAnonymous reports whether an error of FetchName says that the token belongs to no user.
+func IsAnonymous(err error) bool { return errors.Is(err, errAnonymous) }
