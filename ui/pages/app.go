@@ -1,0 +1,265 @@
+package pages
+
+import (
+	"cmp"
+	"errors"
+	"html/template"
+	"net/http"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/ui/kube"
+	"github.com/appmarket/operator/ui/live"
+	"github.com/appmarket/operator/ui/reports"
+)
+
+// appView is the page of an app.
+type appView struct {
+	App     *v1alpha1.AppInfo
+	Title   string
+	Summary *v1alpha1.AppSummary
+	Badges  []badge
+	Tab     string
+	Tabs    []tab
+	// Shown is the version whose reports are shown, nil if none is published.
+	Shown      *v1alpha1.PublishedVersion
+	Milestones []milestone
+	Instances  []instanceRow
+	// Readme is the sanitized README. Note says why something is not shown.
+	Readme      template.HTML
+	Note        string
+	Text        string
+	Dependency  []dependencyRow
+	Images      imageTable
+	Required    int
+	NotServed   []v1alpha1.Offer
+	ClusterKind []v1alpha1.KindCount
+	// NotInstallable is the reason why the app cannot be installed, empty if it can.
+	NotInstallable string
+}
+
+type tab struct {
+	Name, URL string
+	Count     int
+	Current   bool
+}
+
+type dependencyRow struct {
+	v1alpha1.AppDependency
+
+	URL string
+}
+
+type imageTable struct {
+	Rows  []v1alpha1.AppImage
+	Total int64
+	// Cut is the number of images that the app has in all, if not all are listed.
+	Cut int
+}
+
+// getApp reads the app of an address with the rights of the user.
+func getApp(r *request) (*v1alpha1.AppInfo, error) {
+	namespace := r.PathValue("namespace")
+	ref := v1alpha1.AppReference{Source: r.PathValue("source"), Name: r.PathValue("app")}
+	app := &v1alpha1.AppInfo{}
+	err := r.Get(r.Context(), types.NamespacedName{Namespace: namespace, Name: ref.AppInfoName()}, app)
+	return app, asProblem(r, err, "get", kube.Apps, namespace)
+}
+
+func showApp(r *request) (*view, error) {
+	app, err := getApp(r)
+	if err != nil {
+		return nil, err
+	}
+	v, err := newAppView(r, app, "About")
+	if err != nil {
+		return nil, err
+	}
+	if text, ok := v.fetch(r, reports.Readme); ok {
+		v.Readme = renderMarkdown(text)
+	}
+	return v.view(), nil
+}
+
+// appTabs shows the tabs of an app other than the first, by the last part of their address.
+var appTabs = map[string]struct {
+	name string
+	show func(*request, *appView)
+}{
+	"versions":    {"Versions", showVersions},
+	"images":      {"Images", showImages},
+	"permissions": {"Permissions", showPermissions},
+	"values":      {"Values", showValues},
+}
+
+func showAppTab(r *request) (*view, error) {
+	chosen, ok := appTabs[r.PathValue("tab")]
+	if !ok {
+		return nil, notFound("This page does not exist.", "/apps", "Show apps")
+	}
+	app, err := getApp(r)
+	if err != nil {
+		return nil, err
+	}
+	v, err := newAppView(r, app, chosen.name)
+	if err != nil {
+		return nil, err
+	}
+	chosen.show(r, v)
+	return v.view(), nil
+}
+
+func newAppView(r *request, app *v1alpha1.AppInfo, current string) (*appView, error) {
+	v := &appView{App: app, Title: app.Spec.App, Summary: app.Status.Summary, Tab: current}
+	if v.Summary == nil {
+		v.Summary = &v1alpha1.AppSummary{}
+	}
+	v.Title = cmp.Or(v.Summary.Title, app.Spec.App)
+	wanted := cmp.Or(r.URL.Query().Get("version"), app.Status.SelectedVersion)
+	for i := range app.Status.Versions {
+		if app.Status.Versions[i].Version == wanted {
+			v.Shown = &app.Status.Versions[i]
+		}
+	}
+	if v.Shown == nil && r.URL.Query().Get("version") != "" {
+		return nil, notFound("This version is not published.", appURL(app.Namespace, app.Spec.SourceRef.Name, app.Spec.App), "Show the app")
+	}
+	suspended := app.Spec.Suspend != nil && *app.Spec.Suspend
+	if state := readyBadge(app.Status.Conditions, suspended); state.Class != "ok" {
+		v.Badges = append(v.Badges, state)
+	}
+	if app.Spec.Withdrawn {
+		v.Badges = append(v.Badges, badge{"off", "archive", "Withdrawn"})
+	}
+	v.Milestones = milestonesOf(app.Status.Conditions, app.CreationTimestamp.Time, false,
+		v1alpha1.ConditionFetched, v1alpha1.ConditionRendered, v1alpha1.ConditionCustomized, v1alpha1.ConditionAnalyzed, v1alpha1.ConditionPublished)
+	for i := range v.Summary.Inputs {
+		if v.Summary.Inputs[i].Required {
+			v.Required++
+		}
+	}
+	var err error
+	if v.NotInstallable, err = installProblemFor(r, app); err != nil {
+		return nil, err
+	}
+	v.addTabs()
+	v.addDependencies(r)
+	return v, v.addInstances(r)
+}
+
+func (v *appView) addTabs() {
+	namespace, source, app := v.App.Namespace, v.App.Spec.SourceRef.Name, v.App.Spec.App
+	for _, each := range []struct {
+		name  string
+		count int
+	}{{"About", 0}, {"Versions", len(v.App.Status.Versions)}, {"Images", int(v.Summary.ImageCount)}, {"Permissions", 0}, {"Values", 0}} {
+		t := tab{Name: each.name, Count: each.count, URL: appURL(namespace, source, app), Current: each.name == v.Tab}
+		if each.name != "About" {
+			t.URL = appTabURL(namespace, source, app, strings.ToLower(each.name))
+		}
+		v.Tabs = append(v.Tabs, t)
+	}
+}
+
+// addDependencies adds the apps that the app requires. Each is a link if it is an app of the same
+// namespace that the user may see.
+func (v *appView) addDependencies(r *request) {
+	for _, dependency := range v.Summary.Dependencies {
+		row := dependencyRow{AppDependency: dependency}
+		for _, each := range r.server.Cluster.ListApps(kube.Scope{Namespaces: []string{v.App.Namespace}}) {
+			if each.App == dependency.Name {
+				row.URL = appURL(each.Namespace, each.Source, each.App)
+				break
+			}
+		}
+		v.Dependency = append(v.Dependency, row)
+	}
+	if allowed, err := r.Allows(r.Context(), "list", kube.Apps, v.App.Namespace, ""); err != nil || !allowed {
+		for i := range v.Dependency {
+			v.Dependency[i].URL = ""
+		}
+	}
+}
+
+// addInstances adds the instances of the app that the user may see.
+func (v *appView) addInstances(r *request) error {
+	scope, err := r.ScopeFor(r.Context(), kube.Instances)
+	if err != nil {
+		return err
+	}
+	all, err := r.server.Cluster.ListInstances(r.Context(), scope)
+	if err != nil {
+		return err
+	}
+	for i := range all {
+		ref := all[i].Spec.AppRef
+		if ref.Source == v.App.Spec.SourceRef.Name && ref.Name == v.App.Spec.App && cmp.Or(ref.Namespace, all[i].Namespace) == v.App.Namespace {
+			v.Instances = append(v.Instances, newInstanceRow(&all[i]))
+		}
+	}
+	slices.SortFunc(v.Instances, compareInstances)
+	return nil
+}
+
+func (v *appView) view() *view {
+	return &view{
+		name: "app", titles: []string{v.Title, "Apps"}, section: "apps", data: v,
+		topics: []live.Topic{{Resource: kube.Apps, Namespace: v.App.Namespace, Name: v.App.Name}},
+	}
+}
+
+// fetch returns a report of the shown version, or notes why it is not shown.
+func (v *appView) fetch(r *request, name string) ([]byte, bool) {
+	if v.Shown == nil {
+		return nil, false
+	}
+	text, err := r.server.Reports.Fetch(r.Context(), v.Shown.ReportURL, name, r.Token())
+	switch {
+	case err == nil:
+		return text, true
+	case errors.Is(err, reports.ErrNotFound):
+		return nil, false
+	case errors.Is(err, reports.ErrForbidden), errors.Is(err, reports.ErrTooLarge), errors.Is(err, reports.ErrOrigin):
+		v.Note = name + " cannot be shown: " + err.Error() + "."
+	default:
+		r.server.Log.Error(err, "Cannot fetch a report", "report", name)
+		v.Note = name + " cannot be shown: the repository does not respond."
+	}
+	return nil, false
+}
+
+// serveReport serves a report as a download.
+func (s *Server) serveReport(w http.ResponseWriter, r *request) {
+	name := r.PathValue("report")
+	app, err := getApp(r)
+	if err != nil {
+		s.writeError(w, r, err)
+		return
+	}
+	v, err := newAppView(r, app, "")
+	if err != nil {
+		s.writeError(w, r, err)
+		return
+	}
+	if v.Shown == nil || !slices.Contains(reports.Names, name) {
+		s.writeError(w, r, reports.ErrNotFound)
+		return
+	}
+	text, err := s.Reports.Fetch(r.Context(), v.Shown.ReportURL, name, r.Token())
+	if err != nil {
+		status := http.StatusBadGateway
+		if errors.Is(err, reports.ErrNotFound) {
+			status = http.StatusNotFound
+		}
+		s.writeProblem(w, r, &problem{Status: status, Title: "Not available", Text: "The report is not available: " + err.Error() + ".",
+			BackURL: appURL(app.Namespace, app.Spec.SourceRef.Name, app.Spec.App), Back: "Show the app"})
+		return
+	}
+	w.Header().Set("Content-Type", "application/octet-stream")
+	w.Header().Set("Content-Disposition", `attachment; filename="`+name+`"`)
+	w.Header().Set("Content-Security-Policy", policy+"; sandbox")
+	_, _ = w.Write(text) // The client is gone if it fails.
+}

@@ -1,0 +1,84 @@
+package pages
+
+import (
+	"encoding/json"
+	"strings"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/images"
+	"github.com/appmarket/operator/ui/reports"
+)
+
+// showVersions adds the offers of the source that are not published.
+func showVersions(_ *request, v *appView) {
+	published := map[string]bool{}
+	for i := range v.App.Status.Versions {
+		published[v.App.Status.Versions[i].Version] = true
+	}
+	for _, offer := range v.App.Spec.Offers {
+		if !published[offer.Version] {
+			v.NotServed = append(v.NotServed, offer)
+		}
+	}
+}
+
+// showImages adds the images: from the status for the selected version, because they are looked up
+// again, and from the report for any other version.
+func showImages(r *request, v *appView) {
+	if v.Shown == nil || v.Shown.Version == v.App.Status.SelectedVersion {
+		v.Images.Rows = v.App.Status.Images
+		if total := int(v.Summary.ImageCount); total > len(v.Images.Rows) {
+			v.Images.Cut = total
+		}
+	} else if text, ok := v.fetch(r, reports.Images); ok {
+		var found []images.Image
+		if err := json.Unmarshal(text, &found); err != nil {
+			v.Note = "The images cannot be shown: the report is invalid."
+			return
+		}
+		for _, image := range found {
+			v.Images.Rows = append(v.Images.Rows, toAppImage(image))
+		}
+	}
+	for i := range v.Images.Rows {
+		v.Images.Total += v.Images.Rows[i].LargestPlatformBytes
+	}
+}
+
+// toAppImage returns an image of a report in the form of the status.
+func toAppImage(image images.Image) v1alpha1.AppImage {
+	row := v1alpha1.AppImage{Name: image.Name, Problem: image.Problem}
+	if image.Detail == nil {
+		return row
+	}
+	row.Digest = image.Detail.Digest
+	for _, platform := range image.Detail.Platforms {
+		row.Platforms = append(row.Platforms, strings.TrimSuffix(platform.OS+"/"+platform.Architecture+"/"+platform.Variant, "/"))
+		row.LargestPlatformBytes = max(row.LargestPlatformBytes, platform.Size)
+	}
+	return row
+}
+
+// clusterKinds are the kinds without a namespace that charts commonly contain, by their API group.
+var clusterKinds = []string{
+	"ClusterRole.", "ClusterRoleBinding.", "CustomResourceDefinition.", "Namespace", "PersistentVolume", "StorageClass.", "PriorityClass.",
+	"IngressClass.", "ValidatingWebhookConfiguration.", "MutatingWebhookConfiguration.", "ValidatingAdmissionPolicy.", "APIService.",
+}
+
+// showPermissions adds the kinds of objects that are not in the namespace of the instance.
+func showPermissions(_ *request, v *appView) {
+	for _, kind := range v.Summary.Kinds {
+		for _, known := range clusterKinds {
+			if kind.Kind == known || strings.HasSuffix(known, ".") && strings.HasPrefix(kind.Kind, known) {
+				v.ClusterKind = append(v.ClusterKind, kind)
+			}
+		}
+	}
+}
+
+// showValues adds the values of the chart.
+func showValues(r *request, v *appView) {
+	if text, ok := v.fetch(r, reports.Values); ok {
+		v.Text = strings.ToValidUTF8(string(text), "�")
+	}
+}

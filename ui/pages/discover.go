@@ -1,0 +1,228 @@
+package pages
+
+import (
+	"cmp"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/appmarket/operator/ui/kube"
+	"github.com/appmarket/operator/ui/live"
+)
+
+const (
+	// pageSize is the number of apps of a page.
+	pageSize = 48
+	// maxFacetValues is the number of values that a facet shows.
+	maxFacetValues = 12
+	// maxSearchBytes bounds the text of a search.
+	maxSearchBytes = 200
+)
+
+// discoverView is the list of apps.
+type discoverView struct {
+	Cards   []appCard
+	Total   int
+	Sources int
+	Facets  []facet
+	Filters filters
+	// SortURLs are the addresses of the list by name and of the newest first.
+	SortURLs []string
+	// Chosen are the filters in effect, each with the address without it.
+	Chosen []chip
+	Pages  []pageLink
+	// Next is the address of the next page, empty on the last one.
+	Next string
+	// Nothing says why there is no app at all, empty if there is one.
+	Nothing emptyText
+	Filled  bool
+}
+
+// emptyText says what would be on an empty page, and what to do next.
+type emptyText struct{ Title, Text, Command, URL, Link string }
+
+type appCard struct {
+	*kube.AppRow
+	Category string
+	Badges   []badge
+}
+
+type chip struct{ Text, URL string }
+
+type pageLink struct {
+	Number  int
+	URL     string
+	Current bool
+}
+
+// showDiscover lists the apps that the user may see, with filters.
+func showDiscover(r *request) (*view, error) {
+	scope, err := r.ScopeFor(r.Context(), kube.Apps)
+	if err != nil {
+		return nil, err
+	}
+	f := filtersOf(r.URL.Query())
+	all := r.server.Cluster.ListApps(scope)
+	installed, topics, err := installedApps(r)
+	if err != nil {
+		return nil, err
+	}
+	d := newDiscoverView(f, all, installed)
+	if len(all) == 0 {
+		d.Nothing = emptyMarket(r, scope)
+	}
+	return &view{
+		name: "discover", titles: []string{"Apps"}, section: "apps", query: f.Query, data: d, topics: append(topicsFor(kube.Apps, scope), topics...),
+	}, nil
+}
+
+// newDiscoverView returns the list of the apps that pass the filters.
+func newDiscoverView(f filters, all []*kube.AppRow, installed installedMap) *discoverView {
+	found := f.selectRows(all, installed)
+	d := &discoverView{Total: len(found), Filters: f, Facets: f.facetsOf(all, installed), Chosen: f.chips(), Filled: len(all) > 0}
+	sources := map[string]bool{}
+	for _, row := range found {
+		sources[row.Namespace+"/"+row.Source] = true
+	}
+	d.Sources = len(sources)
+	f.sortRows(found)
+	for _, order := range []string{"", "newest"} {
+		sorted := f
+		sorted.Sort = order
+		d.SortURLs = append(d.SortURLs, sorted.withPage(1))
+	}
+	d.addPage(f, found, installed)
+	return d
+}
+
+func emptyMarket(r *request, scope kube.Scope) emptyText {
+	if scope.IsEmpty() {
+		return emptyText{
+			Title:   "You cannot list any apps",
+			Text:    "Apps are in the namespace of a market. The permission to list appinfos.appmarket.io is missing. An administrator can grant it with this command, with the namespace of the market:",
+			Command: bindingCommand(r.session.User, "list", kube.Apps, "market", " -n market"),
+		}
+	}
+	return emptyText{
+		Title: "No apps yet", Text: "Apps appear here when the first app of a source is published.", URL: "/sources", Link: "Sources",
+	}
+}
+
+// addPage adds the cards of one page and the links to the others.
+func (d *discoverView) addPage(f filters, found []*kube.AppRow, installed installedMap) {
+	pages := max((len(found)+pageSize-1)/pageSize, 1)
+	current := min(max(f.Page, 1), pages)
+	for _, row := range found[min((current-1)*pageSize, len(found)):min(current*pageSize, len(found))] {
+		d.Cards = append(d.Cards, newAppCard(row, installed))
+	}
+	if pages == 1 {
+		return
+	}
+	for number := range pages {
+		if number++; number == 1 || number == pages || number >= current-2 && number <= current+2 {
+			d.Pages = append(d.Pages, pageLink{Number: number, URL: f.withPage(number), Current: number == current})
+		}
+	}
+	if current < pages {
+		d.Next = f.withPage(current + 1)
+	}
+}
+
+func newAppCard(row *kube.AppRow, installed installedMap) appCard {
+	card := appCard{AppRow: row}
+	if len(row.Categories) > 0 {
+		card.Category = plainCategory(row.Categories[0])
+	}
+	if own, ok := installed[appKey(row.Namespace, row.Source, row.App)]; ok {
+		if own.update != "" {
+			card.Badges = append(card.Badges, badge{"busy", "arrow-up", own.update + " available"})
+		} else {
+			card.Badges = append(card.Badges, badge{"ok", "check", "Installed"})
+		}
+	}
+	switch {
+	case row.Failed && row.Version == "":
+		card.Badges = append(card.Badges, badge{"bad", "circle-x", "Not published"})
+	case row.Version == "":
+		card.Badges = append(card.Badges, badge{"busy", "loader", "In progress"})
+	case row.Withdrawn:
+		card.Badges = append(card.Badges, badge{"off", "archive", "Withdrawn"})
+	}
+	if row.GPU {
+		card.Badges = append(card.Badges, badge{"warn", "triangle-alert", "Needs a GPU"})
+	}
+	if row.Purchase {
+		card.Badges = append(card.Badges, badge{"off", "shopping-cart", "Purchase"})
+	}
+	return card
+}
+
+// installedApp says that instances of an app are installed where the user looks.
+type installedApp struct{ update string }
+
+type installedMap map[string]installedApp
+
+func appKey(namespace, source, app string) string { return namespace + "/" + source + "/" + app }
+
+// installedApps returns the apps that are installed where the user looks, and the topics of
+// their lists. A user who may not list instances sees apps without this mark.
+func installedApps(r *request) (installedMap, []live.Topic, error) {
+	scope, err := r.ScopeFor(r.Context(), kube.Instances)
+	if err != nil {
+		return nil, nil, err
+	}
+	if chosen := namespaceOf(r); chosen != "" {
+		if !scope.Contains(chosen) {
+			return nil, nil, nil
+		}
+		scope = kube.Scope{Namespaces: []string{chosen}}
+	}
+	instances, err := r.server.Cluster.ListInstances(r.Context(), scope)
+	if err != nil {
+		return nil, nil, err
+	}
+	installed := installedMap{}
+	for i := range instances {
+		instance := &instances[i]
+		ref := instance.Spec.AppRef
+		if instance.Status.Version == "" {
+			continue
+		}
+		key := appKey(cmp.Or(ref.Namespace, instance.Namespace), ref.Source, ref.Name)
+		if installed[key].update == "" {
+			installed[key] = installedApp{update: instance.Status.AvailableUpdate}
+		}
+	}
+	return installed, topicsFor(kube.Instances, scope), nil
+}
+
+// filters are the filters of the list of apps, as they are in the address.
+type filters struct {
+	Query    string
+	Category []string
+	Source   []string
+	Arch     []string
+	State    []string
+	Sort     string
+	Page     int
+}
+
+func filtersOf(query url.Values) filters {
+	f := filters{
+		Query: query.Get("q"), Category: query["category"], Source: query["source"], Arch: query["arch"], State: query["state"], Sort: query.Get("sort"),
+	}
+	if len(f.Query) > maxSearchBytes {
+		f.Query = strings.ToValidUTF8(f.Query[:maxSearchBytes], "")
+	}
+	f.Page, _ = strconv.Atoi(query.Get("page")) // 0 is the first page too.
+	return f
+}
+
+func (f filters) sortRows(rows []*kube.AppRow) {
+	if f.Sort == "newest" {
+		slices.SortStableFunc(rows, func(a, b *kube.AppRow) int { return b.PublishedAt.Compare(a.PublishedAt) })
+		return
+	}
+	slices.SortFunc(rows, kube.CompareTitles)
+}

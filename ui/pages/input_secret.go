@@ -1,0 +1,70 @@
+package pages
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appmarket/operator/internal/taskbuilder"
+	"github.com/appmarket/operator/ui/kube"
+)
+
+// undoTimeout bounds the removal of a Secret after its task was rejected.
+const undoTimeout = 5 * time.Second
+
+// writeInputSecret writes confidential inputs to a Secret as the user: to a new one, or to the keys
+// of an existing one. undo removes a Secret that was created; keys that were changed in an existing
+// Secret are kept.
+func writeInputSecret(r *request, namespace, instance string, values map[string]string) (undo func(), err error) {
+	undo = func() {}
+	if len(values) == 0 {
+		return undo, nil
+	}
+	secret := taskbuilder.NewInputsSecret(namespace, instance, kube.FieldOwner, values)
+	err = r.Writer.Create(r.Context(), secret)
+	r.logWrite("create", secret, err)
+	if err == nil {
+		return func() { removeSecret(r, secret) }, nil
+	}
+	if apierrors.IsAlreadyExists(err) {
+		patch, marshalErr := json.Marshal(map[string]any{"stringData": values})
+		if marshalErr != nil {
+			return undo, marshalErr
+		}
+		err = r.Writer.Patch(r.Context(), secret, client.RawPatch(types.MergePatchType, patch))
+		r.logWrite("patch", secret, err)
+	}
+	if apierrors.IsForbidden(err) {
+		return undo, &problem{
+			Status: http.StatusForbidden, Title: "No permission",
+			Text: fmt.Sprintf("You cannot write Secret %s in namespace %s, in which the confidential inputs are stored. Nothing was changed. "+
+				"Refer to the key of an existing Secret for each of these inputs, or ask an administrator for the permission to create and patch Secrets.", secret.Name, namespace),
+			BackURL: pagePath(r), Back: "Back",
+		}
+	}
+	if err != nil {
+		return undo, writeProblemOf(r, err, "create", kube.Tasks, namespace)
+	}
+	return undo, nil
+}
+
+// removeSecret removes a Secret that was created for a task that the API server rejected.
+func removeSecret(r *request, secret *corev1.Secret) {
+	// The request may have been canceled.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), undoTimeout)
+	defer cancel()
+	err := r.Writer.Delete(ctx, secret, client.Preconditions{UID: &secret.UID})
+	r.logWrite("delete", secret, err)
+	if err != nil && !apierrors.IsNotFound(err) {
+		r.server.Log.Error(err, "Cannot remove the Secret of a rejected task", "namespace", secret.Namespace, "name", secret.Name, "keys", slices.Sorted(maps.Keys(secret.StringData)))
+	}
+}

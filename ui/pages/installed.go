@@ -1,0 +1,169 @@
+package pages
+
+import (
+	"cmp"
+	"net/url"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/text"
+	"github.com/appmarket/operator/internal/transitions"
+	"github.com/appmarket/operator/ui/kube"
+)
+
+const (
+	// maxRows is the number of rows of a list. Filters find the others.
+	maxRows = 200
+	// maxCellRunes bounds a message in a row.
+	maxCellRunes = 160
+)
+
+// instanceRow is an instance in a list.
+type instanceRow struct {
+	Instance *v1alpha1.AppInstance
+	Title    string
+	State    badge
+	Message  string
+	Entrance string
+}
+
+// installedView is the list of instances.
+type installedView struct {
+	Rows  []instanceRow
+	Total int
+	// Uninstalled is the number of records of uninstalled apps that the list leaves out.
+	Uninstalled int
+	ShowAll     string
+	Namespace   string
+	State       string
+	Query       string
+	States      []option
+	Nothing     emptyText
+	// Cut is the number of rows that are left out.
+	Cut int
+}
+
+// option is a value of a choice.
+type option struct {
+	Value, Text string
+	Chosen      bool
+}
+
+func newInstanceRow(instance *v1alpha1.AppInstance) instanceRow {
+	row := instanceRow{Instance: instance, Title: cmp.Or(instance.Spec.Title, instance.Name), State: instanceBadge(instance)}
+	if row.State.Class == "bad" || row.State.Class == "busy" {
+		row.Message = readyMessage(instance)
+	}
+	return row
+}
+
+// readyMessage returns the short message of why an instance is not ready.
+func readyMessage(instance *v1alpha1.AppInstance) string {
+	for _, name := range []string{v1alpha1.ConditionReady, v1alpha1.ConditionReconciling} {
+		if c := meta.FindStatusCondition(instance.Status.Conditions, name); c != nil && c.Message != "" {
+			return text.Truncate(c.Message, maxCellRunes)
+		}
+	}
+	return ""
+}
+
+func compareInstances(a, b instanceRow) int {
+	return cmp.Or(strings.Compare(strings.ToLower(a.Title), strings.ToLower(b.Title)),
+		strings.Compare(a.Instance.Namespace, b.Instance.Namespace), strings.Compare(a.Instance.Name, b.Instance.Name))
+}
+
+// stateGroups are the choices of the filter of instances.
+var stateGroups = []struct {
+	value, text string
+	classes     []string
+}{
+	{"trouble", "Failed or unhealthy", []string{"bad"}},
+	{"running", "Running", []string{"ok"}},
+	{"changing", "Changing", []string{"busy"}},
+	{"stopped", "Stopped", []string{"off"}},
+}
+
+func showInstalled(r *request) (*view, error) {
+	scope, err := scopeOf(r, kube.Instances)
+	if err != nil {
+		return nil, err
+	}
+	all, err := r.server.Cluster.ListInstances(r.Context(), scope)
+	if err != nil {
+		return nil, err
+	}
+	query := r.URL.Query()
+	v := installedView{Namespace: namespaceOf(r), State: query.Get("state"), Query: text.Truncate(query.Get("find"), maxSearchBytes)}
+	v.ShowAll = "/instances" + queryOf(url.Values{"state": {"uninstalled"}, "find": {v.Query}})
+	v.addStates()
+	v.addRows(all)
+	switch {
+	case len(v.Rows) > 0:
+	case scope.IsEmpty() && !scope.Cut:
+		v.Nothing = emptyText{
+			Title: "You cannot list instances in any namespace", Text: "An administrator can grant the permission with this command:",
+			Command: bindingCommand(r.session.User, "list", kube.Instances, "NAMESPACE", " -n NAMESPACE"),
+		}
+	case scope.Cut:
+		v.Nothing = emptyText{Title: "Choose a namespace", Text: "The cluster has too many namespaces to list your instances in all of them. Type the name of a namespace at the top of the page."}
+	case v.State != "" || v.Query != "":
+		v.Nothing = emptyText{Title: "No matching instances", Text: "The filters hide all instances.", URL: "/instances", Link: "Clear filters"}
+	default:
+		v.Nothing = emptyText{Title: "No apps are installed" + inNamespace(v.Namespace), Text: "Installed apps appear here with their state.", URL: "/apps", Link: "Browse apps"}
+	}
+	return &view{name: "installed", titles: []string{"Installed"}, section: "instances", data: v, topics: topicsFor(kube.Instances, scope)}, nil
+}
+
+func inNamespace(namespace string) string {
+	if namespace == "" {
+		return ""
+	}
+	return " in " + namespace
+}
+
+func (v *installedView) addStates() {
+	for _, group := range stateGroups {
+		v.States = append(v.States, option{group.value, group.text, v.State == group.value})
+	}
+	v.States = append(v.States, option{"uninstalled", "Uninstalled", v.State == "uninstalled"})
+}
+
+func (v *installedView) addRows(all []v1alpha1.AppInstance) {
+	for i := range all {
+		row := newInstanceRow(&all[i])
+		if transitions.StateOf(&all[i]) == transitions.Uninstalled && v.State != "uninstalled" {
+			v.Uninstalled++
+			continue
+		}
+		if v.accepts(row) {
+			v.Rows = append(v.Rows, row)
+		}
+	}
+	v.Total = len(v.Rows)
+	slices.SortFunc(v.Rows, compareInstances)
+	if v.Total > maxRows {
+		v.Rows, v.Cut = v.Rows[:maxRows], v.Total-maxRows
+	}
+}
+
+func (v *installedView) accepts(row instanceRow) bool {
+	if v.Query != "" {
+		found := strings.ToLower(row.Title + "\n" + row.Instance.Name + "\n" + row.Instance.Spec.AppRef.Name)
+		if !strings.Contains(found, strings.ToLower(v.Query)) {
+			return false
+		}
+	}
+	uninstalled := transitions.StateOf(row.Instance) == transitions.Uninstalled
+	if v.State == "uninstalled" {
+		return uninstalled
+	}
+	for _, group := range stateGroups {
+		if group.value == v.State {
+			return slices.Contains(group.classes, row.State.Class)
+		}
+	}
+	return true
+}

@@ -1,0 +1,231 @@
+package pages
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/transitions"
+	"github.com/appmarket/operator/ui/kube"
+	"github.com/appmarket/operator/ui/live"
+)
+
+// instanceView is the page of an instance.
+type instanceView struct {
+	Instance *v1alpha1.AppInstance
+	Title    string
+	State    badge
+	Update   string
+	Drifted  bool
+	Tab      string
+	Tabs     []tab
+	Trouble  *trouble
+	// Task is the name of the task that wrote the spec, empty if it may not be shown.
+	Task       string
+	Milestones []milestone
+	Entrances  []entranceRow
+	// ManagedBy is the GitOps tool that manages the instance, empty if there is none.
+	ManagedBy string
+	Objects   objectsView
+	Text      string
+	Events    eventsView
+	// Actions are the buttons, and NotAllowed says why they are disabled.
+	Actions    []actionButton
+	NotAllowed string
+}
+
+// actionButton is the link to the page of an action.
+type actionButton struct {
+	Text, URL      string
+	Main, Disabled bool
+}
+
+// trouble is the reason why an instance is not ready.
+type trouble struct {
+	Class, Title, Reason, Message string
+	Problems                      []v1alpha1.Problem
+}
+
+type entranceRow struct {
+	v1alpha1.Entrance
+
+	// Forward is the command that makes the entrance reachable on this machine.
+	Forward string
+}
+
+func getInstance(r *request) (*v1alpha1.AppInstance, error) {
+	namespace := r.PathValue("namespace")
+	instance := &v1alpha1.AppInstance{}
+	err := r.Get(r.Context(), types.NamespacedName{Namespace: namespace, Name: r.PathValue("name")}, instance)
+	return instance, asProblem(r, err, "get", kube.Instances, namespace)
+}
+
+func showInstance(r *request) (*view, error) {
+	instance, err := getInstance(r)
+	if err != nil {
+		return nil, err
+	}
+	v := newInstanceView(instance, "Overview")
+	return v.view(), v.addActions(r)
+}
+
+// instanceTabs show the tabs of an instance other than the first, by the last part of their
+// address.
+var instanceTabs = map[string]struct {
+	name string
+	show func(*request, *instanceView) error
+}{
+	"objects": {"Objects", showObjects},
+	"events":  {"Events", showEvents},
+	"history": {"History", func(*request, *instanceView) error { return nil }},
+	"values":  {"Values", showInstanceValues},
+	"drift":   {"Drift", func(*request, *instanceView) error { return nil }},
+	"yaml":    {"YAML", showInstanceYAML},
+}
+
+func showInstanceTab(r *request) (*view, error) {
+	chosen, ok := instanceTabs[r.PathValue("tab")]
+	if !ok {
+		return nil, notFound("This page does not exist.", "/instances", "Show installed apps")
+	}
+	instance, err := getInstance(r)
+	if err != nil {
+		return nil, err
+	}
+	v := newInstanceView(instance, chosen.name)
+	if err := chosen.show(r, v); err != nil {
+		return nil, err
+	}
+	return v.view(), v.addActions(r)
+}
+
+func newInstanceView(instance *v1alpha1.AppInstance, current string) *instanceView {
+	status := &instance.Status
+	v := &instanceView{
+		Instance: instance, Title: cmp.Or(instance.Spec.Title, instance.Name), State: instanceBadge(instance), Update: status.AvailableUpdate,
+		Drifted: meta.IsStatusConditionTrue(status.Conditions, v1alpha1.ConditionDrifted), Tab: current, ManagedBy: gitOpsToolOf(instance),
+	}
+	v.Trouble = troubleOf(instance, v.State)
+	if status.Writer != nil {
+		v.Task = status.Writer.Task
+	}
+	v.Milestones = milestonesOf(status.Conditions, instance.CreationTimestamp.Time, false,
+		v1alpha1.ConditionResolved, v1alpha1.ConditionApplied, v1alpha1.ConditionHealthy)
+	for i := range v.Milestones { // Their times belong to different operations.
+		v.Milestones[i].Took = ""
+	}
+	for _, entrance := range status.Entrances {
+		if !entrance.Hidden {
+			row := entranceRow{Entrance: entrance}
+			if entrance.Host != "" && entrance.Port > 0 {
+				row.Forward = fmt.Sprintf("kubectl port-forward -n %s %s 8080:%d",
+					quoteForShell(instance.Namespace), quoteForShell("service/"+entrance.Host), entrance.Port)
+			}
+			v.Entrances = append(v.Entrances, row)
+		}
+	}
+	v.addTabs()
+	return v
+}
+
+// addActions adds the actions that the state of the instance allows.
+func (v *instanceView) addActions(r *request) error {
+	allowed, err := r.Allows(r.Context(), "create", kube.Tasks, v.Instance.Namespace, "")
+	if err != nil {
+		return err
+	}
+	if !allowed {
+		v.NotAllowed = "You cannot create tasks in this namespace."
+	}
+	for _, each := range []struct{ name, text string }{
+		{"upgrade", "Upgrade"}, {"stop", "Stop"}, {"resume", "Resume"}, {"restart", "Restart"}, {"rollback", "Roll back"}, {"uninstall", "Uninstall"},
+	} {
+		if transitions.Admit(instanceActions[each.name].action, v.Instance.Name, v.Instance) != nil || each.name == "upgrade" && v.Update == "" {
+			continue
+		}
+		button := actionButton{Text: each.text, URL: actionURL(v.Instance.Namespace, v.Instance.Name, each.name), Disabled: !allowed}
+		if each.name == "upgrade" {
+			button.Text, button.Main = "Upgrade to "+v.Update, true
+		}
+		v.Actions = append(v.Actions, button)
+	}
+	return nil
+}
+
+// gitOpsToolOf returns the name of the GitOps tool that manages an instance, empty if there is
+// none.
+func gitOpsToolOf(instance *v1alpha1.AppInstance) string {
+	switch {
+	case instance.Annotations["argocd.argoproj.io/tracking-id"] != "":
+		return "Argo CD"
+	case instance.Labels["kustomize.toolkit.fluxcd.io/name"] != "", instance.Labels["helm.toolkit.fluxcd.io/name"] != "":
+		return "Flux"
+	}
+	return ""
+}
+
+// troubleOf returns why an instance is not ready, nil if it is ready.
+func troubleOf(instance *v1alpha1.AppInstance, state badge) *trouble {
+	conditions := instance.Status.Conditions
+	for _, name := range []string{v1alpha1.ConditionStalled, v1alpha1.ConditionHealthy, v1alpha1.ConditionReady, v1alpha1.ConditionReconciling} {
+		c := meta.FindStatusCondition(conditions, name)
+		isBad := c != nil && (name == v1alpha1.ConditionStalled || name == v1alpha1.ConditionReconciling || c.Status == "False")
+		if !isBad || name == v1alpha1.ConditionReconciling && c.Reason == v1alpha1.ReasonProgressing {
+			continue
+		}
+		if state.Class != "bad" && name != v1alpha1.ConditionReconciling && name != v1alpha1.ConditionStalled {
+			continue
+		}
+		t := &trouble{Class: "bad", Title: troubleTitle(transitions.StateOf(instance)), Reason: c.Reason, Message: c.Message, Problems: instance.Status.Preflight}
+		if name == v1alpha1.ConditionReconciling {
+			t.Class, t.Title = "busy", "Waiting"
+			if c.Reason == v1alpha1.ReasonProgressingWithRetry {
+				t.Class, t.Title = "warn", "The operation failed and is retried"
+			}
+		}
+		return t
+	}
+	return nil
+}
+
+func troubleTitle(state transitions.State) string {
+	switch state {
+	case transitions.InstallFailed:
+		return "The installation failed"
+	case transitions.ChangeFailed:
+		return "The last change failed. The previous revision is kept"
+	case transitions.UninstallFailed:
+		return "The uninstallation failed"
+	case transitions.Unhealthy:
+		return "Not all objects are ready"
+	}
+	return "The instance is not ready"
+}
+
+func (v *instanceView) addTabs() {
+	objects := 0
+	if v.Instance.Status.Inventory != nil {
+		objects = int(v.Instance.Status.Inventory.Total)
+	}
+	for _, each := range []tab{
+		{Name: "Overview"}, {Name: "Objects", Count: objects}, {Name: "Events"}, {Name: "History", Count: len(v.Instance.Status.History)},
+		{Name: "Values"}, {Name: "Drift", Count: len(v.Instance.Status.Drift)}, {Name: "YAML"},
+	} {
+		each.URL, each.Current = instanceURL(v.Instance.Namespace, v.Instance.Name), each.Name == v.Tab
+		if each.Name != "Overview" {
+			each.URL = instanceTabURL(v.Instance.Namespace, v.Instance.Name, strings.ToLower(each.Name))
+		}
+		v.Tabs = append(v.Tabs, each)
+	}
+}
+
+func (v *instanceView) view() *view {
+	return &view{
+		name: "instance", titles: []string{v.Title, "Installed"}, section: "instances", data: v,
+		topics: []live.Topic{{Resource: kube.Instances, Namespace: v.Instance.Namespace, Name: v.Instance.Name}},
+	}
+}

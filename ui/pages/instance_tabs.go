@@ -1,0 +1,213 @@
+package pages
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+)
+
+const (
+	// maxYAMLBytes bounds an object that is shown as YAML.
+	maxYAMLBytes = 256 << 10
+	// maxEvents is the number of events that are read and shown.
+	maxEvents = 200
+)
+
+// objectsView is the list of the objects of an instance, of which one may be open.
+type objectsView struct {
+	Rows []objectRow
+	// Total is the number of objects in all.
+	Total, Ready int
+	Open         *openObject
+}
+
+type objectRow struct {
+	v1alpha1.ObjectReference
+
+	URL  string
+	Open bool
+}
+
+type openObject struct {
+	Name, YAML, Problem string
+}
+
+func showObjects(r *request, v *instanceView) error {
+	inventory := v.Instance.Status.Inventory
+	if inventory == nil {
+		return nil
+	}
+	v.Objects = objectsView{Total: int(inventory.Total), Ready: int(inventory.Ready)}
+	wanted := r.URL.Query().Get("object")
+	for _, ref := range inventory.Objects {
+		key := ref.APIVersion + " " + ref.Kind + " " + ref.Namespace + " " + ref.Name
+		row := objectRow{
+			ObjectReference: ref, Open: key == wanted,
+			URL: instanceTabURL(v.Instance.Namespace, v.Instance.Name, "objects") + queryOf(map[string][]string{"object": {key}}),
+		}
+		v.Objects.Rows = append(v.Objects.Rows, row)
+		if row.Open {
+			opened, err := openObjectFor(r, ref)
+			if err != nil {
+				return err
+			}
+			v.Objects.Open = opened
+		}
+	}
+	slices.SortStableFunc(v.Objects.Rows, func(a, b objectRow) int {
+		return cmp.Or(strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Kind, b.Kind), strings.Compare(a.Name, b.Name))
+	})
+	return nil
+}
+
+// openObjectFor reads an object of the inventory with the rights of the user.
+func openObjectFor(r *request, ref v1alpha1.ObjectReference) (*openObject, error) {
+	opened := &openObject{Name: ref.String()}
+	kind := schema.FromAPIVersionAndKind(ref.APIVersion, ref.Kind)
+	object := &unstructured.Unstructured{}
+	object.SetGroupVersionKind(kind)
+	err := r.Get(r.Context(), types.NamespacedName{Namespace: ref.Namespace, Name: ref.Name}, object)
+	switch {
+	case apierrors.IsForbidden(err):
+		opened.Problem = fmt.Sprintf("You cannot get objects of kind %s in this namespace.", ref.Kind)
+	case apierrors.IsNotFound(err):
+		opened.Problem = "The object no longer exists."
+	case meta.IsNoMatchError(err):
+		opened.Problem = fmt.Sprintf("The cluster no longer has the kind %s.", ref.Kind)
+	case err != nil:
+		return nil, err
+	default:
+		maskSecret(object)
+		opened.YAML, opened.Problem = formatYAML(object.Object)
+	}
+	return opened, nil
+}
+
+// maskSecret removes the values of a Secret, also those in annotations that copy the whole object.
+func maskSecret(object *unstructured.Unstructured) {
+	object.SetManagedFields(nil)
+	if object.GetKind() != "Secret" || object.GroupVersionKind().Group != "" {
+		return
+	}
+	for _, field := range []string{"data", "stringData"} {
+		values, ok := object.Object[field].(map[string]any)
+		if !ok {
+			continue
+		}
+		for key := range values {
+			values[key] = "(masked)"
+		}
+	}
+	annotations := object.GetAnnotations()
+	if _, ok := annotations[corev1.LastAppliedConfigAnnotation]; ok {
+		annotations[corev1.LastAppliedConfigAnnotation] = "(masked)"
+		object.SetAnnotations(annotations)
+	}
+}
+
+// formatYAML returns an object as YAML, or why it is not shown.
+func formatYAML(object any) (text, problem string) {
+	out, err := yaml.Marshal(object)
+	switch {
+	case err != nil:
+		return "", "The object cannot be shown as YAML."
+	case len(out) > maxYAMLBytes:
+		return "", "The object is too large to be shown."
+	}
+	return string(out), ""
+}
+
+// showInstanceValues shows the values of the user, with references instead of secret values.
+func showInstanceValues(_ *request, v *instanceView) error {
+	if v.Instance.Spec.Values == nil {
+		return nil
+	}
+	var values any
+	if err := yaml.Unmarshal(v.Instance.Spec.Values.Raw, &values); err != nil {
+		return fmt.Errorf("read values: %w", err)
+	}
+	v.Text, _ = formatYAML(values)
+	return nil
+}
+
+func showInstanceYAML(_ *request, v *instanceView) error {
+	shown := v.Instance.DeepCopy()
+	shown.ManagedFields = nil
+	shown.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("AppInstance"))
+	v.Text, _ = formatYAML(shown)
+	return nil
+}
+
+// eventsView are the events of an instance and its objects, newest first.
+type eventsView struct {
+	Rows []eventRow
+	// Problem says why there are none.
+	Problem string
+	Cut     bool
+}
+
+type eventRow struct {
+	Warning                 bool
+	At                      time.Time
+	Object, Reason, Message string
+	Count                   int
+}
+
+// showEvents reads the events of the namespace with the rights of the user, and keeps the ones
+// of the instance, of its objects, and of the objects that these have made.
+func showEvents(r *request, v *instanceView) error {
+	var found corev1.EventList
+	err := r.List(r.Context(), &found, client.InNamespace(v.Instance.Namespace), client.Limit(2000))
+	if apierrors.IsForbidden(err) {
+		v.Events.Problem = "You cannot list events in namespace " + v.Instance.Namespace + "."
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("list events: %w", err)
+	}
+	v.Events.Cut = found.Continue != ""
+	own := []string{v.Instance.Name}
+	if v.Instance.Status.Inventory != nil {
+		for _, ref := range v.Instance.Status.Inventory.Objects {
+			own = append(own, ref.Name)
+		}
+	}
+	for i := range found.Items {
+		event := &found.Items[i]
+		name := event.InvolvedObject.Name
+		if !slices.ContainsFunc(own, func(each string) bool { return name == each || strings.HasPrefix(name, each+"-") }) {
+			continue
+		}
+		v.Events.Rows = append(v.Events.Rows, newEventRow(event))
+	}
+	slices.SortFunc(v.Events.Rows, func(a, b eventRow) int { return b.At.Compare(a.At) })
+	v.Events.Rows = v.Events.Rows[:min(len(v.Events.Rows), maxEvents)]
+	return nil
+}
+
+func newEventRow(event *corev1.Event) eventRow {
+	row := eventRow{
+		Warning: event.Type == corev1.EventTypeWarning, At: event.LastTimestamp.Time, Reason: event.Reason, Message: event.Message,
+		Object: event.InvolvedObject.Kind + "/" + event.InvolvedObject.Name, Count: int(max(event.Count, 1)),
+	}
+	if row.At.IsZero() {
+		row.At = cmp.Or(event.EventTime.Time, event.CreationTimestamp.Time)
+	}
+	if event.Series != nil {
+		row.At, row.Count = event.Series.LastObservedTime.Time, int(event.Series.Count)
+	}
+	return row
+}

@@ -1,0 +1,189 @@
+package pages
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"html/template"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/appmarket/operator/ui/live"
+)
+
+// view is what a page shows.
+type view struct {
+	// name is the template of the page. The template of its live part is name-part.
+	name string
+	// titles is the title of the page, from the particular to the general.
+	titles []string
+	// section is the entry of the navigation to which the page belongs.
+	section string
+	// topics are what the live part follows.
+	topics []live.Topic
+	// query is the text in the search field.
+	query string
+	data  any
+}
+
+// pageFunc reads what a page shows. An error is shown as a page of its own.
+type pageFunc func(*request) (*view, error)
+
+// layout is what every page of a signed-in user has.
+type layout struct {
+	Title, Section, Query string
+	User                  string
+	Namespace             string
+	Namespaces            []string
+	// TypedNamespace reports that there are too many namespaces for a list.
+	TypedNamespace bool
+	Live           string
+	Body           template.HTML
+	// Path is the path of the page.
+	Path string
+	// ShowNamespaces reports that the page lists objects of one namespace.
+	ShowNamespaces bool
+}
+
+// bodyOf is the view model of a page: its data and its rendered live part.
+type bodyOf struct {
+	Data any
+	Part template.HTML
+}
+
+// partOf is the view model around a live part.
+type partOf struct {
+	URL, Trigger string
+	Content      template.HTML
+}
+
+func (s *Server) servePage(load pageFunc) func(http.ResponseWriter, *request) {
+	return func(w http.ResponseWriter, r *request) {
+		v, err := load(r)
+		if err != nil {
+			s.writeError(w, r, err)
+			return
+		}
+		s.writeView(w, r, http.StatusOK, v)
+	}
+}
+
+// servePart serves the live part of a page alone. It answers with 304 if the part is as before.
+func (s *Server) servePart(load pageFunc) func(http.ResponseWriter, *request) {
+	return func(w http.ResponseWriter, r *request) {
+		v, err := load(r)
+		if err != nil {
+			s.writeError(w, r, err)
+			return
+		}
+		part, err := s.renderPart(r, v)
+		if err != nil {
+			s.failRendering(w, err)
+			return
+		}
+		digest := sha256.Sum256([]byte(part))
+		tag := `W/"` + hex.EncodeToString(digest[:12]) + `"`
+		header := w.Header()
+		header.Set("Cache-Control", "private, no-cache")
+		header.Set("ETag", tag)
+		header.Set("Vary", "Cookie, HX-Request")
+		header.Set("Content-Type", "text/html; charset=utf-8")
+		if strings.HasSuffix(r.Header.Get("HX-Source"), "#search") {
+			header.Set("HX-Replace-Url", pagePath(r)+queryOf(r.URL.Query()))
+		}
+		if r.Header.Get("If-None-Match") == tag {
+			w.WriteHeader(http.StatusNotModified)
+			return
+		}
+		writeBody(w, r.Request, http.StatusOK, string(part))
+	}
+}
+
+// pagePath returns the path of the page of a request for the page or for its part.
+func pagePath(r *request) string { return strings.TrimPrefix(r.URL.EscapedPath(), "/parts") }
+
+// queryOf returns a query without empty values, with its question mark.
+func queryOf(values url.Values) string {
+	kept := url.Values{}
+	for name, all := range values {
+		for _, value := range all {
+			if value != "" {
+				kept.Add(name, value)
+			}
+		}
+	}
+	if len(kept) == 0 {
+		return ""
+	}
+	return "?" + kept.Encode()
+}
+
+func (s *Server) renderPart(r *request, v *view) (template.HTML, error) {
+	content, err := s.templates.render(v.name+"-part", v.data)
+	if err != nil {
+		return "", err
+	}
+	var triggers []string
+	for _, topic := range v.topics {
+		triggers = append(triggers, topic.Signal()+" from:body delay:100ms")
+	}
+	triggers = append(triggers, "refresh from:body")
+	return s.templates.render("part", partOf{
+		URL: "/parts" + pagePath(r) + queryOf(r.URL.Query()), Trigger: strings.Join(triggers, ", "), Content: content,
+	})
+}
+
+func (s *Server) writeView(w http.ResponseWriter, r *request, status int, v *view) {
+	part := template.HTML("")
+	var err error
+	if len(v.topics) > 0 {
+		if part, err = s.renderPart(r, v); err != nil {
+			s.failRendering(w, err)
+			return
+		}
+	}
+	body, err := s.templates.render(v.name, bodyOf{Data: v.data, Part: part})
+	if err != nil {
+		s.failRendering(w, err)
+		return
+	}
+	l := layout{
+		Title: strings.Join(append(slices.Clone(v.titles), "AppMarket"), " · "), Section: v.section, Query: v.query,
+		User: r.session.User, Live: liveURL(v.topics), Body: body, Path: pagePath(r),
+		ShowNamespaces: v.section == "apps" || v.section == "instances" || v.section == "tasks" || v.section == "about",
+	}
+	s.addNamespaces(r, &l)
+	if status == http.StatusOK {
+		s.rememberNamespace(w, r)
+	}
+	page, err := s.templates.render("layout", l)
+	if err != nil {
+		s.failRendering(w, err)
+		return
+	}
+	s.writeHTML(w, r.Request, status, page)
+}
+
+// writeSignIn writes a page for a user who is not signed in.
+func (s *Server) writeSignIn(w http.ResponseWriter, r *http.Request, status int, name string, data any) {
+	body, err := s.templates.render(name, data)
+	if err == nil {
+		body, err = s.templates.render("plain", layout{Title: "Sign in · AppMarket", Body: body})
+	}
+	if err != nil {
+		s.failRendering(w, err)
+		return
+	}
+	s.writeHTML(w, r, status, body)
+}
+
+func (s *Server) writeHTML(w http.ResponseWriter, r *http.Request, status int, page template.HTML) {
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	writeBody(w, r, status, string(page))
+}
+
+func (s *Server) failRendering(w http.ResponseWriter, err error) {
+	s.Log.Error(err, "Cannot render a page")
+	http.Error(w, "internal error", http.StatusInternalServerError)
+}

@@ -1,0 +1,118 @@
+// Package pages contains the web pages: one file for each page, with its view model and its
+// handler.
+//
+// A page is a function from a request to a view. The same view serves the whole page and the part
+// of it that is live, at the same path below /parts. GET requests change nothing. Forms write objects
+// with the credential of the user.
+package pages
+
+import (
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/go-logr/logr"
+
+	"github.com/appmarket/operator/ui/assets"
+	"github.com/appmarket/operator/ui/kube"
+	"github.com/appmarket/operator/ui/live"
+	"github.com/appmarket/operator/ui/reports"
+	"github.com/appmarket/operator/ui/session"
+)
+
+// Options configure the pages.
+type Options struct {
+	Cluster *kube.Cluster
+	Hub     *live.Hub
+	Reports *reports.Client
+	Cookies *session.Cookies
+	// Link is the one-time link by which users sign in. If it is nil, they sign in with a token.
+	Link *session.Link
+	// LocalAuthority is the host and port under which a local server is reached. Requests for any
+	// other host are refused. It is empty if the server is not local.
+	LocalAuthority string
+	// SessionMaxAge is the longest time for which a user is signed in.
+	SessionMaxAge time.Duration
+	// HTTPS reports that users reach the server over HTTPS.
+	HTTPS   bool
+	Version string
+	Log     logr.Logger
+}
+
+// Server serves the pages.
+type Server struct {
+	Options
+
+	templates *templates
+	logins    *session.Rate
+	requests  *session.Rate
+}
+
+const (
+	// loginInterval and loginBurst limit the attempts of an address to sign in.
+	loginInterval, loginBurst = 12 * time.Second, 5
+	// requestInterval and requestBurst limit the requests of a session.
+	requestInterval, requestBurst = time.Second / 20, 60
+)
+
+// New returns the handler of all pages.
+func New(o Options) (http.Handler, error) {
+	parsed, err := parseTemplates()
+	if err != nil {
+		return nil, fmt.Errorf("parse templates: %w", err)
+	}
+	s := &Server{
+		Options: o, templates: parsed,
+		logins:   session.NewRate(loginInterval, loginBurst),
+		requests: session.NewRate(requestInterval, requestBurst),
+	}
+	return s.protect(s.routes()), nil
+}
+
+func (s *Server) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	mux.Handle("GET /assets/", http.StripPrefix("/assets/", assets.Handler()))
+	mux.HandleFunc("GET /login", s.showLogin)
+	mux.HandleFunc("POST /login", s.logIn)
+	mux.HandleFunc("GET /link", s.showLink)
+	mux.HandleFunc("POST /link", s.redeemLink)
+	mux.HandleFunc("POST /logout", s.logOut)
+
+	mux.Handle("GET /live", s.signedIn(s.serveLive))
+	mux.Handle("GET /{$}", s.signedIn(func(w http.ResponseWriter, r *request) { http.Redirect(w, r.Request, "/apps", http.StatusSeeOther) }))
+	for path, page := range map[string]pageFunc{
+		"/apps":                                  showDiscover,
+		"/apps/{namespace}/{source}/{app}":       showApp,
+		"/apps/{namespace}/{source}/{app}/{tab}": showAppTab,
+		"/instances":                             showInstalled,
+		"/instances/{namespace}/{name}":          showInstance,
+		"/instances/{namespace}/{name}/{tab}":    showInstanceTab,
+		"/tasks":                                 showTasks,
+		"/tasks/{namespace}/{name}":              showTask,
+		"/sources":                               showSources,
+		"/sources/{namespace}/{name}":            showSource,
+		"/about":                                 showAbout,
+	} {
+		mux.Handle("GET "+path, s.signedIn(s.servePage(page)))
+		mux.Handle("GET /parts"+path, s.signedIn(s.servePart(page)))
+	}
+	for path, form := range map[string]struct {
+		show   pageFunc
+		submit formFunc
+	}{
+		"/apps/{namespace}/{source}/{app}/install":       {showInstall, submitInstall},
+		"/instances/{namespace}/{name}/actions/{action}": {showAction, submitAction},
+		"/tasks/{namespace}/{name}/inputs":               {showInputs, submitInputs},
+		"/tasks/{namespace}/{name}/cancel":               {showCancel, cancelTask},
+	} {
+		mux.Handle("GET "+path, s.signedIn(s.servePage(form.show)))
+		mux.Handle("POST "+path, s.signedIn(s.serveForm(form.submit)))
+	}
+	mux.Handle("POST /apps/{namespace}/{source}/{app}/install/preview", s.signedIn(s.servePreview(showInstallPreview)))
+	mux.Handle("GET /apps/{namespace}/{source}/{app}/files/{report}", s.signedIn(s.serveReport))
+	mux.Handle("/", s.signedIn(func(w http.ResponseWriter, r *request) {
+		s.writeProblem(w, r, notFound("This page does not exist.", "/apps", "Show apps"))
+	}))
+	return mux
+}

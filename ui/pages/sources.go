@@ -1,0 +1,132 @@
+package pages
+
+import (
+	"cmp"
+	"net/url"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/ui/kube"
+	"github.com/appmarket/operator/ui/live"
+)
+
+// sourceRow is a source in a list.
+type sourceRow struct {
+	Source *v1alpha1.MarketSource
+	State  badge
+	Shared string
+	Apps   v1alpha1.AppCounts
+}
+
+type sourcesView struct {
+	Rows    []sourceRow
+	Nothing emptyText
+}
+
+func newSourceRow(source *v1alpha1.MarketSource) sourceRow {
+	row := sourceRow{
+		Source: source, State: readyBadge(source.Status.Conditions, source.Spec.Suspend != nil && *source.Spec.Suspend), Shared: sharingOf(source),
+	}
+	if source.Status.Apps != nil {
+		row.Apps = *source.Status.Apps
+	}
+	return row
+}
+
+// sharingOf returns the namespaces that can use a source, in words.
+func sharingOf(source *v1alpha1.MarketSource) string {
+	switch {
+	case source.Spec.AllowedNamespaces == nil, meta.IsStatusConditionTrue(source.Status.Conditions, v1alpha1.ConditionAllowedNamespacesIgnored):
+		return "its namespace only"
+	case source.Spec.AllowedNamespaces.From == v1alpha1.NamespacesFromAll:
+		return "all namespaces"
+	case source.Spec.AllowedNamespaces.From == v1alpha1.NamespacesFromSelector:
+		return "selected namespaces"
+	}
+	return "its namespace only"
+}
+
+func showSources(r *request) (*view, error) {
+	scope, err := r.ScopeFor(r.Context(), kube.Sources)
+	if err != nil {
+		return nil, err
+	}
+	all, err := r.server.Cluster.ListSources(r.Context(), scope)
+	if err != nil {
+		return nil, err
+	}
+	var v sourcesView
+	for i := range all {
+		v.Rows = append(v.Rows, newSourceRow(&all[i]))
+	}
+	slices.SortFunc(v.Rows, func(a, b sourceRow) int {
+		return cmp.Or(strings.Compare(a.Source.Namespace, b.Source.Namespace), strings.Compare(a.Source.Name, b.Source.Name))
+	})
+	switch {
+	case len(v.Rows) > 0:
+	case !scope.All:
+		v.Nothing = emptyText{
+			Title: "No sources in your namespaces", Text: "The namespaces in which you can list sources have none. An administrator can grant the permission for the namespace of a market with this command:",
+			Command: bindingCommand(r.session.User, "list", kube.Sources, "market", " -n market"),
+		}
+	default:
+		v.Nothing = emptyText{
+			Title: "No sources yet", Text: "A source specifies where apps come from, such as a Helm repository. Add the sample market with this command:",
+			Command: "kubectl apply -f config/samples/marketsource.yaml",
+		}
+	}
+	return &view{name: "sources", titles: []string{"Sources"}, section: "sources", data: v, topics: topicsFor(kube.Sources, scope)}, nil
+}
+
+// sourceView is the page of a source.
+type sourceView struct {
+	sourceRow
+
+	Milestones      []milestone
+	Reason, Message string
+	Address         string
+	FailedURL       string
+	// MoreFailed reports that more apps failed than the status lists.
+	MoreFailed bool
+	AppsURL    string
+	// AddCommand is the command that adds the published charts to Helm.
+	AddCommand string
+}
+
+func showSource(r *request) (*view, error) {
+	namespace := r.PathValue("namespace")
+	source := &v1alpha1.MarketSource{}
+	if err := r.Get(r.Context(), types.NamespacedName{Namespace: namespace, Name: r.PathValue("name")}, source); err != nil {
+		return nil, asProblem(r, err, "get", kube.Sources, namespace)
+	}
+	v := sourceView{sourceRow: newSourceRow(source)}
+	v.Milestones = milestonesOf(source.Status.Conditions, source.CreationTimestamp.Time, false, v1alpha1.ConditionReachable, v1alpha1.ConditionIndexed)
+	for i := range v.Milestones { // They are checked again and again.
+		v.Milestones[i].Took = ""
+	}
+	if c := meta.FindStatusCondition(source.Status.Conditions, v1alpha1.ConditionReady); c != nil {
+		v.Reason, v.Message = c.Reason, c.Message
+	}
+	switch {
+	case source.Spec.Helm != nil:
+		v.Address = source.Spec.Helm.URL
+	case source.Spec.OCI != nil:
+		v.Address = source.Spec.OCI.URL
+	case source.Spec.Directory != nil:
+		v.Address = source.Spec.Directory.Path
+	}
+	v.AppsURL = "/apps" + queryOf(url.Values{"source": {source.Name}})
+	v.MoreFailed = int(v.Apps.Failed) > len(source.Status.Failures)
+	v.FailedURL = "/apps" + queryOf(url.Values{"source": {source.Name}, "state": {"Failed"}})
+	if source.Status.RepositoryURL != "" {
+		v.AddCommand = "helm repo add " + quoteForShell(source.Name) + " " + quoteForShell(source.Status.RepositoryURL)
+	}
+	return &view{
+		name: "source", titles: []string{source.Name, "Sources"}, section: "sources", data: v,
+		topics: []live.Topic{{Resource: kube.Sources, Namespace: namespace, Name: source.Name}},
+	}, nil
+}

@@ -1,0 +1,150 @@
+package pages
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/text"
+	"github.com/appmarket/operator/ui/kube"
+	"github.com/appmarket/operator/ui/live"
+)
+
+// taskRow is a task in a list.
+type taskRow struct {
+	Task     *v1alpha1.AppInstallTask
+	State    badge
+	Message  string
+	Duration string
+}
+
+// tasksView is the list of tasks, newest first.
+type tasksView struct {
+	Rows      []taskRow
+	Total     int
+	Cut       int
+	Namespace string
+	State     string
+	States    []option
+	Nothing   emptyText
+}
+
+// taskStates are the choices of the filter of tasks.
+var taskStates = []struct {
+	value, text string
+	accepts     func(*v1alpha1.AppInstallTask, badge) bool
+}{
+	{"running", "Not finished", func(task *v1alpha1.AppInstallTask, _ badge) bool { return !task.Finished() }},
+	{"waiting", "Waiting for input", func(_ *v1alpha1.AppInstallTask, state badge) bool { return state.Class == "warn" }},
+	{"failed", "Failed", func(_ *v1alpha1.AppInstallTask, state badge) bool { return state.Class == "bad" }},
+	{"succeeded", "Succeeded", func(_ *v1alpha1.AppInstallTask, state badge) bool { return state.Class == "ok" }},
+}
+
+func newTaskRow(task *v1alpha1.AppInstallTask) taskRow {
+	row := taskRow{Task: task, State: taskBadge(task)}
+	if task.Finished() {
+		row.Duration = formatDuration(task.Status.CompletionTime.Sub(task.CreationTimestamp.Time))
+	}
+	if c := meta.FindStatusCondition(task.Status.Conditions, v1alpha1.ConditionSucceeded); c != nil && row.State.Class != "ok" {
+		row.Message = text.Truncate(c.Message, maxCellRunes)
+	}
+	return row
+}
+
+func showTasks(r *request) (*view, error) {
+	scope, err := scopeOf(r, kube.Tasks)
+	if err != nil {
+		return nil, err
+	}
+	all, err := r.server.Cluster.ListTasks(r.Context(), scope)
+	if err != nil {
+		return nil, err
+	}
+	v := tasksView{Namespace: namespaceOf(r), State: r.URL.Query().Get("state")}
+	accepts := func(*v1alpha1.AppInstallTask, badge) bool { return true }
+	for _, state := range taskStates {
+		v.States = append(v.States, option{state.value, state.text, v.State == state.value})
+		if v.State == state.value {
+			accepts = state.accepts
+		}
+	}
+	for i := range all {
+		if row := newTaskRow(&all[i]); accepts(&all[i], row.State) {
+			v.Rows = append(v.Rows, row)
+		}
+	}
+	slices.SortFunc(v.Rows, func(a, b taskRow) int {
+		return cmp.Or(b.Task.CreationTimestamp.Compare(a.Task.CreationTimestamp.Time), strings.Compare(a.Task.Name, b.Task.Name))
+	})
+	if v.Total = len(v.Rows); v.Total > maxRows {
+		v.Rows, v.Cut = v.Rows[:maxRows], v.Total-maxRows
+	}
+	v.addNothing(r, scope)
+	return &view{name: "tasks", titles: []string{"Tasks"}, section: "tasks", data: v, topics: topicsFor(kube.Tasks, scope)}, nil
+}
+
+func (v *tasksView) addNothing(r *request, scope kube.Scope) {
+	switch {
+	case len(v.Rows) > 0:
+	case scope.Cut:
+		v.Nothing = emptyText{Title: "Choose a namespace", Text: "The cluster has too many namespaces to list your tasks in all of them. Type the name of a namespace at the top of the page."}
+	case scope.IsEmpty():
+		v.Nothing = emptyText{
+			Title: "You cannot list tasks in any namespace", Text: "An administrator can grant the permission with this command:",
+			Command: bindingCommand(r.session.User, "list", kube.Tasks, "NAMESPACE", " -n NAMESPACE"),
+		}
+	case v.State != "":
+		v.Nothing = emptyText{Title: "No matching tasks", Text: "The filter hides all tasks.", URL: "/tasks", Link: "Clear filter"}
+	default:
+		v.Nothing = emptyText{Title: "No tasks" + inNamespace(v.Namespace), Text: "A task appears here when an app is installed or changed.", URL: "/apps", Link: "Browse apps"}
+	}
+}
+
+// taskView is the page of a task.
+type taskView struct {
+	Task       *v1alpha1.AppInstallTask
+	State      badge
+	Milestones []milestone
+	Reason     string
+	Message    string
+	// Until is when the task is given up if it is not admitted, zero if it waits indefinitely.
+	Until    time.Time
+	Finished string
+	Instance string
+	// Problems are the problems of preflight, without one that repeats Message.
+	Problems []v1alpha1.Problem
+	// CanCancel reports that the task can be canceled, and CanRetry that a form can repeat it.
+	CanCancel, CanRetry bool
+}
+
+func showTask(r *request) (*view, error) {
+	namespace := r.PathValue("namespace")
+	task := &v1alpha1.AppInstallTask{}
+	if err := r.Get(r.Context(), types.NamespacedName{Namespace: namespace, Name: r.PathValue("name")}, task); err != nil {
+		return nil, asProblem(r, err, "get", kube.Tasks, namespace)
+	}
+	v := taskView{Task: task, State: taskBadge(task), Instance: task.Instance()}
+	v.Milestones = milestonesOf(task.Status.Conditions, task.CreationTimestamp.Time, task.Finished(),
+		v1alpha1.ConditionAdmitted, v1alpha1.ConditionResolved, v1alpha1.ConditionApplied, v1alpha1.ConditionHealthy)
+	if c := meta.FindStatusCondition(task.Status.Conditions, v1alpha1.ConditionSucceeded); c != nil {
+		v.Reason, v.Message = c.Reason, c.Message
+	}
+	if task.Finished() {
+		v.Finished = formatDuration(task.Status.CompletionTime.Sub(task.CreationTimestamp.Time))
+	} else if limit := task.Spec.StartDeadline.Or(0); limit > 0 && task.Status.StartTime == nil {
+		v.Until = task.CreationTimestamp.Add(limit)
+	}
+	v.Problems = slices.DeleteFunc(slices.Clone(task.Status.Preflight), func(p v1alpha1.Problem) bool { return p.Message == v.Message && p.Remedy == "" })
+	v.CanCancel = !task.Finished() && (task.Spec.Cancel == nil || !*task.Spec.Cancel)
+	v.CanRetry = task.Finished() && task.Spec.Action == v1alpha1.ActionInstall && v.State.Class == "bad"
+	title := string(task.Spec.Action) + " " + v.Instance
+	return &view{
+		name: "task", titles: []string{title, "Tasks"}, section: "tasks", data: v,
+		topics: []live.Topic{{Resource: kube.Tasks, Namespace: namespace, Name: task.Name}},
+	}, nil
+}

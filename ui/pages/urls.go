@@ -1,0 +1,85 @@
+package pages
+
+import (
+	"net/url"
+	"strings"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/ui/live"
+)
+
+// Templates never join the parts of an address: these functions escape them.
+
+func pathOf(parts ...string) string {
+	var path strings.Builder
+	for _, part := range parts {
+		path.WriteString("/" + url.PathEscape(part))
+	}
+	return path.String()
+}
+
+func appURL(namespace, source, app string) string { return pathOf("apps", namespace, source, app) }
+
+func appTabURL(namespace, source, app, tab string) string {
+	return pathOf("apps", namespace, source, app, tab)
+}
+
+func versionURL(namespace, source, app, version string) string {
+	return appURL(namespace, source, app) + queryOf(url.Values{"version": {version}})
+}
+
+func reportURL(namespace, source, app, version, report string) string {
+	return pathOf("apps", namespace, source, app, "files", report) + queryOf(url.Values{"version": {version}})
+}
+
+func instanceURL(namespace, name string) string { return pathOf("instances", namespace, name) }
+
+func instanceTabURL(namespace, name, tab string) string {
+	return pathOf("instances", namespace, name, tab)
+}
+
+func taskURL(namespace, name string) string { return pathOf("tasks", namespace, name) }
+
+func actionURL(namespace, name, action string) string {
+	return pathOf("instances", namespace, name, "actions", action)
+}
+
+func installURL(app *v1alpha1.AppInfo) string {
+	return pathOf("apps", app.Namespace, app.Spec.SourceRef.Name, app.Spec.App, "install")
+}
+
+func previewURL(app *v1alpha1.AppInfo) string { return installURL(app) + "/preview" }
+
+func taskActionURL(namespace, name, action string) string {
+	return pathOf("tasks", namespace, name, action)
+}
+
+// retryURL returns the URL of the installation form with the parameters of a task.
+func retryURL(task *v1alpha1.AppInstallTask) string {
+	ref := task.Spec.AppRef
+	if ref.Namespace == "" {
+		ref.Namespace = task.Namespace
+	}
+	return pathOf("apps", ref.Namespace, ref.Source, ref.Name, "install") + queryOf(url.Values{"from": {task.Name}, "namespace": {task.Namespace}})
+}
+
+func sourceURL(namespace, name string) string { return pathOf("sources", namespace, name) }
+
+// refURL returns the address of the app of a reference in an object of a namespace.
+func refURL(ref v1alpha1.AppReference, namespace string) string {
+	if ref.Namespace != "" {
+		namespace = ref.Namespace
+	}
+	return appURL(namespace, ref.Source, ref.Name)
+}
+
+func liveURL(topics []live.Topic) string {
+	if len(topics) == 0 {
+		return ""
+	}
+	query := url.Values{}
+	for _, topic := range topics {
+		query.Add("t", topic.String())
+	}
+	return "/live?" + query.Encode()
+}

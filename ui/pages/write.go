@@ -1,0 +1,145 @@
+package pages
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"regexp"
+	"strings"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/rand"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/taskbuilder"
+	"github.com/appmarket/operator/ui/kube"
+)
+
+const (
+	// maxFormFields is the number of fields that a form can have.
+	maxFormFields = 400
+	// formKeyLength is the number of characters of a form key.
+	formKeyLength = 5
+)
+
+// formFunc handles a submitted form. It returns the URL of the next page, or the view of the form
+// with the errors in it.
+type formFunc func(*request) (next string, again *view, err error)
+
+// serveForm handles the forms of users who are signed in.
+func (s *Server) serveForm(handle formFunc) func(http.ResponseWriter, *request) {
+	return func(w http.ResponseWriter, r *request) {
+		if err := r.ParseForm(); err != nil {
+			s.writeProblem(w, r, invalidForm("The form is too large or cannot be read."))
+			return
+		}
+		if len(r.PostForm) > maxFormFields {
+			s.writeProblem(w, r, invalidForm("The form has too many fields."))
+			return
+		}
+		next, again, err := handle(r)
+		switch {
+		case err != nil:
+			s.writeError(w, r, err)
+		case again != nil:
+			s.writeView(w, r, http.StatusUnprocessableEntity, again)
+		default:
+			http.Redirect(w, r.Request, next, http.StatusSeeOther)
+		}
+	}
+}
+
+// formKeyPattern matches a form key, which is the last part of the name of the task that a form
+// creates. A form that is submitted twice therefore creates one task.
+var formKeyPattern = regexp.MustCompile(fmt.Sprintf("^[a-z0-9]{%d}$", formKeyLength))
+
+// newFormKey returns a form key.
+func newFormKey() string { return rand.String(formKeyLength) }
+
+// formKeyOf returns the form key of a submitted form, or a new one.
+func formKeyOf(r *request) string {
+	if key := r.PostFormValue("key"); formKeyPattern.MatchString(key) {
+		return key
+	}
+	return newFormKey()
+}
+
+// createTask creates a task as the user and returns the URL of its page. If the form was submitted
+// before, the task of the first time is returned.
+func createTask(r *request, task *v1alpha1.AppInstallTask) (string, error) {
+	err := r.Writer.Create(r.Context(), task)
+	r.logWrite("create", task, err)
+	if apierrors.IsAlreadyExists(err) {
+		existing := &v1alpha1.AppInstallTask{}
+		if getErr := r.Get(r.Context(), client.ObjectKeyFromObject(task), existing); getErr != nil {
+			return "", asProblem(r, getErr, "get", kube.Tasks, task.Namespace)
+		}
+		if existing.Spec.Action != task.Spec.Action || existing.Instance() != task.Instance() {
+			return "", err
+		}
+		err = nil
+	}
+	if err != nil {
+		return "", writeProblemOf(r, err, "create", kube.Tasks, task.Namespace)
+	}
+	return taskURL(task.Namespace, task.Name), nil
+}
+
+// writeProblemOf returns the problem of a write that the API server rejected. Other errors are
+// returned as they are.
+func writeProblemOf(r *request, err error, verb, resource, namespace string) error {
+	switch {
+	case apierrors.IsForbidden(err):
+		p := forbidden(r, verb, resource, namespace)
+		p.Detail = statusMessage(err)
+		return p
+	case apierrors.IsInvalid(err), apierrors.IsBadRequest(err), apierrors.IsConflict(err), apierrors.IsAlreadyExists(err):
+		return &problem{
+			Status: http.StatusUnprocessableEntity, Title: "The API server rejected the request", Text: statusMessage(err), BackURL: pagePath(r), Back: "Back",
+		}
+	}
+	return asProblem(r, err, verb, resource, namespace)
+}
+
+// statusMessage returns the message of the API server.
+func statusMessage(err error) string {
+	var status apierrors.APIStatus
+	if errors.As(err, &status) {
+		return status.Status().Message
+	}
+	return err.Error()
+}
+
+// logWrite logs a write with the user and its result. Values of objects are not logged.
+func (r *request) logWrite(verb string, object client.Object, err error) {
+	kind := strings.TrimPrefix(fmt.Sprintf("%T", object), "*v1alpha1.")
+	kind = strings.TrimPrefix(kind, "*v1.")
+	result := "Succeeded"
+	if err != nil {
+		result = string(apierrors.ReasonForError(err))
+	}
+	r.server.Log.Info("Sent a write to the API server", "user", r.session.User, "verb", verb, "kind", kind,
+		"namespace", object.GetNamespace(), "name", object.GetName(), "result", result)
+}
+
+// formTask is the task that a form creates, as the form shows it.
+type formTask struct {
+	// Manifest contains the objects that the form creates, without confidential values, and Command is
+	// the command of the kubectl plugin that creates the same task.
+	Manifest, Command string
+}
+
+// newFormTask returns how a form shows a task and the objects that are created before it.
+func newFormTask(task *v1alpha1.AppInstallTask, before ...runtime.Object) (formTask, error) {
+	manifest, err := taskbuilder.Manifest(append(before, task)...)
+	if err != nil {
+		return formTask{}, fmt.Errorf("write manifest: %w", err)
+	}
+	command, err := taskbuilder.CommandFor(task)
+	if err != nil {
+		return formTask{}, fmt.Errorf("write command: %w", err)
+	}
+	return formTask{manifest, command}, nil
+}
