@@ -15,6 +15,19 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end }}
 
+{{/* Labels of the pod of the web pages, which the Service of the repository must not select. */}}
+{{- define "appmarket.uiSelector" -}}
+app.kubernetes.io/name: appmarket-ui
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{- define "appmarket.uiLabels" -}}
+{{ include "appmarket.uiSelector" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{- end }}
+
 {{- define "appmarket.account" -}}
 {{- .Values.serviceAccount.name | default (include "appmarket.name" .) }}
 {{- end }}
