@@ -9,7 +9,7 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 
 BIN := .local/bin
-SOURCES := $(shell find . -name '*.go' -not -path './.local/*' -not -path './hack/tools/*' -not -path './hack/localcluster/*' 2>/dev/null)
+SOURCES := $(shell find . \( -name '*.go' -o -path './ui/*' -type f \) -not -path './.local/*' -not -path './hack/tools/*' -not -path './hack/localcluster/*' 2>/dev/null)
 # The modules of this repository, each with dependencies of its own.
 MODULES := . hack/localcluster hack/tools hack/tools/lint hack/tools/helm3 hack/tools/helm4 hack/tools/argohealth hack/tools/sbom
 
@@ -51,6 +51,10 @@ run: bin/appmarket bin/samplemarket $(CLUSTER_PROGRAM) ## Run a market in the fo
 .PHONY: up
 up: bin/appmarket bin/samplemarket $(CLUSTER_PROGRAM) ## The same in the background. CATALOG=dir adds the charts of a folder, CLUSTER=current uses the present kubeconfig.
 	@hack/dev.sh up
+
+.PHONY: pages
+pages: bin/appmarket ## Start the web pages of run or up again, and print a new sign-in link.
+	@hack/dev.sh pages
 
 .PHONY: down
 down: ## Stop what run or up started, and remove its state.
@@ -125,6 +129,11 @@ test: assets helm $(BIN)/ginkgo $(BIN)/testreport ## Run every test that needs n
 	cat $(REPORTS)/*.txt 2>/dev/null || true; \
 	$(BIN)/testreport -slowest 10 $(REPORTS)/*.json || code=$$?; \
 	exit $$code
+
+.PHONY: test-browser
+test-browser: assets ## Test the web pages in Chromium. Needs Node.js and Chromium. SCREENSHOTS=dir saves pictures of all pages.
+	npm ci --prefix test/browser --no-audit --no-fund --loglevel=error
+	$(TEST_ENV) BROWSER_TESTS=1 $(if $(SCREENSHOTS),SCREENSHOTS=$(abspath $(SCREENSHOTS))) go test -count=1 -timeout $(TEST_TIMEOUT) -run '^TestBrowser$$' ./ui/pages
 
 .PHONY: e2e
 e2e: $(BIN)/localcluster-node $(BIN)/helm3 ## Run the operator's image on a node that runs containers. Needs root and Debian. IMAGE_LAYOUT=dir takes one that is built.

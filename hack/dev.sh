@@ -1,5 +1,6 @@
 #!/bin/bash
-# dev.sh run|up|down: a whole market on this machine, for `make run`, `make up` and `make down`.
+# dev.sh run|up|down|pages: a whole market on this machine, for `make run`, `make up` and `make down`; pages starts the
+# web pages again and prints a new link.
 #
 #   CLUSTER=current  use the present kubeconfig, and the operator as that user, instead of a local cluster
 #   CATALOG=dir      also offer the charts of this folder, as a source named catalog with the profile Olares
@@ -176,6 +177,16 @@ start_operator() {
   await operator serves "$probe"
 }
 
+# start_pages: the web pages, for the user of the kubeconfig, with a link that works once and for 5 minutes.
+start_pages() {
+  local port
+  port=$(free_port 8900)
+  start pages bin/appmarket ui --auth=local --bind-address="127.0.0.1:$port" --repository-url="$repository" \
+    --kubeconfig="${KUBECONFIG:-$HOME/.kube/config}"
+  await pages grep -q '^pages ' "$local_dir/pages.log" || return 1
+  link=$(sed -n 's/^pages *//p' "$local_dir/pages.log")
+}
+
 apply_samples() {
   say "applying the sample market"
   sed "s|http://127.0.0.1:8880|http://$samples|" config/samples/marketsource.yaml | "$kubectl" apply --server-side -f - >/dev/null
@@ -215,6 +226,8 @@ hint() {
   echo
   "$kubectl" get marketsources -n market
   echo
+  say "pages       $link"
+  say "            (the link works once and for 5 minutes; make pages prints a new one)"
   say "repository  $repository"
   if [ "$cluster" = local ]; then
     say "kubeconfig  $KUBECONFIG"
@@ -233,6 +246,7 @@ TEXT
 up() {
   [ -z "$catalog" ] || catalog=$(cd "$catalog" 2>/dev/null && pwd) || fail "CATALOG: there is no folder $catalog_given"
   mkdir -p "$local_dir"
+  stop pages
   stop operator
   stop samplemarket
   start_cluster
@@ -242,15 +256,30 @@ up() {
   say "starting the operator"
   retry start_operator
   apply_samples
+  retry start_pages
   write_env
   hint
 }
 
+# pages: end all sessions, and print a link for a new one.
+pages() {
+  alive operator || fail "nothing runs; start it with make up"
+  set -a
+  # shellcheck disable=SC1091 # It was written by up.
+  . "$local_dir/env"
+  set +a
+  repository=$MARKET_REPO_URL
+  stop pages
+  retry start_pages
+  say "$link"
+}
+
 down() {
+  stop pages
   stop operator
   stop samplemarket
   if [ -x "$local_dir/bin/localcluster" ]; then "$local_dir/bin/localcluster" down --dir "$local_dir"; fi
-  rm -rf "$local_dir/store" "$local_dir"/operator.* "$local_dir"/samplemarket.* "$local_dir"/env "$local_dir"/env.new
+  rm -rf "$local_dir/store" "$local_dir"/operator.* "$local_dir"/pages.* "$local_dir"/samplemarket.* "$local_dir"/env "$local_dir"/env.new
 }
 
 run() {
@@ -265,6 +294,6 @@ run() {
 }
 
 case ${1:-} in
-  run | up | down) "$1" ;;
-  *) fail "usage: hack/dev.sh run|up|down" ;;
+  run | up | down | pages) "$1" ;;
+  *) fail "usage: hack/dev.sh run|up|down|pages" ;;
 esac

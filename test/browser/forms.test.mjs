@@ -1,0 +1,110 @@
+// Installing and changing apps with the forms.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { checkAccessibility, checkWidth, eventually, launch, newPage, open, paths, picture, signedIn, site, variants } from "./support.mjs";
+
+let browser;
+before(async () => { browser = await launch(); });
+after(() => browser.close());
+
+const installPath = `${paths.app}/install`;
+
+async function fill(page, name) {
+  await page.getByLabel("Namespace", { exact: true }).last().selectOption({ label: site.tenant });
+  await page.getByLabel("Name", { exact: true }).fill(name);
+  await page.getByLabel("WIKI_ADMIN_EMAIL").fill("jane@example.com");
+}
+
+for (const variant of variants) {
+  test(`the forms at ${variant.width} px, ${variant.colorScheme}`, async (t) => {
+    const context = await signedIn(browser, { viewport: { width: variant.width, height: 900 }, colorScheme: variant.colorScheme });
+    t.after(() => context.close());
+    const page = await newPage(context);
+    for (const [name, path] of Object.entries({
+      install: installPath, "action-uninstall": `${paths["instance-running"]}/actions/uninstall`, "action-stop": `${paths["instance-running"]}/actions/stop`,
+      "action-rollback": `${paths.instance}/actions/rollback`, "task-inputs": `${paths["task-waiting"]}/inputs`, "task-cancel": `${paths["task-waiting"]}/cancel`,
+    })) {
+      const response = await open(page, path);
+      assert.equal(response.status(), 200, name);
+      await picture(page, `${name}-${variant.colorScheme}-${variant.width}`, true);
+      await checkWidth(page, name);
+      await checkAccessibility(page, name);
+    }
+    await open(page, installPath);
+    await page.getByLabel("Name", { exact: true }).fill("Wrong name");
+    await page.getByRole("button", { name: "Install", exact: true }).click();
+    await page.locator("#errors").waitFor();
+    await picture(page, `install-errors-${variant.colorScheme}-${variant.width}`, true);
+    await checkAccessibility(page, "errors");
+    assert.deepEqual(page.faults.filter((each) => !/status of 422/.test(each)), []);
+  });
+}
+
+test("a form shows what it creates, and its errors get the focus", async (t) => {
+  const context = await signedIn(browser);
+  t.after(() => context.close());
+  const page = await newPage(context);
+  await open(page, installPath);
+  await fill(page, "preview-me");
+  await page.getByLabel("Title").focus();
+  assert.ok(await eventually(async () => /instanceName: preview-me[\s\S]*jane@example.com|jane@example.com[\s\S]*instanceName: preview-me/.test(await page.locator("#preview").innerText())), "the manifest follows the form");
+  await page.getByLabel("WIKI_ADMIN_EMAIL").fill("jane");
+  await page.getByRole("button", { name: "Install", exact: true }).click();
+  await page.locator("#errors").waitFor();
+  assert.equal(await page.evaluate(() => document.activeElement.id), "errors");
+  await page.locator("#errors").getByRole("link").click();
+  assert.equal(await page.getByLabel("WIKI_ADMIN_EMAIL").evaluate((field) => document.activeElement === field), true, "a link leads to the field");
+  assert.equal(await page.getByLabel("WIKI_ADMIN_EMAIL").inputValue(), "jane");
+  await page.getByLabel("WIKI_ADMIN_EMAIL").fill("jane@example.com");
+  await page.getByRole("button", { name: "Install", exact: true }).click();
+  await page.waitForURL(/\/tasks\/.*\/install-preview-me-/);
+  const task = page.url();
+  await page.goBack();
+  await page.getByRole("button", { name: "Install", exact: true }).click();
+  await page.waitForURL(/\/tasks\//);
+  assert.equal(page.url(), task, "the form creates one task");
+});
+
+test("an app is installed and stopped without JavaScript", async (t) => {
+  const context = await signedIn(browser, { javaScriptEnabled: false });
+  t.after(() => context.close());
+  const page = await newPage(context);
+  await open(page, paths.app);
+  await page.getByRole("link", { name: "Install", exact: true }).click();
+  await fill(page, "without-script");
+  await page.getByRole("button", { name: "Install", exact: true }).click();
+  assert.match(page.url(), /\/tasks\/.*\/install-without-script-/);
+  await open(page, paths["instance-running"]);
+  await page.getByRole("link", { name: "Stop", exact: true }).click();
+  await page.getByRole("button", { name: "Stop", exact: true }).click();
+  assert.match(page.url(), /\/tasks\/.*\/stop-board-/);
+});
+
+test("data is deleted only after the name was entered", async (t) => {
+  const context = await signedIn(browser);
+  t.after(() => context.close());
+  const page = await newPage(context);
+  await open(page, `${paths["instance-running"]}/actions/uninstall`);
+  await page.getByLabel("Delete the volume claims").check();
+  await page.getByRole("button", { name: "Uninstall" }).click();
+  await page.getByRole("alert").waitFor();
+  await page.getByLabel("To delete the data").fill("board");
+  await page.getByRole("button", { name: "Uninstall" }).click();
+  await page.waitForURL(/\/tasks\/.*\/uninstall-board-/);
+});
+
+test("the keyboard installs an app", async (t) => {
+  const context = await signedIn(browser);
+  t.after(() => context.close());
+  const page = await newPage(context);
+  await open(page, installPath);
+  await page.getByLabel("Namespace", { exact: true }).last().focus();
+  await page.keyboard.type(site.tenant);
+  await page.keyboard.press("Tab");
+  await page.keyboard.press("Control+A");
+  await page.keyboard.type("by-keyboard");
+  await page.getByLabel("WIKI_ADMIN_EMAIL").focus();
+  await page.keyboard.type("jane@example.com");
+  await page.keyboard.press("Enter");
+  await page.waitForURL(/\/tasks\/.*\/install-by-keyboard-/);
+});

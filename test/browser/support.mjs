@@ -1,0 +1,108 @@
+// What the browser tests share: the browser, pages that record errors, and axe.
+//
+// ui/pages/browser_test.go starts the web pages on a real API server and runs these tests with the
+// variables SITE (JSON: base, cookies, paths) and CONTROL (URL of a server that changes objects).
+import assert from "node:assert/strict";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { chromium } from "playwright-core";
+
+if (!process.env.SITE) {
+  console.error("run make test-browser: the variable SITE is not set");
+  process.exit(2);
+}
+export const site = JSON.parse(process.env.SITE);
+export const paths = site.paths;
+const axeSource = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const shots = process.env.SCREENSHOTS;
+
+/** Each size and color scheme in which pages are checked. */
+export const variants = [
+  { width: 1280, colorScheme: "light" }, { width: 1280, colorScheme: "dark" },
+  { width: 390, colorScheme: "light" }, { width: 390, colorScheme: "dark" },
+];
+
+/** The executable of Chromium: CHROMIUM, or the usual places. */
+function executable() {
+  const found = [process.env.CHROMIUM, "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find((each) => each && existsSync(each));
+  if (!found) throw new Error("no Chromium is installed: apt-get install chromium, or set CHROMIUM");
+  return found;
+}
+
+export async function launch() {
+  return chromium.launch({ executablePath: executable(), args: process.getuid?.() === 0 ? ["--no-sandbox"] : [] });
+}
+
+/** A signed-in context. The pages of a context record what must not happen, in page.faults. */
+export async function signedIn(browser, options = {}, cookies = site.cookies) {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, baseURL: site.base, ...options });
+  await context.addCookies(cookies.map((cookie) => ({ ...cookie, url: site.base })));
+  return context;
+}
+
+export async function newPage(context) {
+  const page = await context.newPage();
+  page.faults = [];
+  page.on("console", (message) => { if (["error", "warning"].includes(message.type())) page.faults.push(`console: ${message.text()}`); });
+  page.on("pageerror", (error) => page.faults.push(`error: ${error.message}`));
+  page.on("dialog", (dialog) => { page.faults.push(`dialog: ${dialog.message()}`); dialog.dismiss(); });
+  page.on("request", (request) => {
+    const url = request.url();
+    if (!url.startsWith(site.base + "/") && !url.startsWith("data:")) page.faults.push(`request to another origin: ${url}`);
+  });
+  return page;
+}
+
+export async function open(page, path) {
+  const response = await page.goto(site.base + path, { waitUntil: "load" });
+  await page.waitForTimeout(50);
+  return response;
+}
+
+/** Fails with each violation that axe finds. */
+export async function checkAccessibility(page, why) {
+  await page.evaluate(axeSource);
+  const result = await page.evaluate(() => axe.run(document, {
+    runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
+  }));
+  const found = result.violations.map((v) => `${v.id}: ${v.help}: ${v.nodes.map((n) => n.target.join(" ") + " " + n.failureSummary.split("\n").slice(1).join(" ")).join(" | ")}`);
+  assert.deepEqual(found, [], `${why}: axe`);
+}
+
+/** Fails if the page is wider than the window. */
+export async function checkWidth(page, why) {
+  const wide = await page.evaluate(() => {
+    const width = document.documentElement.clientWidth;
+    if (document.documentElement.scrollWidth <= width) return [];
+    return [...document.querySelectorAll("body *")].filter((each) => each.getBoundingClientRect().right > width + 1)
+      .slice(0, 5).map((each) => `${each.tagName.toLowerCase()}.${each.className}`);
+  });
+  assert.deepEqual(wide, [], `${why}: wider than the window`);
+}
+
+/** Saves a picture if the variable SCREENSHOTS names a folder. */
+export async function picture(page, name, fullPage = false) {
+  if (!shots) return;
+  mkdirSync(shots, { recursive: true });
+  await page.screenshot({ path: join(shots, `${name}.png`), fullPage });
+}
+
+/** Has the Go test change the cluster or the server. Returns the text of the answer. */
+export async function control(action, values = {}) {
+  const response = await fetch(`${process.env.CONTROL}/${action}?${new URLSearchParams(values)}`, { method: "POST" });
+  const text = await response.text();
+  assert.equal(response.status, 200, text);
+  return text;
+}
+
+/** Waits until work returns a value that is not false, and returns it. */
+export async function eventually(work, timeout = 5000) {
+  const until = Date.now() + timeout;
+  for (;;) {
+    const value = await work();
+    if (value) return value;
+    if (Date.now() > until) return value;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
