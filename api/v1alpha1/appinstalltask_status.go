@@ -105,6 +105,11 @@ type AppInstallTaskStatus struct {
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=50
 	Preflight []Problem `json:"preflight,omitempty"`
+
+	// plan describes the changes that the operation would make. It is set only if spec.dryRun is
+	// true and no problem prevents the operation.
+	// +optional
+	Plan *Plan `json:"plan,omitempty"`
 }
 
 // InstanceReference refers to an AppInstance in the same namespace.

@@ -4,8 +4,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// AppInstallTaskSpec defines the requested operation. The fields action, appRef, instanceName and
-// clone.from are immutable. The other fields can be changed until the task is admitted;
+// AppInstallTaskSpec defines the requested operation. The fields action, appRef, instanceName,
+// clone.from and dryRun are immutable. The other fields can be changed until the task is admitted;
 // afterwards, only cancel and ttlSecondsAfterFinished have an effect.
 // +kubebuilder:validation:XValidation:rule="self.action == oldSelf.action",message="action is immutable; create another task"
 // +kubebuilder:validation:XValidation:rule="self.appRef == oldSelf.appRef",message="appRef is immutable; create another task"
@@ -24,6 +24,8 @@ import (
 // +kubebuilder:validation:XValidation:rule="has(self.clone) == has(oldSelf.clone) && (!has(self.clone) || self.clone.from == oldSelf.clone.from)",message="clone.from is immutable; create another task"
 // +kubebuilder:validation:XValidation:rule="!has(oldSelf.cancel) || !oldSelf.cancel || (has(self.cancel) && self.cancel)",message="cancel is immutable once true; create another task"
 // +kubebuilder:validation:XValidation:rule="self.action != 'Cancel' || !has(self.onUnmetRequirement) || self.onUnmetRequirement == 'Fail'",message="onUnmetRequirement may not be Wait when action is Cancel"
+// +kubebuilder:validation:XValidation:rule="self.action != 'Cancel' || !has(self.dryRun) || !self.dryRun",message="dryRun may not be true when action is Cancel"
+// +kubebuilder:validation:XValidation:rule="(has(self.dryRun) && self.dryRun) == (has(oldSelf.dryRun) && oldSelf.dryRun)",message="dryRun is immutable; create another task"
 type AppInstallTaskSpec struct {
 	// action specifies the operation to perform.
 	// +required
@@ -154,9 +156,17 @@ type AppInstallTaskSpec struct {
 	// +optional
 	Suspend *bool `json:"suspend,omitempty"`
 
+	// dryRun specifies whether the task only checks the operation and reports its changes in
+	// status.plan. Such a task changes nothing else and waits for nothing: it fails with the
+	// reason for which it would wait. It can be set to true only if action is not Cancel. This
+	// field is immutable. Defaults to false.
+	// +optional
+	DryRun *bool `json:"dryRun,omitempty"`
+
 	// ttlSecondsAfterFinished specifies the time in seconds after which a completed task is
 	// deleted. Must be from 60 to 31536000. It has no effect on a task that is tracked by Argo
-	// CD or Flux, because they would re-create it. If not specified, the task is not deleted.
+	// CD or Flux, because they would re-create it. If not specified, a task with dryRun is
+	// deleted after 300 seconds, and any other task is not deleted.
 	// +optional
 	// +kubebuilder:validation:Minimum=60
 	// +kubebuilder:validation:Maximum=31536000
@@ -195,6 +205,9 @@ type AppInstallTask struct {
 	// +default={"observedGeneration": -1}
 	Status AppInstallTaskStatus `json:"status,omitzero"`
 }
+
+// IsDryRun reports whether the task only reports the changes of the operation.
+func (o *AppInstallTask) IsDryRun() bool { return o.Spec.DryRun != nil && *o.Spec.DryRun }
 
 // Instance returns the name of the AppInstance that the task acts on.
 func (o *AppInstallTask) Instance() string {

@@ -86,6 +86,7 @@ const ConditionReady = "Ready"
 // Reasons for True:
 //
 // * "Succeeded"
+// * "Planned" (spec.dryRun is true, and nothing was changed)
 //
 // Reasons for False: the reason of the milestone that failed, or
 //
@@ -418,4 +419,9 @@ const (
 // * "StorageReadOnly"
 // * "StorageFailed"
 // * "Interrupted"
+// * "WaitingForApp" (only with spec.dryRun)
+// * "WaitingForSource" (only with spec.dryRun)
+// * "WaitingForDependency" (only with spec.dryRun)
+// * "WaitingForInput" (only with spec.dryRun)
+// * "WaitingForTurn" (only with spec.dryRun)
 const ConditionAdmitted = "Admitted"

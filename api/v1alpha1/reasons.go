@@ -25,6 +25,7 @@ const (
 	ReasonServingPrevious = "ServingPrevious"
 	ReasonUninstalled     = "Uninstalled"
 	ReasonSucceeded       = "Succeeded"
+	ReasonPlanned         = "Planned"
 	ReasonReachable       = "Reachable"
 	ReasonIndexed         = "Indexed"
 	ReasonFetched         = "Fetched"

@@ -32,16 +32,8 @@ func (r *Reconciler) admitTask(ctx context.Context, s *scope) error {
 		return nil
 	}
 	p := newTaskFindings(s.task, time.Now())
-	s.task.Status.RequiredInputs = nil
-	state, err := withOtherInstances(ctx, r, s, s.checkState())
-	if err != nil {
+	if err := runChecks(ctx, r, s, p); err != nil {
 		return err
-	}
-	p.Add(state)
-	for _, check := range s.action.checks {
-		if err := check(ctx, r, s, p); err != nil {
-			return err
-		}
 	}
 	if err := runSubtasks(ctx, r, s, p); err != nil {
 		return err
@@ -53,6 +45,22 @@ func (r *Reconciler) admitTask(ctx context.Context, s *scope) error {
 	s.markAdmitted()
 	if s.version != nil {
 		s.task.Status.Version = s.version.Version
+	}
+	return nil
+}
+
+// runChecks runs all checks of the action.
+func runChecks(ctx context.Context, r *Reconciler, s *scope, p *taskFindings) error {
+	s.task.Status.RequiredInputs = nil
+	state, err := withOtherInstances(ctx, r, s, s.checkState())
+	if err != nil {
+		return err
+	}
+	p.Add(state)
+	for _, check := range s.action.checks {
+		if err := check(ctx, r, s, p); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -48,7 +48,7 @@ func planRequest(r *Reconciler, s *scope) installplan.Request {
 		App: s.app, Version: s.version, Tenant: s.tenant(), Instance: s.task.Instance(),
 		Sources: s.resolveTaskInputs(), CredentialRef: s.credentialRef(),
 	}
-	if s.task.Spec.Parameters().PurchaseRequestSecretRef != nil {
+	if s.task.Spec.Parameters().PurchaseRequestSecretRef != nil && !s.task.IsDryRun() {
 		request.Purchase = func(ctx context.Context, tenant client.Client) (string, error) {
 			return r.purchaseCredential(ctx, s, tenant, request.CredentialRef)
 		}

@@ -52,8 +52,8 @@ func (r *Reconciler) waitInQueue(ctx context.Context, s *scope) error {
 	if err != nil {
 		return rejectAdmission(ctx, r, s, err)
 	}
-	if err := checkValueBytes(ctx, r, s); err != nil {
-		return rejectAdmission(ctx, r, s, err)
+	if err := r.limitValueBytes(ctx, s); err != nil {
+		return err
 	}
 	before, err := tasksAhead(ctx, r, s)
 	if err != nil {
@@ -74,6 +74,14 @@ func (r *Reconciler) waitInQueue(ctx context.Context, s *scope) error {
 	if i := s.instance; i != nil && i.DeletionTimestamp.IsZero() && i.Spec.Suspend != nil && *i.Spec.Suspend {
 		return withBlockedMessage(ctx, r, s, outcome.Waiting(v1alpha1.ReasonSuspended, left, fmt.Errorf(
 			"instance %q is suspended: set spec.suspend of the AppInstance to false", i.Name)))
+	}
+	return nil
+}
+
+// limitValueBytes ends a task if the values of the unfinished tasks of its namespace are too large.
+func (r *Reconciler) limitValueBytes(ctx context.Context, s *scope) error {
+	if err := checkValueBytes(ctx, r, s); err != nil {
+		return rejectAdmission(ctx, r, s, err)
 	}
 	return nil
 }
@@ -160,7 +168,7 @@ func timeUntilDeadline(task *v1alpha1.AppInstallTask) (time.Duration, error) {
 }
 
 // queuedTasks returns the unfinished tasks of the instance that wait in its queue, unsorted. It
-// omits tasks with the action Cancel.
+// omits dry runs and tasks with the action Cancel.
 func queuedTasks(ctx context.Context, r *Reconciler, s *scope) ([]v1alpha1.AppInstallTask, error) {
 	tasks, err := listUnfinishedTasks(ctx, r, client.InNamespace(s.task.Namespace), client.MatchingFields{TasksByInstance: s.task.Instance()})
 	if err != nil {
@@ -170,7 +178,7 @@ func queuedTasks(ctx context.Context, r *Reconciler, s *scope) ([]v1alpha1.AppIn
 }
 
 func isQueued(task *v1alpha1.AppInstallTask) bool {
-	return !isCancel(task) && !task.Finished() && task.DeletionTimestamp.IsZero()
+	return !isCancel(task) && !task.IsDryRun() && !task.Finished() && task.DeletionTimestamp.IsZero()
 }
 
 // compareQueueOrder orders the tasks of an instance: first the task that wrote the instance,

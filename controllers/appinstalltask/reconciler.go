@@ -11,7 +11,7 @@
 // write by writing the instance again and waits for that operation too. A task that is
 // applied again with the name and the spec of a completed one is found in status.completedTasks of
 // the instance and ends immediately. Dependencies of the app are installed by subtasks, one at
-// a time.
+// a time. A task with spec.dryRun runs the checks only, and reports what the operation would change.
 package appinstalltask
 
 import (
@@ -23,6 +23,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
+	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -48,6 +49,8 @@ type Reconciler struct {
 	Planner  *installplan.Planner
 	// Tenants returns the clients that read values and inputs as the service account.
 	Tenants Tenants
+	// Clients returns the clients that read releases for dry runs, as the service account.
+	Clients release.Clients
 	// Inputs watches the missing Secrets and ConfigMaps that tasks wait for.
 	Inputs InputWatcher
 	// Cluster checks the requirements of an app against the cluster and the permissions of
@@ -133,8 +136,11 @@ func (r *Reconciler) Reconcile(ctx context.Context, task *v1alpha1.AppInstallTas
 		r.writeInstance,
 		r.waitForInstance,
 	}
-	if isCancel(task) {
+	switch {
+	case isCancel(task):
 		phases = []func(context.Context, *scope) error{r.readInstance, r.cancelTarget}
+	case task.IsDryRun():
+		phases = []func(context.Context, *scope) error{r.readInstance, r.handleCancellation, r.limitValueBytes, r.planOperation}
 	}
 	for _, phase := range phases {
 		if err := phase(ctx, s); err != nil || s.isComplete {
@@ -163,9 +169,15 @@ func markEdited(task *v1alpha1.AppInstallTask) {
 // maxMessage is the maximum length of a condition message.
 const maxMessage = 1024
 
+// dryRunTTLSeconds is the default of spec.ttlSecondsAfterFinished for dry runs.
+const dryRunTTLSeconds = 300
+
 // deleteAfterTTL deletes a finished task after spec.ttlSecondsAfterFinished.
 func (r *Reconciler) deleteAfterTTL(ctx context.Context, task *v1alpha1.AppInstallTask) (ctrl.Result, error) {
 	ttl := task.Spec.TTLSecondsAfterFinished
+	if ttl == nil && task.IsDryRun() {
+		ttl = ptr.To[int32](dryRunTTLSeconds)
+	}
 	if ttl == nil || isGitOpsManaged(task) {
 		return ctrl.Result{}, nil
 	}

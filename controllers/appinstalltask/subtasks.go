@@ -25,16 +25,8 @@ import (
 // runSubtasks runs the subtasks one at a time if there are no findings, so that a task that
 // is not admitted has not changed anything.
 func runSubtasks(ctx context.Context, r *Reconciler, s *scope, p *taskFindings) error {
-	if p.Len() > 0 || len(p.subtasks) == 0 {
-		return nil
-	}
-	for _, step := range p.subtasks {
-		if err := checkUninstallPermission(ctx, r, s, p, step); err != nil {
-			return err
-		}
-	}
-	if p.Len() > 0 {
-		return nil
+	if err := checkSubtaskPermissions(ctx, r, s, p); err != nil || p.Len() > 0 || len(p.subtasks) == 0 {
+		return err
 	}
 	for _, step := range p.subtasks {
 		if err := ensureSubtask(ctx, r, s, step); err != nil {
@@ -42,6 +34,20 @@ func runSubtasks(ctx context.Context, r *Reconciler, s *scope, p *taskFindings) 
 		}
 	}
 	p.Add(waitForSubtaskResults(s.task, s.lastSubtask, time.Now()))
+	return nil
+}
+
+// checkSubtaskPermissions checks the permissions that the subtasks require, if there are no other
+// findings.
+func checkSubtaskPermissions(ctx context.Context, r *Reconciler, s *scope, p *taskFindings) error {
+	if p.Len() > 0 {
+		return nil
+	}
+	for _, step := range p.subtasks {
+		if err := checkUninstallPermission(ctx, r, s, p, step); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

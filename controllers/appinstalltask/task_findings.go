@@ -2,6 +2,7 @@ package appinstalltask
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -35,6 +36,9 @@ func (p *taskFindings) toError(task *v1alpha1.AppInstallTask) error {
 	if _, waits := outcome.IsWaiting(err); !waits {
 		return err
 	}
+	if task.IsDryRun() {
+		return outcome.Stalled(outcome.Reason(err, v1alpha1.ReasonInvalidSpec), errors.New(err.Error()))
+	}
 	left, late := timeUntilDeadline(task)
 	if late != nil {
 		return late
@@ -50,7 +54,7 @@ func (p *taskFindings) addInputProblems(task *v1alpha1.AppInstallTask, field str
 	}
 	task.Status.RequiredInputs = truncateToSize(append(task.Status.RequiredInputs, toRequiredInputs(wrong)...), maxInputs, maxInputsBytes)
 	missing := fmt.Errorf("%s; see status.requiredInputs", installplan.InputsMessage(task.Spec.ParametersPath(), field, wrong))
-	if task.Spec.OnMissingInput == v1alpha1.MissingInputFail {
+	if task.Spec.OnMissingInput == v1alpha1.MissingInputFail || task.IsDryRun() {
 		p.Add(outcome.Stalled(v1alpha1.ReasonInputRequired, missing))
 		return
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/catalog"
+	"github.com/appmarket/operator/internal/release"
 	"github.com/appmarket/operator/internal/status"
 	"github.com/appmarket/operator/internal/text"
 )
@@ -71,15 +72,10 @@ func uninstallReleases(ctx context.Context, s *scope) error {
 		return err
 	}
 	s.retained = slices.DeleteFunc(slices.Clone(allRetained(s)), func(kept v1alpha1.ObjectReference) bool {
-		return isDeletable(s.instance, kept)
+		return release.IsDeletedWithData(s.instance.Namespace, kept)
 	})
 	s.instance.Status.RetainedObjects = catalog.FirstItems(s.retained, maxRetained)
 	return nil
-}
-
-// isDeletable reports whether a kept object is deleted if spec.dataPolicy is Delete.
-func isDeletable(instance *v1alpha1.AppInstance, kept v1alpha1.ObjectReference) bool {
-	return kept.Kind == "PersistentVolumeClaim" || kept.Kind == "Namespace" && kept.Name != instance.Namespace
 }
 
 // recordRetained records kept objects in status before their release is deleted, so that an

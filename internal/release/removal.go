@@ -1,6 +1,10 @@
 package release
 
-import "time"
+import (
+	"time"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+)
 
 // Removal specifies how a release is removed.
 type Removal struct {
@@ -12,4 +16,10 @@ type Removal struct {
 	SkipHooks bool
 	// Timeout bounds the removal. Defaults to five minutes.
 	Timeout time.Duration
+}
+
+// IsDeletedWithData reports whether an object that is kept when a release is removed is deleted if the
+// data policy of its instance in the namespace is Delete.
+func IsDeletedWithData(namespace string, kept v1alpha1.ObjectReference) bool {
+	return kept.Kind == "PersistentVolumeClaim" || kept.Kind == "Namespace" && kept.Name != namespace
 }

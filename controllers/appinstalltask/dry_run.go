@@ -1,0 +1,96 @@
+package appinstalltask
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/catalog"
+	"github.com/appmarket/operator/internal/status"
+	"github.com/appmarket/operator/internal/text"
+)
+
+// maxPlannedObjects is the maximum number of objects in status.plan.
+const maxPlannedObjects = 200
+
+// planOperation runs all checks of a dry run, and reports in status.plan what the operation would
+// change. It does not wait in the queue, and changes nothing but the status of the task.
+func (r *Reconciler) planOperation(ctx context.Context, s *scope) error {
+	p := newTaskFindings(s.task, time.Now())
+	if err := runChecks(ctx, r, s, p); err != nil {
+		return err
+	}
+	if err := checkSubtaskPermissions(ctx, r, s, p); err != nil {
+		return err
+	}
+	s.task.Status.Plan, s.task.Status.Preflight = nil, p.ToProblems()
+	if s.version != nil {
+		s.task.Status.Version = s.version.Version
+	}
+	if err := p.toError(s.task); err != nil {
+		return status.ForCondition(v1alpha1.ConditionAdmitted, err)
+	}
+	changes, err := plannedObjects(ctx, r, s)
+	if err != nil {
+		return status.ForCondition(v1alpha1.ConditionAdmitted, err)
+	}
+	s.task.Status.Plan = newPlan(s, p.subtasks, changes)
+	s.statusWriter.MarkTrue(v1alpha1.ConditionAdmitted, v1alpha1.ReasonAdmitted, "all checks passed")
+	s.statusWriter.SetReady(v1alpha1.ReasonPlanned, planMessage(s))
+	return nil
+}
+
+// newPlan returns the plan of an operation with the given subtasks and changes of objects.
+func newPlan(s *scope, subtasks []*v1alpha1.AppInstallTask, changes []v1alpha1.PlannedObject) *v1alpha1.Plan {
+	plan := &v1alpha1.Plan{Objects: catalog.FirstItems(changes, maxPlannedObjects)}
+	if s.version != nil {
+		plan.ChartDigest = s.version.Digest
+	}
+	for _, step := range subtasks {
+		planned := v1alpha1.PlannedSubtask{Action: step.Spec.Action, Instance: step.Instance(), Version: step.Spec.Parameters().Version}
+		if step.Namespace != s.task.Namespace {
+			planned.Namespace = step.Namespace
+		}
+		plan.Subtasks = append(plan.Subtasks, planned)
+	}
+	for _, one := range changes {
+		switch one.Change {
+		case v1alpha1.ObjectCreated:
+			plan.ObjectsCreated++
+		case v1alpha1.ObjectChanged:
+			plan.ObjectsChanged++
+		case v1alpha1.ObjectDeleted:
+			plan.ObjectsDeleted++
+		case v1alpha1.ObjectRetained:
+			plan.ObjectsRetained++
+		}
+	}
+	return plan
+}
+
+// planMessage summarizes the plan of a task.
+func planMessage(s *scope) string {
+	plan := s.task.Status.Plan
+	var parts []string
+	for _, group := range []struct {
+		count int32
+		verb  string
+	}{
+		{plan.ObjectsCreated, "created"}, {plan.ObjectsChanged, "changed"}, {plan.ObjectsDeleted, "deleted"}, {plan.ObjectsRetained, "retained"},
+	} {
+		if group.count > 0 {
+			parts = append(parts, text.Count(group.count, "object", "objects")+" "+group.verb)
+		}
+	}
+	if n := len(plan.Subtasks); n > 0 {
+		parts = append(parts, text.Count(n, "subtask", "subtasks")+" run first")
+	}
+	would := fmt.Sprintf("%s of instance %q is possible: ", s.task.Spec.Action, s.task.Instance())
+	if s.task.Status.Version != "" {
+		would += "version " + s.task.Status.Version + ", "
+	}
+	return would + cmp.Or(strings.Join(parts, ", "), "no object changed") + "; nothing was changed because spec.dryRun is true"
+}
