@@ -76,10 +76,12 @@ type HelmSource struct {
 }
 
 // OCISource specifies charts in an OCI registry, as `helm push` stores them.
+// +kubebuilder:validation:XValidation:rule="!has(self.charts) || !has(self.allCharts) || !self.allCharts",message="charts may not be set when allCharts is true"
 type OCISource struct {
 	// url specifies the repository of a chart, such as oci://registry.example/charts/web. If charts
-	// is set, it specifies the path below which their repositories are. The name of a chart is the
-	// last part of its repository, and its versions are the tags that are semantic versions.
+	// is set or allCharts is true, it specifies the path below which the repositories are. The name
+	// of a chart is the last part of its repository, and its versions are the tags that are semantic
+	// versions.
 	// +required
 	// +kubebuilder:validation:MaxLength=2048
 	// +kubebuilder:validation:XValidation:rule="self.matches('^oci://[^/@?#]+(/[^@?#]*)?$')",message="url must begin with oci:// and a host, and must not contain credentials, a tag or a digest"
@@ -93,6 +95,12 @@ type OCISource struct {
 	// +kubebuilder:validation:items:MinLength=1
 	// +kubebuilder:validation:items:MaxLength=200
 	Charts []string `json:"charts,omitempty"`
+
+	// allCharts specifies whether all charts directly below url are offered. The operator finds them
+	// in the catalog of the registry, which some public registries do not provide. It can be set to
+	// true only if charts is not specified. Defaults to false.
+	// +optional
+	AllCharts *bool `json:"allCharts,omitempty"`
 
 	// secretRef refers to a Secret in the same namespace that contains the keys username and
 	// password. The Secret must have the label appmarket.io/credentials with the value "true". The

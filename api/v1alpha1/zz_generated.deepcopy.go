@@ -1458,6 +1458,11 @@ func (in *OCISource) DeepCopyInto(out *OCISource) {
 		*out = make([]string, len(*in))
 		copy(*out, *in)
 	}
+	if in.AllCharts != nil {
+		in, out := &in.AllCharts, &out.AllCharts
+		*out = new(bool)
+		**out = **in
+	}
 	if in.SecretRef != nil {
 		in, out := &in.SecretRef, &out.SecretRef
 		*out = new(LocalObjectReference)

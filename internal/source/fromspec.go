@@ -58,7 +58,10 @@ func FromSpec(ctx context.Context, secrets client.Reader, ms *v1alpha1.MarketSou
 
 func ociConfig(ctx context.Context, secrets client.Reader, ms *v1alpha1.MarketSource) (*OCIConfig, error) {
 	spec := ms.Spec.OCI
-	cfg := &OCIConfig{URL: spec.URL, Charts: spec.Charts, Insecure: ptr.Deref(spec.Insecure, false), Timeout: ms.Spec.Timeout.Or(DefaultTimeout)}
+	cfg := &OCIConfig{
+		URL: spec.URL, Charts: spec.Charts, AllCharts: ptr.Deref(spec.AllCharts, false),
+		Insecure: ptr.Deref(spec.Insecure, false), Timeout: ms.Spec.Timeout.Or(DefaultTimeout),
+	}
 	if ref := spec.SecretRef; ref != nil {
 		secret, err := getCredentials(ctx, secrets, "spec.oci.secretRef", ms.Namespace, ref.Name)
 		if err != nil {

@@ -42,8 +42,8 @@ const (
 	createdAnnotation = "org.opencontainers.image.created"
 )
 
-// chartsByDigest caches the entries of charts by their repository and the digest of their
-// manifest. It is shared by all sources, because a source is opened for every reconcile.
+// chartsByDigest caches the entries of charts, and the errors of manifests of other artifacts, by
+// their repository and the digest of their manifest. It is shared by all sources, because a source is opened for every reconcile.
 var chartsByDigest = lru.New(10_000)
 
 // registryClient reads charts in one registry.
@@ -118,13 +118,19 @@ func (c *registryClient) readChart(ctx context.Context, tag name.Tag) (index.Ent
 		return index.Entry{}, c.toError(tag, err)
 	}
 	at := tag.Digest(known.Digest.String())
-	if entry, ok := chartsByDigest.Get(at.Name()); ok {
-		return withURL(entry.(index.Entry), tag), nil
+	if cached, ok := chartsByDigest.Get(at.Name()); ok {
+		if err, isError := cached.(error); isError {
+			return index.Entry{}, err
+		}
+		return withURL(cached.(index.Entry), tag), nil
 	}
 	if err := hydrate.ReportReading(ctx, ""); err != nil {
 		return index.Entry{}, err
 	}
 	entry, err := c.readManifest(ctx, at)
+	if outcome.Reason(err, "") == v1alpha1.ReasonInvalidChart {
+		chartsByDigest.Add(at.Name(), err)
+	}
 	if err != nil {
 		return index.Entry{}, err
 	}

@@ -33,8 +33,11 @@ const maxListingTime = 5 * time.Minute
 type registrySource struct {
 	listingOptions
 	client *registryClient
-	// repositories are the repositories of the charts, without duplicates.
+	// repositories are the repositories of the charts, without duplicates. They are not known
+	// before the first listing if catalog is set.
 	repositories []name.Repository
+	// catalog finds the repositories. It is nil if they are specified.
+	catalog *registryCatalog
 }
 
 func newRegistrySource(cfg Config, listed listingOptions) (*registrySource, error) {
@@ -42,33 +45,49 @@ func newRegistrySource(cfg Config, listed listingOptions) (*registrySource, erro
 	if !ok {
 		return nil, fmt.Errorf("spec.oci.url: %q does not begin with %s", cfg.OCI.URL, ociScheme)
 	}
-	paths := []string{base}
-	if len(cfg.OCI.Charts) > 0 {
-		paths = nil
-		for i, chart := range cfg.OCI.Charts {
-			if err := checkName(chart); err != nil {
-				return nil, fmt.Errorf("spec.oci.charts[%d]: %q: %w", i, chart, err)
-			}
-			paths = append(paths, base+"/"+chart)
-		}
-	}
 	source := &registrySource{listingOptions: listed}
-	for _, each := range paths {
-		repository, err := parseRepository(each, cfg.OCI.Insecure)
-		if err != nil {
-			return nil, fmt.Errorf("spec.oci: %w", err)
-		}
-		source.repositories = append(source.repositories, repository)
+	registry, err := source.addRepositories(cfg.OCI, base)
+	if err != nil {
+		return nil, err
 	}
-	var err error
 	source.client, err = newRegistryClient(registryAccess{
 		network: cfg.Network, userAgent: cfg.UserAgent, ca: cfg.OCI.CA, timeout: cfg.OCI.Timeout,
 		username: cfg.OCI.Username, password: cfg.OCI.Password, insecure: cfg.OCI.Insecure,
-	}, source.repositories[0].Registry)
+	}, registry)
 	if err != nil {
 		return nil, fmt.Errorf("spec.oci.certSecretRef: %w", err)
 	}
 	return source, nil
+}
+
+// addRepositories sets the repositories below a path, or the catalog that contains them, and returns their
+// registry.
+func (s *registrySource) addRepositories(cfg *OCIConfig, base string) (name.Registry, error) {
+	if cfg.AllCharts {
+		var err error
+		if s.catalog, err = newRegistryCatalog(base, cfg.Insecure); err != nil {
+			return name.Registry{}, fmt.Errorf("spec.oci.url: %w", err)
+		}
+		return s.catalog.registry, nil
+	}
+	paths := []string{base}
+	if len(cfg.Charts) > 0 {
+		paths = nil
+		for i, chart := range cfg.Charts {
+			if err := checkName(chart); err != nil {
+				return name.Registry{}, fmt.Errorf("spec.oci.charts[%d]: %q: %w", i, chart, err)
+			}
+			paths = append(paths, base+"/"+chart)
+		}
+	}
+	for _, each := range paths {
+		repository, err := parseRepository(each, cfg.Insecure)
+		if err != nil {
+			return name.Registry{}, fmt.Errorf("spec.oci: %w", err)
+		}
+		s.repositories = append(s.repositories, repository)
+	}
+	return s.repositories[0].Registry, nil
 }
 
 // parseRepository parses a repository, whose registry has no default.
@@ -93,11 +112,18 @@ func (s *registrySource) List(ctx context.Context, since hydrate.Cursor) (hydrat
 	ctx, cancel := context.WithTimeout(ctx, maxListingTime)
 	defer cancel()
 	ctx = reportReadingOnce(ctx)
+	repositories := s.repositories
+	if s.catalog != nil {
+		var err error
+		if repositories, err = s.catalog.listRepositories(ctx, s.client); err != nil {
+			return hydrate.Listing{}, err
+		}
+	}
 	selector := newVersionSelector(s.listingOptions, v1alpha1.ReasonInvalidChart)
-	listed := make([]chartListing, len(s.repositories))
+	listed := make([]chartListing, len(repositories))
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(concurrentRepositories)
-	for i, repository := range s.repositories {
+	for i, repository := range repositories {
 		if !selector.Wants(chartName(repository)) {
 			continue
 		}
@@ -110,7 +136,10 @@ func (s *registrySource) List(ctx context.Context, since hydrate.Cursor) (hydrat
 		return hydrate.Listing{}, err
 	}
 	for i, each := range listed {
-		app := chartName(s.repositories[i])
+		if s.catalog != nil && len(each.entries) == 0 {
+			continue // A registry can contain repositories of other artifacts.
+		}
+		app := chartName(repositories[i])
 		for _, entry := range each.entries {
 			if err := selector.Add(app, entry); err != nil {
 				return hydrate.Listing{}, err
@@ -140,7 +169,7 @@ type chartListing struct {
 // a missing repository is an invalid entry.
 func (s *registrySource) listRepository(ctx context.Context, repository name.Repository) (chartListing, error) {
 	tags, err := s.client.listTags(ctx, repository)
-	if len(s.repositories) > 1 && outcome.Reason(err, "") == v1alpha1.ReasonNotFound {
+	if len(s.repositories) != 1 && outcome.Reason(err, "") == v1alpha1.ReasonNotFound {
 		return chartListing{invalid: []error{err}}, nil
 	}
 	if err != nil {
@@ -192,13 +221,26 @@ func versionTag(version string) string { return strings.ReplaceAll(version, "+",
 
 // Fetch fetches the archive of an offer by its digest.
 func (s *registrySource) Fetch(ctx context.Context, offer hydrate.Offer) (hydrate.ChartContent, error) {
-	for _, repository := range s.repositories {
+	for _, repository := range s.possibleRepositories(offer) {
 		if offer.URL == urlOf(repository.Tag(versionTag(offer.Version))) {
 			archive, err := s.client.readArchive(ctx, repository.Digest(offer.Digest))
 			return hydrate.ChartContent{Archive: archive}, err
 		}
 	}
 	return hydrate.ChartContent{}, outcome.Stalled(v1alpha1.ReasonFetchFailed, errors.New("get chart: the URL does not belong to a repository of the source"))
+}
+
+// possibleRepositories returns the repositories that can contain the chart of an offer.
+func (s *registrySource) possibleRepositories(offer hydrate.Offer) []name.Repository {
+	if s.catalog == nil {
+		return s.repositories
+	}
+	path, found := strings.CutPrefix(offer.URL, urlOf(s.catalog)+"/")
+	chart, _, _ := strings.Cut(path, ":")
+	if !found || checkName(chart) != nil {
+		return nil
+	}
+	return []name.Repository{s.catalog.registry.Repo(s.catalog.prefix + chart)}
 }
 
 // urlOf returns the URL of a repository, tag or digest.

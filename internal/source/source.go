@@ -90,6 +90,8 @@ type OCIConfig struct {
 	// must be oci.
 	URL    string
 	Charts []string
+	// AllCharts offers all charts below URL that the catalog of the registry contains.
+	AllCharts bool
 	// Username and Password are sent only to the registry, and to its server for tokens.
 	Username string
 	Password string

@@ -57,6 +57,24 @@ var _ = Describe("A source of type OCI", func() {
 		Expect(t.Instance(ctx, "site").Status.Version).To(Equal("1.1.0"))
 	})
 
+	It("offers a chart as soon as it is in the catalog of the registry", func(ctx SpecContext) {
+		t := newTenant(ctx)
+		charts := startChartRegistry() + "/team"
+		pushChart(ctx, t, siteChart("1.0.0"), charts)
+		t.Source = t.CreateSource(ctx, t.Namespace, "charts", "", func(s *v1alpha1.MarketSourceSpec) {
+			s.Type, s.Helm = v1alpha1.SourceTypeOCI, nil
+			s.OCI = &v1alpha1.OCISource{URL: "oci://" + charts, AllCharts: new(true), Insecure: new(true)}
+		})
+		t.WaitTrue(ctx, t.Source, v1alpha1.ConditionReady)
+		t.Succeed(ctx, v1alpha1.ActionInstall, "site")
+
+		added := siteChart("1.0.0")
+		added.Name = "added"
+		pushChart(ctx, t, added, charts)
+		t.Sync(ctx)
+		Eventually(func() string { return t.App(ctx, "added").Status.SelectedVersion }).WithContext(ctx).Should(Equal("1.0.0"))
+	})
+
 	It("names the registry that does not respond", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		t.Source = t.CreateSource(ctx, t.Namespace, "charts", "", func(s *v1alpha1.MarketSourceSpec) {
