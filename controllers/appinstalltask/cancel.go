@@ -149,10 +149,15 @@ func readInstanceLive(ctx context.Context, r *Reconciler, s *scope) error {
 	return client.IgnoreNotFound(err)
 }
 
+// isCanceled reports whether spec.cancel of a task is true.
+func isCanceled(task *v1alpha1.AppInstallTask) bool {
+	return task.Spec.Cancel != nil && *task.Spec.Cancel
+}
+
 // canceledBy returns the field or the task that cancels the task, or "" if it is not
 // canceled. It records a Cancel task in status.canceledBy.
 func canceledBy(ctx context.Context, r *Reconciler, s *scope) (string, error) {
-	if s.task.Spec.Cancel != nil && *s.task.Spec.Cancel {
+	if isCanceled(s.task) {
 		return "spec.cancel", nil
 	}
 	tasks, err := listUnfinishedTasks(ctx, r, client.InNamespace(s.task.Namespace), client.MatchingFields{TasksByInstance: s.task.Instance()})

@@ -67,7 +67,7 @@ func (h eventHandlers) enqueueTasksForInstance(ctx context.Context, queue workqu
 // or reverted.
 func isOnlyProgress(task *v1alpha1.AppInstallTask, instance *v1alpha1.AppInstance) bool {
 	own := newOwnership(task, "", instance)
-	if own.isReverting || task.Spec.Cancel != nil || !instance.DeletionTimestamp.IsZero() || hasConcluded(instance, instance.Generation) {
+	if own.isReverting || isCanceled(task) || !instance.DeletionTimestamp.IsZero() || hasConcluded(instance, instance.Generation) {
 		return false
 	}
 	ref := task.Status.InstanceRef

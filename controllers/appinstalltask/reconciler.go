@@ -106,7 +106,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, task *v1alpha1.AppInstallTas
 	if !task.DeletionTimestamp.IsZero() {
 		return result, nil
 	}
-	if key := client.ObjectKeyFromObject(task); !task.Finished() && !isCancel(task) && task.Spec.Cancel == nil {
+	if key := client.ObjectKeyFromObject(task); !task.Finished() && !isCancel(task) && !isCanceled(task) {
 		if !r.Turns.TryAcquire(key) {
 			return result, nil // Wake requeues it.
 		}

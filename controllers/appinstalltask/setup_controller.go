@@ -166,7 +166,7 @@ func (h eventHandlers) onTaskCanceled(_ context.Context, e event.UpdateEvent, qu
 	if !ok || !also {
 		return
 	}
-	if before.Spec.Cancel == nil && after.Spec.Cancel != nil {
+	if !isCanceled(before) && isCanceled(after) {
 		enqueueUrgent(queue, after.Namespace, after.Name)
 	}
 	if target := after.Status.TargetTask; target != before.Status.TargetTask {

@@ -272,7 +272,7 @@ func revertSubtask(ctx context.Context, r *Reconciler, s *scope, step v1alpha1.S
 }
 
 func cancelSubtask(ctx context.Context, writer client.Writer, step *v1alpha1.AppInstallTask) error {
-	if step.Spec.Cancel == nil || !*step.Spec.Cancel {
+	if !isCanceled(step) {
 		before := client.MergeFrom(step.DeepCopy())
 		cancel := true
 		step.Spec.Cancel = &cancel
