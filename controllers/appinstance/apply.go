@@ -44,14 +44,12 @@ func (r *Reconciler) applyTarget(ctx context.Context, s *scope) error {
 		s.markResolved()
 		return err
 	}
-	// An operation that is already checked is prepared only after it has acquired a slot.
-	if s.isAdmitted(operation) {
-		key := client.ObjectKeyFromObject(s.instance)
-		if err := acquireSlot(r, key, operation); err != nil {
-			return err
-		}
-		defer limiterFor(r, operation).Release(key)
+	// The checks and the rendering also need a slot, because they can take long.
+	key := client.ObjectKeyFromObject(s.instance)
+	if err := acquireSlot(r, key, operation); err != nil {
+		return err
 	}
+	defer limiterFor(r, operation).Release(key)
 	return applyOperation(ctx, r, s, operation)
 }
 

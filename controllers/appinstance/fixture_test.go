@@ -78,7 +78,8 @@ func (b *instanceFixture) restartReconciler() {
 	tenants := &impersonation.Clients{Config: server.Config, Mapper: server.Mapper, Scheme: server.Scheme}
 	b.reconciler = &appinstance.Reconciler{
 		Client: b.client, Live: server.Client, Recorder: &events.FakeRecorder{}, Monitor: monitor, Cluster: surroundings,
-		Turns: fairlimiter.New(4, func(types.NamespacedName) {}), Removals: fairlimiter.New(4, func(types.NamespacedName) {}),
+		Reconciles: fairlimiter.New(8, func(types.NamespacedName) {}),
+		Turns:      fairlimiter.New(4, func(types.NamespacedName) {}), Removals: fairlimiter.New(4, func(types.NamespacedName) {}),
 		Clients: func(t release.Tenant, known release.Records) release.Client { return clients.For(t, known) },
 		Tenants: tenants, Catalog: &catalog.Catalog{Objects: server.Client, Markets: []string{b.source.Namespace}},
 		Planner: &installplan.Planner{

@@ -28,6 +28,7 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/admission"
 	"github.com/appmarket/operator/internal/catalog"
+	"github.com/appmarket/operator/internal/fairlimiter"
 	"github.com/appmarket/operator/internal/installplan"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/release"
@@ -54,6 +55,8 @@ type Reconciler struct {
 	// Unrecorded reports, once per check, whether a check has just found that a release
 	// does not exist. If not specified, the releases are read again.
 	Unrecorded func(tenant release.Tenant, name string) bool
+	// Reconciles limits the number of instances that are reconciled concurrently.
+	Reconciles *fairlimiter.Limiter
 	// Turns limits the number of concurrent operations, and Removals the number of
 	// concurrent uninstallations.
 	Turns, Removals OperationLimiter
@@ -107,6 +110,11 @@ type scope struct {
 
 // Reconcile runs the phases of an instance until one returns an error.
 func (r *Reconciler) Reconcile(ctx context.Context, instance *v1alpha1.AppInstance) (result ctrl.Result, err error) {
+	key := client.ObjectKeyFromObject(instance)
+	if !r.Reconciles.TryAcquire(key) {
+		return result, nil // Wake requeues it.
+	}
+	defer r.Reconciles.Release(key)
 	keeper := status.NewWriter(r.Client, r.Recorder, status.AppInstance, instance)
 	s := &scope{instance: instance, statusWriter: keeper}
 	phases := []func(context.Context, *scope) error{

@@ -84,7 +84,7 @@ func (r *Reconciler) captureQueue(_ context.Context, queue workqueue.TypedRateLi
 	return nil
 }
 
-// Wake requeues an instance that has acquired a slot of Turns or Removals.
+// Wake requeues an instance that has acquired a slot of Reconciles, Turns or Removals.
 func (r *Reconciler) Wake(instance types.NamespacedName) {
 	if queue := r.queue.Load(); queue != nil {
 		(*queue).Add(reconcile.Request{NamespacedName: instance})

@@ -33,6 +33,7 @@ func (p *components) registerControllers(ctx context.Context, mgr ctrl.Manager, 
 	}
 	installs, removals := fairlimiter.New(o.installs, instances.Wake), fairlimiter.New(o.installs, instances.Wake)
 	instances.Turns, instances.Removals = installs, removals
+	instances.Reconciles = fairlimiter.New(reconcilesPerTurn*o.installs, instances.Wake)
 	instances.Inputs = inputwatch.NewWatcher(mgr.GetConfig(), o.limits.watches, instances.Wake)
 	options := func(kind string, workers int) controller.Options {
 		return controller.Options{MaxConcurrentReconciles: workers, LogConstructor: logConstructor(mgr.GetLogger(), kind)}
@@ -63,7 +64,7 @@ func (p *components) registerControllers(ctx context.Context, mgr ctrl.Manager, 
 		registerIndexes(ctx, mgr),
 		sources.SetupWithManager(mgr, options(v1alpha1.MarketSourceKind, maxConcurrentSyncs+spareWorkers)),
 		apps.SetupWithManager(mgr, p.damaged, options(v1alpha1.AppInfoKind, o.hydrations+spareWorkers)),
-		instances.SetupWithManager(mgr, p.changed, options(v1alpha1.AppInstanceKind, workersPerTurn*o.installs)),
+		instances.SetupWithManager(mgr, p.changed, options(v1alpha1.AppInstanceKind, reconcilesPerTurn*o.installs+spareWorkers)),
 		tasks.SetupWithManager(mgr, options(v1alpha1.AppInstallTaskKind, o.installs+spareWorkers)),
 		mgr.Add(&chartrepo.WriteCheck{Store: p.store, Interval: writeCheckInterval}),
 		mgr.Add(&chartrepo.Maintenance{Store: p.store, Interval: o.scrub, Keep: installedCharts(mgr.GetClient())}),

@@ -39,9 +39,9 @@ const (
 	// writeCheckInterval is the time between two checks whether a store that could not be written
 	// can be written again.
 	writeCheckInterval = 10 * time.Second
-	// workersPerTurn is the number of concurrent reconciles of instances for each operation
+	// reconcilesPerTurn is the number of concurrent reconciles of instances for each operation
 	// slot: most of them only check the status, or wait for a hook.
-	workersPerTurn = 16
+	reconcilesPerTurn = 16
 	// crdTimeout is the time to wait for the CRDs.
 	crdTimeout = 30 * time.Second
 	// changeBuffer is the number of buffered changes of health.

@@ -2,9 +2,10 @@
 // reconciles of other controllers, and shares the slots fairly among namespaces.
 //
 // The controller of instances has many workers, because most reconciles are cheap and only Helm
-// operations are expensive. A reconcile acquires a slot before it calls Helm. If no slot is free,
-// the instance is queued and the worker continues with other objects. A released slot is
-// reserved for the next instance in the queue, which is notified and then acquires it.
+// operations are expensive. A reconcile acquires a slot before it checks, renders and runs an
+// operation. If no slot is free, the instance is queued and the worker continues with other
+// objects. A released slot is reserved for the next instance in the queue, which is notified and
+// then acquires it.
 //
 // A namespace has at most half of the slots, so that operations that do not end cannot block
 // other namespaces. An operation that only waits, for example for a hook, is paused: it

@@ -42,6 +42,25 @@ var _ = Describe("A tenant", func() {
 		})
 	})
 
+	It("with 300 instances of a chart whose rendering does not end does not block other tenants", Serial, func(ctx SpecContext) {
+		t := newTenant(ctx)
+		t.Offer(ctx, newChart(fixture.Files{"templates/more.yaml": withLookup(runEndlessly)}))
+		runAttack(ctx, func() string {
+			var text strings.Builder
+			for i := range 300 {
+				fmt.Fprintf(&text, "---\napiVersion: appmarket.io/v1alpha1\nkind: AppInstance\nmetadata: {name: m%d}\n"+
+					"spec: {appRef: {source: charts, name: victim}, serviceAccountName: %s}\n", i, fixture.Account)
+			}
+			t.Apply(ctx, text.String())
+			_, err := backgroundTenant.installApp(ctx)
+			Expect(err).NotTo(HaveOccurred())
+			t.Kubectl(ctx, "delete", "appinstances", "--all", "--wait=false", "--namespace", t.Namespace)
+			Eventually(func() int { return len(t.Names(ctx, "appinstances")) }).WithContext(ctx).Should(
+				BeNumerically("<=", 8), "half of the slots, whose instances are being rendered")
+			return "at most 8 are rendered at the same time, and the others are removed at once"
+		})
+	})
+
 	It("with 400 tasks of one instance gets about a hundred of them accepted", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		t.Offer(ctx, newChart(nil))
