@@ -13,11 +13,13 @@ import (
 )
 
 // Limits for the lookups of the templates of one app. Real charts look up a few Secrets
-// that they have created.
+// that they have created. The time is limited because a worker that waits for a lookup is not
+// available to other namespaces, and the API server can delay the requests of a tenant.
 const (
 	maxLookups     = 200
 	maxLookupBytes = 8 << 20
-	lookupTime     = 10 * time.Second
+	lookupTime     = 10 * time.Second // for one lookup
+	allLookupsTime = 30 * time.Second
 )
 
 // lookups answers the lookups of one order.
@@ -25,6 +27,7 @@ type lookups struct {
 	lookup hydrate.Lookup
 	count  int
 	bytes  int
+	took   time.Duration
 	// done is the progress of the order.
 	done done
 	// failed is the error of the first lookup that failed. All later lookups fail too.
@@ -61,9 +64,11 @@ func (q *lookups) runLookup(ctx context.Context, query hydrate.LookupQuery) ([]b
 	if q.count++; q.count > maxLookups {
 		return nil, outcome.Stalled(v1alpha1.ReasonLimitExceeded, fmt.Errorf("the templates of the app look up more than %d objects", maxLookups))
 	}
-	ctx, cancel := context.WithTimeout(ctx, lookupTime)
+	ctx, cancel := context.WithTimeout(ctx, min(lookupTime, allLookupsTime-q.took))
 	defer cancel()
+	started := time.Now()
 	found, err := q.lookup(ctx, query)
+	q.took += time.Since(started)
 	if err != nil || found == nil {
 		return nil, err
 	}
