@@ -25,6 +25,15 @@ CREATED := $(CREATED)
 KUBERNETES := 1.36.3
 STAMP := k8s.io/component-base/version
 
+# All builds use these flags, so that programs, tools and tests take the packages that they share from the build cache.
+# Only the race detector needs cgo, and compiles every package again. DWARF takes a fifth of the time of the compiler,
+# and the linker drops it from stripped programs and from tests.
+BUILD_FLAGS := -trimpath -gcflags=all=-dwarf=false
+export CGO_ENABLED := 0
+export GOFLAGS := $(strip $(filter-out $(BUILD_FLAGS),$(shell go env GOFLAGS)) $(BUILD_FLAGS))
+# A build uses all processors. Two builds at the same time would compile the packages that they share twice.
+.NOTPARALLEL:
+
 TEST_TIMEOUT ?= 45m
 # Folder of real charts that some tests read; they say so and are skipped without it.
 export MARKET_CATALOG
@@ -36,7 +45,7 @@ export MARKET_PLAIN
 help: ## Show this.
 	@awk 'BEGIN {FS = ":.*## "; print "make TARGET:"} \
 	  /^##@/ {printf "\n%s\n", substr($$0, 5)} \
-	  /^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	  /^[a-z0-9-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # Passed on to hack/dev.sh and hack/e2e.sh.
 export CLUSTER CATALOG IMAGE_LAYOUT FOCUS
@@ -108,17 +117,18 @@ REPORTS := $(CURDIR)/.local/reports
 # compress/flate takes 10 to 30 times as long with the race detector, which made tests of large release records take
 # minutes, and shares nothing between goroutines.
 RACE := -race -gcflags=compress/flate=-race=false
-# Runs go test with arguments and saves its events: $(call gotest,NAME,FOLDER,ARGUMENTS).
-gotest = go -C $(2) test -json -timeout $(TEST_TIMEOUT) $(3) | $(BIN)/testreport -save $(REPORTS)/$(1).json
+# Runs go test with arguments and saves its events: $(call gotest,NAME,FOLDER,ARGUMENTS). Without vet, which make lint
+# runs: it checks the types of all dependencies, again for each set of flags.
+gotest = go -C $(2) test -json -vet=off -timeout $(TEST_TIMEOUT) $(3) | $(BIN)/testreport -save $(REPORTS)/$(1).json
 # Runs the specs of a package in parallel processes: $(call specs,NAME,PROCESSES).
-specs = { $(BIN)/ginkgo run --procs $(2) --timeout $(TEST_TIMEOUT) --no-color --succinct --output-interceptor-mode none \
+specs = { $(BIN)/ginkgo run --vet off --procs $(2) --timeout $(TEST_TIMEOUT) --no-color --succinct --output-interceptor-mode none \
 	  --gojson-report $(1).json --output-dir $(REPORTS) ./test/$(1) || code=$$?; \
 	  $(BIN)/testreport $(REPORTS)/$(1).json || echo "FAIL	test/$(1)"; }
 
 .PHONY: test
 test: assets helm $(BIN)/ginkgo $(BIN)/testreport ## Run every test that needs no root. MARKET_CATALOG=dir adds those on real charts.
 	@code=0; rm -rf $(REPORTS); mkdir -p $(REPORTS); export $(TEST_ENV); \
-	$(call gotest,unit,.,$(RACE) $$(go list ./... | grep -v /operator/test/)) || code=$$?; \
+	CGO_ENABLED=1 $(call gotest,unit,.,$(RACE) $$(go list ./... | grep -v /operator/test/)) || code=$$?; \
 	$(call gotest,test,.,$$(go list ./test/... | grep -vE '/test/(integration|story|hostile)$$')) || code=$$?; \
 	$(call gotest,faults,.,-tags faults -run 'Point|InvalidVariables|KilledAtEachPoint' ./internal/failpoint ./internal/helm/...) || code=$$?; \
 	$(call gotest,localcluster,hack/localcluster,./...) || code=$$?; \
@@ -134,6 +144,10 @@ test: assets helm $(BIN)/ginkgo $(BIN)/testreport ## Run every test that needs n
 test-browser: assets ## Test the web pages in Chromium. Needs Node.js and Chromium. SCREENSHOTS=dir saves pictures of all pages.
 	npm ci --prefix test/browser --no-audit --no-fund --loglevel=error
 	$(TEST_ENV) BROWSER_TESTS=1 $(if $(SCREENSHOTS),SCREENSHOTS=$(abspath $(SCREENSHOTS))) go test -count=1 -timeout $(TEST_TIMEOUT) -run '^TestBrowser$$' ./ui/pages
+
+.PHONY: env
+env: ## Print the environment of the tests. To run them with go test: eval "$(make -s env)".
+	@echo 'export CGO_ENABLED=$(CGO_ENABLED) GOFLAGS="$(GOFLAGS)" $(TEST_ENV)'
 
 .PHONY: e2e
 e2e: $(BIN)/localcluster-node $(BIN)/helm3 ## Run the operator's image on a node that runs containers. Needs root and Debian. IMAGE_LAYOUT=dir takes one that is built.
@@ -151,7 +165,9 @@ test-catalog: assets helm $(BIN)/ginkgo $(BIN)/testreport ## Run the lives of al
 .PHONY: lint
 lint: $(BIN)/golangci-lint ## Lint.
 	$(BIN)/golangci-lint run --timeout 30m ./...
+	go vet -tags faults,e2e ./internal/failpoint ./internal/helm ./test/e2e
 	go -C hack/localcluster vet ./...
+	go -C hack/tools/argohealth vet ./...
 
 .PHONY: verify
 verify: ## Check that generated files, formatting and modules are current, and lint.
@@ -171,22 +187,23 @@ fuzz: ## Run every fuzz target for a while: FUZZTIME=1m.
 .PHONY: build
 build: bin/appmarket ## Build the operator.
 
-# Static, so that the program starts in an image without libraries; stripped, and without paths and what Go finds out
-# about the checkout, so that every machine makes the same bytes. The version has the commit.
-# Arguments: the version, and the variable for it.
-GOBUILD = CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags="-s -w $(if $(1),-X $(or $(2),github.com/appmarket/operator/internal/app.buildVersion)=$(1))"
+# Programs are stripped, and have no record of the checkout, which differs between a clone and a worktree of one commit.
+# Together with -trimpath and without cgo, every machine makes the same bytes. $(call program_flags,VERSION) also sets
+# the version of the operator, and $(call program_flags,VERSION,VARIABLE) that of another program.
+program_flags = -buildvcs=false -ldflags="-s -w $(if $(1),-X $(or $(2),github.com/appmarket/operator/internal/app.buildVersion)=$(1))"
 
 bin/appmarket: $(SOURCES) go.mod go.sum
-	$(call GOBUILD,$(VERSION)) -o $@ .
+	@echo "building the operator; the first time this takes some minutes"
+	@hack/build.sh . $@ $(call program_flags,$(VERSION)) .
 
 .PHONY: plugin
 plugin: bin/kubectl-market ## Build the kubectl plugin. With bin in PATH it is run as kubectl market.
 
 bin/kubectl-market: $(SOURCES) go.mod go.sum
-	$(call GOBUILD,$(VERSION),main.buildVersion) -o $@ ./cmd/kubectl-market
+	@hack/build.sh . $@ $(call program_flags,$(VERSION),main.buildVersion) ./cmd/kubectl-market
 
 bin/samplemarket: $(SOURCES) go.mod go.sum
-	go build -o $@ ./hack/samplemarket
+	@hack/build.sh . $@ $(program_flags) ./hack/samplemarket
 
 .PHONY: assets
 assets: $(BIN)/localcluster ## Build the control plane and link its programs: a folder for KUBEBUILDER_ASSETS.
@@ -195,19 +212,11 @@ assets: $(BIN)/localcluster ## Build the control plane and link its programs: a 
 # The same with the programs of a node that runs containers.
 $(BIN)/localcluster-node: LOCALCLUSTER_TAGS := -tags node
 $(BIN)/localcluster $(BIN)/localcluster-node: $(filter-out %_test.go,$(wildcard hack/localcluster/*.go)) $(wildcard hack/localcluster/*.yaml) hack/localcluster/go.mod hack/localcluster/go.sum
-	@echo "building a Kubernetes v$(KUBERNETES) control plane from source; the first time this takes about 7 minutes on 2 cores"
-	@mkdir -p $(BIN)
-	@begin=$$SECONDS; \
-	go -C hack/localcluster build $(LOCALCLUSTER_TAGS) -o $(CURDIR)/$@.new -ldflags="-s -w \
+	@echo "building a Kubernetes v$(KUBERNETES) control plane from source; the first time this takes some minutes"
+	@hack/build.sh hack/localcluster $@ $(LOCALCLUSTER_TAGS) -buildvcs=false -ldflags="-s -w \
 	  -X $(STAMP).gitVersion=v$(KUBERNETES) \
 	  -X $(STAMP).gitMajor=$(word 1,$(subst ., ,$(KUBERNETES))) \
-	  -X $(STAMP).gitMinor=$(word 2,$(subst ., ,$(KUBERNETES)))" . & build=$$!; \
-	trap 'kill $$build 2>/dev/null || true' INT TERM; \
-	while sleep 1; kill -0 $$build 2>/dev/null; do \
-	  (( (SECONDS - begin) % 30 )) || echo "  still building after $$((SECONDS - begin)) s"; \
-	done; \
-	wait $$build
-	@mv $@.new $@
+	  -X $(STAMP).gitMinor=$(word 2,$(subst ., ,$(KUBERNETES)))" .
 
 ##@ Ship
 
@@ -245,17 +254,15 @@ plugins: $(PLUGIN_PLATFORMS:%=dist/kubectl-market-%) ## Pack the kubectl plugin 
 
 # The version is in the program, so it is linked again when the commit changes.
 dist/kubectl-market-%: FORCE
-	@mkdir -p dist
-	GOOS=$(word 1,$(subst -, ,$*)) GOARCH=$(word 2,$(subst -, ,$*)) $(call GOBUILD,$(VERSION),main.buildVersion) -o $@ ./cmd/kubectl-market
+	@GOOS=$(word 1,$(subst -, ,$*)) GOARCH=$(word 2,$(subst -, ,$*)) hack/build.sh . $@ $(call program_flags,$(VERSION),main.buildVersion) ./cmd/kubectl-market
 
 dist/sampleapp-linux-%: $(wildcard hack/sampleapp/*.go) go.mod
 	@mkdir -p dist
-	GOOS=linux GOARCH=$* $(call GOBUILD) -o $@ ./hack/sampleapp
+	GOOS=linux GOARCH=$* go build -o $@ $(program_flags) ./hack/sampleapp
 
 # The version is in the program, so it is linked again when the commit changes.
 dist/appmarket-linux-%: FORCE
-	@mkdir -p dist
-	GOOS=linux GOARCH=$* $(call GOBUILD,$(VERSION)) -o $@ .
+	@GOOS=linux GOARCH=$* hack/build.sh . $@ $(call program_flags,$(VERSION)) .
 	@size=$$(stat -c %s $@); awk "BEGIN {printf \"%s %.1f MB\n\", \"$@\", $$size/1e6; exit $$size > $(MAX_PROGRAM_MB)e6}" || \
 	  { echo "$@ is larger than $(MAX_PROGRAM_MB) MB" >&2; exit 1; }
 
@@ -269,33 +276,33 @@ FORCE:
 
 # Tools: each from the module that pins it.
 $(BIN)/controller-gen: hack/tools/go.sum
-	go -C hack/tools build -o $(CURDIR)/$@ sigs.k8s.io/controller-tools/cmd/controller-gen
+	@hack/build.sh hack/tools $@ -ldflags="-s -w" sigs.k8s.io/controller-tools/cmd/controller-gen
 
 $(BIN)/crd-ref-docs: hack/tools/go.sum
-	go -C hack/tools build -o $(CURDIR)/$@ github.com/elastic/crd-ref-docs
+	@hack/build.sh hack/tools $@ -ldflags="-s -w" github.com/elastic/crd-ref-docs
 
 $(BIN)/cyclonedx-gomod: hack/tools/sbom/go.sum
-	go -C hack/tools/sbom build -ldflags="-s -w" -o $(CURDIR)/$@ github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod
+	@hack/build.sh hack/tools/sbom $@ -ldflags="-s -w" github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod
 
 $(BIN)/ginkgo: go.mod
-	go build -o $(CURDIR)/$@ github.com/onsi/ginkgo/v2/ginkgo
+	@hack/build.sh . $@ -ldflags="-s -w" github.com/onsi/ginkgo/v2/ginkgo
 
 $(BIN)/testreport: $(wildcard hack/testreport/*.go)
-	go build -o $(CURDIR)/$@ ./hack/testreport
+	@hack/build.sh . $@ -ldflags="-s -w" ./hack/testreport
 
 $(BIN)/golangci-lint: hack/tools/lint/main.go hack/tools/lint/go.sum
 	@echo "building the linter from source; the first time this takes some minutes"
-	go -C hack/tools/lint build -ldflags="-s -w" -o $(CURDIR)/$@ .
+	@hack/build.sh hack/tools/lint $@ -ldflags="-s -w" .
 
 # As Helm's own build does, the version of Kubernetes that helm template assumes without a cluster is that of its client
 # library. Helm 4 finds it out by itself.
 $(BIN)/helm3 $(BIN)/helm4: $(BIN)/helm%: hack/tools/helm%/go.sum
 	@echo "building the helm $* client from source; the first time this takes some minutes"
-	cd hack/tools/helm$* && version=$$(go list -m -f '{{.Version}}' helm.sh/helm/v$*) && \
-	  minor=$$(go list -m -f '{{.Version}}' k8s.io/client-go | cut -d. -f2) && \
-	  go build -ldflags="-s -w -X helm.sh/helm/v$*/internal/version.version=$$version \
+	@version=$$(go -C hack/tools/helm$* list -m -f '{{.Version}}' helm.sh/helm/v$*) && \
+	  minor=$$(go -C hack/tools/helm$* list -m -f '{{.Version}}' k8s.io/client-go | cut -d. -f2) && \
+	  hack/build.sh hack/tools/helm$* $@ -ldflags="-s -w -X helm.sh/helm/v$*/internal/version.version=$$version \
 	    -X helm.sh/helm/v$*/pkg/chartutil.k8sVersionMinor=$$minor -X helm.sh/helm/v$*/pkg/lint/rules.k8sVersionMinor=$$minor" \
-	    -o $(CURDIR)/$@ helm.sh/helm/v$*/cmd/helm
+	    helm.sh/helm/v$*/cmd/helm
 
 .PHONY: helm
 helm: $(BIN)/helm3 $(BIN)/helm4 ## Build the helm clients that tests use.

@@ -1,0 +1,34 @@
+#!/bin/bash
+# build.sh FOLDER OUTPUT ARGUMENTS...: builds a program of the module in a folder, as `go build ARGUMENTS` does. While
+# modules are downloaded and packages compiled, it prints their count every 15 seconds. OUTPUT is replaced only if the
+# build succeeds.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+folder=$1 name=$2 output=$PWD/$2
+shift 2
+mkdir -p "$(dirname "$output")"
+
+# With -v, the go command prints a line for each package that it compiles; packages in the build cache have none.
+exec 3< <(go -C "$folder" build -v -o "$output.new" "$@" 2>&1)
+build=$!
+trap 'kill "$build" 2>/dev/null || true' EXIT
+downloaded=0 compiled=0 next=15
+until [ "${code:-0}" = 1 ]; do
+  code=0
+  read -r -t 5 -u 3 line || code=$?
+  if ((code == 0)); then
+    case $line in
+      "go: downloading "*) downloaded=$((downloaded + 1)) ;;
+      *[!a-zA-Z0-9./_~-]*) echo "$line" >&2 ;;
+      *) compiled=$((compiled + 1)) ;;
+    esac
+  fi
+  if ((SECONDS >= next)); then
+    echo "  $name: downloaded $downloaded modules and compiled $compiled packages in $SECONDS s"
+    next=$((SECONDS + 15))
+  fi
+done
+wait "$build"
+mv "$output.new" "$output"
+((SECONDS < 15)) || echo "  $name: built in $SECONDS s"
