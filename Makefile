@@ -22,7 +22,7 @@ VERSION := $(VERSION)
 REVISION := $(REVISION)
 CREATED := $(CREATED)
 
-KUBERNETES := 1.36.3
+KUBERNETES := 1.37.2
 STAMP := k8s.io/component-base/version
 
 # All builds use these flags, so that programs, tools and tests take the packages that they share from the build cache.
