@@ -26,7 +26,7 @@ KUBERNETES := 1.37.2
 STAMP := k8s.io/component-base/version
 
 # All builds use these flags, so that programs, tools and tests take the packages that they share from the build cache.
-# Only the race detector needs cgo, and compiles every package again. DWARF takes a fifth of the time of the compiler,
+# Only the race detector needs cgo, and compiles every package again. DWARF takes a sixth of the time of the compiler,
 # and the linker drops it from stripped programs and from tests.
 BUILD_FLAGS := -trimpath -gcflags=all=-dwarf=false
 export CGO_ENABLED := 0

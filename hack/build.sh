@@ -29,6 +29,9 @@ until [ "${code:-0}" = 1 ]; do
     next=$((SECONDS + 15))
   fi
 done
-wait "$build"
+code=0
+wait "$build" || code=$?
+trap - EXIT
+((code == 0)) || exit "$code"
 mv "$output.new" "$output"
 ((SECONDS < 15)) || echo "  $name: built in $SECONDS s"
