@@ -18,7 +18,7 @@ requirements() {
 }
 
 # A package of another version, and each package that imports it, would be compiled twice.
-different=$(for folder in hack/localcluster hack/tools/helm3; do
+different=$(for folder in hack/localcluster hack/tools/helm3 hack/tools/helm4; do
   join <(requirements .) <(requirements "$folder") | awk -v folder="$folder" '$2 != $3 {print "  " folder ": " $1 " " $3 ", not " $2}'
 done)
 if [ -n "$different" ]; then
