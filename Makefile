@@ -115,8 +115,9 @@ HOSTILE_PROCS ?= 4
 TEST_ENV = KUBEBUILDER_ASSETS=$(CURDIR)/$(BIN) HELM3=$(CURDIR)/$(BIN)/helm3 HELM4=$(CURDIR)/$(BIN)/helm4
 REPORTS := $(CURDIR)/.local/reports
 # compress/flate takes 10 to 30 times as long with the race detector, which made tests of large release records take
-# minutes, and shares nothing between goroutines.
-RACE := -race -gcflags=compress/flate=-race=false
+# minutes, and shares nothing between goroutines. Kustomize supports Go plugins unless the tag disables them: with cgo, the
+# linker then keeps every exported function and leaves the end of its work to that of C.
+RACE := -race -gcflags=compress/flate=-race=false -tags kustomize_disable_go_plugin_support
 # Runs go test with arguments and saves its events: $(call gotest,NAME,FOLDER,ARGUMENTS). Without vet, which make lint
 # runs: it checks the types of all dependencies, again for each set of flags.
 gotest = go -C $(2) test -json -vet=off -timeout $(TEST_TIMEOUT) $(3) | $(BIN)/testreport -save $(REPORTS)/$(1).json
