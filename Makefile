@@ -163,12 +163,14 @@ test-catalog: assets helm $(BIN)/ginkgo $(BIN)/testreport ## Run the lives of al
 	cat $(REPORTS)/*.txt 2>/dev/null || true; \
 	exit $$code
 
+VET := -vettool=$(CURDIR)/hack/vet.sh
+
 .PHONY: lint
 lint: $(BIN)/golangci-lint ## Lint.
 	$(BIN)/golangci-lint run --timeout 30m ./...
-	go vet -tags faults,e2e ./internal/failpoint ./internal/helm ./test/e2e
-	go -C hack/localcluster vet ./...
-	go -C hack/tools/argohealth vet ./...
+	go vet $(VET) -tags faults,e2e ./internal/failpoint ./internal/helm/... ./test/e2e
+	go -C hack/localcluster vet $(VET) ./...
+	go -C hack/tools/argohealth vet $(VET) ./...
 
 .PHONY: verify
 verify: ## Check that generated files, formatting and modules are current, and lint.
