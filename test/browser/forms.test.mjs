@@ -60,9 +60,28 @@ test("a form shows what it creates, and its errors get the focus", async (t) => 
   await page.waitForURL(/\/tasks\/.*\/install-preview-me-/);
   const task = page.url();
   await page.goBack();
+  assert.equal(await page.getByLabel("WIKI_ADMIN_EMAIL").inputValue(), "jane@example.com", "the browser returns to the entries");
   await page.getByRole("button", { name: "Install", exact: true }).click();
   await page.waitForURL(/\/tasks\//);
   assert.equal(page.url(), task, "the form creates one task");
+});
+
+test("Back after a rejected form returns to the entries", async (t) => {
+  const context = await signedIn(browser);
+  t.after(() => context.close());
+  const page = await newPage(context);
+  await open(page, installPath);
+  await fill(page, "Wrong name");
+  await page.getByRole("button", { name: "Install", exact: true }).click();
+  await page.locator("#errors").waitFor();
+  await page.goto(site.base + paths.app);
+  const response = await page.goBack();
+  assert.equal(response?.status() ?? 422, 422);
+  await page.locator("#errors").waitFor();
+  assert.equal(await page.getByLabel("Name", { exact: true }).inputValue(), "Wrong name");
+  await page.getByLabel("Name", { exact: true }).fill("after-back");
+  await page.getByRole("button", { name: "Install", exact: true }).click();
+  await page.waitForURL(/\/tasks\/.*\/install-after-back-/);
 });
 
 test("an app is installed and stopped without JavaScript", async (t) => {

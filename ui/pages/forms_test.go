@@ -169,6 +169,7 @@ func TestInstallFormErrors(t *testing.T) {
 			g.Expect(answer.StatusCode).To(Equal(http.StatusUnprocessableEntity))
 			g.Expect(answer.text).To(ContainSubstring(c.want))
 			g.Expect(answer.text).To(ContainSubstring(`id="errors"`))
+			g.Expect(answer.Header.Get("Cache-Control")).To(Equal("private, no-cache"), "the browser can return to the answer")
 			g.Expect(answer.text).NotTo(ContainSubstring("CANARY"), "a password is not repeated")
 			if c.field != "title" {
 				g.Expect(answer.text).To(ContainSubstring(`value="Team wiki"`), "other entries are kept")

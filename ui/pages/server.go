@@ -106,7 +106,7 @@ func (s *Server) routes() http.Handler {
 		"/tasks/{namespace}/{name}/inputs":               {showInputs, submitInputs},
 		"/tasks/{namespace}/{name}/cancel":               {showCancel, cancelTask},
 	} {
-		mux.Handle("GET "+path, s.signedIn(s.servePage(form.show)))
+		mux.Handle("GET "+path, s.signedIn(s.serveFormPage(form.show)))
 		mux.Handle("POST "+path, s.signedIn(s.serveForm(form.submit)))
 	}
 	mux.Handle("POST /apps/{namespace}/{source}/{app}/install/preview", s.signedIn(s.servePreview(showInstallPreview)))

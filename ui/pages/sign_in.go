@@ -157,5 +157,7 @@ func (s *Server) redeemLink(w http.ResponseWriter, r *http.Request) {
 
 func (s *Server) logOut(w http.ResponseWriter, r *http.Request) {
 	s.Cookies.Clear(w)
+	// The browser may have kept pages with forms.
+	w.Header().Set("Clear-Site-Data", `"cache"`)
 	http.Redirect(w, r, "/login", http.StatusSeeOther)
 }

@@ -48,7 +48,9 @@ func TestSignInWithAToken(t *testing.T) {
 	// More than five attempts of an address within a minute.
 	g.Eventually(func() int { return b.post(t, "/login", nil).StatusCode }).Should(Equal(http.StatusTooManyRequests))
 
-	g.Expect(b.post(t, "/logout", nil).Header.Get("Location")).To(Equal("/login"))
+	signedOut := b.post(t, "/logout", nil)
+	g.Expect(signedOut.Header.Get("Location")).To(Equal("/login"))
+	g.Expect(signedOut.Header.Get("Clear-Site-Data")).To(Equal(`"cache"`))
 	g.Expect(b.get(t, "/about").Header.Get("Location")).To(Equal("/login"))
 }
 

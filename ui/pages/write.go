@@ -31,6 +31,7 @@ type formFunc func(*request) (next string, again *view, err error)
 // serveForm handles the forms of users who are signed in.
 func (s *Server) serveForm(handle formFunc) func(http.ResponseWriter, *request) {
 	return func(w http.ResponseWriter, r *request) {
+		allowReturn(w)
 		if err := r.ParseForm(); err != nil {
 			s.writeProblem(w, r, invalidForm("The form is too large or cannot be read."))
 			return
@@ -50,6 +51,20 @@ func (s *Server) serveForm(handle formFunc) func(http.ResponseWriter, *request) 
 		}
 	}
 }
+
+// serveFormPage serves the page of a form.
+func (s *Server) serveFormPage(load pageFunc) func(http.ResponseWriter, *request) {
+	serve := s.servePage(load)
+	return func(w http.ResponseWriter, r *request) {
+		allowReturn(w)
+		serve(w, r)
+	}
+}
+
+// allowReturn lets the browser of the user keep a page with a form, so that its Back button returns
+// to the entries and to the same form key, and does not ask to send the form again. The page contains
+// no confidential input. Sign-out clears the cache.
+func allowReturn(w http.ResponseWriter) { w.Header().Set("Cache-Control", "private, no-cache") }
 
 // formKeyPattern matches a form key, which is the last part of the name of the task that a form
 // creates. A form that is submitted twice therefore creates one task.

@@ -13,8 +13,17 @@
   // The page of a one-time link is confirmed by the browser of the user, not by a preview.
   each("form[data-press]", (form) => form.submit());
 
-  // A rejected form shows its errors at the top.
+  // A rejected form shows its errors at the top. Their links do not change the URL: with a fragment,
+  // the browser would forget that the page is the answer to a form, and Back would not return to it.
   document.getElementById("errors")?.focus();
+  each("#errors a", (link) => link.addEventListener("click", (event) => {
+    const field = document.getElementById(link.hash.slice(1));
+    const target = field?.matches("fieldset") ? field.querySelector("input") : field;
+    if (!target) return;
+    event.preventDefault();
+    target.closest("details")?.setAttribute("open", "");
+    target.focus();
+  }));
 
   document.addEventListener("keydown", (event) => {
     const typing = event.target.closest("input, select, textarea, [contenteditable]");
