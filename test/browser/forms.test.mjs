@@ -21,7 +21,8 @@ for (const variant of variants) {
     t.after(() => context.close());
     const page = await newPage(context);
     for (const [name, path] of Object.entries({
-      install: installPath, "action-uninstall": `${paths["instance-running"]}/actions/uninstall`, "action-stop": `${paths["instance-running"]}/actions/stop`,
+      install: installPath, adopt: `${paths.app}/adopt`, "action-upgrade": `${paths["instance-update"]}/actions/upgrade`,
+      "action-configure": `${paths.instance}/actions/configure`, "action-clone": `${paths.instance}/actions/clone`, "action-uninstall": `${paths["instance-running"]}/actions/uninstall`, "action-stop": `${paths["instance-running"]}/actions/stop`,
       "action-rollback": `${paths.instance}/actions/rollback`, "task-inputs": `${paths["task-waiting"]}/inputs`, "task-cancel": `${paths["task-waiting"]}/cancel`,
     })) {
       const response = await open(page, path);
@@ -97,6 +98,20 @@ test("an app is installed and stopped without JavaScript", async (t) => {
   await page.getByRole("link", { name: "Stop", exact: true }).click();
   await page.getByRole("button", { name: "Stop", exact: true }).click();
   assert.match(page.url(), /\/tasks\/.*\/stop-board-/);
+});
+
+test("an instance is configured, and its form shows the changes", async (t) => {
+  const context = await signedIn(browser);
+  t.after(() => context.close());
+  const page = await newPage(context);
+  await open(page, `${paths.instance}/actions/configure`);
+  const values = page.getByLabel("Helm values as YAML");
+  await values.fill((await values.inputValue()).replace("replicas: 2", "replicas: 3"));
+  await page.getByLabel("Title", { exact: false }).first().focus();
+  assert.ok(await eventually(async () => /set replicas/.test(await page.locator("#preview").innerText())), "the changes follow the form");
+  await page.getByRole("button", { name: "Configure" }).click();
+  await page.waitForURL(/\/tasks\/.*\/configure-wiki-/);
+  assert.deepEqual(page.faults, []);
 });
 
 test("data is deleted only after the name was entered", async (t) => {

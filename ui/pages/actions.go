@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/preview"
 	"github.com/appmarket/operator/internal/taskbuilder"
 	"github.com/appmarket/operator/internal/transitions"
 	"github.com/appmarket/operator/ui/kube"
@@ -30,7 +31,9 @@ type instanceAction struct {
 
 // instanceActions are the actions by the last part of their URLs.
 var instanceActions = map[string]instanceAction{
-	"upgrade":   {v1alpha1.ActionUpgrade, "Upgrade", "Installs another version of the app. Values, inputs and data are kept.", prepareUpgrade},
+	"upgrade":   {v1alpha1.ActionUpgrade, "Upgrade", "Installs another version of the app. Values, inputs and data are kept unless you change them.", prepareUpgrade},
+	"configure": {v1alpha1.ActionConfigure, "Configure", "Changes the title, the inputs and the values of the instance. The version and the data are kept.", prepareConfigure},
+	"clone":     {v1alpha1.ActionClone, "Clone", "Installs another instance with the version and the configuration of this instance. Data is not copied.", prepareClone},
 	"rollback":  {v1alpha1.ActionRollback, "Roll back", "Restores the version and the values of a previous revision.", prepareRollback},
 	"stop":      {v1alpha1.ActionStop, "Stop", "Scales all workloads to 0. Objects and data are kept.", nil},
 	"resume":    {v1alpha1.ActionResume, "Resume", "Scales all workloads to their previous number of replicas.", nil},
@@ -58,20 +61,19 @@ type actionView struct {
 	Choices     []option
 	// Uninstall is what an uninstallation deletes and keeps. It is nil for other actions.
 	Uninstall *uninstallView
+	// Clone is where a clone is created. It is nil for other actions.
+	Clone *cloneView
+	// Configuration contains the title, the inputs and the values. It is nil for actions without them.
+	Configuration *configurationForm
+	Errors        []fieldError
+	// Changes are the lines that the kubectl plugin prints before it creates the same task.
+	Changes []preview.Line
 
 	request taskbuilder.Request
 	task    *v1alpha1.AppInstallTask
-}
-
-// uninstallView is what an uninstallation deletes and keeps.
-type uninstallView struct {
-	Deleted []v1alpha1.KindCount
-	Total   int
-	// Claims are the volume claims in the inventory.
-	Claims     []string
-	Secret     string
-	Delete     bool
-	Dependents bool
+	app     *v1alpha1.AppInfo
+	// confidential contains the entered confidential inputs by the keys of their Secret.
+	confidential map[string]string
 }
 
 // showAction shows the form of an action.
@@ -83,17 +85,24 @@ func showAction(r *request) (*view, error) {
 	return v.view()
 }
 
-// submitAction creates the task of an action.
+// submitAction creates the Secret with the confidential inputs, if there are any, and the task of an
+// action.
 func submitAction(r *request) (next string, again *view, err error) {
 	v, err := newActionView(r)
 	if err != nil {
 		return "", nil, err
 	}
-	if v.Problem != "" {
+	if v.Problem != "" || len(v.Errors) > 0 {
 		again, err = v.view()
 		return "", again, err
 	}
-	next, err = createTask(r, v.task)
+	undo, err := writeInputSecret(r, v.task.Namespace, v.task.Instance(), v.confidential)
+	if err != nil {
+		return "", nil, err
+	}
+	if next, err = createTask(r, v.task); err != nil {
+		undo()
+	}
 	return next, nil, err
 }
 
@@ -121,11 +130,26 @@ func newActionView(r *request) (*actionView, error) {
 			return nil, err
 		}
 	}
+	return v, v.addTask()
+}
+
+// addTask adds the task of the form, and how the form shows it.
+func (v *actionView) addTask() (err error) {
 	if v.task, err = taskbuilder.NewTask(v.request); err != nil {
-		return nil, err
+		return err
 	}
-	v.formTask, err = newFormTask(v.task)
-	return v, err
+	if v.Action == v1alpha1.ActionUpgrade || v.Action == v1alpha1.ActionConfigure {
+		if v.Changes, err = preview.ChangeLines(v.Instance, v.app, v.request, nil); err != nil {
+			return err
+		}
+	}
+	v.formTask, err = newFormTask(v.task, maskedSecret(v.task, v.confidential)...)
+	return err
+}
+
+// URL returns the URL of the form.
+func (v *actionView) URL() string {
+	return actionURL(v.Instance.Namespace, v.Instance.Name, strings.ToLower(string(v.Action)))
 }
 
 func (v *actionView) view() (*view, error) {
@@ -135,8 +159,11 @@ func (v *actionView) view() (*view, error) {
 // notAllowed returns why the user cannot request an action for an instance, empty if the user can.
 // The API server and the controller decide again when the task is created.
 func notAllowed(r *request, action v1alpha1.Action, instance *v1alpha1.AppInstance) (string, error) {
-	if err := transitions.Admit(action, instance.Name, instance); err != nil {
-		return sentenceOf(err), nil
+	// The rules for a clone are about the clone, which does not exist.
+	if action != v1alpha1.ActionClone {
+		if err := transitions.Admit(action, instance.Name, instance); err != nil {
+			return sentenceOf(err), nil
+		}
 	}
 	allowed, err := r.Allows(r.Context(), "create", kube.Tasks, instance.Namespace, "")
 	if err != nil || allowed {
@@ -162,19 +189,12 @@ func prepareUpgrade(r *request, v *actionView) (string, error) {
 	if err != nil {
 		return "", asProblem(r, err, "get", kube.Apps, cmp.Or(ref.Namespace, v.Instance.Namespace))
 	}
+	if err := v.addConfiguration(r, app); err != nil {
+		return "", err
+	}
 	chosen := cmp.Or(r.FormValue("choice"), v.Instance.Status.AvailableUpdate)
 	v.ChoiceLabel = "Version"
-	for i := range app.Status.Versions {
-		version := &app.Status.Versions[i]
-		if !isNewer(version.Version, v.Instance.Status.Version) {
-			continue
-		}
-		text := version.Version
-		if version.Deprecated {
-			text += " (deprecated)"
-		}
-		v.Choices = append(v.Choices, option{version.Version, text, version.Version == chosen})
-	}
+	v.Choices = slices.DeleteFunc(publishedVersions(app, chosen), func(o option) bool { return !isNewer(o.Value, v.Instance.Status.Version) })
 	if len(v.Choices) == 0 {
 		v.NotAllowed = cmp.Or(v.NotAllowed, "No newer version is published.")
 		return "", nil
@@ -227,42 +247,5 @@ func prepareRollback(r *request, v *actionView) (string, error) {
 		return "Select one of the revisions.", nil
 	}
 	v.request.Revision = int32(number)
-	return "", nil
-}
-
-// prepareUninstall lists what is deleted and what is kept. Data is deleted only if the user enters
-// the name of the instance.
-func prepareUninstall(r *request, v *actionView) (string, error) {
-	u := &uninstallView{Delete: v.Instance.Spec.DataPolicy == v1alpha1.DataDelete}
-	if r.Method == http.MethodPost {
-		u.Delete, u.Dependents = r.PostFormValue("data") == "delete", r.PostFormValue("dependents") != ""
-	}
-	v.Uninstall = u
-	counts := map[string]int32{}
-	if inventory := v.Instance.Status.Inventory; inventory != nil {
-		u.Total = int(inventory.Total)
-		for _, ref := range inventory.Objects {
-			if ref.Kind == "PersistentVolumeClaim" {
-				u.Claims = append(u.Claims, ref.Name)
-				continue
-			}
-			counts[ref.Kind]++
-		}
-	}
-	for kind, count := range counts {
-		u.Deleted = append(u.Deleted, v1alpha1.KindCount{Kind: kind, Count: count})
-	}
-	slices.SortFunc(u.Deleted, func(a, b v1alpha1.KindCount) int { return strings.Compare(a.Kind, b.Kind) })
-	parameters := v1alpha1.UninstallParameters{DataPolicy: v1alpha1.DataRetain}
-	if u.Delete {
-		parameters.DataPolicy = v1alpha1.DataDelete
-	}
-	if u.Dependents {
-		parameters.Dependents = v1alpha1.DependentsUninstall
-	}
-	v.request.Uninstall = parameters
-	if r.Method == http.MethodPost && u.Delete && r.PostFormValue("confirm") != v.Instance.Name {
-		return "To delete the data, enter the name of the instance: " + v.Instance.Name, nil
-	}
 	return "", nil
 }

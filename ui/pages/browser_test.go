@@ -79,7 +79,7 @@ func (w world) browserPaths() map[string]string {
 		"installed": "/instances", "installed-empty": "/instances?find=nothing",
 		"instance": instance, "instance-objects": instance + "/objects", "instance-object": instance + "/objects?object=v1+ConfigMap+" + w.tenant + "+wiki",
 		"instance-events": instance + "/events", "instance-history": instance + "/history", "instance-values": instance + "/values",
-		"instance-drift": instance + "/drift", "instance-yaml": instance + "/yaml", "instance-long": long, "instance-running": "/instances/" + w.tenant + "/board",
+		"instance-drift": instance + "/drift", "instance-yaml": instance + "/yaml", "instance-long": long, "instance-running": "/instances/" + w.tenant + "/board", "instance-update": "/instances/" + w.tenant + "/notes",
 		"tasks": "/tasks", "task-waiting": "/tasks/" + w.tenant + "/install-wiki-x7k2p", "task-failed": "/tasks/" + w.tenant + "/upgrade-board-2f8rk",
 		"task-succeeded": "/tasks/" + w.tenant + "/install-board-9qd4m",
 		"sources":        "/sources", "source": "/sources/" + w.market + "/samples", "about": "/about",
@@ -155,7 +155,7 @@ func newBrowserWorld(t *testing.T) browserWorld {
 	}
 	w.describeWiki(t)
 	w.addInstance(t, w.tenant, "board", ref("board"))
-	w.addInstance(t, w.tenant, "notes", ref("notes"), func(i *v1alpha1.AppInstance) { i.Status.AvailableUpdate = "1.3.0" })
+	w.addInstance(t, w.tenant, "notes", ref("notes"), func(i *v1alpha1.AppInstance) { i.Status.Version, i.Status.AvailableUpdate = "1.1.0", "1.2.0" })
 	w.addInstance(t, w.tenant, longName, ref(longName), func(i *v1alpha1.AppInstance) {
 		makeUnhealthy(i)
 		i.Status.Conditions[0].Message = strings.Repeat("x", 400)

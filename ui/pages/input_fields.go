@@ -32,6 +32,12 @@ type inputField struct {
 	Label, Hint           string
 	// Type of the HTML input.
 	HTMLType string
+	// Kept says where an instance reads the present value from, if the form changes an instance and the
+	// value is not shown.
+	Kept string
+
+	// present is the value that the instance has, nil if it has none or it is not shown.
+	present *string
 }
 
 // inputForm is the part of a form that has the inputs of an app.
@@ -47,6 +53,8 @@ type inputForm struct {
 
 	// given contains the entered values by the names of the inputs.
 	given map[string]string
+	// keepsMissing reports that a missing value is no problem, because an instance may have it.
+	keepsMissing bool
 }
 
 // fieldError is the problem with a field of a form.
@@ -141,7 +149,7 @@ func (f *inputForm) check() {
 	f.OnlyMissing = true
 	for _, problem := range problems {
 		i := slices.IndexFunc(fields, func(field *inputField) bool { return field.Name == problem.Input.Name })
-		if i < 0 || fields[i].SecretName != "" && problem.IsMissing() {
+		if i < 0 || problem.IsMissing() && (f.keepsMissing || fields[i].SecretName != "") {
 			continue
 		}
 		text := problem.Problem
@@ -210,7 +218,7 @@ func (f *inputForm) values(secret string) (list []v1alpha1.InputValue, confident
 		switch {
 		case field.SecretName != "":
 			value = taskbuilder.SecretInput(field.Name, field.SecretName, field.SecretKey)
-		case !isGiven:
+		case !isGiven, field.present != nil && *field.present == entered:
 			continue
 		case field.Secret:
 			key := secretKeyOf(field.Name)

@@ -11,9 +11,11 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/taskbuilder"
 	"github.com/appmarket/operator/ui/kube"
 )
@@ -55,6 +57,19 @@ func writeInputSecret(r *request, namespace, instance string, values map[string]
 		return undo, writeProblemOf(r, err, "create", kube.Tasks, namespace)
 	}
 	return undo, nil
+}
+
+// maskedSecret returns the Secret with the confidential inputs of a task as a form shows it, nothing if
+// there are none.
+func maskedSecret(task *v1alpha1.AppInstallTask, confidential map[string]string) []runtime.Object {
+	if len(confidential) == 0 {
+		return nil
+	}
+	masked := map[string]string{}
+	for key := range confidential {
+		masked[key] = "<from the form>"
+	}
+	return []runtime.Object{taskbuilder.NewInputsSecret(task.Namespace, task.Instance(), kube.FieldOwner, masked)}
 }
 
 // removeSecret removes a Secret that was created for a task that the API server rejected.

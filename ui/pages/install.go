@@ -2,38 +2,33 @@ package pages
 
 import (
 	"cmp"
-	"encoding/json"
-	"fmt"
 	"net/http"
 	"regexp"
 	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/types"
-	"sigs.k8s.io/yaml"
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/taskbuilder"
 	"github.com/appmarket/operator/ui/kube"
 )
 
-const (
-	// maxValuesBytes is the size of the values that a form accepts.
-	maxValuesBytes = 64 << 10
-	// maxInstanceName is the length of the name of an instance.
-	maxInstanceName = 40
-)
+// maxInstanceName is the length of the name of an instance.
+const maxInstanceName = 40
 
 var (
 	instanceNamePattern = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`)
 	accountNamePattern  = regexp.MustCompile(`^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$`)
 )
 
-// installView is the form that installs an app.
+// installView is the form that installs an app, or adopts a Helm release of the app.
 type installView struct {
-	App     *v1alpha1.AppInfo
-	Title   string
+	App   *v1alpha1.AppInfo
+	Title string
+	// Adopt reports that the form adopts a Helm release, and Verb is the text of the button.
+	Adopt   bool
+	Verb    string
 	Summary *v1alpha1.AppSummary
 	Key     string
 	// NotAllowed is the reason why the app cannot be installed, empty if it can.
@@ -51,8 +46,13 @@ type installView struct {
 	version string
 }
 
-func showInstall(r *request) (*view, error) {
-	v, err := newInstallView(r)
+// installForm is a form that creates an instance of an app: by an installation, or by the adoption of a
+// Helm release.
+type installForm struct{ action v1alpha1.Action }
+
+// show shows the form.
+func (f installForm) show(r *request) (*view, error) {
+	v, err := f.newView(r)
 	if err != nil {
 		return nil, err
 	}
@@ -67,18 +67,18 @@ func showInstall(r *request) (*view, error) {
 	return v.view(), nil
 }
 
-// showInstallPreview returns the manifest and the errors of a form, without a change of the cluster.
-func showInstallPreview(r *request) (*view, error) {
-	v, err := newInstallView(r)
+// preview returns the manifest of a form, without a change of the cluster.
+func (f installForm) preview(r *request) (*view, error) {
+	v, err := f.newView(r)
 	if err != nil {
 		return nil, err
 	}
 	return v.view(), v.addManifest()
 }
 
-// submitInstall creates the Secret with the confidential inputs, if there are any, and the task.
-func submitInstall(r *request) (next string, again *view, err error) {
-	v, err := newInstallView(r)
+// submit creates the Secret with the confidential inputs, if there are any, and the task.
+func (f installForm) submit(r *request) (next string, again *view, err error) {
+	v, err := f.newView(r)
 	if err != nil {
 		return "", nil, err
 	}
@@ -102,12 +102,12 @@ func submitInstall(r *request) (next string, again *view, err error) {
 	return next, nil, err
 }
 
-func newInstallView(r *request) (*installView, error) {
+func (f installForm) newView(r *request) (*installView, error) {
 	app, err := getApp(r)
 	if err != nil {
 		return nil, err
 	}
-	v := &installView{App: app, Summary: app.Status.Summary, Key: formKeyOf(r)}
+	v := &installView{App: app, Summary: app.Status.Summary, Key: formKeyOf(r), Adopt: f.action == v1alpha1.ActionAdopt, Verb: string(f.action)}
 	if v.Summary == nil {
 		v.Summary = &v1alpha1.AppSummary{}
 	}
@@ -117,6 +117,7 @@ func newInstallView(r *request) (*installView, error) {
 	v.DisplayTitle, v.Account = strings.TrimSpace(r.PostFormValue("title")), strings.TrimSpace(r.PostFormValue("account"))
 	v.Values, v.Dependencies = strings.ReplaceAll(r.PostFormValue("values"), "\r\n", "\n"), r.PostFormValue("dependencies") != ""
 	v.Inputs = newInputForm(r, v.Summary.Inputs)
+	v.Inputs.keepsMissing = v.Adopt
 	v.addVersions(r)
 	v.NotAllowed = installProblem(app)
 	scope, err := r.ListNamespaces(r.Context())
@@ -172,107 +173,35 @@ func installProblem(app *v1alpha1.AppInfo) string {
 }
 
 func (v *installView) addVersions(r *request) {
-	v.version = cmp.Or(r.PostFormValue("version"), r.URL.Query().Get("version"), v.App.Status.SelectedVersion)
-	for i := range v.App.Status.Versions {
-		version := &v.App.Status.Versions[i]
-		text := version.Version
-		if version.Deprecated {
-			text += " (deprecated)"
-		}
-		v.Versions = append(v.Versions, option{version.Version, text, version.Version == v.version})
+	v.version = cmp.Or(r.PostFormValue("version"), r.URL.Query().Get("version"))
+	if v.Adopt {
+		v.Versions = append(v.Versions, option{"", "Version of the Helm release", v.version == ""})
+	} else {
+		v.version = cmp.Or(v.version, v.App.Status.SelectedVersion)
 	}
-}
-
-// fillFrom fills the form with the parameters of an earlier task. Confidential values are not
-// repeated.
-func (v *installView) fillFrom(r *request, name string) error {
-	task := &v1alpha1.AppInstallTask{}
-	namespace := cmp.Or(r.URL.Query().Get("namespace"), v.Namespace)
-	if err := r.Get(r.Context(), types.NamespacedName{Namespace: namespace, Name: name}, task); err != nil {
-		return asProblem(r, err, "get", kube.Tasks, namespace)
-	}
-	if task.Spec.Install == nil && task.Spec.Action != v1alpha1.ActionInstall {
-		return nil
-	}
-	p := task.Spec.Parameters()
-	v.Namespace, v.Name, v.DisplayTitle, v.Account = task.Namespace, task.Instance(), p.Title, task.Spec.ServiceAccountName
-	v.Dependencies = task.Spec.Dependencies == v1alpha1.DependenciesInstall
-	if p.Values != nil {
-		text, err := yaml.JSONToYAML(p.Values.Raw)
-		if err != nil {
-			return fmt.Errorf("read values of task %s: %w", name, err)
-		}
-		v.Values = string(text)
-	}
-	for _, field := range v.Inputs.all() {
-		i := slices.IndexFunc(p.Inputs, func(value v1alpha1.InputValue) bool { return value.Name == field.Name })
-		if i < 0 {
-			continue
-		}
-		switch given := p.Inputs[i]; {
-		case given.ValueFrom != nil && given.ValueFrom.SecretKeyRef != nil:
-			field.SecretName, field.SecretKey = given.ValueFrom.SecretKeyRef.Name, given.ValueFrom.SecretKeyRef.Key
-		case given.Value != nil && !field.Secret:
-			field.Value = *given.Value
-			v.Inputs.given[field.Name] = *given.Value
-		}
-	}
-	return nil
+	v.Versions = append(v.Versions, publishedVersions(v.App, v.version)...)
 }
 
 // checkFields adds the problems of all fields.
 func (v *installView) checkFields() {
+	v.Errors = append(v.Errors, placeProblems(v.Namespace, v.Name, v.Account)...)
 	add := func(id, label, text string) { v.Errors = append(v.Errors, fieldError{id, label, text}) }
-	switch {
-	case v.Namespace == "":
-		add("to", "Namespace", "select a namespace")
-	case !namespaceForm.MatchString(v.Namespace):
-		add("to", "Namespace", "must be the name of a namespace")
-	}
-	if len(v.Name) > maxInstanceName || !instanceNamePattern.MatchString(v.Name) {
-		add("name", "Name", fmt.Sprintf("must consist of at most %d lower-case letters, digits and hyphens, and start and end with a letter or digit", maxInstanceName))
-	}
-	if v.Account != "" && !accountNamePattern.MatchString(v.Account) {
-		add("account", "Service account", "must be the name of a service account")
-	}
 	if len([]rune(v.DisplayTitle)) > 200 {
 		add("title", "Title", "must have at most 200 characters")
 	}
 	if !slices.ContainsFunc(v.Versions, func(o option) bool { return o.Chosen }) && v.NotAllowed == "" {
 		add("version", "Version", "select a published version")
 	}
-	if _, problem := v.valuesJSON(); problem != "" {
+	if _, problem := encodeValues(v.Values); problem != "" {
 		add("values", "Values", problem)
 	}
 	v.Inputs.check()
 }
 
-// valuesJSON returns the entered values as JSON, nil if there are none, or the problem with them.
-func (v *installView) valuesJSON() (raw []byte, problem string) {
-	if strings.TrimSpace(v.Values) == "" {
-		return nil, ""
-	}
-	if len(v.Values) > maxValuesBytes {
-		return nil, fmt.Sprintf("must have at most %d bytes; use valuesFrom for larger values", maxValuesBytes)
-	}
-	var values map[string]any
-	if err := yaml.Unmarshal([]byte(v.Values), &values); err != nil {
-		return nil, strings.TrimPrefix(err.Error(), "error converting YAML to JSON: ")
-	}
-	if len(values) == 0 {
-		return nil, ""
-	}
-	raw, err := json.Marshal(values)
-	if err != nil || len(raw) > 4*maxValuesBytes {
-		return nil, "the values are too large"
-	}
-	return raw, ""
-}
-
 // newTask returns the task of the form, and the confidential inputs by their keys in the Secret.
 func (v *installView) newTask() (*v1alpha1.AppInstallTask, map[string]string, error) {
 	request := taskbuilder.Request{
-		Action: v1alpha1.ActionInstall, Namespace: v.Namespace, Instance: v.Name, Suffix: v.Key, Version: v.version,
+		Action: v1alpha1.Action(v.Verb), Namespace: v.Namespace, Instance: v.Name, Suffix: v.Key, Version: v.version,
 		App:           v1alpha1.AppReference{Namespace: v.App.Namespace, Source: v.App.Spec.SourceRef.Name, Name: v.App.Spec.App},
 		Configuration: v1alpha1.AppConfiguration{Title: v.DisplayTitle},
 		Options:       taskbuilder.Options{ServiceAccountName: v.Account},
@@ -283,7 +212,7 @@ func (v *installView) newTask() (*v1alpha1.AppInstallTask, map[string]string, er
 	if v.Dependencies {
 		request.Dependencies = v1alpha1.DependenciesInstall
 	}
-	if raw, problem := v.valuesJSON(); problem == "" && raw != nil {
+	if raw, problem := encodeValues(v.Values); problem == "" && raw != nil {
 		request.Configuration.Values = &runtime.RawExtension{Raw: raw}
 	}
 	var confidential map[string]string
@@ -298,19 +227,28 @@ func (v *installView) addManifest() error {
 	if err != nil {
 		return err
 	}
-	var before []runtime.Object
-	if len(confidential) > 0 {
-		for key := range confidential {
-			confidential[key] = "<from the form>"
-		}
-		before = append(before, taskbuilder.NewInputsSecret(v.Namespace, v.Name, kube.FieldOwner, confidential))
-	}
-	v.formTask, err = newFormTask(task, before...)
+	v.formTask, err = newFormTask(task, maskedSecret(task, confidential)...)
 	return err
 }
 
+// URL returns the URL of the form.
+func (v *installView) URL() string {
+	if v.Adopt {
+		return adoptURL(v.App)
+	}
+	return installURL(v.App)
+}
+
+// Heading returns the title of the page.
+func (v *installView) Heading() string {
+	if v.Adopt {
+		return "Adopt a Helm release as " + v.Title
+	}
+	return "Install " + v.Title
+}
+
 func (v *installView) view() *view {
-	return &view{name: "install", titles: []string{"Install " + v.Title, "Apps"}, section: "apps", data: v}
+	return &view{name: "install", titles: []string{v.Heading(), "Apps"}, section: "apps", data: v}
 }
 
 // installProblemFor returns why the user cannot install an app in the selected namespace, empty if the user
@@ -328,26 +266,4 @@ func installProblemFor(r *request, app *v1alpha1.AppInfo) (string, error) {
 		return "", err
 	}
 	return "You cannot create tasks in namespace " + namespace + ".", nil
-}
-
-// servePreview serves the preview of a form.
-func (s *Server) servePreview(load pageFunc) func(http.ResponseWriter, *request) {
-	return func(w http.ResponseWriter, r *request) {
-		if err := r.ParseForm(); err != nil || len(r.PostForm) > maxFormFields {
-			http.Error(w, "the form is invalid", http.StatusBadRequest)
-			return
-		}
-		v, err := load(r)
-		if err != nil {
-			s.writeError(w, r, err)
-			return
-		}
-		part, err := s.templates.render(v.name+"-preview", v.data)
-		if err != nil {
-			s.failRendering(w, err)
-			return
-		}
-		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		writeBody(w, r.Request, http.StatusOK, string(part))
-	}
 }

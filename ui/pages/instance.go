@@ -142,9 +142,10 @@ func (v *instanceView) addActions(r *request) error {
 		v.NotAllowed = "You cannot create tasks in this namespace."
 	}
 	for _, each := range []struct{ name, text string }{
-		{"upgrade", "Upgrade"}, {"stop", "Stop"}, {"resume", "Resume"}, {"restart", "Restart"}, {"rollback", "Roll back"}, {"uninstall", "Uninstall"},
+		{"upgrade", "Upgrade"}, {"configure", "Configure"}, {"stop", "Stop"}, {"resume", "Resume"}, {"restart", "Restart"}, {"rollback", "Roll back"},
+		{"clone", "Clone"}, {"uninstall", "Uninstall"},
 	} {
-		if transitions.Admit(instanceActions[each.name].action, v.Instance.Name, v.Instance) != nil || each.name == "upgrade" && v.Update == "" {
+		if !v.admits(each.name) || each.name == "upgrade" && v.Update == "" {
 			continue
 		}
 		button := actionButton{Text: each.text, URL: actionURL(v.Instance.Namespace, v.Instance.Name, each.name), Disabled: !allowed}
@@ -154,6 +155,14 @@ func (v *instanceView) addActions(r *request) error {
 		v.Actions = append(v.Actions, button)
 	}
 	return nil
+}
+
+// admits reports whether the state of the instance allows an action.
+func (v *instanceView) admits(name string) bool {
+	if name == "clone" {
+		return transitions.Cloneable(transitions.StateOf(v.Instance))
+	}
+	return transitions.Admit(instanceActions[name].action, v.Instance.Name, v.Instance) == nil
 }
 
 // gitOpsToolOf returns the name of the GitOps tool that manages an instance, empty if there is

@@ -13,6 +13,7 @@ import (
 
 	"github.com/go-logr/logr"
 
+	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/ui/assets"
 	"github.com/appmarket/operator/ui/kube"
 	"github.com/appmarket/operator/ui/live"
@@ -97,22 +98,36 @@ func (s *Server) routes() http.Handler {
 		mux.Handle("GET "+path, s.signedIn(s.servePage(page)))
 		mux.Handle("GET /parts"+path, s.signedIn(s.servePart(page)))
 	}
-	for path, form := range map[string]struct {
-		show   pageFunc
-		submit formFunc
-	}{
-		"/apps/{namespace}/{source}/{app}/install":       {showInstall, submitInstall},
-		"/instances/{namespace}/{name}/actions/{action}": {showAction, submitAction},
-		"/tasks/{namespace}/{name}/inputs":               {showInputs, submitInputs},
-		"/tasks/{namespace}/{name}/cancel":               {showCancel, cancelTask},
-	} {
-		mux.Handle("GET "+path, s.signedIn(s.serveFormPage(form.show)))
-		mux.Handle("POST "+path, s.signedIn(s.serveForm(form.submit)))
-	}
-	mux.Handle("POST /apps/{namespace}/{source}/{app}/install/preview", s.signedIn(s.servePreview(showInstallPreview)))
+	s.addForms(mux)
 	mux.Handle("GET /apps/{namespace}/{source}/{app}/files/{report}", s.signedIn(s.serveReport))
 	mux.Handle("/", s.signedIn(func(w http.ResponseWriter, r *request) {
 		s.writeProblem(w, r, notFound("This page does not exist.", "/apps", "Show apps"))
 	}))
 	return mux
+}
+
+// form is a page with a form. preview returns the view whose part <name>-preview shows what the form
+// creates; it is nil if the form has no preview.
+type form struct {
+	show    pageFunc
+	submit  formFunc
+	preview pageFunc
+}
+
+// addForms adds the routes of all forms.
+func (s *Server) addForms(mux *http.ServeMux) {
+	install, adopt := installForm{v1alpha1.ActionInstall}, installForm{v1alpha1.ActionAdopt}
+	for path, f := range map[string]form{
+		"/apps/{namespace}/{source}/{app}/install":       {install.show, install.submit, install.preview},
+		"/apps/{namespace}/{source}/{app}/adopt":         {adopt.show, adopt.submit, adopt.preview},
+		"/instances/{namespace}/{name}/actions/{action}": {showAction, submitAction, showAction},
+		"/tasks/{namespace}/{name}/inputs":               {showInputs, submitInputs, nil},
+		"/tasks/{namespace}/{name}/cancel":               {showCancel, cancelTask, nil},
+	} {
+		mux.Handle("GET "+path, s.signedIn(s.serveFormPage(f.show)))
+		mux.Handle("POST "+path, s.signedIn(s.serveForm(f.submit)))
+		if f.preview != nil {
+			mux.Handle("POST "+path+"/preview", s.signedIn(s.servePreview(f.preview)))
+		}
+	}
 }

@@ -48,7 +48,12 @@ func installURL(app *v1alpha1.AppInfo) string {
 	return pathOf("apps", app.Namespace, app.Spec.SourceRef.Name, app.Spec.App, "install")
 }
 
-func previewURL(app *v1alpha1.AppInfo) string { return installURL(app) + "/preview" }
+func adoptURL(app *v1alpha1.AppInfo) string {
+	return pathOf("apps", app.Namespace, app.Spec.SourceRef.Name, app.Spec.App, "adopt")
+}
+
+// previewURL returns the URL of the preview of a form.
+func previewURL(form string) string { return form + "/preview" }
 
 func taskActionURL(namespace, name, action string) string {
 	return pathOf("tasks", namespace, name, action)
@@ -64,6 +69,12 @@ func retryURL(task *v1alpha1.AppInstallTask) string {
 }
 
 func sourceURL(namespace, name string) string { return pathOf("sources", namespace, name) }
+
+func sourceEditURL(namespace, name string) string { return pathOf("sources", namespace, name, "edit") }
+
+func sourceActionURL(namespace, name, action string) string {
+	return pathOf("sources", namespace, name, "actions", action)
+}
 
 // refURL returns the address of the app of a reference in an object of a namespace.
 func refURL(ref v1alpha1.AppReference, namespace string) string {

@@ -61,6 +61,28 @@ func (s *Server) serveFormPage(load pageFunc) func(http.ResponseWriter, *request
 	}
 }
 
+// servePreview serves the preview of a form.
+func (s *Server) servePreview(load pageFunc) func(http.ResponseWriter, *request) {
+	return func(w http.ResponseWriter, r *request) {
+		if err := r.ParseForm(); err != nil || len(r.PostForm) > maxFormFields {
+			http.Error(w, "the form is invalid", http.StatusBadRequest)
+			return
+		}
+		v, err := load(r)
+		if err != nil {
+			s.writeError(w, r, err)
+			return
+		}
+		part, err := s.templates.render(v.name+"-preview", v.data)
+		if err != nil {
+			s.failRendering(w, err)
+			return
+		}
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		writeBody(w, r.Request, http.StatusOK, string(part))
+	}
+}
+
 // allowReturn lets the browser of the user keep a page with a form, so that its Back button returns
 // to the entries and to the same form key, and does not ask to send the form again. The page contains
 // no confidential input. Sign-out clears the cache.

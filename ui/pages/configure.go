@@ -1,0 +1,180 @@
+package pages
+
+import (
+	"cmp"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/taskbuilder"
+	"github.com/appmarket/operator/internal/transitions"
+)
+
+// cloneView is the part of a form that specifies where a clone is created.
+type cloneView struct {
+	Namespace, Name, Account string
+	Namespaces               []string
+	// OnlyOtherNamespace reports that two instances conflict in one namespace.
+	OnlyOtherNamespace bool
+}
+
+// findApp returns the app of an instance, nil if the user cannot read it.
+func findApp(r *request, instance *v1alpha1.AppInstance) (*v1alpha1.AppInfo, error) {
+	ref := instance.Spec.AppRef
+	app := &v1alpha1.AppInfo{}
+	err := r.Get(r.Context(), types.NamespacedName{Namespace: cmp.Or(ref.Namespace, instance.Namespace), Name: ref.AppInfoName()}, app)
+	if apierrors.IsForbidden(err) || apierrors.IsNotFound(err) {
+		return nil, nil
+	}
+	return app, err
+}
+
+// prepareConfigure offers the configuration of the instance.
+func prepareConfigure(r *request, v *actionView) (string, error) {
+	app, err := findApp(r, v.Instance)
+	if err != nil {
+		return "", err
+	}
+	return "", v.addConfiguration(r, app)
+}
+
+// addConfiguration adds the fields of the configuration to the form, and what is entered there to the
+// request.
+func (v *actionView) addConfiguration(r *request, app *v1alpha1.AppInfo) (err error) {
+	if v.Configuration, err = newConfigurationForm(r, v.Instance, app); err != nil {
+		return err
+	}
+	if v.Configuration.IsClone = v.Action == v1alpha1.ActionClone; v.Configuration.IsClone && r.Method != http.MethodPost {
+		v.Configuration.DisplayTitle = v.Title + " 2" // Titles must be unique.
+	}
+	if r.Method == http.MethodPost {
+		v.Errors = append(v.Errors, v.Configuration.check()...)
+	}
+	v.app = app
+	v.request.Configuration, v.confidential = v.Configuration.configuration(taskbuilder.InputsSecretName(v.request.Instance))
+	return nil
+}
+
+// prepareClone offers the place, the titles and the configuration of a clone.
+func prepareClone(r *request, v *actionView) (string, error) {
+	app, err := findApp(r, v.Instance)
+	if err != nil {
+		return "", err
+	}
+	clone := &cloneView{
+		Namespace: strings.TrimSpace(enteredOr(r, "to", v.Instance.Namespace)), Name: strings.TrimSpace(enteredOr(r, "name", v.Instance.Name+"-2")),
+		Account: strings.TrimSpace(r.PostFormValue("account")),
+	}
+	v.Clone = clone
+	v.NotAllowed = cmp.Or(cloneProblem(v.Instance, app), v.NotAllowed)
+	if app != nil && app.Status.Summary != nil && app.Status.Summary.Clone != nil {
+		clone.OnlyOtherNamespace = app.Status.Summary.Clone.Verdict == v1alpha1.CloneNamespacedOnly
+	}
+	scope, err := r.ListNamespaces(r.Context())
+	if err != nil {
+		return "", err
+	}
+	if !scope.Cut {
+		clone.Namespaces = scope.Namespaces
+	}
+	if clone.OnlyOtherNamespace {
+		clone.Namespaces = slices.DeleteFunc(slices.Clone(clone.Namespaces), func(each string) bool { return each == v.Instance.Namespace })
+		if r.Method != http.MethodPost {
+			clone.Namespace = ""
+		}
+	}
+	v.request.Namespace, v.request.Instance, v.request.ServiceAccountName = clone.Namespace, clone.Name, clone.Account
+	v.request.CloneFrom.Name = v.Instance.Name
+	if clone.Namespace != v.Instance.Namespace {
+		v.request.CloneFrom.Namespace = v.Instance.Namespace
+		v.request.App.Namespace = cmp.Or(v.request.App.Namespace, v.Instance.Namespace)
+	}
+	v.addVersionOfClone(r, app)
+	if r.Method == http.MethodPost {
+		v.Errors = clone.check(v.Instance)
+	}
+	return "", v.addConfiguration(r, app)
+}
+
+// addVersionOfClone offers the version of the cloned instance, and the published versions.
+func (v *actionView) addVersionOfClone(r *request, app *v1alpha1.AppInfo) {
+	if app == nil {
+		return
+	}
+	chosen := r.PostFormValue("choice")
+	v.ChoiceLabel = "Version"
+	v.Choices = []option{{"", "Version of the cloned instance", chosen == ""}}
+	for _, published := range publishedVersions(app, chosen) {
+		v.Choices = append(v.Choices, published)
+		if published.Chosen {
+			v.request.Version = chosen
+		}
+	}
+}
+
+// cloneProblem returns why an instance cannot be cloned, empty if it can. The task decides again.
+func cloneProblem(instance *v1alpha1.AppInstance, app *v1alpha1.AppInfo) string {
+	switch {
+	case !transitions.Cloneable(transitions.StateOf(instance)):
+		return fmt.Sprintf("The instance is in state %s and cannot be cloned.", transitions.StateOf(instance))
+	case instance.Spec.PinnedRevision != 0:
+		return fmt.Sprintf("The instance is pinned to revision %d by a rollback. Upgrade it before you clone it.", instance.Spec.PinnedRevision)
+	case app == nil || app.Status.Summary == nil || app.Status.Summary.Clone == nil:
+		return ""
+	case app.Status.Summary.Clone.Verdict == v1alpha1.CloneUnsafe:
+		return "Only one instance of the app can be installed in the cluster, because two instances conflict."
+	}
+	return ""
+}
+
+// check returns the problems with the place of a clone.
+func (c *cloneView) check(origin *v1alpha1.AppInstance) []fieldError {
+	problems := placeProblems(c.Namespace, c.Name, c.Account)
+	switch {
+	case len(problems) > 0:
+	case c.OnlyOtherNamespace && c.Namespace == origin.Namespace:
+		problems = append(problems, fieldError{"to", "Namespace", "select another namespace: two instances of the app conflict in one namespace"})
+	case c.Namespace == origin.Namespace && c.Name == origin.Name:
+		problems = append(problems, fieldError{"name", "Name", "must differ from the name of the cloned instance"})
+	}
+	return problems
+}
+
+// placeProblems returns the problems with the namespace, the name and the service account of a new
+// instance.
+func placeProblems(namespace, name, account string) []fieldError {
+	var problems []fieldError
+	add := func(id, label, text string) { problems = append(problems, fieldError{id, label, text}) }
+	switch {
+	case namespace == "":
+		add("to", "Namespace", "select a namespace")
+	case !namespaceForm.MatchString(namespace):
+		add("to", "Namespace", "must be the name of a namespace")
+	}
+	if len(name) > maxInstanceName || !instanceNamePattern.MatchString(name) {
+		add("name", "Name", fmt.Sprintf("must consist of at most %d lower-case letters, digits and hyphens, and start and end with a letter or digit", maxInstanceName))
+	}
+	if account != "" && !accountNamePattern.MatchString(account) {
+		add("account", "Service account", "must be the name of a service account")
+	}
+	return problems
+}
+
+// publishedVersions returns the published versions of an app as options.
+func publishedVersions(app *v1alpha1.AppInfo, chosen string) []option {
+	var versions []option
+	for i := range app.Status.Versions {
+		version := &app.Status.Versions[i]
+		text := version.Version
+		if version.Deprecated {
+			text += " (deprecated)"
+		}
+		versions = append(versions, option{version.Version, text, version.Version == chosen})
+	}
+	return versions
+}

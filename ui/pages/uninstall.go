@@ -1,0 +1,57 @@
+package pages
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+)
+
+// uninstallView is what an uninstallation deletes and keeps.
+type uninstallView struct {
+	Deleted []v1alpha1.KindCount
+	Total   int
+	// Claims are the volume claims in the inventory.
+	Claims     []string
+	Secret     string
+	Delete     bool
+	Dependents bool
+}
+
+// prepareUninstall lists what is deleted and what is kept. Data is deleted only if the user enters
+// the name of the instance.
+func prepareUninstall(r *request, v *actionView) (string, error) {
+	u := &uninstallView{Delete: v.Instance.Spec.DataPolicy == v1alpha1.DataDelete}
+	if r.Method == http.MethodPost {
+		u.Delete, u.Dependents = r.PostFormValue("data") == "delete", r.PostFormValue("dependents") != ""
+	}
+	v.Uninstall = u
+	counts := map[string]int32{}
+	if inventory := v.Instance.Status.Inventory; inventory != nil {
+		u.Total = int(inventory.Total)
+		for _, ref := range inventory.Objects {
+			if ref.Kind == "PersistentVolumeClaim" {
+				u.Claims = append(u.Claims, ref.Name)
+				continue
+			}
+			counts[ref.Kind]++
+		}
+	}
+	for kind, count := range counts {
+		u.Deleted = append(u.Deleted, v1alpha1.KindCount{Kind: kind, Count: count})
+	}
+	slices.SortFunc(u.Deleted, func(a, b v1alpha1.KindCount) int { return strings.Compare(a.Kind, b.Kind) })
+	parameters := v1alpha1.UninstallParameters{DataPolicy: v1alpha1.DataRetain}
+	if u.Delete {
+		parameters.DataPolicy = v1alpha1.DataDelete
+	}
+	if u.Dependents {
+		parameters.Dependents = v1alpha1.DependentsUninstall
+	}
+	v.request.Uninstall = parameters
+	if r.Method == http.MethodPost && u.Delete && r.PostFormValue("confirm") != v.Instance.Name {
+		return "To delete the data, enter the name of the instance: " + v.Instance.Name, nil
+	}
+	return "", nil
+}

@@ -1,0 +1,34 @@
+package pages
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"sigs.k8s.io/yaml"
+)
+
+// maxValuesBytes is the size of the values that a form accepts.
+const maxValuesBytes = 64 << 10
+
+// encodeValues returns entered values as JSON, nil if there are none, or the problem with them.
+func encodeValues(text string) (raw []byte, problem string) {
+	if strings.TrimSpace(text) == "" {
+		return nil, ""
+	}
+	if len(text) > maxValuesBytes {
+		return nil, fmt.Sprintf("must have at most %d bytes; use valuesFrom for larger values", maxValuesBytes)
+	}
+	var values map[string]any
+	if err := yaml.Unmarshal([]byte(text), &values); err != nil {
+		return nil, strings.TrimPrefix(err.Error(), "error converting YAML to JSON: ")
+	}
+	if len(values) == 0 {
+		return nil, ""
+	}
+	raw, err := json.Marshal(values)
+	if err != nil || len(raw) > 4*maxValuesBytes {
+		return nil, "the values are too large"
+	}
+	return raw, ""
+}
