@@ -20,10 +20,16 @@ func CommandFor(task *v1alpha1.AppInstallTask) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	return PluginCommand(arguments), nil
+}
+
+// PluginCommand returns the command of the kubectl plugin with arguments, ready to be pasted into a shell.
+func PluginCommand(arguments []string) string {
+	quoted := make([]string, len(arguments))
 	for i, argument := range arguments {
-		arguments[i] = quoteArgument(argument)
+		quoted[i] = quoteArgument(argument)
 	}
-	return "kubectl market " + strings.Join(arguments, " "), nil
+	return "kubectl market " + strings.Join(quoted, " ")
 }
 
 var plainArgument = regexp.MustCompile(`^[A-Za-z0-9_./:=@%+,-]+$`)

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -16,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/sourcebuilder"
 	"github.com/appmarket/operator/plugin/follow"
 	"github.com/appmarket/operator/plugin/table"
 )
@@ -56,19 +56,9 @@ func (f *Factory) newSourceCommand() *cobra.Command {
 	return c
 }
 
-// sourceFlags are the flags of the command source add.
-type sourceFlags struct {
-	sourceType      v1alpha1.SourceType
-	profile         v1alpha1.PlatformProfile
-	secret, shared  string
-	charts          []string
-	include, except []string
-	maxVersions     int32
-	interval        time.Duration
-}
-
 func (f *Factory) newSourceAddCommand() *cobra.Command {
-	var s sourceFlags
+	var s sourcebuilder.Request
+	var interval time.Duration
 	var w waitTimeout
 	c := &cobra.Command{
 		Use: "add NAME LOCATION", Short: "Add a source",
@@ -80,15 +70,18 @@ func (f *Factory) newSourceAddCommand() *cobra.Command {
 	}
 	write := newWriteFlags(c, "created")
 	flags := c.Flags()
-	addChoice(c, &s.sourceType, "type", "Type of the source. Defaults to the type of the location.", v1alpha1.SourceTypeHelm, v1alpha1.SourceTypeOCI, v1alpha1.SourceTypeDirectory)
-	addChoice(c, &s.profile, "profile", "Platform profile with which the charts are rendered. Defaults to helm.", v1alpha1.ProfileHelm, v1alpha1.ProfileOlares)
-	flags.StringVar(&s.secret, "secret", "", "Secret with the credentials of the repository or the registry.")
-	flags.StringSliceVar(&s.charts, "charts", nil, "Names of the charts below the URL of a registry. If not specified, the URL specifies a chart.")
-	flags.StringVar(&s.shared, "allowed-namespaces", "same", "Namespaces that can use the apps: same, all, or a label selector of namespaces.")
-	flags.StringSliceVar(&s.include, "include", nil, "Patterns of the names of apps to include.")
-	flags.StringSliceVar(&s.except, "exclude", nil, "Patterns of the names of apps to exclude.")
-	flags.Int32Var(&s.maxVersions, "max-versions", 0, "Number of versions of each app that are hydrated. Defaults to 3.")
-	flags.DurationVar(&s.interval, "interval", 0, "Interval at which the source is checked for changes. Defaults to 10m.")
+	addChoice(c, &s.Type, "type", "Type of the source. Defaults to the type of the location.", v1alpha1.SourceTypeHelm, v1alpha1.SourceTypeOCI, v1alpha1.SourceTypeDirectory)
+	addChoice(c, &s.Profile, "profile", "Platform profile with which the charts are rendered. Defaults to helm.", v1alpha1.ProfileHelm, v1alpha1.ProfileOlares)
+	flags.StringVar(&s.Secret, "secret", "", "Secret with the credentials of the repository or the registry.")
+	flags.StringVar(&s.CertSecret, "cert-secret", "", "Secret with the CA certificates of the repository or the registry.")
+	flags.StringVar(&s.RegistrySecret, "registry-secret", "", "Secret with the credentials of the registries of images.")
+	flags.BoolVar(&s.Insecure, "insecure", false, "Allow a registry of charts over HTTP.")
+	flags.StringSliceVar(&s.Charts, "charts", nil, "Names of the charts below the URL of a registry. If not specified, the URL specifies a chart.")
+	flags.StringVar(&s.AllowedNamespaces, "allowed-namespaces", "same", "Namespaces that can use the apps: same, all, or a label selector of namespaces.")
+	flags.StringSliceVar(&s.Include, "include", nil, "Patterns of the names of apps to include.")
+	flags.StringSliceVar(&s.Exclude, "exclude", nil, "Patterns of the names of apps to exclude.")
+	flags.Int32Var(&s.MaxVersions, "max-versions", 0, "Number of versions of each app that are hydrated. Defaults to 3.")
+	flags.DurationVar(&interval, "interval", 0, "Interval at which the source is checked for changes. Defaults to 10m.")
 	w.addFlags(c, "the source is ready")
 	c.RunE = func(c *cobra.Command, arguments []string) error {
 		if err := write.readDryRun(c); err != nil {
@@ -98,7 +91,11 @@ func (f *Factory) newSourceAddCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		source, err := s.newSource(cmp.Or(f.market, namespace), arguments[0], arguments[1])
+		s.Namespace, s.Name, s.Location = cmp.Or(f.market, namespace), arguments[0], arguments[1]
+		if interval != 0 {
+			s.Interval = v1alpha1.Duration(interval.String())
+		}
+		source, err := sourcebuilder.NewSource(s)
 		if err != nil {
 			return err
 		}
@@ -118,75 +115,6 @@ func (f *Factory) newSourceAddCommand() *cobra.Command {
 		return f.followSource(c.Context(), k, source, w.timeout, "")
 	}
 	return c
-}
-
-// newSource returns the source of the flags.
-func (s *sourceFlags) newSource(namespace, name, location string) (*v1alpha1.MarketSource, error) {
-	source := &v1alpha1.MarketSource{
-		TypeMeta:   metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "MarketSource"},
-		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
-		Spec:       v1alpha1.MarketSourceSpec{Type: s.sourceType},
-	}
-	spec := &source.Spec
-	if spec.Type == "" {
-		spec.Type = typeOfLocation(location)
-	}
-	var secret *v1alpha1.LocalObjectReference
-	if s.secret != "" {
-		secret = &v1alpha1.LocalObjectReference{Name: s.secret}
-	}
-	switch {
-	case len(s.charts) > 0 && spec.Type != v1alpha1.SourceTypeOCI:
-		return nil, fmt.Errorf("--charts: a source of type %s has no list of charts", spec.Type)
-	case secret != nil && spec.Type == v1alpha1.SourceTypeDirectory:
-		return nil, fmt.Errorf("--secret: a source of type %s has no credentials", spec.Type)
-	}
-	switch spec.Type {
-	case v1alpha1.SourceTypeHelm:
-		spec.Helm = &v1alpha1.HelmSource{URL: location, SecretRef: secret}
-	case v1alpha1.SourceTypeOCI:
-		spec.OCI = &v1alpha1.OCISource{URL: location, Charts: s.charts, SecretRef: secret}
-	case v1alpha1.SourceTypeDirectory:
-		spec.Directory = &v1alpha1.DirectorySource{Path: location}
-	}
-	if s.profile != "" {
-		spec.Platform = &v1alpha1.Platform{Profile: s.profile}
-	}
-	if len(s.include)+len(s.except) > 0 || s.maxVersions != 0 {
-		spec.Filter = &v1alpha1.AppFilter{Include: s.include, Exclude: s.except, MaxVersions: s.maxVersions}
-	}
-	if s.interval != 0 {
-		spec.Interval = v1alpha1.Duration(s.interval.String())
-	}
-	allowed, err := allowedNamespaces(s.shared)
-	spec.AllowedNamespaces = allowed
-	return source, err
-}
-
-// typeOfLocation returns the type of a source by its location.
-func typeOfLocation(location string) v1alpha1.SourceType {
-	switch {
-	case strings.HasPrefix(location, "/"):
-		return v1alpha1.SourceTypeDirectory
-	case strings.HasPrefix(location, "oci://"):
-		return v1alpha1.SourceTypeOCI
-	}
-	return v1alpha1.SourceTypeHelm
-}
-
-// allowedNamespaces parses the flag --allowed-namespaces.
-func allowedNamespaces(given string) (*v1alpha1.AllowedNamespaces, error) {
-	switch strings.ToLower(given) {
-	case "same":
-		return nil, nil
-	case "all":
-		return &v1alpha1.AllowedNamespaces{From: v1alpha1.NamespacesFromAll}, nil
-	}
-	selector, err := metav1.ParseToLabelSelector(given)
-	if err != nil || !strings.ContainsAny(given, "=! ") {
-		return nil, fmt.Errorf("--allowed-namespaces %s: must be same, all or a label selector such as team=web", given)
-	}
-	return &v1alpha1.AllowedNamespaces{From: v1alpha1.NamespacesFromSelector, Selector: selector}, nil
 }
 
 // followSource waits until a source is ready or cannot become ready. request is the value of the

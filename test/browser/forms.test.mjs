@@ -23,7 +23,9 @@ for (const variant of variants) {
     for (const [name, path] of Object.entries({
       install: installPath, adopt: `${paths.app}/adopt`, "action-upgrade": `${paths["instance-update"]}/actions/upgrade`,
       "action-configure": `${paths.instance}/actions/configure`, "action-clone": `${paths.instance}/actions/clone`, "action-uninstall": `${paths["instance-running"]}/actions/uninstall`, "action-stop": `${paths["instance-running"]}/actions/stop`,
-      "action-rollback": `${paths.instance}/actions/rollback`, "task-inputs": `${paths["task-waiting"]}/inputs`, "task-cancel": `${paths["task-waiting"]}/cancel`,
+      "action-rollback": `${paths.instance}/actions/rollback`, "source-new": "/sources/new", "source-change": `${paths["source-own"]}/edit`,
+      "source-suspend": `${paths["source-own"]}/actions/suspend`, "source-delete": `${paths["source-own"]}/actions/delete`, "source-forbidden": `${paths.source}/edit`,
+      "task-inputs": `${paths["task-waiting"]}/inputs`, "task-cancel": `${paths["task-waiting"]}/cancel`,
     })) {
       const response = await open(page, path);
       assert.equal(response.status(), 200, name);
@@ -112,6 +114,35 @@ test("an instance is configured, and its form shows the changes", async (t) => {
   await page.getByRole("button", { name: "Configure" }).click();
   await page.waitForURL(/\/tasks\/.*\/configure-wiki-/);
   assert.deepEqual(page.faults, []);
+});
+
+test("a source is added, changed and deleted", async (t) => {
+  const context = await signedIn(browser);
+  t.after(() => context.close());
+  const page = await newPage(context);
+  await open(page, "/sources");
+  await page.getByRole("link", { name: "Add a source" }).click();
+  await page.getByLabel("Name", { exact: true }).fill("added");
+  await page.getByLabel("URL or path").fill("charts.example");
+  await page.getByRole("button", { name: "Add source" }).click();
+  await page.locator("#errors").getByRole("link", { name: "URL or path" }).click();
+  await page.getByLabel("Type", { exact: true }).selectOption("Helm");
+  assert.equal(await page.getByLabel("Charts").isVisible(), false, "fields of other types are hidden");
+  await page.getByLabel("URL or path").fill("https://charts.example");
+  await page.getByRole("button", { name: "Add source" }).click();
+  await page.waitForURL(/\/sources\/.*\/added$/);
+  await page.getByRole("link", { name: "Change", exact: true }).click();
+  await page.getByText("Apps and versions").click();
+  await page.getByLabel("Interval").fill("1h");
+  await page.getByLabel("Include").focus();
+  assert.ok(await eventually(async () => /interval: 1h/.test(await page.locator("#preview").innerText())), "the change follows the form");
+  await page.getByRole("button", { name: "Save" }).click();
+  await page.waitForURL(/\/sources\/.*\/added$/);
+  await page.getByRole("link", { name: "Delete", exact: true }).click();
+  await page.getByLabel("To delete the source").fill("added");
+  await page.getByRole("button", { name: "Delete" }).click();
+  await page.waitForURL(/\/sources$/);
+  assert.deepEqual(page.faults.filter((each) => !/status of 422/.test(each)), []);
 });
 
 test("data is deleted only after the name was entered", async (t) => {

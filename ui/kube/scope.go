@@ -77,7 +77,12 @@ func (p *User) RequireList(ctx context.Context, resource, namespace string) erro
 
 // ScopeFor returns where the user may list a resource.
 func (p *User) ScopeFor(ctx context.Context, resource string) (Scope, error) {
-	everywhere, err := p.Allows(ctx, "list", resource, "", "")
+	return p.ScopeWith(ctx, "list", resource)
+}
+
+// ScopeWith returns where the user has the right for a verb on a resource.
+func (p *User) ScopeWith(ctx context.Context, verb, resource string) (Scope, error) {
+	everywhere, err := p.Allows(ctx, verb, resource, "", "")
 	if err != nil || everywhere {
 		return Scope{All: everywhere}, err
 	}
@@ -90,16 +95,16 @@ func (p *User) ScopeFor(ctx context.Context, resource string) (Scope, error) {
 	if len(candidates) > maxReviewedNamespaces {
 		return Scope{Cut: true}, nil
 	}
-	return p.reviewEach(ctx, resource, candidates)
+	return p.reviewEach(ctx, verb, resource, candidates)
 }
 
-func (p *User) reviewEach(ctx context.Context, resource string, candidates []string) (Scope, error) {
+func (p *User) reviewEach(ctx context.Context, verb, resource string, candidates []string) (Scope, error) {
 	allowed := make([]bool, len(candidates))
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(concurrentReviews)
 	for i, namespace := range candidates {
 		group.Go(outcome.Guarded(func() (err error) {
-			allowed[i], err = p.Allows(ctx, "list", resource, namespace, "")
+			allowed[i], err = p.Allows(ctx, verb, resource, namespace, "")
 			return err
 		}))
 	}

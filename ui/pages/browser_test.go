@@ -33,7 +33,8 @@ func TestBrowser(t *testing.T) {
 	}
 	g := NewWithT(t)
 	w := newBrowserWorld(t)
-	b := w.signIn(t, w.tenant, "jane", append(tenant[:3:3], rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"configmaps", "events"}, Verbs: []string{"get", "list"}})...)
+	b := w.signIn(t, w.tenant, "jane", append(tenant[:3:3], marketAdmin[1],
+		rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"configmaps", "events"}, Verbs: []string{"get", "list"}})...)
 	w.allowBrowsing(t, "jane")
 	shows(t, b, "/apps", "66 apps")
 	shows(t, b, "/instances", "Team wiki", "6 instances")
@@ -82,7 +83,7 @@ func (w world) browserPaths() map[string]string {
 		"instance-drift": instance + "/drift", "instance-yaml": instance + "/yaml", "instance-long": long, "instance-running": "/instances/" + w.tenant + "/board", "instance-update": "/instances/" + w.tenant + "/notes",
 		"tasks": "/tasks", "task-waiting": "/tasks/" + w.tenant + "/install-wiki-x7k2p", "task-failed": "/tasks/" + w.tenant + "/upgrade-board-2f8rk",
 		"task-succeeded": "/tasks/" + w.tenant + "/install-board-9qd4m",
-		"sources":        "/sources", "source": "/sources/" + w.market + "/samples", "about": "/about",
+		"sources":        "/sources", "source": "/sources/" + w.market + "/samples", "source-own": "/sources/" + w.tenant + "/own", "about": "/about",
 		"not-found": "/nothing", "forbidden": "/instances/" + w.other + "/secret", "namespace-forbidden": "/instances?namespace=" + w.other,
 	}
 }
@@ -150,6 +151,7 @@ func newBrowserWorld(t *testing.T) browserWorld {
 	})
 	w.addApp(t, w.market, "samples", "evil", v1alpha1.AppSummary{Title: attack, Developer: attack, Description: attack, Categories: []string{attack[:90]}, Warnings: []string{attack}})
 	w.setReadme(wikiReadme)
+	w.addSource(t, w.tenant, "own")
 	ref := func(name string) v1alpha1.AppReference {
 		return v1alpha1.AppReference{Namespace: w.market, Source: "samples", Name: name}
 	}

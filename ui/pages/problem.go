@@ -61,7 +61,10 @@ func bindingCommand(user, verb, resource, namespace, flag string) string {
 	if verb != "get" && verb != "list" {
 		role = "appmarket-tenant"
 	}
-	if resource == kube.Apps || resource == kube.Sources {
+	switch {
+	case resource == kube.Sources && role == "appmarket-tenant":
+		role = "appmarket-market-admin"
+	case resource == kube.Apps || resource == kube.Sources:
 		role = "appmarket-browser"
 	}
 	if namespace == "" {

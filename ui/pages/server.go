@@ -121,8 +121,11 @@ func (s *Server) addForms(mux *http.ServeMux) {
 		"/apps/{namespace}/{source}/{app}/install":       {install.show, install.submit, install.preview},
 		"/apps/{namespace}/{source}/{app}/adopt":         {adopt.show, adopt.submit, adopt.preview},
 		"/instances/{namespace}/{name}/actions/{action}": {showAction, submitAction, showAction},
-		"/tasks/{namespace}/{name}/inputs":               {showInputs, submitInputs, nil},
-		"/tasks/{namespace}/{name}/cancel":               {showCancel, cancelTask, nil},
+		"/sources/new":                                 {showNewSource, submitNewSource, showNewSource},
+		"/sources/{namespace}/{name}/edit":             {showSourceEdit, submitSourceEdit, showSourceEdit},
+		"/sources/{namespace}/{name}/actions/{action}": {showSourceAction, submitSourceAction, nil},
+		"/tasks/{namespace}/{name}/inputs":             {showInputs, submitInputs, nil},
+		"/tasks/{namespace}/{name}/cancel":             {showCancel, cancelTask, nil},
 	} {
 		mux.Handle("GET "+path, s.signedIn(s.serveFormPage(f.show)))
 		mux.Handle("POST "+path, s.signedIn(s.serveForm(f.submit)))

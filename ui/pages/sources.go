@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"k8s.io/apimachinery/pkg/api/meta"
-	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/ui/kube"
@@ -75,8 +74,8 @@ func showSources(r *request) (*view, error) {
 		}
 	default:
 		v.Nothing = emptyText{
-			Title: "No sources yet", Text: "A source specifies where apps come from, such as a Helm repository. Add the sample market with this command:",
-			Command: "kubectl apply -f config/samples/marketsource.yaml",
+			Title: "No sources yet", Text: "A source specifies where apps come from, such as a Helm repository. Add a source here, or the sample market with this command:",
+			Command: "kubectl apply -f config/samples/marketsource.yaml", URL: "/sources/new", Link: "Add a source",
 		}
 	}
 	return &view{name: "sources", titles: []string{"Sources"}, section: "sources", data: v, topics: topicsFor(kube.Sources, scope)}, nil
@@ -95,15 +94,20 @@ type sourceView struct {
 	AppsURL    string
 	// AddCommand is the command that adds the published charts to Helm.
 	AddCommand string
+	// Actions are the buttons, and NotAllowed says why they are disabled.
+	Actions    []actionButton
+	NotAllowed string
 }
 
 func showSource(r *request) (*view, error) {
-	namespace := r.PathValue("namespace")
-	source := &v1alpha1.MarketSource{}
-	if err := r.Get(r.Context(), types.NamespacedName{Namespace: namespace, Name: r.PathValue("name")}, source); err != nil {
-		return nil, asProblem(r, err, "get", kube.Sources, namespace)
+	source, err := getSource(r)
+	if err != nil {
+		return nil, err
 	}
 	v := sourceView{sourceRow: newSourceRow(source)}
+	if v.Actions, v.NotAllowed, err = sourceButtons(r, source); err != nil {
+		return nil, err
+	}
 	v.Milestones = milestonesOf(source.Status.Conditions, source.CreationTimestamp.Time, false, v1alpha1.ConditionReachable, v1alpha1.ConditionIndexed)
 	for i := range v.Milestones { // They are checked again and again.
 		v.Milestones[i].Took = ""
@@ -127,6 +131,6 @@ func showSource(r *request) (*view, error) {
 	}
 	return &view{
 		name: "source", titles: []string{source.Name, "Sources"}, section: "sources", data: v,
-		topics: []live.Topic{{Resource: kube.Sources, Namespace: namespace, Name: source.Name}},
+		topics: []live.Topic{{Resource: kube.Sources, Namespace: source.Namespace, Name: source.Name}},
 	}, nil
 }

@@ -1,0 +1,39 @@
+package sourcebuilder
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/appmarket/operator/internal/taskbuilder"
+)
+
+// AddCommand returns the command of the kubectl plugin that adds the source of a request.
+func AddCommand(r Request) string {
+	arguments := []string{"source", "add", r.Name, r.Location, "--namespace", r.Namespace}
+	add := func(flag, value string) {
+		if value != "" {
+			arguments = append(arguments, "--"+flag, value)
+		}
+	}
+	if r.Type != TypeOfLocation(r.Location) {
+		add("type", strings.ToLower(string(r.Type)))
+	}
+	add("charts", strings.Join(r.Charts, ","))
+	add("secret", r.Secret)
+	add("cert-secret", r.CertSecret)
+	add("registry-secret", r.RegistrySecret)
+	if r.Insecure {
+		arguments = append(arguments, "--insecure")
+	}
+	if r.AllowedNamespaces != "same" {
+		add("allowed-namespaces", r.AllowedNamespaces)
+	}
+	add("include", strings.Join(r.Include, ","))
+	add("exclude", strings.Join(r.Exclude, ","))
+	if r.MaxVersions != 0 {
+		add("max-versions", fmt.Sprint(r.MaxVersions))
+	}
+	add("profile", strings.ToLower(string(r.Profile)))
+	add("interval", string(r.Interval))
+	return taskbuilder.PluginCommand(arguments)
+}

@@ -1,0 +1,187 @@
+// Package sourcebuilder turns the request of a user into a MarketSource, and a MarketSource into the
+// command that adds it.
+//
+// The web pages and the kubectl plugin build sources here, so that the same request leads to the same
+// object in both. The package reads no cluster and writes nothing. It does not check what the API
+// server checks.
+package sourcebuilder
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+)
+
+// Request describes a source that a user requests.
+type Request struct {
+	Namespace, Name string
+	// Type defaults to the type of the location.
+	Type v1alpha1.SourceType
+	// Location is the URL of a Helm repository or of a registry, or the absolute path of a directory.
+	Location string
+	// Charts are the names of the charts below the URL of a registry.
+	Charts []string
+	// Secret contains the credentials of the repository or registry, CertSecret its CA certificates,
+	// and RegistrySecret the credentials of the registries of images.
+	Secret, CertSecret, RegistrySecret string
+	// Insecure allows a registry over HTTP.
+	Insecure bool
+	// AllowedNamespaces is same, all or a label selector.
+	AllowedNamespaces string
+	Include, Exclude  []string
+	MaxVersions       int32
+	Profile           v1alpha1.PlatformProfile
+	Interval          v1alpha1.Duration
+}
+
+// NewSource returns the source of a request. It returns an error if the request has a field that the
+// type of the source does not have.
+func NewSource(r Request) (*v1alpha1.MarketSource, error) {
+	source := &v1alpha1.MarketSource{
+		TypeMeta:   metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "MarketSource"},
+		ObjectMeta: metav1.ObjectMeta{Namespace: r.Namespace, Name: r.Name},
+	}
+	return source, SetSpec(&source.Spec, r)
+}
+
+// SetSpec sets the fields of a spec that a request has, and keeps the others.
+func SetSpec(spec *v1alpha1.MarketSourceSpec, r Request) error {
+	if r.Type == "" {
+		r.Type = TypeOfLocation(r.Location)
+	}
+	if err := r.checkType(); err != nil {
+		return err
+	}
+	allowed, err := ParseAllowedNamespaces(r.AllowedNamespaces)
+	if err != nil {
+		return err
+	}
+	spec.Type, spec.AllowedNamespaces, spec.Interval, spec.RegistrySecretRef = r.Type, allowed, r.Interval, refOf(r.RegistrySecret)
+	spec.Helm, spec.OCI, spec.Directory = nil, nil, nil
+	switch r.Type {
+	case v1alpha1.SourceTypeHelm:
+		spec.Helm = &v1alpha1.HelmSource{URL: r.Location, SecretRef: refOf(r.Secret), CertSecretRef: refOf(r.CertSecret)}
+	case v1alpha1.SourceTypeOCI:
+		spec.OCI = &v1alpha1.OCISource{URL: r.Location, Charts: r.Charts, SecretRef: refOf(r.Secret), CertSecretRef: refOf(r.CertSecret)}
+		if r.Insecure {
+			spec.OCI.Insecure = &r.Insecure
+		}
+	case v1alpha1.SourceTypeDirectory:
+		spec.Directory = &v1alpha1.DirectorySource{Path: r.Location}
+	}
+	switch {
+	case r.Profile == "" && spec.Platform != nil && spec.Platform.Values == nil:
+		spec.Platform = nil
+	case r.Profile == "" && spec.Platform != nil:
+		spec.Platform.Profile = ""
+	case r.Profile != "" && spec.Platform == nil:
+		spec.Platform = &v1alpha1.Platform{Profile: r.Profile}
+	case r.Profile != "":
+		spec.Platform.Profile = r.Profile
+	}
+	spec.Filter = nil
+	if len(r.Include)+len(r.Exclude) > 0 || r.MaxVersions != 0 {
+		spec.Filter = &v1alpha1.AppFilter{Include: r.Include, Exclude: r.Exclude, MaxVersions: r.MaxVersions}
+	}
+	return nil
+}
+
+// checkType returns an error if a request has a field that its type does not have.
+func (r Request) checkType() error {
+	isRemote := r.Type != v1alpha1.SourceTypeDirectory
+	for _, field := range []struct {
+		flag, what     string
+		given, allowed bool
+	}{
+		{"charts", "no list of charts", len(r.Charts) > 0, r.Type == v1alpha1.SourceTypeOCI},
+		{"secret", "no credentials", r.Secret != "", isRemote},
+		{"cert-secret", "no CA certificates", r.CertSecret != "", isRemote},
+		{"insecure", "no registry", r.Insecure, r.Type == v1alpha1.SourceTypeOCI},
+	} {
+		if field.given && !field.allowed {
+			return fmt.Errorf("--%s: a source of type %s has %s", field.flag, r.Type, field.what)
+		}
+	}
+	return nil
+}
+
+// RequestFor returns the request that leads to the spec of a source, apart from fields that no request
+// has.
+func RequestFor(source *v1alpha1.MarketSource) Request {
+	spec := &source.Spec
+	r := Request{
+		Namespace: source.Namespace, Name: source.Name, Type: spec.Type, RegistrySecret: nameOf(spec.RegistrySecretRef),
+		AllowedNamespaces: AllowedNamespacesText(spec.AllowedNamespaces), Interval: spec.Interval,
+	}
+	switch {
+	case spec.Helm != nil:
+		r.Location, r.Secret, r.CertSecret = spec.Helm.URL, nameOf(spec.Helm.SecretRef), nameOf(spec.Helm.CertSecretRef)
+	case spec.OCI != nil:
+		r.Location, r.Secret, r.CertSecret = spec.OCI.URL, nameOf(spec.OCI.SecretRef), nameOf(spec.OCI.CertSecretRef)
+		r.Charts, r.Insecure = slices.Clone(spec.OCI.Charts), spec.OCI.Insecure != nil && *spec.OCI.Insecure
+	case spec.Directory != nil:
+		r.Location = spec.Directory.Path
+	}
+	if spec.Platform != nil {
+		r.Profile = spec.Platform.Profile
+	}
+	if spec.Filter != nil {
+		r.Include, r.Exclude, r.MaxVersions = slices.Clone(spec.Filter.Include), slices.Clone(spec.Filter.Exclude), spec.Filter.MaxVersions
+	}
+	return r
+}
+
+// TypeOfLocation returns the type of a source by its location.
+func TypeOfLocation(location string) v1alpha1.SourceType {
+	switch {
+	case strings.HasPrefix(location, "/"):
+		return v1alpha1.SourceTypeDirectory
+	case strings.HasPrefix(location, "oci://"):
+		return v1alpha1.SourceTypeOCI
+	}
+	return v1alpha1.SourceTypeHelm
+}
+
+// ParseAllowedNamespaces parses same, all or a label selector of namespaces. An empty text means same.
+func ParseAllowedNamespaces(text string) (*v1alpha1.AllowedNamespaces, error) {
+	switch strings.ToLower(text) {
+	case "", "same":
+		return nil, nil
+	case "all":
+		return &v1alpha1.AllowedNamespaces{From: v1alpha1.NamespacesFromAll}, nil
+	}
+	selector, err := metav1.ParseToLabelSelector(text)
+	if err != nil || !strings.ContainsAny(text, "=! ") {
+		return nil, fmt.Errorf("--allowed-namespaces %s: must be same, all or a label selector such as team=web", text)
+	}
+	return &v1alpha1.AllowedNamespaces{From: v1alpha1.NamespacesFromSelector, Selector: selector}, nil
+}
+
+// AllowedNamespacesText returns the text from which ParseAllowedNamespaces returns the same namespaces.
+func AllowedNamespacesText(allowed *v1alpha1.AllowedNamespaces) string {
+	switch {
+	case allowed == nil || allowed.From == v1alpha1.NamespacesFromSame:
+		return "same"
+	case allowed.From == v1alpha1.NamespacesFromAll:
+		return "all"
+	}
+	return metav1.FormatLabelSelector(allowed.Selector)
+}
+
+func refOf(name string) *v1alpha1.LocalObjectReference {
+	if name == "" {
+		return nil
+	}
+	return &v1alpha1.LocalObjectReference{Name: name}
+}
+
+func nameOf(ref *v1alpha1.LocalObjectReference) string {
+	if ref == nil {
+		return ""
+	}
+	return ref.Name
+}

@@ -1,0 +1,74 @@
+package sourcebuilder_test
+
+import (
+	"testing"
+
+	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/sourcebuilder"
+)
+
+func TestNewSource(t *testing.T) {
+	ref := func(name string) *v1alpha1.LocalObjectReference { return &v1alpha1.LocalObjectReference{Name: name} }
+	yes := true
+	for _, c := range []struct {
+		why     string
+		of      sourcebuilder.Request
+		want    v1alpha1.MarketSourceSpec
+		command string
+	}{
+		{"a Helm repository", sourcebuilder.Request{Location: "https://charts.example", AllowedNamespaces: "all", Secret: "login", CertSecret: "ca"},
+			v1alpha1.MarketSourceSpec{
+				Type: v1alpha1.SourceTypeHelm, Helm: &v1alpha1.HelmSource{URL: "https://charts.example", SecretRef: ref("login"), CertSecretRef: ref("ca")},
+				AllowedNamespaces: &v1alpha1.AllowedNamespaces{From: v1alpha1.NamespacesFromAll},
+			}, "kubectl market source add samples https://charts.example --namespace market --secret login --cert-secret ca --allowed-namespaces all"},
+		{"charts of a registry", sourcebuilder.Request{
+			Location: "oci://registry.example/charts", Charts: []string{"web", "db"}, Insecure: true, AllowedNamespaces: "team=web", RegistrySecret: "images",
+		}, v1alpha1.MarketSourceSpec{
+			Type: v1alpha1.SourceTypeOCI, OCI: &v1alpha1.OCISource{URL: "oci://registry.example/charts", Charts: []string{"web", "db"}, Insecure: &yes}, RegistrySecretRef: ref("images"),
+			AllowedNamespaces: &v1alpha1.AllowedNamespaces{From: v1alpha1.NamespacesFromSelector, Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"team": "web"}, MatchExpressions: []metav1.LabelSelectorRequirement{}}},
+		}, "kubectl market source add samples oci://registry.example/charts --namespace market --charts web,db --registry-secret images --insecure --allowed-namespaces team=web"},
+		{"a directory", sourcebuilder.Request{
+			Location: "/charts", Include: []string{"a*"}, Exclude: []string{"b"}, MaxVersions: 2, Profile: v1alpha1.ProfileOlares, Interval: "1h", AllowedNamespaces: "same",
+		}, v1alpha1.MarketSourceSpec{
+			Type: v1alpha1.SourceTypeDirectory, Directory: &v1alpha1.DirectorySource{Path: "/charts"}, Interval: "1h",
+			Filter: &v1alpha1.AppFilter{Include: []string{"a*"}, Exclude: []string{"b"}, MaxVersions: 2}, Platform: &v1alpha1.Platform{Profile: v1alpha1.ProfileOlares},
+		}, "kubectl market source add samples /charts --namespace market --include 'a*' --exclude b --max-versions 2 --profile olares --interval 1h"},
+	} {
+		t.Run(c.why, func(t *testing.T) {
+			g := NewWithT(t)
+			c.of.Namespace, c.of.Name = "market", "samples"
+			source, err := sourcebuilder.NewSource(c.of)
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(source.Spec).To(Equal(c.want))
+			read := sourcebuilder.RequestFor(source)
+			again, err := sourcebuilder.NewSource(read)
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(again).To(Equal(source), "the request of the source leads to the same source")
+			g.Expect(sourcebuilder.AddCommand(read)).To(Equal(c.command))
+		})
+	}
+	for _, wrong := range []sourcebuilder.Request{
+		{Location: "/charts", Secret: "login"}, {Location: "https://charts.example", Charts: []string{"a"}}, {Location: "/charts", CertSecret: "ca"},
+		{Location: "https://charts.example", Insecure: true}, {Location: "/charts", AllowedNamespaces: "team"},
+	} {
+		_, err := sourcebuilder.NewSource(wrong)
+		NewWithT(t).Expect(err).To(HaveOccurred())
+	}
+}
+
+func TestSetSpecKeepsOtherFields(t *testing.T) {
+	g := NewWithT(t)
+	spec := v1alpha1.MarketSourceSpec{
+		Type: v1alpha1.SourceTypeHelm, Helm: &v1alpha1.HelmSource{URL: "https://charts.example"}, ReadyWhen: v1alpha1.ReadyWhenSynced, Timeout: "5s",
+		Platform: &v1alpha1.Platform{Profile: v1alpha1.ProfileOlares, Values: &runtime.RawExtension{Raw: []byte(`{"a":1}`)}},
+	}
+	g.Expect(sourcebuilder.SetSpec(&spec, sourcebuilder.Request{Location: "/charts", Profile: v1alpha1.ProfileHelm})).To(Succeed())
+	g.Expect(spec).To(Equal(v1alpha1.MarketSourceSpec{
+		Type: v1alpha1.SourceTypeDirectory, Directory: &v1alpha1.DirectorySource{Path: "/charts"}, ReadyWhen: v1alpha1.ReadyWhenSynced, Timeout: "5s",
+		Platform: &v1alpha1.Platform{Profile: v1alpha1.ProfileHelm, Values: &runtime.RawExtension{Raw: []byte(`{"a":1}`)}},
+	}))
+}

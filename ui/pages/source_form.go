@@ -1,0 +1,321 @@
+package pages
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/sourcebuilder"
+	"github.com/appmarket/operator/internal/taskbuilder"
+	"github.com/appmarket/operator/ui/kube"
+)
+
+// sourceForm is the form that adds or changes a source.
+type sourceForm struct {
+	sourcebuilder.Request
+
+	// Source is the source that is changed, nil for a new one.
+	Source *v1alpha1.MarketSource
+	// Generation is the generation of the source when the form was opened.
+	Generation string
+	// Sharing is same, all or selector, and Selector the label selector of namespaces.
+	Sharing, Selector string
+	// Types are the types of sources, and Profiles the platform profiles.
+	Types, Profiles, Sharings []option
+	Namespaces                []string
+	// TypedNamespace reports that there are too many namespaces for a list.
+	TypedNamespace bool
+	Charts         string
+	Include        string
+	Exclude        string
+	MaxVersions    string
+	Interval       string
+	NotAllowed     string
+	// Grant is the command that grants the missing permission.
+	Grant  string
+	Errors []fieldError
+
+	formTask
+	change *sourceChange
+
+	source *v1alpha1.MarketSource
+}
+
+// showNewSource shows the form that adds a source.
+func showNewSource(r *request) (*view, error) {
+	v, err := newSourceForm(r)
+	if err != nil {
+		return nil, err
+	}
+	return v.view(), nil
+}
+
+// submitNewSource creates a source.
+func submitNewSource(r *request) (next string, again *view, err error) {
+	v, err := newSourceForm(r)
+	if err != nil {
+		return "", nil, err
+	}
+	if v.check(); len(v.Errors) > 0 {
+		return "", v.view(), nil
+	}
+	created := v.source.DeepCopy()
+	err = r.Writer.Create(r.Context(), created)
+	r.logWrite("create", created, err)
+	if apierrors.IsAlreadyExists(err) {
+		return v.handleExisting(r)
+	}
+	return v.resultOf(r, err, "create")
+}
+
+// handleExisting returns the page of a source that the same form has created before. Another source with
+// the name is a problem.
+func (v *sourceForm) handleExisting(r *request) (next string, again *view, err error) {
+	existing := &v1alpha1.MarketSource{}
+	if err := r.Get(r.Context(), client.ObjectKeyFromObject(v.source), existing); err != nil {
+		return "", nil, asProblem(r, err, "get", kube.Sources, v.source.Namespace)
+	}
+	if equality.Semantic.DeepDerivative(v.source.Spec, existing.Spec) {
+		return sourceURL(existing.Namespace, existing.Name), nil, nil
+	}
+	v.Errors = append(v.Errors, fieldError{"name", "Name", "the namespace already has a source with this name"})
+	return "", v.view(), nil
+}
+
+// resultOf returns the page of the source after a write, or the form with what the API server rejected.
+func (v *sourceForm) resultOf(r *request, err error, verb string) (next string, again *view, failure error) {
+	if err == nil {
+		return sourceURL(v.source.Namespace, v.source.Name), nil, nil
+	}
+	if apierrors.IsInvalid(err) {
+		v.Errors = sourceErrorsOf(err)
+		return "", v.view(), nil
+	}
+	return "", nil, writeProblemOf(r, err, verb, kube.Sources, v.source.Namespace)
+}
+
+// sourceFields are the fields of the form by the paths in the spec, in the order of the form.
+var sourceFields = []struct{ path, id, label string }{
+	{"metadata.namespace", "to", "Namespace"}, {"metadata.name", "name", "Name"}, {"spec.helm.url", "location", "URL or path"}, {"spec.oci.url", "location", "URL or path"},
+	{"spec.directory.path", "location", "URL or path"}, {"spec.oci.charts", "charts", "Charts"}, {"spec.helm.secretRef", "secret", "Secret with credentials"},
+	{"spec.oci.secretRef", "secret", "Secret with credentials"}, {"spec.helm.certSecretRef", "cert-secret", "Secret with CA certificates"},
+	{"spec.oci.certSecretRef", "cert-secret", "Secret with CA certificates"}, {"spec.registrySecretRef", "registry-secret", "Secret for image registries"},
+	{"spec.filter.include", "include", "Include"}, {"spec.filter.exclude", "exclude", "Exclude"}, {"spec.filter.maxVersions", "max-versions", "Versions of each app"},
+	{"spec.allowedNamespaces", "selector", "Label selector"}, {"spec.interval", "interval", "Interval"},
+}
+
+// sourceErrorsOf returns what the API server rejected, beside the fields of the form.
+func sourceErrorsOf(err error) []fieldError {
+	var status apierrors.APIStatus
+	if !errors.As(err, &status) || status.Status().Details == nil || len(status.Status().Details.Causes) == 0 {
+		return []fieldError{{"name", "Source", statusMessage(err)}}
+	}
+	var problems []fieldError
+	for _, cause := range status.Status().Details.Causes {
+		problem := fieldError{"name", cause.Field, rejectionOf(cause)}
+		for _, field := range sourceFields {
+			if strings.HasPrefix(cause.Field, field.path) {
+				problem.ID, problem.Label = field.id, field.label
+			}
+		}
+		problems = append(problems, problem)
+	}
+	return problems
+}
+
+// rejectionOf returns the message of the API server without the rejected value.
+func rejectionOf(cause metav1.StatusCause) string {
+	_, after, found := strings.Cut(cause.Message, `": `)
+	if found {
+		return after
+	}
+	return cause.Message
+}
+
+// newSourceForm returns the form of a new source with the entries of a request.
+func newSourceForm(r *request) (*sourceForm, error) {
+	v := &sourceForm{Request: sourcebuilder.Request{AllowedNamespaces: "same"}}
+	if err := v.addNamespaces(r); err != nil {
+		return nil, err
+	}
+	v.Namespace = strings.TrimSpace(enteredOr(r, "to", v.Namespace))
+	v.Name = strings.TrimSpace(r.PostFormValue("name"))
+	v.addEntries(r)
+	return v, v.addSource()
+}
+
+// addNamespaces adds the namespaces in which the user can create sources.
+func (v *sourceForm) addNamespaces(r *request) error {
+	scope, err := r.ScopeWith(r.Context(), "create", kube.Sources)
+	if err != nil {
+		return err
+	}
+	v.TypedNamespace = scope.Cut
+	v.Namespaces = scope.Namespaces
+	if scope.All {
+		all, err := r.ListNamespaces(r.Context())
+		if err != nil {
+			return err
+		}
+		v.Namespaces, v.TypedNamespace = all.Namespaces, all.Cut
+	}
+	switch {
+	case v.TypedNamespace:
+	case len(v.Namespaces) == 0:
+		v.TypedNamespace = true
+		v.NotAllowed = "You cannot create sources. The permission to create marketsources.appmarket.io is missing. An administrator can grant it for the namespace of a market with this command:"
+		v.Grant = bindingCommand(r.session.User, "create", kube.Sources, "market", " -n market")
+	case len(v.Namespaces) == 1:
+		v.Namespace = v.Namespaces[0]
+	default:
+		v.Namespace = v.suggestNamespace(r)
+	}
+	return nil
+}
+
+// suggestNamespace returns the namespace of an existing source, "" if there is none.
+func (v *sourceForm) suggestNamespace(r *request) string {
+	scope, err := r.ScopeFor(r.Context(), kube.Sources)
+	if err != nil {
+		return ""
+	}
+	all, err := r.server.Cluster.ListSources(r.Context(), scope)
+	for i := range all {
+		if err == nil && slices.Contains(v.Namespaces, all[i].Namespace) {
+			return all[i].Namespace
+		}
+	}
+	return ""
+}
+
+// addEntries replaces the fields of the form by what is entered.
+func (v *sourceForm) addEntries(r *request) {
+	enter := func(field, present string) string { return strings.TrimSpace(enteredOr(r, field, present)) }
+	v.Type = v1alpha1.SourceType(enter("type", string(v.Type)))
+	v.Location, v.Secret, v.CertSecret = enter("location", v.Location), enter("secret", v.Secret), enter("cert-secret", v.CertSecret)
+	v.RegistrySecret = enter("registry-secret", v.RegistrySecret)
+	if r.Method == http.MethodPost {
+		v.Insecure = r.PostFormValue("insecure") != ""
+	}
+	v.Charts, v.Include, v.Exclude = enter("charts", linesOf(v.Request.Charts)), enter("include", linesOf(v.Request.Include)), enter("exclude", linesOf(v.Request.Exclude))
+	v.Profile = v1alpha1.PlatformProfile(enter("profile", string(v.Profile)))
+	if v.Request.MaxVersions != 0 {
+		v.MaxVersions = strconv.Itoa(int(v.Request.MaxVersions))
+	}
+	v.MaxVersions, v.Interval = enter("max-versions", v.MaxVersions), enter("interval", string(v.Request.Interval))
+	v.Sharing, v.Selector = "same", ""
+	switch v.AllowedNamespaces {
+	case "same", "all":
+		v.Sharing = v.AllowedNamespaces
+	default:
+		v.Sharing, v.Selector = "selector", v.AllowedNamespaces
+	}
+	v.Sharing, v.Selector = enter("sharing", v.Sharing), enter("selector", v.Selector)
+	v.Types = optionsOf(string(v.Type), "", "By the location", "Helm", "Helm repository", "OCI", "OCI registry", "Directory", "Directory")
+	v.Profiles = optionsOf(string(v.Profile), "", "Default", "Helm", "Helm", "Olares", "Olares")
+	v.Sharings = optionsOf(v.Sharing, "same", "Its namespace only", "all", "All namespaces", "selector", "Namespaces with labels")
+}
+
+// optionsOf returns options of which each is given as a value and a text.
+func optionsOf(chosen string, pairs ...string) []option {
+	var options []option
+	for i := 0; i+1 < len(pairs); i += 2 {
+		options = append(options, option{pairs[i], pairs[i+1], pairs[i] == chosen})
+	}
+	return options
+}
+
+// linesOf returns a list as lines, and listOf the list of lines or of texts between commas.
+func linesOf(list []string) string { return strings.Join(list, "\n") }
+
+func listOf(text string) []string {
+	return strings.FieldsFunc(text, func(c rune) bool { return c == ',' || c == ' ' || c == '\n' || c == '\r' || c == '\t' })
+}
+
+// request returns the request of the entries. Fields that the type does not have are left out.
+func (v *sourceForm) request() sourcebuilder.Request {
+	q := v.Request
+	if q.Type == "" {
+		q.Type = sourcebuilder.TypeOfLocation(q.Location)
+	}
+	q.Charts, q.Include, q.Exclude = listOf(v.Charts), listOf(v.Include), listOf(v.Exclude)
+	q.Interval = v1alpha1.Duration(v.Interval)
+	count, err := strconv.ParseInt(v.MaxVersions, 10, 32)
+	if q.MaxVersions = 0; err == nil {
+		q.MaxVersions = int32(count)
+	}
+	if q.AllowedNamespaces = v.Sharing; v.Sharing == "selector" {
+		q.AllowedNamespaces = v.Selector
+	}
+	if q.Type != v1alpha1.SourceTypeOCI {
+		q.Charts, q.Insecure = nil, false
+	}
+	if q.Type == v1alpha1.SourceTypeDirectory {
+		q.Secret, q.CertSecret = "", ""
+	}
+	return q
+}
+
+// addSource adds the source of the entries, and how the form shows it.
+func (v *sourceForm) addSource() error {
+	q := v.request()
+	source, err := sourcebuilder.NewSource(q)
+	if err != nil { // The label selector is invalid.
+		q.AllowedNamespaces = "same"
+		if source, err = sourcebuilder.NewSource(q); err != nil {
+			return err
+		}
+	}
+	v.source = source
+	if v.Manifest, err = taskbuilder.Manifest(source); err != nil {
+		return fmt.Errorf("write manifest: %w", err)
+	}
+	v.Command = sourcebuilder.AddCommand(q)
+	return nil
+}
+
+// check adds the problems of all fields that the API server does not report by field.
+func (v *sourceForm) check() {
+	add := func(id, label, text string) { v.Errors = append(v.Errors, fieldError{id, label, text}) }
+	if !namespaceForm.MatchString(v.Namespace) {
+		add("to", "Namespace", "select a namespace")
+	}
+	if !namespaceForm.MatchString(v.Name) {
+		add("name", "Name", "must consist of at most 63 lower-case letters, digits and hyphens, and start and end with a letter or digit")
+	}
+	if v.Location == "" {
+		add("location", "URL or path", "enter the URL of a repository or registry, or the path of a directory")
+	}
+	if v.MaxVersions != "" && v.request().MaxVersions < 1 {
+		add("max-versions", "Versions of each app", "must be a number from 1 to 50")
+	}
+	if v.Interval != "" {
+		if d, err := time.ParseDuration(v.Interval); err != nil || d <= 0 {
+			add("interval", "Interval", "must be a duration such as 10m or 1h")
+		}
+	}
+	if _, err := sourcebuilder.ParseAllowedNamespaces(v.request().AllowedNamespaces); err != nil || v.Sharing == "selector" && v.Selector == "" {
+		add("selector", "Label selector", "must be a label selector such as team=web")
+	}
+}
+
+func (v *sourceForm) view() *view {
+	title := "Add a source"
+	if v.Source != nil {
+		title = "Change " + v.Source.Name
+	}
+	return &view{name: "source-form", titles: []string{title, "Sources"}, section: "sources", data: v}
+}
+
+// Change returns the change of a source, nil for a new source.
+func (v *sourceForm) Change() *sourceChange { return v.change }

@@ -1,0 +1,122 @@
+package pages_test
+
+import (
+	"net/http"
+	"net/url"
+	"testing"
+
+	. "github.com/onsi/gomega"
+	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+)
+
+// marketAdmin are the rules of a user who writes the sources of a market.
+var marketAdmin = []rbacv1.PolicyRule{
+	viewer, {APIGroups: []string{"appmarket.io"}, Resources: []string{"marketsources"}, Verbs: []string{"create", "patch", "update", "delete"}},
+}
+
+func (w world) readSource(t *testing.T, name string) *v1alpha1.MarketSource {
+	t.Helper()
+	source := &v1alpha1.MarketSource{}
+	NewWithT(t).Expect(w.Client.Get(t.Context(), client.ObjectKey{Namespace: w.market, Name: name}, source)).To(Succeed())
+	return source
+}
+
+func TestSourceIsAddedChangedAndDeleted(t *testing.T) {
+	g := NewWithT(t)
+	w := newWorld(t, false)
+	b := w.signIn(t, w.market, "admin", marketAdmin...)
+	g.Expect(shows(t, b, "/sources/new", "Add a source").text).To(ContainSubstring("<option selected>"+w.market), "the only namespace is selected")
+	form := url.Values{"to": {w.market}, "name": {"team"}, "location": {"oci://registry.example/charts"}, "type": {""}, "charts": {"web\r\ndb"}, "sharing": {"selector"}, "selector": {"team=web"}, "max-versions": {"2"}, "interval": {"1h"}, "secret": {"login"}}
+	preview := b.post(t, "/sources/new/preview", form)
+	g.Expect(preview.text).To(And(ContainSubstring("kind: MarketSource"), ContainSubstring("kubectl market source add team oci://registry.example/charts"), ContainSubstring("--charts web,db")))
+	for range 2 { // The button is pressed twice.
+		answer := b.post(t, "/sources/new", form)
+		g.Expect(answer.StatusCode).To(Equal(http.StatusSeeOther), answer.text)
+		g.Expect(answer.Header.Get("Location")).To(Equal("/sources/" + w.market + "/team"))
+	}
+	source := w.readSource(t, "team")
+	g.Expect(source.Spec.OCI).To(Equal(&v1alpha1.OCISource{URL: "oci://registry.example/charts", Charts: []string{"web", "db"}, SecretRef: &v1alpha1.LocalObjectReference{Name: "login"}}))
+	g.Expect(source.Spec.Filter.MaxVersions).To(BeEquivalentTo(2))
+	g.Expect(source.Spec.AllowedNamespaces.Selector.MatchLabels).To(Equal(map[string]string{"team": "web"}))
+
+	page := "/sources/" + w.market + "/team"
+	shows(t, b, page, "Synchronize", "Suspend", "Change", "Delete")
+	g.Expect(b.get(t, page+"/edit").text).To(And(ContainSubstring(`value="oci://registry.example/charts"`), ContainSubstring("Nothing is changed yet"), ContainSubstring(`value="team=web"`)))
+	edit := url.Values{"generation": {"1"}, "interval": {"2h"}, "charts": {"web"}}
+	g.Expect(b.post(t, page+"/edit/preview", edit).text).To(And(ContainSubstring("interval: 2h"), ContainSubstring("kubectl patch marketsource team")))
+	g.Expect(b.post(t, page+"/edit", edit).StatusCode).To(Equal(http.StatusSeeOther))
+	source = w.readSource(t, "team")
+	g.Expect(source.Spec.OCI.Charts).To(Equal([]string{"web"}))
+	g.Expect(source.Spec.Interval).To(BeEquivalentTo("2h"))
+	g.Expect(source.Spec.OCI.SecretRef).NotTo(BeNil(), "other fields are kept")
+	g.Expect(b.post(t, page+"/edit", edit).text).To(ContainSubstring("was changed after you opened the form"))
+
+	for _, action := range []string{"suspend", "resume", "sync"} {
+		g.Expect(b.get(t, page+"/actions/"+action).text).To(And(ContainSubstring("kubectl patch marketsource team"), ContainSubstring("kubectl market source "+action+" team")), action)
+		g.Expect(b.post(t, page+"/actions/"+action, nil).Header.Get("Location")).To(Equal(page))
+		source = w.readSource(t, "team")
+		switch action {
+		case "suspend":
+			g.Expect(*source.Spec.Suspend).To(BeTrue())
+			shows(t, b, page, "Resume")
+		case "resume":
+			g.Expect(*source.Spec.Suspend).To(BeFalse())
+		default:
+			g.Expect(source.Annotations).To(HaveKey(v1alpha1.ReconcileRequestAnnotation))
+		}
+	}
+	g.Expect(b.get(t, page+"/actions/destroy").StatusCode).To(Equal(http.StatusNotFound))
+	g.Expect(b.post(t, page+"/actions/delete", url.Values{"confirm": {"tea"}}).StatusCode).To(Equal(http.StatusUnprocessableEntity))
+	g.Expect(b.post(t, page+"/actions/delete", url.Values{"confirm": {"team"}}).Header.Get("Location")).To(Equal("/sources"))
+	g.Expect(apierrors.IsNotFound(w.Client.Get(t.Context(), client.ObjectKeyFromObject(source), source))).To(BeTrue())
+
+	jane := w.signIn(t, w.tenant, "jane", viewer)
+	w.allowBrowsing(t, "jane")
+	g.Expect(shows(t, jane, "/sources/"+w.market+"/samples/actions/delete", "Delete samples").text).To(ContainSubstring("/instances/"+w.tenant+"/wiki"), "the instances of its apps are listed")
+}
+
+func TestSourceFormErrors(t *testing.T) {
+	w := newWorld(t, false)
+	b := w.signIn(t, w.market, "admin", marketAdmin...)
+	for _, c := range []struct{ field, value, id, want string }{
+		{"to", "", "to", "select a namespace"}, {"name", "Wrong.name", "name", "at most 63"}, {"location", "", "location", "enter the URL"},
+		{"location", "https://jane:secret@charts.example", "location", "must not contain credentials"}, {"location", "relative", "location", "must begin with http"},
+		{"max-versions", "many", "max-versions", "from 1 to 50"}, {"max-versions", "99", "max-versions", "less than or equal to 50"}, {"interval", "soon", "interval", "must be a duration"},
+		{"interval", "1s", "interval", "at least 10s"}, {"selector", "", "selector", "label selector"}, {"selector", "a b c", "selector", "label selector"}, {"name", "samples", "name", "already has a source"},
+	} {
+		t.Run(c.field+" "+c.value, func(t *testing.T) {
+			g := NewWithT(t)
+			form := url.Values{"to": {w.market}, "name": {"team"}, "location": {"https://charts.example"}, "sharing": {"selector"}, "selector": {"team=web"}}
+			form.Set(c.field, c.value)
+			answer := b.post(t, "/sources/new", form)
+			g.Expect(answer.StatusCode).To(Equal(http.StatusUnprocessableEntity))
+			g.Expect(answer.text).To(ContainSubstring(`<a href="#` + c.id + `">`))
+			g.Expect(answer.text).To(ContainSubstring(c.want))
+		})
+	}
+}
+
+// TestSourcesNeedPermissions opens and sends the forms as a user who can only read.
+func TestSourcesNeedPermissions(t *testing.T) {
+	g := NewWithT(t)
+	w := newWorld(t, false)
+	b := w.signIn(t, w.market, "reader", viewer)
+	page := "/sources/" + w.market + "/samples"
+	g.Expect(shows(t, b, page, "Delete").text).To(And(ContainSubstring(`aria-disabled="true"`), ContainSubstring("You cannot change sources")))
+	g.Expect(b.get(t, "/sources/new").text).To(And(ContainSubstring("You cannot create sources"), ContainSubstring("clusterrole=appmarket-market-admin")))
+	g.Expect(b.get(t, page+"/edit").text).To(ContainSubstring("clusterrole=appmarket-market-admin"))
+	for path, form := range map[string]url.Values{
+		"/sources/new": {"to": {w.market}, "name": {"team"}, "location": {"https://charts.example"}}, page + "/edit": {"generation": {"1"}, "interval": {"1h"}},
+		page + "/actions/suspend": nil, page + "/actions/sync": nil, page + "/actions/delete": {"confirm": {"samples"}},
+	} {
+		g.Expect(b.post(t, path, form).StatusCode).To(Equal(http.StatusForbidden), path)
+	}
+	other := w.signIn(t, w.tenant, "jane", viewer)
+	for _, path := range []string{page + "/edit", page + "/actions/delete"} {
+		g.Expect(other.get(t, path).StatusCode).To(Equal(http.StatusForbidden), path)
+	}
+}
