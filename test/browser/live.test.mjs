@@ -1,7 +1,7 @@
 // Pages that are updated while they are open.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { control, eventually, launch, newPage, open, paths, signedIn, site } from "./support.mjs";
+import { checkAccessibility, control, eventually, launch, newPage, open, paths, picture, signedIn, site } from "./support.mjs";
 
 let browser;
 before(async () => { browser = await launch(); });
@@ -99,4 +99,26 @@ test("eight tabs of one session load, and the fifth displaces the first", async 
   assert.ok(await eventually(async () => (await liveText(first)).includes("Resume here"), 5000), await liveText(first));
   await first.getByRole("button", { name: "Resume here" }).click();
   assert.ok(await isLive(first));
+});
+
+test("a log is followed", async () => {
+  const context = await signedIn(browser);
+  const page = await newPage(context);
+  await open(page, `${paths.instance}/logs`);
+  assert.match(await page.locator("pre.log").innerText(), /started web/);
+  await page.getByLabel("Container").selectOption("proxy");
+  await page.waitForURL(/container=proxy/);
+  await page.getByRole("link", { name: "Follow", exact: true }).click();
+  const log = page.getByRole("region", { name: "Log" });
+  assert.ok(await eventually(async () => /started proxy/.test(await log.innerText())), "the end of the log is shown");
+  await control("log", { text: "a new line <b>x</b>" });
+  assert.ok(await eventually(async () => /a new line <b>x<\/b>/.test(await log.innerText())), "new lines are appended as text");
+  assert.equal(await page.locator("#log-state").innerText(), "Following");
+  await checkAccessibility(page, "a followed log");
+  await picture(page, "instance-log-followed");
+  await control("message", { text: "changed while a log is followed" });
+  await page.waitForTimeout(2500);
+  assert.match(await log.innerText(), /a new line/, "an update of the page keeps the log");
+  assert.deepEqual(page.faults, []);
+  await context.close();
 });

@@ -5,8 +5,10 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
@@ -30,6 +32,8 @@ type User struct {
 	token      string
 	clients    kubernetes.Interface
 	credential access.Credential
+	// config is the configuration with the credential of the user.
+	config *rest.Config
 }
 
 // UserWithToken returns the owner of a bearer token. The token is not checked here: the API
@@ -60,13 +64,25 @@ func (c *Cluster) newUser(cfg *rest.Config, token string) (*User, error) {
 	if err != nil {
 		return nil, fmt.Errorf("create client: %w", err)
 	}
-	return &User{Reader: objects, Writer: client.WithFieldOwner(objects, FieldOwner), cluster: c, token: token, clients: clients, credential: access.Credential{
+	return &User{Reader: objects, Writer: client.WithFieldOwner(objects, FieldOwner), cluster: c, token: token, clients: clients, config: cfg, credential: access.Credential{
 		Key: sha256.Sum256([]byte(token)), Reviews: clients.AuthorizationV1().SelfSubjectAccessReviews(),
 	}}, nil
 }
 
 // Token returns the bearer token of the user, empty for the local user.
 func (p *User) Token() string { return p.token }
+
+// OpenLog opens the log of a container with the rights of the user. The log has no time limit of its own:
+// it ends with the context.
+func (p *User) OpenLog(ctx context.Context, namespace, pod string, options *corev1.PodLogOptions) (io.ReadCloser, error) {
+	unlimited := rest.CopyConfig(p.config)
+	unlimited.Timeout = 0
+	clients, err := kubernetes.NewForConfig(unlimited)
+	if err != nil {
+		return nil, fmt.Errorf("create client: %w", err)
+	}
+	return clients.CoreV1().Pods(namespace).GetLogs(pod, options).Stream(ctx)
+}
 
 // FetchName returns the user name of the user. An error says that the API server does not accept
 // the credential, or does not respond.

@@ -33,7 +33,7 @@ func TestBrowser(t *testing.T) {
 	}
 	g := NewWithT(t)
 	w := newBrowserWorld(t)
-	b := w.signIn(t, w.tenant, "jane", append(tenant[:3:3], marketAdmin[1],
+	b := w.signIn(t, w.tenant, "jane", append(tenant[:3:3], marketAdmin[1], logReader,
 		rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"configmaps", "events"}, Verbs: []string{"get", "list"}})...)
 	w.allowBrowsing(t, "jane")
 	shows(t, b, "/apps", "66 apps")
@@ -79,7 +79,7 @@ func (w world) browserPaths() map[string]string {
 		"app-failed": "/apps/" + w.market + "/samples/broken", "app-hostile": "/apps/" + w.market + "/samples/evil", "app-long": "/apps/" + w.market + "/samples/" + longName,
 		"installed": "/instances", "installed-empty": "/instances?find=nothing",
 		"instance": instance, "instance-objects": instance + "/objects", "instance-object": instance + "/objects?object=v1+ConfigMap+" + w.tenant + "+wiki",
-		"instance-events": instance + "/events", "instance-history": instance + "/history", "instance-values": instance + "/values",
+		"instance-events": instance + "/events", "instance-history": instance + "/history", "instance-logs": instance + "/logs", "instance-values": instance + "/values",
 		"instance-drift": instance + "/drift", "instance-yaml": instance + "/yaml", "instance-long": long, "instance-running": "/instances/" + w.tenant + "/board", "instance-update": "/instances/" + w.tenant + "/notes",
 		"tasks": "/tasks", "task-waiting": "/tasks/" + w.tenant + "/install-wiki-x7k2p", "task-failed": "/tasks/" + w.tenant + "/upgrade-board-2f8rk",
 		"task-succeeded": "/tasks/" + w.tenant + "/install-board-9qd4m",
@@ -114,6 +114,10 @@ func (w browserWorld) controlHandler(t *testing.T) http.Handler {
 		app.Status.Summary.Description = query.Get("text")
 		return w.Client.Status().Update(t.Context(), app)
 	})
+	handle("/log", func(query url.Values) error { // A line of the logs that are followed.
+		w.kubelet.lines <- query.Get("text")
+		return nil
+	})
 	handle("/disconnect", func(url.Values) error {
 		w.server.CloseClientConnections()
 		return nil
@@ -124,12 +128,16 @@ func (w browserWorld) controlHandler(t *testing.T) http.Handler {
 // longName is as long as the name of an instance can be.
 var longName = strings.Repeat("a-very-long-name-", 2) + "of-app"
 
-type browserWorld struct{ world }
+type browserWorld struct {
+	world
+
+	kubelet *kubelet
+}
 
 // newBrowserWorld returns a market with many apps and a tenant with an instance and a task in each state.
 func newBrowserWorld(t *testing.T) browserWorld {
 	t.Helper()
-	w := browserWorld{newWorld(t, false)}
+	w := browserWorld{world: newWorld(t, false)}
 	w.other = w.Namespace(t, nil)
 	w.addInstance(t, w.other, "secret", w.ref)
 	titles := []string{"AnythingLLM", "Appsmith", "AstrBot", "AudioBookShelf", "Awesome Digital Human", "Bazarr", "Bifrost", "BISHENG", "Blinko", "Bytebase", "Changedetection", "Chaos Mesh"}
@@ -156,6 +164,8 @@ func newBrowserWorld(t *testing.T) browserWorld {
 		return v1alpha1.AppReference{Namespace: w.market, Source: "samples", Name: name}
 	}
 	w.describeWiki(t)
+	w.kubelet = startKubelet(t, w.site, "node")
+	w.addPod(t, w.tenant, "wiki", "wiki-7c9d5-abcde", "node")
 	w.addInstance(t, w.tenant, "board", ref("board"))
 	w.addInstance(t, w.tenant, "notes", ref("notes"), func(i *v1alpha1.AppInstance) { i.Status.Version, i.Status.AvailableUpdate = "1.1.0", "1.2.0" })
 	w.addInstance(t, w.tenant, longName, ref(longName), func(i *v1alpha1.AppInstance) {

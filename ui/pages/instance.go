@@ -33,6 +33,7 @@ type instanceView struct {
 	Objects   objectsView
 	Text      string
 	Events    eventsView
+	Logs      logsView
 	// Actions are the buttons, and NotAllowed says why they are disabled.
 	Actions    []actionButton
 	NotAllowed string
@@ -81,6 +82,7 @@ var instanceTabs = map[string]struct {
 }{
 	"objects": {"Objects", showObjects},
 	"events":  {"Events", showEvents},
+	"logs":    {"Logs", showLogs},
 	"history": {"History", func(*request, *instanceView) error { return nil }},
 	"values":  {"Values", showInstanceValues},
 	"drift":   {"Drift", func(*request, *instanceView) error { return nil }},
@@ -97,6 +99,10 @@ func showInstanceTab(r *request) (*view, error) {
 		return nil, err
 	}
 	v := newInstanceView(instance, chosen.name)
+	// The live part of the page does not contain the log.
+	if isPart := strings.HasPrefix(r.URL.Path, "/parts/"); isPart && chosen.name == "Logs" {
+		return v.view(), v.addActions(r)
+	}
 	if err := chosen.show(r, v); err != nil {
 		return nil, err
 	}
@@ -221,7 +227,7 @@ func (v *instanceView) addTabs() {
 		objects = int(v.Instance.Status.Inventory.Total)
 	}
 	for _, each := range []tab{
-		{Name: "Overview"}, {Name: "Objects", Count: objects}, {Name: "Events"}, {Name: "History", Count: len(v.Instance.Status.History)},
+		{Name: "Overview"}, {Name: "Objects", Count: objects}, {Name: "Events"}, {Name: "Logs"}, {Name: "History", Count: len(v.Instance.Status.History)},
 		{Name: "Values"}, {Name: "Drift", Count: len(v.Instance.Status.Drift)}, {Name: "YAML"},
 	} {
 		each.URL, each.Current = instanceURL(v.Instance.Namespace, v.Instance.Name), each.Name == v.Tab

@@ -70,6 +70,11 @@ func bindingCommand(user, verb, resource, namespace, flag string) string {
 	if namespace == "" {
 		binding = "clusterrolebinding"
 	}
+	return grantCommand(user, binding, flag, role)
+}
+
+// grantCommand returns the kubectl command that binds a cluster role to a user.
+func grantCommand(user, binding, flag, role string) string {
 	subject := "--user=" + quoteForShell(user)
 	if rest, ok := strings.CutPrefix(user, "system:serviceaccount:"); ok {
 		subject = "--serviceaccount=" + quoteForShell(rest)

@@ -47,6 +47,8 @@ type Server struct {
 	templates *templates
 	logins    *session.Rate
 	requests  *session.Rate
+	// logStreams counts the logs that are followed.
+	logStreams logSlots
 }
 
 const (
@@ -65,7 +67,7 @@ func New(o Options) (http.Handler, error) {
 	s := &Server{
 		Options: o, templates: parsed,
 		logins:   session.NewRate(loginInterval, loginBurst),
-		requests: session.NewRate(requestInterval, requestBurst),
+		requests: session.NewRate(requestInterval, requestBurst), logStreams: logSlots{sessions: map[string]int{}},
 	}
 	return s.protect(s.routes()), nil
 }
@@ -99,6 +101,8 @@ func (s *Server) routes() http.Handler {
 		mux.Handle("GET /parts"+path, s.signedIn(s.servePart(page)))
 	}
 	s.addForms(mux)
+	mux.Handle("GET /instances/{namespace}/{name}/log", s.signedIn(s.serveLog))
+	mux.Handle("GET /instances/{namespace}/{name}/log/stream", s.signedIn(s.serveLogStream))
 	mux.Handle("GET /apps/{namespace}/{source}/{app}/files/{report}", s.signedIn(s.serveReport))
 	mux.Handle("/", s.signedIn(func(w http.ResponseWriter, r *request) {
 		s.writeProblem(w, r, notFound("This page does not exist.", "/apps", "Show apps"))

@@ -277,7 +277,14 @@ func (v *sourceForm) addSource() error {
 		}
 	}
 	v.source = source
-	if v.Manifest, err = taskbuilder.Manifest(source); err != nil {
+	shown := source.DeepCopy()
+	if shown.Name == "" {
+		shown.Name, q.Name = "NAME", "NAME"
+	}
+	if q.Location == "" && shown.Spec.Helm != nil {
+		shown.Spec.Helm.URL, q.Location = "URL", "URL"
+	}
+	if v.Manifest, err = taskbuilder.Manifest(shown); err != nil {
 		return fmt.Errorf("write manifest: %w", err)
 	}
 	v.Command = sourcebuilder.AddCommand(q)

@@ -1,0 +1,274 @@
+package pages
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/pods"
+	"github.com/appmarket/operator/internal/taskbuilder"
+	"github.com/appmarket/operator/internal/text"
+)
+
+const (
+	// maxLogBytes is the size of the log that a page shows.
+	maxLogBytes = 512 << 10
+	// maxLogLine is the length of a line of a log. The rest of a longer line is left out.
+	maxLogLine = 16 << 10
+	// maxPodsRead is the number of pods of a namespace that are read.
+	maxPodsRead = 2000
+)
+
+// logTails are the numbers of lines that a user can select, and defaultTail the one at first.
+var (
+	logTails    = []int64{100, 500, 1000, 5000}
+	defaultTail = logTails[1]
+)
+
+// logsView is the log of a container of an instance.
+type logsView struct {
+	Pods, Containers, Tails []option
+	Pod                     *corev1.Pod
+	Container               pods.Container
+	Previous                bool
+	// HasPrevious reports that an earlier container of the same name has a log.
+	HasPrevious bool
+	// Text is the log. It is empty while the log is followed.
+	Text string
+	// Follow is the URL of the stream with new lines, empty if the log is not followed. ToggleURL is the
+	// URL of the page with or without following.
+	Follow, ToggleURL string
+	DownloadURL       string
+	// Problem is the reason why no log is shown, and Grant the command that grants the permission.
+	Problem, Grant string
+	// Cut is the number of pods that are not listed.
+	Cut              int
+	Command, Kubectl string
+
+	tail int64
+}
+
+// showLogs reads the pods of an instance, and the log of one container, with the rights of the user.
+func showLogs(r *request, v *instanceView) error {
+	logs := &v.Logs
+	if err := logs.addPods(r, v.Instance); err != nil || logs.Problem != "" || logs.Pod == nil {
+		return err
+	}
+	query := r.URL.Query()
+	logs.addChoices(query)
+	base := instanceTabURL(v.Instance.Namespace, v.Instance.Name, "logs")
+	values := logs.query()
+	logs.addCommands(v.Instance)
+	logs.DownloadURL = pathOf("instances", v.Instance.Namespace, v.Instance.Name, "log") + queryOf(values)
+	if query.Get("follow") != "" && !logs.Previous {
+		logs.ToggleURL = base + queryOf(values)
+		logs.Follow = pathOf("instances", v.Instance.Namespace, v.Instance.Name, "log", "stream") + queryOf(values)
+		return logs.checkRight(r)
+	}
+	values.Set("follow", "1")
+	logs.ToggleURL = base + queryOf(values)
+	return logs.read(r)
+}
+
+// addPods adds the pods of an instance, and selects one.
+func (v *logsView) addPods(r *request, instance *v1alpha1.AppInstance) error {
+	var all []corev1.Pod
+	for _, namespace := range pods.NamespacesOf(instance) {
+		var list corev1.PodList
+		err := r.List(r.Context(), &list, client.InNamespace(namespace), client.Limit(maxPodsRead))
+		if apierrors.IsForbidden(err) {
+			v.deny(r, "list pods", namespace)
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("list pods: %w", err)
+		}
+		all = append(all, list.Items...)
+	}
+	found := pods.OfInstance(instance, all)
+	if len(found) > pods.MaxShown {
+		v.Cut, found = len(found)-pods.MaxShown, found[:pods.MaxShown]
+	}
+	wanted := r.URL.Query().Get("pod")
+	for i := range found {
+		if found[i].Name == wanted || v.Pod == nil {
+			v.Pod = &found[i]
+		}
+	}
+	for i := range found {
+		label := found[i].Name
+		if !pods.IsReady(&found[i]) {
+			label += " (not ready)"
+		}
+		v.Pods = append(v.Pods, option{found[i].Name, label, v.Pod.Name == found[i].Name && v.Pod.Namespace == found[i].Namespace})
+	}
+	return nil
+}
+
+// deny notes that the user lacks a right.
+func (v *logsView) deny(r *request, right, namespace string) {
+	v.Problem = fmt.Sprintf("You cannot %s in namespace %s. The permission to %s is missing. An administrator can grant it with this command:", right, namespace, right)
+	v.Grant = grantCommand(r.session.User, "rolebinding", " -n "+namespace, "view")
+}
+
+// addChoices selects the container and the number of lines.
+func (v *logsView) addChoices(query url.Values) {
+	all := pods.ContainersOf(v.Pod)
+	v.Container = all[0]
+	for _, container := range all {
+		if container.Name == query.Get("container") {
+			v.Container = container
+		}
+	}
+	for _, container := range all {
+		label := container.Name + ", " + container.State
+		if container.Init {
+			label = container.Name + " (init), " + container.State
+		}
+		v.Containers = append(v.Containers, option{container.Name, label, container.Name == v.Container.Name})
+	}
+	v.HasPrevious = v.Container.Restarts > 0
+	v.Previous = query.Get("previous") != "" && v.HasPrevious
+	v.tail = tailOf(query)
+	for _, tail := range logTails {
+		v.Tails = append(v.Tails, option{strconv.FormatInt(tail, 10), fmt.Sprintf("last %d lines", tail), tail == v.tail})
+	}
+}
+
+// tailOf returns the number of lines of a query.
+func tailOf(query url.Values) int64 {
+	if tail, err := strconv.ParseInt(query.Get("tail"), 10, 32); err == nil && slices.Contains(logTails, tail) {
+		return tail
+	}
+	return defaultTail
+}
+
+// query returns the query of the URLs of the same log.
+func (v *logsView) query() url.Values {
+	values := url.Values{"pod": {v.Pod.Name}, "container": {v.Container.Name}, "tail": {strconv.FormatInt(v.tail, 10)}}
+	if v.Previous {
+		values.Set("previous", "1")
+	}
+	return values
+}
+
+// addCommands adds the commands of kubectl and of the plugin.
+func (v *logsView) addCommands(instance *v1alpha1.AppInstance) {
+	kubectl := []string{"kubectl", "logs", "-n", v.Pod.Namespace, v.Pod.Name, "-c", v.Container.Name, fmt.Sprintf("--tail=%d", v.tail)}
+	plugin := []string{"logs", instance.Name, "--namespace", instance.Namespace, "--pod", v.Pod.Name, "-c", v.Container.Name, "--tail", fmt.Sprint(v.tail)}
+	if v.Previous {
+		kubectl, plugin = append(kubectl, "--previous"), append(plugin, "--previous")
+	}
+	v.Kubectl, v.Command = strings.Join(kubectl, " "), taskbuilder.PluginCommand(plugin)
+}
+
+// options returns the options of the API server for the log.
+func (v *logsView) options() *corev1.PodLogOptions {
+	limit := int64(maxLogBytes)
+	return &corev1.PodLogOptions{Container: v.Container.Name, Previous: v.Previous, TailLines: &v.tail, LimitBytes: &limit}
+}
+
+// read reads the log.
+func (v *logsView) read(r *request) error {
+	log, err := r.OpenLog(r.Context(), v.Pod.Namespace, v.Pod.Name, v.options())
+	if err != nil {
+		return v.noteFailure(r, err)
+	}
+	defer log.Close()
+	content, err := io.ReadAll(io.LimitReader(log, maxLogBytes))
+	if err != nil {
+		v.Problem = "The log could not be read to its end."
+		r.server.Log.Error(err, "Cannot read a log", "namespace", v.Pod.Namespace, "pod", v.Pod.Name)
+	}
+	lines := strings.Split(string(content), "\n")
+	for i := range lines {
+		lines[i] = cleanLogLine(lines[i])
+	}
+	v.Text = strings.Join(lines, "\n")
+	return nil
+}
+
+// checkRight notes why the log cannot be followed, before the page opens the stream.
+func (v *logsView) checkRight(r *request) error {
+	none, one := int64(0), int64(1)
+	log, err := r.OpenLog(r.Context(), v.Pod.Namespace, v.Pod.Name, &corev1.PodLogOptions{Container: v.Container.Name, TailLines: &none, LimitBytes: &one})
+	if err != nil {
+		v.Follow = ""
+		return v.noteFailure(r, err)
+	}
+	return log.Close()
+}
+
+// noteFailure notes why a log cannot be read.
+func (v *logsView) noteFailure(r *request, err error) error {
+	switch {
+	case apierrors.IsUnauthorized(err):
+		return err
+	case apierrors.IsForbidden(err):
+		v.deny(r, "get pods/log", v.Pod.Namespace)
+	case apierrors.IsNotFound(err):
+		v.Problem = "The pod no longer exists."
+	default:
+		v.Problem = fmt.Sprintf("The log cannot be shown: %s.", text.Printable(statusMessage(err), 500))
+	}
+	return nil
+}
+
+// terminalCodes matches the sequences with which programs color their output.
+var terminalCodes = regexp.MustCompile(`\x1b\[[0-9;?]*[A-Za-z]`)
+
+// cleanLogLine returns a line of a log without colors and control characters, cut at its maximum length.
+func cleanLogLine(line string) string {
+	line = strings.ToValidUTF8(line[:min(len(line), maxLogLine)], "\uFFFD")
+	line = terminalCodes.ReplaceAllString(line, "")
+	return strings.Map(func(c rune) rune {
+		if c < ' ' && c != '\t' || c == 0x7f {
+			return -1
+		}
+		return c
+	}, line)
+}
+
+// serveLog serves a log as a download.
+func (s *Server) serveLog(w http.ResponseWriter, r *request) {
+	v, err := logOf(r)
+	if err != nil {
+		s.writeError(w, r, err)
+		return
+	}
+	if err := v.read(r); err != nil {
+		s.writeError(w, r, err)
+		return
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("Content-Disposition", fmt.Sprintf(`attachment; filename="%s-%s.log"`, v.Pod.Name, v.Container.Name))
+	w.Header().Set("Content-Security-Policy", policy+"; sandbox")
+	_, _ = io.WriteString(w, v.Text) // The client is gone if it fails.
+}
+
+// logOf returns the log of a request for the log of an instance alone.
+func logOf(r *request) (*logsView, error) {
+	instance, err := getInstance(r)
+	if err != nil {
+		return nil, err
+	}
+	v := &logsView{}
+	if err := v.addPods(r, instance); err != nil {
+		return nil, err
+	}
+	if v.Pod == nil || v.Pod.Name != r.URL.Query().Get("pod") {
+		return nil, notFound("The pod does not exist, or you cannot list pods.", instanceTabURL(instance.Namespace, instance.Name, "logs"), "Show logs")
+	}
+	v.addChoices(r.URL.Query())
+	return v, nil
+}

@@ -1,0 +1,216 @@
+package pages_test
+
+import (
+	"bufio"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+)
+
+// logReader is the rule of a user who reads logs.
+var logReader = rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"pods", "pods/log"}, Verbs: []string{"get", "list"}}
+
+// kubelet serves the logs of containers as a kubelet does.
+type kubelet struct {
+	mu      sync.Mutex
+	queries []url.Values
+	// lines are sent to a log that is followed.
+	lines chan string
+}
+
+// startKubelet registers a node whose kubelet serves logs.
+func startKubelet(t *testing.T, s *site, node string) *kubelet {
+	t.Helper()
+	k := &kubelet{lines: make(chan string, 10)}
+	server := httptest.NewTLSServer(http.HandlerFunc(k.serveLog))
+	t.Cleanup(func() {
+		server.CloseClientConnections()
+		server.Close()
+	})
+	address, err := url.Parse(server.URL)
+	NewWithT(t).Expect(err).NotTo(HaveOccurred())
+	port, err := strconv.Atoi(address.Port())
+	NewWithT(t).Expect(err).NotTo(HaveOccurred())
+	o := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: node}}
+	s.create(t, o, func() {
+		o.Status.Addresses = []corev1.NodeAddress{{Type: corev1.NodeInternalIP, Address: address.Hostname()}}
+		o.Status.DaemonEndpoints.KubeletEndpoint.Port = int32(port)
+	})
+	return k
+}
+
+func (k *kubelet) serveLog(w http.ResponseWriter, r *http.Request) {
+	query := r.URL.Query()
+	k.mu.Lock()
+	k.queries = append(k.queries, query)
+	k.mu.Unlock()
+	container := r.URL.Path[strings.LastIndex(r.URL.Path, "/")+1:]
+	at := func(second int) string {
+		if query.Get("timestamps") == "" {
+			return ""
+		}
+		return fmt.Sprintf("2026-01-01T00:00:%02d.000000000Z ", second)
+	}
+	if query.Get("previous") != "" {
+		fmt.Fprintf(w, "%spanic: no database\n", at(0))
+		return
+	}
+	fmt.Fprintf(w, "%s\x1b[32mstarted\x1b[0m %s %s\n", at(1), container, attack)
+	if query.Get("follow") == "" {
+		return
+	}
+	control := http.NewResponseController(w)
+	_ = control.Flush() // The test fails without the line.
+	for second := 2; ; second++ {
+		select {
+		case line, open := <-k.lines:
+			if !open {
+				return
+			}
+			fmt.Fprintf(w, "%s%s\n", at(second), line)
+			_ = control.Flush() // The test fails without the line.
+		case <-r.Context().Done():
+			return
+		}
+	}
+}
+
+// addPod creates a pod of a Deployment of an instance on a node.
+func (s *site) addPod(t *testing.T, namespace, deployment, name, node string) {
+	t.Helper()
+	yes := true
+	pod := &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: namespace, Name: name, Labels: map[string]string{"pod-template-hash": "7c9d5"},
+			OwnerReferences: []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: "ReplicaSet", Name: deployment + "-7c9d5", UID: "1", Controller: &yes}},
+		},
+		Spec: corev1.PodSpec{NodeName: node, Containers: []corev1.Container{{Name: "web", Image: "registry.example/wiki"}, {Name: "proxy", Image: "registry.example/proxy"}}},
+	}
+	s.create(t, pod, func() {
+		pod.Status.Phase = corev1.PodRunning
+		pod.Status.ContainerStatuses = []corev1.ContainerStatus{
+			{Name: "web", RestartCount: 3, State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "CrashLoopBackOff"}}},
+			{Name: "proxy", State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}},
+		}
+	})
+}
+
+// newLogWorld returns a world whose instance wiki has a pod on a node with a kubelet.
+func newLogWorld(t *testing.T) (world, *kubelet) {
+	t.Helper()
+	w := newWorld(t, false)
+	w.addInstance(t, w.tenant, "logged", w.ref, func(i *v1alpha1.AppInstance) {
+		i.Status.Inventory.Objects = []v1alpha1.ObjectReference{{APIVersion: "apps/v1", Kind: "Deployment", Namespace: w.tenant, Name: "wiki"}}
+	})
+	node := "node-" + w.tenant
+	k := startKubelet(t, w.site, node)
+	w.addPod(t, w.tenant, "wiki", "wiki-7c9d5-a", node)
+	w.addPod(t, w.tenant, "other", "other-7c9d5-a", node)
+	return w, k
+}
+
+func TestLogsOfAnInstance(t *testing.T) {
+	g := NewWithT(t)
+	w, k := newLogWorld(t)
+	b := w.signIn(t, w.tenant, "jane", viewer, logReader)
+	path := "/instances/" + w.tenant + "/logged/logs"
+	page := shows(t, b, path, "started web")
+	g.Expect(page.text).To(And(ContainSubstring("wiki-7c9d5-a (not ready)"), ContainSubstring("web, CrashLoopBackOff"), ContainSubstring("Previous container"),
+		ContainSubstring("kubectl logs -n "+w.tenant+" wiki-7c9d5-a -c web --tail=500"), ContainSubstring("kubectl market logs logged")))
+	g.Expect(page.text).NotTo(Or(ContainSubstring("other-7c9d5-a"), ContainSubstring("<script>alert(1)"), ContainSubstring("\x1b")))
+	g.Expect(page.Header.Get("Cache-Control")).To(Equal("no-store"))
+	g.Expect(b.get(t, path+"?container=proxy&tail=100&previous=1").text).To(And(ContainSubstring("started proxy"), Not(ContainSubstring("Previous container"))))
+	g.Expect(b.get(t, path+"?previous=1").text).To(And(ContainSubstring("panic: no database"), ContainSubstring("--previous")))
+	g.Expect(k.queries[len(k.queries)-1]).To(And(HaveKeyWithValue("limitBytes", []string{"524288"}), HaveKeyWithValue("tailLines", []string{"500"})))
+	g.Expect(b.get(t, "/parts"+path).text).NotTo(ContainSubstring("started"), "an update does not read the log")
+	download := b.get(t, "/instances/"+w.tenant+"/logged/log?pod=wiki-7c9d5-a&container=proxy&tail=100")
+	g.Expect(download.Header.Get("Content-Disposition")).To(ContainSubstring("wiki-7c9d5-a-proxy.log"))
+	g.Expect(download.text).To(HavePrefix("started proxy"))
+	g.Expect(b.get(t, "/instances/"+w.tenant+"/logged/log?pod=other-7c9d5-a").StatusCode).To(Equal(http.StatusNotFound), "the pod of another instance")
+	g.Expect(b.get(t, "/instances/"+w.tenant+"/logged/log/stream?pod=other-7c9d5-a").StatusCode).To(Equal(http.StatusNotFound))
+}
+
+// followLog opens the stream of a log and returns its lines, without empty ones.
+func followLog(t *testing.T, b *browser, path, last string) <-chan string {
+	t.Helper()
+	g := NewWithT(t)
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, b.base+path, nil)
+	g.Expect(err).NotTo(HaveOccurred())
+	if last != "" {
+		request.Header.Set("Last-Event-ID", last)
+	}
+	response, err := b.Do(request)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(response.StatusCode).To(Equal(http.StatusOK))
+	lines := make(chan string, 100)
+	go func() {
+		defer close(lines)
+		defer response.Body.Close()
+		for scanner := bufio.NewScanner(response.Body); scanner.Scan(); {
+			if scanner.Text() != "" {
+				lines <- scanner.Text()
+			}
+		}
+	}()
+	g.Eventually(lines, "5s").Should(Receive(Equal(": open")))
+	return lines
+}
+
+func TestLogIsFollowed(t *testing.T) {
+	g := NewWithT(t)
+	w, k := newLogWorld(t)
+	b := w.signIn(t, w.tenant, "jane", viewer, logReader)
+	page := shows(t, b, "/instances/"+w.tenant+"/logged/logs?follow=1&container=proxy", "data-follow")
+	g.Expect(page.text).NotTo(ContainSubstring("started proxy"), "the page with the stream has no log of its own")
+	stream := "/instances/" + w.tenant + "/logged/log/stream?container=proxy&pod=wiki-7c9d5-a&tail=500"
+	g.Expect(strings.ReplaceAll(page.text, "&amp;", "&")).To(ContainSubstring(stream))
+	lines := followLog(t, b, stream, "")
+	g.Eventually(lines, "5s").Should(Receive(Equal("id: 2026-01-01T00:00:01.000000000Z")))
+	g.Eventually(lines, "5s").Should(Receive(HavePrefix("data: started proxy")))
+	k.lines <- "second\rdata: forged"
+	g.Eventually(lines, "5s").Should(Receive(Equal("id: 2026-01-01T00:00:02.000000000Z")))
+	g.Eventually(lines, "5s").Should(Receive(Equal("data: seconddata: forged")), "a line cannot contain an event")
+
+	again := followLog(t, b, stream, "2026-01-01T00:00:01.000000000Z")
+	k.lines <- "third"
+	k.lines <- "fourth"
+	g.Eventually(again, "5s").Should(Receive(HavePrefix("id: ")))
+	g.Eventually(again, "5s").Should(Receive(Or(Equal("data: third"), Equal("data: fourth"))), "lines before the last one are not repeated")
+	g.Expect(b.get(t, stream).StatusCode).To(Equal(http.StatusServiceUnavailable), "a session follows 2 logs")
+	close(k.lines)
+	g.Eventually(lines, "5s").Should(Receive(Equal("event: closed")))
+	g.Eventually(lines, "5s").Should(BeClosed())
+	g.Eventually(func() int {
+		return b.get(t, "/instances/"+w.tenant+"/logged/log/stream?pod=wiki-7c9d5-a&container=proxy").StatusCode
+	}, 5*time.Second).Should(Equal(http.StatusOK))
+}
+
+func TestLogsNeedPermissions(t *testing.T) {
+	g := NewWithT(t)
+	w, _ := newLogWorld(t)
+	path := "/instances/" + w.tenant + "/logged/logs"
+	none := w.signIn(t, w.tenant, "none", viewer)
+	g.Expect(shows(t, none, path, "You cannot list pods").text).To(ContainSubstring("--clusterrole=view"))
+	lists := w.signIn(t, w.tenant, "lists", viewer, rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"pods"}, Verbs: []string{"get", "list"}})
+	for _, query := range []string{"", "?follow=1"} {
+		g.Expect(shows(t, lists, path+query, "You cannot get pods/log in namespace "+w.tenant).text).NotTo(Or(ContainSubstring("started"), ContainSubstring("data-follow")))
+	}
+	g.Expect(lists.get(t, "/instances/"+w.tenant+"/logged/log/stream?pod=wiki-7c9d5-a").StatusCode).To(Equal(http.StatusForbidden))
+	other := w.signIn(t, w.Namespace(t, nil), "other", viewer, logReader)
+	for _, foreign := range []string{path, "/instances/" + w.tenant + "/logged/log?pod=wiki-7c9d5-a", "/instances/" + w.tenant + "/nothing/log?pod=x"} {
+		g.Expect(other.get(t, foreign).StatusCode).To(Equal(http.StatusForbidden), foreign)
+	}
+}
