@@ -106,7 +106,7 @@ test("a log is followed", async () => {
   const page = await newPage(context);
   await open(page, `${paths.instance}/logs`);
   assert.match(await page.locator("pre.log").innerText(), /started web/);
-  await page.getByLabel("Container").selectOption("proxy");
+  await page.getByLabel("Container", { exact: true }).selectOption("proxy");
   await page.waitForURL(/container=proxy/);
   await page.getByRole("link", { name: "Follow", exact: true }).click();
   const log = page.getByRole("region", { name: "Log" });

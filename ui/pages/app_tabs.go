@@ -2,6 +2,8 @@ package pages
 
 import (
 	"encoding/json"
+	"fmt"
+	"net/http"
 	"strings"
 
 	"github.com/appmarket/operator/api/v1alpha1"
@@ -42,6 +44,44 @@ func showImages(r *request, v *appView) {
 	}
 	for i := range v.Images.Rows {
 		v.Images.Total += v.Images.Rows[i].LargestPlatformBytes
+	}
+}
+
+// serveImageList serves the names of the images of a version, one per line, for copying them to another
+// registry.
+func (s *Server) serveImageList(w http.ResponseWriter, r *request) {
+	app, err := getApp(r)
+	if err != nil {
+		s.writeError(w, r, err)
+		return
+	}
+	v, err := newAppView(r, app, "Images")
+	if err != nil {
+		s.writeError(w, r, err)
+		return
+	}
+	// The report has all images, and the status the first ones.
+	text, ok := v.fetch(r, reports.Images)
+	var names []string
+	if ok {
+		var found []images.Image
+		if err := json.Unmarshal(text, &found); err == nil {
+			for _, image := range found {
+				names = append(names, image.Name)
+			}
+		}
+	}
+	if len(names) == 0 {
+		showImages(r, v)
+		for _, image := range v.Images.Rows {
+			names = append(names, image.Name)
+		}
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("Content-Disposition", `attachment; filename="images.txt"`)
+	w.Header().Set("Content-Security-Policy", policy+"; sandbox")
+	for _, name := range names {
+		fmt.Fprintln(w, name)
 	}
 }
 

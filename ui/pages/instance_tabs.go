@@ -37,8 +37,9 @@ type objectsView struct {
 type objectRow struct {
 	v1alpha1.ObjectReference
 
-	URL  string
-	Open bool
+	URL   string
+	Open  bool
+	State objectState
 }
 
 type openObject struct {
@@ -52,11 +53,15 @@ func showObjects(r *request, v *instanceView) error {
 	}
 	v.Objects = objectsView{Total: int(inventory.Total), Ready: int(inventory.Ready)}
 	wanted := r.URL.Query().Get("object")
+	states := readObjectStates(r, inventory.Objects)
 	for _, ref := range inventory.Objects {
 		key := ref.APIVersion + " " + ref.Kind + " " + ref.Namespace + " " + ref.Name
 		row := objectRow{
-			ObjectReference: ref, Open: key == wanted,
+			ObjectReference: ref, Open: key == wanted, State: objectState{rank: 2},
 			URL: instanceTabURL(v.Instance.Namespace, v.Instance.Name, "objects") + queryOf(map[string][]string{"object": {key}}),
+		}
+		if state, known := states[ref]; known {
+			row.State = state
 		}
 		v.Objects.Rows = append(v.Objects.Rows, row)
 		if row.Open {
@@ -68,7 +73,7 @@ func showObjects(r *request, v *instanceView) error {
 		}
 	}
 	slices.SortStableFunc(v.Objects.Rows, func(a, b objectRow) int {
-		return cmp.Or(strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Kind, b.Kind), strings.Compare(a.Name, b.Name))
+		return cmp.Or(cmp.Compare(min(a.State.rank, 2), min(b.State.rank, 2)), strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Kind, b.Kind), strings.Compare(a.Name, b.Name))
 	})
 	return nil
 }

@@ -214,3 +214,20 @@ func TestLogsNeedPermissions(t *testing.T) {
 		g.Expect(other.get(t, foreign).StatusCode).To(Equal(http.StatusForbidden), foreign)
 	}
 }
+
+func TestObjectsThatAreNotReadyComeFirst(t *testing.T) {
+	g := NewWithT(t)
+	w, _ := newLogWorld(t)
+	w.Create(t, &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Namespace: w.tenant, Name: "waiting"}, Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "web", Image: "web"}}},
+	})
+	w.addInstance(t, w.tenant, "many", w.ref, func(i *v1alpha1.AppInstance) {
+		i.Status.Inventory.Objects = []v1alpha1.ObjectReference{
+			{APIVersion: "v1", Kind: "ConfigMap", Namespace: w.tenant, Name: "a-config"}, {APIVersion: "v1", Kind: "Pod", Namespace: w.tenant, Name: "waiting"}, {APIVersion: "v1", Kind: "Secret", Namespace: w.tenant, Name: "z"},
+		}
+	})
+	path := "/instances/" + w.tenant + "/many/objects"
+	page := shows(t, w.signIn(t, w.tenant, "jane", viewer, logReader), path, "Not ready").text
+	g.Expect(strings.Index(page, ">waiting<")).To(And(BeNumerically(">", 0), BeNumerically("<", strings.Index(page, ">a-config<"))))
+	g.Expect(shows(t, w.signIn(t, w.tenant, "joe", viewer), path, "waiting").text).NotTo(ContainSubstring("Not ready"), "an object that the user cannot list has no state")
+}

@@ -204,3 +204,19 @@ func TestObjectsAreReadAsTheUser(t *testing.T) {
 	g.Expect(page.text).NotTo(ContainSubstring(`id="object"`))
 	g.Expect(viewing.get(t, "/instances/"+w.tenant+"/wiki/events").text).To(ContainSubstring("You cannot list events"))
 }
+
+func TestImageListIsDownloaded(t *testing.T) {
+	g := NewWithT(t)
+	w := newWorld(t, true)
+	b := w.signInAsAdmin(t)
+	app := "/apps/" + w.market + "/samples/wiki"
+	shows(t, b, app+"/images", "images.txt?version=1.2.0")
+	answer := b.get(t, app+"/images.txt?version=1.2.0")
+	g.Expect(answer.Header.Get("Content-Disposition")).To(ContainSubstring("images.txt"))
+	g.Expect(answer.text).To(Equal("registry.example/wiki:1.2.0\n"))
+	w.reports.mu.Lock()
+	w.reports.texts["/reports/"+digest+"/images.json"] = `[{"name":"registry.example/wiki:1.2.0"},{"name":"registry.example/db:15"}]`
+	w.reports.mu.Unlock()
+	g.Expect(b.get(t, app+"/images.txt").text).To(Equal("registry.example/wiki:1.2.0\nregistry.example/db:15\n"))
+	g.Expect(b.get(t, app+"/images.txt?version=9.9.9").StatusCode).To(Equal(http.StatusNotFound))
+}

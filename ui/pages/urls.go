@@ -32,6 +32,10 @@ func reportURL(namespace, source, app, version, report string) string {
 	return pathOf("apps", namespace, source, app, "files", report) + queryOf(url.Values{"version": {version}})
 }
 
+func imageListURL(namespace, source, app, version string) string {
+	return pathOf("apps", namespace, source, app, "images.txt") + queryOf(url.Values{"version": {version}})
+}
+
 func instanceURL(namespace, name string) string { return pathOf("instances", namespace, name) }
 
 func instanceTabURL(namespace, name, tab string) string {
