@@ -73,21 +73,25 @@ func SetSpec(spec *v1alpha1.MarketSourceSpec, r Request) error {
 	case v1alpha1.SourceTypeDirectory:
 		spec.Directory = &v1alpha1.DirectorySource{Path: r.Location}
 	}
-	switch {
-	case r.Profile == "" && spec.Platform != nil && spec.Platform.Values == nil:
-		spec.Platform = nil
-	case r.Profile == "" && spec.Platform != nil:
-		spec.Platform.Profile = ""
-	case r.Profile != "" && spec.Platform == nil:
-		spec.Platform = &v1alpha1.Platform{Profile: r.Profile}
-	case r.Profile != "":
-		spec.Platform.Profile = r.Profile
-	}
+	setProfile(spec, r.Profile)
 	spec.Filter = nil
 	if len(r.Include)+len(r.Exclude) > 0 || r.MaxVersions != 0 {
 		spec.Filter = &v1alpha1.AppFilter{Include: r.Include, Exclude: r.Exclude, MaxVersions: r.MaxVersions}
 	}
 	return nil
+}
+
+// setProfile sets the platform profile, and keeps the values of the platform.
+func setProfile(spec *v1alpha1.MarketSourceSpec, profile v1alpha1.PlatformProfile) {
+	switch {
+	case profile != "" && spec.Platform == nil:
+		spec.Platform = &v1alpha1.Platform{Profile: profile}
+	case spec.Platform == nil:
+	case profile == "" && spec.Platform.Values == nil:
+		spec.Platform = nil
+	default:
+		spec.Platform.Profile = profile
+	}
 }
 
 // checkType returns an error if a request has a field that its type does not have.

@@ -109,6 +109,14 @@ func (f *Factory) completePods(c *cobra.Command, arguments []string, _ string) (
 	return names, cobra.ShellCompDirectiveNoFileComp
 }
 
+// selects reports whether the flags select a container of a selected pod.
+func (l *logFlags) selects(container pods.Container) bool {
+	if l.previous && container.Restarts == 0 {
+		return false
+	}
+	return container.Name == l.container || l.container == "" && !container.Init
+}
+
 // selectLogs returns the containers that the flags select.
 func (l *logFlags) selectLogs(instance *v1alpha1.AppInstance, found []corev1.Pod) ([]logTarget, error) {
 	var targets []logTarget
@@ -122,8 +130,7 @@ func (l *logFlags) selectLogs(instance *v1alpha1.AppInstance, found []corev1.Pod
 			break
 		}
 		for _, container := range pods.ContainersOf(pod) {
-			isSelected := container.Name == l.container || l.container == "" && !container.Init
-			if isSelected && (!l.previous || container.Restarts > 0) {
+			if l.selects(container) {
 				targets = append(targets, logTarget{pod.Namespace, pod.Name, container.Name})
 			}
 		}

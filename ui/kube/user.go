@@ -64,9 +64,10 @@ func (c *Cluster) newUser(cfg *rest.Config, token string) (*User, error) {
 	if err != nil {
 		return nil, fmt.Errorf("create client: %w", err)
 	}
-	return &User{Reader: objects, Writer: client.WithFieldOwner(objects, FieldOwner), cluster: c, token: token, clients: clients, config: cfg, credential: access.Credential{
-		Key: sha256.Sum256([]byte(token)), Reviews: clients.AuthorizationV1().SelfSubjectAccessReviews(),
-	}}, nil
+	return &User{
+		Reader: objects, Writer: client.WithFieldOwner(objects, FieldOwner), cluster: c, token: token, clients: clients, config: cfg,
+		credential: access.Credential{Key: sha256.Sum256([]byte(token)), Reviews: clients.AuthorizationV1().SelfSubjectAccessReviews()},
+	}, nil
 }
 
 // Token returns the bearer token of the user, empty for the local user.

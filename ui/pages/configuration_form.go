@@ -18,7 +18,7 @@ import (
 )
 
 // configurationForm is the part of a form that changes the title, the inputs and the values of an
-// instance, or specifies those of its clone. It begins with the present configuration, and only the
+// instance, or specifies the configuration of its clone. It begins with the present configuration, and only the
 // changed fields become part of the task.
 type configurationForm struct {
 	DisplayTitle string
@@ -52,7 +52,9 @@ func newConfigurationForm(r *request, instance *v1alpha1.AppInstance, app *v1alp
 		field.addPresent(r, form.Inputs, instance.Spec.Inputs)
 	}
 	for i, entrance := range visibleEntrances(instance, app) {
-		field := &entranceField{Name: entrance.Name, Field: "entrance." + entrance.Name, ID: "entrance-" + strconv.Itoa(i), Label: cmp.Or(entrance.Title, entrance.Name)}
+		field := &entranceField{
+			Name: entrance.Name, Field: "entrance." + entrance.Name, ID: "entrance-" + strconv.Itoa(i), Label: cmp.Or(entrance.Title, entrance.Name),
+		}
 		field.Value = strings.TrimSpace(enteredOr(r, field.Field, presentEntranceTitle(instance, entrance.Name)))
 		form.Entrances = append(form.Entrances, field)
 	}
@@ -119,8 +121,8 @@ func (f *inputField) addPresent(r *request, form *inputForm, present []v1alpha1.
 	}
 }
 
-// check returns the problems of all fields.
-func (f *configurationForm) check() []fieldError {
+// checkFields returns the problems of all fields.
+func (f *configurationForm) checkFields() []fieldError {
 	var problems []fieldError
 	switch {
 	case f.DisplayTitle == "" && f.instance.Spec.Title != "" && !f.IsClone:
@@ -163,9 +165,9 @@ func (f *configurationForm) checkTitles() []fieldError {
 	return problems
 }
 
-// configuration returns the fields that differ from the instance, and the entered confidential inputs by
+// changedConfiguration returns the fields that differ from the instance, and the entered confidential inputs by
 // the keys of the Secret with a name.
-func (f *configurationForm) configuration(secret string) (v1alpha1.AppConfiguration, map[string]string) {
+func (f *configurationForm) changedConfiguration(secret string) (v1alpha1.AppConfiguration, map[string]string) {
 	var changed v1alpha1.AppConfiguration
 	if f.DisplayTitle != f.instance.Spec.Title || f.IsClone {
 		changed.Title = f.DisplayTitle
@@ -195,7 +197,7 @@ func (f *configurationForm) entranceTitles() []v1alpha1.EntranceTitle {
 	return titles
 }
 
-// changedValues returns the entered values if they differ from those of the instance, an empty object
+// changedValues returns the entered values if they differ from the values of the instance, an empty object
 // if they were removed.
 func (f *configurationForm) changedValues() *runtime.RawExtension {
 	raw, problem := encodeValues(f.Values)

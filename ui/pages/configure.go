@@ -53,10 +53,10 @@ func (v *actionView) addConfiguration(r *request, app *v1alpha1.AppInfo) (err er
 		v.Configuration.DisplayTitle = v.Title + " 2" // Titles must be unique.
 	}
 	if r.Method == http.MethodPost {
-		v.Errors = append(v.Errors, v.Configuration.check()...)
+		v.Errors = append(v.Errors, v.Configuration.checkFields()...)
 	}
 	v.app = app
-	v.request.Configuration, v.confidential = v.Configuration.configuration(taskbuilder.InputsSecretName(v.request.Instance))
+	v.request.Configuration, v.confidential = v.Configuration.changedConfiguration(taskbuilder.InputsSecretName(v.request.Instance))
 	return nil
 }
 
@@ -96,7 +96,7 @@ func prepareClone(r *request, v *actionView) (string, error) {
 	}
 	v.addVersionOfClone(r, app)
 	if r.Method == http.MethodPost {
-		v.Errors = clone.check(v.Instance)
+		v.Errors = clone.checkPlace(v.Instance)
 	}
 	return "", v.addConfiguration(r, app)
 }
@@ -132,8 +132,8 @@ func cloneProblem(instance *v1alpha1.AppInstance, app *v1alpha1.AppInfo) string 
 	return ""
 }
 
-// check returns the problems with the place of a clone.
-func (c *cloneView) check(origin *v1alpha1.AppInstance) []fieldError {
+// checkPlace returns the problems with the place of a clone.
+func (c *cloneView) checkPlace(origin *v1alpha1.AppInstance) []fieldError {
 	problems := placeProblems(c.Namespace, c.Name, c.Account)
 	switch {
 	case len(problems) > 0:

@@ -50,8 +50,8 @@ type installView struct {
 // Helm release.
 type installForm struct{ action v1alpha1.Action }
 
-// show shows the form.
-func (f installForm) show(r *request) (*view, error) {
+// showForm shows the form.
+func (f installForm) showForm(r *request) (*view, error) {
 	v, err := f.newView(r)
 	if err != nil {
 		return nil, err
@@ -67,8 +67,8 @@ func (f installForm) show(r *request) (*view, error) {
 	return v.view(), nil
 }
 
-// preview returns the manifest of a form, without a change of the cluster.
-func (f installForm) preview(r *request) (*view, error) {
+// showPreview returns the manifest of a form, without a change of the cluster.
+func (f installForm) showPreview(r *request) (*view, error) {
 	v, err := f.newView(r)
 	if err != nil {
 		return nil, err
@@ -76,8 +76,8 @@ func (f installForm) preview(r *request) (*view, error) {
 	return v.view(), v.addManifest()
 }
 
-// submit creates the Secret with the confidential inputs, if there are any, and the task.
-func (f installForm) submit(r *request) (next string, again *view, err error) {
+// submitForm creates the Secret with the confidential inputs, if there are any, and the task.
+func (f installForm) submitForm(r *request) (next string, again *view, err error) {
 	v, err := f.newView(r)
 	if err != nil {
 		return "", nil, err

@@ -151,7 +151,7 @@ func (v *instanceView) addActions(r *request) error {
 		{"upgrade", "Upgrade"}, {"configure", "Configure"}, {"stop", "Stop"}, {"resume", "Resume"}, {"restart", "Restart"}, {"rollback", "Roll back"},
 		{"clone", "Clone"}, {"uninstall", "Uninstall"},
 	} {
-		if !v.admits(each.name) || each.name == "upgrade" && v.Update == "" {
+		if !v.admitsAction(each.name) || each.name == "upgrade" && v.Update == "" {
 			continue
 		}
 		button := actionButton{Text: each.text, URL: actionURL(v.Instance.Namespace, v.Instance.Name, each.name), Disabled: !allowed}
@@ -163,8 +163,8 @@ func (v *instanceView) addActions(r *request) error {
 	return nil
 }
 
-// admits reports whether the state of the instance allows an action.
-func (v *instanceView) admits(name string) bool {
+// admitsAction reports whether the state of the instance allows an action.
+func (v *instanceView) admitsAction(name string) bool {
 	if name == "clone" {
 		return transitions.Cloneable(transitions.StateOf(v.Instance))
 	}

@@ -73,7 +73,9 @@ func showObjects(r *request, v *instanceView) error {
 		}
 	}
 	slices.SortStableFunc(v.Objects.Rows, func(a, b objectRow) int {
-		return cmp.Or(cmp.Compare(min(a.State.rank, 2), min(b.State.rank, 2)), strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Kind, b.Kind), strings.Compare(a.Name, b.Name))
+		// Objects without a state and ready ones are sorted together.
+		return cmp.Or(cmp.Compare(min(a.State.rank, 2), min(b.State.rank, 2)),
+			strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Kind, b.Kind), strings.Compare(a.Name, b.Name))
 	})
 	return nil
 }

@@ -39,8 +39,8 @@ type logSlots struct {
 	sessions map[string]int
 }
 
-// acquire reports whether a session may open one more stream. The stream must be released.
-func (s *logSlots) acquire(session string) bool {
+// acquireSlot reports whether a session may open one more stream. The stream must be released.
+func (s *logSlots) acquireSlot(session string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.total >= maxLogStreams || s.sessions[session] >= maxSessionLogStreams {
@@ -51,7 +51,7 @@ func (s *logSlots) acquire(session string) bool {
 	return true
 }
 
-func (s *logSlots) release(session string) {
+func (s *logSlots) releaseSlot(session string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.total--
@@ -71,12 +71,12 @@ func (s *Server) serveLogStream(w http.ResponseWriter, r *request) {
 		http.Error(w, "the log does not exist", http.StatusNotFound)
 		return
 	}
-	if !s.logStreams.acquire(r.session.ID) {
+	if !s.logStreams.acquireSlot(r.session.ID) {
 		w.Header().Set("Retry-After", "10")
 		http.Error(w, "too many logs are followed", http.StatusServiceUnavailable)
 		return
 	}
-	defer s.logStreams.release(r.session.ID)
+	defer s.logStreams.releaseSlot(r.session.ID)
 	ctx, cancel := context.WithTimeout(r.Context(), logStreamAge)
 	defer cancel()
 	last := r.Header.Get("Last-Event-ID")
@@ -164,7 +164,7 @@ type eventWriter struct {
 	written int
 }
 
-func (w *eventWriter) write(text string) error {
+func (w *eventWriter) writeEvent(text string) error {
 	if err := w.control.SetWriteDeadline(time.Now().Add(logWriteTimeout)); err != nil {
 		return err
 	}
@@ -181,7 +181,7 @@ func sendLogLines(ctx context.Context, w *eventWriter, lines <-chan logLine, rev
 	defer beat.Stop()
 	defer again.Stop()
 	defer gather.Stop()
-	if w.write(": open\n\n") != nil {
+	if w.writeEvent(": open\n\n") != nil {
 		return
 	}
 	var event logEvent
@@ -191,23 +191,23 @@ func sendLogLines(ctx context.Context, w *eventWriter, lines <-chan logLine, rev
 		case <-ctx.Done():
 			return
 		case <-beat.C:
-			err = w.write(": beat\n\n")
+			err = w.writeEvent(": beat\n\n")
 		case <-again.C:
 			if review() != nil {
-				_ = w.write("event: closed\ndata: denied\n\n") // The stream ends in any case.
+				_ = w.writeEvent("event: closed\ndata: denied\n\n") // The stream ends in any case.
 				return
 			}
 		case <-gather.C:
-			err = event.flush(w)
+			err = event.sendLines(w)
 		case line, open := <-lines:
 			if !open {
-				if event.flush(w) == nil {
-					_ = w.write("event: closed\ndata: ended\n\n") // The stream ends in any case.
+				if event.sendLines(w) == nil {
+					_ = w.writeEvent("event: closed\ndata: ended\n\n") // The stream ends in any case.
 				}
 				return
 			}
-			if event.add(line); event.text.Len() >= maxEventBytes {
-				err = event.flush(w)
+			if event.addLine(line); event.text.Len() >= maxEventBytes {
+				err = event.sendLines(w)
 			}
 		}
 		if err != nil || w.written >= maxStreamBytes {
@@ -222,15 +222,15 @@ type logEvent struct {
 	at   string
 }
 
-func (e *logEvent) add(line logLine) {
+func (e *logEvent) addLine(line logLine) {
 	e.text.WriteString("data: " + line.text + "\n")
 	if line.at != "" {
 		e.at = line.at
 	}
 }
 
-// flush sends the gathered lines, if there are any.
-func (e *logEvent) flush(w *eventWriter) error {
+// sendLines sends the gathered lines, if there are any.
+func (e *logEvent) sendLines(w *eventWriter) error {
 	if e.text.Len() == 0 {
 		return nil
 	}
@@ -240,5 +240,5 @@ func (e *logEvent) flush(w *eventWriter) error {
 	}
 	e.text.Reset()
 	e.at = ""
-	return w.write(event)
+	return w.writeEvent(event)
 }

@@ -67,7 +67,7 @@ func showLogs(r *request, v *instanceView) error {
 	query := r.URL.Query()
 	logs.addChoices(query)
 	base := instanceTabURL(v.Instance.Namespace, v.Instance.Name, "logs")
-	values := logs.query()
+	values := logs.urlQuery()
 	logs.addCommands(v.Instance)
 	logs.DownloadURL = pathOf("instances", v.Instance.Namespace, v.Instance.Name, "log") + queryOf(values)
 	if query.Get("follow") != "" && !logs.Previous {
@@ -77,7 +77,7 @@ func showLogs(r *request, v *instanceView) error {
 	}
 	values.Set("follow", "1")
 	logs.ToggleURL = base + queryOf(values)
-	return logs.read(r)
+	return logs.readLog(r)
 }
 
 // addPods adds the pods of an instance, and selects one.
@@ -87,7 +87,7 @@ func (v *logsView) addPods(r *request, instance *v1alpha1.AppInstance) error {
 		var list corev1.PodList
 		err := r.List(r.Context(), &list, client.InNamespace(namespace), client.Limit(maxPodsRead))
 		if apierrors.IsForbidden(err) {
-			v.deny(r, "list pods", namespace)
+			v.denyRight(r, "list pods", namespace)
 			return nil
 		}
 		if err != nil {
@@ -115,8 +115,8 @@ func (v *logsView) addPods(r *request, instance *v1alpha1.AppInstance) error {
 	return nil
 }
 
-// deny notes that the user lacks a right.
-func (v *logsView) deny(r *request, right, namespace string) {
+// denyRight notes that the user lacks a right.
+func (v *logsView) denyRight(r *request, right, namespace string) {
 	v.Problem = fmt.Sprintf("You cannot %s in namespace %s. The permission to %s is missing. An administrator can grant it with this command:", right, namespace, right)
 	v.Grant = grantCommand(r.session.User, "rolebinding", " -n "+namespace, "view")
 }
@@ -153,8 +153,8 @@ func tailOf(query url.Values) int64 {
 	return defaultTail
 }
 
-// query returns the query of the URLs of the same log.
-func (v *logsView) query() url.Values {
+// urlQuery returns the query of the URLs of the same log.
+func (v *logsView) urlQuery() url.Values {
 	values := url.Values{"pod": {v.Pod.Name}, "container": {v.Container.Name}, "tail": {strconv.FormatInt(v.tail, 10)}}
 	if v.Previous {
 		values.Set("previous", "1")
@@ -172,15 +172,15 @@ func (v *logsView) addCommands(instance *v1alpha1.AppInstance) {
 	v.Kubectl, v.Command = strings.Join(kubectl, " "), taskbuilder.PluginCommand(plugin)
 }
 
-// options returns the options of the API server for the log.
-func (v *logsView) options() *corev1.PodLogOptions {
+// logOptions returns the options of the API server for the log.
+func (v *logsView) logOptions() *corev1.PodLogOptions {
 	limit := int64(maxLogBytes)
 	return &corev1.PodLogOptions{Container: v.Container.Name, Previous: v.Previous, TailLines: &v.tail, LimitBytes: &limit}
 }
 
-// read reads the log.
-func (v *logsView) read(r *request) error {
-	log, err := r.OpenLog(r.Context(), v.Pod.Namespace, v.Pod.Name, v.options())
+// readLog reads the log.
+func (v *logsView) readLog(r *request) error {
+	log, err := r.OpenLog(r.Context(), v.Pod.Namespace, v.Pod.Name, v.logOptions())
 	if err != nil {
 		return v.noteFailure(r, err)
 	}
@@ -215,7 +215,7 @@ func (v *logsView) noteFailure(r *request, err error) error {
 	case apierrors.IsUnauthorized(err):
 		return err
 	case apierrors.IsForbidden(err):
-		v.deny(r, "get pods/log", v.Pod.Namespace)
+		v.denyRight(r, "get pods/log", v.Pod.Namespace)
 	case apierrors.IsNotFound(err):
 		v.Problem = "The pod no longer exists."
 	default:
@@ -246,7 +246,7 @@ func (s *Server) serveLog(w http.ResponseWriter, r *request) {
 		s.writeError(w, r, err)
 		return
 	}
-	if err := v.read(r); err != nil {
+	if err := v.readLog(r); err != nil {
 		s.writeError(w, r, err)
 		return
 	}

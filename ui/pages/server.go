@@ -123,8 +123,8 @@ type form struct {
 func (s *Server) addForms(mux *http.ServeMux) {
 	install, adopt := installForm{v1alpha1.ActionInstall}, installForm{v1alpha1.ActionAdopt}
 	for path, f := range map[string]form{
-		"/apps/{namespace}/{source}/{app}/install":       {install.show, install.submit, install.preview},
-		"/apps/{namespace}/{source}/{app}/adopt":         {adopt.show, adopt.submit, adopt.preview},
+		"/apps/{namespace}/{source}/{app}/install":       {install.showForm, install.submitForm, install.showPreview},
+		"/apps/{namespace}/{source}/{app}/adopt":         {adopt.showForm, adopt.submitForm, adopt.showPreview},
 		"/instances/{namespace}/{name}/actions/{action}": {showAction, submitAction, showAction},
 		"/sources/new":                                 {showNewSource, submitNewSource, showNewSource},
 		"/sources/{namespace}/{name}/edit":             {showSourceEdit, submitSourceEdit, showSourceEdit},

@@ -195,7 +195,7 @@ func newSourceEdit(r *request) (*sourceForm, error) {
 		return nil, err
 	}
 	v.source = source.DeepCopy()
-	if err := sourcebuilder.SetSpec(&v.source.Spec, v.request()); err != nil { // The label selector is invalid.
+	if err := sourcebuilder.SetSpec(&v.source.Spec, v.newRequest()); err != nil { // The label selector is invalid.
 		v.source = source.DeepCopy()
 	}
 	v.change, err = newSourceChange(source, v.source)
@@ -216,7 +216,7 @@ func submitSourceEdit(r *request) (next string, again *view, err error) {
 	if err != nil {
 		return "", nil, err
 	}
-	v.check()
+	v.checkFields()
 	if present := strconv.FormatInt(v.Source.Generation, 10); v.Generation != present {
 		v.Generation = present
 		v.Errors = append(v.Errors, fieldError{"location", "Source", "the source was changed after you opened the form; check the change, and save it again"})

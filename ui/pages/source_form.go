@@ -1,7 +1,6 @@
 package pages
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -11,7 +10,6 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appmarket/operator/api/v1alpha1"
@@ -66,7 +64,7 @@ func submitNewSource(r *request) (next string, again *view, err error) {
 	if err != nil {
 		return "", nil, err
 	}
-	if v.check(); len(v.Errors) > 0 {
+	if v.checkFields(); len(v.Errors) > 0 {
 		return "", v.view(), nil
 	}
 	created := v.source.DeepCopy()
@@ -102,44 +100,6 @@ func (v *sourceForm) resultOf(r *request, err error, verb string) (next string, 
 		return "", v.view(), nil
 	}
 	return "", nil, writeProblemOf(r, err, verb, kube.Sources, v.source.Namespace)
-}
-
-// sourceFields are the fields of the form by the paths in the spec, in the order of the form.
-var sourceFields = []struct{ path, id, label string }{
-	{"metadata.namespace", "to", "Namespace"}, {"metadata.name", "name", "Name"}, {"spec.helm.url", "location", "URL or path"}, {"spec.oci.url", "location", "URL or path"},
-	{"spec.directory.path", "location", "URL or path"}, {"spec.oci.charts", "charts", "Charts"}, {"spec.helm.secretRef", "secret", "Secret with credentials"},
-	{"spec.oci.secretRef", "secret", "Secret with credentials"}, {"spec.helm.certSecretRef", "cert-secret", "Secret with CA certificates"},
-	{"spec.oci.certSecretRef", "cert-secret", "Secret with CA certificates"}, {"spec.registrySecretRef", "registry-secret", "Secret for image registries"},
-	{"spec.filter.include", "include", "Include"}, {"spec.filter.exclude", "exclude", "Exclude"}, {"spec.filter.maxVersions", "max-versions", "Versions of each app"},
-	{"spec.allowedNamespaces", "selector", "Label selector"}, {"spec.interval", "interval", "Interval"},
-}
-
-// sourceErrorsOf returns what the API server rejected, beside the fields of the form.
-func sourceErrorsOf(err error) []fieldError {
-	var status apierrors.APIStatus
-	if !errors.As(err, &status) || status.Status().Details == nil || len(status.Status().Details.Causes) == 0 {
-		return []fieldError{{"name", "Source", statusMessage(err)}}
-	}
-	var problems []fieldError
-	for _, cause := range status.Status().Details.Causes {
-		problem := fieldError{"name", cause.Field, rejectionOf(cause)}
-		for _, field := range sourceFields {
-			if strings.HasPrefix(cause.Field, field.path) {
-				problem.ID, problem.Label = field.id, field.label
-			}
-		}
-		problems = append(problems, problem)
-	}
-	return problems
-}
-
-// rejectionOf returns the message of the API server without the rejected value.
-func rejectionOf(cause metav1.StatusCause) string {
-	_, after, found := strings.Cut(cause.Message, `": `)
-	if found {
-		return after
-	}
-	return cause.Message
 }
 
 // newSourceForm returns the form of a new source with the entries of a request.
@@ -207,7 +167,8 @@ func (v *sourceForm) addEntries(r *request) {
 	if r.Method == http.MethodPost {
 		v.Insecure = r.PostFormValue("insecure") != ""
 	}
-	v.Charts, v.Include, v.Exclude = enter("charts", linesOf(v.Request.Charts)), enter("include", linesOf(v.Request.Include)), enter("exclude", linesOf(v.Request.Exclude))
+	v.Charts, v.Include = enter("charts", linesOf(v.Request.Charts)), enter("include", linesOf(v.Request.Include))
+	v.Exclude = enter("exclude", linesOf(v.Request.Exclude))
 	v.Profile = v1alpha1.PlatformProfile(enter("profile", string(v.Profile)))
 	if v.Request.MaxVersions != 0 {
 		v.MaxVersions = strconv.Itoa(int(v.Request.MaxVersions))
@@ -242,8 +203,8 @@ func listOf(text string) []string {
 	return strings.FieldsFunc(text, func(c rune) bool { return c == ',' || c == ' ' || c == '\n' || c == '\r' || c == '\t' })
 }
 
-// request returns the request of the entries. Fields that the type does not have are left out.
-func (v *sourceForm) request() sourcebuilder.Request {
+// newRequest returns the request of the entries. Fields that the type does not have are left out.
+func (v *sourceForm) newRequest() sourcebuilder.Request {
 	q := v.Request
 	if q.Type == "" {
 		q.Type = sourcebuilder.TypeOfLocation(q.Location)
@@ -268,7 +229,7 @@ func (v *sourceForm) request() sourcebuilder.Request {
 
 // addSource adds the source of the entries, and how the form shows it.
 func (v *sourceForm) addSource() error {
-	q := v.request()
+	q := v.newRequest()
 	source, err := sourcebuilder.NewSource(q)
 	if err != nil { // The label selector is invalid.
 		q.AllowedNamespaces = "same"
@@ -291,8 +252,8 @@ func (v *sourceForm) addSource() error {
 	return nil
 }
 
-// check adds the problems of all fields that the API server does not report by field.
-func (v *sourceForm) check() {
+// checkFields adds the problems of all fields that the API server does not report by field.
+func (v *sourceForm) checkFields() {
 	add := func(id, label, text string) { v.Errors = append(v.Errors, fieldError{id, label, text}) }
 	if !namespaceForm.MatchString(v.Namespace) {
 		add("to", "Namespace", "select a namespace")
@@ -303,7 +264,7 @@ func (v *sourceForm) check() {
 	if v.Location == "" {
 		add("location", "URL or path", "enter the URL of a repository or registry, or the path of a directory")
 	}
-	if v.MaxVersions != "" && v.request().MaxVersions < 1 {
+	if v.MaxVersions != "" && v.newRequest().MaxVersions < 1 {
 		add("max-versions", "Versions of each app", "must be a number from 1 to 50")
 	}
 	if v.Interval != "" {
@@ -311,7 +272,7 @@ func (v *sourceForm) check() {
 			add("interval", "Interval", "must be a duration such as 10m or 1h")
 		}
 	}
-	if _, err := sourcebuilder.ParseAllowedNamespaces(v.request().AllowedNamespaces); err != nil || v.Sharing == "selector" && v.Selector == "" {
+	if _, err := sourcebuilder.ParseAllowedNamespaces(v.newRequest().AllowedNamespaces); err != nil || v.Sharing == "selector" && v.Selector == "" {
 		add("selector", "Label selector", "must be a label selector such as team=web")
 	}
 }

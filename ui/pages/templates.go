@@ -23,7 +23,8 @@ func parseTemplates() (*templates, error) {
 		"icon": assets.Icon, "asset": assets.URL, "ago": formatAge, "until": formatUntil, "clock": formatClock, "bytes": formatBytes,
 		"count": text.Count[int], "count32": text.Count[int32],
 		"initial": initialOf, "tint": tintOf, "join": strings.Join, "category": plainCategory,
-		"appURL": appURL, "appTabURL": appTabURL, "versionURL": versionURL, "reportURL": reportURL, "imageListURL": imageListURL, "installURL": installURL, "adoptURL": adoptURL,
+		"appURL": appURL, "appTabURL": appTabURL, "versionURL": versionURL, "reportURL": reportURL, "imageListURL": imageListURL,
+		"installURL": installURL, "adoptURL": adoptURL,
 		"previewURL": previewURL, "instanceURL": instanceURL, "instanceTabURL": instanceTabURL, "actionURL": actionURL,
 		"taskURL": taskURL, "taskActionURL": taskActionURL, "retryURL": retryURL, "sourceURL": sourceURL, "refURL": refURL,
 	}).ParseFS(templateFiles, "templates/*.html")
