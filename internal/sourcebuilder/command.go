@@ -22,6 +22,9 @@ func AddCommand(r Request) string {
 	add("secret", r.Secret)
 	add("cert-secret", r.CertSecret)
 	add("registry-secret", r.RegistrySecret)
+	if r.AllCharts {
+		arguments = append(arguments, "--all-charts")
+	}
 	if r.Insecure {
 		arguments = append(arguments, "--insecure")
 	}

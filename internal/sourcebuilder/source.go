@@ -25,6 +25,8 @@ type Request struct {
 	Location string
 	// Charts are the names of the charts below the URL of a registry.
 	Charts []string
+	// AllCharts offers all charts below the URL of a registry.
+	AllCharts bool
 	// Secret contains the credentials of the repository or registry, CertSecret its CA certificates,
 	// and RegistrySecret the credentials of the registries of images.
 	Secret, CertSecret, RegistrySecret string
@@ -67,6 +69,9 @@ func SetSpec(spec *v1alpha1.MarketSourceSpec, r Request) error {
 		spec.Helm = &v1alpha1.HelmSource{URL: r.Location, SecretRef: refOf(r.Secret), CertSecretRef: refOf(r.CertSecret)}
 	case v1alpha1.SourceTypeOCI:
 		spec.OCI = &v1alpha1.OCISource{URL: r.Location, Charts: r.Charts, SecretRef: refOf(r.Secret), CertSecretRef: refOf(r.CertSecret)}
+		if r.AllCharts {
+			spec.OCI.AllCharts = &r.AllCharts
+		}
 		if r.Insecure {
 			spec.OCI.Insecure = &r.Insecure
 		}
@@ -102,6 +107,7 @@ func (r Request) checkType() error {
 		given, allowed bool
 	}{
 		{"charts", "no list of charts", len(r.Charts) > 0, r.Type == v1alpha1.SourceTypeOCI},
+		{"all-charts", "no registry", r.AllCharts, r.Type == v1alpha1.SourceTypeOCI},
 		{"secret", "no credentials", r.Secret != "", isRemote},
 		{"cert-secret", "no CA certificates", r.CertSecret != "", isRemote},
 		{"insecure", "no registry", r.Insecure, r.Type == v1alpha1.SourceTypeOCI},
@@ -126,7 +132,8 @@ func RequestFor(source *v1alpha1.MarketSource) Request {
 		r.Location, r.Secret, r.CertSecret = spec.Helm.URL, nameOf(spec.Helm.SecretRef), nameOf(spec.Helm.CertSecretRef)
 	case spec.OCI != nil:
 		r.Location, r.Secret, r.CertSecret = spec.OCI.URL, nameOf(spec.OCI.SecretRef), nameOf(spec.OCI.CertSecretRef)
-		r.Charts, r.Insecure = slices.Clone(spec.OCI.Charts), spec.OCI.Insecure != nil && *spec.OCI.Insecure
+		r.Charts, r.AllCharts = slices.Clone(spec.OCI.Charts), spec.OCI.AllCharts != nil && *spec.OCI.AllCharts
+		r.Insecure = spec.OCI.Insecure != nil && *spec.OCI.Insecure
 	case spec.Directory != nil:
 		r.Location = spec.Directory.Path
 	}

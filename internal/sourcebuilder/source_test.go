@@ -31,6 +31,9 @@ func TestNewSource(t *testing.T) {
 			Type: v1alpha1.SourceTypeOCI, OCI: &v1alpha1.OCISource{URL: "oci://registry.example/charts", Charts: []string{"web", "db"}, Insecure: &yes}, RegistrySecretRef: ref("images"),
 			AllowedNamespaces: &v1alpha1.AllowedNamespaces{From: v1alpha1.NamespacesFromSelector, Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"team": "web"}, MatchExpressions: []metav1.LabelSelectorRequirement{}}},
 		}, "kubectl market source add samples oci://registry.example/charts --namespace market --charts web,db --registry-secret images --insecure --allowed-namespaces team=web"},
+		{"all charts of a registry", sourcebuilder.Request{Location: "oci://registry.example/charts", AllCharts: true}, v1alpha1.MarketSourceSpec{
+			Type: v1alpha1.SourceTypeOCI, OCI: &v1alpha1.OCISource{URL: "oci://registry.example/charts", AllCharts: &yes},
+		}, "kubectl market source add samples oci://registry.example/charts --namespace market --all-charts"},
 		{"a directory", sourcebuilder.Request{
 			Location: "/charts", Include: []string{"a*"}, Exclude: []string{"b"}, MaxVersions: 2, Profile: v1alpha1.ProfileOlares, Interval: "1h", AllowedNamespaces: "same",
 		}, v1alpha1.MarketSourceSpec{
@@ -53,7 +56,7 @@ func TestNewSource(t *testing.T) {
 	}
 	for _, wrong := range []sourcebuilder.Request{
 		{Location: "/charts", Secret: "login"}, {Location: "https://charts.example", Charts: []string{"a"}}, {Location: "/charts", CertSecret: "ca"},
-		{Location: "https://charts.example", Insecure: true}, {Location: "/charts", AllowedNamespaces: "team"},
+		{Location: "https://charts.example", Insecure: true}, {Location: "https://charts.example", AllCharts: true}, {Location: "/charts", AllowedNamespaces: "team"},
 	} {
 		_, err := sourcebuilder.NewSource(wrong)
 		NewWithT(t).Expect(err).To(HaveOccurred())

@@ -75,6 +75,7 @@ func (f *Factory) newSourceAddCommand() *cobra.Command {
 	flags.StringVar(&s.Secret, "secret", "", "Secret with the credentials of the repository or the registry.")
 	flags.StringVar(&s.CertSecret, "cert-secret", "", "Secret with the CA certificates of the repository or the registry.")
 	flags.StringVar(&s.RegistrySecret, "registry-secret", "", "Secret with the credentials of the registries of images.")
+	flags.BoolVar(&s.AllCharts, "all-charts", false, "Offer all charts below the URL of a registry that has a catalog.")
 	flags.BoolVar(&s.Insecure, "insecure", false, "Allow a registry of charts over HTTP.")
 	flags.StringSliceVar(&s.Charts, "charts", nil, "Names of the charts below the URL of a registry. If not specified, the URL specifies a chart.")
 	flags.StringVar(&s.AllowedNamespaces, "allowed-namespaces", "same", "Namespaces that can use the apps: same, all, or a label selector of namespaces.")

@@ -165,6 +165,7 @@ func (v *sourceForm) addEntries(r *request) {
 	v.Location, v.Secret, v.CertSecret = enter("location", v.Location), enter("secret", v.Secret), enter("cert-secret", v.CertSecret)
 	v.RegistrySecret = enter("registry-secret", v.RegistrySecret)
 	if r.Method == http.MethodPost {
+		v.AllCharts = r.PostFormValue("all-charts") != ""
 		v.Insecure = r.PostFormValue("insecure") != ""
 	}
 	v.Charts, v.Include = enter("charts", linesOf(v.Request.Charts)), enter("include", linesOf(v.Request.Include))
@@ -219,7 +220,7 @@ func (v *sourceForm) newRequest() sourcebuilder.Request {
 		q.AllowedNamespaces = v.Selector
 	}
 	if q.Type != v1alpha1.SourceTypeOCI {
-		q.Charts, q.Insecure = nil, false
+		q.Charts, q.AllCharts, q.Insecure = nil, false, false
 	}
 	if q.Type == v1alpha1.SourceTypeDirectory {
 		q.Secret, q.CertSecret = "", ""

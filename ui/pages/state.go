@@ -47,6 +47,9 @@ var taskBadges = map[string]badge{
 
 func taskBadge(task *v1alpha1.AppInstallTask) badge {
 	conditions := task.Status.Conditions
+	if task.IsDryRun() && task.Finished() {
+		return dryRunBadge(conditions)
+	}
 	if done := meta.FindStatusCondition(conditions, v1alpha1.ConditionSucceeded); done != nil {
 		switch done.Status {
 		case metav1.ConditionTrue:
@@ -70,6 +73,15 @@ func taskBadge(task *v1alpha1.AppInstallTask) badge {
 		}
 	}
 	return taskBadges[v1alpha1.ReasonProgressing]
+}
+
+// dryRunBadge returns the badge of a finished dry run, which is neither a success nor a failure of an
+// operation.
+func dryRunBadge(conditions []metav1.Condition) badge {
+	if meta.IsStatusConditionTrue(conditions, v1alpha1.ConditionSucceeded) {
+		return badge{"off", "info", "Planned"}
+	}
+	return badge{"off", "ban", "Not possible"}
 }
 
 // readyBadge returns the badge of the condition Ready of a source or an app.
