@@ -67,13 +67,15 @@ func (f *Factory) printTasksWithoutInstance(ctx context.Context, k client.Client
 	return nil
 }
 
-// listTasksOf lists the tasks of an instance, newest first.
+// listTasksOf lists the tasks of an instance without dry runs, newest first.
 func listTasksOf(ctx context.Context, k client.Client, namespace, instance string) ([]v1alpha1.AppInstallTask, error) {
 	var list v1alpha1.AppInstallTaskList
 	if err := k.List(ctx, &list, client.InNamespace(namespace)); err != nil {
 		return nil, err
 	}
-	tasks := slices.DeleteFunc(list.Items, func(task v1alpha1.AppInstallTask) bool { return task.Instance() != instance })
+	tasks := slices.DeleteFunc(list.Items, func(task v1alpha1.AppInstallTask) bool {
+		return task.Instance() != instance || task.IsDryRun()
+	})
 	slices.SortStableFunc(tasks, func(a, b v1alpha1.AppInstallTask) int { return b.CreationTimestamp.Compare(a.CreationTimestamp.Time) })
 	return tasks, nil
 }
