@@ -1,7 +1,6 @@
 package appinstalltask
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -74,23 +73,29 @@ func newPlan(s *scope, subtasks []*v1alpha1.AppInstallTask, changes []v1alpha1.P
 // planMessage summarizes the plan of a task.
 func planMessage(s *scope) string {
 	plan := s.task.Status.Plan
-	var parts []string
+	message := fmt.Sprintf("dry run: %s of instance %q is possible", s.task.Spec.Action, s.task.Instance())
+	if version := s.task.Status.Version; version != "" {
+		message += " with version " + version
+	}
+	var changes []string
 	for _, group := range []struct {
 		count int32
 		verb  string
 	}{
-		{plan.ObjectsCreated, "created"}, {plan.ObjectsChanged, "changed"}, {plan.ObjectsDeleted, "deleted"}, {plan.ObjectsRetained, "retained"},
+		{plan.ObjectsCreated, "create"}, {plan.ObjectsChanged, "change"}, {plan.ObjectsDeleted, "delete"}, {plan.ObjectsRetained, "retain"},
 	} {
 		if group.count > 0 {
-			parts = append(parts, text.Count(group.count, "object", "objects")+" "+group.verb)
+			changes = append(changes, group.verb+" "+text.Count(group.count, "object", "objects"))
 		}
 	}
+	switch {
+	case len(changes) > 0:
+		message += "; it would " + strings.Join(changes, ", ")
+	case listsObjects(s):
+		message += "; it would change no object"
+	}
 	if n := len(plan.Subtasks); n > 0 {
-		parts = append(parts, text.Count(n, "subtask", "subtasks")+" run first")
+		message += ", after " + text.Count(n, "subtask", "subtasks")
 	}
-	would := fmt.Sprintf("%s of instance %q is possible: ", s.task.Spec.Action, s.task.Instance())
-	if s.task.Status.Version != "" {
-		would += "version " + s.task.Status.Version + ", "
-	}
-	return would + cmp.Or(strings.Join(parts, ", "), "no object changed") + "; nothing was changed because spec.dryRun is true"
+	return message
 }

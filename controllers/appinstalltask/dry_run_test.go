@@ -49,7 +49,7 @@ var _ = Describe("A task with spec.dryRun", func() {
 		Expect(b.task.Status.Plan.ChartDigest).To(HavePrefix("sha256:"))
 		Expect(b.task.Status.Version).To(Equal("1.0.0"))
 		Expect(b.conditionMessage(v1alpha1.ConditionSucceeded)).To(Equal(
-			`Install of instance "web" is possible: version 1.0.0, 1 object created; nothing was changed because spec.dryRun is true`))
+			`dry run: Install of instance "web" is possible with version 1.0.0; it would create 1 object`))
 		err := server.Client.Get(b.ctx, types.NamespacedName{Namespace: b.namespace, Name: "web"}, &v1alpha1.AppInstance{})
 		Expect(apierrors.IsNotFound(err)).To(BeTrue())
 		Expect(server.Client.Get(b.ctx, types.NamespacedName{Namespace: b.namespace, Name: "page"}, &corev1.ConfigMap{})).NotTo(Succeed())
@@ -88,6 +88,14 @@ var _ = Describe("A task with spec.dryRun", func() {
 		}))
 		Expect([]int32{got.ObjectsCreated, got.ObjectsChanged, got.ObjectsDeleted}).To(Equal([]int32{1, 1, 1}))
 		Expect(b.currentInstance().Spec.Version).To(Equal("1.0.0"))
+	})
+
+	It("does not claim that nothing would change if it lists no objects", func() {
+		b.publishVersion("1.0.0", filesWithoutInputs())
+		b.installVersion("1.0.0")
+		plan("try", v1alpha1.ActionStop)
+		Expect(expectPlanned().Objects).To(BeEmpty())
+		Expect(b.conditionMessage(v1alpha1.ConditionSucceeded)).To(Equal(`dry run: Stop of instance "web" is possible`))
 	})
 
 	It("lists all problems, and does not wait for those that may be solved later", func() {

@@ -20,11 +20,11 @@ import (
 // plannedObjects returns the objects that an admitted operation would change. It returns none for an
 // action that neither installs a version nor uninstalls the instance.
 func plannedObjects(ctx context.Context, r *Reconciler, s *scope) ([]v1alpha1.PlannedObject, error) {
-	switch {
-	case s.action.outcome.Succeeded == transitions.Uninstalled:
-		return uninstalledObjects(ctx, r, s)
-	case s.rendered == nil || s.rendered.Draft == nil:
+	if !listsObjects(s) {
 		return nil, nil
+	}
+	if s.action.outcome.Succeeded == transitions.Uninstalled {
+		return uninstalledObjects(ctx, r, s)
 	}
 	after, err := renderedObjects(s.rendered.Draft, s.task.Namespace)
 	if err != nil {
@@ -38,6 +38,11 @@ func plannedObjects(ctx context.Context, r *Reconciler, s *scope) ([]v1alpha1.Pl
 		addReclaimed(before, after, s.instance)
 	}
 	return compareObjects(before, after), nil
+}
+
+// listsObjects reports whether the plan of the action lists the objects that it changes.
+func listsObjects(s *scope) bool {
+	return s.action.outcome.Succeeded == transitions.Uninstalled || s.rendered != nil && s.rendered.Draft != nil
 }
 
 // comparedObject is an object before or after an operation.

@@ -27,7 +27,7 @@ var _ = Describe("A task with spec.dryRun", func() {
 		changes := func(action v1alpha1.Action, change ...fixture.Change) []string {
 			GinkgoHelper()
 			ended := t.WaitEnd(ctx, t.Task(ctx, action, "notes", append(change, dryRun)...))
-			Expect(ended.Message).To(HavePrefix(string(action) + ` of instance "notes" is possible: `))
+			Expect(ended.Message).To(HavePrefix("dry run: " + string(action) + ` of instance "notes" is possible`))
 			var all []string
 			for _, one := range ended.Task.Status.Plan.Objects {
 				all = append(all, string(one.Change)+" "+one.Object.String())
