@@ -36,7 +36,7 @@ func (a *App) FindVersion(constraint, field string) (*v1alpha1.PublishedVersion,
 		return nil, a.unpublishedError(fmt.Sprintf("app %q has no published version that matches %q", a.Info.Spec.App, constraint))
 	}
 	return nil, outcome.Stalled(v1alpha1.ReasonVersionNotFound, fmt.Errorf(
-		"%s: app %q has no version that matches %q; use another version, the latest is %s", field, a.Info.Spec.App, constraint, published[0].Version))
+		"%s: app %q has no version that matches %q; use another version, the latest is %s", field, a.Info.Spec.App, constraint, NewestVersion(published).Version))
 }
 
 // unpublishedError returns the error for a version that is not published. While the app is

@@ -82,6 +82,7 @@ func TestVersionRefuses(t *testing.T) {
 		{"one is offered and comes", []string{"1.0.0"}, []string{"2.0.0"}, "^2.0.0", v1alpha1.ReasonWaitingForApp, true, "has no published version that matches "},
 		{"the exact one is offered and comes", []string{"1.0.0"}, []string{"2.0.0-rc.1"}, "2.0.0-rc.1", v1alpha1.ReasonWaitingForApp, true, "has no published version that matches "},
 		{"there is none", []string{"1.1.0", "1.0.0"}, nil, "^2.0.0", v1alpha1.ReasonVersionNotFound, false, `spec.version: app "web" has no version that matches "^2.0.0"; use another version, the latest is 1.1.0`},
+		{"the latest is a prerelease", []string{"1.2.0-rc.1", "1.1.0"}, nil, "9.9.9", v1alpha1.ReasonVersionNotFound, false, "the latest is 1.1.0"},
 		{"a prerelease is not asked for", []string{"2.0.0-rc.1"}, nil, "^2.0.0", v1alpha1.ReasonVersionNotFound, false, "2.0.0-rc.1"},
 		{"words", []string{"1.0.0"}, nil, "the newest", v1alpha1.ReasonInvalidSpec, false, `spec.version: Invalid value: "the newest": must be a version (1.2.3) or a range`},
 	} {
