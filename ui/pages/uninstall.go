@@ -38,6 +38,7 @@ func prepareUninstall(r *request, v *actionView) (string, error) {
 			counts[ref.Kind]++
 		}
 	}
+	u.Total -= len(u.Claims)
 	for kind, count := range counts {
 		u.Deleted = append(u.Deleted, v1alpha1.KindCount{Kind: kind, Count: count})
 	}
