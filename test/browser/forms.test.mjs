@@ -127,7 +127,7 @@ test("a source is added, changed and deleted", async (t) => {
   await page.getByRole("button", { name: "Add source" }).click();
   await page.locator("#errors").getByRole("link", { name: "URL or path" }).click();
   await page.getByLabel("Type", { exact: true }).selectOption("Helm");
-  assert.equal(await page.getByLabel("Charts").isVisible(), false, "fields of other types are hidden");
+  assert.equal(await page.locator("#charts").isVisible(), false, "fields of other types are hidden");
   await page.getByLabel("URL or path").fill("https://charts.example");
   await page.getByRole("button", { name: "Add source" }).click();
   await page.waitForURL(/\/sources\/.*\/added$/);
