@@ -92,7 +92,7 @@ test("pages show the same without JavaScript", async (t) => {
     assert.match(await text(other), /15 apps/);
     await other.getByRole("searchbox", { name: "Search apps" }).fill("wiki");
     await other.keyboard.press("Enter");
-    assert.match(other.url(), /\/apps\?q=wiki/);
+    await other.waitForURL(/\/apps\?q=wiki/);
     await open(other, "/instances");
     await other.getByLabel("State").selectOption("running");
     await other.locator("main").getByRole("button", { name: "Show" }).click();
