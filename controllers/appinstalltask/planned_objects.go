@@ -176,11 +176,11 @@ func uninstalledObjects(ctx context.Context, r *Reconciler, s *scope) ([]v1alpha
 		return nil, nil
 	}
 	deletesData := cmp.Or(s.task.Spec.RequestedDataPolicy(), s.instance.Spec.DataPolicy) == v1alpha1.DataDelete
-	kept := map[string]bool{}
+	listed := map[string]bool{}
 	var changes []v1alpha1.PlannedObject
 	add := func(reference v1alpha1.ObjectReference, change v1alpha1.ObjectChange) {
-		if key := objectKey(reference, s.task.Namespace); !kept[key] {
-			kept[key] = true
+		if key := objectKey(reference, s.task.Namespace); !listed[key] {
+			listed[key] = true
 			changes = append(changes, v1alpha1.PlannedObject{Change: change, Object: reference})
 		}
 	}
