@@ -10,12 +10,15 @@ import (
 	"github.com/appmarket/operator/internal/taskbuilder"
 )
 
-// plainActions are the actions without parameters, with the description of their command and the
-// result of a task. An action that needs only the name of an instance is a row.
-var plainActions = []struct {
+// plainAction is an action without parameters, with the description of its command and the result of a
+// task.
+type plainAction struct {
 	action               v1alpha1.Action
 	command, short, done string
-}{
+}
+
+// plainActions are the actions that need only the name of an instance.
+var plainActions = []plainAction{
 	{v1alpha1.ActionStop, "stop", "Stop an app: its workloads have no Pods", "stopped"},
 	{v1alpha1.ActionResume, "resume", "Resume an app that is stopped", "resumed"},
 	{v1alpha1.ActionRestart, "restart", "Restart an app: its Pods are replaced", "restarted"},

@@ -20,7 +20,8 @@ import (
 )
 
 // createTask creates the task of a request, after the Secret with the inputs that the user types.
-// With a dry run it prints the objects instead. With --wait it waits for the end of the task.
+// With a dry run it prints the objects instead. With --wait it waits for the end of the task. A subcommand of
+// plan prints what the task would change instead.
 func (f *Factory) createTask(ctx context.Context, c *cobra.Command, k client.WithWatch, flags *taskFlags, r taskbuilder.Request, asked []string) error {
 	if err := flags.write.readDryRun(c); err != nil {
 		return err
@@ -29,6 +30,9 @@ func (f *Factory) createTask(ctx context.Context, c *cobra.Command, k client.Wit
 	instance := r.Instance
 	if instance == "" {
 		instance = r.App.Name
+	}
+	if isPlan(c) && len(asked) > 0 {
+		return fmt.Errorf("--secret-input %s: a plan stores no value; specify a key of an existing Secret as %s=SECRET/KEY", asked[0], asked[0])
 	}
 	var texts map[string]string
 	if flags.write.dryRun == cmdutil.DryRunClient {
@@ -46,6 +50,9 @@ func (f *Factory) createTask(ctx context.Context, c *cobra.Command, k client.Wit
 	task, err := taskbuilder.NewTask(r)
 	if err != nil {
 		return err
+	}
+	if isPlan(c) {
+		return f.planTask(ctx, c, k, flags, task)
 	}
 	return f.submitTask(ctx, k, flags, task, texts)
 }

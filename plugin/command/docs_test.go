@@ -40,7 +40,7 @@ func TestEveryCommandIsDocumented(t *testing.T) {
 // writeReference writes the reference of a command and of the commands below it.
 func writeReference(out *strings.Builder, c *cobra.Command) {
 	for _, below := range c.Commands() {
-		if below.IsAvailableCommand() && below.Runnable() && below.Name() != "help" && !below.HasSubCommands() {
+		if below.IsAvailableCommand() && below.Runnable() && below.Name() != "help" && !below.HasSubCommands() || below.Name() == "plan" {
 			about := below.Long
 			if about == "" {
 				about = below.Short + "."
@@ -53,7 +53,10 @@ func writeReference(out *strings.Builder, c *cobra.Command) {
 				fmt.Fprintf(out, "\n| flag | description |\n|---|---|\n%s", rows)
 			}
 		}
-		writeReference(out, below)
+		// The subcommands of plan have the flags of the commands of their names.
+		if below.Name() != "plan" {
+			writeReference(out, below)
+		}
 	}
 }
 

@@ -29,7 +29,7 @@ const (
 	ExitTimedOut = 5
 	// ExitCanceled is the exit code for a task that was canceled or interrupted by another task.
 	ExitCanceled = 6
-	// ExitChanges is the exit code of --exit-code if there are updates.
+	// ExitChanges is the exit code of --exit-code if there are updates or changes.
 	ExitChanges = 10
 	// ExitInterrupted is the exit code for Ctrl-C. The task continues.
 	ExitInterrupted = 130
@@ -61,7 +61,7 @@ var errUpdates = &exitError{code: ExitChanges, cause: errors.New("updates are av
 func printError(out io.Writer, err error) int {
 	var exit *exitError
 	if errors.As(err, &exit) {
-		if exit == errUpdates {
+		if exit == errUpdates || exit == errChanges {
 			return exit.code
 		}
 		fmt.Fprintln(out, strings.TrimSuffix(errorText(exit.cause), "\n"))

@@ -52,6 +52,9 @@ func (f *Factory) newUninstallCommand() *cobra.Command {
 			if *shared {
 				r.Uninstall.SharedCharts = v1alpha1.SharedChartsRemoveIfUnused
 			}
+			if isPlan(c) {
+				return r, nil, nil
+			}
 			if err := flags.write.readDryRun(c); err != nil {
 				return r, nil, err
 			}

@@ -67,7 +67,7 @@ func TestActions(t *testing.T) {
 	}
 }
 
-// replaceRequestTimes replaces the times of requests that the action has just made by those of the expected
+// replaceRequestTimes replaces the times of requests that the action has just made by the times of the expected
 // object. A time that is not now is not replaced, so that the comparison fails.
 func replaceRequestTimes(g Gomega, changed, want *unstructured.Unstructured) {
 	for _, field := range requestTimes {
