@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -124,20 +125,30 @@ func (f *Factory) followSource(ctx context.Context, k client.WithWatch, source *
 	ctx, limited, stop := waitContexts(ctx, timeout)
 	defer stop()
 	var ready, stalled *metav1.Condition
+	reason := ""
 	err := follow.WaitFor(limited, k, source.DeepCopy(), &v1alpha1.MarketSourceList{}, func(current *v1alpha1.MarketSource) bool {
 		conditions := current.Status.Conditions
 		ready, stalled = meta.FindStatusCondition(conditions, v1alpha1.ConditionReady), meta.FindStatusCondition(conditions, v1alpha1.ConditionStalled)
+		if ready != nil && ready.Reason != reason && stalled == nil && ready.Status != metav1.ConditionTrue {
+			reason = ready.Reason
+			fmt.Fprintln(f.Streams.ErrOut, strings.TrimSpace(reasonLine(ready.Reason, ready.Message)))
+		}
 		if request != "" && current.Status.LastHandledReconcileAt != request {
 			return false
 		}
 		isCurrent := ready != nil && ready.ObservedGeneration == current.Generation
 		return stalled != nil || isCurrent && ready.Status == metav1.ConditionTrue && !meta.IsStatusConditionTrue(conditions, v1alpha1.ConditionReconciling)
 	})
+	var state []string
+	if ready != nil {
+		state = []string{reasonLine(ready.Reason, ready.Message)}
+	}
+	hints := []string{f.Name + " sources"}
 	switch {
 	case ctx.Err() != nil:
-		return &exitError{code: ExitInterrupted, cause: fmt.Errorf("interrupted; source %s continues", source.Name), hints: []string{f.Name + " sources"}}
+		return &exitError{code: ExitInterrupted, cause: fmt.Errorf("interrupted; source %s continues", source.Name), details: state, hints: hints}
 	case errors.Is(err, context.DeadlineExceeded):
-		return &exitError{code: ExitTimedOut, cause: fmt.Errorf("timed out after %s; source %s continues", timeout, source.Name), hints: []string{f.Name + " sources"}}
+		return &exitError{code: ExitTimedOut, cause: fmt.Errorf("timed out after %s; source %s continues", timeout, source.Name), details: state, hints: hints}
 	case err != nil:
 		return err
 	case stalled != nil:

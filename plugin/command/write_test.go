@@ -11,6 +11,8 @@ import (
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/watch"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -274,4 +276,28 @@ func TestSourceChanges(t *testing.T) {
 	g.Expect(p.run("source resume team" + in).code).To(BeZero())
 	g.Expect(p.run("source remove team --yes" + in).code).To(BeZero())
 	g.Expect(apierrors.IsNotFound(p.env.Client.Get(t.Context(), key, source))).To(BeTrue())
+}
+
+func TestWaitingForASource(t *testing.T) {
+	p := newPlugin(t)
+	g := NewWithT(t)
+	namespace := p.namespace("sourcewait")
+	p.now = time.Date(2026, 12, 1, 8, 0, 0, 0, time.UTC)
+	in := " -n sourcewait --market sourcewait --wait --timeout 1s"
+	none := p.run("source add team https://charts.example/team" + in)
+	source := &v1alpha1.MarketSource{}
+	g.Expect(p.env.Client.Get(t.Context(), client.ObjectKey{Namespace: namespace, Name: "team"}, source)).To(Succeed())
+	setReady := func(status metav1.ConditionStatus, reason, message string) {
+		ready := condition(v1alpha1.ConditionReady, status, reason, message)
+		ready.ObservedGeneration = source.Generation
+		source.Status.LastHandledReconcileAt = "2026-12-01T08:00:00Z"
+		meta.SetStatusCondition(&source.Status.Conditions, ready)
+		g.Expect(p.env.Client.Status().Update(t.Context(), source)).To(Succeed())
+		g.Expect(p.env.Client.Get(t.Context(), client.ObjectKeyFromObject(source), source)).To(Succeed())
+	}
+	setReady(metav1.ConditionFalse, v1alpha1.ReasonFetchFailed, "charts.example: no such host")
+	unavailable := p.run("source sync team" + in)
+	g.Expect(p.env.Client.Get(t.Context(), client.ObjectKeyFromObject(source), source)).To(Succeed())
+	setReady(metav1.ConditionTrue, v1alpha1.ReasonReady, "2 of 2 apps served")
+	expectGolden(t, "source-wait", none, unavailable, p.run("source sync team"+in))
 }
