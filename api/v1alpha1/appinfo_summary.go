@@ -22,13 +22,20 @@ type AppSummary struct {
 	// +kubebuilder:validation:MaxLength=2048
 	Icon string `json:"icon,omitempty"`
 
-	// categories are the categories of the app in its manifest. Without an app manifest, they
-	// are the keywords of the chart.
+	// categories are the categories of the app in its manifest. Without an app manifest, it is
+	// the category in annotation "artifacthub.io/category" or "category" of the chart.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=20
 	// +kubebuilder:validation:items:MaxLength=100
 	Categories []string `json:"categories,omitempty"`
+
+	// keywords are the keywords of the chart.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=20
+	// +kubebuilder:validation:items:MaxLength=100
+	Keywords []string `json:"keywords,omitempty"`
 
 	// type is the type of the app in its manifest, such as app or middleware. If the manifest
 	// does not specify a type, it is the type of the chart: application or library.

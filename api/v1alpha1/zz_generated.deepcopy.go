@@ -782,6 +782,11 @@ func (in *AppSummary) DeepCopyInto(out *AppSummary) {
 		*out = make([]string, len(*in))
 		copy(*out, *in)
 	}
+	if in.Keywords != nil {
+		in, out := &in.Keywords, &out.Keywords
+		*out = make([]string, len(*in))
+		copy(*out, *in)
+	}
 	if in.Licenses != nil {
 		in, out := &in.Licenses, &out.Licenses
 		*out = make([]string, len(*in))

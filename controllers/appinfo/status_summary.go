@@ -35,9 +35,7 @@ func newSummary(d *hydrate.Draft) *v1alpha1.AppSummary {
 		Icon:        text.Limit(d.Chart.Icon, 2048),
 		Type:        text.Limit(cmp.Or(d.Chart.Type, "application"), 32),
 	}
-	for _, k := range catalog.FirstItems(d.Chart.Keywords, maxFew) {
-		out.Categories = append(out.Categories, text.Limit(k, 100))
-	}
+	out.Categories, out.Keywords = chartCategories(d.Chart.Annotations), copyBounded(d.Chart.Keywords, maxFew, 100)
 	if len(d.Chart.Maintainers) > 0 && d.Chart.Maintainers[0] != nil {
 		out.Developer = text.Limit(d.Chart.Maintainers[0].Name, 200)
 	}

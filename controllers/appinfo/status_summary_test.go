@@ -34,13 +34,13 @@ var _ = Describe("The summary of an app", func() {
 
 	It("is of its chart where it has no manifest", func() {
 		content := configMapFiles()
-		content["Chart.yaml"] = "description: A page.\nicon: https://example.com/web.png\nkeywords: [pages, text]\nmaintainers: [{name: Ada}]\n"
+		content["Chart.yaml"] = "description: A page.\nicon: https://example.com/web.png\nkeywords: [pages, text]\nmaintainers: [{name: Ada}]\nannotations: {category: Websites}\n"
 		b.addVersion("1.0.0", content)
 		b.writeListing()
 		b.expectServed("1.0.0")
 		Expect(*b.app.Status.Summary).To(Equal(v1alpha1.AppSummary{
 			Title: "web", AppVersion: "v1.0.0", Description: "A page.", Icon: "https://example.com/web.png",
-			Categories: []string{"pages", "text"}, Type: "application", Developer: "Ada",
+			Categories: []string{"Websites"}, Keywords: []string{"pages", "text"}, Type: "application", Developer: "Ada",
 			Kinds: []v1alpha1.KindCount{{Kind: "ConfigMap", Count: 1}},
 			Clone: &v1alpha1.CloneSafety{
 				Verdict: v1alpha1.CloneNamespacedOnly, Collisions: []string{"ConfigMap page: same name in all releases"},
@@ -140,13 +140,13 @@ envs:
 	It("is bounded where there is no manifest", func() {
 		long := strings.Repeat("é", 3000)
 		content := configMapFiles()
-		content["Chart.yaml"] = "description: " + long + "\nicon: https://example.com/" + long + "\nmaintainers: [{name: " + long + "}]\nkeywords:\n  - " + long + "\n" + numberedLines(40, "  - k%d\n")
+		content["Chart.yaml"] = "description: " + long + "\nicon: https://example.com/" + long + "\nmaintainers: [{name: " + long + "}]\nannotations: {category: " + long + "}\nkeywords:\n  - " + long + "\n" + numberedLines(40, "  - k%d\n")
 		b.addVersion("1.0.0", content)
 		b.writeListing()
 		b.expectServed("1.0.0")
 		s := b.app.Status.Summary
-		Expect([]int{utf8.RuneCountInString(s.Description), utf8.RuneCountInString(s.Icon), utf8.RuneCountInString(s.Developer), len(s.Categories), utf8.RuneCountInString(s.Categories[0])}).
-			To(Equal([]int{2048, 2048, 200, 20, 100}))
+		Expect([]int{utf8.RuneCountInString(s.Description), utf8.RuneCountInString(s.Icon), utf8.RuneCountInString(s.Developer), utf8.RuneCountInString(s.Categories[0]), len(s.Keywords), utf8.RuneCountInString(s.Keywords[0])}).
+			To(Equal([]int{2048, 2048, 200, 100, 20, 100}))
 	})
 
 	It("tells of images what their registry says", func() {

@@ -2,6 +2,8 @@ package olares
 
 import (
 	"math"
+	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/appmarket/operator/hydrate"
@@ -54,9 +56,24 @@ func readMetadata(m *hydrate.Manifest, d *decoder) {
 	m.Title = d.truncatedText("title", maxLine)
 	m.Description = d.truncatedText("description", maxSummary)
 	m.Icon = d.boundedText("icon", maxURL)
-	m.Categories = d.textList("categories", maxShortList, maxLine)
+	m.Categories = withoutVersions(d.textList("categories", maxShortList, maxLine))
 	d.ignoreKeys("appid", "tags", "rating", "target", "type")
 	d.warnUnknownKeys()
+}
+
+// categoryVersion is the version of Olares from which on a category is shown.
+var categoryVersion = regexp.MustCompile(`_v\d+$`)
+
+// withoutVersions returns categories without versions, each once.
+func withoutVersions(categories []string) []string {
+	var plain []string
+	for _, category := range categories {
+		category = categoryVersion.ReplaceAllString(strings.TrimSpace(category), "")
+		if category != "" && !slices.Contains(plain, category) {
+			plain = append(plain, category)
+		}
+	}
+	return plain
 }
 
 // requiredText returns a string without which the manifest is invalid.

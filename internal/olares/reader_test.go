@@ -59,7 +59,7 @@ metadata:
   description: Writes notes.
   icon: https://a.example/i.png
   version: 1.2.0
-  categories: [Work, Play]
+  categories: [Work, Work_v112, " Play_v112 "]
 entrances:
 - {name: web, title: Notes, host: notes-svc, port: 8080, icon: "https://a.example/e.png", authLevel: Private, openMethod: window}
 - {name: api, host: notes-svc, port: "81", invisible: true}

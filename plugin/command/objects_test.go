@@ -27,7 +27,7 @@ func newApp(namespace, name, version, description string) *v1alpha1.AppInfo {
 			Conditions:      []metav1.Condition{condition(v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonReady, "serving "+version)},
 			SelectedVersion: version,
 			Summary: &v1alpha1.AppSummary{
-				Title: name, AppVersion: "2.4", Description: description, Categories: []string{"Tools", "Tools_v112"}, Developer: "Samples Ltd",
+				Title: name, AppVersion: "2.4", Description: description, Categories: []string{"Tools"}, Keywords: []string{"notebook"}, Developer: "Samples Ltd",
 				Architectures: []string{"amd64", "arm64"}, ImageCount: 1,
 				Dependencies: []v1alpha1.AppDependency{{Name: "store", Version: ">=1.0.0", Required: true}},
 				Inputs: []v1alpha1.Input{

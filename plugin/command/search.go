@@ -66,16 +66,15 @@ func (s *searchFlags) matches(app *v1alpha1.AppInfo, words string) bool {
 	if summary == nil {
 		summary = &v1alpha1.AppSummary{}
 	}
-	categories := table.CategoriesOf(app)
 	isCategory := func(name string) bool { return strings.EqualFold(name, s.category) }
 	switch {
 	case s.source != "" && app.Spec.SourceRef.Name != s.source,
-		s.category != "" && !slices.ContainsFunc(categories, isCategory),
+		s.category != "" && !slices.ContainsFunc(summary.Categories, isCategory),
 		s.architecture != "" && !slices.Contains(summary.Architectures, s.architecture),
 		s.failed && !meta.IsStatusConditionFalse(app.Status.Conditions, v1alpha1.ConditionReady):
 		return false
 	}
-	texts := append([]string{app.Spec.App, summary.Title, summary.Description, summary.Developer}, categories...)
+	texts := slices.Concat([]string{app.Spec.App, summary.Title, summary.Description, summary.Developer}, summary.Categories, summary.Keywords)
 	return strings.Contains(strings.ToLower(strings.Join(texts, "\n")), words)
 }
 

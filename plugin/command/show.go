@@ -70,7 +70,7 @@ func (f *Factory) printApp(app *v1alpha1.AppInfo, summary *v1alpha1.AppSummary) 
 		{"Description", summary.Description},
 		{"Developer", summary.Developer},
 		{"Licenses", strings.Join(summary.Licenses, ", ")},
-		{"Categories", strings.Join(table.CategoriesOf(app), ", ")},
+		{"Categories", strings.Join(summary.Categories, ", ")},
 		{"Version", strings.TrimSpace(app.Status.SelectedVersion + " " + parenthesized(prefixed("app version ", summary.AppVersion)))},
 		{"Status", ready},
 		{"Withdrawn", sentenceIf(app.Spec.Withdrawn, "the source has withdrawn the app; it cannot be newly installed")},

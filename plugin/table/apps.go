@@ -3,7 +3,6 @@ package table
 import (
 	"cmp"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -13,23 +12,6 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 )
-
-// versionSuffix is a version at the end of a category.
-var versionSuffix = regexp.MustCompile(`_v\d+$`)
-
-// CategoriesOf returns the distinct categories of an app, without the versions that Olares adds.
-func CategoriesOf(app *v1alpha1.AppInfo) []string {
-	var categories []string
-	if summary := app.Status.Summary; summary != nil {
-		for _, category := range summary.Categories {
-			category = versionSuffix.ReplaceAllString(category, "")
-			if !slices.Contains(categories, category) {
-				categories = append(categories, category)
-			}
-		}
-	}
-	return categories
-}
 
 // Apps returns the table of apps, sorted by source and name. installed contains the versions that
 // are installed in the namespace of the user, by AppKey.
@@ -50,7 +32,7 @@ func Apps(apps []v1alpha1.AppInfo, installed map[string]string) *metav1.Table {
 			description = ready.Reason + ": " + ready.Message
 		}
 		t.addRow(
-			app.Spec.SourceRef.Name+"/"+app.Spec.App, app.Status.SelectedVersion, summary.AppVersion, strings.Join(CategoriesOf(app), ","),
+			app.Spec.SourceRef.Name+"/"+app.Spec.App, app.Status.SelectedVersion, summary.AppVersion, strings.Join(summary.Categories, ","),
 			installed[AppKey(app.Namespace, app.Spec.SourceRef.Name, app.Spec.App)], cutCell(description),
 			app.Namespace, conditionStatus(app.Status.Conditions, v1alpha1.ConditionReady), fmt.Sprint(summary.ImageCount),
 		)

@@ -111,14 +111,16 @@ func NewAppRow(app *v1alpha1.AppInfo) *AppRow {
 	if len(app.Status.Versions) > 0 && app.Status.Versions[0].PublishedAt != nil {
 		row.PublishedAt = app.Status.Versions[0].PublishedAt.Time
 	}
+	var keywords []string
 	if s := app.Status.Summary; s != nil {
+		keywords = s.Keywords
 		row.Title = cmp.Or(s.Title, app.Spec.App)
 		row.Description, row.Developer, row.AppVersion, row.Type = s.Description, s.Developer, s.AppVersion, s.Type
 		row.Categories, row.Architectures = s.Categories, s.Architectures
 		row.GPU, row.Purchase = s.Resources != nil && s.Resources.GPU != "", s.Purchase != nil
 	}
 	row.sortKey = strings.ToLower(row.Title)
-	row.text = strings.ToLower(strings.Join([]string{row.Title, row.App, row.Developer, row.Description, strings.Join(row.Categories, " ")}, "\n"))
+	row.text = strings.ToLower(strings.Join([]string{row.Title, row.App, row.Developer, row.Description, strings.Join(row.Categories, " "), strings.Join(keywords, " ")}, "\n"))
 	return row
 }
 

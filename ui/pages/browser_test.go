@@ -144,7 +144,7 @@ func newBrowserWorld(t *testing.T) browserWorld {
 	for i := range 60 {
 		summary := v1alpha1.AppSummary{
 			Title: titles[i%len(titles)], Developer: "Samples Ltd", Description: "Admin panels, internal tools and dashboards for a team that works together",
-			Categories: []string{[]string{"Utilities_v112", "AI", "Database", "Fun"}[i%4]}, Architectures: []string{"amd64", "arm64"}[:1+i%2], Type: "app", ImageCount: 1,
+			Categories: []string{[]string{"Utilities", "AI", "Database", "Fun"}[i%4]}, Architectures: []string{"amd64", "arm64"}[:1+i%2], Type: "app", ImageCount: 1,
 		}
 		if i%7 == 2 {
 			summary.Resources = &v1alpha1.AppResources{GPU: "8Gi"}

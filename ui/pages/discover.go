@@ -132,7 +132,7 @@ func (d *discoverView) addPage(f filters, found []*kube.AppRow, installed instal
 func newAppCard(row *kube.AppRow, installed installedMap) appCard {
 	card := appCard{AppRow: row}
 	if len(row.Categories) > 0 {
-		card.Category = plainCategory(row.Categories[0])
+		card.Category = row.Categories[0]
 	}
 	if own, ok := installed[appKey(row.Namespace, row.Source, row.App)]; ok {
 		if own.update != "" {

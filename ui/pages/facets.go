@@ -3,7 +3,6 @@ package pages
 import (
 	"cmp"
 	"net/url"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -32,25 +31,10 @@ type facetRule struct {
 
 // facetRules are the facets in their order on the page.
 var facetRules = []facetRule{
-	{"category", "Category", categoriesOf, func(f filters) []string { return f.Category }},
+	{"category", "Category", func(row *kube.AppRow, _ installedMap) []string { return row.Categories }, func(f filters) []string { return f.Category }},
 	{"state", "State", statesOf, func(f filters) []string { return f.State }},
 	{"source", "Source", func(row *kube.AppRow, _ installedMap) []string { return []string{row.Source} }, func(f filters) []string { return f.Source }},
 	{"arch", "Architecture", func(row *kube.AppRow, _ installedMap) []string { return row.Architectures }, func(f filters) []string { return f.Arch }},
-}
-
-var versionSuffix = regexp.MustCompile(`_v\d+$`)
-
-// plainCategory returns a category without the version that some catalogs append.
-func plainCategory(category string) string { return versionSuffix.ReplaceAllString(category, "") }
-
-func categoriesOf(row *kube.AppRow, _ installedMap) []string {
-	var all []string
-	for _, category := range row.Categories {
-		if plain := plainCategory(category); plain != "" && !containsFold(all, plain) {
-			all = append(all, plain)
-		}
-	}
-	return all
 }
 
 func statesOf(row *kube.AppRow, installed installedMap) []string {

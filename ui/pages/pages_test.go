@@ -43,7 +43,7 @@ func newWorld(t *testing.T, local bool) world {
 	w.ref = v1alpha1.AppReference{Namespace: w.market, Source: "samples", Name: "wiki"}
 	w.addSource(t, w.market, "samples")
 	w.addApp(t, w.market, "samples", "wiki", v1alpha1.AppSummary{
-		Title: "Wiki", Developer: "Samples Ltd", Description: "Pages for a team", Categories: []string{"Tools_v112"}, Architectures: []string{"arm64"}, ImageCount: 1,
+		Title: "Wiki", Developer: "Samples Ltd", Description: "Pages for a team", Categories: []string{"Tools"}, Architectures: []string{"arm64"}, ImageCount: 1,
 		Inputs:       []v1alpha1.Input{{Name: "WIKI_ADMIN_EMAIL", Type: "email", Required: true}, {Name: "WIKI_LANGUAGE", Type: "string", Default: "en"}},
 		Dependencies: []v1alpha1.AppDependency{{Name: "notes", Type: "application", Version: ">=1.0", Required: true}},
 		Kinds:        []v1alpha1.KindCount{{Kind: "Deployment.apps", Count: 1}, {Kind: "ClusterRole.rbac.authorization.k8s.io", Count: 2}},

@@ -22,7 +22,7 @@ func parseTemplates() (*templates, error) {
 	all, err := template.New("").Funcs(template.FuncMap{
 		"icon": assets.Icon, "asset": assets.URL, "ago": formatAge, "until": formatUntil, "clock": formatClock, "bytes": formatBytes,
 		"count": text.Count[int], "count32": text.Count[int32],
-		"initial": initialOf, "tint": tintOf, "join": strings.Join, "category": plainCategory,
+		"initial": initialOf, "tint": tintOf, "join": strings.Join,
 		"appURL": appURL, "appTabURL": appTabURL, "versionURL": versionURL, "reportURL": reportURL, "imageListURL": imageListURL,
 		"installURL": installURL, "adoptURL": adoptURL,
 		"previewURL": previewURL, "instanceURL": instanceURL, "instanceTabURL": instanceTabURL, "actionURL": actionURL,
