@@ -53,6 +53,12 @@ type Operation struct {
 	// +kubebuilder:validation:MaxLength=253
 	Task string `json:"task,omitempty"`
 
+	// requestedBy is the name of the user who created the task, from the annotation
+	// appmarket.io/requested-by of the task. It is empty if the task has no such annotation.
+	// +optional
+	// +kubebuilder:validation:MaxLength=256
+	RequestedBy string `json:"requestedBy,omitempty"`
+
 	// request is the value of the annotation appmarket.io/reconcile-requested-at at the time at
 	// which the operation started.
 	// +optional

@@ -16,6 +16,7 @@ const (
 	//
 	//   - task: the name of the task. It is copied to the history of the instance.
 	//   - uid: the UID of the task, by which the task recognizes its own changes.
+	//   - requestedBy: the user who created the task, if it is known. It is copied to the history.
 	//   - hash: the hash of the operation that the task requests. It is copied to
 	//     status.completedTasks, so that the task is not carried out again if it is re-created.
 	//   - previousRevision: the revision that was installed before, to which the task reverts
@@ -27,6 +28,11 @@ const (
 	//
 	// An instance whose value is invalid counts as one that no task has written.
 	TaskAnnotation = "appmarket.io/task"
+
+	// RequestedByAnnotation on an AppInstallTask is the name of the user who created it. The
+	// MutatingAdmissionPolicy in config/requester sets it. Without the policy, everyone who can
+	// create a task can set any value.
+	RequestedByAnnotation = "appmarket.io/requested-by"
 
 	// SkipDeleteHooksAnnotation on an AppInstance specifies, with the value "true", that its
 	// releases are uninstalled without running their pre-delete and post-delete hooks. Use it

@@ -108,6 +108,7 @@ func applyTask(s *scope, instance *v1alpha1.AppInstance) error {
 func signInstance(s *scope, instance *v1alpha1.AppInstance) error {
 	record := taskrecord.Record{
 		Task: s.task.Name, UID: string(s.task.UID), Hash: s.hash,
+		RequestedBy:      taskrecord.TrimRequester(s.task.Annotations[v1alpha1.RequestedByAnnotation]),
 		PreviousRevision: instance.Status.Revision, PreviousRestart: instance.Status.RestartedAt,
 	}
 	if s.ownership.isWriter {

@@ -168,6 +168,9 @@ func newSubtask(task *v1alpha1.AppInstallTask, namespace, of string) *v1alpha1.A
 			Timeout: parent.Timeout, RunID: string(task.UID),
 		},
 	}
+	if requester := task.Annotations[v1alpha1.RequestedByAnnotation]; requester != "" {
+		step.Annotations = map[string]string{v1alpha1.RequestedByAnnotation: requester}
+	}
 	if namespace != task.Namespace {
 		// A subtask in another namespace outlives its parent, which can be re-created under
 		// the same name.

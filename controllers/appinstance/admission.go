@@ -58,7 +58,7 @@ func (s *scope) isAdmitted(operation v1alpha1.Operation) bool {
 	if len(operationKinds[operation.Type].checks) == 0 {
 		return true
 	}
-	return isReconcileRequested(s.instance) && requestingTask(s.instance) != "" || hasBeenInterrupted(s.instance, operation)
+	return isReconcileRequested(s.instance) && requestingTask(s.instance).Task != "" || hasBeenInterrupted(s.instance, operation)
 }
 
 // newAdmissionOperation returns what is known of an operation before its target is rendered.

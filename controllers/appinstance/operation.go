@@ -136,7 +136,8 @@ func operationContext(ctx context.Context, r *Reconciler, instance *v1alpha1.App
 
 // saveOperation saves the operation to status before Helm is called.
 func saveOperation(ctx context.Context, s *scope, operation v1alpha1.Operation) error {
-	operation.Task, operation.Request = requestingTask(s.instance), status.ReconcileRequest(s.instance)
+	requester := requestingTask(s.instance)
+	operation.Task, operation.RequestedBy, operation.Request = requester.Task, requester.RequestedBy, status.ReconcileRequest(s.instance)
 	operation.Interruptions = countInterruptions(s.instance, operation)
 	operation.StartedAt = metav1.Now()
 	s.instance.Status.CurrentOperation = &operation

@@ -43,12 +43,12 @@ func currentSpecTask(instance *v1alpha1.AppInstance) taskrecord.Record {
 	return record
 }
 
-// requestingTask returns the name of the task that requests an operation, or "" if another
+// requestingTask returns the record of the task that requests an operation. It is zero if another
 // client has requested a reconcile since.
-func requestingTask(instance *v1alpha1.AppInstance) string {
+func requestingTask(instance *v1alpha1.AppInstance) taskrecord.Record {
 	request, record := instance.Annotations[v1alpha1.ReconcileRequestAnnotation], currentSpecTask(instance)
 	if record.UID != "" && request != "" && !strings.HasPrefix(request, record.UID) {
-		return ""
+		return taskrecord.Record{}
 	}
-	return record.Task
+	return record
 }

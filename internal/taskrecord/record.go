@@ -21,6 +21,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/text"
 )
 
 // Record identifies the task that last wrote the spec of an instance. Its zero value means
@@ -33,6 +34,9 @@ type Record struct {
 	// Hash is the hash of the operation that the task requests, at most 128 characters. A
 	// task that is deleted and applied again has another UID and the same hash.
 	Hash string `json:"hash,omitempty"`
+	// RequestedBy is the user who created the task, at most 256 characters. It is empty if the
+	// user is not known.
+	RequestedBy string `json:"requestedBy,omitempty"`
 	// PreviousRevision is the revision that was installed before the task wrote the spec. It
 	// is 0 if none was.
 	PreviousRevision int32 `json:"previousRevision,omitempty"`
@@ -50,12 +54,16 @@ func (r Record) IsReverted() bool { return r.RevertReason != "" }
 // The limits of the annotation. They equal the limits of the fields of the status to which
 // the values are copied.
 const (
-	maxBytes     = 2048
+	maxBytes     = 4096
 	maxTaskName  = 253
 	maxUIDLength = 128
 	maxHash      = 128
+	maxRequester = 256
 	maxReason    = 128
 )
+
+// TrimRequester returns the name of a user, cut to the length that a record can contain.
+func TrimRequester(user string) string { return text.Limit(user, maxRequester) }
 
 // reasonPattern matches the reasons of conditions.
 var reasonPattern = regexp.MustCompile(`^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$`)
@@ -93,7 +101,7 @@ func (r Record) checkFields() error {
 		name, value string
 		most        int
 	}{
-		{"task", r.Task, maxTaskName}, {"uid", r.UID, maxUIDLength}, {"hash", r.Hash, maxHash}, {"revertReason", r.RevertReason, maxReason},
+		{"task", r.Task, maxTaskName}, {"uid", r.UID, maxUIDLength}, {"hash", r.Hash, maxHash}, {"requestedBy", r.RequestedBy, maxRequester}, {"revertReason", r.RevertReason, maxReason},
 	} {
 		if utf8.RuneCountInString(field.value) > field.most {
 			return fmt.Errorf("%s must have at most %d characters", field.name, field.most)
