@@ -6,7 +6,7 @@ import (
 )
 
 // AppInfoSpec defines the desired state of an AppInfo. The MarketSource controller sets all
-// fields except suspend and customParams, which are set by users.
+// fields except suspend, customParams, featured and hidden, which are set by users.
 type AppInfoSpec struct {
 	// sourceRef refers to the MarketSource in the same namespace that offers the app. It is
 	// immutable. It is set by the MarketSource controller.
@@ -48,6 +48,18 @@ type AppInfoSpec struct {
 	// +optional
 	// +kubebuilder:pruning:PreserveUnknownFields
 	CustomParams *runtime.RawExtension `json:"customParams,omitempty"`
+
+	// featured specifies the position of the app in the lists of the web pages: apps with greater
+	// numbers come first. It is set by users. Defaults to 0.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=1000
+	Featured *int32 `json:"featured,omitempty"`
+
+	// hidden specifies whether lists of the web pages and of kubectl market search omit the app. It
+	// can still be installed. It is set by users. Defaults to false.
+	// +optional
+	Hidden *bool `json:"hidden,omitempty"`
 }
 
 // Offer is a version of an app that a source offers.

@@ -51,6 +51,15 @@ func TestCatalogCommands(t *testing.T) {
 	expectGolden(t, "sources", p.run("sources"), p.run("sources -o wide"), p.run("sources -o name"))
 }
 
+func TestHiddenApps(t *testing.T) {
+	p := newPlugin(t)
+	namespace := p.namespace("hidden")
+	hidden, yes := newApp(namespace, "engine", "1.0.0", "Required by other apps"), true
+	hidden.Spec.Hidden = &yes
+	p.createWithStatus(hidden)
+	expectGolden(t, "hidden", p.run("search --market hidden -n team"), p.run("search --market hidden -n team --hidden"), p.run("show engine --market hidden --versions"))
+}
+
 func TestAppThatTwoSourcesOffer(t *testing.T) {
 	p := newPlugin(t)
 	p.newMarket()

@@ -18,7 +18,7 @@ import (
 // searchFlags are the flags of the command search.
 type searchFlags struct {
 	category, architecture, source string
-	failed                         bool
+	failed, hidden                 bool
 }
 
 func (f *Factory) newSearchCommand() *cobra.Command {
@@ -36,6 +36,7 @@ func (f *Factory) newSearchCommand() *cobra.Command {
 	c.Flags().StringVar(&s.architecture, "arch", "", "List the apps that support a CPU architecture, such as arm64.")
 	c.Flags().StringVar(&s.source, "source", "", "List the apps of a source.")
 	c.Flags().BoolVar(&s.failed, "failed", false, "List the apps that could not be hydrated.")
+	c.Flags().BoolVar(&s.hidden, "hidden", false, "Also list the hidden apps.")
 	completeFlag(c, "source", func(c *cobra.Command, _ []string, begin string) ([]string, cobra.ShellCompDirective) {
 		return f.completeSources(c, nil, begin)
 	})
@@ -67,8 +68,9 @@ func (s *searchFlags) matches(app *v1alpha1.AppInfo, words string) bool {
 		summary = &v1alpha1.AppSummary{}
 	}
 	isCategory := func(name string) bool { return strings.EqualFold(name, s.category) }
+	isHidden := app.Spec.Hidden != nil && *app.Spec.Hidden
 	switch {
-	case s.source != "" && app.Spec.SourceRef.Name != s.source,
+	case isHidden && !s.hidden, s.source != "" && app.Spec.SourceRef.Name != s.source,
 		s.category != "" && !slices.ContainsFunc(summary.Categories, isCategory),
 		s.architecture != "" && !slices.Contains(summary.Architectures, s.architecture),
 		s.failed && !meta.IsStatusConditionFalse(app.Status.Conditions, v1alpha1.ConditionReady):

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/utils/ptr"
 
 	"github.com/appmarket/operator/api/v1alpha1"
 )
@@ -18,7 +19,9 @@ type AppRow struct {
 	Title, Description, Developer     string
 	Version, AppVersion, Type         string
 	Categories, Architectures         []string
+	Featured                          int32
 	GPU, Withdrawn, Suspended, Ready  bool
+	Hidden                            bool
 	Failed, Purchase, ServingPrevious bool
 	PublishedAt                       time.Time
 	// text is what a search looks at, and sortKey the title, both in lower case.
@@ -102,6 +105,7 @@ func NewAppRow(app *v1alpha1.AppInfo) *AppRow {
 	row := &AppRow{
 		Namespace: app.Namespace, Name: app.Name, Source: app.Spec.SourceRef.Name, App: app.Spec.App, Title: app.Spec.App,
 		Version: app.Status.SelectedVersion, Withdrawn: app.Spec.Withdrawn, Suspended: app.Spec.Suspend != nil && *app.Spec.Suspend,
+		Featured: ptr.Deref(app.Spec.Featured, 0), Hidden: ptr.Deref(app.Spec.Hidden, false),
 	}
 	if ready := meta.FindStatusCondition(app.Status.Conditions, v1alpha1.ConditionReady); ready != nil {
 		row.Ready = ready.Status == "True"

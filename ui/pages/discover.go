@@ -63,7 +63,7 @@ func showDiscover(r *request) (*view, error) {
 		return nil, err
 	}
 	f := filtersOf(r.URL.Query())
-	all := r.server.Cluster.ListApps(scope)
+	all := slices.DeleteFunc(r.server.Cluster.ListApps(scope), func(row *kube.AppRow) bool { return row.Hidden })
 	installed, topics, err := installedApps(r)
 	if err != nil {
 		return nil, err
@@ -224,5 +224,7 @@ func (f filters) sortRows(rows []*kube.AppRow) {
 		slices.SortStableFunc(rows, func(a, b *kube.AppRow) int { return b.PublishedAt.Compare(a.PublishedAt) })
 		return
 	}
-	slices.SortFunc(rows, kube.CompareTitles)
+	slices.SortFunc(rows, func(a, b *kube.AppRow) int {
+		return cmp.Or(cmp.Compare(b.Featured, a.Featured), kube.CompareTitles(a, b))
+	})
 }
