@@ -19,18 +19,7 @@ type records struct{ *scope }
 var _ release.Records = records{}
 
 // RecordDigests returns the stored digests of a release by revision.
-func (r records) RecordDigests(name string) map[int]string {
-	digests := map[int]string{}
-	for _, known := range r.instance.Status.Releases {
-		if known.Name != name {
-			continue
-		}
-		for _, record := range known.Records {
-			digests[int(record.Revision)] = record.Digest
-		}
-	}
-	return digests
-}
+func (r records) RecordDigests(name string) map[int]string { return release.RecordDigests(r.instance, name) }
 
 // StoreDigests stores the digests of a release and saves the status.
 func (r records) StoreDigests(ctx context.Context, name string, digests map[int]string) error {
