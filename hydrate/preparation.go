@@ -19,6 +19,8 @@ type Preparation struct {
 	Archive []byte
 	// Given contains the values of the inputs.
 	Given GivenInputs
+	// ValuePaths are paths of keys to describe in Prepared.ValuePaths.
+	ValuePaths [][]string
 }
 
 // GivenInputs contains the values of an installation's inputs by name.
@@ -42,6 +44,9 @@ type Prepared struct {
 	Draft *Draft
 	// InputProblems lists the inputs that are missing or invalid.
 	InputProblems []inputs.Problem
+	// ValuePaths describes the paths of Preparation.ValuePaths. It is not set if InputProblems is
+	// not empty.
+	ValuePaths []ValuePath
 }
 
 // credentialInput is the input through which a chart receives the credential of a purchased
@@ -76,8 +81,9 @@ func (w InProcess) Prepare(ctx context.Context, p Preparation) (*Prepared, error
 	if err := render.Apply(ctx, d); err != nil {
 		return nil, err
 	}
+	described := describeValuePaths(p.ValuePaths, d.Files, d.Units)
 	d.Files = nil
-	return &Prepared{Draft: d}, nil
+	return &Prepared{Draft: d, ValuePaths: described}, nil
 }
 
 // valuesFor returns the inputs of the tenant, and the credential if the app has an input for

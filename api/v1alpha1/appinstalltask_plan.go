@@ -60,6 +60,15 @@ type Plan struct {
 	// +kubebuilder:validation:MaxItems=50
 	// +kubebuilder:validation:items:MaxLength=512
 	PermissionsAdded []string `json:"permissionsAdded,omitempty"`
+
+	// unusedValues lists the paths of the first 50 values in values and valuesFrom that the default
+	// values of the installed version contain and the new version does not have. Keys are
+	// separated by dots; a dot in a key is written as `\.`.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=50
+	// +kubebuilder:validation:items:MaxLength=253
+	UnusedValues []string `json:"unusedValues,omitempty"`
 }
 
 // PlannedImage is an image that an instance would use, or would not use any more.

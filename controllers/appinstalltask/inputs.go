@@ -28,6 +28,10 @@ func checkInputs(ctx context.Context, r *Reconciler, s *scope, p *taskFindings) 
 		}
 		return p.AddOrReturn(inputReadError(err))
 	}
+	if s.task.IsDryRun() && s.action.isUpgrade {
+		plan.ValuePaths = plan.ListValuePaths()
+		s.valuePaths = plan.ValuePaths
+	}
 	if s.action.isInstall {
 		// Keep the result for the instance controller, which soon needs the same one. It renders
 		// an upgrade for other revisions.

@@ -15,7 +15,9 @@ type knownRecords struct{ instance *v1alpha1.AppInstance }
 var _ release.Records = knownRecords{}
 
 // RecordDigests returns the digests of the records of a release, by revision.
-func (k knownRecords) RecordDigests(name string) map[int]string { return release.RecordDigests(k.instance, name) }
+func (k knownRecords) RecordDigests(name string) map[int]string {
+	return release.RecordDigests(k.instance, name)
+}
 
 // StoreDigests returns an error, because only the controller of instances writes records.
 func (k knownRecords) StoreDigests(_ context.Context, name string, _ map[int]string) error {

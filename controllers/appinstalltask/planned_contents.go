@@ -18,29 +18,30 @@ const (
 	maxPermissionLength   = 512
 )
 
-// addContents adds what is found in the rendered objects to a plan: the images and the permissions. It
-// adds nothing if the operation installs no version. A version that cannot be rendered counts as a
+// addContents adds the images, the permissions and the unused values to a plan. It adds nothing if the operation installs no version. A version that cannot be rendered counts as a
 // version without images and permissions.
 func addContents(plan *v1alpha1.Plan, s *scope, changes plannedChanges) error {
 	if changes.after == nil {
 		return nil
 	}
-	var before []objects.Document
+	before := &hydrate.Draft{}
 	if changes.before != nil {
-		before = changes.before.AllDocuments()
+		before = changes.before.Draft
+		plan.UnusedValues = unusedValues(s.valuePaths, changes.before.ValuePaths, changes.after.ValuePaths)
 	}
-	has, err := usedImages(changes.after)
+	after := changes.after.Draft
+	has, err := usedImages(after)
 	if err != nil {
 		return err
 	}
-	had, err := usedImages(changes.before)
+	had, err := usedImages(before)
 	if err != nil {
 		return err
 	}
 	sizes := knownImageSizes(s.app)
 	plan.ImagesAdded = catalog.FirstItems(otherImages(has, had, sizes), maxPlannedImages)
 	plan.ImagesRemoved = catalog.FirstItems(otherImages(had, has, sizes), maxPlannedImages)
-	added, err := objects.ListAddedPermissions(before, changes.after.AllDocuments(), s.task.Namespace)
+	added, err := objects.ListAddedPermissions(before.AllDocuments(), after.AllDocuments(), s.task.Namespace)
 	if err != nil {
 		return err
 	}
@@ -52,9 +53,6 @@ func addContents(plan *v1alpha1.Plan, s *scope, changes plannedChanges) error {
 
 // usedImages returns the images of a rendered version, including those that its manifest declares.
 func usedImages(draft *hydrate.Draft) ([]images.Image, error) {
-	if draft == nil {
-		return nil, nil
-	}
 	var declared []string
 	if draft.Manifest != nil {
 		declared = draft.Manifest.Images

@@ -11,6 +11,7 @@ import (
 	helm "helm.sh/helm/v3/pkg/release"
 	"helm.sh/helm/v3/pkg/storage/driver"
 	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -79,6 +80,23 @@ var _ = Describe("The plan of a dry run", func() {
 		Expect(plan.PermissionsAdded).To(Equal([]string{`delete, list secrets in namespace "` + b.namespace + `"`}))
 		Expect(plan.Objects).To(ContainElement(v1alpha1.PlannedObject{Change: v1alpha1.ObjectRetained, Object: claim(), Storage: "8Gi"}))
 		Expect(plan.ObjectsDeleted).To(BeZero())
+	})
+
+	It("lists values that the new version does not have, but no values", func() {
+		const before = "image: {tag: '1', pullPolicy: Always}\nworker: {replicas: 1, queue: {name: a}}\nlabels: {}\nnode.zone: a\n"
+		const after = "image: {tag: '2'}\nlabels: {}\n"
+		publish := func(version, defaults string) {
+			content := filesWithoutInputs()
+			content["values.yaml"] = defaults
+			b.publishVersion(version, content)
+		}
+		publish("1.0.0", before)
+		b.installVersion("1.0.0", func(t *v1alpha1.AppInstallTask) {
+			t.Spec.EnsureParameters().Values = &runtime.RawExtension{Raw: []byte(`{"image": {"tag": "7", "pullPolicy": "hunter2", "digest": "x"},
+				"worker": {"replicas": 2, "queue": {"name": "b"}}, "labels": {"a": "b"}, "node.zone": "b", "own": 1}`)}
+		})
+		publish("1.1.0", after)
+		Expect(createPlan(v1alpha1.ActionUpgrade).UnusedValues).To(Equal([]string{"image.pullPolicy", `node\.zone`, "worker"}))
 	})
 
 	It("is not made from a release record that another client wrote", func() {

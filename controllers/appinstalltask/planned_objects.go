@@ -22,7 +22,7 @@ type plannedChanges struct {
 	objects []v1alpha1.PlannedObject
 	// before and after are the rendered versions. before is nil if no version is installed or if
 	// the installed version cannot be rendered. Both are nil if the operation installs no version.
-	before, after *hydrate.Draft
+	before, after *hydrate.Prepared
 }
 
 // planChanges returns what an admitted operation would change. The result is empty for an action that
@@ -50,7 +50,7 @@ func planChanges(ctx context.Context, r *Reconciler, s *scope) (plannedChanges, 
 	if s.instance != nil {
 		addReclaimed(before, after, s.instance)
 	}
-	return plannedChanges{objects: compareObjects(before, after), before: installed, after: s.rendered.Draft}, nil
+	return plannedChanges{objects: compareObjects(before, after), before: installed, after: s.rendered}, nil
 }
 
 // listsObjects reports whether the plan of the action lists the objects that it changes.
@@ -127,21 +127,21 @@ func addReclaimed(before, after comparedObjects, instance *v1alpha1.AppInstance)
 
 // renderInstalled renders the installed version with the present values. It returns nil if no version is
 // installed, or if the installed version cannot be rendered any more.
-func renderInstalled(ctx context.Context, r *Reconciler, s *scope) (*hydrate.Draft, error) {
+func renderInstalled(ctx context.Context, r *Reconciler, s *scope) (*hydrate.Prepared, error) {
 	if s.instance == nil || s.instance.Status.Version == "" {
 		return nil, nil
 	}
-	draft, err := renderPreview(ctx, r, s, s.instance.Status.Version)
+	rendered, err := renderPreview(ctx, r, s, s.instance.Status.Version)
 	if outcome.Reason(err, "") != "" {
 		return nil, nil
 	}
-	return draft, err
+	return rendered, err
 }
 
 // installedObjects returns the objects in the inventory of the instance, with their content in the
 // rendered installed version. If that is unknown, each object that the operation contains is
 // reported as changed.
-func installedObjects(s *scope, installed *hydrate.Draft) (comparedObjects, error) {
+func installedObjects(s *scope, installed *hydrate.Prepared) (comparedObjects, error) {
 	found := comparedObjects{}
 	for _, reference := range admission.InventoryObjects(s.instance) {
 		found[objectKey(reference, s.task.Namespace)] = comparedObject{reference: reference}
@@ -149,7 +149,7 @@ func installedObjects(s *scope, installed *hydrate.Draft) (comparedObjects, erro
 	if installed == nil {
 		return found, nil
 	}
-	rendered, err := renderedObjects(installed, s.task.Namespace)
+	rendered, err := renderedObjects(installed.Draft, s.task.Namespace)
 	if err != nil {
 		return nil, err
 	}

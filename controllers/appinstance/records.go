@@ -19,7 +19,9 @@ type records struct{ *scope }
 var _ release.Records = records{}
 
 // RecordDigests returns the stored digests of a release by revision.
-func (r records) RecordDigests(name string) map[int]string { return release.RecordDigests(r.instance, name) }
+func (r records) RecordDigests(name string) map[int]string {
+	return release.RecordDigests(r.instance, name)
+}
 
 // StoreDigests stores the digests of a release and saves the status.
 func (r records) StoreDigests(ctx context.Context, name string, digests map[int]string) error {
