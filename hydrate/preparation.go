@@ -21,6 +21,8 @@ type Preparation struct {
 	Given GivenInputs
 	// ValuePaths are paths of keys to describe in Prepared.ValuePaths.
 	ValuePaths [][]string
+	// IgnoresInputs renders the chart although inputs are missing or invalid.
+	IgnoresInputs bool
 }
 
 // GivenInputs contains the values of an installation's inputs by name.
@@ -73,7 +75,7 @@ func (w InProcess) Prepare(ctx context.Context, p Preparation) (*Prepared, error
 	declared, _ := render.ReadInputs(d, manifest)
 	known := p.Request.Platform
 	checked, wrong := inputs.CheckInputs(declared, p.Given.valuesFor(declared), p.Given.suppliedFor(declared, known), p.Given.plainNames(declared)...)
-	if len(wrong) > 0 {
+	if len(wrong) > 0 && !p.IgnoresInputs {
 		d.Files, d.Manifest = nil, manifest
 		return &Prepared{Draft: d, InputProblems: wrong}, nil
 	}

@@ -29,7 +29,7 @@ func newOperation(r *Reconciler, s *scope) *admission.Operation {
 		Objects: r.Client, Catalog: r.Catalog, Profiles: r.Planner.Profiles, Cluster: r.Cluster, Tenants: r.Tenants,
 		Tenant: s.tenant(), DefaultAccount: s.specifiedServiceAccount() == "", Name: s.task.Instance(), AppRef: s.task.Spec.AppRef,
 		Instance: s.instance, App: s.app, Version: s.version,
-		Upgrade: s.action.isUpgrade, InstallsDependencies: true, DetectsDrift: s.detectsDrift(),
+		Upgrade: s.action.isUpgrade, InstallsDependencies: true, DetectsDrift: s.detectsDrift(), Inputs: s.resolveTaskInputs().References(),
 	}
 	if s.rendered != nil && len(s.rendered.InputProblems) == 0 {
 		operation.Draft = s.rendered.Draft

@@ -38,6 +38,8 @@ type (
 		Given   hydrate.GivenInputs
 		// ValuePaths are the paths that the answer describes.
 		ValuePaths [][]string
+		// IgnoresInputs renders the chart although inputs are missing or invalid.
+		IgnoresInputs bool
 		// Lookup reports whether lookups of templates are answered.
 		Lookup bool
 	}

@@ -82,7 +82,7 @@ func (s *server) handleOrder(next order) (result answer) {
 		result.Draft, result.Took = withoutKnownFields(draft), took
 	case next.Preparation != nil:
 		p := hydrate.Preparation{Request: next.Preparation.Request.toRequest(), Archive: next.Preparation.Archive, Given: next.Preparation.Given,
-			ValuePaths: next.Preparation.ValuePaths}
+			ValuePaths: next.Preparation.ValuePaths, IgnoresInputs: next.Preparation.IgnoresInputs}
 		if next.Preparation.Lookup {
 			p.Request.Lookup = s.requestLookup
 		}
