@@ -19,6 +19,10 @@ type Preparation struct {
 	Archive []byte
 	// Given contains the values of the inputs.
 	Given GivenInputs
+	// ValuePaths are paths of keys to describe in Prepared.ValuePaths.
+	ValuePaths [][]string
+	// IgnoresInputs renders the chart although inputs are missing or invalid.
+	IgnoresInputs bool
 }
 
 // GivenInputs contains the values of an installation's inputs by name.
@@ -42,6 +46,9 @@ type Prepared struct {
 	Draft *Draft
 	// InputProblems lists the inputs that are missing or invalid.
 	InputProblems []inputs.Problem
+	// ValuePaths describes the paths of Preparation.ValuePaths. It is not set if InputProblems is
+	// not empty.
+	ValuePaths []ValuePath
 }
 
 // credentialInput is the input through which a chart receives the credential of a purchased
@@ -68,7 +75,7 @@ func (w InProcess) Prepare(ctx context.Context, p Preparation) (*Prepared, error
 	declared, _ := render.ReadInputs(d, manifest)
 	known := p.Request.Platform
 	checked, wrong := inputs.CheckInputs(declared, p.Given.valuesFor(declared), p.Given.suppliedFor(declared, known), p.Given.plainNames(declared)...)
-	if len(wrong) > 0 {
+	if len(wrong) > 0 && !p.IgnoresInputs {
 		d.Files, d.Manifest = nil, manifest
 		return &Prepared{Draft: d, InputProblems: wrong}, nil
 	}
@@ -76,8 +83,9 @@ func (w InProcess) Prepare(ctx context.Context, p Preparation) (*Prepared, error
 	if err := render.Apply(ctx, d); err != nil {
 		return nil, err
 	}
+	described := describeValuePaths(p.ValuePaths, d.Files, d.Units)
 	d.Files = nil
-	return &Prepared{Draft: d}, nil
+	return &Prepared{Draft: d, ValuePaths: described}, nil
 }
 
 // valuesFor returns the inputs of the tenant, and the credential if the app has an input for

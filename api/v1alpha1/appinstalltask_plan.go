@@ -37,6 +37,52 @@ type Plan struct {
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=200
 	Objects []PlannedObject `json:"objects,omitempty"`
+
+	// imagesAdded lists the first 100 images that the instance does not use yet.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=100
+	ImagesAdded []PlannedImage `json:"imagesAdded,omitempty"`
+
+	// imagesRemoved lists the first 100 images that the instance would not use any more.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=100
+	ImagesRemoved []PlannedImage `json:"imagesRemoved,omitempty"`
+
+	// permissionsAdded lists the first 50 permissions that the roles and bindings of the app
+	// would grant and the installed version does not, such as
+	// `get, list secrets in namespace "demo"`.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=50
+	// +kubebuilder:validation:items:MaxLength=512
+	PermissionsAdded []string `json:"permissionsAdded,omitempty"`
+
+	// unusedValues lists the paths of the first 50 values in values and valuesFrom that the default
+	// values of the installed version contain and the new version does not have. Keys are
+	// separated by dots; a dot in a key is written as `\.`.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=50
+	// +kubebuilder:validation:items:MaxLength=253
+	UnusedValues []string `json:"unusedValues,omitempty"`
+}
+
+// PlannedImage is an image that an instance would use, or would not use any more.
+type PlannedImage struct {
+	// name is the full reference of the image.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	Name string `json:"name,omitempty"`
+
+	// largestPlatformBytes is the compressed size in bytes of the image for the platform with the
+	// largest image. It is not set if the AppInfo does not contain the image.
+	// +optional
+	LargestPlatformBytes int64 `json:"largestPlatformBytes,omitempty"`
 }
 
 // PlannedSubtask is a task that another task would create.
@@ -89,4 +135,10 @@ type PlannedObject struct {
 	// object refers to the object.
 	// +required
 	Object ObjectReference `json:"object,omitzero"`
+
+	// storage is the storage that the object requests, if it is a PersistentVolumeClaim whose
+	// request is known, as a Kubernetes quantity.
+	// +optional
+	// +kubebuilder:validation:MaxLength=64
+	Storage string `json:"storage,omitempty"`
 }

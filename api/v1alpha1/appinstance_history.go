@@ -137,11 +137,49 @@ type Inventory struct {
 	// +required
 	Ready int32 `json:"ready"`
 
+	// unready lists the first 20 objects that are not ready: missing objects, then objects that
+	// have failed, then objects in progress, each in installation order. While the instance is
+	// stopped, it lists workloads only.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=20
+	Unready []UnreadyObject `json:"unready,omitempty"`
+
 	// objects are the first 200 objects, in installation order.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=200
 	Objects []ObjectReference `json:"objects,omitempty"`
+}
+
+// ObjectStatus is the status of an object that is not ready.
+// +kubebuilder:validation:Enum=InProgress;Failed;Missing
+type ObjectStatus string
+
+const (
+	// ObjectInProgress indicates that the object may become ready without a change.
+	ObjectInProgress ObjectStatus = "InProgress"
+	// ObjectFailed indicates that the object will not become ready without a change.
+	ObjectFailed ObjectStatus = "Failed"
+	// ObjectMissing indicates that the object does not exist.
+	ObjectMissing ObjectStatus = "Missing"
+)
+
+// UnreadyObject is an object that is not ready.
+type UnreadyObject struct {
+	// object refers to the object.
+	// +required
+	Object ObjectReference `json:"object,omitzero"`
+
+	// status is the status of the object: InProgress, Failed or Missing.
+	// +required
+	Status ObjectStatus `json:"status,omitempty"`
+
+	// message describes why the object is not ready. Only the message of the first object is
+	// determined from its Pods.
+	// +optional
+	// +kubebuilder:validation:MaxLength=512
+	Message string `json:"message,omitempty"`
 }
 
 // OperationOutcome is the outcome of an operation or a task.

@@ -366,6 +366,7 @@ const (
 // * "VersionNotNewer"
 // * "InvalidState"
 // * "RevisionNotFound"
+// * "RecordChanged"
 // * "DependencyFailed"
 // * "DependencyCycle"
 // * "HasDependents"

@@ -86,8 +86,11 @@ func storeCredential(ctx context.Context, tenant client.Client, namespace string
 // handleRenderError reports an input or a credential that is missing or cannot be read, and a chart
 // that cannot be rendered. If no credential is referenced, it lists the credential as a required
 // input.
-func handleRenderError(s *scope, p *taskFindings, err error) error {
+func handleRenderError(ctx context.Context, r *Reconciler, s *scope, p *taskFindings, err error) error {
 	if outcome.Reason(err, "") != v1alpha1.ReasonLicenseNotFound || s.credentialRef() != nil {
+		if installplan.IsDeniedError(err) {
+			return addReadError(ctx, r, s, p, err)
+		}
 		if installplan.IsReadError(err) {
 			err = inputReadError(err)
 		}

@@ -32,11 +32,15 @@ func (r *Reconciler) planOperation(ctx context.Context, s *scope) error {
 	if err := p.toError(s.task); err != nil {
 		return status.ForCondition(v1alpha1.ConditionAdmitted, err)
 	}
-	changes, err := plannedObjects(ctx, r, s)
+	changes, err := planChanges(ctx, r, s)
 	if err != nil {
 		return status.ForCondition(v1alpha1.ConditionAdmitted, err)
 	}
-	s.task.Status.Plan = newPlan(s, p.subtasks, changes)
+	plan := newPlan(s, p.subtasks, changes.objects)
+	if err := addContents(plan, s, changes); err != nil {
+		return status.ForCondition(v1alpha1.ConditionAdmitted, err)
+	}
+	s.task.Status.Plan = plan
 	s.statusWriter.MarkTrue(v1alpha1.ConditionAdmitted, v1alpha1.ReasonAdmitted, "all checks passed")
 	s.statusWriter.SetReady(v1alpha1.ReasonPlanned, planMessage(s))
 	return nil

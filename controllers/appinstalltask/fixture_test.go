@@ -265,9 +265,9 @@ func (b *taskFixture) setInstanceReady(version string) {
 }
 
 // installVersion installs a version with a task.
-func (b *taskFixture) installVersion(version string) {
+func (b *taskFixture) installVersion(version string, change ...func(*v1alpha1.AppInstallTask)) {
 	GinkgoHelper()
-	b.createTask("first", v1alpha1.ActionInstall, func(t *v1alpha1.AppInstallTask) { t.Spec.EnsureParameters().Version = version })
+	b.createTask("first", v1alpha1.ActionInstall, append(change, func(t *v1alpha1.AppInstallTask) { t.Spec.EnsureParameters().Version = version })...)
 	b.expectStarted()
 	b.setInstanceReady(version)
 	b.expectSuccess()

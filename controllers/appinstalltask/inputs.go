@@ -9,8 +9,11 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/admission"
 	"github.com/appmarket/operator/internal/installplan"
 	"github.com/appmarket/operator/internal/outcome"
+	"github.com/appmarket/operator/internal/preflight"
 	"github.com/appmarket/operator/internal/release"
 )
 
@@ -26,7 +29,11 @@ func checkInputs(ctx context.Context, r *Reconciler, s *scope, p *taskFindings) 
 		if outcome.Reason(err, "") == v1alpha1.ReasonReferenceNotFound {
 			return p.AddOrReturn(outcome.Waiting(v1alpha1.ReasonWaitingForInput, watchMissingInputs(ctx, r, s), err))
 		}
-		return p.AddOrReturn(inputReadError(err))
+		return addReadError(ctx, r, s, p, err)
+	}
+	if s.task.IsDryRun() && s.action.isUpgrade {
+		plan.ValuePaths = plan.ListValuePaths()
+		s.valuePaths = plan.ValuePaths
 	}
 	if s.action.isInstall {
 		// Keep the result for the instance controller, which soon needs the same one. It renders
@@ -36,7 +43,7 @@ func checkInputs(ctx context.Context, r *Reconciler, s *scope, p *taskFindings) 
 		s.rendered, err = plan.Render(ctx, nil)
 	}
 	if err != nil {
-		return handleRenderError(s, p, err)
+		return handleRenderError(ctx, r, s, p, err)
 	}
 	p.addInputProblems(s.task, installplan.Inputs, s.rendered.InputProblems)
 	return nil
@@ -67,6 +74,52 @@ func inputReadError(err error) error {
 	switch outcome.Reason(err, "") {
 	case v1alpha1.ReasonReferenceNotFound, v1alpha1.ReasonPermissionDenied:
 		return outcome.Waiting(v1alpha1.ReasonWaitingForInput, recheckInterval, err)
+	}
+	return err
+}
+
+// addReadError adds the error of reading an input. If the service account may not read it, the finding is
+// about all permissions that the app requires, as far as they are known without the input.
+func addReadError(ctx context.Context, r *Reconciler, s *scope, p *taskFindings, err error) error {
+	if !installplan.IsDeniedError(err) {
+		return p.AddOrReturn(inputReadError(err))
+	}
+	operation := newOperation(r, s)
+	var failure error
+	if operation.Draft, failure = renderForPermissions(ctx, r, s); failure != nil {
+		return failure
+	}
+	known := p.Len()
+	if failure := admission.CheckPermissions(ctx, operation, &p.Findings); failure != nil {
+		return failure
+	}
+	if p.Len() == known { // The permission was granted in the meantime.
+		return p.AddOrReturn(inputReadError(err))
+	}
+	p.AddProblems(preflight.Problem{Reason: v1alpha1.ReasonPermissionDenied, Message: err.Error()})
+	return nil
+}
+
+// renderForPermissions renders the app without the inputs that the service account may not read. It returns
+// nil if the app cannot be rendered without them.
+func renderForPermissions(ctx context.Context, r *Reconciler, s *scope) (*hydrate.Draft, error) {
+	request := planRequest(r, s)
+	request.ForPermissions, request.Purchase = true, nil
+	plan, err := r.Planner.Resolve(ctx, request)
+	if err != nil {
+		return nil, withoutReason(err)
+	}
+	rendered, err := plan.Render(ctx, nil)
+	if err != nil {
+		return nil, withoutReason(err)
+	}
+	return rendered.Draft, nil
+}
+
+// withoutReason returns nil for an error about the app or its inputs, and any other error unchanged.
+func withoutReason(err error) error {
+	if outcome.Reason(err, "") != "" {
+		return nil
 	}
 	return err
 }

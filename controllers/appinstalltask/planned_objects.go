@@ -17,27 +17,40 @@ import (
 	"github.com/appmarket/operator/internal/transitions"
 )
 
-// plannedObjects returns the objects that an admitted operation would change. It returns none for an
-// action that neither installs a version nor uninstalls the instance.
-func plannedObjects(ctx context.Context, r *Reconciler, s *scope) ([]v1alpha1.PlannedObject, error) {
+// plannedChanges are the changes of an operation.
+type plannedChanges struct {
+	objects []v1alpha1.PlannedObject
+	// before and after are the rendered versions. before is nil if no version is installed or if
+	// the installed version cannot be rendered. Both are nil if the operation installs no version.
+	before, after *hydrate.Prepared
+}
+
+// planChanges returns what an admitted operation would change. The result is empty for an action that
+// neither installs a version nor uninstalls the instance.
+func planChanges(ctx context.Context, r *Reconciler, s *scope) (plannedChanges, error) {
 	if !listsObjects(s) {
-		return nil, nil
+		return plannedChanges{}, nil
 	}
 	if s.action.outcome.Succeeded == transitions.Uninstalled {
-		return uninstalledObjects(ctx, r, s)
+		removed, err := uninstalledObjects(ctx, r, s)
+		return plannedChanges{objects: removed}, err
 	}
 	after, err := renderedObjects(s.rendered.Draft, s.task.Namespace)
 	if err != nil {
-		return nil, err
+		return plannedChanges{}, err
 	}
-	before, err := installedObjects(ctx, r, s)
+	installed, err := renderInstalled(ctx, r, s)
 	if err != nil {
-		return nil, err
+		return plannedChanges{}, err
+	}
+	before, err := installedObjects(s, installed)
+	if err != nil {
+		return plannedChanges{}, err
 	}
 	if s.instance != nil {
 		addReclaimed(before, after, s.instance)
 	}
-	return compareObjects(before, after), nil
+	return plannedChanges{objects: compareObjects(before, after), before: installed, after: s.rendered}, nil
 }
 
 // listsObjects reports whether the plan of the action lists the objects that it changes.
@@ -53,6 +66,8 @@ type comparedObject struct {
 	digest [sha256.Size]byte
 	// isKept is set if Helm does not delete the object.
 	isKept bool
+	// storage is the storage that a PersistentVolumeClaim requests.
+	storage string
 }
 
 // comparedObjects are objects by objectKey.
@@ -87,7 +102,8 @@ func renderedObjects(draft *hydrate.Draft, namespace string) (comparedObjects, e
 			}
 			found[objectKey(reference, namespace)] = comparedObject{
 				reference: reference, digest: sha256.Sum256(fmt.Appendf(nil, "%#v", o)), // Keys are sorted.
-				isKept: metadata.MapAt("annotations").TextAt("helm.sh/resource-policy") == "keep",
+				isKept:  metadata.MapAt("annotations").TextAt("helm.sh/resource-policy") == "keep",
+				storage: requestedStorage(o),
 			}
 			return nil
 		})
@@ -109,28 +125,31 @@ func addReclaimed(before, after comparedObjects, instance *v1alpha1.AppInstance)
 	}
 }
 
-// installedObjects returns the objects in the inventory of the instance. It renders the installed version
-// to compare their content. If that is not possible, each object that the operation contains is
-// reported as changed.
-func installedObjects(ctx context.Context, r *Reconciler, s *scope) (comparedObjects, error) {
-	found := comparedObjects{}
-	if s.instance == nil {
-		return found, nil
+// renderInstalled renders the installed version with the present values. It returns nil if no version is
+// installed, or if the installed version cannot be rendered any more.
+func renderInstalled(ctx context.Context, r *Reconciler, s *scope) (*hydrate.Prepared, error) {
+	if s.instance == nil || s.instance.Status.Version == "" {
+		return nil, nil
 	}
+	rendered, err := renderPreview(ctx, r, s, s.instance.Status.Version)
+	if outcome.Reason(err, "") != "" {
+		return nil, nil
+	}
+	return rendered, err
+}
+
+// installedObjects returns the objects in the inventory of the instance, with their content in the
+// rendered installed version. If that is unknown, each object that the operation contains is
+// reported as changed.
+func installedObjects(s *scope, installed *hydrate.Prepared) (comparedObjects, error) {
+	found := comparedObjects{}
 	for _, reference := range admission.InventoryObjects(s.instance) {
 		found[objectKey(reference, s.task.Namespace)] = comparedObject{reference: reference}
 	}
-	if s.instance.Status.Version == "" {
+	if installed == nil {
 		return found, nil
 	}
-	draft, err := renderPreview(ctx, r, s, s.instance.Status.Version)
-	if outcome.Reason(err, "") != "" {
-		return found, nil // The installed version cannot be rendered any more.
-	}
-	if err != nil || draft == nil {
-		return found, err
-	}
-	rendered, err := renderedObjects(draft, s.task.Namespace)
+	rendered, err := renderedObjects(installed.Draft, s.task.Namespace)
 	if err != nil {
 		return nil, err
 	}
@@ -151,9 +170,9 @@ func compareObjects(before, after comparedObjects) []v1alpha1.PlannedObject {
 		have, exists := before[key]
 		switch {
 		case !exists:
-			changes = append(changes, v1alpha1.PlannedObject{Change: v1alpha1.ObjectCreated, Object: object.reference})
+			changes = append(changes, v1alpha1.PlannedObject{Change: v1alpha1.ObjectCreated, Object: object.reference, Storage: object.storage})
 		case have.digest != object.digest:
-			changes = append(changes, v1alpha1.PlannedObject{Change: v1alpha1.ObjectChanged, Object: have.reference})
+			changes = append(changes, v1alpha1.PlannedObject{Change: v1alpha1.ObjectChanged, Object: have.reference, Storage: object.storage})
 		}
 	}
 	for key, object := range before {
@@ -161,10 +180,10 @@ func compareObjects(before, after comparedObjects) []v1alpha1.PlannedObject {
 			continue
 		}
 		change := v1alpha1.ObjectDeleted
-		if object.isKept {
+		if object.isKept || isClaim(object.reference) {
 			change = v1alpha1.ObjectRetained
 		}
-		changes = append(changes, v1alpha1.PlannedObject{Change: change, Object: object.reference})
+		changes = append(changes, v1alpha1.PlannedObject{Change: change, Object: object.reference, Storage: object.storage})
 	}
 	sortChanges(changes)
 	return changes
@@ -184,7 +203,7 @@ func uninstalledObjects(ctx context.Context, r *Reconciler, s *scope) ([]v1alpha
 			changes = append(changes, v1alpha1.PlannedObject{Change: change, Object: reference})
 		}
 	}
-	reader := r.Clients(s.tenant(), nil)
+	reader := r.Clients(s.tenant(), knownRecords{s.instance})
 	for _, installed := range s.instance.Status.Releases {
 		retained, err := reader.ListRetained(ctx, installed.Name)
 		if err != nil {

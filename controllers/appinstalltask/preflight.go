@@ -29,7 +29,7 @@ func newOperation(r *Reconciler, s *scope) *admission.Operation {
 		Objects: r.Client, Catalog: r.Catalog, Profiles: r.Planner.Profiles, Cluster: r.Cluster, Tenants: r.Tenants,
 		Tenant: s.tenant(), DefaultAccount: s.specifiedServiceAccount() == "", Name: s.task.Instance(), AppRef: s.task.Spec.AppRef,
 		Instance: s.instance, App: s.app, Version: s.version,
-		Upgrade: s.action.isUpgrade, InstallsDependencies: true, DetectsDrift: s.detectsDrift(),
+		Upgrade: s.action.isUpgrade, InstallsDependencies: true, DetectsDrift: s.detectsDrift(), Inputs: s.resolveTaskInputs().References(),
 	}
 	if s.rendered != nil && len(s.rendered.InputProblems) == 0 {
 		operation.Draft = s.rendered.Draft
@@ -81,13 +81,14 @@ func addPreflightObjects(ctx context.Context, r *Reconciler, s *scope, request *
 	if added.adoptsObjects {
 		request.Adopted = []string{s.task.Instance()}
 	}
-	draft, err := renderPreview(ctx, r, s, added.version)
+	rendered, err := renderPreview(ctx, r, s, added.version)
 	if outcome.Reason(err, "") != "" {
 		return nil // The chart cannot be rendered.
 	}
-	if err != nil || draft == nil {
+	if err != nil || rendered == nil {
 		return err
 	}
+	draft := rendered.Draft
 	if added.adoptsObjects {
 		request.Existing, request.Adopted = toObjectReferences(draft.AllObjects()), releaseNames(draft)
 		return nil
@@ -122,7 +123,7 @@ func toObjectReferences(objects []objects.Object) []v1alpha1.ObjectReference {
 // renderPreview renders a version with the values of the instance or, if it does not exist, of
 // the task. It returns nil if inputs are missing. An error with a reason means that the
 // version is not available or that its inputs cannot be read.
-func renderPreview(ctx context.Context, r *Reconciler, s *scope, version string) (*hydrate.Draft, error) {
+func renderPreview(ctx context.Context, r *Reconciler, s *scope, version string) (*hydrate.Prepared, error) {
 	app, err := r.Catalog.Find(ctx, s.task.Spec.AppRef, s.task.Namespace)
 	if err != nil {
 		return nil, err
@@ -133,7 +134,7 @@ func renderPreview(ctx context.Context, r *Reconciler, s *scope, version string)
 	}
 	planRequest := installplan.Request{
 		App: app, Version: published, Tenant: s.tenant(), Instance: s.task.Instance(),
-		Sources: s.resolveTaskInputs(), CredentialRef: s.credentialRef(),
+		Sources: s.resolveTaskInputs(), CredentialRef: s.credentialRef(), ValuePaths: s.valuePaths,
 	}
 	if s.instance != nil {
 		planRequest.Sources, planRequest.CredentialRef = installplan.ValueSourcesFor(s.instance), s.instance.Spec.CredentialSecretRef
@@ -146,5 +147,5 @@ func renderPreview(ctx context.Context, r *Reconciler, s *scope, version string)
 	if err != nil || len(rendered.InputProblems) > 0 {
 		return nil, err
 	}
-	return rendered.Draft, nil
+	return rendered, nil
 }

@@ -92,7 +92,7 @@ func queueMessage(task *v1alpha1.AppInstallTask, before []v1alpha1.AppInstallTas
 	next := &before[0]
 	said := fmt.Sprintf("waiting for task %q (%s) of the same instance", next.Name, next.Spec.Action)
 	if why := idleMessage(next); why != "" {
-		said += fmt.Sprintf(", which waits %s: %s", maxWaitMessage(next), why)
+		said += fmt.Sprintf(", which waits %s: %s; %s", maxWaitMessage(next), why, cancelHint(next))
 	}
 	for _, other := range before {
 		if areOpposite(other.Spec.Action, task.Spec.Action) {
@@ -114,7 +114,7 @@ func idleMessage(task *v1alpha1.AppInstallTask) string {
 	case v1alpha1.ReasonWaitingForTurn, v1alpha1.ReasonProgressing, v1alpha1.ReasonProgressingWithRetry:
 		return ""
 	}
-	return text.Limit(strings.TrimSuffix(c.Message, blocksOthers), 300)
+	return text.Limit(withoutBlockedMessage(c.Message), 300)
 }
 
 // maxWaitMessage returns a phrase about how long a task may wait before it starts.
@@ -125,11 +125,23 @@ func maxWaitMessage(task *v1alpha1.AppInstallTask) string {
 	return fmt.Sprintf("until %s after its creation", task.Spec.StartDeadline)
 }
 
-// blocksOthers ends the message of a waiting task that blocks other tasks of its instance.
+// cancelHint describes how to cancel a task.
+func cancelHint(task *v1alpha1.AppInstallTask) string {
+	return fmt.Sprintf("to cancel task %q, set its spec.cancel to true, or run \"kubectl market cancel %s -n %s\"", task.Name, task.Name, task.Namespace)
+}
+
+// blocksOthers is the part of the message of a waiting task that blocks other tasks of its instance,
+// before the hint how to cancel it.
 const blocksOthers = "; other tasks of the instance wait for this task"
 
-// withBlockedMessage appends blocksOthers to the message of a waiting error if other tasks wait
-// for this one.
+// withoutBlockedMessage returns a message without the part that withBlockedMessage appends.
+func withoutBlockedMessage(message string) string {
+	message, _, _ = strings.Cut(message, blocksOthers)
+	return message
+}
+
+// withBlockedMessage appends blocksOthers and a hint to the message of a waiting error if other tasks
+// wait for this one.
 func withBlockedMessage(ctx context.Context, r *Reconciler, s *scope, err error) error {
 	after, waits := outcome.IsWaiting(err)
 	if !waits {
@@ -143,7 +155,8 @@ func withBlockedMessage(ctx context.Context, r *Reconciler, s *scope, err error)
 	if !slices.ContainsFunc(line, func(t v1alpha1.AppInstallTask) bool { return compare(*s.task, t) < 0 }) {
 		return err
 	}
-	message := text.Limit(err.Error(), maxMessage-len(blocksOthers)) + blocksOthers
+	suffix := blocksOthers + "; " + cancelHint(s.task)
+	message := text.Limit(err.Error(), maxMessage-len(suffix)) + suffix
 	return outcome.Waiting(outcome.Reason(err, v1alpha1.ReasonProgressing), after, errors.New(message))
 }
 
@@ -160,7 +173,7 @@ func timeUntilDeadline(task *v1alpha1.AppInstallTask) (time.Duration, error) {
 	}
 	said := fmt.Sprintf("not admitted within spec.startDeadline (%s)", task.Spec.StartDeadline)
 	if c := meta.FindStatusCondition(task.Status.Conditions, v1alpha1.ConditionReconciling); c != nil {
-		said += ": " + strings.TrimSuffix(c.Message, blocksOthers)
+		said += ": " + withoutBlockedMessage(c.Message)
 	} else {
 		said += "; set a later deadline"
 	}

@@ -56,9 +56,11 @@ var _ = Describe("A task waits", func() {
 		b.createTask("b", v1alpha1.ActionUpgrade)
 		b.expectWaiting(v1alpha1.ReasonWaitingForTurn)
 		Expect(b.conditionMessage(v1alpha1.ConditionReconciling)).To(Equal(
-			`waiting for task "a" (Install) of the same instance, which waits until 1h after its creation: suspended by spec.suspend`))
+			`waiting for task "a" (Install) of the same instance, which waits until 1h after its creation: suspended by spec.suspend; ` +
+				`to cancel task "a", set its spec.cancel to true, or run "kubectl market cancel a -n ` + b.namespace + `"`))
 		b.selectTask(first).expectWaiting(v1alpha1.ReasonSuspended)
-		Expect(b.conditionMessage(v1alpha1.ConditionReconciling)).To(Equal("suspended by spec.suspend; other tasks of the instance wait for this task"))
+		Expect(b.conditionMessage(v1alpha1.ConditionReconciling)).To(Equal("suspended by spec.suspend; other tasks of the instance wait for this task; " +
+			`to cancel task "a", set its spec.cancel to true, or run "kubectl market cancel a -n ` + b.namespace + `"`))
 	})
 
 	It("for what is under way only if it does not remove the instance", func() {

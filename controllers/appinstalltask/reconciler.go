@@ -90,6 +90,7 @@ type scope struct {
 	app           *catalog.App
 	version       *v1alpha1.PublishedVersion
 	rendered      *hydrate.Prepared        // the rendered chart, or the problems with its inputs
+	valuePaths    [][]string               // the paths of the values of a dry run
 	rollbackEntry *v1alpha1.HistoryEntry   // the revision to roll back to
 	lastSubtask   *v1alpha1.AppInstallTask // the subtask that ended last
 	isComplete    bool                     // the task is complete

@@ -49,7 +49,7 @@ var _ = Describe("A task of a suspended instance", func() {
 		second := b.createTask("b", v1alpha1.ActionStop)
 		b.expectWaiting(v1alpha1.ReasonWaitingForTurn)
 		b.selectTask(first).expectWaiting(v1alpha1.ReasonSuspended)
-		Expect(b.conditionMessage(v1alpha1.ConditionReconciling)).To(HaveSuffix("; other tasks of the instance wait for this task"))
+		Expect(b.conditionMessage(v1alpha1.ConditionReconciling)).To(ContainSubstring("; other tasks of the instance wait for this task; to cancel task "))
 		b.editTask(func(t *v1alpha1.AppInstallTask) { t.Spec.Cancel = new(true) })
 		b.expectFailure(v1alpha1.ReasonCanceled)
 		b.selectTask(second).expectWaiting(v1alpha1.ReasonSuspended)

@@ -7,6 +7,7 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/admission"
+	"github.com/appmarket/operator/internal/installplan"
 	"github.com/appmarket/operator/internal/status"
 )
 
@@ -68,7 +69,7 @@ func newAdmissionOperation(r *Reconciler, s *scope, operation v1alpha1.Operation
 		Tenant: s.tenant, DefaultAccount: s.instance.Spec.ServiceAccountName == "",
 		Name: s.instance.Name, AppRef: s.instance.Spec.AppRef, Instance: s.instance,
 		App: s.target.app, Version: s.target.version, Upgrade: operation.Type == v1alpha1.OperationUpgrade,
-		DetectsDrift: admission.DetectsDrift(s.instance),
+		DetectsDrift: admission.DetectsDrift(s.instance), Inputs: installplan.ValueSourcesFor(s.instance).References(),
 	}
 }
 

@@ -100,7 +100,7 @@ func (r *Reconciler) reportHealth(ctx context.Context, s *scope) error {
 	if !health.IsHealthy() {
 		return status.ForCondition(v1alpha1.ConditionHealthy, unhealthyError(r, s, health))
 	}
-	setObjectCounts(s.instance, health)
+	setInventoryHealth(s.instance, health)
 	if s.instance.Status.Stopped {
 		markStopped(s)
 		return nil
@@ -116,12 +116,23 @@ func notObservedError() error {
 		v1alpha1.ReasonWaitingForObjects, 0, errors.New("waiting for the initial state of the objects")))
 }
 
-// setObjectCounts sets the number of ready objects in status. It keeps the number of a stopped
-// instance, because only the workloads are observed then.
-func setObjectCounts(instance *v1alpha1.AppInstance, health release.Health) {
-	if inventory := instance.Status.Inventory; inventory != nil && !instance.Status.Stopped {
+// setInventoryHealth sets the number of ready objects and the objects that are not ready in status. It
+// keeps the number of a stopped instance, because only the workloads are observed then.
+func setInventoryHealth(instance *v1alpha1.AppInstance, health release.Health) {
+	inventory := instance.Status.Inventory
+	if inventory == nil {
+		return
+	}
+	inventory.Unready = health.Unready
+	if !instance.Status.Stopped {
 		inventory.Ready = int32(health.Ready)
 	}
+}
+
+// hasOtherUnready reports whether status lists other objects that are not ready, or other messages.
+func hasOtherUnready(instance *v1alpha1.AppInstance, health release.Health) bool {
+	inventory := instance.Status.Inventory
+	return inventory != nil && !slices.Equal(inventory.Unready, health.Unready)
 }
 
 // listObjects returns all objects of the instance. It reads them from Helm if the inventory in
@@ -179,10 +190,10 @@ func unhealthyError(r *Reconciler, s *scope, health release.Health) error {
 	late := stalled != nil && stalled.Reason == v1alpha1.ReasonTimedOut && stalled.ObservedGeneration == s.instance.Generation
 	switch {
 	case health.Failed:
-		setObjectCounts(s.instance, health)
+		setInventoryHealth(s.instance, health)
 		return outcome.Stalled(v1alpha1.ReasonUnhealthy, message)
 	case late && !isReconcileRequested(s.instance):
-		setObjectCounts(s.instance, health)
+		setInventoryHealth(s.instance, health)
 		return outcome.Stalled(v1alpha1.ReasonTimedOut, message)
 	}
 	since := time.Now()
@@ -197,15 +208,15 @@ func unhealthyError(r *Reconciler, s *scope, health release.Health) error {
 	}
 	left := time.Until(since.Add(operationTimeout(s.instance)))
 	if left <= 0 {
-		setObjectCounts(s.instance, health)
+		setInventoryHealth(s.instance, health)
 		return outcome.Stalled(v1alpha1.ReasonTimedOut, message)
 	}
-	if pause := messageDelay(r, s, reconciling, text); pause > 0 {
+	if pause := messageDelay(r, s, reconciling, text, hasOtherUnready(s.instance, health)); pause > 0 {
 		// Keep the previous message until then.
 		s.statusWriter.SetInterim(false, meta.FindStatusCondition(conditions, v1alpha1.ConditionReady).Message)
 		return outcome.Waiting(v1alpha1.ReasonWaitingForObjects, min(left, pause), errors.New(reconciling.Message))
 	}
-	setObjectCounts(s.instance, health)
+	setInventoryHealth(s.instance, health)
 	return outcome.Waiting(v1alpha1.ReasonWaitingForObjects, left+time.Second, message)
 }
 
@@ -213,18 +224,19 @@ func unhealthyError(r *Reconciler, s *scope, health release.Health) error {
 // ready. During a rollout they can change many times per second.
 const messageInterval = time.Second
 
-// messageDelay returns the time until the message about the objects may change. The
-// first message is shown immediately.
-func messageDelay(r *Reconciler, s *scope, reconciling *metav1.Condition, text string) time.Duration {
+// messageDelay returns the time until the message about the objects, or the list of those that
+// are not ready, may change. The first message is shown immediately.
+func messageDelay(r *Reconciler, s *scope, reconciling *metav1.Condition, text string, changesList bool) time.Duration {
 	key := client.ObjectKeyFromObject(s.instance)
 	goesOn := reconciling != nil && reconciling.Reason == v1alpha1.ReasonWaitingForObjects &&
 		reconciling.ObservedGeneration == s.instance.Generation
-	if last, ok := r.messageTimes.Load(key); ok && goesOn && reconciling.Message != text {
+	changes := changesList || goesOn && reconciling.Message != text
+	if last, ok := r.messageTimes.Load(key); ok && goesOn && changes {
 		if left := time.Until(last.(time.Time).Add(messageInterval)); left > 0 {
 			return left
 		}
 	}
-	if !goesOn || reconciling.Message != text {
+	if !goesOn || changes {
 		r.messageTimes.Store(key, time.Now())
 	}
 	return 0

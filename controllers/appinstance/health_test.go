@@ -50,6 +50,8 @@ var _ = Describe("Following an instance", func() {
 		Expect(b.conditionStatus(v1alpha1.ConditionReady)).To(Equal("Unknown WaitingForObjects"))
 		Expect(b.conditionMessage(v1alpha1.ConditionReconciling)).To(HavePrefix("0 of 1 objects ready: Deployment/mine: "))
 		Expect(b.instance.Status.Inventory.Ready).To(BeZero())
+		Expect(b.instance.Status.Inventory.Unready).To(ConsistOf(And(
+			HaveField("Object.Name", "mine"), HaveField("Status", v1alpha1.ObjectInProgress), HaveField("Message", Not(BeEmpty())))))
 		b.expectNoWrites()
 	})
 
@@ -58,6 +60,7 @@ var _ = Describe("Following an instance", func() {
 		b.setWorkloadReady(true)
 		b.reconcileUntil(healthy)
 		Expect(b.instance.Status.Inventory.Ready).To(Equal(int32(1)))
+		Expect(b.instance.Status.Inventory.Unready).To(BeEmpty())
 		b.expectNoWrites()
 		b.setWorkloadReady(false)
 		result, err := b.reconcileUntil(waiting)
@@ -130,6 +133,9 @@ var _ = Describe("Following an instance", func() {
 		_, err = b.reconcileUntil("False Unhealthy, False Unhealthy")
 		Expect(err).To(MatchError(reconcile.TerminalError(nil)))
 		Expect(b.conditionMessage(v1alpha1.ConditionReady)).To(HavePrefix("version 1.0.0, 0 of 2 objects ready: Job/once: "))
+		Expect(b.instance.Status.Inventory.Unready).To(HaveExactElements(
+			And(HaveField("Object.Name", "once"), HaveField("Status", v1alpha1.ObjectFailed)),
+			And(HaveField("Object.Name", "mine"), HaveField("Status", v1alpha1.ObjectInProgress))))
 		b.expectNoWrites()
 	})
 

@@ -28,7 +28,7 @@ func describeFailure(ctx context.Context, r *Reconciler, s *scope, failure error
 		if status.ConditionOf(failure) != v1alpha1.ConditionHealthy && r.trackObjects(ctx, s) == nil {
 			if seen := r.observeHealth(ctx, s); seen.known && seen.err == nil {
 				health, ready = seen.health, seen.health.IsHealthy()
-				setObjectCounts(s.instance, health)
+				setInventoryHealth(s.instance, health)
 			}
 		}
 		if _, waits := outcome.IsWaiting(failure); waits {

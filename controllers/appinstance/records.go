@@ -20,16 +20,7 @@ var _ release.Records = records{}
 
 // RecordDigests returns the stored digests of a release by revision.
 func (r records) RecordDigests(name string) map[int]string {
-	digests := map[int]string{}
-	for _, known := range r.instance.Status.Releases {
-		if known.Name != name {
-			continue
-		}
-		for _, record := range known.Records {
-			digests[int(record.Revision)] = record.Digest
-		}
-	}
-	return digests
+	return release.RecordDigests(r.instance, name)
 }
 
 // StoreDigests stores the digests of a release and saves the status.

@@ -170,7 +170,7 @@ func isServing(ctx context.Context, r *Reconciler, s *scope) bool {
 	if seen.err != nil || !seen.known {
 		return before
 	}
-	setObjectCounts(s.instance, seen.health)
+	setInventoryHealth(s.instance, seen.health)
 	return seen.health.IsHealthy() && (before || hasLastOperationSucceeded(s.instance))
 }
 

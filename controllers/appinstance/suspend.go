@@ -51,7 +51,7 @@ func isStalledBeforeHealth(instance *v1alpha1.AppInstance) bool {
 // reportSuspendedHealth sets the Healthy and Ready conditions of a suspended instance, and returns the
 // error of its reconcile. Objects that have failed are a terminal error.
 func reportSuspendedHealth(s *scope, seen observedHealth) error {
-	setObjectCounts(s.instance, seen.health)
+	setInventoryHealth(s.instance, seen.health)
 	message := suspendedMessage + "; " + s.runningMessage(seen.health)
 	if seen.health.Failed {
 		return status.ForCondition(v1alpha1.ConditionHealthy, outcome.Stalled(v1alpha1.ReasonUnhealthy, errors.New(message)))

@@ -46,6 +46,8 @@ type Operation struct {
 	Version *v1alpha1.PublishedVersion
 	// Draft is the version as rendered for the instance. It is nil until it is rendered.
 	Draft *hydrate.Draft
+	// Inputs contains the Secrets and ConfigMaps with values and inputs.
+	Inputs []v1alpha1.ValuesReference
 	// Upgrade reports whether a release is installed and is upgraded.
 	Upgrade bool
 	// DetectsDrift reports whether drift of the instance is detected.

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/preflight"
 )
 
@@ -15,7 +16,23 @@ func CheckRequirements(ctx context.Context, o *Operation, f *Findings) error {
 	if o.Draft == nil {
 		return nil
 	}
-	problems, err := o.Cluster.Check(ctx, o.toPreflightRequest())
+	return checkRequest(ctx, o, f, o.toPreflightRequest())
+}
+
+// CheckPermissions checks only the permissions of the tenant. It is for an app that cannot be rendered as
+// it would be installed, because the tenant may not read its inputs. Without a draft, it checks the
+// permissions that every app requires.
+func CheckPermissions(ctx context.Context, o *Operation, f *Findings) error {
+	if o.Draft == nil {
+		o.Draft = &hydrate.Draft{}
+	}
+	request := o.toPreflightRequest()
+	request.RightsOnly = true
+	return checkRequest(ctx, o, f, request)
+}
+
+func checkRequest(ctx context.Context, o *Operation, f *Findings, request preflight.Request) error {
+	problems, err := o.Cluster.Check(ctx, request)
 	if err != nil {
 		return f.AddOrReturn(fmt.Errorf("check requirements: %w", err))
 	}
@@ -26,6 +43,7 @@ func CheckRequirements(ctx context.Context, o *Operation, f *Findings) error {
 func (o *Operation) toPreflightRequest() preflight.Request {
 	request := preflight.Request{
 		Tenant: o.Tenant, DefaultAccount: o.DefaultAccount, Instance: o.Name, Replaces: o.Upgrade, DetectsDrift: o.DetectsDrift,
+		Inputs:     o.Inputs,
 		Units:      preflight.UnitsOf(o.Draft, o.Tenant.Namespace),
 		HookEvents: []string{"pre-install", "post-install"},
 	}
@@ -43,7 +61,7 @@ func (o *Operation) toPreflightRequest() preflight.Request {
 			slices.ContainsFunc(o.Instance.Status.Releases, func(r v1alpha1.Release) bool { return r.Unit == unit.Dir })
 	}
 	request.SetAppRequirements(o.App.Info)
-	if len(SharedChartNamespaces(o.summary())) > 0 && !o.Draft.Manifest.IsSharedIn(o.Tenant.Namespace) {
+	if len(SharedChartNamespaces(o.summary())) > 0 && o.Draft.Manifest != nil && !o.Draft.Manifest.IsSharedIn(o.Tenant.Namespace) {
 		// The resources in the manifest include the shared charts, which are already
 		// installed.
 		request.CPU, request.Memory = "", ""

@@ -73,7 +73,7 @@ func (w *Watcher) scheduleRecheck(t *trackedInstance, sum release.Health) {
 		}
 		return
 	}
-	if t.recheckInterval == 0 || sum != t.lastHealth {
+	if t.recheckInterval == 0 || !sum.IsSame(t.lastHealth) {
 		t.recheckInterval = minRecheckInterval
 	} else {
 		t.recheckInterval = min(2*t.recheckInterval, maxRecheckInterval)
@@ -188,13 +188,11 @@ func (v objectStatus) orMissing(err error, ref v1alpha1.ObjectReference) (object
 	return v, err
 }
 
-// sumHealth counts the ready objects and explains the first object that is not ready. Failed
-// objects come before objects in progress.
+// sumHealth counts the ready objects, and lists and explains the objects that are not ready.
 func (t *trackedInstance) sumHealth(ctx context.Context) (release.Health, error) {
 	sum := release.Health{Total: len(t.objects)}
 	pods := podLists{client: t.dynamic}
-	var first *trackedObject
-	var why objectStatus
+	var unready []unreadyObject
 	for i := range t.objects {
 		one := &t.objects[i]
 		v, err := t.statusOf(ctx, one, &pods)
@@ -208,33 +206,31 @@ func (t *trackedInstance) sumHealth(ctx context.Context) (release.Health, error)
 			sum.Ready++
 			continue
 		}
-		if first == nil || isWorse(v, sum) {
-			first, why = one, v
-		}
+		unready = append(unready, unreadyObject{ref: one.ref, status: v})
 		sum.Failed = sum.Failed || v.state == failed
 		if v.gone {
 			sum.Missing++
 		}
 		sum.NoKindMatch = sum.NoKindMatch || v.kindMissing
 	}
-	if first == nil {
+	if len(unready) == 0 {
 		return sum, nil
 	}
-	if why.isSentence || time.Since(t.refreshed) < explainDelay {
-		sum.Message = first.ref.String() + " " + oneLine(why.message)
+	sortUnready(unready)
+	first := unready[0]
+	if first.status.isSentence || time.Since(t.refreshed) < explainDelay {
+		sum.Unready = listUnready(unready)
+		sum.Message = first.ref.String() + " " + oneLine(first.status.message)
 		return sum, nil
 	}
-	message, err := t.explainObject(ctx, first, why, &pods)
+	message, err := t.explainObject(ctx, first, &pods)
+	sum.Unready = listUnready(unready)
+	sum.Unready[0].Message = message
 	sum.Message = first.ref.String() + ": " + message
 	if pods.refused != nil {
 		sum.Message += "; " + pods.refused.Error()
 	}
 	return sum, err
-}
-
-// isWorse reports whether a status is more severe than the statuses before it.
-func isWorse(v objectStatus, sum release.Health) bool {
-	return v.state == failed && !sum.Failed || v.gone && sum.Missing == 0 || v.kindMissing && !sum.NoKindMatch
 }
 
 // statusOf returns the status of an object. A volume claim without a volume is ready if no pod
@@ -256,24 +252,6 @@ func (t *trackedInstance) statusOf(ctx context.Context, one *trackedObject, pods
 		v.remark = "has no volume, and no pod uses it yet"
 	}
 	return v, err
-}
-
-// explainObject returns why an object is not ready, based on its pods if it has any.
-func (t *trackedInstance) explainObject(ctx context.Context, one *trackedObject, why objectStatus, pods *podLists) (string, error) {
-	if len(why.pods) == 0 {
-		return oneLine(why.message), nil
-	}
-	reason, err := pods.podsReason(ctx, one.ref.Namespace, why.pods)
-	if err != nil {
-		return "", err
-	}
-	switch {
-	case reason != "":
-		return oneLine(reason), nil
-	case why.replicaFailure != "":
-		return oneLine(why.replicaFailure), nil
-	}
-	return oneLine(why.message), nil
 }
 
 // podsResource is the resource of pods.

@@ -61,6 +61,29 @@ func TestHealthChangesWithObjects(t *testing.T) {
 	s.expectHealth("blog", release.Health{Total: 5, Ready: 4, Missing: 1, Failed: true, Message: "Deployment/web is gone"})
 }
 
+func TestUnreadyObjects(t *testing.T) {
+	s := newFixture(t, allPermissions)
+	var refs []v1alpha1.ObjectReference
+	for i := range 22 {
+		refs = append(refs, s.applyYAML(workloadYAML("Deployment", fmt.Sprintf("web-%02d", 22-i))))
+	}
+	late := s.applyYAML(workloadYAML("Deployment", "late"))
+	s.patchStatus(late, `{"conditions":[{"type":"Progressing","status":"False","reason":"ProgressDeadlineExceeded","message":"took too long"}]}`)
+	settings := s.applyYAML("{apiVersion: v1, kind: ConfigMap, metadata: {name: settings}}")
+	s.deleteObject(settings)
+	s.trackObjects("blog", append(refs, late, settings)...)
+	s.expectHealth("blog", release.Health{Total: 24, Missing: 1, Failed: true, Message: "ConfigMap/settings is gone"})
+	health, _, err := s.watcher.Health(context.Background(), s.instanceName("blog"))
+	s.Expect(err).NotTo(HaveOccurred())
+	s.Expect(health.Unready).To(HaveLen(release.MaxUnready))
+	s.Expect(health.Unready[:4]).To(Equal([]v1alpha1.UnreadyObject{
+		{Object: settings, Status: v1alpha1.ObjectMissing, Message: "is gone"},
+		{Object: late, Status: v1alpha1.ObjectFailed, Message: "Progress deadline exceeded"},
+		{Object: refs[0], Status: v1alpha1.ObjectInProgress, Message: "Replicas: 0/1"},
+		{Object: refs[1], Status: v1alpha1.ObjectInProgress, Message: "Replicas: 0/1"},
+	}), "by severity, and then in installation order")
+}
+
 func TestHealthOfKinds(t *testing.T) {
 	s := newFixture(t, allPermissions)
 	const jobSpec = "spec: {template: {spec: {restartPolicy: Never, containers: [{name: a, image: b}]}}}"

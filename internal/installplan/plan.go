@@ -11,6 +11,7 @@ import (
 
 	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/chart"
+	"github.com/appmarket/operator/internal/values"
 )
 
 // Plan is the plan of one installation. It is for a single goroutine.
@@ -50,6 +51,9 @@ func (p *Plan) ValuesDigest(instance types.UID) (string, error) {
 	}
 	return chart.Digest(text), nil
 }
+
+// ListValuePaths returns the paths of the values of the tenant; see values.ListPaths.
+func (p *Plan) ListValuePaths() [][]string { return values.ListPaths(p.settings.values) }
 
 // Render returns the rendered releases, or the problems with the inputs. The releases are the
 // revisions that the installation creates; see hydrate.Request. The values are, in order of

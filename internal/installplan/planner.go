@@ -88,6 +88,13 @@ type Request struct {
 	Sources ValueSources
 	// CredentialRef is the key of the Secret with the credential of a purchased app.
 	CredentialRef *v1alpha1.KeyReference
+	// ForPermissions renders the app without the values and inputs that the tenant may not read,
+	// and although inputs are missing, to determine the permissions that it requires. The result
+	// must not be installed.
+	ForPermissions bool
+	// ValuePaths are paths in values that the rendered plan describes; see
+	// hydrate.Prepared.ValuePaths.
+	ValuePaths [][]string
 	// Purchase returns the credential if the Secret of CredentialRef does not exist. If nil,
 	// a missing Secret is an error.
 	Purchase func(ctx context.Context, tenant client.Client) (string, error)

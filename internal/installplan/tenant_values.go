@@ -3,6 +3,7 @@ package installplan
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -82,16 +83,21 @@ func ValueSourcesFor(instance *v1alpha1.AppInstance) ValueSources {
 // them, and the inputs. The client has the permissions of the tenant, so that the operator does
 // not give access to other objects.
 func (p *Planner) readSettings(ctx context.Context, tenant client.Reader, request Request) (settings, error) {
-	reader := valueReader{reader: tenant, tenant: request.Tenant, objects: p.Objects}
+	reader := valueReader{reader: tenant, tenant: request.Tenant, objects: p.Objects, skipsDenied: request.ForPermissions}
 	merged, err := reader.readValues(ctx, request.Sources)
 	if err != nil {
 		return settings{}, err
 	}
 	given := settings{values: merged, inputs: map[string]string{}}
 	for _, env := range request.Sources.Envs {
-		if given.inputs[env.Name], err = reader.readInput(ctx, env); err != nil {
+		text, err := reader.readInput(ctx, env)
+		if reader.skipsDenied && IsDeniedError(err) {
+			continue
+		}
+		if err != nil {
 			return settings{}, fmt.Errorf("%s: %w", request.Sources.fieldPath(InputField(env.Name)), err)
 		}
+		given.inputs[env.Name] = text
 		if !isSecretInput(env) {
 			given.plain = append(given.plain, env.Name)
 		}
@@ -104,7 +110,7 @@ func (g valueReader) readValues(ctx context.Context, given ValueSources) (map[st
 	merged := map[string]any{}
 	for _, ref := range given.ValuesFrom {
 		text, err := g.readKey(ctx, ref.Kind, ref.Name, ref.Key)
-		if err != nil && isMissingError(err) && ref.Optional != nil && *ref.Optional {
+		if err != nil && isMissingError(err) && ref.Optional != nil && *ref.Optional || g.skipsDenied && IsDeniedError(err) {
 			continue
 		}
 		if err != nil {
@@ -152,6 +158,20 @@ type valueReader struct {
 	tenant release.Tenant
 	// objects reads AppInstances.
 	objects client.Reader
+	// skipsDenied reports whether objects that the tenant may not read are skipped.
+	skipsDenied bool
+}
+
+// deniedError is the error of reading an object that the tenant may not read.
+type deniedError struct{ error }
+
+func (e deniedError) Unwrap() error { return e.error }
+
+// IsDeniedError reports whether an error of Resolve or Render is about a Secret or ConfigMap that the
+// tenant may not read.
+func IsDeniedError(err error) bool {
+	_, ok := errors.AsType[deniedError](err)
+	return ok
 }
 
 // sourceReader returns a reader for the namespace of a source, with the permissions of the
@@ -226,9 +246,9 @@ func (g valueReader) readKey(ctx context.Context, kind v1alpha1.ValuesKind, name
 		return "", outcome.Failed(v1alpha1.ReasonPermissionDenied, fmt.Errorf(
 			"the operator cannot get %s %q in namespace %q; grant the operator the permission", kind, name, g.tenant.Namespace))
 	case apierrors.IsForbidden(err):
-		return "", outcome.Failed(v1alpha1.ReasonPermissionDenied, fmt.Errorf(
+		return "", deniedError{outcome.Failed(v1alpha1.ReasonPermissionDenied, fmt.Errorf(
 			"service account %q cannot get %s %q in namespace %q; grant it the permission, or set another spec.serviceAccountName",
-			g.tenant.ServiceAccount, kind, name, g.tenant.Namespace))
+			g.tenant.ServiceAccount, kind, name, g.tenant.Namespace))}
 	case err != nil:
 		return "", fmt.Errorf("get %s %q in namespace %q: %w", kind, name, g.tenant.Namespace, err)
 	case !found:

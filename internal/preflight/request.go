@@ -34,6 +34,8 @@ type Request struct {
 	// Retained contains the PersistentVolumeClaims of an earlier installation that the
 	// instance reuses by name. They exist and are already counted by quotas.
 	Retained []v1alpha1.ObjectReference
+	// Inputs contains the Secrets and ConfigMaps with values and inputs, which the tenant reads.
+	Inputs []v1alpha1.ValuesReference
 	// Platforms contains the platforms of each image, in the form os/architecture or
 	// os/architecture/variant, by normalized reference. An image without platforms is
 	// assumed to run on any node.

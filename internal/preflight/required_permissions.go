@@ -12,6 +12,7 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
+	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/release"
 )
 
@@ -57,6 +58,11 @@ func (d *Requirements) Needs(facts *Facts) []Need {
 	tenant := d.request.Tenant.Namespace
 	all.addVerbs(tenant, corev1.GroupName, "secrets", "", recordVerbs...)
 	all.addVerbs(tenant, corev1.GroupName, "pods", "", "list")
+	for _, input := range d.request.Inputs {
+		if input.Kind == v1alpha1.ValuesFromConfigMap { // recordVerbs include all Secrets.
+			all.addVerbs(tenant, corev1.GroupName, "configmaps", input.Name, "get")
+		}
+	}
 	for _, o := range d.allObjects() {
 		kind, ok := d.servedKind(o, facts)
 		if !ok || d.isOwnNamespace(o) || d.isEstablished(o, facts) {

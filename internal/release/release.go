@@ -7,6 +7,7 @@ package release
 
 import (
 	"context"
+	"reflect"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -94,10 +95,19 @@ type Health struct {
 	// Remark describes the first object that is ready but lacks something, such as an address.
 	// It is empty if there is none.
 	Remark string
+	// Unready lists the first objects that are not ready, at most MaxUnready, in the order of
+	// v1alpha1.Inventory. It is nil if all objects are ready.
+	Unready []v1alpha1.UnreadyObject
 }
+
+// MaxUnready is the maximum number of objects in Health.Unready.
+const MaxUnready = 20
 
 // IsHealthy reports whether every object is ready.
 func (h Health) IsHealthy() bool { return h.Ready == h.Total }
+
+// IsSame reports whether two results are the same.
+func (h Health) IsSame(other Health) bool { return reflect.DeepEqual(h, other) }
 
 // Monitor watches the objects of instances, as their tenants.
 type Monitor interface {

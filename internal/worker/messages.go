@@ -36,6 +36,10 @@ type (
 		Request request
 		Archive []byte
 		Given   hydrate.GivenInputs
+		// ValuePaths are the paths that the answer describes.
+		ValuePaths [][]string
+		// IgnoresInputs renders the chart although inputs are missing or invalid.
+		IgnoresInputs bool
 		// Lookup reports whether lookups of templates are answered.
 		Lookup bool
 	}
@@ -65,7 +69,9 @@ type (
 		// Values are the packed values, which are the same for all units of the draft.
 		Values map[string]any
 		Wrong  []inputs.Problem
-		Took   map[hydrate.Name]time.Duration
+		// ValuePaths describes the paths of a preparation.
+		ValuePaths []hydrate.ValuePath
+		Took       map[hydrate.Name]time.Duration
 		// Failed is the step that failed, if known. Reason and Failure describe the error.
 		Failed  hydrate.Name
 		Reason  string

@@ -81,7 +81,7 @@ func (p *Pool) Prepare(ctx context.Context, in hydrate.Preparation) (*hydrate.Pr
 	if err != nil {
 		return nil, outcome.Stalled(v1alpha1.ReasonInvalidValues, err)
 	}
-	next := order{Preparation: &preparation{Request: packed, Archive: in.Archive, Given: in.Given, Lookup: in.Request.Lookup != nil}}
+	next := order{Preparation: &preparation{Request: packed, Archive: in.Archive, Given: in.Given, ValuePaths: in.ValuePaths, IgnoresInputs: in.IgnoresInputs, Lookup: in.Request.Lookup != nil}}
 	got, _, err := p.runOrder(ctx, in.Request.At.Namespace, next, in.Request.Lookup)
 	if err == nil {
 		err = got.toError()
@@ -94,7 +94,7 @@ func (p *Pool) Prepare(ctx context.Context, in hydrate.Preparation) (*hydrate.Pr
 		got.Draft.Units[i].Values = got.Values
 	}
 	got.Draft.Request = in.Request
-	return &hydrate.Prepared{Draft: got.Draft, InputProblems: got.Wrong}, nil
+	return &hydrate.Prepared{Draft: got.Draft, InputProblems: got.Wrong, ValuePaths: got.ValuePaths}, nil
 }
 
 // runOrder carries out an order for a namespace. It retries once if the worker ended for an

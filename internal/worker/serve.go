@@ -81,7 +81,8 @@ func (s *server) handleOrder(next order) (result answer) {
 		}
 		result.Draft, result.Took = withoutKnownFields(draft), took
 	case next.Preparation != nil:
-		p := hydrate.Preparation{Request: next.Preparation.Request.toRequest(), Archive: next.Preparation.Archive, Given: next.Preparation.Given}
+		p := hydrate.Preparation{Request: next.Preparation.Request.toRequest(), Archive: next.Preparation.Archive, Given: next.Preparation.Given,
+			ValuePaths: next.Preparation.ValuePaths, IgnoresInputs: next.Preparation.IgnoresInputs}
 		if next.Preparation.Lookup {
 			p.Request.Lookup = s.requestLookup
 		}
@@ -89,7 +90,7 @@ func (s *server) handleOrder(next order) (result answer) {
 		if err != nil {
 			return newErrorAnswer(err)
 		}
-		result.Draft, result.Wrong = withoutKnownFields(prepared.Draft), prepared.InputProblems
+		result.Draft, result.Wrong, result.ValuePaths = withoutKnownFields(prepared.Draft), prepared.InputProblems, prepared.ValuePaths
 		if units := prepared.Draft.Units; len(units) > 0 {
 			if result.Values, err = packValues(units[0].Values); err != nil {
 				return newErrorAnswer(outcome.Stalled(v1alpha1.ReasonInvalidValues, err))

@@ -1,0 +1,105 @@
+package appinstalltask
+
+import (
+	"k8s.io/apimachinery/pkg/api/resource"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/catalog"
+	"github.com/appmarket/operator/internal/images"
+	"github.com/appmarket/operator/internal/objects"
+	"github.com/appmarket/operator/internal/text"
+)
+
+// Limits of the lists in status.plan.
+const (
+	maxPlannedImages      = 100
+	maxPlannedPermissions = 50
+	maxPermissionLength   = 512
+)
+
+// addContents adds the images, the permissions and the unused values to a plan. It adds nothing if the operation installs no version. A version that cannot be rendered counts as a
+// version without images and permissions.
+func addContents(plan *v1alpha1.Plan, s *scope, changes plannedChanges) error {
+	if changes.after == nil {
+		return nil
+	}
+	before := &hydrate.Draft{}
+	if changes.before != nil {
+		before = changes.before.Draft
+		plan.UnusedValues = unusedValues(s.valuePaths, changes.before.ValuePaths, changes.after.ValuePaths)
+	}
+	after := changes.after.Draft
+	has, err := usedImages(after)
+	if err != nil {
+		return err
+	}
+	had, err := usedImages(before)
+	if err != nil {
+		return err
+	}
+	sizes := knownImageSizes(s.app)
+	plan.ImagesAdded = catalog.FirstItems(otherImages(has, had, sizes), maxPlannedImages)
+	plan.ImagesRemoved = catalog.FirstItems(otherImages(had, has, sizes), maxPlannedImages)
+	added, err := objects.ListAddedPermissions(before.AllDocuments(), after.AllDocuments(), s.task.Namespace)
+	if err != nil {
+		return err
+	}
+	for _, line := range catalog.FirstItems(added, min(len(added), maxPlannedPermissions)) {
+		plan.PermissionsAdded = append(plan.PermissionsAdded, text.Limit(line, maxPermissionLength))
+	}
+	return nil
+}
+
+// usedImages returns the images of a rendered version, including those that its manifest declares.
+func usedImages(draft *hydrate.Draft) ([]images.Image, error) {
+	var declared []string
+	if draft.Manifest != nil {
+		declared = draft.Manifest.Images
+	}
+	return images.FindImages(draft.AllDocuments(), declared)
+}
+
+// knownImageSizes returns the sizes in bytes of the images in the status of an app, by full reference.
+func knownImageSizes(app *catalog.App) map[string]int64 {
+	sizes := map[string]int64{}
+	if app != nil {
+		for _, image := range app.Info.Status.Images {
+			sizes[image.Name] = image.LargestPlatformBytes
+		}
+	}
+	return sizes
+}
+
+// otherImages returns the images of a list that another list does not contain.
+func otherImages(list, without []images.Image, sizes map[string]int64) []v1alpha1.PlannedImage {
+	excluded := map[string]bool{}
+	for _, image := range without {
+		excluded[image.Name] = true
+	}
+	var others []v1alpha1.PlannedImage
+	for _, image := range list {
+		if !excluded[image.Name] {
+			others = append(others, v1alpha1.PlannedImage{Name: image.Name, LargestPlatformBytes: sizes[image.Name]})
+		}
+	}
+	return others
+}
+
+// isClaim reports whether an object is a PersistentVolumeClaim, which no operation but an uninstallation
+// with the data policy Delete deletes.
+func isClaim(object v1alpha1.ObjectReference) bool {
+	return object.APIVersion == "v1" && object.Kind == "PersistentVolumeClaim"
+}
+
+// requestedStorage returns the storage that a PersistentVolumeClaim requests, and "" for any other object.
+func requestedStorage(o objects.Map) string {
+	if o.Kind() != "PersistentVolumeClaim" || o.Group() != "" {
+		return ""
+	}
+	requested := o.MapAt("spec").MapAt("resources").MapAt("requests").TextAt("storage")
+	if _, err := resource.ParseQuantity(requested); err != nil {
+		return ""
+	}
+	return text.Limit(requested, 64)
+}

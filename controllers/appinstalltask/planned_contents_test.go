@@ -1,0 +1,162 @@
+package appinstalltask_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"sync/atomic"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	helmchart "helm.sh/helm/v3/pkg/chart"
+	helm "helm.sh/helm/v3/pkg/release"
+	"helm.sh/helm/v3/pkg/storage/driver"
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/kubernetes"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	helmrelease "github.com/appmarket/operator/internal/helm/release"
+	"github.com/appmarket/operator/internal/installplan"
+	"github.com/appmarket/operator/internal/license"
+	"github.com/appmarket/operator/internal/release"
+)
+
+var _ = Describe("The plan of a dry run", func() {
+	var b *taskFixture
+	BeforeEach(func() { b = newTaskFixture() })
+
+	createDryRun := func(action v1alpha1.Action, change ...func(*v1alpha1.AppInstallTask)) {
+		GinkgoHelper()
+		b.createTask("try", action, append(change, func(t *v1alpha1.AppInstallTask) { t.Spec.DryRun = new(true) })...)
+	}
+	createPlan := func(action v1alpha1.Action, change ...func(*v1alpha1.AppInstallTask)) *v1alpha1.Plan {
+		GinkgoHelper()
+		createDryRun(action, change...)
+		_, err := b.reconcileTask()
+		Expect(err).NotTo(HaveOccurred())
+		Expect(b.conditionStatus(v1alpha1.ConditionSucceeded)).To(Equal("True Planned"), "%+v", b.task.Status)
+		b.expectNoWrites()
+		return b.task.Status.Plan
+	}
+	editInstanceStatus := func(change func(*v1alpha1.AppInstanceStatus)) {
+		GinkgoHelper()
+		i := b.currentInstance()
+		before := client.MergeFrom(i.DeepCopy())
+		change(&i.Status)
+		Expect(objects.Status().Patch(b.ctx, i, before)).To(Succeed())
+	}
+	podYAML := func(image string) string {
+		return "apiVersion: v1\nkind: Pod\nmetadata: {name: web}\nspec: {containers: [{name: web, image: " + image + "}]}\n"
+	}
+	const claimYAML = "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: photos}\n" +
+		"spec: {accessModes: [ReadWriteOnce], storageClassName: '', resources: {requests: {storage: 8Gi}}}\n"
+	roleYAML := func(verbs string) string {
+		return "apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {name: web}\nrules: [{apiGroups: [''], resources: [secrets], verbs: " + verbs + "}]\n"
+	}
+	claim := func() v1alpha1.ObjectReference {
+		return v1alpha1.ObjectReference{APIVersion: "v1", Kind: "PersistentVolumeClaim", Namespace: b.namespace, Name: "photos"}
+	}
+
+	It("lists images, permissions and the size of claims that an upgrade retains", func() {
+		server.Allow(GinkgoTB(), b.namespace, "administrator", rbacv1.PolicyRule{APIGroups: []string{"*"}, Resources: []string{"*"}, Verbs: []string{"*"}})
+		account := func(t *v1alpha1.AppInstallTask) { t.Spec.ServiceAccountName = "administrator" }
+		b.publishVersion("1.0.0", map[string]string{
+			"templates/pod.yaml": podYAML("images.example.com/web:1"), "templates/claim.yaml": claimYAML, "templates/role.yaml": roleYAML("[get]"),
+		})
+		b.installVersion("1.0.0", account)
+		editInstanceStatus(func(status *v1alpha1.AppInstanceStatus) {
+			status.Inventory = &v1alpha1.Inventory{Objects: []v1alpha1.ObjectReference{claim()}}
+		})
+		b.publishVersion("1.1.0", map[string]string{
+			"templates/pod.yaml": podYAML("images.example.com/web:2"), "templates/role.yaml": roleYAML("[get, list, delete]"),
+		})
+		b.editApp(func(app *v1alpha1.AppInfo) {
+			app.Status.Images = []v1alpha1.AppImage{{Name: "images.example.com/web:2", LargestPlatformBytes: 4200}}
+		})
+		plan := createPlan(v1alpha1.ActionUpgrade, account)
+		Expect(plan.ImagesAdded).To(Equal([]v1alpha1.PlannedImage{{Name: "images.example.com/web:2", LargestPlatformBytes: 4200}}))
+		Expect(plan.ImagesRemoved).To(Equal([]v1alpha1.PlannedImage{{Name: "images.example.com/web:1"}}))
+		Expect(plan.PermissionsAdded).To(Equal([]string{`delete, list secrets in namespace "` + b.namespace + `"`}))
+		Expect(plan.Objects).To(ContainElement(v1alpha1.PlannedObject{Change: v1alpha1.ObjectRetained, Object: claim(), Storage: "8Gi"}))
+		Expect(plan.ObjectsDeleted).To(BeZero())
+	})
+
+	It("lists values that the new version does not have, but no values", func() {
+		const before = "image: {tag: '1', pullPolicy: Always}\nworker: {replicas: 1, queue: {name: a}}\nlabels: {}\nnode.zone: a\n"
+		const after = "image: {tag: '2'}\nlabels: {}\n"
+		publish := func(version, defaults string) {
+			content := filesWithoutInputs()
+			content["values.yaml"] = defaults
+			b.publishVersion(version, content)
+		}
+		publish("1.0.0", before)
+		b.installVersion("1.0.0", func(t *v1alpha1.AppInstallTask) {
+			t.Spec.EnsureParameters().Values = &runtime.RawExtension{Raw: []byte(`{"image": {"tag": "7", "pullPolicy": "hunter2", "digest": "x"},
+				"worker": {"replicas": 2, "queue": {"name": "b"}}, "labels": {"a": "b"}, "node.zone": "b", "own": 1}`)}
+		})
+		publish("1.1.0", after)
+		Expect(createPlan(v1alpha1.ActionUpgrade).UnusedValues).To(Equal([]string{"image.pullPolicy", `node\.zone`, "worker"}))
+	})
+
+	It("is not made from a release record that another client wrote", func() {
+		clients, err := helmrelease.NewClients(server.Config, server.Mapper)
+		Expect(err).NotTo(HaveOccurred())
+		b.reconciler.Clients = func(t release.Tenant, known release.Records) release.Client { return clients.For(t, known) }
+		b.publishVersion("1.0.0", filesWithoutInputs())
+		b.installVersion("1.0.0")
+		secrets := kubernetes.NewForConfigOrDie(server.Config).CoreV1().Secrets(b.namespace)
+		Expect(driver.NewSecrets(secrets).Create("sh.helm.release.v1.web.v1", &helm.Release{
+			Name: "web", Namespace: b.namespace, Version: 1, Manifest: claimYAML,
+			Info: &helm.Info{Status: helm.StatusDeployed}, Chart: &helmchart.Chart{Metadata: &helmchart.Metadata{Name: "web", Version: "1.0.0"}},
+		})).To(Succeed())
+		editInstanceStatus(func(status *v1alpha1.AppInstanceStatus) {
+			status.Releases = []v1alpha1.Release{{Name: "web", Records: []v1alpha1.ReleaseRecord{{Revision: 1, Digest: "sha256:other"}}}}
+		})
+		createDryRun(v1alpha1.ActionUninstall)
+		b.expectFailure(v1alpha1.ReasonRecordChanged)
+		Expect(b.task.Status.Plan).To(BeNil())
+	})
+
+	It("is made without a purchase", func() {
+		var requests atomic.Int32
+		shop := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			requests.Add(1)
+			_, _ = w.Write([]byte(`{"code": 1}`)) // The client reports a response that it cannot read.
+		}))
+		DeferCleanup(shop.Close)
+		checkout := license.NewCheckout(license.Options{Transport: redirectingTransport(shop.Listener.Addr().String())})
+		b.reconciler.Planner.Issuers = func(string) installplan.Issuers { return installplan.Issuers{Checkout: checkout} }
+		b.publishVersion("1.0.0", filesWithoutInputs())
+		b.editApp(func(app *v1alpha1.AppInfo) {
+			app.Status.Versions[0].Purchase = &v1alpha1.PurchaseTerms{Product: "web-paid", Issuer: "shop"}
+		})
+		before := client.MergeFrom(b.source.DeepCopy())
+		b.source.Spec.Licensing = []v1alpha1.LicenseIssuer{{Issuer: "shop", Keys: "{}", CheckoutURL: "https://shop.example.com/buy"}}
+		Expect(server.Client.Patch(b.ctx, b.source, before)).To(Succeed())
+		buy := func(t *v1alpha1.AppInstallTask) {
+			t.Spec.EnsureParameters().CredentialSecretRef = &v1alpha1.KeyReference{Name: "license", Key: "token"}
+			t.Spec.EnsureParameters().PurchaseRequestSecretRef = &v1alpha1.KeyReference{Name: "inputs", Key: "password"}
+		}
+		createDryRun(v1alpha1.ActionInstall, buy)
+		_, err := b.reconcileTask()
+		Expect(err).To(HaveOccurred())
+		Expect(b.conditionStatus(v1alpha1.ConditionSucceeded)).To(HavePrefix("False "), "the credential does not exist")
+		Expect(b.task.Status.PurchaseAttempts).To(BeZero())
+		Expect(requests.Load()).To(BeZero())
+
+		b.createTask("buy", v1alpha1.ActionInstall, buy)
+		_, err = b.reconcileTask()
+		Expect(err).NotTo(HaveOccurred())
+		Expect(requests.Load()).To(BeEquivalentTo(1), "the same task purchases if it is carried out")
+	})
+})
+
+// redirectingTransport sends each request to an address, without TLS.
+type redirectingTransport string
+
+func (address redirectingTransport) RoundTrip(request *http.Request) (*http.Response, error) {
+	sent := request.Clone(request.Context())
+	sent.URL.Scheme, sent.URL.Host = "http", string(address)
+	return http.DefaultTransport.RoundTrip(sent)
+}
