@@ -218,11 +218,18 @@ type AppEntrance struct {
 // Entrance is a user-facing endpoint of an installed app.
 type Entrance struct {
 	// name is the name of the entrance in the app. For an entrance that the app does not declare,
-	// it is the name of the object that provides it.
+	// it is the name of the object that provides it, with a suffix if another entrance has the
+	// same name.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
 	Name string `json:"name,omitempty"`
+
+	// kind is the kind of the object that provides the entrance: Service, Ingress or HTTPRoute. It
+	// is not set for an entrance that the app declares.
+	// +optional
+	// +kubebuilder:validation:MaxLength=63
+	Kind string `json:"kind,omitempty"`
 
 	// title is the display name of the entrance.
 	// +optional
