@@ -55,6 +55,10 @@ const (
 	// the annotation that kubectl rollout restart sets.
 	RestartedAtAnnotation = "kubectl.kubernetes.io/restartedAt"
 
+	// EntranceAnnotation on an Ingress or HTTPRoute is the name of the entrance for which the
+	// operator added it to the Helm release.
+	EntranceAnnotation = "appmarket.io/entrance"
+
 	// ParentLabel on an AppInstallTask is the name of the task that created it.
 	ParentLabel = "appmarket.io/parent-task"
 

@@ -56,7 +56,7 @@ func prepareAdoption(ctx context.Context, r *Reconciler, s *scope, operation v1a
 		if err := adoptReleases(ctx, r, s, planReleases(s.instance, draft)); err != nil {
 			return err
 		}
-		s.instance.Status.Entrances = s.entranceStatus(draft)
+		s.setDeclaredEntrances(draft)
 		return nil
 	}, nil
 }

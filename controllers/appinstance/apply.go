@@ -109,7 +109,7 @@ func prepareInstallation(ctx context.Context, r *Reconciler, s *scope, operation
 		if err := installReleases(ctx, s, plans); err != nil {
 			return err
 		}
-		s.instance.Status.Entrances = s.entranceStatus(draft)
+		s.setDeclaredEntrances(draft)
 		return nil
 	}, nil
 }

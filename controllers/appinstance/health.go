@@ -96,6 +96,7 @@ func (r *Reconciler) reportHealth(ctx context.Context, s *scope) error {
 		r.messageTimes.Store(client.ObjectKeyFromObject(s.instance), time.Now())
 		return notObservedError()
 	}
+	r.observeEntrances(s)
 	health := seen.health
 	if !health.IsHealthy() {
 		return status.ForCondition(v1alpha1.ConditionHealthy, unhealthyError(r, s, health))

@@ -26,6 +26,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/addresses"
 	"github.com/appmarket/operator/internal/admission"
 	"github.com/appmarket/operator/internal/catalog"
 	"github.com/appmarket/operator/internal/fairlimiter"
@@ -45,6 +46,8 @@ type Reconciler struct {
 	Planner  *installplan.Planner
 	Clients  release.Clients
 	Monitor  release.Monitor
+	// Addresses determines the URLs of entrances. It may be nil.
+	Addresses *addresses.Policy
 	// Tenants returns the clients that read values and inputs as the service account.
 	Tenants Tenants
 	// Inputs watches the Secrets and ConfigMaps that instances read.

@@ -97,6 +97,7 @@ func newComponents(mgr ctrl.Manager, known *kinds.Kinds, o *options) (*component
 	p.planner = &installplan.Planner{
 		Objects: mgr.GetClient(), Secrets: mgr.GetAPIReader(), Tenants: p.tenants, Archives: p.store,
 		Profiles: p.profiles, Worker: p.workers, Cluster: p.clients, Issuers: newIssuers(o),
+		Addresses: &o.addresses.policy,
 	}
 	return p, nil
 }

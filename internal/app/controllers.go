@@ -29,7 +29,7 @@ func (p *components) registerControllers(ctx context.Context, mgr ctrl.Manager, 
 	instances := &appinstance.Reconciler{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: mgr.GetEventRecorder("appinstance"),
 		Catalog: p.catalog, Planner: p.planner, Clients: p.releaseClientFor, Monitor: p.monitor, Tenants: p.tenants, Cluster: p.cluster,
-		Unrecorded: p.cluster.TakeUnrecorded,
+		Addresses: &o.addresses.policy, Unrecorded: p.cluster.TakeUnrecorded,
 	}
 	installs, removals := fairlimiter.New(o.installs, instances.Wake), fairlimiter.New(o.installs, instances.Wake)
 	instances.Turns, instances.Removals = installs, removals

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"runtime"
@@ -46,6 +47,7 @@ type options struct {
 	memoryLimit  int64
 	scrub        time.Duration
 	limits       limits
+	addresses    addressOptions
 
 	// renderWorkers and ownMemory are derived from memoryLimit.
 	renderWorkers int
@@ -81,6 +83,7 @@ func parseFlags(args []string) (*options, error) {
 	f.Int64Var(&o.memoryLimit, "memory-limit", 0, "Maximum memory, in bytes, of the operator and its render workers. 0 means no limit.")
 	f.DurationVar(&o.scrub, "scrub-interval", 6*time.Hour, "Interval between integrity checks of published charts.")
 	o.limits.addFlags(f)
+	o.addresses.addFlags(f)
 	if kubeconfig := flag.Lookup("kubeconfig"); kubeconfig != nil {
 		f.Var(kubeconfig.Value, kubeconfig.Name, kubeconfig.Usage)
 	}
@@ -94,7 +97,7 @@ func parseFlags(args []string) (*options, error) {
 	if o.connections < 1 {
 		return nil, fmt.Errorf("--repository-connections: Invalid value: %d: must be at least 1", o.connections)
 	}
-	if err := o.checkMarkets(); err != nil {
+	if err := errors.Join(o.checkMarkets(), o.addresses.checkPolicy()); err != nil {
 		return nil, err
 	}
 	var err error

@@ -256,3 +256,34 @@ spec:
 	s.Expect(apiServer.admin.Delete(context.Background(), definition)).To(Succeed())
 	s.Eventually(func() release.Health { return s.getHealth("blog") }, "60s").Should(Equal(missing))
 }
+
+// TestEndpoints checks that the address of a Service is known without a request when it changes, and
+// that each change sends an event.
+func TestEndpoints(t *testing.T) {
+	s := newFixture(t, allPermissions)
+	front := s.applyYAML("{apiVersion: v1, kind: Service, metadata: {name: front}, spec: {type: LoadBalancer, ports: [{name: http, port: 80}]}}")
+	settings := s.applyYAML("{apiVersion: v1, kind: ConfigMap, metadata: {name: settings}}")
+	_, known := s.watcher.Endpoints(s.instanceName("blog"))
+	s.Expect(known).To(BeFalse(), "an instance that is not tracked")
+	s.trackObjects("blog", settings, front)
+	s.getHealth("blog")
+	hostOf := func() string {
+		found, known := s.watcher.Endpoints(s.instanceName("blog"))
+		s.Expect(known).To(BeTrue())
+		s.Expect(found).To(HaveLen(1))
+		s.Expect(found[0].Name).To(Equal("front"))
+		return found[0].Host
+	}
+	s.Expect(hostOf()).To(BeEmpty())
+	for _, address := range []string{"192.0.2.1", "192.0.2.2"} {
+		s.drainEvents()
+		s.patchStatus(front, `{"loadBalancer":{"ingress":[{"ip":"`+address+`"}]}}`)
+		s.Eventually(s.changes, "5s").Should(Receive(), "the second address does not change the health")
+		s.Eventually(hostOf, "5s").Should(Equal(address))
+	}
+	s.deleteObject(front)
+	s.Eventually(func() int {
+		found, _ := s.watcher.Endpoints(s.instanceName("blog"))
+		return len(found)
+	}, "5s").Should(BeZero())
+}

@@ -3,6 +3,7 @@ package health
 import (
 	"context"
 	"errors"
+	"reflect"
 	"sync"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 	"k8s.io/client-go/tools/cache"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/addresses"
 	"github.com/appmarket/operator/internal/release"
 )
 
@@ -174,6 +176,15 @@ func (w *watch) digestOf(ref v1alpha1.ObjectReference) string {
 	return ""
 }
 
+// endpointOf returns the endpoint of an object, nil if it has none or does not exist.
+func (w *watch) endpointOf(ref v1alpha1.ObjectReference) *addresses.Endpoint {
+	found, ok, err := w.informer.GetStore().GetByKey(storeKey(ref))
+	if one, is := found.(*cacheEntry); ok && is && err == nil {
+		return one.endpoint
+	}
+	return nil
+}
+
 // syncState reports whether the watch has synced. It returns an error if the tenant may not
 // watch.
 func (w *watch) syncState() (bool, error) {
@@ -253,11 +264,14 @@ type cacheEntry struct {
 	status objectStatus
 	// digest is the digest of the object without its status, if it is watched closely.
 	digest string
+	// endpoint determines the address of the object. It is nil if it has none.
+	endpoint *addresses.Endpoint
 }
 
 // isUnchanged reports whether no significant part has changed.
 func (e *cacheEntry) isUnchanged(other *cacheEntry) bool {
-	return e.status.isSameStatus(other.status) && e.digest == other.digest && e.Generation == other.Generation
+	return e.status.isSameStatus(other.status) && e.digest == other.digest && e.Generation == other.Generation &&
+		reflect.DeepEqual(e.endpoint, other.endpoint)
 }
 
 // stripObject replaces an object by the part to cache.
@@ -279,7 +293,7 @@ func stripObject(one any, closely bool) any {
 			Name: live.GetName(), Namespace: live.GetNamespace(),
 			UID: live.GetUID(), ResourceVersion: live.GetResourceVersion(), Generation: live.GetGeneration(),
 		},
-		status: computeStatus(live),
+		status: computeStatus(live), endpoint: readEndpoint(live),
 	}
 	if closely {
 		kept.digest = digestObject(live)

@@ -117,11 +117,14 @@ func (p *Plan) addSupplied(ctx context.Context) error {
 	return nil
 }
 
-// runWorker renders the chart in a worker.
+// runWorker renders the chart in a worker, and adds the objects for the addresses of entrances.
 func (p *Plan) runWorker(ctx context.Context, order hydrate.Preparation) (*hydrate.Prepared, error) {
 	rendered, err := p.planner.Worker.Prepare(ctx, order)
 	if err != nil || len(rendered.InputProblems) > 0 {
 		return rendered, err
 	}
-	return rendered, checkTerms(p.App, p.Version, rendered.Draft.License)
+	if err := checkTerms(p.App, p.Version, rendered.Draft.License); err != nil {
+		return rendered, err
+	}
+	return rendered, p.planner.Addresses.AddObjects(rendered.Draft)
 }

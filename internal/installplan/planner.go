@@ -21,6 +21,7 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/addresses"
 	"github.com/appmarket/operator/internal/catalog"
 	"github.com/appmarket/operator/internal/license"
 	"github.com/appmarket/operator/internal/platform"
@@ -68,6 +69,8 @@ type Planner struct {
 	// Cluster supplies the capabilities and objects that charts query. If nil, charts are
 	// rendered with default capabilities and without objects.
 	Cluster Cluster
+	// Addresses adds objects that give the entrances of apps an address. If nil, it adds none.
+	Addresses *addresses.Policy
 	// Issuers returns the clients for the license issuers that the sources of a namespace
 	// specify.
 	Issuers func(namespace string) Issuers

@@ -14,6 +14,7 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/addresses"
 )
 
 // Tenant identifies the service account that operations impersonate.
@@ -122,6 +123,9 @@ type Monitor interface {
 	// Health returns the current health of an instance. It returns false until the initial
 	// state of all objects is known.
 	Health(ctx context.Context, instance types.NamespacedName) (Health, bool, error)
+	// Endpoints returns the endpoints among the objects of an instance. It returns false until
+	// their state after the last change is known.
+	Endpoints(instance types.NamespacedName) ([]addresses.Endpoint, bool)
 	// Digest returns a digest of the objects of an instance, which changes when one of them
 	// changes. It returns false for an instance that is not monitored closely, and until the
 	// initial state of all objects is known.
