@@ -114,6 +114,21 @@ func (w browserWorld) controlHandler(t *testing.T) http.Handler {
 		app.Status.Summary.Description = query.Get("text")
 		return w.Client.Status().Update(t.Context(), app)
 	})
+	handle("/end-checks", func(url.Values) error { // All checks of the tenant, with the plan of an operation.
+		var found v1alpha1.AppInstallTaskList
+		if err := w.Client.List(t.Context(), &found, client.InNamespace(w.tenant)); err != nil {
+			return err
+		}
+		for i := range found.Items {
+			if task := &found.Items[i]; task.IsDryRun() && !task.Finished() {
+				task.Status = endedStatus(task, planned(task.Namespace))
+				if err := w.Client.Status().Update(t.Context(), task); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
 	handle("/log", func(query url.Values) error { // A line of the logs that are followed.
 		w.kubelet.lines <- query.Get("text")
 		return nil

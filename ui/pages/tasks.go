@@ -118,8 +118,14 @@ type taskView struct {
 	Instance string
 	// Problems are the problems of preflight, without one that repeats Message.
 	Problems []v1alpha1.Problem
-	// CanCancel reports that the task can be canceled, and CanRetry that a form can repeat it.
-	CanCancel, CanRetry bool
+	// Check is the result of a dry run. It is nil for other tasks.
+	Check *checkView
+	// CanCancel reports that the task can be canceled.
+	CanCancel bool
+	// Again is the URL of the form with the entries of the task, empty if there is none. CanRetry reports
+	// that the task failed and can be repeated there.
+	Again    string
+	CanRetry bool
 }
 
 func showTask(r *request) (*view, error) {
@@ -140,8 +146,12 @@ func showTask(r *request) (*view, error) {
 		v.Until = task.CreationTimestamp.Add(limit)
 	}
 	v.Problems = slices.DeleteFunc(slices.Clone(task.Status.Preflight), func(p v1alpha1.Problem) bool { return p.Message == v.Message && p.Remedy == "" })
+	if task.IsDryRun() {
+		v.Check = newCheckView(task)
+	}
 	v.CanCancel = !task.Finished() && (task.Spec.Cancel == nil || !*task.Spec.Cancel)
-	v.CanRetry = task.Finished() && task.Spec.Action == v1alpha1.ActionInstall && v.State.Class == "bad"
+	v.Again = retryURL(task)
+	v.CanRetry = task.Finished() && v.Again != "" && v.State.Class == "bad"
 	title := string(task.Spec.Action) + " " + v.Instance
 	return &view{
 		name: "task", titles: []string{title, "Tasks"}, section: "tasks", data: v,

@@ -32,12 +32,8 @@ type formFunc func(*request) (next string, again *view, err error)
 func (s *Server) serveForm(handle formFunc) func(http.ResponseWriter, *request) {
 	return func(w http.ResponseWriter, r *request) {
 		allowReturn(w)
-		if err := r.ParseForm(); err != nil {
-			s.writeProblem(w, r, invalidForm("The form is too large or cannot be read."))
-			return
-		}
-		if len(r.PostForm) > maxFormFields {
-			s.writeProblem(w, r, invalidForm("The form has too many fields."))
+		if err := parseForm(r); err != nil {
+			s.writeError(w, r, err)
 			return
 		}
 		next, again, err := handle(r)
@@ -50,6 +46,17 @@ func (s *Server) serveForm(handle formFunc) func(http.ResponseWriter, *request) 
 			http.Redirect(w, r.Request, next, http.StatusSeeOther)
 		}
 	}
+}
+
+// parseForm reads a submitted form.
+func parseForm(r *request) error {
+	switch err := r.ParseForm(); {
+	case err != nil:
+		return invalidForm("The form is too large or cannot be read.")
+	case len(r.PostForm) > maxFormFields:
+		return invalidForm("The form has too many fields.")
+	}
+	return nil
 }
 
 // serveFormPage serves the page of a form.
