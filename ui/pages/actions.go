@@ -192,7 +192,7 @@ func (v *actionView) addTask() (err error) {
 			return err
 		}
 	}
-	v.formTask, err = newFormTask(v.task, maskedSecret(v.task, v.confidential)...)
+	v.formTask, err = newFormTask(v.task, v.confidential)
 	return err
 }
 
@@ -202,7 +202,7 @@ func (v *actionView) URL() string {
 }
 
 func (v *actionView) view() (*view, error) {
-	return &view{name: "action", titles: []string{v.Verb + " " + v.Title, "Installed"}, section: "instances", data: v}, nil
+	return &view{name: "action", titles: []string{v.Verb + " " + v.Title, "Installed"}, section: "instances", data: v, namespace: v.Instance.Namespace}, nil
 }
 
 // notAllowed returns why the user cannot request an action for an instance, empty if the user can.

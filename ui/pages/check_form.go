@@ -27,10 +27,7 @@ type checkFunc func(*request) (*checkRequest, error)
 // newCheckRequest returns the check of a task without its confidential inputs, which are only written
 // when the operation is requested.
 func newCheckRequest(task *v1alpha1.AppInstallTask, confidential map[string]string) *checkRequest {
-	return &checkRequest{task: taskbuilder.NewCheck(task, func(key string) bool {
-		_, isEntered := confidential[key]
-		return isEntered
-	})}
+	return &checkRequest{task: taskbuilder.NewCheck(task, isKeyOf(confidential))}
 }
 
 // create creates the dry run as the user, unless there are errors.

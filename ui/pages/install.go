@@ -252,7 +252,7 @@ func (v *installView) addManifest() error {
 	if err != nil {
 		return err
 	}
-	v.formTask, err = newFormTask(task, maskedSecret(task, confidential)...)
+	v.formTask, err = newFormTask(task, confidential)
 	return err
 }
 

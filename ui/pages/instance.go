@@ -240,7 +240,7 @@ func (v *instanceView) addTabs() {
 
 func (v *instanceView) view() *view {
 	return &view{
-		name: "instance", titles: []string{v.Title, "Installed"}, section: "instances", data: v,
+		name: "instance", titles: []string{v.Title, "Installed"}, section: "instances", data: v, namespace: v.Instance.Namespace,
 		topics: []live.Topic{{Resource: kube.Instances, Namespace: v.Instance.Namespace, Name: v.Instance.Name}},
 	}
 }

@@ -1,6 +1,7 @@
 package pages
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"html/template"
@@ -22,6 +23,9 @@ type view struct {
 	section string
 	// topics are what the live part follows.
 	topics []live.Topic
+	// namespace is the namespace of the object that the page shows. It is empty for a list, which shows
+	// the namespace that the user has selected.
+	namespace string
 	// query is the text in the search field.
 	query string
 	data  any
@@ -159,6 +163,7 @@ func (s *Server) writeView(w http.ResponseWriter, r *request, status int, v *vie
 		ShowNamespaces: v.section == "apps" || v.section == "instances" || v.section == "tasks" || v.section == "about",
 	}
 	s.addNamespaces(r, &l)
+	l.Namespace = cmp.Or(v.namespace, l.Namespace)
 	if status == http.StatusOK {
 		s.rememberNamespace(w, r)
 	}

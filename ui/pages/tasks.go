@@ -154,7 +154,7 @@ func showTask(r *request) (*view, error) {
 	v.CanRetry = task.Finished() && v.Again != "" && v.State.Class == "bad"
 	title := string(task.Spec.Action) + " " + v.Instance
 	return &view{
-		name: "task", titles: []string{title, "Tasks"}, section: "tasks", data: v,
+		name: "task", titles: []string{title, "Tasks"}, section: "tasks", data: v, namespace: namespace,
 		topics: []live.Topic{{Resource: kube.Tasks, Namespace: namespace, Name: task.Name}},
 	}, nil
 }

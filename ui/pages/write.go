@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/rand"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -175,13 +174,14 @@ type formTask struct {
 	Manifest, Command string
 }
 
-// newFormTask returns how a form shows a task and the objects that are created before it.
-func newFormTask(task *v1alpha1.AppInstallTask, before ...runtime.Object) (formTask, error) {
-	manifest, err := taskbuilder.Manifest(append(before, task)...)
+// newFormTask returns how a form shows a task and the Secret with the entered confidential inputs, which is
+// written before.
+func newFormTask(task *v1alpha1.AppInstallTask, confidential map[string]string) (formTask, error) {
+	manifest, err := taskbuilder.Manifest(append(maskedSecret(task, confidential), task)...)
 	if err != nil {
 		return formTask{}, fmt.Errorf("write manifest: %w", err)
 	}
-	command, err := taskbuilder.CommandFor(task)
+	command, err := taskbuilder.CommandFor(task, isKeyOf(confidential))
 	if err != nil {
 		return formTask{}, fmt.Errorf("write command: %w", err)
 	}
