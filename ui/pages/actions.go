@@ -38,6 +38,8 @@ var instanceActions = map[string]instanceAction{
 	"stop":      {v1alpha1.ActionStop, "Stop", "Scales all workloads to 0. Objects and data are kept.", nil},
 	"resume":    {v1alpha1.ActionResume, "Resume", "Scales all workloads to their previous number of replicas.", nil},
 	"restart":   {v1alpha1.ActionRestart, "Restart", "Replaces all pods.", nil},
+	"install": {v1alpha1.ActionInstall, "Install again",
+		"Installs the app again as this instance. The earlier values, inputs and titles are used, unless you change them, and so are retained volume claims.", prepareInstall},
 	"uninstall": {v1alpha1.ActionUninstall, "Uninstall", "Deletes the objects of the app. The record of the instance is kept.", prepareUninstall},
 }
 
@@ -59,6 +61,9 @@ type actionView struct {
 	// Choices are the versions of an upgrade or the revisions of a rollback.
 	ChoiceLabel string
 	Choices     []option
+	// AsksAccount reports that the form has a field for the service account, which contains Account.
+	AsksAccount bool
+	Account     string
 	// Uninstall is what an uninstallation deletes and keeps. It is nil for other actions.
 	Uninstall *uninstallView
 	// Clone is where a clone is created. It is nil for other actions.

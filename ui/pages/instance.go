@@ -148,25 +148,48 @@ func (v *instanceView) addActions(r *request) error {
 		v.NotAllowed = "You cannot create tasks in this namespace."
 	}
 	for _, each := range []struct{ name, text string }{
-		{"upgrade", "Upgrade"}, {"configure", "Configure"}, {"stop", "Stop"}, {"resume", "Resume"}, {"restart", "Restart"}, {"rollback", "Roll back"},
+		{"install", "Install again"}, {"upgrade", "Upgrade"}, {"configure", "Configure"}, {"stop", "Stop"}, {"resume", "Resume"}, {"restart", "Restart"}, {"rollback", "Roll back"},
 		{"clone", "Clone"}, {"uninstall", "Uninstall"},
 	} {
 		if !v.admitsAction(each.name) || each.name == "upgrade" && v.Update == "" {
 			continue
 		}
 		button := actionButton{Text: each.text, URL: actionURL(v.Instance.Namespace, v.Instance.Name, each.name), Disabled: !allowed}
+		button.Main = each.name == "install" || each.name == "upgrade"
 		if each.name == "upgrade" {
-			button.Text, button.Main = "Upgrade to "+v.Update, true
+			button.Text = "Upgrade to " + v.Update
 		}
 		v.Actions = append(v.Actions, button)
 	}
+	return v.addRecordDeletion(r)
+}
+
+// IsRecord reports whether the instance is only the record of an app that was uninstalled.
+func (v *instanceView) IsRecord() bool { return isUninstalled(v.Instance) }
+
+// addRecordDeletion adds the button that deletes the record of an uninstalled instance.
+func (v *instanceView) addRecordDeletion(r *request) error {
+	if !isUninstalled(v.Instance) {
+		return nil
+	}
+	allowed, err := r.Allows(r.Context(), "delete", kube.Instances, v.Instance.Namespace, v.Instance.Name)
+	if err != nil {
+		return err
+	}
+	if !allowed && v.NotAllowed == "" {
+		v.NotAllowed = "You cannot delete instances in this namespace."
+	}
+	v.Actions = append(v.Actions, actionButton{Text: "Delete record", URL: recordURL(v.Instance.Namespace, v.Instance.Name), Disabled: !allowed})
 	return nil
 }
 
 // admitsAction reports whether the state of the instance allows an action.
 func (v *instanceView) admitsAction(name string) bool {
-	if name == "clone" {
+	switch name {
+	case "clone":
 		return transitions.Cloneable(transitions.StateOf(v.Instance))
+	case "install": // A failed installation is repeated by the form of its task, which contains its values.
+		return isUninstalled(v.Instance)
 	}
 	return transitions.Admit(instanceActions[name].action, v.Instance.Name, v.Instance) == nil
 }

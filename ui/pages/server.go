@@ -129,11 +129,12 @@ func (s *Server) addForms(mux *http.ServeMux) {
 		"/apps/{namespace}/{source}/{app}/install":       {install.showForm, install.submitForm, install.showPreview, install.checkForm},
 		"/apps/{namespace}/{source}/{app}/adopt":         {adopt.showForm, adopt.submitForm, adopt.showPreview, adopt.checkForm},
 		"/instances/{namespace}/{name}/actions/{action}": {showAction, submitAction, showActionPreview, checkAction},
-		"/sources/new":                                 {showNewSource, submitNewSource, showNewSource, nil},
-		"/sources/{namespace}/{name}/edit":             {showSourceEdit, submitSourceEdit, showSourceEdit, nil},
-		"/sources/{namespace}/{name}/actions/{action}": {showSourceAction, submitSourceAction, nil, nil},
-		"/tasks/{namespace}/{name}/inputs":             {showInputs, submitInputs, nil, nil},
-		"/tasks/{namespace}/{name}/cancel":             {showCancel, cancelTask, nil, nil},
+		"/instances/{namespace}/{name}/delete":           {showRecord, deleteRecord, nil, nil},
+		"/sources/new":                                   {showNewSource, submitNewSource, showNewSource, nil},
+		"/sources/{namespace}/{name}/edit":               {showSourceEdit, submitSourceEdit, showSourceEdit, nil},
+		"/sources/{namespace}/{name}/actions/{action}":   {showSourceAction, submitSourceAction, nil, nil},
+		"/tasks/{namespace}/{name}/inputs":               {showInputs, submitInputs, nil, nil},
+		"/tasks/{namespace}/{name}/cancel":               {showCancel, cancelTask, nil, nil},
 	} {
 		mux.Handle("GET "+path, s.signedIn(s.serveFormPage(f.show)))
 		mux.Handle("POST "+path, s.signedIn(s.serveForm(f.submit)))

@@ -49,6 +49,8 @@ func actionURL(namespace, name, action string) string {
 	return pathOf("instances", namespace, name, "actions", action)
 }
 
+func recordURL(namespace, name string) string { return pathOf("instances", namespace, name, "delete") }
+
 func installURL(app *v1alpha1.AppInfo) string {
 	return pathOf("apps", app.Namespace, app.Spec.SourceRef.Name, app.Spec.App, "install")
 }
@@ -80,7 +82,7 @@ func taskActionURL(namespace, name, action string) string {
 func retryURL(task *v1alpha1.AppInstallTask) string {
 	action, namespace, name := strings.ToLower(string(task.Spec.Action)), task.Namespace, task.Instance()
 	switch task.Spec.Action {
-	case v1alpha1.ActionInstall, v1alpha1.ActionAdopt:
+	case v1alpha1.ActionInstall, v1alpha1.ActionAdopt: // The form for a new instance contains all fields.
 		ref := task.Spec.AppRef
 		return filledURL(pathOf("apps", cmp.Or(ref.Namespace, namespace), ref.Source, ref.Name, action), task)
 	case v1alpha1.ActionClone:
