@@ -54,7 +54,7 @@ type AppSummary struct {
 	// +listType=map
 	// +listMapKey=name
 	// +kubebuilder:validation:MaxItems=50
-	Entrances []Entrance `json:"entrances,omitempty"`
+	Entrances []AppEntrance `json:"entrances,omitempty"`
 
 	// architectures are the CPU architectures that the app manifest declares as supported.
 	// +optional

@@ -253,7 +253,8 @@ type AppInstanceStatus struct {
 	// +kubebuilder:validation:MaxItems=20
 	Releases []Release `json:"releases,omitempty"`
 
-	// entrances are the user-facing endpoints of the app.
+	// entrances are the user-facing endpoints of the app, with the addresses at which users can
+	// open them.
 	// +optional
 	// +listType=map
 	// +listMapKey=name

@@ -186,8 +186,8 @@ const (
 	DataDelete DataPolicy = "Delete"
 )
 
-// Entrance is a user-facing endpoint of an app.
-type Entrance struct {
+// AppEntrance is a user-facing endpoint that an app declares.
+type AppEntrance struct {
 	// name is the name of the entrance in the app.
 	// +required
 	// +kubebuilder:validation:MinLength=1
@@ -209,6 +209,43 @@ type Entrance struct {
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=65535
 	Port int32 `json:"port,omitempty"`
+
+	// hidden indicates whether the entrance is hidden from users.
+	// +optional
+	Hidden bool `json:"hidden,omitempty"`
+}
+
+// Entrance is a user-facing endpoint of an installed app.
+type Entrance struct {
+	// name is the name of the entrance in the app. For an entrance that the app does not declare,
+	// it is the name of the object that provides it.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Name string `json:"name,omitempty"`
+
+	// title is the display name of the entrance.
+	// +optional
+	// +kubebuilder:validation:MaxLength=200
+	Title string `json:"title,omitempty"`
+
+	// host is the name of the Service.
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	Host string `json:"host,omitempty"`
+
+	// port is the port of the Service.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=65535
+	Port int32 `json:"port,omitempty"`
+
+	// url is the address at which users can open the entrance in a browser. If not set, the
+	// entrance can be reached with kubectl port-forward.
+	// +optional
+	// +kubebuilder:validation:MaxLength=2048
+	// +kubebuilder:validation:Pattern=`^https?://[^\s]+$`
+	URL string `json:"url,omitempty"`
 
 	// hidden indicates whether the entrance is hidden from users.
 	// +optional

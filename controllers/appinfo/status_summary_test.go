@@ -105,7 +105,7 @@ envs:
 		Expect([]any{s.Title, s.Description, s.Categories, s.Developer, s.Architectures, s.Resources.CPU, s.Cloneable}).To(Equal(
 			[]any{"Web pages", "Pages for all.", []string{"Text"}, "Grace", []string{"amd64"}, "100m", true}))
 		Expect([]bool{s.AdminOnly, s.ClusterSingleton}).To(Equal([]bool{true, true}))
-		Expect(s.Entrances).To(Equal([]v1alpha1.Entrance{{Name: "front", Title: "Front", Host: "web", Port: 80}}))
+		Expect(s.Entrances).To(Equal([]v1alpha1.AppEntrance{{Name: "front", Title: "Front", Host: "web", Port: 80}}))
 		Expect(s.Dependencies).To(Equal([]v1alpha1.AppDependency{{Name: "base", Type: "application", Version: ">=1.0.0", Required: true}}))
 		Expect(s.Inputs).To(HaveLen(2))
 		Expect(s.Inputs[0].Secret).To(BeTrue())

@@ -26,7 +26,8 @@ func (s *scope) entranceStatus(draft *hydrate.Draft) []v1alpha1.Entrance {
 	services := draft.AllServices()
 	var out []v1alpha1.Entrance
 	for _, e := range catalog.FirstItems(m.Entrances, 50) {
-		shown := catalog.ToEntrance(e)
+		declared := catalog.ToEntrance(e)
+		shown := v1alpha1.Entrance{Name: declared.Name, Title: declared.Title, Host: declared.Host, Port: declared.Port, Hidden: declared.Hidden}
 		// A name with a dot refers to another namespace.
 		if shown.Host != "" && !strings.Contains(shown.Host, ".") {
 			shown.Host = s.entranceService(services, e)

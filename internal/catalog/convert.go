@@ -12,8 +12,8 @@ import (
 )
 
 // ToEntrance converts an entrance to the form of a status.
-func ToEntrance(e inputs.Entrance) v1alpha1.Entrance {
-	return v1alpha1.Entrance{
+func ToEntrance(e inputs.Entrance) v1alpha1.AppEntrance {
+	return v1alpha1.AppEntrance{
 		Name: text.Limit(e.Name, 63), Title: text.Limit(e.Title, 200), Host: text.Limit(e.Host, 253), Port: e.Port, Hidden: e.Invisible,
 	}
 }

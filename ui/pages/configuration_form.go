@@ -78,12 +78,17 @@ func enteredOr(r *request, field, present string) string {
 }
 
 // visibleEntrances returns the entrances that can have a title.
-func visibleEntrances(instance *v1alpha1.AppInstance, app *v1alpha1.AppInfo) []v1alpha1.Entrance {
-	all := instance.Status.Entrances
-	if app != nil && app.Status.Summary != nil && len(app.Status.Summary.Entrances) > 0 {
-		all = app.Status.Summary.Entrances
+func visibleEntrances(instance *v1alpha1.AppInstance, app *v1alpha1.AppInfo) []v1alpha1.AppEntrance {
+	var all []v1alpha1.AppEntrance
+	if app != nil && app.Status.Summary != nil {
+		all = slices.Clone(app.Status.Summary.Entrances)
 	}
-	return slices.DeleteFunc(slices.Clone(all), func(entrance v1alpha1.Entrance) bool { return entrance.Hidden })
+	if len(all) == 0 {
+		for _, entrance := range instance.Status.Entrances {
+			all = append(all, v1alpha1.AppEntrance{Name: entrance.Name, Title: entrance.Title, Hidden: entrance.Hidden})
+		}
+	}
+	return slices.DeleteFunc(all, func(entrance v1alpha1.AppEntrance) bool { return entrance.Hidden })
 }
 
 func presentEntranceTitle(instance *v1alpha1.AppInstance, name string) string {
