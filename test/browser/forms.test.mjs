@@ -23,6 +23,7 @@ for (const variant of variants) {
     for (const [name, path] of Object.entries({
       install: installPath, adopt: `${paths.app}/adopt`, "action-upgrade": `${paths["instance-update"]}/actions/upgrade`,
       "action-configure": `${paths.instance}/actions/configure`, "action-clone": `${paths.instance}/actions/clone`, "action-uninstall": `${paths["instance-running"]}/actions/uninstall`, "action-stop": `${paths["instance-running"]}/actions/stop`,
+      "action-install": `${paths["instance-record"]}/actions/install`, "record-delete": `${paths["instance-record"]}/delete`,
       "action-rollback": `${paths.instance}/actions/rollback`, "source-new": "/sources/new", "source-change": `${paths["source-own"]}/edit`,
       "source-suspend": `${paths["source-own"]}/actions/suspend`, "source-delete": `${paths["source-own"]}/actions/delete`, "source-forbidden": `${paths.source}/edit`,
       "task-inputs": `${paths["task-waiting"]}/inputs`, "task-cancel": `${paths["task-waiting"]}/cancel`,

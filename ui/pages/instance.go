@@ -2,7 +2,6 @@ package pages
 
 import (
 	"cmp"
-	"fmt"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -43,19 +42,14 @@ type instanceView struct {
 type actionButton struct {
 	Text, URL      string
 	Main, Disabled bool
+	// External reports that the link opens the app, outside of the pages.
+	External bool
 }
 
 // trouble is the reason why an instance is not ready.
 type trouble struct {
 	Class, Title, Reason, Message string
 	Problems                      []v1alpha1.Problem
-}
-
-type entranceRow struct {
-	v1alpha1.Entrance
-
-	// Forward is the command that makes the entrance reachable on this machine.
-	Forward string
 }
 
 func getInstance(r *request) (*v1alpha1.AppInstance, error) {
@@ -124,16 +118,7 @@ func newInstanceView(instance *v1alpha1.AppInstance, current string) *instanceVi
 	for i := range v.Milestones { // Their times belong to different operations.
 		v.Milestones[i].Took = ""
 	}
-	for _, entrance := range status.Entrances {
-		if !entrance.Hidden {
-			row := entranceRow{Entrance: entrance}
-			if entrance.Host != "" && entrance.Port > 0 {
-				row.Forward = fmt.Sprintf("kubectl port-forward -n %s %s 8080:%d",
-					quoteForShell(instance.Namespace), quoteForShell("service/"+entrance.Host), entrance.Port)
-			}
-			v.Entrances = append(v.Entrances, row)
-		}
-	}
+	v.Entrances = newEntranceRows(instance)
 	v.addTabs()
 	return v
 }
@@ -147,6 +132,10 @@ func (v *instanceView) addActions(r *request) error {
 	if !allowed {
 		v.NotAllowed = "You cannot create tasks in this namespace."
 	}
+	openURL := firstOpenURL(v.Instance, v.Entrances)
+	if openURL != "" {
+		v.Actions = append(v.Actions, actionButton{URL: openURL, External: true})
+	}
 	for _, each := range []struct{ name, text string }{
 		{"install", "Install again"}, {"upgrade", "Upgrade"}, {"configure", "Configure"}, {"stop", "Stop"}, {"resume", "Resume"}, {"restart", "Restart"}, {"rollback", "Roll back"},
 		{"clone", "Clone"}, {"uninstall", "Uninstall"},
@@ -155,7 +144,7 @@ func (v *instanceView) addActions(r *request) error {
 			continue
 		}
 		button := actionButton{Text: each.text, URL: actionURL(v.Instance.Namespace, v.Instance.Name, each.name), Disabled: !allowed}
-		button.Main = each.name == "install" || each.name == "upgrade"
+		button.Main = each.name == "install" || each.name == "upgrade" && openURL == ""
 		if each.name == "upgrade" {
 			button.Text = "Upgrade to " + v.Update
 		}
