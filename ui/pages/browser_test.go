@@ -84,7 +84,7 @@ func (w world) browserPaths() map[string]string {
 		"tasks": "/tasks", "task-waiting": "/tasks/" + w.tenant + "/install-wiki-x7k2p", "task-failed": "/tasks/" + w.tenant + "/upgrade-board-2f8rk",
 		"task-succeeded": "/tasks/" + w.tenant + "/install-board-9qd4m", "task-check": "/tasks/" + w.tenant + "/check-board-5k2wd", "tasks-checks": "/tasks?dryRuns=1",
 		"instance-record": "/instances/" + w.tenant + "/record",
-		"sources":        "/sources", "source": "/sources/" + w.market + "/samples", "source-own": "/sources/" + w.tenant + "/own", "about": "/about",
+		"sources":         "/sources", "source": "/sources/" + w.market + "/samples", "source-own": "/sources/" + w.tenant + "/own", "about": "/about",
 		"not-found": "/nothing", "forbidden": "/instances/" + w.other + "/secret", "namespace-forbidden": "/instances?namespace=" + w.other,
 	}
 }
