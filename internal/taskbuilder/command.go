@@ -13,10 +13,11 @@ import (
 )
 
 // CommandFor returns the command of the kubectl plugin that creates a task with the same spec, ready
-// to be pasted into a shell. The plugin asks for the inputs that the Secret of NewInputsSecret
-// contains, so that no confidential text is in the command.
-func CommandFor(task *v1alpha1.AppInstallTask) (string, error) {
-	arguments, err := CommandArguments(task)
+// to be pasted into a shell. The plugin asks for the inputs whose key of the Secret of NewInputsSecret is
+// written together with the task, so that no confidential text is in the command. isWritten reports
+// whether a key is.
+func CommandFor(task *v1alpha1.AppInstallTask, isWritten func(key string) bool) (string, error) {
+	arguments, err := commandArguments(task, isWritten)
 	if err != nil {
 		return "", err
 	}
@@ -59,8 +60,14 @@ func (a *arguments) addSwitch(name string, set bool) {
 	}
 }
 
-// CommandArguments returns the arguments of the plugin for a task, without the name of the program.
+// CommandArguments returns the arguments of the plugin for a task, without the name of the program. The
+// plugin asks for all inputs that the Secret of NewInputsSecret contains.
 func CommandArguments(task *v1alpha1.AppInstallTask) ([]string, error) {
+	return commandArguments(task, func(string) bool { return true })
+}
+
+// commandArguments returns the arguments of the plugin for a task.
+func commandArguments(task *v1alpha1.AppInstallTask, isWritten func(key string) bool) ([]string, error) {
 	spec := &task.Spec
 	a := subjectArguments(task)
 	if spec.Rollback != nil && spec.Rollback.Revision != 0 {
@@ -70,7 +77,7 @@ func CommandArguments(task *v1alpha1.AppInstallTask) ([]string, error) {
 	a.addSwitch("with-dependents", spec.UninstallsDependents())
 	a.addSwitch("with-shared-charts", spec.RemovesSharedCharts())
 	a.addFlag("data", strings.ToLower(string(spec.RequestedDataPolicy())))
-	if err := a.addConfiguration(task); err != nil {
+	if err := a.addConfiguration(task, isWritten); err != nil {
 		return nil, err
 	}
 	a.addFlag("service-account", spec.ServiceAccountName)
@@ -113,7 +120,7 @@ func subjectArguments(task *v1alpha1.AppInstallTask) arguments {
 }
 
 // addConfiguration adds the version and the configuration of a task.
-func (a *arguments) addConfiguration(task *v1alpha1.AppInstallTask) error {
+func (a *arguments) addConfiguration(task *v1alpha1.AppInstallTask, isWritten func(key string) bool) error {
 	given := task.Spec.Parameters()
 	a.addFlag("version", given.Version)
 	a.addFlag("title", given.Title)
@@ -137,7 +144,7 @@ func (a *arguments) addConfiguration(task *v1alpha1.AppInstallTask) error {
 		a.addFlag("values-from", ValuesReferenceText(from))
 	}
 	for _, input := range given.Inputs {
-		a.addInput(task.Instance(), input)
+		a.addInput(task.Instance(), input, isWritten)
 	}
 	if ref := given.CredentialSecretRef; ref != nil {
 		a.addFlag("credential", ref.Name+"/"+ref.Key)
@@ -154,7 +161,7 @@ func escapeKey(key string) string {
 }
 
 // addInput adds an input of an instance.
-func (a *arguments) addInput(instance string, input v1alpha1.InputValue) {
+func (a *arguments) addInput(instance string, input v1alpha1.InputValue, isWritten func(key string) bool) {
 	if input.ValueFrom == nil {
 		value := ""
 		if input.Value != nil {
@@ -163,7 +170,7 @@ func (a *arguments) addInput(instance string, input v1alpha1.InputValue) {
 		a.addFlag("input", input.Name+"="+value)
 		return
 	}
-	if ref := input.ValueFrom.SecretKeyRef; ref != nil && ref.Name == InputsSecretName(instance) && ref.Key == input.Name {
+	if ref := input.ValueFrom.SecretKeyRef; ref != nil && ref.Name == InputsSecretName(instance) && ref.Key == input.Name && isWritten(ref.Key) {
 		a.addFlag("secret-input", input.Name)
 		return
 	}

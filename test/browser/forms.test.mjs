@@ -1,7 +1,7 @@
 // Installing and changing apps with the forms.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { checkAccessibility, checkWidth, eventually, launch, newPage, open, paths, picture, signedIn, site, variants } from "./support.mjs";
+import { checkAccessibility, checkWidth, control, eventually, launch, newPage, open, paths, picture, signedIn, site, variants } from "./support.mjs";
 
 let browser;
 before(async () => { browser = await launch(); });
@@ -23,6 +23,7 @@ for (const variant of variants) {
     for (const [name, path] of Object.entries({
       install: installPath, adopt: `${paths.app}/adopt`, "action-upgrade": `${paths["instance-update"]}/actions/upgrade`,
       "action-configure": `${paths.instance}/actions/configure`, "action-clone": `${paths.instance}/actions/clone`, "action-uninstall": `${paths["instance-running"]}/actions/uninstall`, "action-stop": `${paths["instance-running"]}/actions/stop`,
+      "action-install": `${paths["instance-record"]}/actions/install`, "record-delete": `${paths["instance-record"]}/delete`,
       "action-rollback": `${paths.instance}/actions/rollback`, "source-new": "/sources/new", "source-change": `${paths["source-own"]}/edit`,
       "source-suspend": `${paths["source-own"]}/actions/suspend`, "source-delete": `${paths["source-own"]}/actions/delete`, "source-forbidden": `${paths.source}/edit`,
       "task-inputs": `${paths["task-waiting"]}/inputs`, "task-cancel": `${paths["task-waiting"]}/cancel`,
@@ -33,6 +34,15 @@ for (const variant of variants) {
       await checkWidth(page, name);
       await checkAccessibility(page, name);
     }
+    await open(page, `${paths["instance-update"]}/actions/upgrade`);
+    await page.getByRole("button", { name: "Check", exact: true }).click();
+    await page.locator("#check").getByText("Checking").waitFor();
+    await control("end-checks");
+    await page.locator("#check").getByText("No problems found").waitFor({ timeout: 5000 });
+    for (const summary of await page.locator("#check summary").all()) await summary.click();
+    await picture(page, `action-upgrade-checked-${variant.colorScheme}-${variant.width}`, true);
+    await checkWidth(page, "a check");
+    await checkAccessibility(page, "a check");
     await open(page, installPath);
     await page.getByLabel("Name", { exact: true }).fill("Wrong name");
     await page.getByRole("button", { name: "Install", exact: true }).click();
@@ -67,6 +77,60 @@ test("a form shows what it creates, and its errors get the focus", async (t) => 
   await page.getByRole("button", { name: "Install", exact: true }).click();
   await page.waitForURL(/\/tasks\//);
   assert.equal(page.url(), task, "the form creates one task");
+});
+
+test("a check shows its result without leaving the form", async (t) => {
+  const context = await signedIn(browser);
+  t.after(() => context.close());
+  const page = await newPage(context);
+  await open(page, installPath);
+  await fill(page, "checked");
+  const result = page.locator("#check");
+  await page.getByRole("button", { name: "Check", exact: true }).click();
+  await result.getByText("Checking").waitFor();
+  await control("end-checks");
+  await result.getByText("No problems found").waitFor({ timeout: 5000 });
+  assert.equal(await page.locator("#announce").innerText(), "No problems found", "the result is announced");
+  await result.getByText("Created").click();
+  assert.match(await result.innerText(), /wiki-web/);
+  assert.equal(await page.getByLabel("WIKI_ADMIN_EMAIL").inputValue(), "jane@example.com", "the entries stay");
+  assert.equal(await result.getByText("The form was changed").isVisible(), false);
+  await page.getByLabel("Name", { exact: true }).fill("Wrong name");
+  assert.equal(await result.getByText("The form was changed").isVisible(), true);
+  await checkAccessibility(page, "a check");
+  await page.getByRole("button", { name: "Check", exact: true }).click();
+  await result.getByText("1 field needs a correction").waitFor();
+  await result.getByRole("link", { name: "Name" }).click();
+  assert.equal(await page.getByLabel("Name", { exact: true }).evaluate((field) => document.activeElement === field), true, "a link leads to the field");
+  assert.match(page.url(), /\/install$/);
+  assert.deepEqual(page.faults, []);
+});
+
+test("a check without JavaScript keeps the entries", async (t) => {
+  const context = await signedIn(browser, { javaScriptEnabled: false });
+  t.after(() => context.close());
+  const page = await newPage(context);
+  await open(page, installPath);
+  await fill(page, "checked-plain");
+  await page.getByRole("button", { name: "Check", exact: true }).click();
+  await page.waitForURL(/from=check-checked-plain-/);
+  await control("end-checks");
+  await page.getByRole("link", { name: "Show the result" }).click();
+  assert.match(await page.locator("#check").innerText(), /No problems found/);
+  assert.equal(await page.getByLabel("WIKI_ADMIN_EMAIL").inputValue(), "jane@example.com");
+  await page.getByRole("button", { name: "Install", exact: true }).click();
+  assert.match(page.url(), /\/tasks\/.*\/install-checked-plain-/);
+});
+
+test("a command is copied", async (t) => {
+  const context = await signedIn(browser, { permissions: ["clipboard-read", "clipboard-write"] });
+  t.after(() => context.close());
+  const page = await newPage(context);
+  await open(page, installPath);
+  const box = page.locator(".copyable", { hasText: "kubectl market install" });
+  await box.getByRole("button", { name: "Copy" }).click();
+  await box.getByRole("button", { name: "Copied" }).waitFor();
+  assert.match(await page.evaluate(() => navigator.clipboard.readText()), /^kubectl market install /);
 });
 
 test("Back after a rejected form returns to the entries", async (t) => {

@@ -38,6 +38,8 @@ var instanceActions = map[string]instanceAction{
 	"stop":      {v1alpha1.ActionStop, "Stop", "Scales all workloads to 0. Objects and data are kept.", nil},
 	"resume":    {v1alpha1.ActionResume, "Resume", "Scales all workloads to their previous number of replicas.", nil},
 	"restart":   {v1alpha1.ActionRestart, "Restart", "Replaces all pods.", nil},
+	"install": {v1alpha1.ActionInstall, "Install again",
+		"Installs the app again as this instance. The earlier values, inputs and titles are used, unless you change them, and so are retained volume claims.", prepareInstall},
 	"uninstall": {v1alpha1.ActionUninstall, "Uninstall", "Deletes the objects of the app. The record of the instance is kept.", prepareUninstall},
 }
 
@@ -59,6 +61,9 @@ type actionView struct {
 	// Choices are the versions of an upgrade or the revisions of a rollback.
 	ChoiceLabel string
 	Choices     []option
+	// AsksAccount reports that the form has a field for the service account, which contains Account.
+	AsksAccount bool
+	Account     string
 	// Uninstall is what an uninstallation deletes and keeps. It is nil for other actions.
 	Uninstall *uninstallView
 	// Clone is where a clone is created. It is nil for other actions.
@@ -68,6 +73,9 @@ type actionView struct {
 	Errors        []fieldError
 	// Changes are the lines that the kubectl plugin prints before it creates the same task.
 	Changes []preview.Line
+	// CanCheck reports that the operation can be checked, and Check is the result, nil if there is none.
+	CanCheck bool
+	Check    *checkView
 
 	request taskbuilder.Request
 	task    *v1alpha1.AppInstallTask
@@ -78,11 +86,54 @@ type actionView struct {
 
 // showAction shows the form of an action.
 func showAction(r *request) (*view, error) {
+	from, err := fillForm(r, func(task *v1alpha1.AppInstallTask) bool { return isTaskOfForm(r, task) })
+	if err != nil {
+		return nil, err
+	}
+	v, err := newActionView(r)
+	if err != nil {
+		return nil, err
+	}
+	v.Check = checkOf(from)
+	return v.view()
+}
+
+// isTaskOfForm reports whether the form of a request creates tasks with the action and the instance of a
+// task.
+func isTaskOfForm(r *request, task *v1alpha1.AppInstallTask) bool {
+	namespace, name := task.Namespace, task.Instance()
+	if from := task.Spec.CloneFrom(); from.Name != "" {
+		namespace, name = cmp.Or(from.Namespace, namespace), from.Name
+	}
+	return task.Spec.Action == instanceActions[r.PathValue("action")].action && r.PathValue("namespace") == namespace && r.PathValue("name") == name
+}
+
+// showActionPreview shows what the entries of the form of an action change and create.
+func showActionPreview(r *request) (*view, error) {
 	v, err := newActionView(r)
 	if err != nil {
 		return nil, err
 	}
 	return v.view()
+}
+
+// checkAction returns the dry run that checks the form of an action.
+func checkAction(r *request) (*checkRequest, error) {
+	v, err := newActionView(r)
+	if err != nil {
+		return nil, err
+	}
+	if !v.CanCheck {
+		return nil, notFound("This page does not exist.", v.URL(), "Back")
+	}
+	if v.Problem != "" {
+		v.Errors = append(v.Errors, fieldError{"choice", v.ChoiceLabel, v.Problem})
+	}
+	if len(v.Errors) > 0 {
+		again, err := v.view()
+		return &checkRequest{again: again, errors: v.Errors}, err
+	}
+	return newCheckRequest(v.task, v.confidential), nil
 }
 
 // submitAction creates the Secret with the confidential inputs, if there are any, and the task of an
@@ -91,6 +142,9 @@ func submitAction(r *request) (next string, again *view, err error) {
 	v, err := newActionView(r)
 	if err != nil {
 		return "", nil, err
+	}
+	if v.Uninstall != nil {
+		v.Problem = v.Uninstall.confirmationProblem(r, v.Instance)
 	}
 	if v.Problem != "" || len(v.Errors) > 0 {
 		again, err = v.view()
@@ -117,7 +171,7 @@ func newActionView(r *request) (*actionView, error) {
 	}
 	v := &actionView{
 		Instance: instance, Title: cmp.Or(instance.Spec.Title, instance.Name), Action: chosen.action, Verb: chosen.verb, Text: chosen.text,
-		Key: formKeyOf(r), ManagedBy: gitOpsToolOf(instance),
+		Key: formKeyOf(r), ManagedBy: gitOpsToolOf(instance), CanCheck: chosen.prepare != nil,
 	}
 	if v.NotAllowed, err = notAllowed(r, chosen.action, instance); err != nil {
 		return nil, err
@@ -143,7 +197,7 @@ func (v *actionView) addTask() (err error) {
 			return err
 		}
 	}
-	v.formTask, err = newFormTask(v.task, maskedSecret(v.task, v.confidential)...)
+	v.formTask, err = newFormTask(v.task, v.confidential)
 	return err
 }
 
@@ -153,7 +207,7 @@ func (v *actionView) URL() string {
 }
 
 func (v *actionView) view() (*view, error) {
-	return &view{name: "action", titles: []string{v.Verb + " " + v.Title, "Installed"}, section: "instances", data: v}, nil
+	return &view{name: "action", titles: []string{v.Verb + " " + v.Title, "Installed"}, section: "instances", data: v, namespace: v.Instance.Namespace}, nil
 }
 
 // notAllowed returns why the user cannot request an action for an instance, empty if the user can.

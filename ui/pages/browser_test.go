@@ -82,8 +82,9 @@ func (w world) browserPaths() map[string]string {
 		"instance-events": instance + "/events", "instance-history": instance + "/history", "instance-logs": instance + "/logs", "instance-values": instance + "/values",
 		"instance-drift": instance + "/drift", "instance-yaml": instance + "/yaml", "instance-long": long, "instance-running": "/instances/" + w.tenant + "/board", "instance-update": "/instances/" + w.tenant + "/notes",
 		"tasks": "/tasks", "task-waiting": "/tasks/" + w.tenant + "/install-wiki-x7k2p", "task-failed": "/tasks/" + w.tenant + "/upgrade-board-2f8rk",
-		"task-succeeded": "/tasks/" + w.tenant + "/install-board-9qd4m",
-		"sources":        "/sources", "source": "/sources/" + w.market + "/samples", "source-own": "/sources/" + w.tenant + "/own", "about": "/about",
+		"task-succeeded": "/tasks/" + w.tenant + "/install-board-9qd4m", "task-check": "/tasks/" + w.tenant + "/check-board-5k2wd", "tasks-checks": "/tasks?dryRuns=1",
+		"instance-record": "/instances/" + w.tenant + "/record",
+		"sources":         "/sources", "source": "/sources/" + w.market + "/samples", "source-own": "/sources/" + w.tenant + "/own", "about": "/about",
 		"not-found": "/nothing", "forbidden": "/instances/" + w.other + "/secret", "namespace-forbidden": "/instances?namespace=" + w.other,
 	}
 }
@@ -113,6 +114,21 @@ func (w browserWorld) controlHandler(t *testing.T) http.Handler {
 		}
 		app.Status.Summary.Description = query.Get("text")
 		return w.Client.Status().Update(t.Context(), app)
+	})
+	handle("/end-checks", func(url.Values) error { // All checks of the tenant, with the plan of an operation.
+		var found v1alpha1.AppInstallTaskList
+		if err := w.Client.List(t.Context(), &found, client.InNamespace(w.tenant)); err != nil {
+			return err
+		}
+		for i := range found.Items {
+			if task := &found.Items[i]; task.IsDryRun() && !task.Finished() {
+				task.Status = endedStatus(task, planned(task.Namespace))
+				if err := w.Client.Status().Update(t.Context(), task); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
 	})
 	handle("/log", func(query url.Values) error { // A line of the logs that are followed.
 		w.kubelet.lines <- query.Get("text")
@@ -166,7 +182,12 @@ func newBrowserWorld(t *testing.T) browserWorld {
 	w.describeWiki(t)
 	w.kubelet = startKubelet(t, w.site, "node")
 	w.addPod(t, w.tenant, "wiki", "wiki-7c9d5-abcde", "node")
-	w.addInstance(t, w.tenant, "board", ref("board"))
+	w.addInstance(t, w.tenant, "board", ref("board"), func(i *v1alpha1.AppInstance) {
+		i.Status.Entrances = []v1alpha1.Entrance{
+			{Name: "web", Title: "Board", Host: "board", Port: 80, URL: "https://board.example.com/"}, {Name: "admin", Title: "Administration", Host: "board-admin", Port: 8080},
+		}
+	})
+	w.addRecord(t, w.tenant, "record", ref("app3"))
 	w.addInstance(t, w.tenant, "notes", ref("notes"), func(i *v1alpha1.AppInstance) { i.Status.Version, i.Status.AvailableUpdate = "1.1.0", "1.2.0" })
 	w.addInstance(t, w.tenant, longName, ref(longName), func(i *v1alpha1.AppInstance) {
 		makeUnhealthy(i)
@@ -270,8 +291,12 @@ func (w browserWorld) addTasks(t *testing.T, ref func(string) v1alpha1.AppRefere
 				condition("Succeeded", "Unknown", "WaitingForTurn", "2 tasks are executed first"), condition("Reconciling", "True", "WaitingForTurn", "2 tasks are executed first"),
 			},
 		}},
+		{"check-board-5k2wd", v1alpha1.ActionUpgrade, planned(w.tenant)},
 	} {
 		task := &v1alpha1.AppInstallTask{ObjectMeta: metav1.ObjectMeta{Namespace: w.tenant, Name: each.name}, Spec: v1alpha1.AppInstallTaskSpec{Action: each.action, AppRef: ref("board"), InstanceName: "board"}}
+		if each.status.Plan != nil {
+			task.Spec.DryRun = new(true)
+		}
 		w.create(t, task, func() {
 			task.Status = each.status
 			task.Status.ObservedGeneration, task.Status.InstanceName = 1, "board"

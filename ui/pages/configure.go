@@ -49,7 +49,7 @@ func (v *actionView) addConfiguration(r *request, app *v1alpha1.AppInfo) (err er
 	if v.Configuration, err = newConfigurationForm(r, v.Instance, app); err != nil {
 		return err
 	}
-	if v.Configuration.IsClone = v.Action == v1alpha1.ActionClone; v.Configuration.IsClone && r.Method != http.MethodPost {
+	if v.Configuration.IsClone = v.Action == v1alpha1.ActionClone; v.Configuration.IsClone && !hasEntries(r) {
 		v.Configuration.DisplayTitle = v.Title + " 2" // Titles must be unique.
 	}
 	if r.Method == http.MethodPost {
@@ -84,7 +84,7 @@ func prepareClone(r *request, v *actionView) (string, error) {
 	}
 	if clone.OnlyOtherNamespace {
 		clone.Namespaces = slices.DeleteFunc(slices.Clone(clone.Namespaces), func(each string) bool { return each == v.Instance.Namespace })
-		if r.Method != http.MethodPost {
+		if !hasEntries(r) {
 			clone.Namespace = ""
 		}
 	}

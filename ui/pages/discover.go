@@ -31,9 +31,7 @@ type discoverView struct {
 	SortURLs []string
 	// Chosen are the filters in effect, each with the address without it.
 	Chosen []chip
-	Pages  []pageLink
-	// Next is the address of the next page, empty on the last one.
-	Next string
+	pageLinks
 	// Nothing says why there is no app at all, empty if there is one.
 	Nothing emptyText
 	Filled  bool
@@ -49,12 +47,6 @@ type appCard struct {
 }
 
 type chip struct{ Text, URL string }
-
-type pageLink struct {
-	Number  int
-	URL     string
-	Current bool
-}
 
 // showDiscover lists the apps that the user may see, with filters.
 func showDiscover(r *request) (*view, error) {
@@ -111,22 +103,11 @@ func emptyMarket(r *request, scope kube.Scope) emptyText {
 
 // addPage adds the cards of one page and the links to the others.
 func (d *discoverView) addPage(f filters, found []*kube.AppRow, installed installedMap) {
-	pages := max((len(found)+pageSize-1)/pageSize, 1)
-	current := min(max(f.Page, 1), pages)
-	for _, row := range found[min((current-1)*pageSize, len(found)):min(current*pageSize, len(found))] {
+	links, first, end := newPageLinks(len(found), pageSize, f.Page, f.withPage)
+	for _, row := range found[first:end] {
 		d.Cards = append(d.Cards, newAppCard(row, installed))
 	}
-	if pages == 1 {
-		return
-	}
-	for number := range pages {
-		if number++; number == 1 || number == pages || number >= current-2 && number <= current+2 {
-			d.Pages = append(d.Pages, pageLink{Number: number, URL: f.withPage(number), Current: number == current})
-		}
-	}
-	if current < pages {
-		d.Next = f.withPage(current + 1)
-	}
+	d.pageLinks = links
 }
 
 func newAppCard(row *kube.AppRow, installed installedMap) appCard {

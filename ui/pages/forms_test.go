@@ -130,6 +130,9 @@ func TestInstallForm(t *testing.T) {
 	}
 	g.Expect(w.b.get(t, w.path+"?from=install-wiki-abcde&namespace="+w.tenant).text).To(And(
 		ContainSubstring(`value="jane@example.com"`), ContainSubstring("replicas: 2"), ContainSubstring(`value="wiki-inputs"`)), "the form repeats the task")
+	again := w.b.get(t, w.path+"?from=install-wiki-abcde&namespace="+w.tenant).text
+	g.Expect(again).To(And(ContainSubstring("--input-from WIKI_ADMIN_PASSWORD=secret/wiki-inputs/WIKI_ADMIN_PASSWORD"), Not(ContainSubstring("--secret-input"))), "the command does not ask for what the Secret contains")
+	g.Expect(preview.text).To(ContainSubstring("--secret-input WIKI_ADMIN_PASSWORD"), "the command asks for what the form writes")
 	mu.Lock()
 	defer mu.Unlock()
 	g.Expect(log.String()).To(ContainSubstring(`"kind"="AppInstallTask"`))

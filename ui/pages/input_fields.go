@@ -2,6 +2,7 @@ package pages
 
 import (
 	"cmp"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -73,6 +74,9 @@ func newInputForm(r *request, list []v1alpha1.Input) *inputForm {
 			entered = strings.TrimSpace(entered)
 		}
 		if field.Secret {
+			if r.Method == http.MethodGet {
+				entered = "" // Only a user enters a confidential value.
+			}
 			field.SecretName, field.SecretKey = strings.TrimSpace(r.PostFormValue("secret."+input.Name)), strings.TrimSpace(r.PostFormValue("key."+input.Name))
 		} else {
 			field.Value = entered

@@ -59,6 +59,14 @@ func writeInputSecret(r *request, namespace, instance string, values map[string]
 	return undo, nil
 }
 
+// isKeyOf returns a function that reports whether a key is one of the entered confidential inputs.
+func isKeyOf(confidential map[string]string) func(key string) bool {
+	return func(key string) bool {
+		_, isEntered := confidential[key]
+		return isEntered
+	}
+}
+
 // maskedSecret returns the Secret with the confidential inputs of a task as a form shows it, nothing if
 // there are none.
 func maskedSecret(task *v1alpha1.AppInstallTask, confidential map[string]string) []runtime.Object {

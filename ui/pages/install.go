@@ -2,7 +2,6 @@ package pages
 
 import (
 	"cmp"
-	"net/http"
 	"regexp"
 	"slices"
 	"strings"
@@ -42,6 +41,9 @@ type installView struct {
 	Inputs       *inputForm
 	Errors       []fieldError
 
+	// Check is the result of the check of the entries, nil if there is none.
+	Check *checkView
+
 	formTask
 	version string
 }
@@ -52,19 +54,16 @@ type installForm struct{ action v1alpha1.Action }
 
 // showForm shows the form.
 func (f installForm) showForm(r *request) (*view, error) {
+	from, err := fillForm(r, func(task *v1alpha1.AppInstallTask) bool { return task.Spec.Action == f.action })
+	if err != nil {
+		return nil, err
+	}
 	v, err := f.newView(r)
 	if err != nil {
 		return nil, err
 	}
-	if name := r.URL.Query().Get("from"); name != "" {
-		if err := v.fillFrom(r, name); err != nil {
-			return nil, err
-		}
-	}
-	if err := v.addManifest(); err != nil {
-		return nil, err
-	}
-	return v.view(), nil
+	v.Check = checkOf(from)
+	return v.view(), v.addManifest()
 }
 
 // showPreview returns the manifest of a form, without a change of the cluster.
@@ -82,10 +81,7 @@ func (f installForm) submitForm(r *request) (next string, again *view, err error
 	if err != nil {
 		return "", nil, err
 	}
-	v.checkFields()
-	onlyMissing := len(v.Errors) == 0 && v.Inputs.OnlyMissing && r.PostFormValue("anyway") != ""
-	if v.NotAllowed != "" || len(v.Errors)+len(v.Inputs.Errors) > 0 && !onlyMissing {
-		v.Errors = append(v.Errors, v.Inputs.Errors...)
+	if !v.acceptFields(r.PostFormValue("anyway") != "") {
 		return "", v.view(), v.addManifest()
 	}
 	task, confidential, err := v.newTask()
@@ -100,6 +96,35 @@ func (f installForm) submitForm(r *request) (next string, again *view, err error
 		undo()
 	}
 	return next, nil, err
+}
+
+// checkForm returns the dry run that checks the form. The task decides about missing inputs, which the
+// market may supply.
+func (f installForm) checkForm(r *request) (*checkRequest, error) {
+	v, err := f.newView(r)
+	if err != nil {
+		return nil, err
+	}
+	if !v.acceptFields(true) {
+		return &checkRequest{again: v.view(), errors: v.Errors}, v.addManifest()
+	}
+	task, confidential, err := v.newTask()
+	if err != nil {
+		return nil, err
+	}
+	return newCheckRequest(task, confidential), nil
+}
+
+// acceptFields reports whether the app can be installed and the fields have no problem, and adds the
+// problems otherwise. Inputs can be missing if mayMiss is set.
+func (v *installView) acceptFields(mayMiss bool) bool {
+	v.checkFields()
+	onlyMissing := mayMiss && len(v.Errors) == 0 && v.Inputs.OnlyMissing
+	if v.NotAllowed == "" && (onlyMissing || len(v.Errors)+len(v.Inputs.Errors) == 0) {
+		return true
+	}
+	v.Errors = append(v.Errors, v.Inputs.Errors...)
+	return false
 }
 
 func (f installForm) newView(r *request) (*installView, error) {
@@ -127,7 +152,7 @@ func (f installForm) newView(r *request) (*installView, error) {
 	if !scope.Cut {
 		v.Namespaces = scope.Namespaces
 	}
-	if r.Method != http.MethodGet {
+	if hasEntries(r) {
 		return v, nil
 	}
 	if v.Namespace == "" && len(v.Namespaces) == 1 {
@@ -227,7 +252,7 @@ func (v *installView) addManifest() error {
 	if err != nil {
 		return err
 	}
-	v.formTask, err = newFormTask(task, maskedSecret(task, confidential)...)
+	v.formTask, err = newFormTask(task, confidential)
 	return err
 }
 

@@ -27,7 +27,10 @@ type instanceRow struct {
 	Title    string
 	State    badge
 	Message  string
-	Entrance string
+	// OpenURL is the URL of the first entrance that can be opened, empty if there is none. HasEntrance
+	// reports that there is an entrance without a URL.
+	OpenURL     string
+	HasEntrance bool
 }
 
 // installedView is the list of instances.
@@ -54,6 +57,8 @@ type option struct {
 
 func newInstanceRow(instance *v1alpha1.AppInstance) instanceRow {
 	row := instanceRow{Instance: instance, Title: cmp.Or(instance.Spec.Title, instance.Name), State: instanceBadge(instance)}
+	entrances := newEntranceRows(instance)
+	row.OpenURL, row.HasEntrance = firstOpenURL(instance, entrances), len(entrances) > 0
 	if row.State.Class == "bad" || row.State.Class == "busy" {
 		row.Message = readyMessage(instance)
 	}

@@ -2,7 +2,6 @@ package pages
 
 import (
 	"cmp"
-	"fmt"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -43,19 +42,14 @@ type instanceView struct {
 type actionButton struct {
 	Text, URL      string
 	Main, Disabled bool
+	// External reports that the link opens the app, outside of the pages.
+	External bool
 }
 
 // trouble is the reason why an instance is not ready.
 type trouble struct {
 	Class, Title, Reason, Message string
 	Problems                      []v1alpha1.Problem
-}
-
-type entranceRow struct {
-	v1alpha1.Entrance
-
-	// Forward is the command that makes the entrance reachable on this machine.
-	Forward string
 }
 
 func getInstance(r *request) (*v1alpha1.AppInstance, error) {
@@ -124,16 +118,7 @@ func newInstanceView(instance *v1alpha1.AppInstance, current string) *instanceVi
 	for i := range v.Milestones { // Their times belong to different operations.
 		v.Milestones[i].Took = ""
 	}
-	for _, entrance := range status.Entrances {
-		if !entrance.Hidden {
-			row := entranceRow{Entrance: entrance}
-			if entrance.Host != "" && entrance.Port > 0 {
-				row.Forward = fmt.Sprintf("kubectl port-forward -n %s %s 8080:%d",
-					quoteForShell(instance.Namespace), quoteForShell("service/"+entrance.Host), entrance.Port)
-			}
-			v.Entrances = append(v.Entrances, row)
-		}
-	}
+	v.Entrances = newEntranceRows(instance)
 	v.addTabs()
 	return v
 }
@@ -147,26 +132,53 @@ func (v *instanceView) addActions(r *request) error {
 	if !allowed {
 		v.NotAllowed = "You cannot create tasks in this namespace."
 	}
+	openURL := firstOpenURL(v.Instance, v.Entrances)
+	if openURL != "" {
+		v.Actions = append(v.Actions, actionButton{URL: openURL, External: true})
+	}
 	for _, each := range []struct{ name, text string }{
-		{"upgrade", "Upgrade"}, {"configure", "Configure"}, {"stop", "Stop"}, {"resume", "Resume"}, {"restart", "Restart"}, {"rollback", "Roll back"},
+		{"install", "Install again"}, {"upgrade", "Upgrade"}, {"configure", "Configure"}, {"stop", "Stop"}, {"resume", "Resume"}, {"restart", "Restart"}, {"rollback", "Roll back"},
 		{"clone", "Clone"}, {"uninstall", "Uninstall"},
 	} {
 		if !v.admitsAction(each.name) || each.name == "upgrade" && v.Update == "" {
 			continue
 		}
 		button := actionButton{Text: each.text, URL: actionURL(v.Instance.Namespace, v.Instance.Name, each.name), Disabled: !allowed}
+		button.Main = each.name == "install" || each.name == "upgrade" && openURL == ""
 		if each.name == "upgrade" {
-			button.Text, button.Main = "Upgrade to "+v.Update, true
+			button.Text = "Upgrade to " + v.Update
 		}
 		v.Actions = append(v.Actions, button)
 	}
+	return v.addRecordDeletion(r)
+}
+
+// IsRecord reports whether the instance is only the record of an app that was uninstalled.
+func (v *instanceView) IsRecord() bool { return isUninstalled(v.Instance) }
+
+// addRecordDeletion adds the button that deletes the record of an uninstalled instance.
+func (v *instanceView) addRecordDeletion(r *request) error {
+	if !isUninstalled(v.Instance) {
+		return nil
+	}
+	allowed, err := r.Allows(r.Context(), "delete", kube.Instances, v.Instance.Namespace, v.Instance.Name)
+	if err != nil {
+		return err
+	}
+	if !allowed && v.NotAllowed == "" {
+		v.NotAllowed = "You cannot delete instances in this namespace."
+	}
+	v.Actions = append(v.Actions, actionButton{Text: "Delete record", URL: recordURL(v.Instance.Namespace, v.Instance.Name), Disabled: !allowed})
 	return nil
 }
 
 // admitsAction reports whether the state of the instance allows an action.
 func (v *instanceView) admitsAction(name string) bool {
-	if name == "clone" {
+	switch name {
+	case "clone":
 		return transitions.Cloneable(transitions.StateOf(v.Instance))
+	case "install": // A failed installation is repeated by the form of its task, which contains its values.
+		return isUninstalled(v.Instance)
 	}
 	return transitions.Admit(instanceActions[name].action, v.Instance.Name, v.Instance) == nil
 }
@@ -240,7 +252,7 @@ func (v *instanceView) addTabs() {
 
 func (v *instanceView) view() *view {
 	return &view{
-		name: "instance", titles: []string{v.Title, "Installed"}, section: "instances", data: v,
+		name: "instance", titles: []string{v.Title, "Installed"}, section: "instances", data: v, namespace: v.Instance.Namespace,
 		topics: []live.Topic{{Resource: kube.Instances, Namespace: v.Instance.Namespace, Name: v.Instance.Name}},
 	}
 }

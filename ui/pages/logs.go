@@ -49,8 +49,9 @@ type logsView struct {
 	// URL of the page with or without following.
 	Follow, ToggleURL string
 	DownloadURL       string
-	// Problem is the reason why no log is shown, and Grant the command that grants the permission.
-	Problem, Grant string
+	// Problem is the reason why no log is shown, Detail the message of the API server, and Grant the
+	// command that grants the permission.
+	Problem, Detail, Grant string
 	// Cut is the number of pods that are not listed.
 	Cut              int
 	Command, Kubectl string
@@ -216,12 +217,33 @@ func (v *logsView) noteFailure(r *request, err error) error {
 		return err
 	case apierrors.IsForbidden(err):
 		v.denyRight(r, "get pods/log", v.Pod.Namespace)
-	case apierrors.IsNotFound(err):
+	case isPodMissing(err, v.Pod.Name):
 		v.Problem = "The pod no longer exists."
 	default:
-		v.Problem = fmt.Sprintf("The log cannot be shown: %s.", text.Printable(statusMessage(err), 500))
+		v.Problem, v.Detail = logProblem(err, v.Pod.Spec.NodeName), text.Printable(statusMessage(err), 500)
 	}
 	return nil
+}
+
+// isPodMissing reports whether an error says that there is no such pod. For a missing node, the API server
+// returns an error with the same reason, which has the name of the node as the name of a pod.
+func isPodMissing(err error, pod string) bool {
+	return apierrors.IsNotFound(err) && strings.HasPrefix(statusMessage(err), "pods "+strconv.Quote(pod))
+}
+
+// logProblem returns a sentence about an error of the API server or of a node. Both describe errors in
+// texts only.
+func logProblem(err error, node string) string {
+	message := statusMessage(err)
+	switch {
+	case node == "":
+		return "The pod is not scheduled to a node yet, so it has no log."
+	case strings.Contains(message, "waiting to start"), strings.Contains(message, "is not available"):
+		return "The container has not started yet, so it has no log. The events of the instance show the reason."
+	case strings.Contains(message, "previous terminated container"):
+		return "The node does not have the log of the previous container any more."
+	}
+	return fmt.Sprintf("Node %s does not return the log. The API server cannot reach the node, or the node does not keep logs, as it is the case for simulated nodes.", node)
 }
 
 // terminalCodes matches the sequences with which programs color their output.

@@ -215,6 +215,28 @@ func TestLogsNeedPermissions(t *testing.T) {
 	}
 }
 
+// TestLogsOfNodesWithoutLogs reads the log of a pod on a node that does not exist, and of one that does
+// not respond.
+func TestLogsOfNodesWithoutLogs(t *testing.T) {
+	g := NewWithT(t)
+	w := newWorld(t, false)
+	silent := "silent-" + w.tenant
+	node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: silent}}
+	w.create(t, node, func() {
+		node.Status.Addresses = []corev1.NodeAddress{{Type: corev1.NodeInternalIP, Address: "127.0.0.1"}}
+		node.Status.DaemonEndpoints.KubeletEndpoint.Port = 1
+	})
+	b := w.signIn(t, w.tenant, "jane", viewer, logReader)
+	for _, on := range []string{silent, "none-" + w.tenant} {
+		w.addPod(t, w.tenant, on, on+"-7c9d5-a", on)
+		w.addInstance(t, w.tenant, on, w.ref, func(i *v1alpha1.AppInstance) {
+			i.Status.Inventory.Objects = []v1alpha1.ObjectReference{{APIVersion: "apps/v1", Kind: "Deployment", Namespace: w.tenant, Name: on}}
+		})
+		page := shows(t, b, "/instances/"+w.tenant+"/"+on+"/logs", "Node "+on+" does not return the log")
+		g.Expect(page.text).To(And(ContainSubstring("Message of the API server"), ContainSubstring("kubectl logs")), "the message is shown below the sentence")
+	}
+}
+
 func TestObjectsThatAreNotReadyComeFirst(t *testing.T) {
 	g := NewWithT(t)
 	w, _ := newLogWorld(t)

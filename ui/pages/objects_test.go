@@ -1,6 +1,7 @@
 package pages_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
@@ -50,6 +51,12 @@ func (s *site) addSource(t *testing.T, namespace, name string) *v1alpha1.MarketS
 	return source
 }
 
+// deleteAfter deletes an app at the end of a test, so that the list of all apps has one page in each test.
+func (s *site) deleteAfter(t *testing.T, app *v1alpha1.AppInfo) {
+	t.Helper()
+	t.Cleanup(func() { NewWithT(t).Expect(s.Client.Delete(context.Background(), app)).To(Succeed()) })
+}
+
 // addApp creates an app that is published in version 1.2.0.
 func (s *site) addApp(t *testing.T, namespace, source, name string, summary v1alpha1.AppSummary) *v1alpha1.AppInfo {
 	t.Helper()
@@ -68,6 +75,7 @@ func (s *site) addApp(t *testing.T, namespace, source, name string, summary v1al
 		app.Status.Images = []v1alpha1.AppImage{{Name: "registry.example/" + name + ":1.2.0", Platforms: []string{"linux/amd64"}, LargestPlatformBytes: 412e6}}
 		app.Status.Conditions = []metav1.Condition{condition("Ready", "True", "Ready", "version 1.2.0 is served")}
 	})
+	s.deleteAfter(t, app)
 	return app
 }
 
@@ -84,6 +92,7 @@ func (s *site) addFailedApp(t *testing.T, namespace, source, name string) {
 			condition("Rendered", "False", "RenderFailed", "templates/x.yaml:3: nil pointer evaluating interface"), condition("Stalled", "True", "RenderFailed", ""),
 		}
 	})
+	s.deleteAfter(t, app)
 }
 
 // addInstance creates an instance that runs.

@@ -205,6 +205,21 @@ func TestObjectsAreReadAsTheUser(t *testing.T) {
 	g.Expect(viewing.get(t, "/instances/"+w.tenant+"/wiki/events").text).To(ContainSubstring("You cannot list events"))
 }
 
+// TestNamespaceOfAnObject looks at objects of a namespace while another one is selected.
+func TestNamespaceOfAnObject(t *testing.T) {
+	g := NewWithT(t)
+	w := newWorld(t, true)
+	b := w.signInAsAdmin(t)
+	shows(t, b, "/instances?namespace="+w.market, "No apps are installed")
+	for _, path := range []string{
+		"/instances/" + w.tenant + "/wiki", "/instances/" + w.tenant + "/wiki/events", "/instances/" + w.tenant + "/wiki/actions/stop", "/tasks/" + w.tenant + "/install-wiki-x7k2p",
+		"/tasks/" + w.tenant + "/install-wiki-x7k2p/inputs", "/tasks/" + w.tenant + "/install-wiki-x7k2p/cancel",
+	} {
+		g.Expect(b.get(t, path).text).To(ContainSubstring("<option selected>"+w.tenant+"</option>"), path)
+	}
+	g.Expect(b.get(t, "/tasks").text).To(ContainSubstring("<option selected>"+w.market+"</option>"), "the selected namespace is kept for lists")
+}
+
 func TestImageListIsDownloaded(t *testing.T) {
 	g := NewWithT(t)
 	w := newWorld(t, true)

@@ -1,6 +1,7 @@
 package pages
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"html/template"
@@ -22,6 +23,9 @@ type view struct {
 	section string
 	// topics are what the live part follows.
 	topics []live.Topic
+	// namespace is the namespace of the object that the page shows. It is empty for a list, which shows
+	// the namespace that the user has selected.
+	namespace string
 	// query is the text in the search field.
 	query string
 	data  any
@@ -82,22 +86,27 @@ func (s *Server) servePart(load pageFunc) func(http.ResponseWriter, *request) {
 			s.failRendering(w, err)
 			return
 		}
-		digest := sha256.Sum256([]byte(part))
-		tag := `W/"` + hex.EncodeToString(digest[:12]) + `"`
-		header := w.Header()
-		header.Set("Cache-Control", "private, no-cache")
-		header.Set("ETag", tag)
-		header.Set("Vary", "Cookie, HX-Request")
-		header.Set("Content-Type", "text/html; charset=utf-8")
 		if strings.HasSuffix(r.Header.Get("HX-Source"), "#search") {
-			header.Set("HX-Replace-Url", pagePath(r)+queryOf(r.URL.Query()))
+			w.Header().Set("HX-Replace-Url", pagePath(r)+queryOf(r.URL.Query()))
 		}
-		if r.Header.Get("If-None-Match") == tag {
-			w.WriteHeader(http.StatusNotModified)
-			return
-		}
-		writeBody(w, r.Request, http.StatusOK, string(part))
+		writePart(w, r, part)
 	}
+}
+
+// writePart writes a part of a page, or 304 if the browser has the same part.
+func writePart(w http.ResponseWriter, r *request, part template.HTML) {
+	digest := sha256.Sum256([]byte(part))
+	tag := `W/"` + hex.EncodeToString(digest[:12]) + `"`
+	header := w.Header()
+	header.Set("Cache-Control", "private, no-cache")
+	header.Set("ETag", tag)
+	header.Set("Vary", "Cookie, HX-Request")
+	header.Set("Content-Type", "text/html; charset=utf-8")
+	if r.Header.Get("If-None-Match") == tag {
+		w.WriteHeader(http.StatusNotModified)
+		return
+	}
+	writeBody(w, r.Request, http.StatusOK, string(part))
 }
 
 // pagePath returns the path of the page of a request for the page or for its part.
@@ -154,6 +163,7 @@ func (s *Server) writeView(w http.ResponseWriter, r *request, status int, v *vie
 		ShowNamespaces: v.section == "apps" || v.section == "instances" || v.section == "tasks" || v.section == "about",
 	}
 	s.addNamespaces(r, &l)
+	l.Namespace = cmp.Or(v.namespace, l.Namespace)
 	if status == http.StatusOK {
 		s.rememberNamespace(w, r)
 	}

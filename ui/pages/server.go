@@ -101,6 +101,7 @@ func (s *Server) routes() http.Handler {
 		mux.Handle("GET /parts"+path, s.signedIn(s.servePart(page)))
 	}
 	s.addForms(mux)
+	mux.Handle("GET /parts/checks/{namespace}/{name}", s.signedIn(s.serveCheckPart))
 	mux.Handle("GET /instances/{namespace}/{name}/log", s.signedIn(s.serveLog))
 	mux.Handle("GET /instances/{namespace}/{name}/log/stream", s.signedIn(s.serveLogStream))
 	mux.Handle("GET /apps/{namespace}/{source}/{app}/images.txt", s.signedIn(s.serveImageList))
@@ -112,30 +113,36 @@ func (s *Server) routes() http.Handler {
 }
 
 // form is a page with a form. preview returns the view whose part <name>-preview shows what the form
-// creates; it is nil if the form has no preview.
+// creates; it is nil if the form has no preview. check returns the dry run of the operation that the
+// form requests; it is nil if the form cannot be checked.
 type form struct {
 	show    pageFunc
 	submit  formFunc
 	preview pageFunc
+	check   checkFunc
 }
 
 // addForms adds the routes of all forms.
 func (s *Server) addForms(mux *http.ServeMux) {
 	install, adopt := installForm{v1alpha1.ActionInstall}, installForm{v1alpha1.ActionAdopt}
 	for path, f := range map[string]form{
-		"/apps/{namespace}/{source}/{app}/install":       {install.showForm, install.submitForm, install.showPreview},
-		"/apps/{namespace}/{source}/{app}/adopt":         {adopt.showForm, adopt.submitForm, adopt.showPreview},
-		"/instances/{namespace}/{name}/actions/{action}": {showAction, submitAction, showAction},
-		"/sources/new":                                 {showNewSource, submitNewSource, showNewSource},
-		"/sources/{namespace}/{name}/edit":             {showSourceEdit, submitSourceEdit, showSourceEdit},
-		"/sources/{namespace}/{name}/actions/{action}": {showSourceAction, submitSourceAction, nil},
-		"/tasks/{namespace}/{name}/inputs":             {showInputs, submitInputs, nil},
-		"/tasks/{namespace}/{name}/cancel":             {showCancel, cancelTask, nil},
+		"/apps/{namespace}/{source}/{app}/install":       {install.showForm, install.submitForm, install.showPreview, install.checkForm},
+		"/apps/{namespace}/{source}/{app}/adopt":         {adopt.showForm, adopt.submitForm, adopt.showPreview, adopt.checkForm},
+		"/instances/{namespace}/{name}/actions/{action}": {showAction, submitAction, showActionPreview, checkAction},
+		"/instances/{namespace}/{name}/delete":           {showRecord, deleteRecord, nil, nil},
+		"/sources/new":                                   {showNewSource, submitNewSource, showNewSource, nil},
+		"/sources/{namespace}/{name}/edit":               {showSourceEdit, submitSourceEdit, showSourceEdit, nil},
+		"/sources/{namespace}/{name}/actions/{action}":   {showSourceAction, submitSourceAction, nil, nil},
+		"/tasks/{namespace}/{name}/inputs":               {showInputs, submitInputs, nil, nil},
+		"/tasks/{namespace}/{name}/cancel":               {showCancel, cancelTask, nil, nil},
 	} {
 		mux.Handle("GET "+path, s.signedIn(s.serveFormPage(f.show)))
 		mux.Handle("POST "+path, s.signedIn(s.serveForm(f.submit)))
 		if f.preview != nil {
 			mux.Handle("POST "+path+"/preview", s.signedIn(s.servePreview(f.preview)))
+		}
+		if f.check != nil {
+			mux.Handle("POST "+path+"/check", s.signedIn(s.serveCheck(f.check)))
 		}
 	}
 }

@@ -39,7 +39,7 @@ func showCancel(r *request) (*view, error) {
 			BackURL: taskURL(task.Namespace, task.Name), Back: "Show the task",
 		}
 	}
-	return &view{name: "cancel", titles: []string{"Cancel " + task.Name, "Tasks"}, section: "tasks", data: task}, nil
+	return &view{name: "cancel", titles: []string{"Cancel " + task.Name, "Tasks"}, section: "tasks", data: task, namespace: task.Namespace}, nil
 }
 
 // cancelTask requests the cancellation of a task.
@@ -78,7 +78,7 @@ func newInputsView(r *request) (*inputsView, error) {
 }
 
 func (v *inputsView) view() *view {
-	return &view{name: "inputs", titles: []string{"Inputs of " + v.Title, "Tasks"}, section: "tasks", data: v}
+	return &view{name: "inputs", titles: []string{"Inputs of " + v.Title, "Tasks"}, section: "tasks", data: v, namespace: v.Task.Namespace}
 }
 
 func showInputs(r *request) (*view, error) {

@@ -2,7 +2,9 @@ package pages
 
 import (
 	"cmp"
+	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -23,15 +25,20 @@ type taskRow struct {
 	Duration string
 }
 
+// taskPageSize is the number of tasks of a page.
+const taskPageSize = 50
+
 // tasksView is the list of tasks, newest first.
 type tasksView struct {
 	Rows      []taskRow
 	Total     int
-	Cut       int
 	Namespace string
 	State     string
 	States    []option
-	Nothing   emptyText
+	// DryRuns reports that checks are listed, too.
+	DryRuns bool
+	Nothing emptyText
+	pageLinks
 }
 
 // taskStates are the choices of the filter of tasks.
@@ -65,7 +72,16 @@ func showTasks(r *request) (*view, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := tasksView{Namespace: namespaceOf(r), State: r.URL.Query().Get("state")}
+	query := r.URL.Query()
+	v := tasksView{Namespace: namespaceOf(r), State: query.Get("state"), DryRuns: query.Get("dryRuns") != ""}
+	page, _ := strconv.Atoi(query.Get("page")) // 0 is the first page, too.
+	v.addRows(all, page)
+	v.addNothing(r, scope)
+	return &view{name: "tasks", titles: []string{"Tasks"}, section: "tasks", data: v, topics: topicsFor(kube.Tasks, scope)}, nil
+}
+
+// addRows adds the tasks of a page that the filters accept.
+func (v *tasksView) addRows(all []v1alpha1.AppInstallTask, page int) {
 	accepts := func(*v1alpha1.AppInstallTask, badge) bool { return true }
 	for _, state := range taskStates {
 		v.States = append(v.States, option{state.value, state.text, v.State == state.value})
@@ -73,19 +89,33 @@ func showTasks(r *request) (*view, error) {
 			accepts = state.accepts
 		}
 	}
+	var found []*v1alpha1.AppInstallTask
 	for i := range all {
-		if row := newTaskRow(&all[i]); accepts(&all[i], row.State) {
-			v.Rows = append(v.Rows, row)
+		if task := &all[i]; (v.DryRuns || !task.IsDryRun()) && accepts(task, taskBadge(task)) {
+			found = append(found, task)
 		}
 	}
-	slices.SortFunc(v.Rows, func(a, b taskRow) int {
-		return cmp.Or(b.Task.CreationTimestamp.Compare(a.Task.CreationTimestamp.Time), strings.Compare(a.Task.Name, b.Task.Name))
+	slices.SortFunc(found, func(a, b *v1alpha1.AppInstallTask) int {
+		return cmp.Or(b.CreationTimestamp.Compare(a.CreationTimestamp.Time), strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Name, b.Name))
 	})
-	if v.Total = len(v.Rows); v.Total > maxRows {
-		v.Rows, v.Cut = v.Rows[:maxRows], v.Total-maxRows
+	v.Total = len(found)
+	links, first, end := newPageLinks(len(found), taskPageSize, page, v.pageURL)
+	for _, task := range found[first:end] {
+		v.Rows = append(v.Rows, newTaskRow(task))
 	}
-	v.addNothing(r, scope)
-	return &view{name: "tasks", titles: []string{"Tasks"}, section: "tasks", data: v, topics: topicsFor(kube.Tasks, scope)}, nil
+	v.pageLinks = links
+}
+
+// pageURL returns the URL of a page of the list with the same filters.
+func (v *tasksView) pageURL(number int) string {
+	values := url.Values{"state": {v.State}}
+	if v.DryRuns {
+		values.Set("dryRuns", "1")
+	}
+	if number > 1 {
+		values.Set("page", strconv.Itoa(number))
+	}
+	return "/tasks" + queryOf(values)
 }
 
 func (v *tasksView) addNothing(r *request, scope kube.Scope) {
@@ -118,8 +148,15 @@ type taskView struct {
 	Instance string
 	// Problems are the problems of preflight, without one that repeats Message.
 	Problems []v1alpha1.Problem
-	// CanCancel reports that the task can be canceled, and CanRetry that a form can repeat it.
-	CanCancel, CanRetry bool
+	// Check is the result of a dry run. It is nil for other tasks.
+	Check *checkView
+	// CanCancel reports that the task can be canceled.
+	CanCancel bool
+	// Again is the URL of the form with the entries of the task, empty if there is none.
+	Again string
+	// Next is what the user can do, and Blocked what a waiting task blocks.
+	Next    nextStep
+	Blocked string
 }
 
 func showTask(r *request) (*view, error) {
@@ -140,11 +177,15 @@ func showTask(r *request) (*view, error) {
 		v.Until = task.CreationTimestamp.Add(limit)
 	}
 	v.Problems = slices.DeleteFunc(slices.Clone(task.Status.Preflight), func(p v1alpha1.Problem) bool { return p.Message == v.Message && p.Remedy == "" })
+	if task.IsDryRun() {
+		v.Check = newCheckView(task)
+	}
 	v.CanCancel = !task.Finished() && (task.Spec.Cancel == nil || !*task.Spec.Cancel)
-	v.CanRetry = task.Finished() && task.Spec.Action == v1alpha1.ActionInstall && v.State.Class == "bad"
+	v.Again = retryURL(task)
+	v.Next, v.Blocked = nextStepOf(task, v.State, v.Again), blockedText(task)
 	title := string(task.Spec.Action) + " " + v.Instance
 	return &view{
-		name: "task", titles: []string{title, "Tasks"}, section: "tasks", data: v,
+		name: "task", titles: []string{title, "Tasks"}, section: "tasks", data: v, namespace: namespace,
 		topics: []live.Topic{{Resource: kube.Tasks, Namespace: namespace, Name: task.Name}},
 	}, nil
 }

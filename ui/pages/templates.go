@@ -25,8 +25,8 @@ func parseTemplates() (*templates, error) {
 		"initial": initialOf, "tint": tintOf, "join": strings.Join,
 		"appURL": appURL, "appTabURL": appTabURL, "versionURL": versionURL, "reportURL": reportURL, "imageListURL": imageListURL,
 		"installURL": installURL, "adoptURL": adoptURL,
-		"previewURL": previewURL, "instanceURL": instanceURL, "instanceTabURL": instanceTabURL, "actionURL": actionURL,
-		"taskURL": taskURL, "taskActionURL": taskActionURL, "retryURL": retryURL, "sourceURL": sourceURL, "refURL": refURL,
+		"previewURL": previewURL, "checkURL": checkURL, "instanceURL": instanceURL, "instanceTabURL": instanceTabURL, "actionURL": actionURL,
+		"taskURL": taskURL, "taskActionURL": taskActionURL, "sourceURL": sourceURL, "refURL": refURL,
 	}).ParseFS(templateFiles, "templates/*.html")
 	if err != nil {
 		return nil, err

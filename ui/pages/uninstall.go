@@ -1,7 +1,6 @@
 package pages
 
 import (
-	"net/http"
 	"slices"
 	"strings"
 
@@ -23,7 +22,7 @@ type uninstallView struct {
 // the name of the instance.
 func prepareUninstall(r *request, v *actionView) (string, error) {
 	u := &uninstallView{Delete: v.Instance.Spec.DataPolicy == v1alpha1.DataDelete}
-	if r.Method == http.MethodPost {
+	if hasEntries(r) {
 		u.Delete, u.Dependents = r.PostFormValue("data") == "delete", r.PostFormValue("dependents") != ""
 	}
 	v.Uninstall = u
@@ -51,8 +50,14 @@ func prepareUninstall(r *request, v *actionView) (string, error) {
 		parameters.Dependents = v1alpha1.DependentsUninstall
 	}
 	v.request.Uninstall = parameters
-	if r.Method == http.MethodPost && u.Delete && r.PostFormValue("confirm") != v.Instance.Name {
-		return "To delete the data, enter the name of the instance: " + v.Instance.Name, nil
-	}
 	return "", nil
+}
+
+// confirmationProblem returns why the user has to confirm the deletion of the data, empty if the user has
+// confirmed it or keeps the data.
+func (u *uninstallView) confirmationProblem(r *request, instance *v1alpha1.AppInstance) string {
+	if u.Delete && r.PostFormValue("confirm") != instance.Name {
+		return "To delete the data, enter the name of the instance: " + instance.Name
+	}
+	return ""
 }

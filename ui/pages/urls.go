@@ -1,6 +1,7 @@
 package pages
 
 import (
+	"cmp"
 	"net/url"
 	"strings"
 
@@ -48,6 +49,8 @@ func actionURL(namespace, name, action string) string {
 	return pathOf("instances", namespace, name, "actions", action)
 }
 
+func recordURL(namespace, name string) string { return pathOf("instances", namespace, name, "delete") }
+
 func installURL(app *v1alpha1.AppInfo) string {
 	return pathOf("apps", app.Namespace, app.Spec.SourceRef.Name, app.Spec.App, "install")
 }
@@ -56,6 +59,17 @@ func adoptURL(app *v1alpha1.AppInfo) string {
 	return pathOf("apps", app.Namespace, app.Spec.SourceRef.Name, app.Spec.App, "adopt")
 }
 
+// checkURL returns the URL to which a form is sent to be checked.
+func checkURL(form string) string { return form + "/check" }
+
+// filledURL returns the URL of a form that begins with the entries of a task.
+func filledURL(form string, task *v1alpha1.AppInstallTask) string {
+	return form + queryOf(url.Values{"from": {task.Name}, "namespace": {task.Namespace}})
+}
+
+// checkPartURL returns the URL of the result of a dry run.
+func checkPartURL(namespace, name string) string { return "/parts" + pathOf("checks", namespace, name) }
+
 // previewURL returns the URL of the preview of a form.
 func previewURL(form string) string { return form + "/preview" }
 
@@ -63,13 +77,22 @@ func taskActionURL(namespace, name, action string) string {
 	return pathOf("tasks", namespace, name, action)
 }
 
-// retryURL returns the URL of the installation form with the parameters of a task.
+// retryURL returns the URL of the form with the entries of a task, empty if the action has no form with
+// entries.
 func retryURL(task *v1alpha1.AppInstallTask) string {
-	ref := task.Spec.AppRef
-	if ref.Namespace == "" {
-		ref.Namespace = task.Namespace
+	action, namespace, name := strings.ToLower(string(task.Spec.Action)), task.Namespace, task.Instance()
+	switch task.Spec.Action {
+	case v1alpha1.ActionInstall, v1alpha1.ActionAdopt: // The form for a new instance contains all fields.
+		ref := task.Spec.AppRef
+		return filledURL(pathOf("apps", cmp.Or(ref.Namespace, namespace), ref.Source, ref.Name, action), task)
+	case v1alpha1.ActionClone:
+		from := task.Spec.CloneFrom()
+		namespace, name = cmp.Or(from.Namespace, namespace), from.Name
 	}
-	return pathOf("apps", ref.Namespace, ref.Source, ref.Name, "install") + queryOf(url.Values{"from": {task.Name}, "namespace": {task.Namespace}})
+	if instanceActions[action].prepare == nil {
+		return ""
+	}
+	return filledURL(actionURL(namespace, name, action), task)
 }
 
 func sourceURL(namespace, name string) string { return pathOf("sources", namespace, name) }

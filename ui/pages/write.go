@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/rand"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -32,12 +31,8 @@ type formFunc func(*request) (next string, again *view, err error)
 func (s *Server) serveForm(handle formFunc) func(http.ResponseWriter, *request) {
 	return func(w http.ResponseWriter, r *request) {
 		allowReturn(w)
-		if err := r.ParseForm(); err != nil {
-			s.writeProblem(w, r, invalidForm("The form is too large or cannot be read."))
-			return
-		}
-		if len(r.PostForm) > maxFormFields {
-			s.writeProblem(w, r, invalidForm("The form has too many fields."))
+		if err := parseForm(r); err != nil {
+			s.writeError(w, r, err)
 			return
 		}
 		next, again, err := handle(r)
@@ -50,6 +45,17 @@ func (s *Server) serveForm(handle formFunc) func(http.ResponseWriter, *request) 
 			http.Redirect(w, r.Request, next, http.StatusSeeOther)
 		}
 	}
+}
+
+// parseForm reads a submitted form.
+func parseForm(r *request) error {
+	switch err := r.ParseForm(); {
+	case err != nil:
+		return invalidForm("The form is too large or cannot be read.")
+	case len(r.PostForm) > maxFormFields:
+		return invalidForm("The form has too many fields.")
+	}
+	return nil
 }
 
 // serveFormPage serves the page of a form.
@@ -168,13 +174,14 @@ type formTask struct {
 	Manifest, Command string
 }
 
-// newFormTask returns how a form shows a task and the objects that are created before it.
-func newFormTask(task *v1alpha1.AppInstallTask, before ...runtime.Object) (formTask, error) {
-	manifest, err := taskbuilder.Manifest(append(before, task)...)
+// newFormTask returns how a form shows a task and the Secret with the entered confidential inputs, which is
+// written before.
+func newFormTask(task *v1alpha1.AppInstallTask, confidential map[string]string) (formTask, error) {
+	manifest, err := taskbuilder.Manifest(append(maskedSecret(task, confidential), task)...)
 	if err != nil {
 		return formTask{}, fmt.Errorf("write manifest: %w", err)
 	}
-	command, err := taskbuilder.CommandFor(task)
+	command, err := taskbuilder.CommandFor(task, isKeyOf(confidential))
 	if err != nil {
 		return formTask{}, fmt.Errorf("write command: %w", err)
 	}

@@ -16,14 +16,33 @@
   // A rejected form shows its errors at the top. Their links do not change the URL: with a fragment,
   // the browser would forget that the page is the answer to a form, and Back would not return to it.
   document.getElementById("errors")?.focus();
-  each("#errors a", (link) => link.addEventListener("click", (event) => {
-    const field = document.getElementById(link.hash.slice(1));
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest(".form-errors a");
+    const field = link && document.getElementById(link.hash.slice(1));
     const target = field?.matches("fieldset") ? field.querySelector("input") : field;
     if (!target) return;
     event.preventDefault();
     target.closest("details")?.setAttribute("open", "");
     target.focus();
-  }));
+  });
+
+  // Texts can be copied. Without access to the clipboard, the text is selected instead.
+  const announce = document.getElementById("announce");
+  document.documentElement.classList.add("script");
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest("button.copy");
+    const text = button?.closest(".copyable").querySelector("pre");
+    if (!text) return;
+    try {
+      await navigator.clipboard.writeText(text.textContent);
+    } catch {
+      getSelection().selectAllChildren(text);
+      return;
+    }
+    const label = button.querySelector("span");
+    label.textContent = announce.textContent = "Copied";
+    setTimeout(() => { label.textContent = "Copy"; announce.textContent = ""; }, 2000);
+  });
 
   document.addEventListener("keydown", (event) => {
     const typing = event.target.closest("input, select, textarea, [contenteditable]");
@@ -75,6 +94,35 @@
     connect();
   });
 
+  // The result of a check is read again when its task changes, until the task has ended. The stream is
+  // opened after the task was created, and may be interrupted, so the result is also read at intervals.
+  const check = document.getElementById("check");
+  if (check && window.htmx) {
+    let source, timer = 0, followed = "", said = "";
+    const read = () => htmx.trigger(document.body, "refresh");
+    const follow = () => {
+      const part = check.querySelector("[data-live]");
+      if ((part?.dataset.live ?? "") === followed) return;
+      followed = part?.dataset.live ?? "";
+      source?.close();
+      clearInterval(timer);
+      if (!part) return;
+      source = new EventSource(followed);
+      source.onopen = read;
+      source.addEventListener(part.dataset.signal, read);
+      source.addEventListener("closed", () => source.close());
+      timer = setInterval(read, 3000);
+    };
+    new MutationObserver((changes) => {
+      if (changes.some((change) => change.target === check && change.type === "childList")) check.classList.remove("changed");
+      follow();
+      const text = check.querySelector(".badge, .notice strong")?.textContent ?? "";
+      if (text !== said) announce.textContent = said = text;
+    }).observe(check, { childList: true, subtree: true, attributes: true, attributeFilter: ["data-live"] });
+    check.previousElementSibling.addEventListener("input", () => check.classList.add("changed"));
+    follow();
+  }
+
   const stream = document.getElementById("stream");
   const badge = document.getElementById("live");
   if (!stream || !badge || !window.htmx) return;
@@ -125,7 +173,6 @@
     document.addEventListener(name, () => { if (waiting && !inUse()) { waiting = false; setTimeout(refresh, 100); } });
 
   // The state of the object on the page is announced when it changes, at most once in 5 seconds.
-  const announce = document.getElementById("announce");
   const stateOf = () => document.querySelector("#part > .badges .badge")?.textContent;
   let state = stateOf(), said = 0;
   document.body.addEventListener("htmx:after:swap", () => {

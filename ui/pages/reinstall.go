@@ -1,0 +1,109 @@
+package pages
+
+import (
+	"cmp"
+	"net/http"
+	"slices"
+	"strings"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/transitions"
+	"github.com/appmarket/operator/ui/kube"
+)
+
+// isUninstalled reports whether an instance is only the record of an app that was uninstalled.
+func isUninstalled(instance *v1alpha1.AppInstance) bool {
+	return transitions.StateOf(instance) == transitions.Uninstalled
+}
+
+// prepareInstall offers the published versions for an instance that was uninstalled. The task uses its
+// configuration again, apart from what the form changes.
+func prepareInstall(r *request, v *actionView) (string, error) {
+	if !isUninstalled(v.Instance) {
+		v.NotAllowed = cmp.Or(v.NotAllowed, "The instance is not uninstalled.")
+	}
+	app, err := findApp(r, v.Instance)
+	if err != nil {
+		return "", err
+	}
+	v.AsksAccount, v.Account = true, strings.TrimSpace(enteredOr(r, "account", v.Instance.Spec.ServiceAccountName))
+	v.request.ServiceAccountName = v.Account
+	if err := v.addConfiguration(r, app); err != nil {
+		return "", err
+	}
+	if r.Method == http.MethodPost {
+		v.Errors = append(v.Errors, placeProblems(v.Instance.Namespace, v.Instance.Name, v.Account)...)
+	}
+	if app == nil {
+		v.NotAllowed = cmp.Or(v.NotAllowed, "You cannot read the app, or it no longer exists.")
+		return "", nil
+	}
+	v.NotAllowed = cmp.Or(v.NotAllowed, installProblem(app))
+	chosen := cmp.Or(r.FormValue("choice"), app.Status.SelectedVersion)
+	v.ChoiceLabel, v.Choices = "Version", publishedVersions(app, chosen)
+	if !slices.ContainsFunc(v.Choices, func(o option) bool { return o.Chosen }) {
+		return "Select one of the published versions.", nil
+	}
+	v.request.Version = chosen
+	return "", nil
+}
+
+// recordView is the form that deletes the record of an uninstalled instance.
+type recordView struct {
+	Instance          *v1alpha1.AppInstance
+	Title             string
+	NotAllowed, Grant string
+	Command           string
+}
+
+func newRecordView(r *request) (*recordView, error) {
+	instance, err := getInstance(r)
+	if err != nil {
+		return nil, err
+	}
+	v := &recordView{Instance: instance, Title: cmp.Or(instance.Spec.Title, instance.Name)}
+	v.Command = "kubectl delete appinstance " + quoteForShell(instance.Name) + " -n " + quoteForShell(instance.Namespace)
+	if !isUninstalled(instance) {
+		v.NotAllowed = "The instance is not uninstalled. Uninstall it before you delete its record."
+		return v, nil
+	}
+	allowed, err := r.Allows(r.Context(), "delete", kube.Instances, instance.Namespace, instance.Name)
+	if err == nil && !allowed {
+		missing := forbidden(r, "delete", kube.Instances, instance.Namespace)
+		v.NotAllowed, v.Grant = missing.Text, missing.Command
+	}
+	return v, err
+}
+
+func (v *recordView) view() *view {
+	return &view{name: "record", titles: []string{"Delete the record of " + v.Title, "Installed"}, section: "instances", data: v, namespace: v.Instance.Namespace}
+}
+
+func showRecord(r *request) (*view, error) {
+	v, err := newRecordView(r)
+	if err != nil {
+		return nil, err
+	}
+	return v.view(), nil
+}
+
+// deleteRecord deletes the record of an uninstalled instance, unless the instance has changed since it was
+// read: an instance that is installed again would be uninstalled.
+func deleteRecord(r *request) (next string, again *view, err error) {
+	v, err := newRecordView(r)
+	if err != nil {
+		return "", nil, err
+	}
+	if !isUninstalled(v.Instance) {
+		return "", v.view(), nil
+	}
+	err = r.Writer.Delete(r.Context(), v.Instance, client.Preconditions{UID: &v.Instance.UID, ResourceVersion: &v.Instance.ResourceVersion})
+	r.logWrite("delete", v.Instance, err)
+	if apierrors.IsNotFound(err) {
+		err = nil
+	}
+	return "/instances", nil, writeProblemOf(r, err, "delete", kube.Instances, v.Instance.Namespace)
+}
