@@ -31,11 +31,8 @@ func (f *Factory) createTask(ctx context.Context, c *cobra.Command, k client.Wit
 	if instance == "" {
 		instance = r.App.Name
 	}
-	if isPlan(c) && len(asked) > 0 {
-		return fmt.Errorf("--secret-input %s: a plan stores no value; specify a key of an existing Secret as %s=SECRET/KEY", asked[0], asked[0])
-	}
 	var texts map[string]string
-	if flags.write.dryRun == cmdutil.DryRunClient {
+	if flags.write.dryRun == cmdutil.DryRunClient || isPlan(c) {
 		texts = emptyTexts(asked)
 	} else {
 		var err error
@@ -52,7 +49,7 @@ func (f *Factory) createTask(ctx context.Context, c *cobra.Command, k client.Wit
 		return err
 	}
 	if isPlan(c) {
-		return f.planTask(ctx, c, k, flags, task)
+		return f.planTask(ctx, c, k, flags, task, asked)
 	}
 	return f.submitTask(ctx, k, flags, task, texts)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -14,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/taskbuilder"
 	"github.com/appmarket/operator/plugin/follow"
 	"github.com/appmarket/operator/plugin/table"
 )
@@ -67,10 +69,15 @@ func listsObjects(name string) bool {
 // isPlan reports whether a command shows what the command of its name would change.
 func isPlan(c *cobra.Command) bool { return c.HasParent() && c.Parent().Name() == planCommand }
 
-// planTask creates a task as a dry run, prints what it would change, and deletes it.
-func (f *Factory) planTask(ctx context.Context, c *cobra.Command, k client.WithWatch, flags *taskFlags, task *v1alpha1.AppInstallTask) error {
-	yes := true
-	task.Spec.DryRun = &yes
+// planTask creates a dry run of a task, prints what the task would change, and deletes the dry run. Inputs that
+// the user has to type are not part of a dry run, because it writes no Secret.
+func (f *Factory) planTask(
+	ctx context.Context, c *cobra.Command, k client.WithWatch, flags *taskFlags, task *v1alpha1.AppInstallTask, asked []string,
+) error {
+	task = taskbuilder.NewCheck(task, func(key string) bool { return slices.Contains(asked, key) })
+	if len(asked) > 0 {
+		fmt.Fprintf(f.Streams.ErrOut, "not checked: %s, because a plan stores no confidential input\n", strings.Join(asked, ", "))
+	}
 	if flags.write.dryRun != cmdutil.DryRunNone {
 		return f.submitTask(ctx, k, flags, task, nil)
 	}
@@ -142,6 +149,9 @@ func (f *Factory) printPlan(flags *taskFlags, task *v1alpha1.AppInstallTask) err
 	}
 	if more := int(plan.ObjectsCreated+plan.ObjectsChanged+plan.ObjectsDeleted+plan.ObjectsRetained) - len(plan.Objects); more > 0 {
 		f.printResult("… and %d more", more)
+	}
+	for _, line := range table.PlannedContents(plan) {
+		f.printResult("%s", printable(line))
 	}
 	if succeeded := meta.FindStatusCondition(task.Status.Conditions, v1alpha1.ConditionSucceeded); succeeded != nil {
 		f.printResult("%s", printable(succeeded.Message))

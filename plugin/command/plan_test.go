@@ -22,10 +22,13 @@ func wasPlanned(task *v1alpha1.AppInstallTask) {
 		},
 		ObjectsCreated: 2, ObjectsChanged: 1, ObjectsRetained: 1,
 		Objects: []v1alpha1.PlannedObject{
-			{Change: v1alpha1.ObjectRetained, Object: object("PersistentVolumeClaim", "pages")},
+			{Change: v1alpha1.ObjectRetained, Object: object("PersistentVolumeClaim", "pages"), Storage: "1Gi"},
 			{Change: v1alpha1.ObjectCreated, Object: object("ConfigMap", "theme")},
 			{Change: v1alpha1.ObjectChanged, Object: object("Service", "wiki")},
 		},
+		ImagesAdded:      []v1alpha1.PlannedImage{{Name: "registry.example/wiki:2.4.0", LargestPlatformBytes: 21400000}},
+		ImagesRemoved:    []v1alpha1.PlannedImage{{Name: "registry.example/wiki:2.3.1"}},
+		PermissionsAdded: []string{`get, list secrets in namespace "demo"`}, UnusedValues: []string{"page.color"},
 	}
 	endTask(task, metav1.ConditionTrue, v1alpha1.ReasonPlanned, "dry run: the operation is possible")
 }
@@ -75,7 +78,7 @@ func TestPlanWithoutAnOperator(t *testing.T) {
 	p.newMarket()
 	p.namespace("plan-alone")
 	p.createWithStatus(newInstance("plan-alone", "wiki"))
-	expectGolden(t, "plan-alone", p.run("plan upgrade wiki -n plan-alone --timeout 1s"), p.run("plan install samples/wiki -n plan-alone --secret-input TOKEN"))
+	expectGolden(t, "plan-alone", p.run("plan upgrade wiki -n plan-alone --timeout 1s"), p.run("plan install samples/wiki -n plan-alone --secret-input TOKEN --timeout 1s"))
 	p.expectNoTasks("plan-alone")
 
 	r := p.run("plan stop wiki -n plan-alone --dry-run=client -o yaml")
