@@ -44,8 +44,8 @@ type Endpoint struct {
 	Path string
 	// HasTLS reports whether an Ingress or HTTPRoute serves HTTPS.
 	HasTLS bool
-	// Gateway is the first Gateway of an HTTPRoute. Its namespace is empty if it is that of the
-	// HTTPRoute.
+	// Gateway is the first Gateway of an HTTPRoute. Its namespace is empty if the
+	// HTTPRoute does not specify it.
 	Gateway Gateway
 	// Backends are the Services of an Ingress or HTTPRoute.
 	Backends []Backend
