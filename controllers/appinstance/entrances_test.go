@@ -182,7 +182,9 @@ var _ = Describe("The entrances of an instance", func() {
 			return b.instance.Status.Entrances
 		}).WithTimeout(20 * time.Second).Should(Equal(want))
 		b.expectNoWrites()
-		b.editInstance(func(i *v1alpha1.AppInstance) { i.Spec.Values = &runtime.RawExtension{Raw: []byte(`{"type": "LoadBalancer", "more": true}`)} })
+		b.editInstance(func(i *v1alpha1.AppInstance) {
+			i.Spec.Values = &runtime.RawExtension{Raw: []byte(`{"type": "LoadBalancer", "more": true}`)}
+		})
 		b.expectReady("1.0.0", 2)
 		Expect(b.instance.Status.Entrances).To(Equal(want), "an operation keeps them")
 		Expect(b.instance.Status.Outputs).To(Equal(outputs), "the outputs do not depend on what was observed")
@@ -194,7 +196,9 @@ var _ = Describe("The entrances of an instance", func() {
 		b.reconciler.Planner.Addresses = nil
 		b.createInstance()
 		b.expectReady("1.0.0", 1)
-		b.editInstance(func(i *v1alpha1.AppInstance) { i.Annotations = map[string]string{v1alpha1.KeepReleasesAnnotation: "true"} })
+		b.editInstance(func(i *v1alpha1.AppInstance) {
+			i.Annotations = map[string]string{v1alpha1.KeepReleasesAnnotation: "true"}
+		})
 		Expect(server.Client.Delete(b.ctx, b.instance)).To(Succeed())
 		b.readInstance()
 		_, err := b.reconciler.Reconcile(b.ctx, b.instance)

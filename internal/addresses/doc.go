@@ -8,7 +8,7 @@
 //
 // An Endpoint is the part of a Service, Ingress or HTTPRoute in the cluster that determines its
 // address. SetURLs and RecognizeEntrances derive the entrances in the status of an instance from
-// endpoints, so that the status shows what exists, whoever created it. The package sends no
-// requests and contains no state. Manifests and charts are hostile input: names are never copied
-// into a host or the name of an object without a check, and all results are bounded.
+// endpoints, so that the status shows what exists. The package sends no requests and contains no
+// state. Manifests and charts are hostile input: names are never copied into a host or the name of
+// an object without a check, and all results are bounded.
 package addresses

@@ -44,8 +44,8 @@ type Endpoint struct {
 	Path string
 	// HasTLS reports whether an Ingress or HTTPRoute serves HTTPS.
 	HasTLS bool
-	// Gateway is the first Gateway of an HTTPRoute. Its namespace is empty if it is that of the
-	// HTTPRoute.
+	// Gateway is the first Gateway of an HTTPRoute. Its namespace is empty if the
+	// HTTPRoute does not specify it.
 	Gateway Gateway
 	// Backends are the Services of an Ingress or HTTPRoute.
 	Backends []Backend
@@ -133,7 +133,11 @@ func (e *Endpoint) setService(service *corev1.Service) {
 
 // setAddress sets the host to the first valid address of a load balancer.
 func setAddress[T any](e *Endpoint, addresses []T, toHost func(T) string) {
-	slices.ContainsFunc(firstItems(addresses), func(one T) bool { return e.setHost(toHost(one)) })
+	for _, one := range firstItems(addresses) {
+		if e.setHost(toHost(one)) {
+			return
+		}
+	}
 }
 
 func (e *Endpoint) setIngress(ingress *networkingv1.Ingress) {

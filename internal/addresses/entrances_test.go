@@ -199,7 +199,7 @@ func TestSetURLs(t *testing.T) {
 		{why: "a port that the Service does not have", objects: []string{exposed}, port: 1},
 		{why: "an Ingress of the chart before the Service", objects: []string{exposed, tlsIngress}, port: 80, want: "https://wiki.example.com/pages"},
 		{why: "an Ingress to another port", objects: []string{exposed, tlsIngress}, port: 9000, want: "http://192.0.2.7:9000/"},
-		{why: "the object of the policy before that of the chart", policy: policy, objects: []string{tlsIngress, added}, port: 80, want: "http://route.example.com/"},
+		{why: "the object of the policy before the object of the chart", policy: policy, objects: []string{tlsIngress, added}, port: 80, want: "http://route.example.com/"},
 		{why: "an object of another policy", objects: []string{added}, port: 80, want: "https://route.example.com/"},
 		{why: "an object for another entrance", objects: []string{strings.ReplaceAll(added, "entrance: web", "entrance: admin")}, port: 80},
 		{why: "a hidden entrance", objects: []string{exposed, tlsIngress, added}, hidden: true, port: 80},

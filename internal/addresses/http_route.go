@@ -63,15 +63,11 @@ func (e *Endpoint) setRoute(route *httpRoute) {
 		}
 	}
 	if len(route.Spec.ParentRefs) > 0 {
-		parent := route.Spec.ParentRefs[0]
-		e.Gateway = Gateway{Namespace: parent.Namespace, Name: parent.Name, Section: parent.SectionName}
-		e.Port = parent.Port
-		section := strings.ToLower(parent.SectionName)
-		e.HasTLS = parent.Port == defaultPort(SchemeHTTPS) || strings.Contains(section, "https") || strings.Contains(section, "tls")
+		e.setParent(route.Spec.ParentRefs[0])
 	}
 	for i, rule := range firstItems(route.Spec.Rules) {
 		for _, backend := range firstItems(rule.BackendRefs) {
-			if (backend.Kind == "" || backend.Kind == kindService) && backend.Namespace == "" && len(e.Backends) < maxEndpointParts {
+			if backend.isLocalService() && len(e.Backends) < maxEndpointParts {
 				e.Backends = append(e.Backends, Backend{Service: backend.Name, Port: backend.Port})
 			}
 		}
@@ -79,6 +75,18 @@ func (e *Endpoint) setRoute(route *httpRoute) {
 			e.setPath(rule.Matches[0].Path.Value)
 		}
 	}
+}
+
+func (e *Endpoint) setParent(parent parentRef) {
+	e.Gateway = Gateway{Namespace: parent.Namespace, Name: parent.Name, Section: parent.SectionName}
+	e.Port = parent.Port
+	section := strings.ToLower(parent.SectionName)
+	e.HasTLS = parent.Port == defaultPort(SchemeHTTPS) || strings.Contains(section, "https") || strings.Contains(section, "tls")
+}
+
+// isLocalService reports whether a backend is a Service in the namespace of the HTTPRoute.
+func (b backendRef) isLocalService() bool {
+	return (b.Kind == "" || b.Kind == kindService) && b.Namespace == ""
 }
 
 // newRoute returns the HTTPRoute of an entrance.

@@ -94,7 +94,9 @@ spec:
 
 func TestAddedHTTPRoute(t *testing.T) {
 	g := NewWithT(t)
-	policy := newPolicy(t, func(p *Policy) { p.Type, p.Gateway = TypeHTTPRoute, Gateway{Namespace: "gateways", Name: "public", Section: "web"} })
+	policy := newPolicy(t, func(p *Policy) {
+		p.Type, p.Gateway = TypeHTTPRoute, Gateway{Namespace: "gateways", Name: "public", Section: "web"}
+	})
 	draft := newDraft(t, []inputs.Entrance{{Name: "web", Host: "wiki"}}, []hydrate.Service{{Name: "wiki", Ports: []int32{8080, 80}}})
 	added := addedTexts(g, policy, draft)
 	g.Expect(added).To(HaveLen(1))

@@ -110,8 +110,8 @@ type Policy struct {
 	PlainCharts bool
 }
 
-// Check returns an error if the policy is inconsistent, with the name of the flag of the wrong
-// field.
+// Check sets the template of hosts, and returns an error if the template is invalid or the policy is
+// inconsistent. The error names the flag of the invalid field.
 func (p *Policy) Check(hostTemplate string) error {
 	if p.Type == TypeNone {
 		return nil

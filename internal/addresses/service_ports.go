@@ -13,7 +13,7 @@ var webNames = []string{"http", "https", "web", "ui", "dashboard", "console"}
 var webPorts = []int32{80, 443, 3000, 8000, 8080, 8443}
 
 // internalWords are words in the names of ports and Services that are not for users.
-var internalWords = []string{"metrics", "exporter", "webhook", "grpc", "grpclb", "healthcheck", "probe", "reloader", "headless", "admin-api"}
+var internalWords = []string{"metrics", "exporter", "webhook", "grpc", "healthcheck", "probe", "reloader", "headless"}
 
 // webPort returns the port of a Service that users open in a browser, nil if it has none. The first
 // web port counts, because charts list the main port first.

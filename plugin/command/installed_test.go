@@ -29,7 +29,9 @@ func TestInstalledCommands(t *testing.T) {
 	p := newPlugin(t)
 	p.namespace("living")
 	p.createWithStatus(newInstance("living", "wiki", isUnhealthy))
-	p.createWithStatus(newInstance("living", "board", isStopped))
+	p.createWithStatus(newInstance("living", "board", isStopped, func(i *v1alpha1.AppInstance) {
+		i.Status.Entrances[0].URL = "https://board.example.com/"
+	}))
 	task := newTask("living", "upgrade-wiki-2f8rk", v1alpha1.ActionUpgrade)
 	hasFailed(task)
 	p.createWithStatus(task)

@@ -62,7 +62,7 @@ func (p *plugin) addPods(namespace, node string) {
 		i.Status.Inventory = &v1alpha1.Inventory{Total: 2, Objects: []v1alpha1.ObjectReference{
 			{APIVersion: "apps/v1", Kind: "StatefulSet", Namespace: namespace, Name: "web"}, {APIVersion: "apps/v1", Kind: "StatefulSet", Namespace: namespace, Name: "db"},
 		}}
-		i.Status.Entrances = []v1alpha1.Entrance{{Name: "hidden", Host: "db", Port: 5432, Hidden: true}, {Name: "web", Host: "wiki", Port: 8080}}
+		i.Status.Entrances = []v1alpha1.Entrance{{Name: "hidden", Host: "db", Port: 5432, Hidden: true}, {Name: "web", Host: "wiki", Port: 8080}, {Name: "public", URL: "https://public.wiki.example.com/"}}
 	}))
 	p.createWithStatus(newInstance(namespace, "empty", func(i *v1alpha1.AppInstance) { i.Status.Inventory, i.Status.Entrances = nil, nil }))
 }
@@ -97,13 +97,20 @@ func TestOpen(t *testing.T) {
 	p.namespace("open")
 	p.addPods("open", "node-open")
 	expectGolden(t, "open",
-		p.run("open wiki -n open --print"), p.run("open wiki hidden -n open --print --port 8888 --request-timeout 5s"), p.run("open wiki nothing -n open"), p.run("open empty -n open"), p.run("open"))
+		p.run("open wiki -n open --print"), p.run("open wiki hidden -n open --print --port 8888 --request-timeout 5s"), p.run("open wiki nothing -n open"), p.run("open empty -n open"), p.run("open"),
+		p.run("open wiki public -n open --print"), p.run("open wiki public -n open --port-forward"))
 
 	g := NewWithT(t)
 	dir := t.TempDir()
 	script := "#!/bin/sh\necho \"$@\" >&2\necho 'Forwarding from 127.0.0.1:43211 -> 8080'\n"
 	g.Expect(os.WriteFile(filepath.Join(dir, "kubectl"), []byte(script), 0o755)).To(Succeed())
 	t.Setenv("PATH", dir+":/usr/bin:/bin")
+	g.Expect(os.WriteFile(filepath.Join(dir, "xdg-open"), []byte("#!/bin/sh\necho \"$@\" > "+filepath.Join(dir, "opened")+"\n"), 0o755)).To(Succeed())
+	opened := p.run("open wiki public -n open")
+	g.Expect(opened.out).To(Equal("https://public.wiki.example.com/\n"))
+	g.Expect(opened.code).To(BeZero(), opened.errOut)
+	g.Expect(os.ReadFile(filepath.Join(dir, "opened"))).To(BeEquivalentTo("https://public.wiki.example.com/\n"))
+
 	r := p.run("open wiki -n open --no-browser")
 	g.Expect(r.out).To(Equal("http://127.0.0.1:43211\n"))
 	g.Expect(r.errOut).To(Equal("port-forward -n open service/wiki :8080\n"))

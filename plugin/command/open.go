@@ -21,14 +21,20 @@ import (
 // forwarded matches the line of kubectl port-forward with the local address.
 var forwarded = regexp.MustCompile(`^Forwarding from (127\.0\.0\.1:\d+)`)
 
+// openFlags are the flags of the command open.
+type openFlags struct {
+	printOnly, noBrowser, forward bool
+	port                          int
+}
+
 func (f *Factory) newOpenCommand() *cobra.Command {
-	var printOnly, noBrowser bool
-	var port int
+	flags := &openFlags{}
 	c := &cobra.Command{
 		Use: "open INSTANCE [ENTRANCE]", Short: "Open an entrance of an installed app in the browser",
-		Long: "Forwards a local port to an entrance of an installed app with kubectl port-forward, and opens it in the browser. " +
-			"Without the name of an entrance, the first entrance is opened that is not hidden. The command ends with Ctrl-C.",
-		Example: f.example("# Open an app", "open wiki -n demo", "# Print the command that forwards the port", "open wiki admin -n demo --print"),
+		Long: "Opens the URL of an entrance of an installed app in the browser. If it has none, a local port is forwarded to the entrance with " +
+			"kubectl port-forward, and the command ends with Ctrl-C. " +
+			"Without the name of an entrance, the first entrance is opened that is not hidden.",
+		Example: f.example("# Open an app", "open wiki -n demo", "# Print the URL, or the command that forwards a port", "open wiki admin -n demo --print"),
 		Args: func(c *cobra.Command, arguments []string) error {
 			if len(arguments) != 1 && len(arguments) != 2 {
 				return cmdutil.UsageErrorf(c, "expected the names of an instance and of an entrance, got %d arguments", len(arguments))
@@ -37,47 +43,67 @@ func (f *Factory) newOpenCommand() *cobra.Command {
 		},
 		ValidArgsFunction: f.completeInstances,
 	}
-	c.Flags().BoolVar(&printOnly, "print", false, "Print the command that forwards the port instead of running it.")
-	c.Flags().BoolVar(&noBrowser, "no-browser", false, "Print the URL instead of opening it in the browser.")
-	c.Flags().IntVar(&port, "port", 0, "Local port. Defaults to a free port.")
+	c.Flags().BoolVar(&flags.printOnly, "print", false, "Print the URL, or the command that forwards a port, instead of opening it.")
+	c.Flags().BoolVar(&flags.noBrowser, "no-browser", false, "Print the URL instead of opening it in the browser.")
+	c.Flags().BoolVar(&flags.forward, "port-forward", false, "Forward a port even if the entrance has a URL, for example because it cannot be reached from this machine.")
+	c.Flags().IntVar(&flags.port, "port", 0, "Local port. Defaults to a free port. Implies --port-forward.")
 	c.RunE = func(c *cobra.Command, arguments []string) error {
-		k, namespace, err := f.connect()
-		if err != nil {
-			return err
-		}
-		instance, err := getInstance(c.Context(), k, namespace, arguments[0])
-		if err != nil {
-			return err
-		}
-		entrance, err := findEntrance(instance, append(arguments, "")[1])
-		if err != nil {
-			return err
-		}
-		command := f.forwardArguments(c.Root().PersistentFlags(), instance, entrance, port)
-		if printOnly {
-			f.printResult("kubectl %s", strings.Join(command, " "))
-			return nil
-		}
-		open := openInBrowser
-		if noBrowser {
-			open = func(context.Context, string) error { return nil }
-		}
-		return f.forwardPort(c.Context(), command, open)
+		return f.openEntrance(c, flags, arguments[0], append(arguments, "")[1])
 	}
 	return c
 }
 
-// findEntrance returns an entrance of an instance by its name, or the first one that is not hidden.
-func findEntrance(instance *v1alpha1.AppInstance, name string) (*v1alpha1.Entrance, error) {
+// openEntrance opens an entrance of an instance, the first one if the name of the entrance is empty.
+func (f *Factory) openEntrance(c *cobra.Command, flags *openFlags, name, entranceName string) error {
+	k, namespace, err := f.connect()
+	if err != nil {
+		return err
+	}
+	instance, err := getInstance(c.Context(), k, namespace, name)
+	if err != nil {
+		return err
+	}
+	forward := flags.forward || flags.port != 0
+	entrance, err := findEntrance(instance, entranceName, forward)
+	if err != nil {
+		return err
+	}
+	open := openInBrowser
+	if flags.noBrowser || flags.printOnly {
+		open = func(context.Context, string) error { return nil }
+	}
+	if entrance.URL != "" && !forward {
+		f.showURL(c.Context(), printable(entrance.URL), open)
+		return nil
+	}
+	command := f.forwardArguments(c.Root().PersistentFlags(), instance, entrance, flags.port)
+	if flags.printOnly {
+		f.printResult("kubectl %s", strings.Join(command, " "))
+		return nil
+	}
+	return f.forwardPort(c.Context(), command, open)
+}
+
+// showURL prints a URL and opens it.
+func (f *Factory) showURL(ctx context.Context, url string, open func(context.Context, string) error) {
+	f.printResult("%s", url)
+	if err := open(ctx, url); err != nil {
+		fmt.Fprintf(f.Streams.ErrOut, "the browser cannot be opened: %v\n", err)
+	}
+}
+
+// findEntrance returns an entrance of an instance by its name, or the first one that is not hidden. If
+// forward is set, it must have a port.
+func findEntrance(instance *v1alpha1.AppInstance, name string, forward bool) (*v1alpha1.Entrance, error) {
 	var names []string
 	for i := range instance.Status.Entrances {
 		entrance := &instance.Status.Entrances[i]
-		isOpen := entrance.Host != "" && entrance.Port > 0
+		isOpen := entrance.Host != "" && entrance.Port > 0 || entrance.URL != "" && !forward
 		if isOpen && (entrance.Name == name || name == "" && !entrance.Hidden) {
 			return entrance, nil
 		}
 		if isOpen {
-			names = append(names, entrance.Name)
+			names = append(names, printable(entrance.Name))
 		}
 	}
 	switch {
@@ -117,10 +143,7 @@ func (f *Factory) forwardPort(ctx context.Context, arguments []string, open func
 		return withHint(fmt.Errorf("run kubectl: %w", err), "kubectl "+strings.Join(arguments, " "))
 	}
 	if url := readForwardedURL(out); url != "" {
-		f.printResult("%s", url)
-		if err := open(ctx, url); err != nil {
-			fmt.Fprintf(f.Streams.ErrOut, "the browser cannot be opened: %v\n", err)
-		}
+		f.showURL(ctx, url, open)
 	}
 	_, _ = io.Copy(io.Discard, out) // The result of kubectl follows.
 	if err := forward.Wait(); err != nil && ctx.Err() == nil {

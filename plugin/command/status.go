@@ -180,7 +180,11 @@ func instanceBranches(instance *v1alpha1.AppInstance) []branch {
 	}
 	for _, entrance := range instance.Status.Entrances {
 		if !entrance.Hidden {
-			line := fmt.Sprintf("entrance %s  service %s:%d  %s", entrance.Name, entrance.Host, entrance.Port, printable(entrance.Title))
+			address := fmt.Sprintf("service %s:%d", entrance.Host, entrance.Port)
+			if entrance.URL != "" {
+				address = printable(entrance.URL)
+			}
+			line := fmt.Sprintf("entrance %s  %s  %s", printable(entrance.Name), address, printable(entrance.Title))
 			branches = append(branches, branch{line: strings.TrimRight(line, " ")})
 		}
 	}

@@ -33,7 +33,7 @@ func (t *table) addObjectRow(all bool, namespace string, cells ...string) {
 
 // Instances returns the table of instances. all specifies whether they are of all namespaces.
 func Instances(instances []v1alpha1.AppInstance, all bool, now time.Time) *metav1.Table {
-	t := newTable(withNamespace(all, "Name", "App", "Version", "State", "Update", "Age", "+Revision", "+Account", "+Status")...)
+	t := newTable(withNamespace(all, "Name", "App", "Version", "State", "Update", "Age", "+Revision", "+Account", "+URL", "+Status")...)
 	for i := range instances {
 		instance := &instances[i]
 		message := ""
@@ -43,9 +43,19 @@ func Instances(instances []v1alpha1.AppInstance, all bool, now time.Time) *metav
 		t.addObjectRow(all, instance.Namespace,
 			instance.Name, instance.Spec.AppRef.Source+"/"+instance.Spec.AppRef.Name, instance.Status.Version,
 			InstanceState(instance), instance.Status.AvailableUpdate, ageOf(instance.CreationTimestamp, now),
-			fmt.Sprint(instance.Status.Revision), cmp.Or(instance.Spec.ServiceAccountName, "default"), message)
+			fmt.Sprint(instance.Status.Revision), cmp.Or(instance.Spec.ServiceAccountName, "default"), firstURL(instance), message)
 	}
 	return &t.Table
+}
+
+// firstURL returns the URL of the first entrance that has one and is not hidden, "" if there is none.
+func firstURL(instance *v1alpha1.AppInstance) string {
+	for _, entrance := range instance.Status.Entrances {
+		if entrance.URL != "" && !entrance.Hidden {
+			return entrance.URL
+		}
+	}
+	return ""
 }
 
 // InstanceState returns the state of an instance, with ",Suspended" while its reconciliation is

@@ -35,6 +35,11 @@ func TestRejectedValues(t *testing.T) {
 		"a market twice":                     {[]string{"marketNamespaces=[market, market]"}, `marketNamespaces.*equal`},
 		"a folder that is not absolute":      {[]string{"allowedDirectories=[market=charts]"}, `allowedDirectories.*pattern`},
 		"a browser of no kind":               {[]string{"marketBrowsers=[{name: tenants}]"}, `marketBrowsers.*kind`},
+		"addresses of an unknown type":       {[]string{"addresses.type=Service"}, `addresses.*type`},
+		"addresses without a host":           {[]string{"addresses.type=Ingress"}, `addresses.hostTemplate: required`},
+		"a host with a scheme":               {[]string{"addresses={type: Ingress, hostTemplate: 'https://{instance}.example.com'}"}, `hostTemplate.*pattern`},
+		"routes without a gateway":           {[]string{"addresses={type: HTTPRoute, hostTemplate: '{instance}.example.com'}"}, `addresses.gateway.name: required`},
+		"a gateway without a namespace":      {[]string{"addresses={type: HTTPRoute, hostTemplate: '{instance}.example.com', gateway: {name: public}}"}, `addresses.gateway.namespace: required`},
 		"a value that does not exist":        {[]string{"store.emptyDir=true"}, `emptyDir`},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -85,6 +85,9 @@ func visibleEntrances(instance *v1alpha1.AppInstance, app *v1alpha1.AppInfo) []v
 	}
 	if len(all) == 0 {
 		for _, entrance := range instance.Status.Entrances {
+			if entrance.Kind != "" {
+				continue // The app does not declare it.
+			}
 			all = append(all, v1alpha1.AppEntrance{Name: entrance.Name, Title: entrance.Title, Hidden: entrance.Hidden})
 		}
 	}
