@@ -92,14 +92,20 @@ func (o *options) validateProxy() error {
 	if o.proxyClientCA != "" && o.certDir == "" {
 		return errors.New("--cert-dir: Required value: must be set with --proxy-client-ca, because client certificates require TLS")
 	}
-	if o.proxySignOut == "" {
-		return nil
-	}
-	address, err := url.Parse(o.proxySignOut)
-	if err != nil || address.Scheme != "http" && address.Scheme != "https" && (address.Scheme != "" || address.Host != "" || !strings.HasPrefix(o.proxySignOut, "/")) {
+	if o.proxySignOut != "" && !isSignOutAddress(o.proxySignOut) {
 		return fmt.Errorf("--proxy-sign-out-url: Invalid value: %q: must be a URL or a path such as /oauth2/sign_out", o.proxySignOut)
 	}
 	return nil
+}
+
+// isSignOutAddress reports whether a text is an HTTP URL or a path.
+func isSignOutAddress(text string) bool {
+	address, err := url.Parse(text)
+	if err != nil {
+		return false
+	}
+	isPath := address.Scheme == "" && address.Host == "" && strings.HasPrefix(text, "/")
+	return isPath || address.Scheme == "http" || address.Scheme == "https"
 }
 
 // proxyNetworks returns the networks of --trusted-proxies.

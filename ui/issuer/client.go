@@ -72,8 +72,6 @@ func describeFailure(kind error, what string, err error) error {
 	switch {
 	case errors.As(err, &request):
 		return fmt.Errorf("%w: %s: %w", kind, what, request)
-	case errors.Is(err, netguard.ErrTooLarge):
-		return fmt.Errorf("%w: %s: %w", kind, what, netguard.ErrTooLarge)
 	case errors.As(err, &mismatch):
 		return fmt.Errorf("%w: %s: its metadata is of another issuer than %q", kind, what, mismatch.Provided)
 	case errors.As(err, &expired):

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -318,7 +319,23 @@ func (i *issuerSite) testFailures(t *testing.T) {
 			NewWithT(t).Expect(errors.Is(err, issuer.ErrUnavailable)).To(BeTrue(), "%v", err)
 		})
 	}
-	t.Run("keys at a metadata service", func(t *testing.T) {
+	t.Run("metadata without end", func(t *testing.T) {
+		g := NewWithT(t)
+		var written atomic.Int64
+		i.issuer.Configure(fail("/.well-known/openid-configuration", func(w http.ResponseWriter) {
+			chunk := []byte(strings.Repeat(" ", 1<<20))
+			for range 256 {
+				n, err := w.Write(chunk)
+				if written.Add(int64(n)); err != nil {
+					return
+				}
+			}
+		}))
+		_, err := newIssuer(t, i.issuer, "https://pages.example").SignInURL(t.Context(), "a", "b", "c")
+		g.Expect(errors.Is(err, issuer.ErrUnavailable)).To(BeTrue(), "%v", err)
+		g.Consistently(written.Load).Should(BeNumerically("<", 64<<20), "the rest is not read")
+	})
+	t.Run("an endpoint at a metadata service", func(t *testing.T) {
 		g := NewWithT(t)
 		i.issuer.Configure(func(c *testissuer.Config) {
 			c.Metadata = map[string]any{"token_endpoint": "https://169.254.169.254/token"}
