@@ -12,14 +12,17 @@ import (
 	"math/big"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	. "github.com/onsi/gomega"
 
 	"github.com/appmarket/operator/ui/live"
+	"github.com/appmarket/operator/ui/pages"
 	"github.com/appmarket/operator/ui/session"
 )
 
@@ -101,4 +104,45 @@ func TestServerAsksTheProxyForItsCertificate(t *testing.T) {
 	}
 	cancel()
 	g.Eventually(done, "20s").Should(Receive(BeNil()))
+}
+
+// TestSignInMethods checks what the flags of each sign-in method configure.
+func TestSignInMethods(t *testing.T) {
+	folder := t.TempDir()
+	writeCertificate(t, folder, x509.ExtKeyUsageClientAuth)
+	secret := filepath.Join(folder, "secret")
+	NewWithT(t).Expect(os.WriteFile(secret, []byte("secret\n"), 0o600)).To(Succeed())
+	empty := filepath.Join(folder, "empty")
+	NewWithT(t).Expect(os.WriteFile(empty, nil, 0o600)).To(Succeed())
+	oidc := "--auth=oidc --oidc-client-id=pages --public-url=https://market.example --oidc-issuer-url="
+	proxy := "--auth=proxy --trusted-proxies=10.0.0.0/8 --cert-dir=" + folder + " --proxy-client-ca="
+	for _, c := range []struct{ flags, cookie, message string }{
+		{"", "__Host-appmarket", ""},
+		{"--auth=local --bind-address=127.0.0.1:8090", "appmarket-8090", ""},
+		{oidc + "https://login.example --oidc-client-secret-file=" + secret + " --oidc-ca-file=" + filepath.Join(folder, "tls.crt"), "__Host-appmarket-oidc", ""},
+		{proxy + filepath.Join(folder, "tls.crt"), "__Host-appmarket", ""},
+		{oidc + "http://login.example", "", "must be an https URL"},
+		{oidc + "https://user:password@login.example", "", "must be an https URL"},
+		{oidc + "https://login.example --oidc-client-secret-file=" + empty, "", "is empty"},
+		{oidc + "https://login.example --oidc-client-secret-file=missing", "", "read client secret"},
+		{oidc + "https://login.example --oidc-ca-file=" + secret, "", "contains no certificate"},
+		{proxy + "missing", "", "read certificates"},
+	} {
+		t.Run(c.flags, func(t *testing.T) {
+			g := NewWithT(t)
+			o, err := parseFlags(strings.Fields(c.flags))
+			g.Expect(err).NotTo(HaveOccurred())
+			po := pages.Options{}
+			err = o.addSignIn(&po, &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 8090})
+			if c.message != "" {
+				g.Expect(err).To(MatchError(ContainSubstring(c.message)))
+				return
+			}
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect([]bool{po.Link != nil, po.Issuer != nil, po.Proxy != nil}).To(Equal([]bool{o.auth == authLocal, o.auth == authOIDC, o.auth == authProxy}))
+			w := httptest.NewRecorder()
+			po.Cookies.Clear(w)
+			g.Expect(w.Result().Cookies()[0].Name).To(Equal(c.cookie))
+		})
+	}
 }
