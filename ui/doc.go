@@ -5,7 +5,7 @@
 // list Namespaces, for lists that are the same for everyone who may see them. Everything else is
 // read and written with the rights of the signed-in user.
 //
-// kube reads the cluster, session signs users in, live tells open pages what has changed, reports
+// kube reads the cluster, session and issuer sign users in, live tells open pages what has changed, reports
 // fetches long texts from the repository, pages contains the pages, and assets the style sheet,
 // the scripts and the icons.
 package ui

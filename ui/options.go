@@ -5,18 +5,9 @@ import (
 	"flag"
 	"fmt"
 	"net"
-	"net/netip"
 	"net/url"
 	"strings"
 	"time"
-)
-
-// Sign-in methods.
-const (
-	// authToken signs in the owner of a token.
-	authToken = "token"
-	// authLocal signs in with a one-time link, as the user of the kubeconfig of the process.
-	authLocal = "local"
 )
 
 // options are the values of the flags.
@@ -25,13 +16,14 @@ type options struct {
 
 	address       string
 	certDir       string
-	auth          string
 	publicURL     string
 	repositoryURL string
 	sessionKeys   string
 	sessionMaxAge time.Duration
 	maxStreams    int
 	connections   int
+
+	signInOptions
 }
 
 func parseFlags(args []string) (*options, error) {
@@ -40,13 +32,13 @@ func parseFlags(args []string) (*options, error) {
 	o.flags = f
 	f.StringVar(&o.address, "bind-address", ":8090", "Address of the web pages. Must be a loopback address if --auth is local.")
 	f.StringVar(&o.certDir, "cert-dir", "", "Directory with tls.crt and tls.key for serving the pages over HTTPS. If empty, plain HTTP is used.")
-	f.StringVar(&o.auth, "auth", authToken, "Sign-in method: token, with a token of a Kubernetes account, or local, with a one-time link that is printed at startup and acts as the user of the kubeconfig.")
 	f.StringVar(&o.publicURL, "public-url", "", "URL of the web pages for browsers. If its scheme is https, browsers use HTTPS only.")
 	f.StringVar(&o.repositoryURL, "repository-url", "", "URL of the Helm repository, as in --repository-url of the operator. READMEs, values and other reports are fetched only from this URL. If empty, they are not shown.")
 	f.StringVar(&o.sessionKeys, "session-key-file", "", "File with the keys of the session cookies, one per line, each with at least 32 bytes. The first key encrypts new cookies. If empty, a random key is used, and sessions end with the process.")
 	f.DurationVar(&o.sessionMaxAge, "session-max-age", 8*time.Hour, "Maximum duration of a session.")
 	f.IntVar(&o.maxStreams, "max-streams", 2000, "Maximum number of event streams of open pages.")
 	f.IntVar(&o.connections, "connections", 4000, "Maximum number of open connections.")
+	o.signInOptions.addFlags(f)
 	if kubeconfig := flag.Lookup("kubeconfig"); kubeconfig != nil {
 		f.Var(kubeconfig.Value, kubeconfig.Name, kubeconfig.Usage)
 	}
@@ -61,31 +53,23 @@ func parseFlags(args []string) (*options, error) {
 
 func (o *options) validateFlags() error {
 	switch {
-	case o.auth != authToken && o.auth != authLocal:
-		return fmt.Errorf("--auth: Unsupported value: %q: must be %s or %s", o.auth, authToken, authLocal)
 	case o.sessionMaxAge < time.Minute:
 		return fmt.Errorf("--session-max-age: Invalid value: %s: must be at least 1m", o.sessionMaxAge)
 	case o.maxStreams < 1 || o.connections < 1:
 		return errors.New("--max-streams and --connections must be at least 1")
-	case o.auth == authLocal && !isLoopback(o.address):
-		return fmt.Errorf("--bind-address: Invalid value: %q: must be a loopback address such as 127.0.0.1:8090 with --auth=local, "+
-			"because every client that reaches the pages could try to use the kubeconfig", o.address)
 	}
 	if o.publicURL != "" {
 		if parsed, err := url.Parse(o.publicURL); err != nil || parsed.Host == "" {
 			return fmt.Errorf("--public-url: Invalid value: %q: must be a URL", o.publicURL)
 		}
 	}
-	return nil
+	return o.validateSignIn()
 }
 
+// isLoopback reports whether a server with a bind address is reached from this machine only.
 func isLoopback(address string) bool {
 	host, _, err := net.SplitHostPort(address)
-	if err != nil {
-		return false
-	}
-	ip, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && ip.IsLoopback()
+	return err == nil && isLocalName(host)
 }
 
 // usesHTTPS reports whether browsers use HTTPS.

@@ -22,7 +22,6 @@ import (
 	"github.com/appmarket/operator/ui/live"
 	"github.com/appmarket/operator/ui/pages"
 	"github.com/appmarket/operator/ui/reports"
-	"github.com/appmarket/operator/ui/session"
 )
 
 // Run serves the pages with the flags of a command line until the process is asked to stop.
@@ -62,10 +61,7 @@ func serveCluster(ctx context.Context, o *options, account *rest.Config, version
 	po := pages.Options{
 		Cluster: cluster, Hub: hub, Reports: fetcher, SessionMaxAge: o.sessionMaxAge, HTTPS: o.usesHTTPS(), Version: version, Log: log,
 	}
-	if o.auth == authLocal {
-		po.Link, po.LocalAuthority = &session.Link{}, listener.Addr().String()
-	}
-	if po.Cookies, err = newCookies(o, listener.Addr()); err != nil {
+	if err := o.addSignIn(&po, listener.Addr()); err != nil {
 		return errors.Join(err, listener.Close())
 	}
 	handler, err := pages.New(po)
@@ -95,26 +91,6 @@ func printAddress(out io.Writer, o *options, po pages.Options, address net.Addr)
 		return
 	}
 	fmt.Fprintf(out, "pages  %s://%s/link?code=%s\n", scheme, address, po.Link.Renew(time.Now()))
-}
-
-// newCookies returns the cookies of the sessions. The cookies of a local server have its port in
-// their names, because browsers do not separate cookies by port.
-func newCookies(o *options, address net.Addr) (*session.Cookies, error) {
-	var keys [][]byte
-	if o.sessionKeys != "" {
-		var err error
-		if keys, err = session.ReadKeys(o.sessionKeys); err != nil {
-			return nil, err
-		}
-	}
-	if o.auth == authLocal {
-		_, port, err := net.SplitHostPort(address.String())
-		if err != nil {
-			return nil, err
-		}
-		return session.NewCookies("appmarket-"+port, false, keys...)
-	}
-	return session.NewCookies("appmarket", true, keys...)
 }
 
 // certificatePaths returns the paths of the certificate and of its key.

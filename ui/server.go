@@ -39,6 +39,10 @@ func serveHTTP(ctx context.Context, o *options, handler http.Handler, listener n
 			return server.Serve(limited)
 		}
 		server.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: o.loadCertificate}
+		if o.proxyClientCA != "" {
+			// A certificate is verified with the request, so that a page can say what is wrong.
+			server.TLSConfig.ClientAuth = tls.RequestClientCert
+		}
 		return server.ServeTLS(limited, "", "")
 	}
 	go func() { ended <- outcome.Guarded(serve)() }()

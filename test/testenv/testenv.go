@@ -72,23 +72,50 @@ func Run(m *testing.M) int {
 // Start returns the API server that the tests of the package share, and starts it if necessary.
 func Start(t testing.TB) *Env {
 	t.Helper()
-	if os.Getenv("KUBEBUILDER_ASSETS") == "" {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("KUBEBUILDER_ASSETS is not set")
-		}
-		t.Skip("skipped: KUBEBUILDER_ASSETS is not set")
-	}
+	requireAssets(t)
 	if !shared.running {
 		t.Fatal("start API server: TestMain must call testenv.Run, which stops it")
 	}
-	shared.once.Do(func() { shared.env, shared.err = startServer() })
+	shared.once.Do(func() { shared.env, shared.err = startServer(nil) })
 	if shared.err != nil {
 		t.Fatal(shared.err)
 	}
 	return shared.env
 }
 
-func startServer() (*Env, error) {
+// StartWith starts an API server of its own with more flags, by their names without dashes, and stops it at
+// the end of the test.
+func StartWith(t testing.TB, flags map[string]string) *Env {
+	t.Helper()
+	requireAssets(t)
+	e, err := startServer(flags)
+	t.Cleanup(func() {
+		if e == nil || e.server == nil {
+			return
+		}
+		if err := e.server.Stop(); err != nil {
+			t.Error("stop API server:", err)
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+// requireAssets skips the test if the programs of the control plane are not there.
+func requireAssets(t testing.TB) {
+	t.Helper()
+	if os.Getenv("KUBEBUILDER_ASSETS") != "" {
+		return
+	}
+	if os.Getenv("CI") == "true" {
+		t.Fatal("KUBEBUILDER_ASSETS is not set")
+	}
+	t.Skip("skipped: KUBEBUILDER_ASSETS is not set")
+}
+
+func startServer(flags map[string]string) (*Env, error) {
 	root, err := ModuleRoot()
 	if err != nil {
 		return nil, err
@@ -101,6 +128,10 @@ func startServer() (*Env, error) {
 	}}
 	if err := errors.Join(clientgoscheme.AddToScheme(e.Scheme), v1alpha1.AddToScheme(e.Scheme)); err != nil {
 		return nil, err
+	}
+	arguments := e.server.ControlPlane.GetAPIServer().Configure()
+	for name, value := range flags {
+		arguments.Set(name, value)
 	}
 	if e.Config, err = e.server.Start(); err != nil {
 		return e, fmt.Errorf("start API server: %w", err)

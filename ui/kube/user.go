@@ -3,6 +3,7 @@ package kube
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -44,13 +45,32 @@ func (c *Cluster) UserWithToken(token string) (*User, error) {
 	}
 	cfg := rest.AnonymousClientConfig(c.account)
 	cfg.BearerToken = token
-	return c.newUser(cfg, token)
+	return c.newUser(cfg, token, "token "+token)
 }
 
 // LocalUser returns the user of the kubeconfig that the process was started with.
-func (c *Cluster) LocalUser() (*User, error) { return c.newUser(rest.CopyConfig(c.account), "") }
+func (c *Cluster) LocalUser() (*User, error) {
+	return c.newUser(rest.CopyConfig(c.account), "", "local")
+}
 
-func (c *Cluster) newUser(cfg *rest.Config, token string) (*User, error) {
+// ImpersonatedUser returns a user with a name and groups, for whom the account of the process must have
+// the permission to impersonate. The caller must have verified the names.
+func (c *Cluster) ImpersonatedUser(name string, groups []string) (*User, error) {
+	if name == "" {
+		return nil, errors.New("the name of the user is empty")
+	}
+	cfg := rest.CopyConfig(c.account)
+	cfg.Impersonate = rest.ImpersonationConfig{UserName: name, Groups: groups}
+	key, err := json.Marshal(append([]string{name}, groups...))
+	if err != nil {
+		return nil, err
+	}
+	return c.newUser(cfg, "", "impersonated "+string(key))
+}
+
+// newUser returns the user of a configuration. The key identifies its credential: no credentials of two
+// users may have the same one.
+func (c *Cluster) newUser(cfg *rest.Config, token, key string) (*User, error) {
 	cfg.QPS, cfg.Timeout = -1, requestTimeout
 	web, err := rest.HTTPClientFor(cfg)
 	if err != nil {
@@ -66,12 +86,15 @@ func (c *Cluster) newUser(cfg *rest.Config, token string) (*User, error) {
 	}
 	return &User{
 		Reader: objects, Writer: client.WithFieldOwner(objects, FieldOwner), cluster: c, token: token, clients: clients, config: cfg,
-		credential: access.Credential{Key: sha256.Sum256([]byte(token)), Reviews: clients.AuthorizationV1().SelfSubjectAccessReviews()},
+		credential: access.Credential{Key: sha256.Sum256([]byte(key)), Reviews: clients.AuthorizationV1().SelfSubjectAccessReviews()},
 	}, nil
 }
 
-// Token returns the bearer token of the user, empty for the local user.
+// Token returns the bearer token of the user, empty for a user without one.
 func (p *User) Token() string { return p.token }
+
+// CredentialKey returns the digest by which the credential of the user is known.
+func (p *User) CredentialKey() [sha256.Size]byte { return p.credential.Key }
 
 // OpenLog opens the log of a container with the rights of the user. The log has no time limit of its own:
 // it ends with the context.

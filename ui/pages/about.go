@@ -8,7 +8,7 @@ import (
 type aboutView struct {
 	Version   string
 	User      string
-	Local     bool
+	SignIn    string
 	Namespace string
 	Rights    []rightRow
 }
@@ -19,7 +19,7 @@ type rightRow struct {
 }
 
 func showAbout(r *request) (*view, error) {
-	v := aboutView{Version: r.server.Version, User: r.session.User, Local: r.session.Local, Namespace: namespaceOf(r)}
+	v := aboutView{Version: r.server.Version, User: r.session.User, SignIn: r.server.signInName(), Namespace: namespaceOf(r)}
 	for _, right := range []struct{ text, verb, resource string }{
 		{"List apps", "list", kube.Apps}, {"List sources", "list", kube.Sources}, {"Create sources", "create", kube.Sources},
 		{"List instances", "list", kube.Instances}, {"Update instances", "update", kube.Instances},
@@ -32,4 +32,17 @@ func showAbout(r *request) (*view, error) {
 		v.Rights = append(v.Rights, rightRow{right.text, allowed})
 	}
 	return &view{name: "about", titles: []string{"About"}, section: "about", data: v}, nil
+}
+
+// signInName returns how users sign in.
+func (s *Server) signInName() string {
+	switch {
+	case s.Link != nil:
+		return "one-time link"
+	case s.Issuer != nil:
+		return s.Issuer.Host()
+	case s.Proxy != nil:
+		return "proxy"
+	}
+	return "token"
 }

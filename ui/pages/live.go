@@ -18,7 +18,14 @@ func (s *Server) serveLive(w http.ResponseWriter, r *request) {
 		}
 		topics = append(topics, topic)
 	}
-	s.Hub.Serve(w, r.Request, r.session.ID, topics, func(ctx context.Context, topic live.Topic) (bool, error) {
+	streamed := r.Request
+	if r.session.Refresh != "" {
+		// The page connects again, and its request refreshes the token.
+		ctx, cancel := context.WithDeadline(r.Context(), r.session.TokenExpires)
+		defer cancel()
+		streamed = streamed.WithContext(ctx)
+	}
+	s.Hub.Serve(w, streamed, r.session.ID, topics, func(ctx context.Context, topic live.Topic) (bool, error) {
 		verb := "list"
 		if topic.Name != "" {
 			verb = "get"

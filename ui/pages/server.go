@@ -15,6 +15,7 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/ui/assets"
+	"github.com/appmarket/operator/ui/issuer"
 	"github.com/appmarket/operator/ui/kube"
 	"github.com/appmarket/operator/ui/live"
 	"github.com/appmarket/operator/ui/reports"
@@ -27,8 +28,13 @@ type Options struct {
 	Hub     *live.Hub
 	Reports *reports.Client
 	Cookies *session.Cookies
-	// Link is the one-time link by which users sign in. If it is nil, they sign in with a token.
-	Link *session.Link
+	// Link is the one-time link by which users sign in, Issuer the issuer of OpenID Connect at which they
+	// sign in, and Proxy the proxy that signs them in. If all are nil, they sign in with a token.
+	Link   *session.Link
+	Issuer *issuer.Issuer
+	Proxy  *session.Proxy
+	// SignOutURL is where users of the proxy sign out.
+	SignOutURL string
 	// LocalAuthority is the host and port under which a local server is reached. Requests for any
 	// other host are refused. It is empty if the server is not local.
 	LocalAuthority string
@@ -47,6 +53,11 @@ type Server struct {
 	templates *templates
 	logins    *session.Rate
 	requests  *session.Rate
+	// exchanges limits the codes that are sent to the issuer, and checks the credentials of a proxy that
+	// the API server checks.
+	exchanges, checks *session.Rate
+	// names contains the names of the users of the proxy.
+	names nameCache
 	// logStreams counts the logs that are followed.
 	logStreams logSlots
 }
@@ -66,8 +77,10 @@ func New(o Options) (http.Handler, error) {
 	}
 	s := &Server{
 		Options: o, templates: parsed,
-		logins:   session.NewRate(loginInterval, loginBurst),
-		requests: session.NewRate(requestInterval, requestBurst), logStreams: logSlots{sessions: map[string]int{}},
+		logins:    session.NewRate(loginInterval, loginBurst),
+		requests:  session.NewRate(requestInterval, requestBurst),
+		exchanges: session.NewRate(exchangeInterval, exchangeBurst), checks: session.NewRate(checkInterval, checkBurst),
+		names: nameCache{known: map[[32]byte]knownName{}}, logStreams: logSlots{sessions: map[string]int{}},
 	}
 	return s.protect(s.routes()), nil
 }
@@ -78,6 +91,8 @@ func (s *Server) routes() http.Handler {
 	mux.Handle("GET /assets/", http.StripPrefix("/assets/", assets.Handler()))
 	mux.HandleFunc("GET /login", s.showLogin)
 	mux.HandleFunc("POST /login", s.logIn)
+	mux.HandleFunc("GET /login/oidc", s.beginIssuerSignIn)
+	mux.HandleFunc("GET "+issuer.CallbackPath, s.finishIssuerSignIn)
 	mux.HandleFunc("GET /link", s.showLink)
 	mux.HandleFunc("POST /link", s.redeemLink)
 	mux.HandleFunc("POST /logout", s.logOut)

@@ -12,12 +12,8 @@ import (
 	"github.com/appmarket/operator/ui/session"
 )
 
-const (
-	// maxTokenBytes is the size of the largest token. Three cookies have room for it.
-	maxTokenBytes = 8000
-	// namespaceCookie remembers the namespace that the user looks at.
-	namespaceCookie = "appmarket-namespace"
-)
+// namespaceCookie remembers the namespace that the user looks at.
+const namespaceCookie = "appmarket-namespace"
 
 // request is a request of a user who is signed in.
 type request struct {
@@ -31,27 +27,58 @@ type request struct {
 // Context returns the context of the request.
 func (r *request) Context() context.Context { return r.Request.Context() }
 
-// signedIn calls a handler with the user of the session, or has the user sign in.
+// signedIn calls a handler with the user of the request, or has the user sign in.
 func (s *Server) signedIn(next func(http.ResponseWriter, *request)) http.Handler {
+	identify := s.identifyByCookie
+	if s.Proxy != nil {
+		identify = s.identifyByProxy
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		found, ok := s.Cookies.Read(w, r)
-		if !ok || found.Local != (s.Link != nil) {
-			s.requireLogin(w, r)
-			return
+		user, found, ok := identify(w, r)
+		if ok {
+			next(w, &request{Request: r, User: user, server: s, session: found})
 		}
-		if !s.requests.Allow(found.ID, time.Now()) {
-			w.Header().Set("Retry-After", "1")
-			http.Error(w, "too many requests", http.StatusTooManyRequests)
-			return
-		}
-		user, err := s.userOf(found)
-		if err != nil {
-			s.Log.Error(err, "Cannot create a client")
-			http.Error(w, "internal error", http.StatusInternalServerError)
-			return
-		}
-		next(w, &request{Request: r, User: user, server: s, session: found})
 	})
+}
+
+// identifyByCookie returns the user of a session. If there is none, or the session sends too many
+// requests, it writes the response and returns false.
+func (s *Server) identifyByCookie(w http.ResponseWriter, r *http.Request) (*kube.User, session.Session, bool) {
+	found, ok := s.Cookies.Read(w, r)
+	if !ok || found.Local != (s.Link != nil) {
+		s.requireLogin(w, r)
+		return nil, found, false
+	}
+	if !s.allowRequest(w, found.ID) {
+		return nil, found, false
+	}
+	if s.Issuer != nil && found.NeedsRefresh(time.Now()) {
+		if found, ok = s.refreshSession(w, r, found); !ok {
+			return nil, found, false
+		}
+	}
+	user, err := s.userOf(found)
+	if err != nil {
+		s.failClient(w, err)
+		return nil, found, false
+	}
+	return user, found, true
+}
+
+// allowRequest reports whether a session may send a request now. If not, it writes the response.
+func (s *Server) allowRequest(w http.ResponseWriter, id string) bool {
+	if s.requests.Allow(id, time.Now()) {
+		return true
+	}
+	w.Header().Set("Retry-After", "1")
+	http.Error(w, "too many requests", http.StatusTooManyRequests)
+	return false
+}
+
+// failClient writes the response if no client can be created for a user.
+func (s *Server) failClient(w http.ResponseWriter, err error) {
+	s.Log.Error(err, "Cannot create a client")
+	http.Error(w, "internal error", http.StatusInternalServerError)
 }
 
 func (s *Server) userOf(found session.Session) (*kube.User, error) {
@@ -65,7 +92,7 @@ func (s *Server) userOf(found session.Session) (*kube.User, error) {
 // the whole page is loaded again.
 func (s *Server) requireLogin(w http.ResponseWriter, r *http.Request) {
 	s.Cookies.Clear(w)
-	if r.Method != http.MethodGet || strings.HasPrefix(r.URL.Path, "/parts/") || r.URL.Path == "/live" {
+	if isPart(r) {
 		w.Header().Set("HX-Refresh", "true")
 		http.Error(w, "sign in first", http.StatusUnauthorized)
 		return
@@ -73,23 +100,50 @@ func (s *Server) requireLogin(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, "/login", http.StatusSeeOther)
 }
 
+// isPart reports whether the response to a request is not shown as a page.
+func isPart(r *http.Request) bool {
+	return r.Method != http.MethodGet || strings.HasPrefix(r.URL.Path, "/parts/") || r.URL.Path == "/live"
+}
+
+// loginView is the page for signing in.
 type loginView struct {
-	Local   bool
-	Problem string
-	Code    string
+	Local bool
+	// Issuer is the host of the issuer of OpenID Connect.
+	Issuer string
+	// Proxy reports that users sign in at a proxy, and SignOutURL is where they sign out.
+	Proxy      bool
+	SignOutURL string
+	Problem    string
+	Code       string
+}
+
+// newLoginView returns the page for signing in, with a problem if it is not empty.
+func (s *Server) newLoginView(problem string) loginView {
+	v := loginView{Local: s.Link != nil, Proxy: s.Proxy != nil, Problem: problem}
+	if s.Issuer != nil {
+		v.Issuer = s.Issuer.Host()
+	}
+	return v
+}
+
+// refuseLogin writes the page for signing in with a problem.
+func (s *Server) refuseLogin(w http.ResponseWriter, r *http.Request, status int, problem string) {
+	s.writeSignIn(w, r, status, "login", s.newLoginView(problem))
 }
 
 func (s *Server) showLogin(w http.ResponseWriter, r *http.Request) {
-	s.writeSignIn(w, r, http.StatusOK, "login", loginView{Local: s.Link != nil})
+	s.writeSignIn(w, r, http.StatusOK, "login", s.newLoginView(""))
 }
 
 // logIn signs in the owner of a token. The API server says who that is.
 func (s *Server) logIn(w http.ResponseWriter, r *http.Request) {
-	refuse := func(status int, problem string) {
-		s.writeSignIn(w, r, status, "login", loginView{Local: s.Link != nil, Problem: problem})
-	}
-	if s.Link != nil {
+	refuse := func(status int, problem string) { s.refuseLogin(w, r, status, problem) }
+	switch {
+	case s.Link != nil:
 		refuse(http.StatusForbidden, "This server runs on your machine. Use its one-time link.")
+		return
+	case s.Issuer != nil || s.Proxy != nil:
+		refuse(http.StatusForbidden, "This server does not accept tokens in a form.")
 		return
 	}
 	if !s.logins.Allow(addressOf(r), time.Now()) {
@@ -98,7 +152,7 @@ func (s *Server) logIn(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	token := strings.TrimSpace(r.PostFormValue("token"))
-	if token == "" || len(token) > maxTokenBytes || strings.ContainsAny(token, " \t\r\n") {
+	if token == "" || len(token) > session.MaxTokenBytes || strings.ContainsAny(token, " \t\r\n") {
 		refuse(http.StatusBadRequest, "Enter the complete token: one line, without spaces.")
 		return
 	}
@@ -122,7 +176,7 @@ func (s *Server) logIn(w http.ResponseWriter, r *http.Request) {
 
 func (s *Server) beginSession(w http.ResponseWriter, r *http.Request, began session.Session) {
 	if err := s.Cookies.Write(w, began); err != nil {
-		s.writeSignIn(w, r, http.StatusBadRequest, "login", loginView{Problem: "The token is too long."})
+		s.refuseLogin(w, r, http.StatusBadRequest, "The token is too long.")
 		return
 	}
 	s.Log.Info("Signed in", "user", began.User, "local", began.Local)
@@ -141,9 +195,7 @@ func (s *Server) showLink(w http.ResponseWriter, r *http.Request) {
 
 func (s *Server) redeemLink(w http.ResponseWriter, r *http.Request) {
 	if s.Link == nil || !s.logins.Allow(addressOf(r), time.Now()) || !s.Link.Redeem(r.PostFormValue("code"), time.Now()) {
-		s.writeSignIn(w, r, http.StatusForbidden, "login", loginView{
-			Local: s.Link != nil, Problem: "The link is not valid. A link can be used once, within 5 minutes.",
-		})
+		s.refuseLogin(w, r, http.StatusForbidden, "The link is not valid. A link can be used once, within 5 minutes.")
 		return
 	}
 	name := "local"
@@ -155,9 +207,19 @@ func (s *Server) redeemLink(w http.ResponseWriter, r *http.Request) {
 	s.beginSession(w, r, session.New(name, "", s.SessionMaxAge, time.Now()))
 }
 
+// logOut ends the session. Where users signed in elsewhere, it also shows how to sign out there.
 func (s *Server) logOut(w http.ResponseWriter, r *http.Request) {
 	s.Cookies.Clear(w)
 	// The browser may have kept pages with forms.
 	w.Header().Set("Clear-Site-Data", `"cache"`)
-	http.Redirect(w, r, "/login", http.StatusSeeOther)
+	switch {
+	case s.Proxy != nil:
+		v := s.newLoginView("")
+		v.SignOutURL = s.SignOutURL
+		s.writeSignIn(w, r, http.StatusOK, "signed-out", v)
+	case s.Issuer != nil:
+		s.signOutAtIssuer(w, r)
+	default:
+		http.Redirect(w, r, "/login", http.StatusSeeOther)
+	}
 }

@@ -81,8 +81,18 @@ func (r *reportServer) requests() int {
 // startSite starts the pages with sign-in by token, or by a one-time link if local is set.
 func startSite(t *testing.T, local bool, change ...func(*pages.Options)) *site {
 	t.Helper()
+	return startSiteOf(t, testenv.Start(t), local, func(_ *site, o *pages.Options) {
+		for _, each := range change {
+			each(o)
+		}
+	})
+}
+
+// startSiteOf starts the pages for an API server.
+func startSiteOf(t *testing.T, env *testenv.Env, local bool, change func(*site, *pages.Options)) *site {
+	t.Helper()
 	g := NewWithT(t)
-	s := &site{Env: testenv.Start(t), hub: live.NewHub(100), reports: newReportServer(t)}
+	s := &site{Env: env, hub: live.NewHub(100), reports: newReportServer(t)}
 	cluster, err := kube.New(s.Config, s.hub.Notify)
 	g.Expect(err).NotTo(HaveOccurred())
 	ctx, cancel := context.WithCancel(context.Background())
@@ -106,9 +116,7 @@ func startSite(t *testing.T, local bool, change ...func(*pages.Options)) *site {
 		s.link = &session.Link{}
 		o.Link, o.LocalAuthority = s.link, s.server.Listener.Addr().String()
 	}
-	for _, each := range change {
-		each(&o)
-	}
+	change(s, &o)
 	s.server.Config.Handler, err = pages.New(o)
 	g.Expect(err).NotTo(HaveOccurred())
 	s.server.Start()

@@ -81,23 +81,20 @@ func ReadKeys(path string) ([][]byte, error) {
 
 // Write sets the cookies of a session. It fails if the session is too large for cookies.
 func (c *Cookies) Write(w http.ResponseWriter, s Session) error {
-	plain, err := json.Marshal(s)
+	text, err := c.seal(c.name, s)
 	if err != nil {
 		return err
 	}
-	nonce := make([]byte, c.keys[0].NonceSize())
-	_, _ = rand.Read(nonce) // It never returns an error.
-	text := base64.RawURLEncoding.EncodeToString(c.keys[0].Seal(nonce, nonce, plain, []byte(c.name)))
 	if len(text) > maxCookies*cookieSize {
 		return errors.New("the token is too long for a cookie")
 	}
 	for i := range maxCookies {
 		part := text[min(i*cookieSize, len(text)):min((i+1)*cookieSize, len(text))]
 		if part == "" {
-			http.SetCookie(w, c.newCookie(i, "", -1))
+			http.SetCookie(w, c.newCookie(c.partName(i), "", -1))
 			continue
 		}
-		http.SetCookie(w, c.newCookie(i, part, int(time.Until(s.Expires).Seconds())))
+		http.SetCookie(w, c.newCookie(c.partName(i), part, int(time.Until(s.Expires).Seconds())))
 	}
 	return nil
 }
@@ -105,13 +102,13 @@ func (c *Cookies) Write(w http.ResponseWriter, s Session) error {
 // Clear removes the cookies.
 func (c *Cookies) Clear(w http.ResponseWriter) {
 	for i := range maxCookies {
-		http.SetCookie(w, c.newCookie(i, "", -1))
+		http.SetCookie(w, c.newCookie(c.partName(i), "", -1))
 	}
 }
 
-func (c *Cookies) newCookie(i int, value string, maxAge int) *http.Cookie {
+func (c *Cookies) newCookie(name, value string, maxAge int) *http.Cookie {
 	return &http.Cookie{
-		Name: c.partName(i), Value: value, Path: "/", MaxAge: maxAge,
+		Name: name, Value: value, Path: "/", MaxAge: maxAge,
 		HttpOnly: true, Secure: c.secure, SameSite: http.SameSiteLaxMode,
 	}
 }
@@ -134,9 +131,9 @@ func (c *Cookies) Read(w http.ResponseWriter, r *http.Request) (Session, bool) {
 		}
 		text.WriteString(part.Value)
 	}
-	s, ok := c.open(text.String())
+	var s Session
 	now := time.Now()
-	if !ok || s.hasEnded(now) {
+	if !c.unseal(c.name, text.String(), &s) || s.hasEnded(now) {
 		return Session{}, false
 	}
 	if s.needsRenewal(now) {
@@ -148,21 +145,32 @@ func (c *Cookies) Read(w http.ResponseWriter, r *http.Request) (Session, bool) {
 	return s, true
 }
 
-func (c *Cookies) open(text string) (Session, bool) {
+// seal encrypts a value for the cookie with a name. Cookies with another name do not accept it.
+func (c *Cookies) seal(name string, value any) (string, error) {
+	plain, err := json.Marshal(value)
+	if err != nil {
+		return "", err
+	}
+	nonce := make([]byte, c.keys[0].NonceSize())
+	_, _ = rand.Read(nonce) // It never returns an error.
+	return base64.RawURLEncoding.EncodeToString(c.keys[0].Seal(nonce, nonce, plain, []byte(name))), nil
+}
+
+// unseal decrypts the value of the cookie with a name. It returns false if no key fits.
+func (c *Cookies) unseal(name, text string, value any) bool {
 	sealed, err := base64.RawURLEncoding.DecodeString(text)
 	if err != nil || text == "" {
-		return Session{}, false
+		return false
 	}
 	for _, key := range c.keys {
 		if len(sealed) < key.NonceSize() {
-			return Session{}, false
+			return false
 		}
-		plain, err := key.Open(nil, sealed[:key.NonceSize()], sealed[key.NonceSize():], []byte(c.name))
+		plain, err := key.Open(nil, sealed[:key.NonceSize()], sealed[key.NonceSize():], []byte(name))
 		if err != nil {
 			continue
 		}
-		var s Session
-		return s, json.Unmarshal(plain, &s) == nil
+		return json.Unmarshal(plain, value) == nil
 	}
-	return Session{}, false
+	return false
 }

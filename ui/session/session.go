@@ -14,6 +14,8 @@ const (
 	// renewalAge is the age after which a cookie is written again, so that an active session does
 	// not become idle.
 	renewalAge = 5 * time.Minute
+	// refreshMargin is the time before the end of a token at which it is replaced.
+	refreshMargin = 30 * time.Second
 )
 
 // Session is the sign-in of a user.
@@ -24,6 +26,9 @@ type Session struct {
 	User string `json:"u"`
 	// Token is the bearer token of the user. It is empty in a local session.
 	Token string `json:"t,omitempty"`
+	// Refresh is the refresh token of an issuer, with which Token is replaced before TokenExpires.
+	Refresh      string    `json:"r,omitempty"`
+	TokenExpires time.Time `json:"x,omitzero"`
 	// Local reports that the user redeemed a one-time link.
 	Local bool `json:"l,omitempty"`
 	// Expires is the time at which the session ends, and Seen the time of its last renewal.
@@ -39,6 +44,24 @@ func New(user, token string, maxAge time.Duration, now time.Time) Session {
 		s.Expires = end
 	}
 	return s
+}
+
+// WithTokens returns the session with a token of an issuer. With a refresh token it lasts until end,
+// otherwise no longer than the token.
+func (s Session) WithTokens(token, refresh string, end time.Time) Session {
+	s.Token, s.TokenExpires, s.Expires = token, tokenExpiry(token), end
+	if s.Refresh = refresh; s.TokenExpires.IsZero() {
+		s.Refresh = ""
+	}
+	if s.Refresh == "" && !s.TokenExpires.IsZero() && s.TokenExpires.Before(end) {
+		s.Expires = s.TokenExpires
+	}
+	return s
+}
+
+// NeedsRefresh reports whether the token must be replaced.
+func (s Session) NeedsRefresh(now time.Time) bool {
+	return s.Refresh != "" && !now.Before(s.TokenExpires.Add(-refreshMargin))
 }
 
 func newID() string {

@@ -122,20 +122,25 @@ func TestActiveSessionsAreRenewed(t *testing.T) {
 	g.Expect(w.Result().Cookies()).NotTo(BeEmpty())
 }
 
+// tokenOf returns a JSON Web Token with a payload.
+func tokenOf(payload string) string {
+	return "e30." + base64.RawURLEncoding.EncodeToString([]byte(payload)) + ".sig"
+}
+
+// signedToken returns a JSON Web Token that expires.
+func signedToken(end time.Time) string { return tokenOf(fmt.Sprintf(`{"exp":%d}`, end.Unix())) }
+
 func TestSessionsEndWithTheirToken(t *testing.T) {
 	now := time.Now()
-	payload := func(text string) string {
-		return "e30." + base64.RawURLEncoding.EncodeToString([]byte(text)) + ".sig"
-	}
 	soon := now.Add(10 * time.Minute).Truncate(time.Second)
 	for _, c := range []struct {
 		why, token string
 		want       time.Time
 	}{
-		{"a token that expires earlier", payload(fmt.Sprintf(`{"exp":%d}`, soon.Unix())), soon},
-		{"a token that expires later", payload(fmt.Sprintf(`{"exp":%d}`, now.Add(9*time.Hour).Unix())), now.Add(time.Hour)},
-		{"a token without an end", payload(`{}`), now.Add(time.Hour)},
-		{"a token with a huge end", payload(`{"exp":1e300}`), now.Add(time.Hour)},
+		{"a token that expires earlier", signedToken(soon), soon},
+		{"a token that expires later", signedToken(now.Add(9 * time.Hour)), now.Add(time.Hour)},
+		{"a token without an end", tokenOf(`{}`), now.Add(time.Hour)},
+		{"a token with a huge end", tokenOf(`{"exp":1e300}`), now.Add(time.Hour)},
 		{"text that is no JSON Web Token", "abc", now.Add(time.Hour)},
 		{"damaged text", "a.%.c", now.Add(time.Hour)},
 	} {
