@@ -17,7 +17,9 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 
+	"github.com/appmarket/operator/internal/netguard"
 	"github.com/appmarket/operator/internal/outcome"
+	"github.com/appmarket/operator/ui/images"
 	"github.com/appmarket/operator/ui/kube"
 	"github.com/appmarket/operator/ui/live"
 	"github.com/appmarket/operator/ui/pages"
@@ -61,6 +63,9 @@ func serveCluster(ctx context.Context, o *options, account *rest.Config, version
 	}
 	po := pages.Options{
 		Cluster: cluster, Hub: hub, Reports: fetcher, SessionMaxAge: o.sessionMaxAge, HTTPS: o.usesHTTPS(), Version: version, Log: log,
+	}
+	if o.fetchImages {
+		po.Images = images.New(netguard.Policy{}, "appmarket-ui/"+version)
 	}
 	if o.auth == authLocal {
 		po.Link, po.LocalAuthority = &session.Link{}, listener.Addr().String()
