@@ -6,6 +6,6 @@
 // read and written with the rights of the signed-in user.
 //
 // kube reads the cluster, session and issuer sign users in, live tells open pages what has changed, reports
-// fetches long texts from the repository, pages contains the pages, and assets the style sheet,
-// the scripts and the icons.
+// fetches long texts from the repository, images fetches the icons of apps, pages contains the pages,
+// and assets the style sheet, the scripts and the symbols.
 package ui

@@ -17,7 +17,9 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 
+	"github.com/appmarket/operator/internal/netguard"
 	"github.com/appmarket/operator/internal/outcome"
+	"github.com/appmarket/operator/ui/images"
 	"github.com/appmarket/operator/ui/kube"
 	"github.com/appmarket/operator/ui/live"
 	"github.com/appmarket/operator/ui/pages"
@@ -60,6 +62,9 @@ func serveCluster(ctx context.Context, o *options, account *rest.Config, version
 	}
 	po := pages.Options{
 		Cluster: cluster, Hub: hub, Reports: fetcher, SessionMaxAge: o.sessionMaxAge, HTTPS: o.usesHTTPS(), Version: version, Log: log,
+	}
+	if o.fetchImages {
+		po.Images = images.New(netguard.Policy{}, "appmarket-ui/"+version)
 	}
 	if err := o.addSignIn(&po, listener.Addr()); err != nil {
 		return errors.Join(err, listener.Close())

@@ -1,7 +1,7 @@
 // Finding and reading: search, filters, the keyboard, and what assistive technology gets.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { eventually, launch, newPage, open, paths, signedIn, site } from "./support.mjs";
+import { eventually, launch, newPage, open, paths, picture, signedIn, site } from "./support.mjs";
 
 let browser, context, page;
 before(async () => {
@@ -157,4 +157,19 @@ test("signing out ends the session", async () => {
   await open(tab, "/about");
   assert.equal(tab.url(), site.base + "/login");
   await other.close();
+});
+
+test("apps have icons, and a letter if an icon is missing", async (t) => {
+  const context = await signedIn(browser);
+  t.after(() => context.close());
+  const page = await newPage(context);
+  await open(page, "/apps");
+  const icons = page.locator(".tile img");
+  assert.ok(await icons.count() > 10);
+  const width = (at) => icons.nth(at).evaluate((icon) => icon.decode().then(() => icon.naturalWidth, () => 0));
+  const widths = await Promise.all([0, 1, 2, 3, 4, 5].map(width));
+  assert.ok(widths.includes(96), `icons: ${widths}`);
+  assert.ok(widths.includes(1), `an app without its icon: ${widths}`);
+  await picture(page, "discover-icons");
+  assert.deepEqual(page.faults, []);
 });

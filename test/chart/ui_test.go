@@ -62,7 +62,7 @@ func TestPagesArguments(t *testing.T) {
 	g := NewWithT(t)
 	plain := findOnly[appsv1.Deployment](t, renderChart(t, "ui.enabled=true"), "Deployment", "appmarket-ui").Spec.Template.Spec
 	g.Expect(plain.Containers[0].Args).To(ConsistOf(
-		"ui", "--bind-address=:8090", "--repository-url=http://appmarket."+namespace+".svc", "--session-max-age=8h", "--auth=token"))
+		"ui", "--bind-address=:8090", "--repository-url=http://appmarket."+namespace+".svc", "--session-max-age=8h", "--auth=token", "--fetch-images=true"))
 	g.Expect(plain.SecurityContext.RunAsNonRoot).To(HaveValue(BeTrue()))
 	g.Expect(plain.Containers[0].SecurityContext.ReadOnlyRootFilesystem).To(HaveValue(BeTrue()))
 

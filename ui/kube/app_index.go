@@ -24,6 +24,8 @@ type AppRow struct {
 	Hidden                            bool
 	Failed, Purchase, ServingPrevious bool
 	PublishedAt                       time.Time
+	// Icon is the URL of the icon as the chart specifies it.
+	Icon string
 	// text is what a search looks at, and sortKey the title, both in lower case.
 	text, sortKey string
 }
@@ -94,6 +96,17 @@ func (a *appIndex) rowsOf(namespace string) []*AppRow {
 	return rows
 }
 
+// rowOf returns the row of an app, nil if there is none.
+func (a *appIndex) rowOf(namespace, name string) *AppRow {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.rows[namespace][name]
+}
+
+// FindApp returns the row of an app by the name of its AppInfo, nil if there is none. The row is shared:
+// callers must not change it.
+func (c *Cluster) FindApp(namespace, name string) *AppRow { return c.apps.rowOf(namespace, name) }
+
 // CompareTitles orders rows by title, without regard to case, and then by name.
 func CompareTitles(a, b *AppRow) int {
 	return cmp.Or(strings.Compare(a.sortKey, b.sortKey),
@@ -120,7 +133,7 @@ func NewAppRow(app *v1alpha1.AppInfo) *AppRow {
 		keywords = s.Keywords
 		row.Title = cmp.Or(s.Title, app.Spec.App)
 		row.Description, row.Developer, row.AppVersion, row.Type = s.Description, s.Developer, s.AppVersion, s.Type
-		row.Categories, row.Architectures = s.Categories, s.Architectures
+		row.Categories, row.Architectures, row.Icon = s.Categories, s.Architectures, s.Icon
 		row.GPU, row.Purchase = s.Resources != nil && s.Resources.GPU != "", s.Purchase != nil
 	}
 	row.sortKey = strings.ToLower(row.Title)

@@ -206,8 +206,16 @@ func (v *actionView) URL() string {
 	return actionURL(v.Instance.Namespace, v.Instance.Name, strings.ToLower(string(v.Action)))
 }
 
+// Heading returns the title of the page.
+func (v *actionView) Heading() string {
+	if v.Action == v1alpha1.ActionInstall {
+		return "Install " + v.Title + " again"
+	}
+	return v.Verb + " " + v.Title
+}
+
 func (v *actionView) view() (*view, error) {
-	return &view{name: "action", titles: []string{v.Verb + " " + v.Title, "Installed"}, section: "instances", data: v, namespace: v.Instance.Namespace}, nil
+	return &view{name: "action", titles: []string{v.Heading(), "Installed"}, section: "instances", data: v, namespace: v.Instance.Namespace}, nil
 }
 
 // notAllowed returns why the user cannot request an action for an instance, empty if the user can.

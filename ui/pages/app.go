@@ -21,6 +21,8 @@ type appView struct {
 	App     *v1alpha1.AppInfo
 	Title   string
 	Summary *v1alpha1.AppSummary
+	// IconURL is the URL of the icon, empty if there is none.
+	IconURL string
 	Badges  []badge
 	Tab     string
 	Tabs    []tab
@@ -117,7 +119,7 @@ func newAppView(r *request, app *v1alpha1.AppInfo, current string) (*appView, er
 	if v.Summary == nil {
 		v.Summary = &v1alpha1.AppSummary{}
 	}
-	v.Title = cmp.Or(v.Summary.Title, app.Spec.App)
+	v.Title, v.IconURL = cmp.Or(v.Summary.Title, app.Spec.App), r.server.iconURL(app.Namespace, app.Name, v.Summary.Icon)
 	wanted := cmp.Or(r.URL.Query().Get("version"), app.Status.SelectedVersion)
 	for i := range app.Status.Versions {
 		if app.Status.Versions[i].Version == wanted {

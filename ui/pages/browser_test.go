@@ -1,9 +1,13 @@
 package pages_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"image"
+	"image/color"
+	"image/png"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -21,6 +25,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/netguard"
+	"github.com/appmarket/operator/ui/images"
+	"github.com/appmarket/operator/ui/pages"
 )
 
 const browserTests = "../../test/browser"
@@ -153,7 +160,8 @@ type browserWorld struct {
 // newBrowserWorld returns a market with many apps and a tenant with an instance and a task in each state.
 func newBrowserWorld(t *testing.T) browserWorld {
 	t.Helper()
-	w := browserWorld{world: newWorld(t, false)}
+	w := browserWorld{world: newWorld(t, false, func(o *pages.Options) { o.Images = images.New(netguard.Policy{Loopback: true}, "test") })}
+	w.addIcons(t)
 	w.other = w.Namespace(t, nil)
 	w.addInstance(t, w.other, "secret", w.ref)
 	titles := []string{"AnythingLLM", "Appsmith", "AstrBot", "AudioBookShelf", "Awesome Digital Human", "Bazarr", "Bifrost", "BISHENG", "Blinko", "Bytebase", "Changedetection", "Chaos Mesh"}
@@ -161,6 +169,9 @@ func newBrowserWorld(t *testing.T) browserWorld {
 		summary := v1alpha1.AppSummary{
 			Title: titles[i%len(titles)], Developer: "Samples Ltd", Description: "Admin panels, internal tools and dashboards for a team that works together",
 			Categories: []string{[]string{"Utilities", "AI", "Database", "Fun"}[i%4]}, Architectures: []string{"amd64", "arm64"}[:1+i%2], Type: "app", ImageCount: 1,
+		}
+		if i%4 != 3 { // The others have a letter, and one of the icons cannot be fetched.
+			summary.Icon = fmt.Sprintf("%s/icons/%d.png", w.reports.URL, i%4)
 		}
 		if i%7 == 2 {
 			summary.Resources = &v1alpha1.AppResources{GPU: "8Gi"}
@@ -210,6 +221,26 @@ func newBrowserWorld(t *testing.T) browserWorld {
 const wikiReadme = "# Wiki\n\nA wiki for *teams*. See the [documentation](https://example.com/docs).\n\n| name | value |\n|---|---|\n| replicas | 1 |\n| " +
 	"a_very_long_name_of_a_value_without_a_space | another_very_long_value_without_any_space_in_it |\n\n```yaml\nreplicas: 1 # a long comment that does not fit into a narrow window, which scrolls then\n```\n\n" +
 	"## Use\n\n- one\n- two\n\n> Quoted\n\n<script>document.title = 'hacked'</script><img src=x onerror=alert(1)>\n"
+
+// addIcons serves icons of different sizes, with a transparent background.
+func (w browserWorld) addIcons(t *testing.T) {
+	t.Helper()
+	for i, side := range []int{512, 48} {
+		picture := image.NewNRGBA(image.Rect(0, 0, side, side))
+		for y := range side {
+			for x := range side {
+				if d := (x-side/2)*(x-side/2) + (y-side/2)*(y-side/2); d < side*side/5 {
+					picture.Set(x, y, color.NRGBA{uint8(40 + 90*i), uint8(200 * y / side), 160, 255})
+				}
+			}
+		}
+		var out bytes.Buffer
+		NewWithT(t).Expect(png.Encode(&out, picture)).To(Succeed())
+		w.reports.mu.Lock()
+		w.reports.texts[fmt.Sprintf("/icons/%d.png", i)] = out.String()
+		w.reports.mu.Unlock()
+	}
+}
 
 func (w browserWorld) setReadme(text string) {
 	w.reports.mu.Lock()

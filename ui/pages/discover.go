@@ -43,7 +43,9 @@ type emptyText struct{ Title, Text, Command, URL, Link string }
 type appCard struct {
 	*kube.AppRow
 	Category string
-	Badges   []badge
+	// IconURL is the URL of the icon, empty if there is none.
+	IconURL string
+	Badges  []badge
 }
 
 type chip struct{ Text, URL string }
@@ -61,6 +63,7 @@ func showDiscover(r *request) (*view, error) {
 		return nil, err
 	}
 	d := newDiscoverView(f, all, installed)
+	r.server.addIcons(d)
 	if len(all) == 0 {
 		d.Nothing = emptyMarket(r, scope)
 	}

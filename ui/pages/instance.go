@@ -137,8 +137,8 @@ func (v *instanceView) addActions(r *request) error {
 		v.Actions = append(v.Actions, actionButton{URL: openURL, External: true})
 	}
 	for _, each := range []struct{ name, text string }{
-		{"install", "Install again"}, {"upgrade", "Upgrade"}, {"configure", "Configure"}, {"stop", "Stop"}, {"resume", "Resume"}, {"restart", "Restart"}, {"rollback", "Roll back"},
-		{"clone", "Clone"}, {"uninstall", "Uninstall"},
+		{"install", "Install again"}, {"upgrade", "Upgrade"}, {"configure", "Configure"}, {"stop", "Stop"}, {"resume", "Resume"}, {"restart", "Restart"},
+		{"rollback", "Roll back"}, {"clone", "Clone"}, {"uninstall", "Uninstall"},
 	} {
 		if !v.admitsAction(each.name) || each.name == "upgrade" && v.Update == "" {
 			continue

@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/ui/pages"
 )
 
 // world is a market and a tenant.
@@ -36,9 +37,9 @@ func (w world) allowBrowsing(t *testing.T, account string) {
 	})
 }
 
-func newWorld(t *testing.T, local bool) world {
+func newWorld(t *testing.T, local bool, change ...func(*pages.Options)) world {
 	t.Helper()
-	w := world{site: startSite(t, local)}
+	w := world{site: startSite(t, local, change...)}
 	w.market, w.tenant = w.Namespace(t, nil), w.Namespace(t, nil)
 	w.ref = v1alpha1.AppReference{Namespace: w.market, Source: "samples", Name: "wiki"}
 	w.addSource(t, w.market, "samples")

@@ -15,6 +15,7 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/ui/assets"
+	"github.com/appmarket/operator/ui/images"
 	"github.com/appmarket/operator/ui/issuer"
 	"github.com/appmarket/operator/ui/kube"
 	"github.com/appmarket/operator/ui/live"
@@ -27,6 +28,8 @@ type Options struct {
 	Cluster *kube.Cluster
 	Hub     *live.Hub
 	Reports *reports.Client
+	// Images fetches the icons of apps. If it is nil, the pages show letters instead.
+	Images  *images.Fetcher
 	Cookies *session.Cookies
 	// Link is the one-time link by which users sign in, Issuer the issuer of OpenID Connect at which they
 	// sign in, and Proxy the proxy that signs them in. If all are nil, they sign in with a token.
@@ -117,6 +120,7 @@ func (s *Server) routes() http.Handler {
 	}
 	s.addForms(mux)
 	mux.Handle("GET /parts/checks/{namespace}/{name}", s.signedIn(s.serveCheckPart))
+	mux.Handle("GET /img/{namespace}/{app}/icon", s.signedIn(s.serveIcon))
 	mux.Handle("GET /instances/{namespace}/{name}/log", s.signedIn(s.serveLog))
 	mux.Handle("GET /instances/{namespace}/{name}/log/stream", s.signedIn(s.serveLogStream))
 	mux.Handle("GET /apps/{namespace}/{source}/{app}/images.txt", s.signedIn(s.serveImageList))

@@ -13,6 +13,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/netguard"
+	"github.com/appmarket/operator/ui/images"
 	"github.com/appmarket/operator/ui/kube"
 )
 
@@ -37,10 +39,11 @@ func TestListOfManyApps(t *testing.T) {
 			Status: v1alpha1.AppInfoStatus{SelectedVersion: "1.2.0", Summary: &v1alpha1.AppSummary{
 				Title: fmt.Sprintf("App number %d", i*7919%manyApps), Developer: "Samples Ltd",
 				Description: "Admin panels, internal tools and dashboards for a team that works together, with a text of a usual length for an app",
-				Categories:  []string{fmt.Sprintf("Category %d", i%40)}, Architectures: []string{"amd64", "arm64"},
+				Categories:  []string{fmt.Sprintf("Category %d", i%40)}, Architectures: []string{"amd64", "arm64"}, Icon: fmt.Sprintf("https://icons.example/%d.png", i),
 			}},
 		}))
 	}
+	server := &Server{Options: Options{Images: images.New(netguard.Policy{}, "test")}}
 	parsed, err := parseTemplates()
 	g.Expect(err).NotTo(HaveOccurred())
 	for name, query := range map[string]url.Values{
@@ -54,6 +57,7 @@ func TestListOfManyApps(t *testing.T) {
 			for range 5 {
 				begun := time.Now()
 				d := newDiscoverView(f, rows, installedMap{})
+				server.addIcons(d)
 				part, err := parsed.render("discover-part", d)
 				g.Expect(err).NotTo(HaveOccurred())
 				body, err := parsed.render("discover", bodyOf{Data: d, Part: part})
@@ -70,7 +74,7 @@ func TestListOfManyApps(t *testing.T) {
 			g.Expect(slices.Min(times)).To(BeNumerically("<", maxListTime))
 			g.Expect(len(page)).To(BeNumerically("<", maxPageBytes))
 			g.Expect(packed.Len()).To(BeNumerically("<", maxCompressedBytes))
-			g.Expect(page).To(ContainSubstring("app-card"))
+			g.Expect(page).To(And(ContainSubstring("app-card"), ContainSubstring(`<img src="/img/market/source`)))
 		})
 	}
 }
