@@ -182,6 +182,36 @@ type UnreadyObject struct {
 	Message string `json:"message,omitempty"`
 }
 
+// ClaimRemoval specifies what an uninstallation does to a PersistentVolumeClaim.
+// +kubebuilder:validation:Enum=Retained;Deleted
+type ClaimRemoval string
+
+const (
+	// ClaimRetained indicates that an uninstallation retains the claim.
+	ClaimRetained ClaimRemoval = "Retained"
+	// ClaimDeleted indicates that an uninstallation deletes the claim and its data.
+	ClaimDeleted ClaimRemoval = "Deleted"
+)
+
+// VolumeClaim is a PersistentVolumeClaim of an AppInstance.
+type VolumeClaim struct {
+	// name is the name of the PersistentVolumeClaim.
+	// +required
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name,omitempty"`
+
+	// storage is the storage that the claim requests, as a Kubernetes quantity. It is not set if
+	// the request is not known.
+	// +optional
+	// +kubebuilder:validation:MaxLength=64
+	Storage string `json:"storage,omitempty"`
+
+	// onRemoval describes what an uninstallation would do to the claim, as spec.dataPolicy
+	// specifies: Retained or Deleted.
+	// +required
+	OnRemoval ClaimRemoval `json:"onRemoval,omitempty"`
+}
+
 // OperationOutcome is the outcome of an operation or a task.
 // +kubebuilder:validation:Enum=Succeeded;Failed;Interrupted;Canceled
 type OperationOutcome string

@@ -265,6 +265,14 @@ type AppInstanceStatus struct {
 	// +optional
 	Inventory *Inventory `json:"inventory,omitempty"`
 
+	// claims lists the first 100 PersistentVolumeClaims in the namespace of the instance that the
+	// app requested in the last operation, including those of StatefulSets. After a rollback, the
+	// storage of claims that the version before did not have is not set.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=100
+	Claims []VolumeClaim `json:"claims,omitempty"`
+
 	// history lists the last 10 operations, newest first. The entries of the installed revision
 	// and of spec.pinnedRevision are always kept.
 	// +optional

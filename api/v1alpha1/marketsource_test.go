@@ -1,6 +1,8 @@
 package v1alpha1_test
 
 import (
+	"strings"
+
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
@@ -29,6 +31,7 @@ var _ = Describe("MarketSource", func() {
 		Entry("with a path and a port in its URL", change(`spec.helm: {url: "http://localhost:8080/charts@stable"}`)),
 		Entry("shared with namespaces of a label", change("spec.allowedNamespaces: {from: Selector, selector: {matchLabels: {team: red}}}")),
 		Entry("with parameters of any form", change("spec.customParams: {a: {b: [1, {c: null}]}, d: true}")),
+		Entry("with a title and a description", change("spec.title: Team charts\nspec.description: Apps of the team")),
 		Entry("with all versions that may be kept", change("spec.filter: {maxVersions: 50}")),
 	)
 
@@ -38,6 +41,9 @@ var _ = Describe("MarketSource", func() {
 		Expect(create(o)).To(MatchError(ContainSubstring(sentence)))
 	},
 		Entry("without a spec", change("spec:"), "spec: Required value"),
+		Entry("with an empty title", change(`spec.title: ""`), "spec.title in body should be at least 1 chars long"),
+		Entry("with a long title", change("spec.title: "+strings.Repeat("a", 201)), "spec.title: Too long"),
+		Entry("with a long description", change("spec.description: "+strings.Repeat("a", 1025)), "spec.description: Too long"),
 		Entry("without a type", change("spec.type:"), "spec.type: Required value"),
 		Entry("of another type", change("spec.type: Git"), `Unsupported value: "Git"`),
 		Entry("without the member of its type", change("spec.helm:"), "helm is required when type is Helm"),

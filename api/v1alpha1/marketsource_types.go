@@ -43,6 +43,20 @@ type MarketSourceSpec struct {
 	// +required
 	Type SourceType `json:"type,omitempty"`
 
+	// title specifies the display name of the source. If not specified, the name of the object is
+	// displayed.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=200
+	Title string `json:"title,omitempty"`
+
+	// description specifies a short description of the source for users. If not specified, the
+	// source has no description.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	Description string `json:"description,omitempty"`
+
 	// helm specifies a Helm repository over HTTP. It is required if type is Helm, and cannot be
 	// set otherwise.
 	// +optional

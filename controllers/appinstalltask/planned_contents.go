@@ -1,8 +1,6 @@
 package appinstalltask
 
 import (
-	"k8s.io/apimachinery/pkg/api/resource"
-
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/catalog"
@@ -92,14 +90,20 @@ func isClaim(object v1alpha1.ObjectReference) bool {
 	return object.APIVersion == "v1" && object.Kind == "PersistentVolumeClaim"
 }
 
+// claimStorage returns the storage of the claims in the status of an instance.
+func claimStorage(instance *v1alpha1.AppInstance) map[v1alpha1.ObjectReference]string {
+	storage := map[v1alpha1.ObjectReference]string{}
+	for _, claim := range instance.Status.Claims {
+		reference := v1alpha1.ObjectReference{APIVersion: "v1", Kind: "PersistentVolumeClaim", Namespace: instance.Namespace, Name: claim.Name}
+		storage[reference] = claim.Storage
+	}
+	return storage
+}
+
 // requestedStorage returns the storage that a PersistentVolumeClaim requests, and "" for any other object.
 func requestedStorage(o objects.Map) string {
-	if o.Kind() != "PersistentVolumeClaim" || o.Group() != "" {
+	if !o.IsClaim() {
 		return ""
 	}
-	requested := o.MapAt("spec").MapAt("resources").MapAt("requests").TextAt("storage")
-	if _, err := resource.ParseQuantity(requested); err != nil {
-		return ""
-	}
-	return text.Limit(requested, 64)
+	return o.RequestedStorage()
 }

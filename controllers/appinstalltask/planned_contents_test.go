@@ -99,6 +99,19 @@ var _ = Describe("The plan of a dry run", func() {
 		Expect(createPlan(v1alpha1.ActionUpgrade).UnusedValues).To(Equal([]string{"image.pullPolicy", `node\.zone`, "worker"}))
 	})
 
+	It("has the storage of the claims in the status of an instance that is uninstalled", func() {
+		clients, err := helmrelease.NewClients(server.Config, server.Mapper)
+		Expect(err).NotTo(HaveOccurred())
+		b.reconciler.Clients = func(t release.Tenant, known release.Records) release.Client { return clients.For(t, known) }
+		b.publishVersion("1.0.0", filesWithoutInputs())
+		b.installVersion("1.0.0")
+		editInstanceStatus(func(status *v1alpha1.AppInstanceStatus) {
+			status.Inventory = &v1alpha1.Inventory{Objects: []v1alpha1.ObjectReference{claim()}}
+			status.Claims = []v1alpha1.VolumeClaim{{Name: "photos", Storage: "8Gi", OnRemoval: v1alpha1.ClaimRetained}}
+		})
+		Expect(createPlan(v1alpha1.ActionUninstall).Objects).To(ConsistOf(And(HaveField("Object", claim()), HaveField("Storage", "8Gi"))))
+	})
+
 	It("is not made from a release record that another client wrote", func() {
 		clients, err := helmrelease.NewClients(server.Config, server.Mapper)
 		Expect(err).NotTo(HaveOccurred())

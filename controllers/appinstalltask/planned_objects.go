@@ -197,10 +197,11 @@ func uninstalledObjects(ctx context.Context, r *Reconciler, s *scope) ([]v1alpha
 	deletesData := cmp.Or(s.task.Spec.RequestedDataPolicy(), s.instance.Spec.DataPolicy) == v1alpha1.DataDelete
 	listed := map[string]bool{}
 	var changes []v1alpha1.PlannedObject
+	storage := claimStorage(s.instance)
 	add := func(reference v1alpha1.ObjectReference, change v1alpha1.ObjectChange) {
 		if key := objectKey(reference, s.task.Namespace); !listed[key] {
 			listed[key] = true
-			changes = append(changes, v1alpha1.PlannedObject{Change: change, Object: reference})
+			changes = append(changes, v1alpha1.PlannedObject{Change: change, Object: reference, Storage: storage[reference]})
 		}
 	}
 	reader := r.Clients(s.tenant(), knownRecords{s.instance})

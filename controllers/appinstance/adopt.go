@@ -57,7 +57,7 @@ func prepareAdoption(ctx context.Context, r *Reconciler, s *scope, operation v1a
 			return err
 		}
 		s.setDeclaredEntrances(draft)
-		return nil
+		return setClaims(s.instance, draft)
 	}, nil
 }
 

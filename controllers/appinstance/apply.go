@@ -25,6 +25,7 @@ func (r *Reconciler) applyTarget(ctx context.Context, s *scope) error {
 	}
 	if shouldBeStopped(s.instance) || isUpToDate(s) && !hasMissingObjects(ctx, r, s) {
 		setEntranceTitles(s.instance, s.instance.Status.Entrances)
+		setClaimRemoval(s.instance)
 		s.markResolved()
 		if isScaled(s.instance) && !isRestartDue(s.instance) {
 			markApplied(s)
@@ -110,7 +111,7 @@ func prepareInstallation(ctx context.Context, r *Reconciler, s *scope, operation
 			return err
 		}
 		s.setDeclaredEntrances(draft)
-		return nil
+		return setClaims(s.instance, draft)
 	}, nil
 }
 

@@ -85,6 +85,7 @@ func rollbackReleases(ctx context.Context, s *scope) error {
 	}
 	s.instance.Status.Releases = copyRecords(s.instance, made)
 	s.instance.Status.Inventory = newInventory(objects)
+	addRestoredClaims(s.instance, objects)
 	return nil
 }
 
