@@ -266,7 +266,7 @@ type AppInstanceStatus struct {
 	Inventory *Inventory `json:"inventory,omitempty"`
 
 	// claims lists the first 100 PersistentVolumeClaims in the namespace of the instance that the
-	// app requested in the last operation, including those of StatefulSets. After a rollback, the
+	// app requested in the last operation, including the claims of StatefulSets. After a rollback, the
 	// storage of claims that the version before did not have is not set.
 	// +optional
 	// +listType=atomic

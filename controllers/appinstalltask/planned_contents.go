@@ -16,8 +16,9 @@ const (
 	maxPermissionLength   = 512
 )
 
-// addContents adds the images, the permissions and the unused values to a plan. It adds nothing if the operation installs no version. A version that cannot be rendered counts as a
-// version without images and permissions.
+// addContents adds the images, the permissions and the unused values to a plan. It adds nothing if the
+// operation installs no version. A version that cannot be rendered counts as a version without images
+// and permissions.
 func addContents(plan *v1alpha1.Plan, s *scope, changes plannedChanges) error {
 	if changes.after == nil {
 		return nil

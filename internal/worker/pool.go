@@ -81,7 +81,9 @@ func (p *Pool) Prepare(ctx context.Context, in hydrate.Preparation) (*hydrate.Pr
 	if err != nil {
 		return nil, outcome.Stalled(v1alpha1.ReasonInvalidValues, err)
 	}
-	next := order{Preparation: &preparation{Request: packed, Archive: in.Archive, Given: in.Given, ValuePaths: in.ValuePaths, IgnoresInputs: in.IgnoresInputs, Lookup: in.Request.Lookup != nil}}
+	next := order{Preparation: &preparation{
+		Request: packed, Archive: in.Archive, Given: in.Given, ValuePaths: in.ValuePaths, IgnoresInputs: in.IgnoresInputs, Lookup: in.Request.Lookup != nil,
+	}}
 	got, _, err := p.runOrder(ctx, in.Request.At.Namespace, next, in.Request.Lookup)
 	if err == nil {
 		err = got.toError()
