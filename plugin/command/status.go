@@ -180,15 +180,19 @@ func instanceBranches(instance *v1alpha1.AppInstance) []branch {
 	}
 	for _, entrance := range instance.Status.Entrances {
 		if !entrance.Hidden {
-			address := fmt.Sprintf("service %s:%d", entrance.Host, entrance.Port)
-			if entrance.URL != "" {
-				address = printable(entrance.URL)
-			}
-			line := fmt.Sprintf("entrance %s  %s  %s", printable(entrance.Name), address, printable(entrance.Title))
-			branches = append(branches, branch{line: strings.TrimRight(line, " ")})
+			branches = append(branches, branch{line: entranceLine(entrance)})
 		}
 	}
 	return branches
+}
+
+// entranceLine returns the name, the URL or the Service, and the title of an entrance.
+func entranceLine(entrance v1alpha1.Entrance) string {
+	address := fmt.Sprintf("service %s:%d", entrance.Host, entrance.Port)
+	if entrance.URL != "" {
+		address = entrance.URL
+	}
+	return strings.TrimRight(fmt.Sprintf("entrance %s  %s  %s", printable(entrance.Name), printable(address), printable(entrance.Title)), " ")
 }
 
 // revisionBranches returns the branch about the revisions to which an instance can be rolled back.
