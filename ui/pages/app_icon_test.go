@@ -17,7 +17,7 @@ import (
 	"github.com/appmarket/operator/ui/pages"
 )
 
-var iconSource = regexp.MustCompile(`<img src="(/img/[^"]+)" alt="" loading="lazy">`)
+var iconSource = regexp.MustCompile(`<img src="(/img/[^"]+)" alt="" loading="lazy" fetchpriority="low">`)
 
 // TestIconsOfApps lists apps with icons, without, and with icons that cannot be fetched.
 func TestIconsOfApps(t *testing.T) {

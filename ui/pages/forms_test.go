@@ -241,7 +241,7 @@ func TestForeignFormsAreRefused(t *testing.T) {
 	g := NewWithT(t)
 	w := newFormWorld(t)
 	w.addInstance(t, w.tenant, "board", w.ref)
-	for _, path := range []string{w.path, w.path + "/preview", "/instances/" + w.tenant + "/board/actions/uninstall", "/tasks/" + w.tenant + "/x/cancel", "/tasks/" + w.tenant + "/x/inputs"} {
+	for _, path := range []string{w.path, w.path + "/preview", w.path + "/check", "/instances/" + w.tenant + "/board/actions/uninstall", "/instances/" + w.tenant + "/board/delete", "/tasks/" + w.tenant + "/x/cancel", "/tasks/" + w.tenant + "/x/inputs"} {
 		for name, value := range map[string]string{"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"} {
 			request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.b.base+path, strings.NewReader(w.validForm().Encode()))
 			g.Expect(err).NotTo(HaveOccurred())
