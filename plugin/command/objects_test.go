@@ -65,6 +65,7 @@ func newInstance(namespace, name string, change ...func(*v1alpha1.AppInstance)) 
 				{APIVersion: "v1", Kind: "Service", Namespace: namespace, Name: name},
 				{APIVersion: "v1", Kind: "PersistentVolumeClaim", Namespace: namespace, Name: "data-" + name},
 			}},
+			Claims:    []v1alpha1.VolumeClaim{{Name: "data-" + name, Storage: "1Gi", OnRemoval: v1alpha1.ClaimRetained}},
 			Entrances: []v1alpha1.Entrance{{Name: "web", Title: "Wiki", Host: name, Port: 80}},
 			History: []v1alpha1.HistoryEntry{
 				{Revision: 4, Outcome: v1alpha1.OutcomeSucceeded, Operation: v1alpha1.Operation{Type: v1alpha1.OperationUpgrade, Version: "2.3.1", StartedAt: metav1.Now()}, EndedAt: metav1.Now()},

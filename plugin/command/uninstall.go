@@ -71,21 +71,20 @@ func (f *Factory) newUninstallCommand() *cobra.Command {
 
 // printUninstallation prints what an uninstallation deletes and what it retains.
 func printUninstallation(out io.Writer, instance *v1alpha1.AppInstance, data v1alpha1.DataPolicy) {
-	deleted, claims := map[string]int{}, []string{}
-	var statefulSets []string
-	total := 0
+	deleted, total := map[string]int{}, 0
 	if inventory := instance.Status.Inventory; inventory != nil {
+		total = int(inventory.Total)
 		for _, object := range inventory.Objects {
-			if object.Kind == "PersistentVolumeClaim" && data != v1alpha1.DataDelete {
-				claims = append(claims, "PersistentVolumeClaim "+object.Name)
+			if object.Kind == "PersistentVolumeClaim" {
+				total-- // It is among the claims.
 				continue
 			}
 			deleted[object.Kind]++
-			if object.Kind == "StatefulSet" {
-				statefulSets = append(statefulSets, object.Name)
-			}
 		}
-		total = int(inventory.Total) - len(claims)
+	}
+	var claims []string
+	for _, claim := range instance.Status.Claims {
+		claims = append(claims, strings.TrimSpace("PersistentVolumeClaim "+claim.Name+" "+parenthesized(claim.Storage)))
 	}
 	var kinds, releases []string
 	for _, kind := range slices.Sorted(maps.Keys(deleted)) {
@@ -94,11 +93,10 @@ func printUninstallation(out io.Writer, instance *v1alpha1.AppInstance, data v1a
 	for _, release := range instance.Status.Releases {
 		releases = append(releases, release.Name)
 	}
-	// The claims of a StatefulSet are not objects of the release.
-	if len(statefulSets) > 0 && data != v1alpha1.DataDelete {
-		claims = append(claims, "PersistentVolumeClaims of StatefulSet "+text.List(statefulSets, ", ", maxKinds))
+	stays := secretsOf(instance)
+	if data != v1alpha1.DataDelete {
+		stays = append(claims, stays...)
 	}
-	stays := append(claims, secretsOf(instance)...)
 	what := text.Count(total, "object", "objects")
 	if len(kinds) > 0 {
 		what += " (" + text.List(kinds, ", ", maxKinds) + ")"
@@ -106,8 +104,8 @@ func printUninstallation(out io.Writer, instance *v1alpha1.AppInstance, data v1a
 	if len(releases) > 0 {
 		what += ", " + pluralOf(len(releases), "Helm release", "Helm releases") + " " + strings.Join(releases, ", ")
 	}
-	if len(statefulSets) > 0 && data == v1alpha1.DataDelete {
-		what += ", PersistentVolumeClaims of StatefulSet " + text.List(statefulSets, ", ", maxKinds)
+	if len(claims) > 0 && data == v1alpha1.DataDelete {
+		what += ", " + text.List(claims, ", ", maxKinds)
 	}
 	printLine(out, "Deleted", what)
 	printLine(out, "Retained", cmp.Or(strings.Join(stays, ", "), "nothing"))

@@ -27,12 +27,13 @@ func trimObject(object any) (any, error) {
 	case *v1alpha1.AppInstance:
 		o.Spec.Values, o.Spec.ValuesFrom, o.Spec.Inputs = nil, nil, nil
 		o.Status.History, o.Status.CompletedTasks, o.Status.Releases, o.Status.Outputs = nil, nil, nil, nil
+		o.Status.Claims = nil
 		if o.Status.Inventory != nil {
-			o.Status.Inventory.Objects = nil
+			o.Status.Inventory.Objects, o.Status.Inventory.Unready = nil, nil
 		}
 	case *v1alpha1.AppInstallTask:
 		o.Spec.Install, o.Spec.Configure, o.Spec.Upgrade, o.Spec.Clone, o.Spec.Adopt = nil, nil, nil, nil, nil
-		o.Status.RequiredInputs, o.Status.Outputs, o.Status.Preflight = nil, nil, nil
+		o.Status.RequiredInputs, o.Status.Outputs, o.Status.Preflight, o.Status.Plan = nil, nil, nil, nil
 	case *v1alpha1.MarketSource:
 		o.Spec.Platform, o.Spec.CustomParams, o.Spec.Inputs, o.Spec.Licensing = nil, nil, nil, nil
 		o.Status.Failures = nil

@@ -89,7 +89,7 @@ type planView struct {
 type plannedObjects struct {
 	Change v1alpha1.ObjectChange
 	Count  int
-	Listed []v1alpha1.ObjectReference
+	Listed []v1alpha1.PlannedObject
 }
 
 // Missing returns the number of objects that the plan does not list.
@@ -112,7 +112,7 @@ func newPlanView(task *v1alpha1.AppInstallTask) *planView {
 	} {
 		for _, planned := range plan.Objects {
 			if planned.Change == group.Change {
-				group.Listed = append(group.Listed, planned.Object)
+				group.Listed = append(group.Listed, planned)
 			}
 		}
 		if group.Count > 0 {

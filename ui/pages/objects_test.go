@@ -127,6 +127,11 @@ func (s *site) addInstanceWith(t *testing.T, namespace, name string, spec v1alph
 func makeUnhealthy(instance *v1alpha1.AppInstance) {
 	const message = "Deployment/wiki: 0 of 1 replicas are ready: image registry.example/wiki:2.3.1 was not found"
 	instance.Status.Inventory.Total = 2
+	instance.Status.Inventory.Unready = []v1alpha1.UnreadyObject{{
+		Object: v1alpha1.ObjectReference{APIVersion: "apps/v1", Kind: "Deployment", Namespace: instance.Namespace, Name: "wiki"},
+		Status: v1alpha1.ObjectInProgress, Message: "0 of 1 replicas are ready",
+	}}
+	instance.Status.Claims = []v1alpha1.VolumeClaim{{Name: "data-wiki-0", Storage: "5Gi", OnRemoval: v1alpha1.ClaimRetained}}
 	instance.Status.Conditions[0] = condition("Ready", "False", "Unhealthy", message)
 	instance.Status.Conditions[3] = condition("Healthy", "False", "Unhealthy", message)
 	instance.Status.AvailableUpdate = "2.4.0"
@@ -136,7 +141,7 @@ func makeUnhealthy(instance *v1alpha1.AppInstance) {
 func (s *site) addTask(t *testing.T, namespace, name string, ref v1alpha1.AppReference) *v1alpha1.AppInstallTask {
 	t.Helper()
 	task := &v1alpha1.AppInstallTask{
-		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name, Annotations: map[string]string{v1alpha1.RequestedByAnnotation: "jane@example.com"}},
 		Spec:       v1alpha1.AppInstallTaskSpec{Action: v1alpha1.ActionInstall, AppRef: ref, StartDeadline: "1h"},
 	}
 	s.create(t, task, func() {

@@ -1,6 +1,7 @@
 package pages_test
 
 import (
+	"html/template"
 	"net/http"
 	"testing"
 	"time"
@@ -87,7 +88,7 @@ func TestPagesShowTheCluster(t *testing.T) {
 		{app + "/values", []string{"replicas: 1 # of the wiki", "WIKI_LANGUAGE"}},
 		{"/apps/" + w.market + "/samples/broken", []string{"RenderFailed", "templates/x.yaml:3", "Fetched"}},
 		{"/instances?namespace=" + w.tenant, []string{"1 instance", "Unhealthy", "was not found", "2.4.0"}},
-		{instance, []string{"Not all objects are ready", "registry.example/wiki:2.3.1 was not found", "kubectl port-forward -n " + w.tenant + " service/wiki 8080:8080", "retained on uninstallation"}},
+		{instance, []string{"Not all objects are ready", "registry.example/wiki:2.3.1 was not found", "kubectl port-forward -n " + w.tenant + " service/wiki 8080:8080", "retained on uninstallation", "Objects that are not ready", "0 of 1 replicas are ready", "data-wiki-0", "5Gi"}},
 		{instance + "/objects", []string{"Secret", "1 of 2 objects are ready"}},
 		{instance + "/events", []string{"No events"}},
 		{instance + "/history", []string{"No history"}},
@@ -95,7 +96,7 @@ func TestPagesShowTheCluster(t *testing.T) {
 		{instance + "/drift", []string{"Drift detection is off"}},
 		{instance + "/yaml", []string{"kind: AppInstance", "appRef:"}},
 		{"/tasks?namespace=" + w.tenant, []string{"1 task", "Waiting for input", "1 of 5 inputs is missing"}},
-		{"/tasks/" + w.tenant + "/install-wiki-x7k2p", []string{"Install wiki", "WIKI_ADMIN_EMAIL", "a value is required", "PermissionDenied", "kind: Role", "in 59 minutes"}},
+		{"/tasks/" + w.tenant + "/install-wiki-x7k2p", []string{"Install wiki", "WIKI_ADMIN_EMAIL", "a value is required", "PermissionDenied", "kind: Role", "in 59 minutes", "by jane@example.com"}},
 		{"/sources", []string{"samples", "7 of 8", "all namespaces"}},
 		{"/sources/" + w.market + "/samples", []string{"broken", "RenderFailed", "https://charts.example.com", "helm repo add samples"}},
 		{"/about", []string{"1.2.3", "Install and change apps", "one-time link"}},
@@ -106,6 +107,19 @@ func TestPagesShowTheCluster(t *testing.T) {
 			NewWithT(t).Expect(page.text).To(MatchRegexp(`<title>[^<]+ · AppMarket</title>`))
 		})
 	}
+}
+
+func TestHistoryNamesTheRequester(t *testing.T) {
+	w := newWorld(t, true)
+	now := metav1.Now()
+	w.addInstance(t, w.tenant, "past", w.ref, func(i *v1alpha1.AppInstance) {
+		i.Status.History = []v1alpha1.HistoryEntry{{
+			Revision: 4, Outcome: v1alpha1.OutcomeSucceeded, EndedAt: now,
+			Operation: v1alpha1.Operation{Type: v1alpha1.OperationUpgrade, Version: "1.2.0", Task: "upgrade-past-aaaaa", RequestedBy: attack, StartedAt: now},
+		}}
+	})
+	page := shows(t, w.signInAsAdmin(t), "/instances/"+w.tenant+"/past/history", "upgrade-past-aaaaa", "by "+template.HTMLEscapeString(attack))
+	NewWithT(t).Expect(page.text).NotTo(ContainSubstring(attack))
 }
 
 func TestSearchAndFilters(t *testing.T) {

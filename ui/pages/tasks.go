@@ -157,6 +157,8 @@ type taskView struct {
 	// Next is what the user can do, and Blocked what a waiting task blocks.
 	Next    nextStep
 	Blocked string
+	// RequestedBy is the user who created the task, empty if it is not known.
+	RequestedBy string
 }
 
 func showTask(r *request) (*view, error) {
@@ -165,7 +167,7 @@ func showTask(r *request) (*view, error) {
 	if err := r.Get(r.Context(), types.NamespacedName{Namespace: namespace, Name: r.PathValue("name")}, task); err != nil {
 		return nil, asProblem(r, err, "get", kube.Tasks, namespace)
 	}
-	v := taskView{Task: task, State: taskBadge(task), Instance: task.Instance()}
+	v := taskView{Task: task, State: taskBadge(task), Instance: task.Instance(), RequestedBy: task.Annotations[v1alpha1.RequestedByAnnotation]}
 	v.Milestones = milestonesOf(task.Status.Conditions, task.CreationTimestamp.Time, task.Finished(),
 		v1alpha1.ConditionAdmitted, v1alpha1.ConditionResolved, v1alpha1.ConditionApplied, v1alpha1.ConditionHealthy)
 	if c := meta.FindStatusCondition(task.Status.Conditions, v1alpha1.ConditionSucceeded); c != nil {

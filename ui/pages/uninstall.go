@@ -9,10 +9,9 @@ import (
 
 // uninstallView is what an uninstallation deletes and keeps.
 type uninstallView struct {
-	Deleted []v1alpha1.KindCount
-	Total   int
-	// Claims are the volume claims in the inventory.
-	Claims     []string
+	Deleted    []v1alpha1.KindCount
+	Total      int
+	Claims     []v1alpha1.VolumeClaim
 	Secret     string
 	Delete     bool
 	Dependents bool
@@ -21,7 +20,7 @@ type uninstallView struct {
 // prepareUninstall lists what is deleted and what is kept. Data is deleted only if the user enters
 // the name of the instance.
 func prepareUninstall(r *request, v *actionView) (string, error) {
-	u := &uninstallView{Delete: v.Instance.Spec.DataPolicy == v1alpha1.DataDelete}
+	u := &uninstallView{Claims: v.Instance.Status.Claims, Delete: v.Instance.Spec.DataPolicy == v1alpha1.DataDelete}
 	if hasEntries(r) {
 		u.Delete, u.Dependents = r.PostFormValue("data") == "delete", r.PostFormValue("dependents") != ""
 	}
@@ -31,13 +30,12 @@ func prepareUninstall(r *request, v *actionView) (string, error) {
 		u.Total = int(inventory.Total)
 		for _, ref := range inventory.Objects {
 			if ref.Kind == "PersistentVolumeClaim" {
-				u.Claims = append(u.Claims, ref.Name)
+				u.Total--
 				continue
 			}
 			counts[ref.Kind]++
 		}
 	}
-	u.Total -= len(u.Claims)
 	for kind, count := range counts {
 		u.Deleted = append(u.Deleted, v1alpha1.KindCount{Kind: kind, Count: count})
 	}
