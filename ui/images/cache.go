@@ -41,20 +41,20 @@ func (c *cache) entryFor(address string, now time.Time) (found *entry, isNew boo
 			c.order.MoveToFront(element)
 			return found, false
 		}
-		c.remove(element)
+		c.removeElement(element)
 	}
 	found = &entry{address: address, done: make(chan struct{})}
 	c.entries[address] = c.order.PushFront(found)
 	c.bytes += entryBytes
 	for c.order.Len() > maxEntries {
-		c.remove(c.order.Back())
+		c.removeElement(c.order.Back())
 	}
 	return found, true
 }
 
-// complete sets the icon of an entry, nil for a failure, and removes the icons that were not used for the
+// completeEntry sets the icon of an entry, nil for a failure, and removes the icons that were not used for the
 // longest time if there are too many.
-func (c *cache) complete(e *entry, icon []byte, now time.Time) {
+func (c *cache) completeEntry(e *entry, icon []byte, now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if e.icon, e.until = icon, now.Add(keptFor); icon == nil {
@@ -66,12 +66,12 @@ func (c *cache) complete(e *entry, icon []byte, now time.Time) {
 	}
 	c.bytes += len(icon)
 	for c.bytes > maxCachedBytes && c.order.Len() > 1 {
-		c.remove(c.order.Back())
+		c.removeElement(c.order.Back())
 	}
 }
 
-// remove removes an entry. An entry that is not complete is completed nevertheless.
-func (c *cache) remove(element *list.Element) {
+// removeElement removes an entry. An entry that is not complete is completed nevertheless.
+func (c *cache) removeElement(element *list.Element) {
 	e := element.Value.(*entry)
 	c.order.Remove(element)
 	delete(c.entries, e.address)

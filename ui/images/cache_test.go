@@ -15,19 +15,19 @@ func TestCacheIsBounded(t *testing.T) {
 		e, isNew := c.entryFor(fmt.Sprint(i), now)
 		g.Expect(isNew).To(BeTrue())
 		if i%2 == 0 { // The others are still fetched.
-			c.complete(e, make([]byte, 12<<10), now)
+			c.completeEntry(e, make([]byte, 12<<10), now)
 		}
 	}
 	g.Expect(c.order.Len()).To(BeNumerically("<=", maxEntries))
 	g.Expect(c.entries).To(HaveLen(c.order.Len()))
 	g.Expect(c.bytes).To(BeNumerically("<=", maxCachedBytes))
 	for c.order.Len() > 0 {
-		c.remove(c.order.Back())
+		c.removeElement(c.order.Back())
 	}
 	g.Expect(c.bytes).To(BeZero())
 
 	failed, _ := c.entryFor("failed", now)
-	c.complete(failed, nil, now)
+	c.completeEntry(failed, nil, now)
 	_, isNew := c.entryFor("failed", now.Add(retriedAfter-time.Second))
 	g.Expect(isNew).To(BeFalse())
 	_, isNew = c.entryFor("failed", now.Add(retriedAfter+time.Second))

@@ -66,7 +66,17 @@ func (f *Fetcher) Icon(ctx context.Context, address string) ([]byte, error) {
 	}
 	found, isNew := f.cache.entryFor(address, time.Now())
 	if isNew {
-		go f.fill(found)
+		go func() {
+			var icon []byte
+			err := outcome.Guarded(func() (err error) {
+				icon, err = f.fetchIcon(address)
+				return err
+			})()
+			if err != nil {
+				icon = nil // The page shows a letter instead. A failure is usual: charts contain outdated URLs.
+			}
+			f.cache.completeEntry(found, icon, time.Now())
+		}()
 	}
 	select {
 	case <-found.done:
@@ -76,32 +86,19 @@ func (f *Fetcher) Icon(ctx context.Context, address string) ([]byte, error) {
 	}
 }
 
-// fill fetches the icon of an entry. Other requests may wait for it, so it does not end with a request.
-func (f *Fetcher) fill(e *entry) {
+// fetchIcon returns the icon with a URL as PNG. Several requests may wait for it, so it does not end with one.
+func (f *Fetcher) fetchIcon(address string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), waitTimeout)
 	defer cancel()
-	var icon []byte
-	err := outcome.Guarded(func() (err error) {
-		icon, err = f.fetch(ctx, e.address)
-		return err
-	})()
-	if err != nil {
-		icon = nil // The page shows a letter instead. A failure is usual: charts contain outdated URLs.
-	}
-	f.cache.complete(e, icon, time.Now())
-}
-
-// fetch returns the icon with a URL as PNG.
-func (f *Fetcher) fetch(ctx context.Context, address string) ([]byte, error) {
 	select {
 	case f.slots <- struct{}{}:
 		defer func() { <-f.slots }()
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
-	defer cancel()
-	content, err := f.download(ctx, address)
+	ctx, stop := context.WithTimeout(ctx, fetchTimeout)
+	defer stop()
+	content, err := f.downloadFile(ctx, address)
 	if err != nil {
 		return nil, err
 	}
@@ -114,8 +111,8 @@ func (f *Fetcher) fetch(ctx context.Context, address string) ([]byte, error) {
 	return encodeIcon(content)
 }
 
-// download returns the content of a URL.
-func (f *Fetcher) download(ctx context.Context, address string) ([]byte, error) {
+// downloadFile returns the content of a URL.
+func (f *Fetcher) downloadFile(ctx context.Context, address string) ([]byte, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return nil, fmt.Errorf("fetch icon: %w", err)
