@@ -1,0 +1,66 @@
+package command
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/go-logr/logr"
+	"github.com/spf13/cobra"
+	authorizationv1 "k8s.io/api/authorization/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/ui"
+)
+
+func (f *Factory) newUICommand() *cobra.Command {
+	o := ui.LocalOptions{Version: f.Version, Log: logr.Discard()}
+	c := &cobra.Command{
+		Use: "ui", Short: "Serve the web pages on this machine",
+		Long: "Serves the web pages on this machine, and prints a link by which a browser signs in once as the user of the kubeconfig. " +
+			"The user must be able to list the objects of AppMarket in all namespaces. The command ends with Ctrl-C.",
+		Example: f.example("# Serve the web pages", "ui"),
+		Args:    exactArgs(0, ""),
+	}
+	c.Flags().IntVar(&o.Port, "port", 0, "Local port. Defaults to a free port.")
+	c.Flags().StringVar(&o.RepositoryURL, "repository-url", "", "URL of the Helm repository, from which READMEs and values are shown. If empty, they are not shown.")
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		config, err := f.flags.ToRESTConfig()
+		if err != nil {
+			return err
+		}
+		if err := checkMayWatch(c.Context(), config); err != nil {
+			return err
+		}
+		ctx, _, stop := waitContexts(c.Context(), 0)
+		defer stop()
+		log.SetLogger(o.Log)
+		return ui.ServeLocal(ctx, config, o, f.Streams.Out)
+	}
+	return c
+}
+
+// checkMayWatch returns an error if the user cannot watch the objects of AppMarket in all namespaces. The
+// pages would wait for them without end.
+func checkMayWatch(ctx context.Context, config *rest.Config) error {
+	clients, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return err
+	}
+	for _, resource := range []string{"marketsources", "appinfos", "appinstances", "appinstalltasks"} {
+		review := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{
+			ResourceAttributes: &authorizationv1.ResourceAttributes{Verb: "watch", Group: v1alpha1.GroupVersion.Group, Resource: resource},
+		}}
+		answer, err := clients.AuthorizationV1().SelfSubjectAccessReviews().Create(ctx, review, metav1.CreateOptions{})
+		if err != nil {
+			return err
+		}
+		if !answer.Status.Allowed {
+			return fmt.Errorf("cannot watch resource %q in API group %q in all namespaces, which the web pages require; use the web pages that run in the cluster", resource, v1alpha1.GroupVersion.Group)
+		}
+	}
+	return nil
+}
