@@ -101,7 +101,8 @@ func (r Record) checkFields() error {
 		name, value string
 		most        int
 	}{
-		{"task", r.Task, maxTaskName}, {"uid", r.UID, maxUIDLength}, {"hash", r.Hash, maxHash}, {"requestedBy", r.RequestedBy, maxRequester}, {"revertReason", r.RevertReason, maxReason},
+		{"task", r.Task, maxTaskName}, {"uid", r.UID, maxUIDLength}, {"hash", r.Hash, maxHash},
+		{"requestedBy", r.RequestedBy, maxRequester}, {"revertReason", r.RevertReason, maxReason},
 	} {
 		if utf8.RuneCountInString(field.value) > field.most {
 			return fmt.Errorf("%s must have at most %d characters", field.name, field.most)

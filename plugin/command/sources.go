@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"time"
@@ -124,24 +125,11 @@ func (f *Factory) newSourceAddCommand() *cobra.Command {
 func (f *Factory) followSource(ctx context.Context, k client.WithWatch, source *v1alpha1.MarketSource, timeout time.Duration, request string) error {
 	ctx, limited, stop := waitContexts(ctx, timeout)
 	defer stop()
-	var ready, stalled *metav1.Condition
-	reason := ""
-	err := follow.WaitFor(limited, k, source.DeepCopy(), &v1alpha1.MarketSourceList{}, func(current *v1alpha1.MarketSource) bool {
-		conditions := current.Status.Conditions
-		ready, stalled = meta.FindStatusCondition(conditions, v1alpha1.ConditionReady), meta.FindStatusCondition(conditions, v1alpha1.ConditionStalled)
-		if ready != nil && ready.Reason != reason && stalled == nil && ready.Status != metav1.ConditionTrue {
-			reason = ready.Reason
-			fmt.Fprintln(f.Streams.ErrOut, strings.TrimSpace(reasonLine(ready.Reason, ready.Message)))
-		}
-		if request != "" && current.Status.LastHandledReconcileAt != request {
-			return false
-		}
-		isCurrent := ready != nil && ready.ObservedGeneration == current.Generation
-		return stalled != nil || isCurrent && ready.Status == metav1.ConditionTrue && !meta.IsStatusConditionTrue(conditions, v1alpha1.ConditionReconciling)
-	})
+	p := &sourceProgress{out: f.Streams.ErrOut, request: request}
+	err := follow.WaitFor(limited, k, source.DeepCopy(), &v1alpha1.MarketSourceList{}, p.isEnded)
 	var state []string
-	if ready != nil {
-		state = []string{reasonLine(ready.Reason, ready.Message)}
+	if p.ready != nil {
+		state = []string{reasonLine(p.ready.Reason, p.ready.Message)}
 	}
 	hints := []string{f.Name + " sources"}
 	switch {
@@ -151,11 +139,38 @@ func (f *Factory) followSource(ctx context.Context, k client.WithWatch, source *
 		return &exitError{code: ExitTimedOut, cause: fmt.Errorf("timed out after %s; source %s continues", timeout, source.Name), details: state, hints: hints}
 	case err != nil:
 		return err
-	case stalled != nil:
-		return &exitError{code: ExitFailed, cause: fmt.Errorf("source %s is not ready", source.Name), details: []string{reasonLine(stalled.Reason, stalled.Message)}}
+	case p.stalled != nil:
+		state = []string{reasonLine(p.stalled.Reason, p.stalled.Message)}
+		return &exitError{code: ExitFailed, cause: fmt.Errorf("source %s is not ready", source.Name), details: state}
 	}
-	f.printResult("source %s/%s is ready: %s", source.Namespace, source.Name, printable(ready.Message))
+	f.printResult("source %s/%s is ready: %s", source.Namespace, source.Name, printable(p.ready.Message))
 	return nil
+}
+
+// sourceProgress is the last state of a source for which a command waits.
+type sourceProgress struct {
+	out            io.Writer
+	request        string
+	ready, stalled *metav1.Condition
+	// reason is the reason that was printed last.
+	reason string
+}
+
+// isEnded reports whether a source is ready or cannot become ready. It prints each new reason why the source is not
+// ready yet.
+func (p *sourceProgress) isEnded(current *v1alpha1.MarketSource) bool {
+	conditions := current.Status.Conditions
+	p.ready, p.stalled = meta.FindStatusCondition(conditions, v1alpha1.ConditionReady), meta.FindStatusCondition(conditions, v1alpha1.ConditionStalled)
+	isReady := p.ready != nil && p.ready.Status == metav1.ConditionTrue
+	if p.ready != nil && !isReady && p.stalled == nil && p.ready.Reason != p.reason {
+		p.reason = p.ready.Reason
+		fmt.Fprintln(p.out, strings.TrimSpace(reasonLine(p.ready.Reason, p.ready.Message)))
+	}
+	if p.request != "" && current.Status.LastHandledReconcileAt != p.request {
+		return false
+	}
+	isCurrent := isReady && p.ready.ObservedGeneration == current.Generation
+	return p.stalled != nil || isCurrent && !meta.IsStatusConditionTrue(conditions, v1alpha1.ConditionReconciling)
 }
 
 // findSource reads a source: in the market of the flags, in the namespace, or the only source with

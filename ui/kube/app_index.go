@@ -137,7 +137,8 @@ func NewAppRow(app *v1alpha1.AppInfo) *AppRow {
 		row.GPU, row.Purchase = s.Resources != nil && s.Resources.GPU != "", s.Purchase != nil
 	}
 	row.sortKey = strings.ToLower(row.Title)
-	row.text = strings.ToLower(strings.Join([]string{row.Title, row.App, row.Developer, row.Description, strings.Join(row.Categories, " "), strings.Join(keywords, " ")}, "\n"))
+	texts := slices.Concat([]string{row.Title, row.App, row.Developer, row.Description}, row.Categories, keywords)
+	row.text = strings.ToLower(strings.Join(texts, "\n"))
 	return row
 }
 
