@@ -115,7 +115,7 @@ func readObject[T any](object *unstructured.Unstructured, set func(*T)) bool {
 func (e *Endpoint) setService(service *corev1.Service) {
 	e.IsExposed = service.Spec.Type == corev1.ServiceTypeLoadBalancer
 	if service.Spec.ClusterIP == corev1.ClusterIPNone || service.Spec.Type == corev1.ServiceTypeExternalName {
-		return // A headless Service has no address of its own.
+		return // A headless Service has no address.
 	}
 	for _, port := range firstItems(service.Spec.Ports) {
 		if cmp.Or(port.Protocol, corev1.ProtocolTCP) == corev1.ProtocolTCP {

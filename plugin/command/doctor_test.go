@@ -54,7 +54,15 @@ func (p *plugin) newConfidentialMarket(namespace, secret string) {
 	token := "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhIn0." + secret
 	values := &runtime.RawExtension{Raw: []byte(`{"database":{"password":"` + secret + `","users":["` + secret + `"]}}`)}
 	p.create(&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "wiki-inputs"}, StringData: map[string]string{"PASSWORD": secret}})
+	p.createWithStatus(&v1alpha1.MarketSource{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "team"},
+		Spec: v1alpha1.MarketSourceSpec{
+			Type: v1alpha1.SourceTypeHelm, Helm: &v1alpha1.HelmSource{URL: "https://charts.example/team"},
+			CustomParams: values, Platform: &v1alpha1.Platform{Values: values}, Inputs: []v1alpha1.InputValue{{Name: "PASSWORD", Value: &secret}},
+		},
+	})
 	p.createWithStatus(newInstance(namespace, "wiki", func(i *v1alpha1.AppInstance) {
+		i.Status.Outputs = []v1alpha1.Output{{Name: "url", Value: secret}}
 		i.Annotations = map[string]string{"kubectl.kubernetes.io/last-applied-configuration": secret}
 		i.Spec.Values = values
 		i.Spec.Inputs = []v1alpha1.InputValue{{Name: "PASSWORD", Value: &secret}}
