@@ -93,7 +93,7 @@ func newMapper() meta.RESTMapper {
 	for _, kind := range []string{"MarketSource", "AppInfo", "AppInstance", "AppInstallTask"} {
 		mapper.Add(v1alpha1.GroupVersion.WithKind(kind), meta.RESTScopeNamespace)
 	}
-	for _, kind := range []string{"Secret", "Event", "Pod"} {
+	for _, kind := range []string{"Secret", "Event", "Pod", "Service"} {
 		mapper.Add(corev1.SchemeGroupVersion.WithKind(kind), meta.RESTScopeNamespace)
 	}
 	mapper.Add(corev1.SchemeGroupVersion.WithKind("Namespace"), meta.RESTScopeRoot)
