@@ -41,7 +41,7 @@ func (p ServicePort) isWeb() bool {
 // that it has pages.
 func (p ServicePort) isMain() bool { return p.Number == 80 || hasWord(p.Name, webNames[2:], true) }
 
-// Scheme returns the protocol of a port: that of its appProtocol, or the one that its name or its
+// Scheme returns the protocol of a port: its appProtocol, or the protocol that its name or its
 // number suggests.
 func (p ServicePort) Scheme() Scheme {
 	protocol := strings.ToLower(p.Protocol)
