@@ -1,0 +1,89 @@
+package pages
+
+import (
+	"net/http"
+	"strings"
+)
+
+// settingsURL is the URL of the page of the settings, and savedURL its URL after they were saved.
+const settingsURL, savedURL = "/settings", "/settings?saved=1"
+
+// settingsView is the page of the settings.
+type settingsView struct {
+	Languages, Themes, Densities []option
+	// HasShortcuts reports that single keys are shortcuts.
+	HasShortcuts bool
+	// Namespace is the default namespace, and Namespaces are suggestions.
+	Namespace  string
+	Namespaces []string
+	Errors     []fieldError
+	// Saved reports that the settings were saved before the page was opened.
+	Saved bool
+}
+
+func showSettings(r *request) (*view, error) {
+	v := newSettingsView(r, preferencesOf(r.Request))
+	v.Saved = r.URL.Query().Get("saved") != ""
+	return v.view(), nil
+}
+
+func newSettingsView(r *request, p preferences) *settingsView {
+	v := &settingsView{
+		Languages:    []option{{"", "As in the browser", false}, {"en", "English", false}, {"zh", "简体中文", false}},
+		Themes:       []option{{"", "As in the system", false}, {themeLight, "Light", false}, {themeDark, "Dark", false}},
+		Densities:    []option{{"", "Comfortable", false}, {densityCompact, "Compact", false}},
+		HasShortcuts: p.Shortcuts != shortcutsOff, Namespace: p.Namespace,
+	}
+	chooseOption(v.Languages, p.Language)
+	chooseOption(v.Themes, p.Theme)
+	chooseOption(v.Densities, p.Density)
+	// Without an answer of the API server, the page has no suggestions.
+	if scope, err := r.ListNamespaces(r.Context()); err == nil {
+		v.Namespaces = scope.Namespaces
+	}
+	return v
+}
+
+// chooseOption marks the option with a value.
+func chooseOption(options []option, value string) {
+	for i := range options {
+		options[i].Chosen = options[i].Value == value
+	}
+}
+
+func (v *settingsView) view() *view {
+	return &view{name: "settings", titles: []string{"Settings"}, section: "settings", data: v}
+}
+
+// saveSettings sets the cookies of the settings that a user has submitted.
+func (s *Server) saveSettings(w http.ResponseWriter, r *request) {
+	if err := parseForm(r); err != nil {
+		s.writeError(w, r, err)
+		return
+	}
+	p := preferences{
+		Language: r.PostForm.Get("language"), Theme: r.PostForm.Get("theme"), Density: r.PostForm.Get("density"),
+		Namespace: strings.TrimSpace(r.PostForm.Get("default-namespace")),
+	}
+	if r.PostForm.Get("shortcuts") == "" {
+		p.Shortcuts = shortcutsOff
+	}
+	for _, each := range p.cookies() {
+		switch {
+		case each.isValid(*each.value):
+		case each.name == defaultNamespaceCookie:
+			v := newSettingsView(r, p)
+			v.Errors = []fieldError{{"default-namespace", "Default namespace", "must be the name of a namespace"}}
+			s.writeView(w, r, http.StatusUnprocessableEntity, v.view())
+			return
+		default:
+			s.writeError(w, r, invalidForm("A field has a value that the form does not offer."))
+			return
+		}
+	}
+	if p.Namespace != preferencesOf(r.Request).Namespace {
+		s.setPreference(w, namespaceCookie, "") // The new default counts until the user selects another namespace.
+	}
+	s.writePreferences(w, p)
+	http.Redirect(w, r.Request, savedURL, http.StatusSeeOther)
+}
