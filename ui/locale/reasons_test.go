@@ -11,24 +11,23 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/BurntSushi/toml"
 	. "github.com/onsi/gomega"
+
+	"github.com/appmarket/operator/ui/locale"
 )
 
 // maxSentence is the longest sentence of a reason, in characters.
 const maxSentence = 120
 
-// readSentences returns the sentences of a language by reason.
-func readSentences(t *testing.T, language string) map[string]string {
-	t.Helper()
-	g := NewWithT(t)
-	var file struct {
-		Reason map[string]string `toml:"reason"`
+// sentencesOf returns the sentences of a language by reason.
+func sentencesOf(l *locale.Language) map[string]string {
+	sentences := map[string]string{}
+	for id := range l.Messages() {
+		if reason, ok := strings.CutPrefix(id, "reason."); ok {
+			sentences[reason] = l.Reason(reason)
+		}
 	}
-	metadata, err := toml.DecodeFile("reasons."+language+".toml", &file)
-	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(metadata.Undecoded()).To(BeEmpty(), "the file has only the table of reasons")
-	return file.Reason
+	return sentences
 }
 
 // declaredReasons returns the values of all constants of the API whose names begin with Reason or Event.
@@ -78,10 +77,10 @@ func reasonsOf(g Gomega, file *ast.File) []string {
 
 func TestEveryReasonHasASentenceInEachLanguage(t *testing.T) {
 	declared := declaredReasons(t)
-	for _, language := range []string{"en", "zh"} {
-		t.Run(language, func(t *testing.T) {
+	for _, l := range locale.All {
+		t.Run(l.Code, func(t *testing.T) {
 			g := NewWithT(t)
-			sentences := readSentences(t, language)
+			sentences := sentencesOf(l)
 			for reason := range declared {
 				g.Expect(sentences).To(HaveKey(reason), "the reason has a sentence")
 			}
@@ -93,26 +92,26 @@ func TestEveryReasonHasASentenceInEachLanguage(t *testing.T) {
 }
 
 func TestSentencesOfReasonsAreOneShortSentence(t *testing.T) {
-	for language, end := range map[string]string{"en": ".", "zh": "。"} {
-		for reason, sentence := range readSentences(t, language) {
-			t.Run(language+"/"+reason, func(t *testing.T) {
+	for l, end := range map[*locale.Language]string{locale.English: ".", locale.Chinese: "。"} {
+		for reason, sentence := range sentencesOf(l) {
+			t.Run(l.Code+"/"+reason, func(t *testing.T) {
 				g := NewWithT(t)
 				g.Expect(utf8.RuneCountInString(sentence)).To(BeNumerically("<=", maxSentence))
 				g.Expect(strings.Index(sentence, end)).To(Equal(len(sentence)-len(end)), "one sentence, with its end")
 				g.Expect(sentence).NotTo(ContainSubstring("{{"), "the sentence is no template")
 				g.Expect(strings.TrimSpace(sentence)).To(Equal(sentence))
 				isChinese := strings.ContainsFunc(sentence, func(r rune) bool { return unicode.Is(unicode.Han, r) })
-				g.Expect(isChinese).To(Equal(language == "zh"))
+				g.Expect(isChinese).To(Equal(l == locale.Chinese))
 			})
 		}
 	}
 }
 
 func TestNoTwoReasonsHaveTheSameSentence(t *testing.T) {
-	for _, language := range []string{"en", "zh"} {
+	for _, l := range locale.All {
 		g := NewWithT(t)
 		reasons := map[string]string{}
-		for reason, sentence := range readSentences(t, language) {
+		for reason, sentence := range sentencesOf(l) {
 			g.Expect(reasons).NotTo(HaveKey(sentence), "%s has the sentence of %s", reason, reasons[sentence])
 			reasons[sentence] = reason
 		}

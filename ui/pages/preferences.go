@@ -4,11 +4,12 @@ import (
 	"net/http"
 	"slices"
 	"time"
+
+	"github.com/appmarket/operator/ui/locale"
 )
 
-// Cookies of the preferences of a user. The pages keep them nowhere else.
+// Cookies of the preferences of a user, apart from locale.Cookie. The pages keep them nowhere else.
 const (
-	languageCookie         = "appmarket-language"
 	themeCookie            = "appmarket-theme"
 	densityCookie          = "appmarket-density"
 	shortcutsCookie        = "appmarket-shortcuts"
@@ -50,12 +51,21 @@ type preferenceCookie struct {
 // cookies returns the cookies of the preferences.
 func (p *preferences) cookies() []preferenceCookie {
 	return []preferenceCookie{
-		{languageCookie, &p.Language, []string{"en", "zh"}},
+		{locale.Cookie, &p.Language, languageCodes()},
 		{themeCookie, &p.Theme, []string{themeLight, themeDark}},
 		{densityCookie, &p.Density, []string{densityCompact}},
 		{shortcutsCookie, &p.Shortcuts, []string{shortcutsOff}},
 		{defaultNamespaceCookie, &p.Namespace, nil},
 	}
+}
+
+// languageCodes returns the codes of the languages of the pages.
+func languageCodes() []string {
+	var codes []string
+	for _, l := range locale.All {
+		codes = append(codes, l.Code)
+	}
+	return codes
 }
 
 // isValid reports whether a value is the default or an allowed value.

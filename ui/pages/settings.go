@@ -10,7 +10,9 @@ const settingsURL, savedURL = "/settings", "/settings?saved=1"
 
 // settingsView is the page of the settings.
 type settingsView struct {
-	Languages, Themes, Densities []option
+	// Language is the code of the selected language, empty for the language of the browser.
+	Language          string
+	Themes, Densities []option
 	// HasShortcuts reports that single keys are shortcuts.
 	HasShortcuts bool
 	// Namespace is the default namespace, and Namespaces are suggestions.
@@ -24,19 +26,21 @@ type settingsView struct {
 func showSettings(r *request) (*view, error) {
 	v := newSettingsView(r, preferencesOf(r.Request))
 	v.Saved = r.URL.Query().Get("saved") != ""
-	return v.view(), nil
+	return v.view(r), nil
 }
 
 func newSettingsView(r *request, p preferences) *settingsView {
 	v := &settingsView{
-		Languages:    []option{{"", "As in the browser", false}, {"en", "English", false}, {"zh", "简体中文", false}},
-		Themes:       []option{{"", "As in the system", false}, {themeLight, "Light", false}, {themeDark, "Dark", false}},
-		Densities:    []option{{"", "Comfortable", false}, {densityCompact, "Compact", false}},
+		Language: p.Language,
+		Themes: []option{
+			{"", r.Text("settings.asInSystem"), p.Theme == ""}, {themeLight, r.Text("settings.light"), p.Theme == themeLight},
+			{themeDark, r.Text("settings.dark"), p.Theme == themeDark},
+		},
+		Densities: []option{
+			{"", r.Text("settings.comfortable"), p.Density == ""}, {densityCompact, r.Text("settings.compact"), p.Density == densityCompact},
+		},
 		HasShortcuts: p.Shortcuts != shortcutsOff, Namespace: p.Namespace,
 	}
-	chooseOption(v.Languages, p.Language)
-	chooseOption(v.Themes, p.Theme)
-	chooseOption(v.Densities, p.Density)
 	// Without an answer of the API server, the page has no suggestions.
 	if scope, err := r.ListNamespaces(r.Context()); err == nil {
 		v.Namespaces = scope.Namespaces
@@ -44,15 +48,8 @@ func newSettingsView(r *request, p preferences) *settingsView {
 	return v
 }
 
-// chooseOption marks the option with a value.
-func chooseOption(options []option, value string) {
-	for i := range options {
-		options[i].Chosen = options[i].Value == value
-	}
-}
-
-func (v *settingsView) view() *view {
-	return &view{name: "settings", titles: []string{"Settings"}, section: "settings", data: v}
+func (v *settingsView) view(r *request) *view {
+	return &view{name: "settings", titles: []string{r.Text("settings.title")}, section: "settings", data: v}
 }
 
 // saveSettings sets the cookies of the settings that a user has submitted.
@@ -73,11 +70,11 @@ func (s *Server) saveSettings(w http.ResponseWriter, r *request) {
 		case each.isValid(*each.value):
 		case each.name == defaultNamespaceCookie:
 			v := newSettingsView(r, p)
-			v.Errors = []fieldError{{"default-namespace", "Default namespace", "must be the name of a namespace"}}
-			s.writeView(w, r, http.StatusUnprocessableEntity, v.view())
+			v.Errors = []fieldError{{"default-namespace", r.Text("settings.namespace"), r.Text("settings.namespaceInvalid")}}
+			s.writeView(w, r, http.StatusUnprocessableEntity, v.view(r))
 			return
 		default:
-			s.writeError(w, r, invalidForm("A field has a value that the form does not offer."))
+			s.writeError(w, r, invalidForm(r.Text("settings.invalidField")))
 			return
 		}
 	}
