@@ -49,6 +49,7 @@ type layout struct {
 	Path string
 	// ShowNamespaces reports that the page lists objects of one namespace.
 	ShowNamespaces bool
+	Preferences    preferences
 }
 
 // bodyOf is the view model of a page: its data and its rendered live part.
@@ -160,7 +161,7 @@ func (s *Server) writeView(w http.ResponseWriter, r *request, status int, v *vie
 	}
 	l := layout{
 		Title: strings.Join(append(slices.Clone(v.titles), "AppMarket"), " · "), Section: v.section, Query: v.query,
-		User: r.session.User, Live: liveURL(v.topics), Body: body, Path: pagePath(r),
+		User: r.session.User, Live: liveURL(v.topics), Body: body, Path: pagePath(r), Preferences: preferencesOf(r.Request),
 		ShowNamespaces: v.section == "apps" || v.section == "instances" || v.section == "tasks" || v.section == "about",
 	}
 	s.addNamespaces(r, &l)
@@ -181,7 +182,7 @@ func (s *Server) writeSignIn(w http.ResponseWriter, r *http.Request, status int,
 	l := locale.Of(r)
 	body, err := s.templates.render(l, name, data)
 	if err == nil {
-		body, err = s.templates.render(l, "plain", layout{Title: l.Text("signIn.title") + " · AppMarket", Body: body})
+		body, err = s.templates.render(l, "plain", layout{Title: l.Text("signIn.title") + " · AppMarket", Body: body, Preferences: preferencesOf(r)})
 	}
 	if err != nil {
 		s.failRendering(w, err)

@@ -120,6 +120,8 @@ func (s *Server) routes() http.Handler {
 		mux.Handle("GET /parts"+path, s.signedIn(s.servePart(page)))
 	}
 	s.addForms(mux)
+	mux.Handle("GET "+settingsURL, s.signedIn(s.servePage(showSettings)))
+	mux.Handle("POST "+settingsURL, s.signedIn(s.saveSettings))
 	mux.Handle("GET /parts/checks/{namespace}/{name}", s.signedIn(s.serveCheckPart))
 	mux.Handle("GET /img/{namespace}/{app}/icon", s.signedIn(s.serveIcon))
 	mux.Handle("GET /instances/{namespace}/{name}/log", s.signedIn(s.serveLog))
