@@ -63,6 +63,8 @@ type Server struct {
 	names nameCache
 	// logStreams counts the logs that are followed.
 	logStreams logSlots
+	// comparisons limits the versions that are compared at the same time.
+	comparisons chan struct{}
 }
 
 const (
@@ -84,6 +86,7 @@ func New(o Options) (http.Handler, error) {
 		requests:  session.NewRate(requestInterval, requestBurst),
 		exchanges: session.NewRate(exchangeInterval, exchangeBurst), checks: session.NewRate(checkInterval, checkBurst),
 		names: nameCache{known: map[[32]byte]knownName{}}, logStreams: logSlots{sessions: map[string]int{}},
+		comparisons: make(chan struct{}, maxComparisons),
 	}
 	return s.protect(s.routes()), nil
 }
