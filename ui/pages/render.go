@@ -29,7 +29,9 @@ type view struct {
 	namespace string
 	// query is the text in the search field.
 	query string
-	data  any
+	// styleNonce is the nonce of style elements that the script of the page creates, empty for none.
+	styleNonce string
+	data       any
 }
 
 // pageFunc reads what a page shows. An error is shown as a page of its own.
@@ -173,6 +175,9 @@ func (s *Server) writeView(w http.ResponseWriter, r *request, status int, v *vie
 	if err != nil {
 		s.failRendering(w, err)
 		return
+	}
+	if v.styleNonce != "" {
+		w.Header().Set("Content-Security-Policy", policyWithStyleNonce(v.styleNonce))
 	}
 	s.writeHTML(w, r.Request, status, page)
 }
