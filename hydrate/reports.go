@@ -21,6 +21,7 @@ const masked = "(masked)"
 //	app.json                   the manifest as AppMarket parsed it
 //	images.json                the images with their details from the registries
 //	objects.yaml               the rendered objects, with the contents of Secrets and the platform values masked
+//	changes.yaml               the annotation artifacthub.io/changes of the chart
 //	README.md, values.yaml, …  files of the chart for users
 func NewReports(d *Draft) (map[string][]byte, error) {
 	reports := map[string][]byte{}
@@ -33,6 +34,9 @@ func NewReports(d *Draft) (map[string][]byte, error) {
 		if locale, ok := strings.CutPrefix(path.Dir(f.Name), "i18n/"); ok && path.Base(f.Name) == manifestFile && !strings.Contains(locale, "/") {
 			reports["i18n-"+locale+".yaml"] = f.Data
 		}
+	}
+	if changes := d.Chart.Annotations["artifacthub.io/changes"]; changes != "" {
+		reports["changes.yaml"] = []byte(changes)
 	}
 	var err error
 	if reports["app.json"], err = indentedJSON(d.Manifest); err != nil {
