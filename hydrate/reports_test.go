@@ -40,7 +40,7 @@ func TestReports(t *testing.T) {
 	for name := range reports {
 		names = append(names, name)
 	}
-	g.Expect(names).To(ConsistOf("README.md", "values.yaml", "values.schema.json", "app.json", "images.json", "objects.yaml",
+	g.Expect(names).To(ConsistOf("README.md", "values.yaml", "values.schema.json", "app.json", "chart.json", "inputs.json", "images.json", "objects.yaml",
 		"i18n-en-US.yaml", "i18n-zh-CN.yaml"))
 	g.Expect(string(reports["README.md"])).To(Equal("# Web\n"))
 	g.Expect(string(reports["i18n-zh-CN.yaml"])).To(ContainSubstring("网"))
