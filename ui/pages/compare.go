@@ -51,8 +51,8 @@ func newVersionNews(r *request, app *v1alpha1.AppInfo, from, to string) *version
 		news.URL = compareURL(app, from, to)
 	}
 	manifest, _ := fetchReport(r, target, reports.App) // The notes are an addition: without them, the page is complete.
-	changes, _ := fetchReport(r, target, reports.Changes)
-	news.Notes = comparison.ParseNotes(manifest, changes)
+	chart, _ := fetchReport(r, target, reports.Chart)
+	news.Notes = comparison.ParseNotes(manifest, chart)
 	if news.URL == "" && !news.HasNotes() {
 		return nil
 	}

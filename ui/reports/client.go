@@ -32,11 +32,11 @@ const (
 	App     = "app.json"
 	Images  = "images.json"
 	Objects = "objects.yaml"
-	Changes = "changes.yaml"
+	Chart   = "chart.json"
 )
 
 // Names contains the reports that a user can download.
-var Names = []string{Readme, Values, Schema, App, Images, Objects, Changes}
+var Names = []string{Readme, Values, Schema, App, Images, Objects, Chart}
 
 // Errors of Fetch.
 var (
