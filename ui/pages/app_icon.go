@@ -66,7 +66,7 @@ func (s *Server) serveIcon(w http.ResponseWriter, r *request) {
 	}
 	app := s.Cluster.FindApp(namespace, r.PathValue("app"))
 	if !allowed || app == nil || s.Images == nil {
-		s.writeProblem(w, r, notFound("The app does not exist.", "/apps", "Show apps"))
+		s.writeProblem(w, r, notFound(r, "problem.noApp", "/apps", "problem.showApps"))
 		return
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), iconWait)

@@ -36,7 +36,7 @@ func showImages(r *request, v *appView) {
 	} else if text, ok := v.fetch(r, reports.Images); ok {
 		var found []images.Image
 		if err := json.Unmarshal(text, &found); err != nil {
-			v.Note = "The images cannot be shown: the report is invalid."
+			v.Note = r.Text("app.imagesProblem")
 			return
 		}
 		for _, image := range found {

@@ -81,7 +81,7 @@ func newCompareView(r *request, app *v1alpha1.AppInfo) *compareView {
 	}
 	v := &compareView{
 		URL:  appTabURL(app.Namespace, app.Spec.SourceRef.Name, app.Spec.App, "versions"),
-		From: publishedVersions(app, from), To: publishedVersions(app, to),
+		From: publishedVersions(r.lang, app, from), To: publishedVersions(r.lang, app, to),
 	}
 	if !isAsked {
 		return v

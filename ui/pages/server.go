@@ -136,7 +136,7 @@ func (s *Server) routes() http.Handler {
 	mux.Handle("GET /apps/{namespace}/{source}/{app}/images.txt", s.signedIn(s.serveImageList))
 	mux.Handle("GET /apps/{namespace}/{source}/{app}/files/{report}", s.signedIn(s.serveReport))
 	mux.Handle("/", s.signedIn(func(w http.ResponseWriter, r *request) {
-		s.writeProblem(w, r, notFound("This page does not exist.", "/apps", "Show apps"))
+		s.writeProblem(w, r, notFound(r, "problem.noPage", "/apps", "problem.showApps"))
 	}))
 	return mux
 }

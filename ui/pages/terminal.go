@@ -58,7 +58,7 @@ func (v *instanceView) addTerminalTab(r *request) error {
 // showTerminal reads the pods of an instance with the rights of the user, and selects a container.
 func showTerminal(r *request, v *instanceView) error {
 	if r.server.Terminals == nil {
-		return notFound("This page does not exist.", "/instances", "Show installed apps")
+		return notFound(r, "problem.noPage", "/instances", "problem.showInstalled")
 	}
 	t := &v.Terminal
 	var found logsView
