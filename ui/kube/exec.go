@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/remotecommand"
@@ -66,7 +67,11 @@ func execRight(namespace string) access.Right {
 func (p *User) Exec(ctx context.Context, c Command) error {
 	unlimited := rest.CopyConfig(p.config)
 	unlimited.Timeout = 0
-	address := p.clients.CoreV1().RESTClient().Post().Resource("pods").Namespace(c.Namespace).Name(c.Pod).SubResource("exec").
+	clients, err := kubernetes.NewForConfig(unlimited)
+	if err != nil {
+		return fmt.Errorf("create client: %w", err)
+	}
+	address := clients.CoreV1().RESTClient().Post().Resource("pods").Namespace(c.Namespace).Name(c.Pod).SubResource("exec").
 		VersionedParams(&corev1.PodExecOptions{
 			Container: c.Container, Command: c.Arguments, Stdin: true, Stdout: true, TTY: true,
 		}, scheme.ParameterCodec).URL()

@@ -291,7 +291,7 @@ func prepareRollback(r *request, v *actionView) (string, error) {
 		}
 		seen[entry.Revision] = true
 		number := strconv.Itoa(int(entry.Revision))
-		label := fmt.Sprintf("%s: version %s, %s", number, entry.Operation.Version, formatAge(entry.EndedAt.Time))
+		label := fmt.Sprintf("%s: version %s, %s", number, entry.Operation.Version, formatAge(r.lang, entry.EndedAt.Time))
 		v.Choices = append(v.Choices, option{number, label, number == chosen})
 	}
 	if len(v.Choices) == 0 {

@@ -136,7 +136,7 @@ func newAppView(r *request, app *v1alpha1.AppInfo, current string) (*appView, er
 	if app.Spec.Withdrawn {
 		v.Badges = append(v.Badges, badge{"off", "archive", "Withdrawn"})
 	}
-	v.Milestones = milestonesOf(app.Status.Conditions, app.CreationTimestamp.Time, false,
+	v.Milestones = milestonesOf(r.lang, app.Status.Conditions, app.CreationTimestamp.Time, false,
 		v1alpha1.ConditionFetched, v1alpha1.ConditionRendered, v1alpha1.ConditionCustomized, v1alpha1.ConditionAnalyzed, v1alpha1.ConditionPublished)
 	for i := range v.Summary.Inputs {
 		if v.Summary.Inputs[i].Required {

@@ -11,6 +11,7 @@ import (
 	"github.com/appmarket/operator/internal/transitions"
 	"github.com/appmarket/operator/ui/kube"
 	"github.com/appmarket/operator/ui/live"
+	"github.com/appmarket/operator/ui/locale"
 )
 
 // instanceView is the page of an instance.
@@ -65,7 +66,7 @@ func showInstance(r *request) (*view, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := newInstanceView(instance, "Overview")
+	v := newInstanceView(r.lang, instance, "Overview")
 	if err := v.addTerminalTab(r); err != nil {
 		return nil, err
 	}
@@ -98,7 +99,7 @@ func showInstanceTab(r *request) (*view, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := newInstanceView(instance, chosen.name)
+	v := newInstanceView(r.lang, instance, chosen.name)
 	if err := v.addTerminalTab(r); err != nil {
 		return nil, err
 	}
@@ -112,7 +113,7 @@ func showInstanceTab(r *request) (*view, error) {
 	return v.view(), v.addActions(r)
 }
 
-func newInstanceView(instance *v1alpha1.AppInstance, current string) *instanceView {
+func newInstanceView(l *locale.Language, instance *v1alpha1.AppInstance, current string) *instanceView {
 	status := &instance.Status
 	v := &instanceView{
 		Instance: instance, Title: cmp.Or(instance.Spec.Title, instance.Name), State: instanceBadge(instance), Update: status.AvailableUpdate,
@@ -122,7 +123,7 @@ func newInstanceView(instance *v1alpha1.AppInstance, current string) *instanceVi
 	if status.Writer != nil {
 		v.Task = status.Writer.Task
 	}
-	v.Milestones = milestonesOf(status.Conditions, instance.CreationTimestamp.Time, false,
+	v.Milestones = milestonesOf(l, status.Conditions, instance.CreationTimestamp.Time, false,
 		v1alpha1.ConditionResolved, v1alpha1.ConditionApplied, v1alpha1.ConditionHealthy)
 	for i := range v.Milestones { // Their times belong to different operations.
 		v.Milestones[i].Took = ""

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/appmarket/operator/ui/live"
+	"github.com/appmarket/operator/ui/locale"
 )
 
 // view is what a page shows.
@@ -102,7 +103,7 @@ func writePart(w http.ResponseWriter, r *request, part template.HTML) {
 	header := w.Header()
 	header.Set("Cache-Control", "private, no-cache")
 	header.Set("ETag", tag)
-	header.Set("Vary", "Cookie, HX-Request")
+	header.Set("Vary", varyByLanguage+", HX-Request")
 	header.Set("Content-Type", "text/html; charset=utf-8")
 	if r.Header.Get("If-None-Match") == tag {
 		w.WriteHeader(http.StatusNotModified)
@@ -131,7 +132,7 @@ func queryOf(values url.Values) string {
 }
 
 func (s *Server) renderPart(r *request, v *view) (template.HTML, error) {
-	content, err := s.templates.render(v.name+"-part", v.data)
+	content, err := s.templates.render(r.lang, v.name+"-part", v.data)
 	if err != nil {
 		return "", err
 	}
@@ -140,7 +141,7 @@ func (s *Server) renderPart(r *request, v *view) (template.HTML, error) {
 		triggers = append(triggers, topic.Signal()+" from:body delay:100ms")
 	}
 	triggers = append(triggers, "refresh from:body")
-	return s.templates.render("part", partOf{
+	return s.templates.render(r.lang, "part", partOf{
 		URL: "/parts" + pagePath(r) + queryOf(r.URL.Query()), Trigger: strings.Join(triggers, ", "), Content: content,
 	})
 }
@@ -154,7 +155,7 @@ func (s *Server) writeView(w http.ResponseWriter, r *request, status int, v *vie
 			return
 		}
 	}
-	body, err := s.templates.render(v.name, bodyOf{Data: v.data, Part: part})
+	body, err := s.templates.render(r.lang, v.name, bodyOf{Data: v.data, Part: part})
 	if err != nil {
 		s.failRendering(w, err)
 		return
@@ -169,7 +170,7 @@ func (s *Server) writeView(w http.ResponseWriter, r *request, status int, v *vie
 	if status == http.StatusOK {
 		s.rememberNamespace(w, r)
 	}
-	page, err := s.templates.render("layout", l)
+	page, err := s.templates.render(r.lang, "layout", l)
 	if err != nil {
 		s.failRendering(w, err)
 		return
@@ -182,9 +183,10 @@ func (s *Server) writeView(w http.ResponseWriter, r *request, status int, v *vie
 
 // writeSignIn writes a page for a user who is not signed in.
 func (s *Server) writeSignIn(w http.ResponseWriter, r *http.Request, status int, name string, data any) {
-	body, err := s.templates.render(name, data)
+	l := locale.Of(r)
+	body, err := s.templates.render(l, name, data)
 	if err == nil {
-		body, err = s.templates.render("plain", layout{Title: "Sign in · AppMarket", Body: body})
+		body, err = s.templates.render(l, "plain", layout{Title: l.Text("signIn.title") + " · AppMarket", Body: body})
 	}
 	if err != nil {
 		s.failRendering(w, err)
@@ -195,6 +197,7 @@ func (s *Server) writeSignIn(w http.ResponseWriter, r *http.Request, status int,
 
 func (s *Server) writeHTML(w http.ResponseWriter, r *http.Request, status int, page template.HTML) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Vary", varyByLanguage)
 	writeBody(w, r, status, string(page))
 }
 

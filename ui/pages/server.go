@@ -56,7 +56,7 @@ type Options struct {
 type Server struct {
 	Options
 
-	templates *templates
+	templates templates
 	logins    *session.Rate
 	requests  *session.Rate
 	// exchanges limits the codes that are sent to the issuer, and checks the credentials of a proxy that
@@ -97,6 +97,7 @@ func (s *Server) routes() http.Handler {
 	mux.Handle("GET /assets/", http.StripPrefix("/assets/", assets.Handler()))
 	mux.HandleFunc("GET /login", s.showLogin)
 	mux.HandleFunc("POST /login", s.logIn)
+	mux.HandleFunc("POST /language", s.selectLanguage)
 	mux.HandleFunc("GET /login/oidc", s.beginIssuerSignIn)
 	mux.HandleFunc("GET "+issuer.CallbackPath, s.finishIssuerSignIn)
 	mux.HandleFunc("GET /link", s.showLink)
