@@ -132,12 +132,12 @@ type pagesAccount struct {
 }
 
 // startPagesAccount applies the roles of the pages with a mode of impersonation, and binds them to an account.
-func startPagesAccount(t *testing.T, server *testenv.Env, mode string) pagesAccount {
+func startPagesAccount(t *testing.T, server *testenv.Env, mode string, values ...string) pagesAccount {
 	t.Helper()
 	g := NewWithT(t)
 	own := server.Namespace(t, nil)
 	server.Create(t, &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: own, Name: "ui"}})
-	for _, each := range renderChart(t, proxyValues, "ui.proxy.impersonation="+mode).ofKind("ClusterRole") {
+	for _, each := range renderChart(t, append([]string{proxyValues, "ui.proxy.impersonation=" + mode}, values...)...).ofKind("ClusterRole") {
 		if each.GetName() != "appmarket-ui" && each.GetName() != "appmarket-ui-impersonation" {
 			continue
 		}

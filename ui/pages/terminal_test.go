@@ -343,7 +343,7 @@ func TestTerminalEnds(t *testing.T) {
 	})
 	t.Run("the pod ends", func(t *testing.T) {
 		s := started(t, member(t), true)
-		close(w.kubelet.kill)
+		w.kubelet.killShells()
 		NewWithT(t).Eventually(s.ended, "5s").Should(ContainSubstring("exit code 137"))
 	})
 	t.Run("no shell remains", func(t *testing.T) {
