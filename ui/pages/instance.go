@@ -18,12 +18,14 @@ import (
 type instanceView struct {
 	Instance *v1alpha1.AppInstance
 	Title    string
-	State    badge
-	Update   string
-	Drifted  bool
-	Tab      string
-	Tabs     []tab
-	Trouble  *trouble
+	// IconURL is the URL of the icon of the app, empty if there is none.
+	IconURL string
+	State   badge
+	Update  string
+	Drifted bool
+	Tab     string
+	Tabs    []tab
+	Trouble *trouble
 	// Task is the name of the task that wrote the spec, empty if it may not be shown.
 	Task       string
 	Milestones []milestone
@@ -66,6 +68,7 @@ func showInstance(r *request) (*view, error) {
 		return nil, err
 	}
 	v := newInstanceView(r.lang, instance, "Overview")
+	v.IconURL = instanceIconURL(r, instance)
 	return v.view(), v.addActions(r)
 }
 
@@ -94,6 +97,7 @@ func showInstanceTab(r *request) (*view, error) {
 		return nil, err
 	}
 	v := newInstanceView(r.lang, instance, chosen.name)
+	v.IconURL = instanceIconURL(r, instance)
 	// The live part of the page does not contain the log.
 	if isPart := strings.HasPrefix(r.URL.Path, "/parts/"); isPart && chosen.name == "Logs" {
 		return v.view(), v.addActions(r)
