@@ -46,7 +46,7 @@ func encodeIcon(content []byte) ([]byte, error) {
 // maxPixels returns the number of pixels for which the decoder of a format has enough memory. PNG and GIF
 // images of the largest width and height have as many, others a quarter.
 func maxPixels(format string, model color.Model) int {
-	bytesPerPixel := 6 // The pixels, and those of a pass of an interlaced image.
+	bytesPerPixel := 6 // The pixels, and the pixels of a pass of an interlaced image.
 	switch {
 	case format == "jpeg" || format == "webp":
 		// A progressive JPEG image has 4 bytes for each coefficient of up to 4 components. A WebP image has

@@ -159,7 +159,7 @@ func (s *Server) showLink(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) redeemLink(w http.ResponseWriter, r *http.Request) {
-	if s.Link == nil || !s.logins.Allow(addressOf(r), time.Now()) || !s.Link.Redeem(r.PostFormValue("code"), time.Now()) {
+	if s.Link == nil || !s.logins.Allow(s.addressOf(r), time.Now()) || !s.Link.Redeem(r.PostFormValue("code"), time.Now()) {
 		s.refuseLogin(w, r, http.StatusForbidden, "The link is not valid. A link can be used once, within 5 minutes.")
 		return
 	}

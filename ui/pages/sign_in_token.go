@@ -1,6 +1,7 @@
 package pages
 
 import (
+	"context"
 	"net/http"
 	"strings"
 	"time"
@@ -9,6 +10,12 @@ import (
 
 	"github.com/appmarket/operator/ui/kube"
 	"github.com/appmarket/operator/ui/session"
+)
+
+const (
+	// maxTokenChecks is the number of tokens that the API server checks at the same time, and tokenCheckWait
+	// the time for which a request waits for its turn.
+	maxTokenChecks, tokenCheckWait = 8, 10 * time.Second
 )
 
 // logIn signs in the owner of a token. The API server says who that is.
@@ -22,14 +29,25 @@ func (s *Server) logIn(w http.ResponseWriter, r *http.Request) {
 		refuse(http.StatusForbidden, "This server does not accept tokens in a form.")
 		return
 	}
-	if !s.logins.Allow(addressOf(r), time.Now()) {
+	token := strings.TrimSpace(r.PostFormValue("token"))
+	if token == "" || len(token) > session.MaxTokenBytes || strings.ContainsAny(token, " \t\r\n") {
+		refuse(http.StatusBadRequest, "Enter the complete token: one line, without spaces.")
+		return
+	}
+	giveBack, ok := s.takeAttempt(r, token)
+	if !ok {
 		w.Header().Set("Retry-After", "60")
 		refuse(http.StatusTooManyRequests, "Too many attempts from your address. Try again in a minute.")
 		return
 	}
-	token := strings.TrimSpace(r.PostFormValue("token"))
-	if token == "" || len(token) > session.MaxTokenBytes || strings.ContainsAny(token, " \t\r\n") {
-		refuse(http.StatusBadRequest, "Enter the complete token: one line, without spaces.")
+	ctx, cancel := context.WithTimeout(r.Context(), tokenCheckWait)
+	defer cancel()
+	select {
+	case s.tokenChecks <- struct{}{}:
+		defer func() { <-s.tokenChecks }()
+	case <-ctx.Done():
+		giveBack()
+		refuse(http.StatusServiceUnavailable, problemNoServer)
 		return
 	}
 	user, err := s.Cluster.UserWithToken(token)
@@ -43,9 +61,22 @@ func (s *Server) logIn(w http.ResponseWriter, r *http.Request) {
 		refuse(http.StatusUnauthorized, "The API server does not accept this token. It may have expired.")
 		return
 	case err != nil:
+		giveBack()
 		s.Log.Error(err, "Cannot check a token")
-		refuse(http.StatusServiceUnavailable, "The API server did not respond. Try again.")
+		refuse(http.StatusServiceUnavailable, problemNoServer)
 		return
 	}
+	giveBack()
 	s.beginSession(w, r, session.New(name, token, s.SessionMaxAge, time.Now()))
+}
+
+// takeAttempt reports whether a client may try a token now, and returns the function to call if the API server
+// does not reject the token: only failed attempts count. They count for the address of the client, which
+// several users have in common behind a proxy that is not trusted. JSON Web Tokens do not count at all, because
+// their signatures cannot be guessed, so failed attempts of one user never prevent others from signing in with them.
+func (s *Server) takeAttempt(r *http.Request, token string) (giveBack func(), ok bool) {
+	if session.IsSigned(token) {
+		return func() {}, true
+	}
+	return s.logins.Take(s.addressOf(r), time.Now())
 }
