@@ -18,12 +18,14 @@ import (
 type instanceView struct {
 	Instance *v1alpha1.AppInstance
 	Title    string
-	State    badge
-	Update   string
-	Drifted  bool
-	Tab      string
-	Tabs     []tab
-	Trouble  *trouble
+	// IconURL is the URL of the icon of the app, empty if there is none.
+	IconURL string
+	State   badge
+	Update  string
+	Drifted bool
+	Tab     string
+	Tabs    []tab
+	Trouble *trouble
 	// Task is the name of the task that wrote the spec, empty if it may not be shown.
 	Task       string
 	Milestones []milestone
@@ -69,6 +71,7 @@ func showInstance(r *request) (*view, error) {
 		return nil, err
 	}
 	v := newInstanceView(r.lang, instance, "Overview")
+	v.IconURL = instanceIconURL(r, instance)
 	if err := v.addTerminalTab(r); err != nil {
 		return nil, err
 	}
@@ -102,6 +105,7 @@ func showInstanceTab(r *request) (*view, error) {
 		return nil, err
 	}
 	v := newInstanceView(r.lang, instance, chosen.name)
+	v.IconURL = instanceIconURL(r, instance)
 	if err := v.addTerminalTab(r); err != nil {
 		return nil, err
 	}
