@@ -49,6 +49,9 @@ func newCheckView(task *v1alpha1.AppInstallTask) *checkView {
 	switch {
 	case v.Plan != nil:
 		v.State = badge{"ok", "check", "No problems found"}
+		if len(v.Unchecked) > 0 {
+			v.Message = "" // It is about the inputs that the form has, and the check has not.
+		}
 	case count > 0:
 		v.State = badge{"bad", "circle-x", text.Count(count, "problem", "problems")}
 	case len(v.Unchecked) > 0:
