@@ -34,6 +34,7 @@ type instanceView struct {
 	Text      string
 	Events    eventsView
 	Logs      logsView
+	Terminal  terminalView
 	// Actions are the buttons, and NotAllowed says why they are disabled.
 	Actions    []actionButton
 	NotAllowed string
@@ -66,6 +67,9 @@ func showInstance(r *request) (*view, error) {
 		return nil, err
 	}
 	v := newInstanceView(r.lang, instance, "Overview")
+	if err := v.addTerminalTab(r); err != nil {
+		return nil, err
+	}
 	return v.view(), v.addActions(r)
 }
 
@@ -82,6 +86,8 @@ var instanceTabs = map[string]struct {
 	"values":  {"Values", showInstanceValues},
 	"drift":   {"Drift", func(*request, *instanceView) error { return nil }},
 	"yaml":    {"YAML", showInstanceYAML},
+
+	terminalPath: {terminalTab, showTerminal},
 }
 
 func showInstanceTab(r *request) (*view, error) {
@@ -94,8 +100,11 @@ func showInstanceTab(r *request) (*view, error) {
 		return nil, err
 	}
 	v := newInstanceView(r.lang, instance, chosen.name)
-	// The live part of the page does not contain the log.
-	if isPart := strings.HasPrefix(r.URL.Path, "/parts/"); isPart && chosen.name == "Logs" {
+	if err := v.addTerminalTab(r); err != nil {
+		return nil, err
+	}
+	// The live part of the page does not contain the log or the terminal.
+	if isPart := strings.HasPrefix(r.URL.Path, "/parts/"); isPart && (chosen.name == "Logs" || chosen.name == terminalTab) {
 		return v.view(), v.addActions(r)
 	}
 	if err := chosen.show(r, v); err != nil {
@@ -253,7 +262,7 @@ func (v *instanceView) addTabs() {
 
 func (v *instanceView) view() *view {
 	return &view{
-		name: "instance", titles: []string{v.Title, "Installed"}, section: "instances", data: v, namespace: v.Instance.Namespace,
+		name: "instance", titles: []string{v.Title, "Installed"}, section: "instances", data: v, namespace: v.Instance.Namespace, styleNonce: v.Terminal.Nonce,
 		topics: []live.Topic{{Resource: kube.Instances, Namespace: v.Instance.Namespace, Name: v.Instance.Name}},
 	}
 }

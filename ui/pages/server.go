@@ -21,6 +21,7 @@ import (
 	"github.com/appmarket/operator/ui/live"
 	"github.com/appmarket/operator/ui/reports"
 	"github.com/appmarket/operator/ui/session"
+	"github.com/appmarket/operator/ui/terminal"
 )
 
 // Options configure the pages.
@@ -41,6 +42,8 @@ type Options struct {
 	// LocalAuthority is the host and port under which a local server is reached. Requests for any
 	// other host are refused. It is empty if the server is not local.
 	LocalAuthority string
+	// Terminals are the open terminals. If it is nil, the pages have no terminal.
+	Terminals *terminal.Manager
 	// SessionMaxAge is the longest time for which a user is signed in.
 	SessionMaxAge time.Duration
 	// HTTPS reports that users reach the server over HTTPS.
@@ -126,10 +129,13 @@ func (s *Server) routes() http.Handler {
 		mux.Handle("GET /parts"+path, s.signedIn(s.servePart(page)))
 	}
 	s.addForms(mux)
+	mux.Handle("GET "+settingsURL, s.signedIn(s.servePage(showSettings)))
+	mux.Handle("POST "+settingsURL, s.signedIn(s.saveSettings))
 	mux.Handle("GET /parts/checks/{namespace}/{name}", s.signedIn(s.serveCheckPart))
 	mux.Handle("GET /img/{namespace}/{app}/icon", s.signedIn(s.serveIcon))
 	mux.Handle("GET /instances/{namespace}/{name}/log", s.signedIn(s.serveLog))
 	mux.Handle("GET /instances/{namespace}/{name}/log/stream", s.signedIn(s.serveLogStream))
+	s.addTerminal(mux)
 	mux.Handle("GET /apps/{namespace}/{source}/{app}/images.txt", s.signedIn(s.serveImageList))
 	mux.Handle("GET /apps/{namespace}/{source}/{app}/files/{report}", s.signedIn(s.serveReport))
 	mux.Handle("/", s.signedIn(func(w http.ResponseWriter, r *request) {

@@ -215,6 +215,7 @@ func (s *Server) redeemLink(w http.ResponseWriter, r *http.Request) {
 
 // logOut ends the session. Where users signed in elsewhere, it also shows how to sign out there.
 func (s *Server) logOut(w http.ResponseWriter, r *http.Request) {
+	s.endTerminals(w, r)
 	s.Cookies.Clear(w)
 	// The browser may have kept pages with forms.
 	w.Header().Set("Clear-Site-Data", `"cache"`)
