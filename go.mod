@@ -2,6 +2,9 @@ module github.com/appmarket/operator
 
 go 1.26.0
 
+// Packages of npm contain programs in Go.
+ignore ./headlamp/node_modules
+
 require (
 	github.com/BurntSushi/toml v1.6.0
 	github.com/Masterminds/semver/v3 v3.5.0
