@@ -14,8 +14,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/appmarket/operator/api/v1alpha1"
-	"github.com/appmarket/operator/internal/release"
 	"github.com/appmarket/operator/internal/helm/cluster"
+	"github.com/appmarket/operator/internal/release"
 )
 
 // Autoscalers caches the HorizontalPodAutoscalers of namespaces. It lists the autoscalers of a
