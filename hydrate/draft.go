@@ -108,6 +108,8 @@ type Draft struct {
 	FileCount int
 	// Chart is the content of Chart.yaml.
 	Chart chart.Metadata
+	// MissingDependencies are charts that must be fetched before the step can succeed.
+	MissingDependencies []chart.Dependency
 
 	// RenderedChart.
 

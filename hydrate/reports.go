@@ -24,6 +24,7 @@ const masked = "(masked)"
 //	permissions.json           what the objects may do outside their Pods; only if they are known
 //	images.json                the images with their details from the registries
 //	objects.yaml               the rendered objects, with the contents of Secrets and the platform values masked
+//	changes.yaml               the annotation artifacthub.io/changes of the chart
 //	README.md, values.yaml, …  files of the chart for users
 func NewReports(d *Draft) (map[string][]byte, error) {
 	reports := map[string][]byte{}
@@ -36,6 +37,9 @@ func NewReports(d *Draft) (map[string][]byte, error) {
 		if locale := localeOf(f.Name); locale != "" {
 			reports["i18n-"+locale+".yaml"] = f.Data
 		}
+	}
+	if changes := d.Chart.Annotations["artifacthub.io/changes"]; changes != "" {
+		reports["changes.yaml"] = []byte(changes)
 	}
 	contents := map[string]any{"app.json": d.Manifest, "chart.json": d.Chart, "inputs.json": inputs.ToReport(d.Inputs), "images.json": d.Images}
 	if d.Description != nil {

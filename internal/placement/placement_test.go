@@ -67,7 +67,9 @@ func TestAssess(t *testing.T) {
 		{"more memory than a node", func(st *v1alpha1.AppInfoStatus) {
 			st.Summary.Requirements.PodRequests = []v1alpha1.ResourceAmount{{Name: "memory", Amount: "9Gi"}}
 		}, nil, v1alpha1.PlacementNo, "a Pod requests 9Gi of memory, but no node has more than 8Gi"},
-		{"objects outside its namespace", func(st *v1alpha1.AppInfoStatus) { st.Summary.Access = &v1alpha1.AppAccess{Scope: v1alpha1.AccessCluster} }, nil,
+		{"objects outside its namespace", func(st *v1alpha1.AppInfoStatus) {
+			st.Summary.Access = &v1alpha1.AppAccess{Scope: v1alpha1.AccessCluster}
+		}, nil,
 			v1alpha1.PlacementNeedsAdministrator, "the app has objects or permissions outside its namespace, so that its service account needs permissions there"},
 		{"an administrators' app", func(st *v1alpha1.AppInfoStatus) { st.Summary.AdminOnly = true }, nil,
 			v1alpha1.PlacementNeedsAdministrator, "the manifest of the app restricts its installation to administrators"},

@@ -76,6 +76,8 @@ type actionView struct {
 	// CanCheck reports that the operation can be checked, and Check is the result, nil if there is none.
 	CanCheck bool
 	Check    *checkView
+	// News is what an upgrade changes in the app, nil for other actions.
+	News *versionNews
 
 	request taskbuilder.Request
 	task    *v1alpha1.AppInstallTask
@@ -268,6 +270,7 @@ func prepareUpgrade(r *request, v *actionView) (string, error) {
 		v.Choices[0].Chosen, chosen = true, v.Choices[0].Value
 	}
 	v.request.Version = chosen
+	v.News = newVersionNews(r, app, v.Instance.Status.Version, chosen)
 	return "", nil
 }
 
@@ -291,7 +294,7 @@ func prepareRollback(r *request, v *actionView) (string, error) {
 		}
 		seen[entry.Revision] = true
 		number := strconv.Itoa(int(entry.Revision))
-		label := fmt.Sprintf("%s: version %s, %s", number, entry.Operation.Version, formatAge(entry.EndedAt.Time))
+		label := fmt.Sprintf("%s: version %s, %s", number, entry.Operation.Version, formatAge(r.lang, entry.EndedAt.Time))
 		v.Choices = append(v.Choices, option{number, label, number == chosen})
 	}
 	if len(v.Choices) == 0 {

@@ -38,6 +38,7 @@ type appView struct {
 	Images      imageTable
 	Required    int
 	NotServed   []v1alpha1.Offer
+	Compare     *compareView
 	ClusterKind []v1alpha1.KindCount
 	// NotInstallable is the reason why the app cannot be installed, empty if it can.
 	NotInstallable string
@@ -136,7 +137,7 @@ func newAppView(r *request, app *v1alpha1.AppInfo, current string) (*appView, er
 	if app.Spec.Withdrawn {
 		v.Badges = append(v.Badges, badge{"off", "archive", "Withdrawn"})
 	}
-	v.Milestones = milestonesOf(app.Status.Conditions, app.CreationTimestamp.Time, false,
+	v.Milestones = milestonesOf(r.lang, app.Status.Conditions, app.CreationTimestamp.Time, false,
 		v1alpha1.ConditionFetched, v1alpha1.ConditionRendered, v1alpha1.ConditionCustomized, v1alpha1.ConditionAnalyzed, v1alpha1.ConditionPublished)
 	for i := range v.Summary.Inputs {
 		if v.Summary.Inputs[i].Required {
@@ -218,19 +219,26 @@ func (v *appView) fetch(r *request, name string) ([]byte, bool) {
 	if v.Shown == nil {
 		return nil, false
 	}
-	text, err := r.server.Reports.Fetch(r.Context(), v.Shown.ReportURL, name, r.Token())
+	text, problem := fetchReport(r, v.Shown, name)
+	if problem != "" {
+		v.Note = problem
+	}
+	return text, text != nil
+}
+
+// fetchReport returns a report of a version, nil if the version does not have it, or the problem with it.
+func fetchReport(r *request, version *v1alpha1.PublishedVersion, name string) (text []byte, problem string) {
+	text, err := r.server.Reports.Fetch(r.Context(), version.ReportURL, name, r.Token())
 	switch {
 	case err == nil:
-		return text, true
+		return text, ""
 	case errors.Is(err, reports.ErrNotFound):
-		return nil, false
+		return nil, ""
 	case errors.Is(err, reports.ErrForbidden), errors.Is(err, reports.ErrTooLarge), errors.Is(err, reports.ErrOrigin):
-		v.Note = name + " cannot be shown: " + err.Error() + "."
-	default:
-		r.server.Log.Error(err, "Cannot fetch a report", "report", name)
-		v.Note = name + " cannot be shown: the repository does not respond."
+		return nil, name + " cannot be shown: " + err.Error() + "."
 	}
-	return nil, false
+	r.server.Log.Error(err, "Cannot fetch a report", "report", name)
+	return nil, name + " cannot be shown: the repository does not respond."
 }
 
 // serveReport serves a report as a download.

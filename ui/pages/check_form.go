@@ -77,14 +77,14 @@ func (s *Server) writeCheck(w http.ResponseWriter, r *request, check *checkReque
 	var known *problem
 	switch {
 	case errors.As(err, &known):
-		part, err = s.templates.render("check-refused", known)
+		part, err = s.templates.render(r.lang, "check-refused", known)
 	case err != nil:
 		s.writeError(w, r, err)
 		return
 	case check.again != nil:
-		part, err = s.templates.render("check-errors", check.errors)
+		part, err = s.templates.render(r.lang, "check-errors", check.errors)
 	default:
-		part, err = s.templates.render("check", newCheckView(check.task))
+		part, err = s.templates.render(r.lang, "check", newCheckView(check.task))
 	}
 	if err != nil {
 		s.failRendering(w, err)
@@ -105,7 +105,7 @@ func (s *Server) serveCheckPart(w http.ResponseWriter, r *request) {
 		s.writeError(w, r, err)
 		return
 	}
-	part, err := s.templates.render("check", newCheckView(task))
+	part, err := s.templates.render(r.lang, "check", newCheckView(task))
 	if err != nil {
 		s.failRendering(w, err)
 		return

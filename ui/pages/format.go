@@ -8,55 +8,55 @@ import (
 	"time"
 	"unicode"
 
-	"github.com/appmarket/operator/internal/text"
+	"github.com/appmarket/operator/ui/locale"
 )
 
-// ageSteps are the units of formatAge, from the largest.
+// ageSteps are the units of formatAge, from the largest, with the messages for a time ago and a time left.
 var ageSteps = []struct {
-	length           time.Duration
-	singular, plural string
+	length    time.Duration
+	ago, left string
 }{
-	{365 * 24 * time.Hour, "year", "years"}, {30 * 24 * time.Hour, "month", "months"}, {24 * time.Hour, "day", "days"},
-	{time.Hour, "hour", "hours"}, {time.Minute, "minute", "minutes"},
+	{365 * 24 * time.Hour, "time.yearsAgo", "time.inYears"}, {30 * 24 * time.Hour, "time.monthsAgo", "time.inMonths"},
+	{24 * time.Hour, "time.daysAgo", "time.inDays"}, {time.Hour, "time.hoursAgo", "time.inHours"}, {time.Minute, "time.minutesAgo", "time.inMinutes"},
 }
 
 // formatAge returns how long ago a time is, such as "3 minutes ago".
-func formatAge(t time.Time) string {
+func formatAge(l *locale.Language, t time.Time) string {
 	age := time.Since(t)
 	for _, step := range ageSteps {
 		if age >= step.length {
-			return text.Count(int(age/step.length), step.singular, step.plural) + " ago"
+			return l.Text(step.ago, "Count", int(age/step.length))
 		}
 	}
-	return "just now"
+	return l.Text("time.now")
 }
 
 // formatUntil returns how long it is until a time, such as "in 3 minutes".
-func formatUntil(t time.Time) string {
+func formatUntil(l *locale.Language, t time.Time) string {
 	left := time.Until(t)
 	for _, step := range ageSteps {
 		if left >= step.length {
-			return "in " + text.Count(int(left/step.length), step.singular, step.plural)
+			return l.Text(step.left, "Count", int(left/step.length))
 		}
 	}
-	return "in less than a minute"
+	return l.Text("time.soon")
 }
 
 // formatClock returns a time as a machine reads it.
 func formatClock(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
 // formatDuration returns a duration in whole seconds, such as "1 min 5 s".
-func formatDuration(d time.Duration) string {
+func formatDuration(l *locale.Language, d time.Duration) string {
 	seconds := int(d.Round(time.Second).Seconds())
 	switch {
 	case seconds < 1:
-		return "under 1 s"
+		return l.Text("time.underSecond")
 	case seconds < 60:
-		return fmt.Sprintf("%d s", seconds)
+		return l.Text("time.seconds", "Seconds", seconds)
 	case seconds < 3600:
-		return fmt.Sprintf("%d min %d s", seconds/60, seconds%60)
+		return l.Text("time.minutes", "Minutes", seconds/60, "Seconds", seconds%60)
 	}
-	return fmt.Sprintf("%d h %d min", seconds/3600, seconds%3600/60)
+	return l.Text("time.hours", "Hours", seconds/3600, "Minutes", seconds%3600/60)
 }
 
 // formatBytes returns a size, such as "412 MB".

@@ -11,6 +11,7 @@ import (
 	"github.com/appmarket/operator/internal/transitions"
 	"github.com/appmarket/operator/ui/kube"
 	"github.com/appmarket/operator/ui/live"
+	"github.com/appmarket/operator/ui/locale"
 )
 
 // instanceView is the page of an instance.
@@ -33,6 +34,7 @@ type instanceView struct {
 	Text      string
 	Events    eventsView
 	Logs      logsView
+	Terminal  terminalView
 	// Actions are the buttons, and NotAllowed says why they are disabled.
 	Actions    []actionButton
 	NotAllowed string
@@ -64,7 +66,10 @@ func showInstance(r *request) (*view, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := newInstanceView(instance, "Overview")
+	v := newInstanceView(r.lang, instance, "Overview")
+	if err := v.addTerminalTab(r); err != nil {
+		return nil, err
+	}
 	return v.view(), v.addActions(r)
 }
 
@@ -81,6 +86,8 @@ var instanceTabs = map[string]struct {
 	"values":  {"Values", showInstanceValues},
 	"drift":   {"Drift", func(*request, *instanceView) error { return nil }},
 	"yaml":    {"YAML", showInstanceYAML},
+
+	terminalPath: {terminalTab, showTerminal},
 }
 
 func showInstanceTab(r *request) (*view, error) {
@@ -92,9 +99,12 @@ func showInstanceTab(r *request) (*view, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := newInstanceView(instance, chosen.name)
-	// The live part of the page does not contain the log.
-	if isPart := strings.HasPrefix(r.URL.Path, "/parts/"); isPart && chosen.name == "Logs" {
+	v := newInstanceView(r.lang, instance, chosen.name)
+	if err := v.addTerminalTab(r); err != nil {
+		return nil, err
+	}
+	// The live part of the page does not contain the log or the terminal.
+	if isPart := strings.HasPrefix(r.URL.Path, "/parts/"); isPart && (chosen.name == "Logs" || chosen.name == terminalTab) {
 		return v.view(), v.addActions(r)
 	}
 	if err := chosen.show(r, v); err != nil {
@@ -103,7 +113,7 @@ func showInstanceTab(r *request) (*view, error) {
 	return v.view(), v.addActions(r)
 }
 
-func newInstanceView(instance *v1alpha1.AppInstance, current string) *instanceView {
+func newInstanceView(l *locale.Language, instance *v1alpha1.AppInstance, current string) *instanceView {
 	status := &instance.Status
 	v := &instanceView{
 		Instance: instance, Title: cmp.Or(instance.Spec.Title, instance.Name), State: instanceBadge(instance), Update: status.AvailableUpdate,
@@ -113,7 +123,7 @@ func newInstanceView(instance *v1alpha1.AppInstance, current string) *instanceVi
 	if status.Writer != nil {
 		v.Task = status.Writer.Task
 	}
-	v.Milestones = milestonesOf(status.Conditions, instance.CreationTimestamp.Time, false,
+	v.Milestones = milestonesOf(l, status.Conditions, instance.CreationTimestamp.Time, false,
 		v1alpha1.ConditionResolved, v1alpha1.ConditionApplied, v1alpha1.ConditionHealthy)
 	for i := range v.Milestones { // Their times belong to different operations.
 		v.Milestones[i].Took = ""
@@ -252,7 +262,7 @@ func (v *instanceView) addTabs() {
 
 func (v *instanceView) view() *view {
 	return &view{
-		name: "instance", titles: []string{v.Title, "Installed"}, section: "instances", data: v, namespace: v.Instance.Namespace,
+		name: "instance", titles: []string{v.Title, "Installed"}, section: "instances", data: v, namespace: v.Instance.Namespace, styleNonce: v.Terminal.Nonce,
 		topics: []live.Topic{{Resource: kube.Instances, Namespace: v.Instance.Namespace, Name: v.Instance.Name}},
 	}
 }

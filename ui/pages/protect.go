@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/netip"
 	"runtime/debug"
+	"strings"
 )
 
 const (
@@ -15,6 +16,11 @@ const (
 	policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; font-src 'self'; " +
 		"form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
+
+// policyWithStyleNonce returns the policy of a page whose script creates style elements with a nonce.
+func policyWithStyleNonce(nonce string) string {
+	return strings.Replace(policy, "style-src 'self'", "style-src 'self' 'nonce-"+nonce+"'", 1)
+}
 
 // protect adds the headers of every answer, and refuses requests that no page of the server sends.
 func (s *Server) protect(next http.Handler) http.Handler {

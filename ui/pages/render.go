@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/appmarket/operator/ui/live"
+	"github.com/appmarket/operator/ui/locale"
 )
 
 // view is what a page shows.
@@ -28,7 +29,9 @@ type view struct {
 	namespace string
 	// query is the text in the search field.
 	query string
-	data  any
+	// styleNonce is the nonce of style elements that the script of the page creates, empty for none.
+	styleNonce string
+	data       any
 }
 
 // pageFunc reads what a page shows. An error is shown as a page of its own.
@@ -48,6 +51,7 @@ type layout struct {
 	Path string
 	// ShowNamespaces reports that the page lists objects of one namespace.
 	ShowNamespaces bool
+	Preferences    preferences
 }
 
 // bodyOf is the view model of a page: its data and its rendered live part.
@@ -100,7 +104,7 @@ func writePart(w http.ResponseWriter, r *request, part template.HTML) {
 	header := w.Header()
 	header.Set("Cache-Control", "private, no-cache")
 	header.Set("ETag", tag)
-	header.Set("Vary", "Cookie, HX-Request")
+	header.Set("Vary", varyByLanguage+", HX-Request")
 	header.Set("Content-Type", "text/html; charset=utf-8")
 	if r.Header.Get("If-None-Match") == tag {
 		w.WriteHeader(http.StatusNotModified)
@@ -129,7 +133,7 @@ func queryOf(values url.Values) string {
 }
 
 func (s *Server) renderPart(r *request, v *view) (template.HTML, error) {
-	content, err := s.templates.render(v.name+"-part", v.data)
+	content, err := s.templates.render(r.lang, v.name+"-part", v.data)
 	if err != nil {
 		return "", err
 	}
@@ -138,7 +142,7 @@ func (s *Server) renderPart(r *request, v *view) (template.HTML, error) {
 		triggers = append(triggers, topic.Signal()+" from:body delay:100ms")
 	}
 	triggers = append(triggers, "refresh from:body")
-	return s.templates.render("part", partOf{
+	return s.templates.render(r.lang, "part", partOf{
 		URL: "/parts" + pagePath(r) + queryOf(r.URL.Query()), Trigger: strings.Join(triggers, ", "), Content: content,
 	})
 }
@@ -152,14 +156,14 @@ func (s *Server) writeView(w http.ResponseWriter, r *request, status int, v *vie
 			return
 		}
 	}
-	body, err := s.templates.render(v.name, bodyOf{Data: v.data, Part: part})
+	body, err := s.templates.render(r.lang, v.name, bodyOf{Data: v.data, Part: part})
 	if err != nil {
 		s.failRendering(w, err)
 		return
 	}
 	l := layout{
 		Title: strings.Join(append(slices.Clone(v.titles), "AppMarket"), " · "), Section: v.section, Query: v.query,
-		User: r.session.User, Live: liveURL(v.topics), Body: body, Path: pagePath(r),
+		User: r.session.User, Live: liveURL(v.topics), Body: body, Path: pagePath(r), Preferences: preferencesOf(r.Request),
 		ShowNamespaces: v.section == "apps" || v.section == "instances" || v.section == "tasks" || v.section == "about",
 	}
 	s.addNamespaces(r, &l)
@@ -167,19 +171,23 @@ func (s *Server) writeView(w http.ResponseWriter, r *request, status int, v *vie
 	if status == http.StatusOK {
 		s.rememberNamespace(w, r)
 	}
-	page, err := s.templates.render("layout", l)
+	page, err := s.templates.render(r.lang, "layout", l)
 	if err != nil {
 		s.failRendering(w, err)
 		return
+	}
+	if v.styleNonce != "" {
+		w.Header().Set("Content-Security-Policy", policyWithStyleNonce(v.styleNonce))
 	}
 	s.writeHTML(w, r.Request, status, page)
 }
 
 // writeSignIn writes a page for a user who is not signed in.
 func (s *Server) writeSignIn(w http.ResponseWriter, r *http.Request, status int, name string, data any) {
-	body, err := s.templates.render(name, data)
+	l := locale.Of(r)
+	body, err := s.templates.render(l, name, data)
 	if err == nil {
-		body, err = s.templates.render("plain", layout{Title: "Sign in · AppMarket", Body: body})
+		body, err = s.templates.render(l, "plain", layout{Title: l.Text("signIn.title") + " · AppMarket", Body: body, Preferences: preferencesOf(r)})
 	}
 	if err != nil {
 		s.failRendering(w, err)
@@ -190,6 +198,7 @@ func (s *Server) writeSignIn(w http.ResponseWriter, r *http.Request, status int,
 
 func (s *Server) writeHTML(w http.ResponseWriter, r *http.Request, status int, page template.HTML) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Vary", varyByLanguage)
 	writeBody(w, r, status, string(page))
 }
 

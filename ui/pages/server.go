@@ -21,6 +21,7 @@ import (
 	"github.com/appmarket/operator/ui/live"
 	"github.com/appmarket/operator/ui/reports"
 	"github.com/appmarket/operator/ui/session"
+	"github.com/appmarket/operator/ui/terminal"
 )
 
 // Options configure the pages.
@@ -41,6 +42,8 @@ type Options struct {
 	// LocalAuthority is the host and port under which a local server is reached. Requests for any
 	// other host are refused. It is empty if the server is not local.
 	LocalAuthority string
+	// Terminals are the open terminals. If it is nil, the pages have no terminal.
+	Terminals *terminal.Manager
 	// SessionMaxAge is the longest time for which a user is signed in.
 	SessionMaxAge time.Duration
 	// HTTPS reports that users reach the server over HTTPS.
@@ -53,7 +56,7 @@ type Options struct {
 type Server struct {
 	Options
 
-	templates *templates
+	templates templates
 	logins    *session.Rate
 	requests  *session.Rate
 	// exchanges limits the codes that are sent to the issuer, and checks the credentials of a proxy that
@@ -63,6 +66,8 @@ type Server struct {
 	names nameCache
 	// logStreams counts the logs that are followed.
 	logStreams logSlots
+	// comparisons limits the versions that are compared at the same time.
+	comparisons chan struct{}
 }
 
 const (
@@ -84,6 +89,7 @@ func New(o Options) (http.Handler, error) {
 		requests:  session.NewRate(requestInterval, requestBurst),
 		exchanges: session.NewRate(exchangeInterval, exchangeBurst), checks: session.NewRate(checkInterval, checkBurst),
 		names: nameCache{known: map[[32]byte]knownName{}}, logStreams: logSlots{sessions: map[string]int{}},
+		comparisons: make(chan struct{}, maxComparisons),
 	}
 	return s.protect(s.routes()), nil
 }
@@ -94,6 +100,7 @@ func (s *Server) routes() http.Handler {
 	mux.Handle("GET /assets/", http.StripPrefix("/assets/", assets.Handler()))
 	mux.HandleFunc("GET /login", s.showLogin)
 	mux.HandleFunc("POST /login", s.logIn)
+	mux.HandleFunc("POST /language", s.selectLanguage)
 	mux.HandleFunc("GET /login/oidc", s.beginIssuerSignIn)
 	mux.HandleFunc("GET "+issuer.CallbackPath, s.finishIssuerSignIn)
 	mux.HandleFunc("GET /link", s.showLink)
@@ -119,10 +126,13 @@ func (s *Server) routes() http.Handler {
 		mux.Handle("GET /parts"+path, s.signedIn(s.servePart(page)))
 	}
 	s.addForms(mux)
+	mux.Handle("GET "+settingsURL, s.signedIn(s.servePage(showSettings)))
+	mux.Handle("POST "+settingsURL, s.signedIn(s.saveSettings))
 	mux.Handle("GET /parts/checks/{namespace}/{name}", s.signedIn(s.serveCheckPart))
 	mux.Handle("GET /img/{namespace}/{app}/icon", s.signedIn(s.serveIcon))
 	mux.Handle("GET /instances/{namespace}/{name}/log", s.signedIn(s.serveLog))
 	mux.Handle("GET /instances/{namespace}/{name}/log/stream", s.signedIn(s.serveLogStream))
+	s.addTerminal(mux)
 	mux.Handle("GET /apps/{namespace}/{source}/{app}/images.txt", s.signedIn(s.serveImageList))
 	mux.Handle("GET /apps/{namespace}/{source}/{app}/files/{report}", s.signedIn(s.serveReport))
 	mux.Handle("/", s.signedIn(func(w http.ResponseWriter, r *request) {

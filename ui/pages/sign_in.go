@@ -9,6 +9,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/appmarket/operator/ui/kube"
+	"github.com/appmarket/operator/ui/locale"
 	"github.com/appmarket/operator/ui/session"
 )
 
@@ -22,7 +23,12 @@ type request struct {
 
 	server  *Server
 	session session.Session
+	// lang is the language of the request.
+	lang *locale.Language
 }
+
+// Text returns a message in the language of the request.
+func (r *request) Text(id string, values ...any) string { return r.lang.Text(id, values...) }
 
 // Context returns the context of the request.
 func (r *request) Context() context.Context { return r.Request.Context() }
@@ -36,7 +42,7 @@ func (s *Server) signedIn(next func(http.ResponseWriter, *request)) http.Handler
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		user, found, ok := identify(w, r)
 		if ok {
-			next(w, &request{Request: r, User: user, server: s, session: found})
+			next(w, &request{Request: r, User: user, server: s, session: found, lang: locale.Of(r)})
 		}
 	})
 }
@@ -209,6 +215,7 @@ func (s *Server) redeemLink(w http.ResponseWriter, r *http.Request) {
 
 // logOut ends the session. Where users signed in elsewhere, it also shows how to sign out there.
 func (s *Server) logOut(w http.ResponseWriter, r *http.Request) {
+	s.endTerminals(w, r)
 	s.Cookies.Clear(w)
 	// The browser may have kept pages with forms.
 	w.Header().Set("Clear-Site-Data", `"cache"`)

@@ -16,6 +16,7 @@ import (
 	"github.com/appmarket/operator/internal/netguard"
 	"github.com/appmarket/operator/ui/images"
 	"github.com/appmarket/operator/ui/kube"
+	"github.com/appmarket/operator/ui/locale"
 )
 
 const (
@@ -58,9 +59,9 @@ func TestListOfManyApps(t *testing.T) {
 				begun := time.Now()
 				d := newDiscoverView(f, rows, installedMap{})
 				server.addIcons(d)
-				part, err := parsed.render("discover-part", d)
+				part, err := parsed.render(locale.English, "discover-part", d)
 				g.Expect(err).NotTo(HaveOccurred())
-				body, err := parsed.render("discover", bodyOf{Data: d, Part: part})
+				body, err := parsed.render(locale.English, "discover", bodyOf{Data: d, Part: part})
 				g.Expect(err).NotTo(HaveOccurred())
 				page = string(body)
 				times = append(times, time.Since(begun))

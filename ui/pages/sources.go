@@ -108,7 +108,7 @@ func showSource(r *request) (*view, error) {
 	if v.Actions, v.NotAllowed, err = sourceButtons(r, source); err != nil {
 		return nil, err
 	}
-	v.Milestones = milestonesOf(source.Status.Conditions, source.CreationTimestamp.Time, false, v1alpha1.ConditionReachable, v1alpha1.ConditionIndexed)
+	v.Milestones = milestonesOf(r.lang, source.Status.Conditions, source.CreationTimestamp.Time, false, v1alpha1.ConditionReachable, v1alpha1.ConditionIndexed)
 	for i := range v.Milestones { // They are checked again and again.
 		v.Milestones[i].Took = ""
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/transitions"
+	"github.com/appmarket/operator/ui/locale"
 )
 
 // badge is a state as a word, with a color and an icon.
@@ -111,7 +112,7 @@ type milestone struct {
 }
 
 // milestonesOf returns progress conditions in their order. begun is when the first one started.
-func milestonesOf(conditions []metav1.Condition, begun time.Time, finished bool, types ...string) []milestone {
+func milestonesOf(l *locale.Language, conditions []metav1.Condition, begun time.Time, finished bool, types ...string) []milestone {
 	steps := make([]milestone, 0, len(types))
 	current := false
 	for _, name := range types {
@@ -125,7 +126,7 @@ func milestonesOf(conditions []metav1.Condition, begun time.Time, finished bool,
 		case c.Status == metav1.ConditionTrue:
 			step.Class, step.Icon = "done", "check"
 			if !begun.IsZero() && !c.LastTransitionTime.Time.Before(begun) {
-				step.Took = formatDuration(c.LastTransitionTime.Sub(begun))
+				step.Took = formatDuration(l, c.LastTransitionTime.Sub(begun))
 			}
 			begun = c.LastTransitionTime.Time
 		default:

@@ -15,6 +15,7 @@ import (
 	"github.com/appmarket/operator/internal/text"
 	"github.com/appmarket/operator/ui/kube"
 	"github.com/appmarket/operator/ui/live"
+	"github.com/appmarket/operator/ui/locale"
 )
 
 // taskRow is a task in a list.
@@ -52,10 +53,10 @@ var taskStates = []struct {
 	{"succeeded", "Succeeded", func(_ *v1alpha1.AppInstallTask, state badge) bool { return state.Class == "ok" }},
 }
 
-func newTaskRow(task *v1alpha1.AppInstallTask) taskRow {
+func newTaskRow(l *locale.Language, task *v1alpha1.AppInstallTask) taskRow {
 	row := taskRow{Task: task, State: taskBadge(task)}
 	if task.Finished() {
-		row.Duration = formatDuration(task.Status.CompletionTime.Sub(task.CreationTimestamp.Time))
+		row.Duration = formatDuration(l, task.Status.CompletionTime.Sub(task.CreationTimestamp.Time))
 	}
 	if c := meta.FindStatusCondition(task.Status.Conditions, v1alpha1.ConditionSucceeded); c != nil && row.State.Class != "ok" {
 		row.Message = text.Truncate(c.Message, maxCellRunes)
@@ -75,13 +76,13 @@ func showTasks(r *request) (*view, error) {
 	query := r.URL.Query()
 	v := tasksView{Namespace: namespaceOf(r), State: query.Get("state"), DryRuns: query.Get("dryRuns") != ""}
 	page, _ := strconv.Atoi(query.Get("page")) // 0 is the first page, too.
-	v.addRows(all, page)
+	v.addRows(r.lang, all, page)
 	v.addNothing(r, scope)
 	return &view{name: "tasks", titles: []string{"Tasks"}, section: "tasks", data: v, topics: topicsFor(kube.Tasks, scope)}, nil
 }
 
 // addRows adds the tasks of a page that the filters accept.
-func (v *tasksView) addRows(all []v1alpha1.AppInstallTask, page int) {
+func (v *tasksView) addRows(l *locale.Language, all []v1alpha1.AppInstallTask, page int) {
 	accepts := func(*v1alpha1.AppInstallTask, badge) bool { return true }
 	for _, state := range taskStates {
 		v.States = append(v.States, option{state.value, state.text, v.State == state.value})
@@ -101,7 +102,7 @@ func (v *tasksView) addRows(all []v1alpha1.AppInstallTask, page int) {
 	v.Total = len(found)
 	links, first, end := newPageLinks(len(found), taskPageSize, page, v.pageURL)
 	for _, task := range found[first:end] {
-		v.Rows = append(v.Rows, newTaskRow(task))
+		v.Rows = append(v.Rows, newTaskRow(l, task))
 	}
 	v.pageLinks = links
 }
@@ -168,13 +169,13 @@ func showTask(r *request) (*view, error) {
 		return nil, asProblem(r, err, "get", kube.Tasks, namespace)
 	}
 	v := taskView{Task: task, State: taskBadge(task), Instance: task.Instance(), RequestedBy: task.Annotations[v1alpha1.RequestedByAnnotation]}
-	v.Milestones = milestonesOf(task.Status.Conditions, task.CreationTimestamp.Time, task.Finished(),
+	v.Milestones = milestonesOf(r.lang, task.Status.Conditions, task.CreationTimestamp.Time, task.Finished(),
 		v1alpha1.ConditionAdmitted, v1alpha1.ConditionResolved, v1alpha1.ConditionApplied, v1alpha1.ConditionHealthy)
 	if c := meta.FindStatusCondition(task.Status.Conditions, v1alpha1.ConditionSucceeded); c != nil {
 		v.Reason, v.Message = c.Reason, c.Message
 	}
 	if task.Finished() {
-		v.Finished = formatDuration(task.Status.CompletionTime.Sub(task.CreationTimestamp.Time))
+		v.Finished = formatDuration(r.lang, task.Status.CompletionTime.Sub(task.CreationTimestamp.Time))
 	} else if limit := task.Spec.StartDeadline.Or(0); limit > 0 && task.Status.StartTime == nil {
 		v.Until = task.CreationTimestamp.Add(limit)
 	}

@@ -6,38 +6,69 @@ import (
 	"fmt"
 	"html/template"
 	"strings"
+	"time"
 
 	"github.com/appmarket/operator/internal/text"
 	"github.com/appmarket/operator/ui/assets"
+	"github.com/appmarket/operator/ui/locale"
 )
 
 //go:embed templates/*.html
 var templateFiles embed.FS
 
-// templates are the parsed templates.
-type templates struct{ all *template.Template }
+// templates are the templates, parsed once for each language: their functions return texts of that language.
+type templates map[*locale.Language]*template.Template
 
 // parseTemplates parses the templates with the functions that they use.
-func parseTemplates() (*templates, error) {
-	all, err := template.New("").Funcs(template.FuncMap{
-		"icon": assets.Icon, "asset": assets.URL, "ago": formatAge, "until": formatUntil, "clock": formatClock, "bytes": formatBytes,
-		"count": text.Count[int], "count32": text.Count[int32],
-		"initial": initialOf, "tint": tintOf, "join": strings.Join,
-		"appURL": appURL, "appTabURL": appTabURL, "versionURL": versionURL, "reportURL": reportURL, "imageListURL": imageListURL,
-		"installURL": installURL, "adoptURL": adoptURL,
-		"previewURL": previewURL, "checkURL": checkURL, "instanceURL": instanceURL, "instanceTabURL": instanceTabURL, "actionURL": actionURL,
-		"taskURL": taskURL, "taskActionURL": taskActionURL, "sourceURL": sourceURL, "refURL": refURL,
-	}).ParseFS(templateFiles, "templates/*.html")
-	if err != nil {
-		return nil, err
+func parseTemplates() (templates, error) {
+	parsed := templates{}
+	for _, l := range locale.All {
+		all, err := template.New("").Funcs(template.FuncMap{
+			"icon": assets.Icon, "asset": assets.URL, "clock": formatClock, "bytes": formatBytes,
+			"count": text.Count[int], "count32": text.Count[int32],
+			"initial": initialOf, "tint": tintOf, "join": strings.Join,
+			"appURL": appURL, "appTabURL": appTabURL, "versionURL": versionURL, "reportURL": reportURL, "imageListURL": imageListURL,
+			"installURL": installURL, "adoptURL": adoptURL,
+			"previewURL": previewURL, "checkURL": checkURL, "instanceURL": instanceURL, "instanceTabURL": instanceTabURL, "actionURL": actionURL,
+			"taskURL": taskURL, "taskActionURL": taskActionURL, "sourceURL": sourceURL, "refURL": refURL,
+		}).Funcs(textFunctions(l)).ParseFS(templateFiles, "templates/*.html")
+		if err != nil {
+			return nil, err
+		}
+		parsed[l] = all
 	}
-	return &templates{all: all}, nil
+	return parsed, nil
 }
 
-// render executes a template. Its output is HTML because html/template escapes what it inserts.
-func (t *templates) render(name string, data any) (template.HTML, error) {
+// textFunctions returns the functions of the templates that return texts of a language. Templates escape the
+// texts as they escape all others, apart from those of marked, which escapes them itself.
+func textFunctions(l *locale.Language) template.FuncMap {
+	return template.FuncMap{
+		"t": l.Text, "word": l.Word, "reason": l.Reason,
+		"marked":   func(id string, values ...any) template.HTML { return markCode(l.Text(id, values...)) },
+		"ago":      func(t time.Time) string { return formatAge(l, t) },
+		"until":    func(t time.Time) string { return formatUntil(l, t) },
+		"language": func() *locale.Language { return l }, "languages": func() []*locale.Language { return locale.All },
+	}
+}
+
+// markCode returns a text as HTML in which the parts between backticks are code.
+func markCode(text string) template.HTML {
+	var out strings.Builder
+	for i, part := range strings.Split(text, "`") {
+		part = template.HTMLEscapeString(part)
+		if i%2 == 1 {
+			part = "<code>" + part + "</code>"
+		}
+		out.WriteString(part)
+	}
+	return template.HTML(out.String())
+}
+
+// render executes a template in a language. Its output is HTML because html/template escapes what it inserts.
+func (t templates) render(l *locale.Language, name string, data any) (template.HTML, error) {
 	var out bytes.Buffer
-	if err := t.all.ExecuteTemplate(&out, name, data); err != nil {
+	if err := t[l].ExecuteTemplate(&out, name, data); err != nil {
 		return "", fmt.Errorf("render %s: %w", name, err)
 	}
 	return template.HTML(out.String()), nil

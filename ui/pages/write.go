@@ -79,13 +79,12 @@ func (s *Server) servePreview(load pageFunc) func(http.ResponseWriter, *request)
 			s.writeError(w, r, err)
 			return
 		}
-		part, err := s.templates.render(v.name+"-preview", v.data)
+		part, err := s.templates.render(r.lang, v.name+"-preview", v.data)
 		if err != nil {
 			s.failRendering(w, err)
 			return
 		}
-		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		writeBody(w, r.Request, http.StatusOK, string(part))
+		s.writeHTML(w, r.Request, http.StatusOK, part)
 	}
 }
 

@@ -1,6 +1,8 @@
 // Everything here is an addition: the pages and their forms work without it.
 (() => {
   "use strict";
+  // The texts are attributes, in the language of the page.
+  const texts = document.body.dataset;
   const each = (selector, work) => document.querySelectorAll(selector).forEach(work);
 
   // Filters apply when they are changed.
@@ -40,16 +42,11 @@
       return;
     }
     const label = button.querySelector("span");
-    label.textContent = announce.textContent = "Copied";
-    setTimeout(() => { label.textContent = "Copy"; announce.textContent = ""; }, 2000);
+    label.textContent = announce.textContent = texts.textCopied;
+    setTimeout(() => { label.textContent = texts.textCopy; announce.textContent = ""; }, 2000);
   });
 
   document.addEventListener("keydown", (event) => {
-    const typing = event.target.closest("input, select, textarea, [contenteditable]");
-    if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey) {
-      event.preventDefault();
-      document.getElementById("search")?.focus();
-    }
     if (event.key === "Escape") each("details.menu[open]", (menu) => menu.removeAttribute("open"));
   });
   document.addEventListener("click", (event) => {
@@ -67,7 +64,7 @@
       if (source || ended || document.hidden) return;
       log.textContent = "";
       source = new EventSource(log.dataset.follow);
-      source.onopen = () => show("on", "Following");
+      source.onopen = () => show("on", log.dataset.following);
       source.onmessage = (event) => {
         const atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 40;
         log.append(event.data + "\n");
@@ -78,10 +75,10 @@
       source.addEventListener("closed", (event) => {
         ended = true;
         disconnect();
-        show("lost", event.data === "ended" ? "The container has ended" : "You can no longer read the log");
+        show("lost", event.data === "ended" ? log.dataset.ended : log.dataset.denied);
       });
       source.onerror = () => {
-        show("lost", "Not connected");
+        show("lost", log.dataset.lost);
         if (source.readyState !== EventSource.CLOSED) return;
         disconnect();
         clearTimeout(retry);
@@ -134,10 +131,10 @@
     if (lost && !closed) return;
     clearTimeout(lost);
     lost = setTimeout(() => {
-      show("lost", `Not live, last update ${last.toLocaleTimeString()} `);
+      show("lost", `${texts.textNotLive} ${last.toLocaleTimeString(document.documentElement.lang)} `);
       const again = document.createElement("button");
       again.className = "plain";
-      again.textContent = closed === "displaced" ? "Resume here" : "Refresh";
+      again.textContent = closed === "displaced" ? texts.textResume : texts.textRefresh;
       again.addEventListener("click", () => closed ? location.reload() : refresh());
       badge.append(again);
     }, closed ? 0 : 10000);
@@ -147,7 +144,7 @@
     clearTimeout(lost);
     lost = 0;
     last = new Date();
-    show("on", "Live");
+    show("on", texts.textLive);
     // Changes in between were not signaled: read them, but not all pages at the same time.
     if (connections++) setTimeout(refresh, Math.random() * 2000);
   });
