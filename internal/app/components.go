@@ -20,6 +20,7 @@ import (
 	"github.com/appmarket/operator/internal/installplan"
 	"github.com/appmarket/operator/internal/kinds"
 	"github.com/appmarket/operator/internal/olares"
+	"github.com/appmarket/operator/internal/placement"
 	"github.com/appmarket/operator/internal/platform"
 	"github.com/appmarket/operator/internal/preflight/collector"
 	"github.com/appmarket/operator/internal/release"
@@ -29,22 +30,23 @@ import (
 
 // components are the adapters that the controllers use.
 type components struct {
-	url      string
-	store    *chartrepo.Store
-	reviewer *access.Reviewer
-	damaged  chan event.GenericEvent
-	changed  chan event.GenericEvent
-	workers  *worker.Pool
-	clients  *helmrelease.Clients
-	monitor  *health.Watcher
-	opener   sourceFactory
-	pipeline hydrate.Pipeline
-	images   *imageInspectors
-	catalog  *catalog.Catalog
-	profiles platform.Profiles
-	planner  *installplan.Planner
-	tenants  *impersonation.Clients
-	cluster  *collector.Collector
+	url       string
+	store     *chartrepo.Store
+	reviewer  *access.Reviewer
+	damaged   chan event.GenericEvent
+	changed   chan event.GenericEvent
+	workers   *worker.Pool
+	clients   *helmrelease.Clients
+	monitor   *health.Watcher
+	opener    sourceFactory
+	pipeline  hydrate.Pipeline
+	images    *imageInspectors
+	catalog   *catalog.Catalog
+	profiles  platform.Profiles
+	planner   *installplan.Planner
+	tenants   *impersonation.Clients
+	cluster   *collector.Collector
+	placement *placement.Observer
 	// process identifies this process in recorded attempts.
 	process string
 }
@@ -83,6 +85,7 @@ func newComponents(mgr ctrl.Manager, known *kinds.Kinds, o *options) (*component
 	if p.cluster, err = collector.New(mgr.GetConfig(), mgr.GetRESTMapper(), collector.WithNodesOnDemand(o.nodesOnDemand)); err != nil {
 		return nil, fmt.Errorf("configure preflight: %w", err)
 	}
+	p.placement = placement.NewObserver(mgr.GetCache(), known, p.cluster.CanAddNodes)
 	p.monitor = health.NewWatcher(mgr.GetConfig(), mgr.GetRESTMapper(), p.changed, health.WithLimit(o.limits.watches))
 	p.pipeline = hydrate.Pipeline{
 		Observer: appinfo.Metrics{},

@@ -31,7 +31,7 @@ func (s *Server) serveFields(load pageFunc) func(http.ResponseWriter, *request) 
 		}
 		form, ok := v.data.(judgedForm)
 		if !ok {
-			s.writeError(w, r, notFound("The fields of this form are judged when it is submitted.", "/apps", "Show apps"))
+			s.writeError(w, r, notFound(r, "problem.noPage", "/apps", "problem.showApps"))
 			return
 		}
 		part, err := s.templates.render(r.lang, "field-states", form.judgeFields(r))
