@@ -127,6 +127,16 @@ type AppInfoStatus struct {
 	// +optional
 	Summary *AppSummary `json:"summary,omitempty"`
 
+	// sharing specifies which other namespaces can use the app. It follows spec.allowedNamespaces
+	// of the MarketSource. In a namespace that is not a market, it is always Same.
+	// +optional
+	Sharing *AllowedNamespaces `json:"sharing,omitempty"`
+
+	// placement describes whether the selected version runs on this cluster. It follows the nodes,
+	// kinds and classes of the cluster. It is not set if the objects of the app are unknown.
+	// +optional
+	Placement *AppPlacement `json:"placement,omitempty"`
+
 	// versions are the served versions, newest first.
 	// +optional
 	// +listType=map

@@ -50,7 +50,7 @@ func (p *components) registerControllers(ctx context.Context, mgr ctrl.Manager, 
 		Open: func(ctx context.Context, from *v1alpha1.MarketSource) (hydrate.Fetcher, error) {
 			return p.opener.openSource(ctx, from)
 		},
-		Pipeline: p.pipeline, Inspector: p.images.inspectorFor, Repository: p.store, Profiles: p.profiles,
+		Pipeline: p.pipeline, Inspector: p.images.inspectorFor, Repository: p.store, Profiles: p.profiles, Markets: o.marketNamespaces(),
 	}
 	tasks := &appinstalltask.Reconciler{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: mgr.GetEventRecorder("appinstalltask"),

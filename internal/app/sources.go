@@ -30,5 +30,6 @@ func (f sourceFactory) openSource(ctx context.Context, ms *v1alpha1.MarketSource
 	return source.FromSpec(ctx, f.secrets, ms, source.Options{
 		UserAgent: f.userAgent, Network: f.options.networkPolicy(ms.Namespace),
 		AllowedRoots: f.options.allowed.rootsFor(ms.Namespace), Cache: f.folders,
+		PublishedURL: repositoryURL(f.options) + "/" + ms.Namespace + "/" + ms.Name,
 	})
 }

@@ -26,13 +26,15 @@ type Options struct {
 	AllowedRoots []string
 	// Cache caches the charts of sources of type Directory. Optional.
 	Cache *FolderCache
+	// PublishedURL is the URL of the repository with the published charts of the source.
+	PublishedURL string
 }
 
 // FromSpec opens the source that a MarketSource specifies. It reads the Secrets that
 // the spec refers to in the namespace of the MarketSource. A Secret or key that does
 // not exist is stalled with ReferenceNotFound, and an invalid spec with InvalidSpec.
 func FromSpec(ctx context.Context, secrets client.Reader, ms *v1alpha1.MarketSource, options Options) (Source, error) {
-	cfg := Config{UserAgent: options.UserAgent, Network: options.Network}
+	cfg := Config{UserAgent: options.UserAgent, Network: options.Network, PublishedURL: options.PublishedURL}
 	if filter := ms.Spec.Filter; filter != nil {
 		cfg.Include, cfg.Exclude, cfg.MaxVersions = filter.Include, filter.Exclude, int(filter.MaxVersions)
 	}

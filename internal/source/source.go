@@ -64,6 +64,9 @@ type Config struct {
 	UserAgent string
 	// Network determines the addresses to which connections are made.
 	Network netguard.Policy
+	// PublishedURL is the URL of the repository with the published charts of the source. A
+	// dependency with this repository is fetched from the source itself.
+	PublishedURL string
 }
 
 // HelmConfig configures a Helm repository that is served over HTTP.
@@ -124,7 +127,7 @@ func Open(cfg Config) (Source, error) {
 	if err != nil {
 		return nil, outcome.Stalled(v1alpha1.ReasonInvalidSpec, err)
 	}
-	return source, nil
+	return &dependencySource{Source: source, config: cfg}, nil
 }
 
 func openSource(cfg Config) (Source, error) {

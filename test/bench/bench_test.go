@@ -76,6 +76,8 @@ func BenchmarkMeasures(b *testing.B) {
 		{"cancel", (*benchmark).cancelDuringTasks},
 		{"kill", (*benchmark).convergeAfterKill},
 		{"thousand", (*benchmark).retainThousandTasks},
+		{"streams", (*benchmark).followChanges},
+		{"pages", (*benchmark).servePages},
 	} {
 		b.Run(one.name, func(b *testing.B) {
 			if needsCluster := one.name != "index" && one.name != "start"; needsCluster && w.operator == nil {

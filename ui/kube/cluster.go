@@ -7,6 +7,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
+	utilcache "k8s.io/apimachinery/pkg/util/cache"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
@@ -32,6 +33,8 @@ type Cluster struct {
 	mapper  meta.RESTMapper
 	lists   cache.Cache
 	reviews *access.SelfReviewer
+	// users contains the users of recent requests by the digests of their credentials.
+	users *utilcache.LRUExpireCache
 
 	apps       *appIndex
 	namespaces namespaceList
@@ -54,6 +57,7 @@ func New(account *rest.Config, notify func(Change)) (*Cluster, error) {
 	c := &Cluster{
 		account: account, scheme: runtime.NewScheme(), notify: notify,
 		reviews: access.NewSelfReviewer(allowedAge, refusedAge), apps: newAppIndex(),
+		users: utilcache.NewLRUExpireCache(maxUsers),
 	}
 	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, v1alpha1.AddToScheme} {
 		if err := add(c.scheme); err != nil {

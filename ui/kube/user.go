@@ -7,11 +7,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/kubernetes"
+	authenticationclient "k8s.io/client-go/kubernetes/typed/authentication/v1"
+	authorizationclient "k8s.io/client-go/kubernetes/typed/authorization/v1"
+	coreclient "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -20,6 +23,13 @@ import (
 
 // FieldOwner is the field manager of the objects that the pages write.
 const FieldOwner = "appmarket-ui"
+
+// The clients of this many users are kept, each for this time. A client is expensive compared with a
+// request, and all requests and streams of a user share it.
+const (
+	maxUsers = 500
+	userAge  = 10 * time.Minute
+)
 
 // User reads and writes objects with the credential of a signed-in user. The API server decides
 // whether the user may.
@@ -31,7 +41,7 @@ type User struct {
 
 	cluster    *Cluster
 	token      string
-	clients    kubernetes.Interface
+	reviews    authenticationclient.SelfSubjectReviewInterface
 	credential access.Credential
 	// config is the configuration with the credential of the user.
 	config *rest.Config
@@ -45,12 +55,12 @@ func (c *Cluster) UserWithToken(token string) (*User, error) {
 	}
 	cfg := rest.AnonymousClientConfig(c.account)
 	cfg.BearerToken = token
-	return c.newUser(cfg, token, "token "+token)
+	return c.findUser(cfg, token, "token "+token)
 }
 
 // LocalUser returns the user of the kubeconfig that the process was started with.
 func (c *Cluster) LocalUser() (*User, error) {
-	return c.newUser(rest.CopyConfig(c.account), "", "local")
+	return c.findUser(rest.CopyConfig(c.account), "", "local")
 }
 
 // ImpersonatedUser returns a user with a name and groups, for whom the account of the process must have
@@ -65,12 +75,25 @@ func (c *Cluster) ImpersonatedUser(name string, groups []string) (*User, error) 
 	if err != nil {
 		return nil, err
 	}
-	return c.newUser(cfg, "", "impersonated "+string(key))
+	return c.findUser(cfg, "", "impersonated "+string(key))
 }
 
-// newUser returns the user of a configuration. The key identifies its credential: no credentials of two
+// findUser returns the user of a configuration. The key identifies its credential: no credentials of two
 // users may have the same one.
-func (c *Cluster) newUser(cfg *rest.Config, token, key string) (*User, error) {
+func (c *Cluster) findUser(cfg *rest.Config, token, key string) (*User, error) {
+	digest := sha256.Sum256([]byte(key))
+	if known, ok := c.users.Get(digest); ok {
+		return known.(*User), nil
+	}
+	user, err := c.newUser(cfg, token, digest)
+	if err != nil {
+		return nil, err
+	}
+	c.users.Add(digest, user, userAge)
+	return user, nil
+}
+
+func (c *Cluster) newUser(cfg *rest.Config, token string, digest [sha256.Size]byte) (*User, error) {
 	cfg.QPS, cfg.Timeout = -1, requestTimeout
 	web, err := rest.HTTPClientFor(cfg)
 	if err != nil {
@@ -80,13 +103,18 @@ func (c *Cluster) newUser(cfg *rest.Config, token, key string) (*User, error) {
 	if err != nil {
 		return nil, fmt.Errorf("create client: %w", err)
 	}
-	clients, err := kubernetes.NewForConfigAndClient(cfg, web)
+	authentication, err := authenticationclient.NewForConfigAndClient(cfg, web)
+	if err != nil {
+		return nil, fmt.Errorf("create client: %w", err)
+	}
+	authorization, err := authorizationclient.NewForConfigAndClient(cfg, web)
 	if err != nil {
 		return nil, fmt.Errorf("create client: %w", err)
 	}
 	return &User{
-		Reader: objects, Writer: client.WithFieldOwner(objects, FieldOwner), cluster: c, token: token, clients: clients, config: cfg,
-		credential: access.Credential{Key: sha256.Sum256([]byte(key)), Reviews: clients.AuthorizationV1().SelfSubjectAccessReviews()},
+		Reader: objects, Writer: client.WithFieldOwner(objects, FieldOwner), cluster: c, token: token, config: cfg,
+		reviews:    authentication.SelfSubjectReviews(),
+		credential: access.Credential{Key: digest, Reviews: authorization.SelfSubjectAccessReviews()},
 	}, nil
 }
 
@@ -99,20 +127,28 @@ func (p *User) CredentialKey() [sha256.Size]byte { return p.credential.Key }
 // OpenLog opens the log of a container with the rights of the user. The log has no time limit of its own:
 // it ends with the context.
 func (p *User) OpenLog(ctx context.Context, namespace, pod string, options *corev1.PodLogOptions) (io.ReadCloser, error) {
+	_, pods, err := p.unlimitedClient()
+	if err != nil {
+		return nil, err
+	}
+	return pods.Pods(namespace).GetLogs(pod, options).Stream(ctx)
+}
+
+// unlimitedClient returns the configuration of the user without a time limit, and a client with it.
+func (p *User) unlimitedClient() (*rest.Config, *coreclient.CoreV1Client, error) {
 	unlimited := rest.CopyConfig(p.config)
 	unlimited.Timeout = 0
-	clients, err := kubernetes.NewForConfig(unlimited)
+	pods, err := coreclient.NewForConfig(unlimited)
 	if err != nil {
-		return nil, fmt.Errorf("create client: %w", err)
+		return nil, nil, fmt.Errorf("create client: %w", err)
 	}
-	return clients.CoreV1().Pods(namespace).GetLogs(pod, options).Stream(ctx)
+	return unlimited, pods, nil
 }
 
 // FetchName returns the user name of the user. An error says that the API server does not accept
 // the credential, or does not respond.
 func (p *User) FetchName(ctx context.Context) (string, error) {
-	review, err := p.clients.AuthenticationV1().SelfSubjectReviews().
-		Create(ctx, &authenticationv1.SelfSubjectReview{}, metav1.CreateOptions{})
+	review, err := p.reviews.Create(ctx, &authenticationv1.SelfSubjectReview{}, metav1.CreateOptions{})
 	if err != nil {
 		return "", fmt.Errorf("review token: %w", err)
 	}

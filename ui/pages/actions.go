@@ -75,6 +75,8 @@ type actionView struct {
 	// CanCheck reports that the operation can be checked, and Check is the result, nil if there is none.
 	CanCheck bool
 	Check    *checkView
+	// News is what an upgrade changes in the app, nil for other actions.
+	News *versionNews
 
 	lang    *locale.Language
 	request taskbuilder.Request
@@ -272,6 +274,7 @@ func prepareUpgrade(r *request, v *actionView) (string, error) {
 		v.Choices[0].Chosen, chosen = true, v.Choices[0].Value
 	}
 	v.request.Version = chosen
+	v.News = newVersionNews(r, app, v.Instance.Status.Version, chosen)
 	return "", nil
 }
 

@@ -39,6 +39,7 @@ type appView struct {
 	Images      imageTable
 	Required    int
 	NotServed   []v1alpha1.Offer
+	Compare     *compareView
 	ClusterKind []v1alpha1.KindCount
 	// NotInstallable is the reason why the app cannot be installed, empty if it can.
 	NotInstallable string
@@ -221,19 +222,26 @@ func (v *appView) fetch(r *request, name string) ([]byte, bool) {
 	if v.Shown == nil {
 		return nil, false
 	}
-	text, err := r.server.Reports.Fetch(r.Context(), v.Shown.ReportURL, name, r.Token())
+	text, problem := fetchReport(r, v.Shown, name)
+	if problem != "" {
+		v.Note = problem
+	}
+	return text, text != nil
+}
+
+// fetchReport returns a report of a version, nil if the version does not have it, or the problem with it.
+func fetchReport(r *request, version *v1alpha1.PublishedVersion, name string) (text []byte, problem string) {
+	text, err := r.server.Reports.Fetch(r.Context(), version.ReportURL, name, r.Token())
 	switch {
 	case err == nil:
-		return text, true
+		return text, ""
 	case errors.Is(err, reports.ErrNotFound):
-		return nil, false
+		return nil, ""
 	case errors.Is(err, reports.ErrForbidden), errors.Is(err, reports.ErrTooLarge), errors.Is(err, reports.ErrOrigin):
-		v.Note = r.Text("app.reportProblem", "Report", name, "Cause", err.Error())
-	default:
-		r.server.Log.Error(err, "Cannot fetch a report", "report", name)
-		v.Note = r.Text("app.repositoryProblem", "Report", name)
+		return nil, r.Text("app.reportProblem", "Report", name, "Cause", err.Error())
 	}
-	return nil, false
+	r.server.Log.Error(err, "Cannot fetch a report", "report", name)
+	return nil, r.Text("app.repositoryProblem", "Report", name)
 }
 
 // serveReport serves a report as a download.

@@ -11,8 +11,9 @@ import (
 	"github.com/appmarket/operator/ui/reports"
 )
 
-// showVersions adds the offers of the source that are not published.
-func showVersions(_ *request, v *appView) {
+// showVersions adds the offers of the source that are not published, and the comparison of two versions.
+func showVersions(r *request, v *appView) {
+	v.Compare = newCompareView(r, v.App)
 	published := map[string]bool{}
 	for i := range v.App.Status.Versions {
 		published[v.App.Status.Versions[i].Version] = true

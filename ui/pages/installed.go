@@ -26,8 +26,10 @@ const (
 type instanceRow struct {
 	Instance *v1alpha1.AppInstance
 	Title    string
-	State    badge
-	Message  string
+	// IconURL is the URL of the icon of the app in the list of instances, empty if there is none.
+	IconURL string
+	State   badge
+	Message string
 	// OpenURL is the URL of the first entrance that can be opened, empty if there is none. HasEntrance
 	// reports that there is an entrance without a URL.
 	OpenURL     string
@@ -106,6 +108,9 @@ func showInstalled(r *request) (*view, error) {
 	v.ShowAll = "/instances" + queryOf(url.Values{"state": {"uninstalled"}, "find": {v.Query}})
 	v.addStates(r.lang)
 	v.addRows(r.lang, all)
+	for i := range v.Rows {
+		v.Rows[i].IconURL = instanceIconURL(r, v.Rows[i].Instance)
+	}
 	switch {
 	case len(v.Rows) > 0:
 	case scope.IsEmpty() && !scope.Cut:

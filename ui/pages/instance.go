@@ -18,12 +18,14 @@ import (
 type instanceView struct {
 	Instance *v1alpha1.AppInstance
 	Title    string
-	State    badge
-	Update   string
-	Drifted  bool
-	Tab      string
-	Tabs     []tab
-	Trouble  *trouble
+	// IconURL is the URL of the icon of the app, empty if there is none.
+	IconURL string
+	State   badge
+	Update  string
+	Drifted bool
+	Tab     string
+	Tabs    []tab
+	Trouble *trouble
 	// Task is the name of the task that wrote the spec, empty if it may not be shown.
 	Task       string
 	Milestones []milestone
@@ -34,6 +36,7 @@ type instanceView struct {
 	Text      string
 	Events    eventsView
 	Logs      logsView
+	Terminal  terminalView
 	// Actions are the buttons, and NotAllowed says why they are disabled.
 	Actions    []actionButton
 	NotAllowed string
@@ -68,6 +71,10 @@ func showInstance(r *request) (*view, error) {
 		return nil, err
 	}
 	v := newInstanceView(r.lang, instance, "Overview")
+	v.IconURL = instanceIconURL(r, instance)
+	if err := v.addTerminalTab(r); err != nil {
+		return nil, err
+	}
 	return v.view(), v.addActions(r)
 }
 
@@ -84,6 +91,8 @@ var instanceTabs = map[string]struct {
 	"values":  {"Values", showInstanceValues},
 	"drift":   {"Drift", func(*request, *instanceView) error { return nil }},
 	"yaml":    {"YAML", showInstanceYAML},
+
+	terminalPath: {terminalTab, showTerminal},
 }
 
 func showInstanceTab(r *request) (*view, error) {
@@ -96,8 +105,12 @@ func showInstanceTab(r *request) (*view, error) {
 		return nil, err
 	}
 	v := newInstanceView(r.lang, instance, chosen.name)
-	// The live part of the page does not contain the log.
-	if isPart := strings.HasPrefix(r.URL.Path, "/parts/"); isPart && chosen.name == "Logs" {
+	v.IconURL = instanceIconURL(r, instance)
+	if err := v.addTerminalTab(r); err != nil {
+		return nil, err
+	}
+	// The live part of the page does not contain the log or the terminal.
+	if isPart := strings.HasPrefix(r.URL.Path, "/parts/"); isPart && (chosen.name == "Logs" || chosen.name == terminalTab) {
 		return v.view(), v.addActions(r)
 	}
 	if err := chosen.show(r, v); err != nil {
@@ -254,6 +267,7 @@ func (v *instanceView) addTabs() {
 func (v *instanceView) view() *view {
 	return &view{
 		name: "instance", titles: []string{v.Title, v.lang.Text("installed.title")}, section: "instances", data: v, namespace: v.Instance.Namespace,
-		topics: []live.Topic{{Resource: kube.Instances, Namespace: v.Instance.Namespace, Name: v.Instance.Name}},
+		styleNonce: v.Terminal.Nonce,
+		topics:     []live.Topic{{Resource: kube.Instances, Namespace: v.Instance.Namespace, Name: v.Instance.Name}},
 	}
 }

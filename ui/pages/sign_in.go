@@ -6,8 +6,6 @@ import (
 	"strings"
 	"time"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-
 	"github.com/appmarket/operator/ui/kube"
 	"github.com/appmarket/operator/ui/locale"
 	"github.com/appmarket/operator/ui/session"
@@ -144,45 +142,6 @@ func (s *Server) showLogin(w http.ResponseWriter, r *http.Request) {
 	s.writeSignIn(w, r, http.StatusOK, "login", s.newLoginView())
 }
 
-// logIn signs in the owner of a token. The API server says who that is.
-func (s *Server) logIn(w http.ResponseWriter, r *http.Request) {
-	refuse := func(status int, problem string) { s.refuseLogin(w, r, status, problem) }
-	switch {
-	case s.Link != nil:
-		refuse(http.StatusForbidden, "signInProblem.ownMachine")
-		return
-	case s.Issuer != nil || s.Proxy != nil:
-		refuse(http.StatusForbidden, "signInProblem.noTokens")
-		return
-	}
-	if !s.logins.Allow(addressOf(r), time.Now()) {
-		w.Header().Set("Retry-After", "60")
-		refuse(http.StatusTooManyRequests, "signInProblem.tooManyAttempts")
-		return
-	}
-	token := strings.TrimSpace(r.PostFormValue("token"))
-	if token == "" || len(token) > session.MaxTokenBytes || strings.ContainsAny(token, " \t\r\n") {
-		refuse(http.StatusBadRequest, "signInProblem.incomplete")
-		return
-	}
-	user, err := s.Cluster.UserWithToken(token)
-	if err != nil {
-		refuse(http.StatusBadRequest, "signInProblem.incomplete")
-		return
-	}
-	name, err := user.FetchName(r.Context())
-	switch {
-	case apierrors.IsUnauthorized(err) || kube.IsAnonymous(err):
-		refuse(http.StatusUnauthorized, "signInProblem.rejected")
-		return
-	case err != nil:
-		s.Log.Error(err, "Cannot check a token")
-		refuse(http.StatusServiceUnavailable, "signInProblem.noServer")
-		return
-	}
-	s.beginSession(w, r, session.New(name, token, s.SessionMaxAge, time.Now()))
-}
-
 func (s *Server) beginSession(w http.ResponseWriter, r *http.Request, began session.Session) {
 	if err := s.Cookies.Write(w, began); err != nil {
 		s.refuseLogin(w, r, http.StatusBadRequest, "signInProblem.tooLong")
@@ -203,7 +162,7 @@ func (s *Server) showLink(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) redeemLink(w http.ResponseWriter, r *http.Request) {
-	if s.Link == nil || !s.logins.Allow(addressOf(r), time.Now()) || !s.Link.Redeem(r.PostFormValue("code"), time.Now()) {
+	if s.Link == nil || !s.logins.Allow(s.addressOf(r), time.Now()) || !s.Link.Redeem(r.PostFormValue("code"), time.Now()) {
 		s.refuseLogin(w, r, http.StatusForbidden, "signInProblem.linkInvalid")
 		return
 	}
@@ -218,6 +177,7 @@ func (s *Server) redeemLink(w http.ResponseWriter, r *http.Request) {
 
 // logOut ends the session. Where users signed in elsewhere, it also shows how to sign out there.
 func (s *Server) logOut(w http.ResponseWriter, r *http.Request) {
+	s.endTerminals(w, r)
 	s.Cookies.Clear(w)
 	// The browser may have kept pages with forms.
 	w.Header().Set("Clear-Site-Data", `"cache"`)

@@ -44,7 +44,7 @@ func (s *Server) identifyByProxy(w http.ResponseWriter, r *http.Request) (*kube.
 	}
 	name, known := s.names.find(key, time.Now())
 	if !known {
-		if !s.checks.Allow(addressOf(r), time.Now()) {
+		if !s.checks.Allow(s.addressOf(r), time.Now()) {
 			w.Header().Set("Retry-After", "1")
 			http.Error(w, "too many requests", http.StatusTooManyRequests)
 			return nil, none, false
@@ -87,7 +87,7 @@ func (s *Server) fetchProxyName(ctx context.Context, identity session.Identity, 
 func (s *Server) refuseProxy(w http.ResponseWriter, r *http.Request, err error) {
 	refusal := &session.Refusal{Status: http.StatusForbidden, Reason: "signInProblem.notAccepted"}
 	errors.As(err, &refusal)
-	if s.logins.Allow(addressOf(r), time.Now()) {
+	if s.logins.Allow(s.addressOf(r), time.Now()) {
 		s.Log.Info("Refused a request", "address", r.RemoteAddr, "reason", locale.English.Text(refusal.Reason))
 	}
 	if isPart(r) {

@@ -29,6 +29,11 @@ func versionURL(namespace, source, app, version string) string {
 	return appURL(namespace, source, app) + queryOf(url.Values{"version": {version}})
 }
 
+// compareURL returns the URL of the comparison of two versions.
+func compareURL(app *v1alpha1.AppInfo, from, to string) string {
+	return appTabURL(app.Namespace, app.Spec.SourceRef.Name, app.Spec.App, "versions") + queryOf(url.Values{"from": {from}, "to": {to}})
+}
+
 func reportURL(namespace, source, app, version, report string) string {
 	return pathOf("apps", namespace, source, app, "files", report) + queryOf(url.Values{"version": {version}})
 }

@@ -32,10 +32,11 @@ const (
 	App     = "app.json"
 	Images  = "images.json"
 	Objects = "objects.yaml"
+	Chart   = "chart.json"
 )
 
 // Names contains the reports that a user can download.
-var Names = []string{Readme, Values, Schema, App, Images, Objects}
+var Names = []string{Readme, Values, Schema, App, Images, Objects, Chart}
 
 // Errors of Fetch.
 var (

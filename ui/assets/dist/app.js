@@ -47,11 +47,6 @@
   });
 
   document.addEventListener("keydown", (event) => {
-    const typing = event.target.closest("input, select, textarea, [contenteditable]");
-    if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey) {
-      event.preventDefault();
-      document.getElementById("search")?.focus();
-    }
     if (event.key === "Escape") each("details.menu[open]", (menu) => menu.removeAttribute("open"));
   });
   document.addEventListener("click", (event) => {
