@@ -17,11 +17,18 @@ export const paths = site.paths;
 const axeSource = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const shots = process.env.SCREENSHOTS;
 
-/** Each size and color scheme in which pages are checked. */
-export const variants = [
-  { width: 1280, colorScheme: "light" }, { width: 1280, colorScheme: "dark" },
-  { width: 390, colorScheme: "light" }, { width: 390, colorScheme: "dark" },
-];
+/** Each language, size and color scheme in which pages are checked. suffix is the end of the names of pictures. */
+export const variants = ["en-US", "zh-CN"].flatMap((locale) => [1280, 390].flatMap((width) => ["light", "dark"].map((colorScheme) => ({
+  locale, width, colorScheme, words: wordsOf(locale), suffix: `${colorScheme}-${width}${locale === "zh-CN" ? "-zh" : ""}`,
+  options: { locale, colorScheme, viewport: { width, height: 900 } },
+}))));
+
+/** The words by which tests find elements in each language. */
+function wordsOf(locale) {
+  return locale === "zh-CN"
+    ? { lang: "zh-CN", check: "检查", checking: "检查中", noProblems: "未发现问题", name: "名称", install: "安装", token: "令牌", signIn: "登录" }
+    : { lang: "en", check: "Check", checking: "Checking", noProblems: "No problems found", name: "Name", install: "Install", token: "Token", signIn: "Sign in" };
+}
 
 /** The executable of Chromium: CHROMIUM, or the usual places. */
 function executable() {

@@ -175,6 +175,31 @@ func (u *messageUses) addCode(t *testing.T) {
 	}
 }
 
+// sentence matches a text for users.
+var sentence = regexp.MustCompile(`^[A-Z][a-z]+ [a-z]+ |^[A-Z][a-z]+ .*[a-z]\.$`)
+
+// TestCodeHasNoTexts finds sentences in Go code that are not messages. Texts of the log and of errors are for
+// administrators.
+func TestCodeHasNoTexts(t *testing.T) {
+	files, err := filepath.Glob("*.go")
+	NewWithT(t).Expect(err).NotTo(HaveOccurred())
+	for _, name := range slices.DeleteFunc(files, func(name string) bool { return strings.HasSuffix(name, "_test.go") }) {
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
+		NewWithT(t).Expect(err).NotTo(HaveOccurred())
+		ast.Inspect(file, func(node ast.Node) bool {
+			if call, ok := node.(*ast.CallExpr); ok {
+				if function, ok := call.Fun.(*ast.SelectorExpr); ok && slices.Contains([]string{"Error", "Info", "Errorf", "New"}, function.Sel.Name) {
+					return false
+				}
+			}
+			if literal, ok := node.(*ast.BasicLit); ok && sentence.MatchString(textOf(literal)) {
+				t.Errorf("%s: %s is a text and not a message", name, literal.Value)
+			}
+			return true
+		})
+	}
+}
+
 // addCall adds the message of a call in Go code.
 func (u *messageUses) addCall(call *ast.CallExpr) {
 	name := ""
