@@ -34,6 +34,7 @@ var facetRules = []facetRule{
 	{"category", "Category", func(row *kube.AppRow, _ installedMap) []string { return row.Categories }, func(f filters) []string { return f.Category }},
 	{"state", "State", statesOf, func(f filters) []string { return f.State }},
 	{"source", "Source", func(row *kube.AppRow, _ installedMap) []string { return []string{row.Source} }, func(f filters) []string { return f.Source }},
+	{"placement", "Runs here", placementsOf, func(f filters) []string { return f.Placement }},
 	{"arch", "Architecture", func(row *kube.AppRow, _ installedMap) []string { return row.Architectures }, func(f filters) []string { return f.Arch }},
 }
 
@@ -142,7 +143,7 @@ func topValues(counts map[string]*facetValue, chosen []string) []facetValue {
 
 // values returns the filters as they are in an address.
 func (f filters) values() url.Values {
-	return url.Values{"q": {f.Query}, "category": f.Category, "source": f.Source, "arch": f.Arch, "state": f.State, "sort": {f.Sort}}
+	return url.Values{"q": {f.Query}, "category": f.Category, "source": f.Source, "arch": f.Arch, "state": f.State, "placement": f.Placement, "sort": {f.Sort}}
 }
 
 func (f filters) withPage(number int) string {
