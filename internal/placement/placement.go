@@ -1,4 +1,4 @@
-// Package placement determines whether an app runs on this cluster, before somebody installs it.
+// Package placement determines whether an app runs on this cluster, before an installation.
 //
 // Assess compares the requirements in the status of an AppInfo with the state of the cluster. It has no
 // namespace and no values, and renders nothing: a task checks more, and with the actual values. An Observer
@@ -120,7 +120,7 @@ func checkClasses(app *v1alpha1.AppInfo, c *Cluster) []string {
 	return reasons
 }
 
-// checkArchitectures compares the architectures of the app and of its images with those of the nodes. An image
+// checkArchitectures compares the architectures of the app and of its images with the architectures of the nodes. An image
 // with unknown platforms is assumed to run on any node.
 func checkArchitectures(app *v1alpha1.AppInfo, c *Cluster) []string {
 	if c.AddsNodes || len(c.Architectures) == 0 {
