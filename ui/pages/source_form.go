@@ -164,6 +164,7 @@ func (v *sourceForm) addEntries(r *request) {
 	v.Type = v1alpha1.SourceType(enter("type", string(v.Type)))
 	v.Location, v.Secret, v.CertSecret = enter("location", v.Location), enter("secret", v.Secret), enter("cert-secret", v.CertSecret)
 	v.RegistrySecret = enter("registry-secret", v.RegistrySecret)
+	v.Ref, v.Path = enter("ref", v.Ref), enter("path", v.Path)
 	if r.Method == http.MethodPost {
 		v.AllCharts = r.PostFormValue("all-charts") != ""
 		v.Insecure = r.PostFormValue("insecure") != ""
@@ -183,7 +184,7 @@ func (v *sourceForm) addEntries(r *request) {
 		v.Sharing, v.Selector = "selector", v.AllowedNamespaces
 	}
 	v.Sharing, v.Selector = enter("sharing", v.Sharing), enter("selector", v.Selector)
-	v.Types = optionsOf(string(v.Type), "", "By the location", "Helm", "Helm repository", "OCI", "OCI registry", "Directory", "Directory")
+	v.Types = optionsOf(string(v.Type), "", "By the location", "Helm", "Helm repository", "OCI", "OCI registry", "Git", "Git repository", "Directory", "Directory")
 	v.Profiles = optionsOf(string(v.Profile), "", "Default", "Helm", "Helm", "Olares", "Olares")
 	v.Sharings = optionsOf(v.Sharing, "same", "Its namespace only", "all", "All namespaces", "selector", "Namespaces with labels")
 }
@@ -222,6 +223,9 @@ func (v *sourceForm) newRequest() sourcebuilder.Request {
 	if q.Type != v1alpha1.SourceTypeOCI {
 		q.Charts, q.AllCharts, q.Insecure = nil, false, false
 	}
+	if q.Type != v1alpha1.SourceTypeGit {
+		q.Ref, q.Path = "", ""
+	}
 	if q.Type == v1alpha1.SourceTypeDirectory {
 		q.Secret, q.CertSecret = "", ""
 	}
@@ -232,8 +236,8 @@ func (v *sourceForm) newRequest() sourcebuilder.Request {
 func (v *sourceForm) addSource() error {
 	q := v.newRequest()
 	source, err := sourcebuilder.NewSource(q)
-	if err != nil { // The label selector is invalid.
-		q.AllowedNamespaces = "same"
+	if err != nil { // The label selector or the reference is invalid.
+		q.AllowedNamespaces, q.Ref = "same", ""
 		if source, err = sourcebuilder.NewSource(q); err != nil {
 			return err
 		}
@@ -267,6 +271,9 @@ func (v *sourceForm) checkFields() {
 	}
 	if v.MaxVersions != "" && v.newRequest().MaxVersions < 1 {
 		add("max-versions", "Versions of each app", "must be a number from 1 to 50")
+	}
+	if _, err := sourcebuilder.ParseRef(v.newRequest().Ref); err != nil {
+		add("ref", "Commit", "must be branch:NAME, tag:NAME, semver:RANGE or commit:SHA")
 	}
 	if v.Interval != "" {
 		if d, err := time.ParseDuration(v.Interval); err != nil || d <= 0 {
