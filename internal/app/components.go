@@ -3,6 +3,7 @@ package app
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 
 	"k8s.io/apimachinery/pkg/util/uuid"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -69,8 +70,14 @@ func newComponents(mgr ctrl.Manager, known *kinds.Kinds, o *options) (*component
 		workers: &worker.Pool{
 			Command: []string{self, renderWorker}, Workers: o.renderWorkers, Time: o.renderTime, Memory: o.renderMemory,
 		},
-		opener:  sourceFactory{secrets: mgr.GetAPIReader(), options: o, userAgent: userAgent(), folders: &source.FolderCache{}},
+		opener: sourceFactory{
+			secrets: mgr.GetAPIReader(), options: o, userAgent: userAgent(), folders: &source.FolderCache{},
+			checkouts: &source.GitCheckouts{Dir: filepath.Join(o.storeDir, "git")},
+		},
 		tenants: &impersonation.Clients{Config: mgr.GetConfig(), Mapper: mgr.GetRESTMapper(), Scheme: mgr.GetScheme()},
+	}
+	if err := p.opener.checkouts.RemoveAll(); err != nil {
+		return nil, fmt.Errorf("--store-dir: %w", err)
 	}
 	reporter := &appReporter{events: p.damaged}
 	p.store, err = chartrepo.Open(o.storeDir, chartrepo.Options{
