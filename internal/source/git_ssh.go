@@ -171,6 +171,10 @@ func (s *gitSSHSession) fetchPack(_ context.Context, commit string, to io.Writer
 	if _, err := s.in.Write(request.Body); err != nil {
 		return fmt.Errorf("send request: %w", err)
 	}
+	// A server waits for the end of the input before it ends the session.
+	if err := s.in.Close(); err != nil {
+		return fmt.Errorf("send request: %w", err)
+	}
 	return request.ReadPack(s.out, to)
 }
 
