@@ -37,7 +37,7 @@ type checkout struct {
 	expiry *time.Timer
 }
 
-// RemoveAll removes all checkouts, including those of a process that was killed. It must not be
+// RemoveAll removes all checkouts, including the checkouts of a process that was killed. It must not be
 // called while a checkout is used.
 func (g *GitCheckouts) RemoveAll() error {
 	if g.Dir == "" {

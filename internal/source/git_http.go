@@ -76,7 +76,7 @@ func (g *gitHTTP) connect(ctx context.Context) (gitSession, error) {
 	return &gitHTTPSession{gitHTTP: g, found: found, target: &at}, nil
 }
 
-// gitHTTPSession requests a pack. Each request of the protocol is complete by itself.
+// gitHTTPSession requests a pack. Requests of the protocol do not depend on each other.
 type gitHTTPSession struct {
 	*gitHTTP
 	found  git.References

@@ -39,7 +39,7 @@ func parseTemplates() (templates, error) {
 }
 
 // textFunctions returns the functions of the templates that return texts of a language. Templates escape the
-// texts as they escape all others, apart from those of marked, which escapes them itself.
+// texts, except the texts of marked, which it escapes.
 func textFunctions(l *locale.Language) template.FuncMap {
 	return template.FuncMap{
 		"t": l.Text, "word": l.Word, "reason": l.Reason,
