@@ -1,7 +1,7 @@
 // What the browser tests share: the browser, pages that record errors, and axe.
 //
 // ui/pages/browser_test.go starts the web pages on a real API server and runs these tests with the
-// variables SITE (JSON: base, cookies, paths) and CONTROL (URL of a server that changes objects).
+// variables SITE (JSON: base, cookies, paths, signIn) and CONTROL (URL of a server that changes objects).
 import assert from "node:assert/strict";
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -48,7 +48,8 @@ export async function signedIn(browser, options = {}, cookies = site.cookies) {
   return context;
 }
 
-export async function newPage(context) {
+/** A page that records what must not happen, in page.faults. All of its requests go to one server. */
+export async function newPage(context, base = site.base) {
   const page = await context.newPage();
   page.faults = [];
   page.on("console", (message) => { if (["error", "warning"].includes(message.type())) page.faults.push(`console: ${message.text()}`); });
@@ -56,7 +57,7 @@ export async function newPage(context) {
   page.on("dialog", (dialog) => { page.faults.push(`dialog: ${dialog.message()}`); dialog.dismiss(); });
   page.on("request", (request) => {
     const url = request.url();
-    if (!url.startsWith(site.base + "/") && !url.startsWith("data:")) page.faults.push(`request to another origin: ${url}`);
+    if (!url.startsWith(base + "/") && !url.startsWith("data:")) page.faults.push(`request to another origin: ${url}`);
   });
   return page;
 }

@@ -47,7 +47,7 @@ func TestBrowser(t *testing.T) {
 	shows(t, b, "/apps", "66 apps")
 	shows(t, b, "/instances", "Team wiki", "7 instances")
 
-	site, err := json.Marshal(map[string]any{"base": w.server.URL, "cookies": w.cookiesOf(t, b), "paths": w.browserPaths(), "tenant": w.tenant})
+	site, err := json.Marshal(map[string]any{"base": w.server.URL, "cookies": w.cookiesOf(t, b), "paths": w.browserPaths(), "tenant": w.tenant, "signIn": w.startSignInServers(t)})
 	g.Expect(err).NotTo(HaveOccurred())
 	control := httptest.NewServer(w.controlHandler(t))
 	t.Cleanup(control.Close)
@@ -92,7 +92,7 @@ func (w world) browserPaths() map[string]string {
 		"tasks": "/tasks", "task-waiting": "/tasks/" + w.tenant + "/install-wiki-x7k2p", "task-failed": "/tasks/" + w.tenant + "/upgrade-board-2f8rk",
 		"task-succeeded": "/tasks/" + w.tenant + "/install-board-9qd4m", "task-check": "/tasks/" + w.tenant + "/check-board-5k2wd", "tasks-checks": "/tasks?dryRuns=1",
 		"instance-record": "/instances/" + w.tenant + "/record",
-		"sources":         "/sources", "source": "/sources/" + w.market + "/samples", "source-own": "/sources/" + w.tenant + "/own", "about": "/about",
+		"sources":         "/sources", "source": "/sources/" + w.market + "/samples", "source-own": "/sources/" + w.tenant + "/own", "about": "/about", "settings": "/settings",
 		"not-found": "/nothing", "forbidden": "/instances/" + w.other + "/secret", "namespace-forbidden": "/instances?namespace=" + w.other,
 	}
 }
