@@ -159,7 +159,7 @@ func isName(token html.Token) bool {
 // isShown reports whether the value of an attribute is a text for users.
 func isShown(key string) bool {
 	switch key {
-	case "title", "placeholder", "aria-label", "alt", "data-label", "data-following", "data-ended", "data-denied", "data-lost":
+	case "title", "placeholder", "aria-label", "alt", "data-label", "data-following", "data-ended", "data-denied", "data-lost", "data-connecting", "data-connected", "data-closed", "data-signed-out":
 		return true
 	}
 	return strings.HasPrefix(key, "data-text-")
