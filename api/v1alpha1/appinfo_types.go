@@ -294,6 +294,7 @@ type AppImage struct {
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:printcolumn:name="Status",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].message`
 // +kubebuilder:printcolumn:name="Source",type=string,JSONPath=`.spec.sourceRef.name`,priority=1
+// +kubebuilder:printcolumn:name="Runs Here",type=string,JSONPath=`.status.placement.verdict`,priority=1
 // +kubebuilder:printcolumn:name="Withdrawn",type=boolean,JSONPath=`.spec.withdrawn`,priority=1
 type AppInfo struct {
 	metav1.TypeMeta `json:",inline"`

@@ -77,7 +77,9 @@ var _ = Describe("The plan of a dry run that installs no version", func() {
 				Releases: []v1alpha1.ReleaseRevision{{Name: "web", Revision: int32(revision)}},
 			}}, history...)
 		}
-		editInstanceStatus(func(status *v1alpha1.AppInstanceStatus) { status.History, status.Revision = history, int32(len(manifests)) })
+		editInstanceStatus(func(status *v1alpha1.AppInstanceStatus) {
+			status.History, status.Revision = history, int32(len(manifests))
+		})
 	}
 
 	It("compares the recorded revisions of a rollback", func() {

@@ -45,7 +45,7 @@ func TestFootprint(t *testing.T) {
 		{"the Pods of a Deployment count by its replicas, and an init container only where it requests more",
 			fmt.Sprintf(describedWorkload, "Deployment"), objects.Footprint{CPU: "3", Memory: "3264Mi"}},
 		{"a DaemonSet counts as one Pod", fmt.Sprintf(describedWorkload, "DaemonSet"), objects.Footprint{CPU: "1", Memory: "1088Mi"}},
-		{"claims add up, those of a StatefulSet by its replicas", `apiVersion: apps/v1
+		{"claims add up, and the claims of a StatefulSet count by its replicas", `apiVersion: apps/v1
 kind: StatefulSet
 metadata: {name: db}
 spec:

@@ -137,8 +137,10 @@ func (s *dependencySource) openHelmRepository(repository string) (offerFinder, e
 		helm.CA, helm.Timeout = own.CA, own.Timeout
 	case cfg.OCI != nil:
 		helm.CA, helm.Timeout = cfg.OCI.CA, cfg.OCI.Timeout
+	case cfg.Git != nil:
+		helm.CA, helm.Timeout = cfg.Git.CA, cfg.Git.Timeout
 	}
-	cfg.Helm, cfg.OCI, cfg.Directory = &helm, nil, nil
+	cfg.Helm, cfg.OCI, cfg.Git, cfg.Directory = &helm, nil, nil, nil
 	return newRepository(cfg, listingOptions{})
 }
 

@@ -43,6 +43,8 @@ func newDependencyRegistry(cfg Config, location string) (*dependencyRegistry, er
 		}
 	case cfg.Helm != nil:
 		access.ca, access.timeout = cfg.Helm.CA, cfg.Helm.Timeout
+	case cfg.Git != nil:
+		access.ca, access.timeout = cfg.Git.CA, cfg.Git.Timeout
 	}
 	d.insecure = access.insecure
 	registry, err := name.NewRegistry(host, name.StrictValidation)

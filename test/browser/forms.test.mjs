@@ -107,6 +107,38 @@ test("a check shows its result without leaving the form", async (t) => {
   assert.deepEqual(page.faults, []);
 });
 
+test("a form is checked while typing, and shows the problem of a field when it is left", async (t) => {
+  const context = await signedIn(browser);
+  t.after(() => context.close());
+  const page = await newPage(context);
+  const checks = [];
+  page.on("response", (response) => { if (response.url().endsWith("/install/check")) checks.push(response.status()); });
+  await open(page, installPath);
+  const result = page.locator("#check"), email = page.getByLabel("WIKI_ADMIN_EMAIL");
+  await page.getByLabel("Namespace", { exact: true }).last().selectOption({ label: site.tenant });
+  await page.getByLabel("Name", { exact: true }).fill("typed");
+  await email.pressSequentially("jane", { delay: 30 });
+  await page.getByLabel("Title").focus();
+  await page.getByText("must be an email address").waitFor();
+  assert.equal(await email.getAttribute("aria-invalid"), "true");
+  assert.match(await email.evaluate((field) => document.getElementById(field.getAttribute("aria-describedby").split(" ").pop()).textContent), /must be an email address/);
+  await checkAccessibility(page, "the problem of a field");
+  await page.waitForTimeout(1200);
+  assert.equal(await result.innerText(), "", "a form with a problem is not checked");
+  await email.pressSequentially("@example.com", { delay: 30 });
+  await result.getByText("Checking").waitFor({ timeout: 5000 });
+  assert.equal(await email.evaluate((field) => document.activeElement === field && field.value), "jane@example.com", "text and focus stay");
+  await control("end-checks");
+  await result.getByText("No problems found").waitFor({ timeout: 5000 });
+  await page.getByLabel("Title").focus();
+  assert.ok(await eventually(async () => (await email.getAttribute("aria-invalid")) === null), "the problem is gone");
+  await page.getByLabel("Title").pressSequentially("A wiki for all of us", { delay: 150 });
+  await page.waitForTimeout(3000);
+  const made = checks.filter((status) => status === 200).length;
+  assert.ok(made >= 2 && made <= 3, `${made} checks after two pauses`);
+  assert.deepEqual(page.faults, []);
+});
+
 test("a check without JavaScript keeps the entries", async (t) => {
   const context = await signedIn(browser, { javaScriptEnabled: false });
   t.after(() => context.close());

@@ -41,6 +41,8 @@ type appView struct {
 	NotServed   []v1alpha1.Offer
 	Compare     *compareView
 	ClusterKind []v1alpha1.KindCount
+	// Access is nil if it is unknown.
+	Access *accessView
 	// NotInstallable is the reason why the app cannot be installed, empty if it can.
 	NotInstallable string
 
@@ -123,6 +125,7 @@ func newAppView(r *request, app *v1alpha1.AppInfo, current string) (*appView, er
 	if v.Summary == nil {
 		v.Summary = &v1alpha1.AppSummary{}
 	}
+	v.translateApp(r.lang)
 	v.Title, v.IconURL = cmp.Or(v.Summary.Title, app.Spec.App), r.server.iconURL(app.Namespace, app.Name, v.Summary.Icon)
 	wanted := cmp.Or(r.URL.Query().Get("version"), app.Status.SelectedVersion)
 	for i := range app.Status.Versions {

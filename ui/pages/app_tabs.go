@@ -107,7 +107,8 @@ var clusterKinds = []string{
 }
 
 // showPermissions adds the kinds of objects that are not in the namespace of the instance.
-func showPermissions(_ *request, v *appView) {
+func showPermissions(r *request, v *appView) {
+	v.addAccess(r)
 	for _, kind := range v.Summary.Kinds {
 		for _, known := range clusterKinds {
 			if kind.Kind == known || strings.HasSuffix(known, ".") && strings.HasPrefix(kind.Kind, known) {

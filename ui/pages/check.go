@@ -49,6 +49,9 @@ func newCheckView(l *locale.Language, task *v1alpha1.AppInstallTask) *checkView 
 	switch {
 	case v.Plan != nil:
 		v.State = badge{"ok", "check", l.Text("check.ok")}
+		if len(v.Unchecked) > 0 {
+			v.Message = "" // It is about the inputs that the form has, and the check has not.
+		}
 	case count > 0:
 		v.State = badge{"bad", "circle-x", l.Text("check.problems", "Count", count)}
 	case len(v.Unchecked) > 0:

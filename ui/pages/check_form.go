@@ -53,10 +53,15 @@ func (s *Server) serveCheck(build checkFunc) func(http.ResponseWriter, *request)
 			check, err = build(r)
 		}
 		if err == nil {
+			err = s.limitCheck(r, check)
+		}
+		if err == nil {
 			err = check.create(r)
 		}
 		form := strings.TrimSuffix(pagePath(r), "/check")
 		switch {
+		case isAutomaticCheck(r):
+			s.writeAutomaticCheck(w, r, check, err)
 		case r.Header.Get("HX-Request") != "":
 			s.writeCheck(w, r, check, err)
 		case err != nil:

@@ -65,6 +65,7 @@ func showDiscover(r *request) (*view, error) {
 	}
 	d := newDiscoverView(r.lang, f, all, installed)
 	r.server.addIcons(d)
+	d.translateCards(r.lang)
 	if len(all) == 0 {
 		d.Nothing = emptyMarket(r, scope)
 	}
@@ -189,13 +190,15 @@ type filters struct {
 	Source   []string
 	Arch     []string
 	State    []string
-	Sort     string
-	Page     int
+	// Placement are verdicts whether an app runs on the cluster.
+	Placement []string
+	Sort      string
+	Page      int
 }
 
 func filtersOf(query url.Values) filters {
 	f := filters{
-		Query: query.Get("q"), Category: query["category"], Source: query["source"], Arch: query["arch"], State: query["state"], Sort: query.Get("sort"),
+		Query: query.Get("q"), Category: query["category"], Source: query["source"], Arch: query["arch"], State: query["state"], Placement: query["placement"], Sort: query.Get("sort"),
 	}
 	if len(f.Query) > maxSearchBytes {
 		f.Query = strings.ToValidUTF8(f.Query[:maxSearchBytes], "")

@@ -35,6 +35,7 @@ var facetRules = []facetRule{
 	{"category", "facet.category", func(row *kube.AppRow, _ installedMap) []string { return row.Categories }, func(f filters) []string { return f.Category }},
 	{"state", "facet.state", statesOf, func(f filters) []string { return f.State }},
 	{"source", "facet.source", func(row *kube.AppRow, _ installedMap) []string { return []string{row.Source} }, func(f filters) []string { return f.Source }},
+	{"placement", "facet.placement", placementsOf, func(f filters) []string { return f.Placement }},
 	{"arch", "facet.architecture", func(row *kube.AppRow, _ installedMap) []string { return row.Architectures }, func(f filters) []string { return f.Arch }},
 }
 
@@ -52,9 +53,9 @@ func statesOf(row *kube.AppRow, installed installedMap) []string {
 	return states
 }
 
-// textOf returns a value as the page shows it. All but the states are texts of the catalog.
+// textOf returns a value as the page shows it. All but the states and placements are texts of the catalog.
 func (rule facetRule) textOf(l *locale.Language, value string) string {
-	if rule.name != "state" {
+	if rule.name != "state" && rule.name != "placement" {
 		return value
 	}
 	return l.Word("facet", value)
@@ -154,7 +155,7 @@ func topValues(counts map[string]*facetValue, chosen []string) []facetValue {
 
 // values returns the filters as they are in an address.
 func (f filters) values() url.Values {
-	return url.Values{"q": {f.Query}, "category": f.Category, "source": f.Source, "arch": f.Arch, "state": f.State, "sort": {f.Sort}}
+	return url.Values{"q": {f.Query}, "category": f.Category, "source": f.Source, "arch": f.Arch, "state": f.State, "placement": f.Placement, "sort": {f.Sort}}
 }
 
 func (f filters) withPage(number int) string {

@@ -151,9 +151,13 @@ func (f *inputForm) check() {
 	for _, field := range fields {
 		known = append(known, toInput(field.Input))
 	}
+	hidden := inputs.HiddenInputs(known, f.given, nil)
 	_, problems := inputs.CheckInputs(known, f.given, nil)
 	f.OnlyMissing = true
 	for _, problem := range problems {
+		if hidden[problem.Input.Name] {
+			continue
+		}
 		i := slices.IndexFunc(fields, func(field *inputField) bool { return field.Name == problem.Input.Name })
 		if i < 0 || problem.IsMissing() && (f.keepsMissing || fields[i].SecretName != "") {
 			continue
@@ -173,6 +177,15 @@ func (f *inputForm) check() {
 		}
 	}
 	f.OnlyMissing = f.OnlyMissing && len(f.Errors) > 0
+}
+
+// hidden returns the names of the inputs that other inputs make useless. They are not sent.
+func (f *inputForm) hidden() map[string]bool {
+	var known []inputs.Input
+	for _, field := range f.all() {
+		known = append(known, toInput(field.Input))
+	}
+	return inputs.HiddenInputs(known, f.given, nil)
 }
 
 func (f *inputForm) addError(field *inputField, text string) {
@@ -218,7 +231,11 @@ func floatOf(count *int64) *float64 {
 // Secret with a name.
 func (f *inputForm) values(secret string) (list []v1alpha1.InputValue, confidential map[string]string) {
 	confidential = map[string]string{}
+	hidden := f.hidden()
 	for _, field := range f.all() {
+		if hidden[field.Name] {
+			continue
+		}
 		value := v1alpha1.InputValue{Name: field.Name}
 		entered, isGiven := f.given[field.Name]
 		switch {

@@ -107,7 +107,7 @@ func (f installForm) checkForm(r *request) (*checkRequest, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !v.acceptFields(true) {
+	if !v.acceptFields(!isAutomaticCheck(r)) {
 		return &checkRequest{again: v.view(), errors: v.Errors}, v.addManifest()
 	}
 	task, confidential, err := v.newTask()

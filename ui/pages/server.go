@@ -73,6 +73,8 @@ type Server struct {
 	logStreams logSlots
 	// comparisons limits the versions that are compared at the same time.
 	comparisons chan struct{}
+	// sessionChecks and userChecks limit the dry runs of forms.
+	sessionChecks, userChecks *session.Rate
 }
 
 const (
@@ -94,7 +96,8 @@ func New(o Options) (http.Handler, error) {
 		requests:  session.NewRate(requestInterval, requestBurst),
 		exchanges: session.NewRate(exchangeInterval, exchangeBurst), checks: session.NewRate(checkInterval, checkBurst),
 		names: nameCache{known: map[[32]byte]knownName{}}, logStreams: logSlots{sessions: map[string]int{}},
-		comparisons: make(chan struct{}, maxComparisons),
+		comparisons:   make(chan struct{}, maxComparisons),
+		sessionChecks: session.NewRate(sessionCheckInterval, sessionCheckBurst), userChecks: session.NewRate(userCheckInterval, userCheckBurst),
 	}
 	return s.protect(s.routes()), nil
 }
@@ -174,6 +177,7 @@ func (s *Server) addForms(mux *http.ServeMux) {
 		mux.Handle("POST "+path, s.signedIn(s.serveForm(f.submit)))
 		if f.preview != nil {
 			mux.Handle("POST "+path+"/preview", s.signedIn(s.servePreview(f.preview)))
+			mux.Handle("POST "+path+"/fields", s.signedIn(s.serveFields(f.preview)))
 		}
 		if f.check != nil {
 			mux.Handle("POST "+path+"/check", s.signedIn(s.serveCheck(f.check)))

@@ -166,6 +166,7 @@ func (v *sourceForm) addEntries(r *request) {
 	v.Type = v1alpha1.SourceType(enter("type", string(v.Type)))
 	v.Location, v.Secret, v.CertSecret = enter("location", v.Location), enter("secret", v.Secret), enter("cert-secret", v.CertSecret)
 	v.RegistrySecret = enter("registry-secret", v.RegistrySecret)
+	v.Ref, v.Path = enter("ref", v.Ref), enter("path", v.Path)
 	if r.Method == http.MethodPost {
 		v.AllCharts = r.PostFormValue("all-charts") != ""
 		v.Insecure = r.PostFormValue("insecure") != ""
@@ -185,7 +186,7 @@ func (v *sourceForm) addEntries(r *request) {
 		v.Sharing, v.Selector = "selector", v.AllowedNamespaces
 	}
 	v.Sharing, v.Selector = enter("sharing", v.Sharing), enter("selector", v.Selector)
-	v.Types = optionsOf(string(v.Type), "", r.Text("sourceForm.typeByLocation"), "Helm", r.Text("sourceForm.helm"), "OCI", r.Text("sourceForm.oci"), "Directory", r.Text("sourceForm.directory"))
+	v.Types = optionsOf(string(v.Type), "", r.Text("sourceForm.typeByLocation"), "Helm", r.Text("sourceForm.helm"), "OCI", r.Text("sourceForm.oci"), "Git", r.Text("sourceForm.git"), "Directory", r.Text("sourceForm.directory"))
 	v.Profiles = optionsOf(string(v.Profile), "", r.Text("sourceForm.defaultProfile"), "Helm", "Helm", "Olares", "Olares")
 	v.Sharings = optionsOf(v.Sharing, "same", r.Text("sourceForm.sharedOwn"), "all", r.Text("sourceForm.sharedAll"), "selector", r.Text("sourceForm.sharedLabels"))
 }
@@ -224,6 +225,9 @@ func (v *sourceForm) newRequest() sourcebuilder.Request {
 	if q.Type != v1alpha1.SourceTypeOCI {
 		q.Charts, q.AllCharts, q.Insecure = nil, false, false
 	}
+	if q.Type != v1alpha1.SourceTypeGit {
+		q.Ref, q.Path = "", ""
+	}
 	if q.Type == v1alpha1.SourceTypeDirectory {
 		q.Secret, q.CertSecret = "", ""
 	}
@@ -234,8 +238,8 @@ func (v *sourceForm) newRequest() sourcebuilder.Request {
 func (v *sourceForm) addSource() error {
 	q := v.newRequest()
 	source, err := sourcebuilder.NewSource(q)
-	if err != nil { // The label selector is invalid.
-		q.AllowedNamespaces = "same"
+	if err != nil { // The label selector or the reference is invalid.
+		q.AllowedNamespaces, q.Ref = "same", ""
 		if source, err = sourcebuilder.NewSource(q); err != nil {
 			return err
 		}
@@ -271,6 +275,9 @@ func (v *sourceForm) checkFields() {
 	}
 	if v.MaxVersions != "" && v.newRequest().MaxVersions < 1 {
 		add("max-versions", "sourceForm.maxVersions", "fieldProblem.maxVersions")
+	}
+	if _, err := sourcebuilder.ParseRef(v.newRequest().Ref); err != nil {
+		add("ref", "sourceForm.ref", "fieldProblem.ref")
 	}
 	if v.Interval != "" {
 		if d, err := time.ParseDuration(v.Interval); err != nil || d <= 0 {

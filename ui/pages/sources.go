@@ -121,6 +121,8 @@ func showSource(r *request) (*view, error) {
 		v.Address = source.Spec.Helm.URL
 	case source.Spec.OCI != nil:
 		v.Address = source.Spec.OCI.URL
+	case source.Spec.Git != nil:
+		v.Address = source.Spec.Git.URL
 	case source.Spec.Directory != nil:
 		v.Address = source.Spec.Directory.Path
 	}

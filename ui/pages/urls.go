@@ -67,6 +67,9 @@ func adoptURL(app *v1alpha1.AppInfo) string {
 // checkURL returns the URL to which a form is sent to be checked.
 func checkURL(form string) string { return form + "/check" }
 
+// fieldsURL returns the URL to which a form is sent while its fields are changed.
+func fieldsURL(form string) string { return form + "/fields" }
+
 // filledURL returns the URL of a form that begins with the entries of a task.
 func filledURL(form string, task *v1alpha1.AppInstallTask) string {
 	return form + queryOf(url.Values{"from": {task.Name}, "namespace": {task.Namespace}})

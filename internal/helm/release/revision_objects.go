@@ -19,7 +19,7 @@ import (
 )
 
 // ListObjects lists the objects in the recorded manifest of a revision, without hooks. The digest of the
-// record is checked like that of every record. It returns a stalled RevisionNotFound error if the revision
+// record is checked, as for all reads of records. It returns a stalled RevisionNotFound error if the revision
 // is not recorded, and a stalled RollbackFailed error if it was never complete.
 func (c *Client) ListObjects(ctx context.Context, name string, revision int) ([]plain.RevisionObject, error) {
 	o, err := c.newOperationFor(ctx, name)
