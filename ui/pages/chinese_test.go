@@ -25,8 +25,8 @@ import (
 // namesInChinese are names and terms that a Chinese page writes as they are. docs/translating.md explains them.
 var namesInChinese = []string{
 	"AppMarket", "Kubernetes", "kubeconfig", "kubectl", "Helm", "Operator", "API", "URL", "HTTP", "HTTPS", "YAML", "OCI", "CA", "CPU", "GPU", "ID", "JavaScript",
-	"README", "git", "Argo CD", "Flux", "Olares", "Values", "values", "values.yaml", "values.schema.json", "objects.yaml", "chart", "Chart", "release", "valuesFrom",
-	"Pod", "Secret", "ConfigMap", "AppInstance", "Deployment", "Warn", "Correct", "init", "true", "false",
+	"README", "git", "Git", "SSH", "Argo CD", "Flux", "Olares", "Values", "values", "values.yaml", "values.schema.json", "objects.yaml", "chart", "Chart", "release", "valuesFrom",
+	"Pod", "Secret", "ConfigMap", "AppInstance", "Deployment", "CustomResourceDefinition", "Warn", "Correct", "init", "true", "false",
 	"B", "kB", "MB", "GB",
 }
 
