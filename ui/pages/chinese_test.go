@@ -209,7 +209,7 @@ func TestChinesePagesHaveNoEnglishTexts(t *testing.T) {
 		rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"configmaps", "events"}, Verbs: []string{"get", "list"}})...)
 	w.allowBrowsing(t, "jane")
 	shows(t, b, "/apps", "66 apps")
-	shows(t, b, "/instances", "Team wiki", "6 instances")
+	shows(t, b, "/instances", "Team wiki", "7 instances")
 	known := append(w.textsOfCluster(t), namesInChinese...)
 	known = append(known, "system:serviceaccount:"+w.tenant+":jane", "jane")
 	for _, verb := range []string{"get", "list", "create", "patch", "delete"} {
