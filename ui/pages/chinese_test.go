@@ -25,8 +25,8 @@ import (
 // namesInChinese are names and terms that a Chinese page writes as they are. docs/translating.md explains them.
 var namesInChinese = []string{
 	"AppMarket", "Kubernetes", "kubeconfig", "kubectl", "Helm", "Operator", "API", "URL", "HTTP", "HTTPS", "YAML", "OCI", "CA", "CPU", "GPU", "ID", "JavaScript",
-	"README", "git", "Argo CD", "Flux", "Olares", "Values", "values", "values.yaml", "values.schema.json", "objects.yaml", "chart", "Chart", "release", "valuesFrom",
-	"Pod", "Secret", "ConfigMap", "AppInstance", "Deployment", "Warn", "Correct", "init", "true", "false",
+	"README", "git", "Git", "SSH", "Argo CD", "Flux", "Olares", "Values", "values", "values.yaml", "values.schema.json", "objects.yaml", "chart", "Chart", "release", "valuesFrom",
+	"Pod", "Secret", "ConfigMap", "AppInstance", "Deployment", "CustomResourceDefinition", "Warn", "Correct", "init", "true", "false",
 	"B", "kB", "MB", "GB",
 }
 
@@ -159,7 +159,7 @@ func isName(token html.Token) bool {
 // isShown reports whether the value of an attribute is a text for users.
 func isShown(key string) bool {
 	switch key {
-	case "title", "placeholder", "aria-label", "alt", "data-label", "data-following", "data-ended", "data-denied", "data-lost":
+	case "title", "placeholder", "aria-label", "alt", "data-label", "data-following", "data-ended", "data-denied", "data-lost", "data-connecting", "data-connected", "data-closed", "data-signed-out":
 		return true
 	}
 	return strings.HasPrefix(key, "data-text-")
@@ -209,7 +209,7 @@ func TestChinesePagesHaveNoEnglishTexts(t *testing.T) {
 		rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"configmaps", "events"}, Verbs: []string{"get", "list"}})...)
 	w.allowBrowsing(t, "jane")
 	shows(t, b, "/apps", "66 apps")
-	shows(t, b, "/instances", "Team wiki", "6 instances")
+	shows(t, b, "/instances", "Team wiki", "7 instances")
 	known := append(w.textsOfCluster(t), namesInChinese...)
 	known = append(known, "system:serviceaccount:"+w.tenant+":jane", "jane")
 	for _, verb := range []string{"get", "list", "create", "patch", "delete"} {

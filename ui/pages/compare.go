@@ -89,9 +89,9 @@ func newCompareView(r *request, app *v1alpha1.AppInfo) *compareView {
 	before, after := publishedVersion(app, from), publishedVersion(app, to)
 	switch {
 	case before == nil || after == nil:
-		v.Problem = "Select two versions that are published."
+		v.Problem = r.Text("compare.notPublished")
 	case from == to:
-		v.Problem = "Select two different versions."
+		v.Problem = r.Text("compare.sameVersion")
 	default:
 		v.compare(r, before, after)
 		v.News = newVersionNews(r, app, from, to)
@@ -107,7 +107,7 @@ func (v *compareView) compare(r *request, from, to *v1alpha1.PublishedVersion) {
 	case r.server.comparisons <- struct{}{}:
 		defer func() { <-r.server.comparisons }()
 	case <-ctx.Done():
-		v.Problem = "The server is comparing other versions. Try again in a few seconds."
+		v.Problem = r.Text("compare.busy")
 		return
 	}
 	problems := map[string]string{}

@@ -140,8 +140,12 @@ func (u *messageUses) addCommand(command *parse.CommandNode) {
 	}
 }
 
-// addUse adds a use of a message with pairs of names and values.
+// addUse adds a use of a message with pairs of names and values. A message that a template selects has no
+// identifier here: Go code mentions it.
 func (u *messageUses) addUse(id string, pairs []string) {
+	if id == "" {
+		return
+	}
 	names := []string{}
 	for i := 0; i < len(pairs); i += 2 {
 		names = append(names, pairs[i])
@@ -192,7 +196,7 @@ func TestCodeHasNoTexts(t *testing.T) {
 					return false
 				}
 			}
-			if literal, ok := node.(*ast.BasicLit); ok && sentence.MatchString(textOf(literal)) {
+			if literal, ok := node.(*ast.BasicLit); ok && sentence.MatchString(textOf(literal)) && !locale.English.Has("facet."+textOf(literal)) {
 				t.Errorf("%s: %s is a text and not a message", name, literal.Value)
 			}
 			return true
