@@ -40,7 +40,7 @@ type configurationForm struct {
 type entranceField struct{ Name, Field, ID, Label, Value, Problem string }
 
 // newConfigurationForm returns the form for an instance with the entries of a request. app is the app
-// of the instance, nil if the user cannot read it. The inputs are those of the version.
+// of the instance, nil if the user cannot read it. The form contains the inputs of the version.
 func newConfigurationForm(r *request, instance *v1alpha1.AppInstance, app *v1alpha1.AppInfo, version string) (*configurationForm, error) {
 	form := &configurationForm{lang: r.lang, instance: instance, AppUnknown: app == nil}
 	form.DisplayTitle = strings.TrimSpace(enteredOr(r, "title", instance.Spec.Title))

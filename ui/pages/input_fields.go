@@ -48,7 +48,7 @@ type inputForm struct {
 	Fields, Optional []*inputField
 	// Folded reports that the optional inputs are closed at first.
 	Folded bool
-	// Note says that the inputs are those of another version, empty if they are not.
+	// Note says that the form contains the inputs of another version, empty if it does not.
 	Note string
 	// Errors are the problems, in the order of the fields.
 	Errors []fieldError

@@ -13,7 +13,7 @@ import (
 	"github.com/appmarket/operator/ui/reports"
 )
 
-// Limits on the texts of inputs in a report. They are those of inputs in a status.
+// Limits on the texts of inputs in a report. Inputs in a status have the same limits.
 const (
 	maxInputName, maxInputTitle, maxInputText, maxInputType = 253, 200, 1024, 32
 )
