@@ -180,6 +180,7 @@ func (s *Server) addForms(mux *http.ServeMux) {
 			mux.Handle("POST "+path+"/fields", s.signedIn(s.serveFields(f.preview)))
 		}
 		if f.check != nil {
+			mux.Handle("POST "+path+"/inputs", s.signedIn(s.serveInputs(f.preview)))
 			mux.Handle("POST "+path+"/check", s.signedIn(s.serveCheck(f.check)))
 		}
 	}

@@ -192,6 +192,36 @@
       judge();
     });
     if (form.querySelector("[data-conditional]")) judge();
+
+    // Another version has other inputs. Entries are kept, also those of inputs that only a former version has.
+    const inputs = document.getElementById("input-part"), kept = new Map();
+    let latest = 0;
+    const keep = () => inputs.querySelectorAll("[name]").forEach((control) => {
+      if (control.type !== "radio" || control.checked) kept.set(control.name, control.value);
+    });
+    const restore = (control) => {
+      const value = kept.get(control.name);
+      if (value === undefined) return;
+      if (control.type === "radio") control.checked = control.value === value;
+      else if (!control.options || [...control.options].some((option) => option.value === value)) control.value = value;
+    };
+    const showInputs = async () => {
+      const number = ++latest;
+      let text;
+      try {
+        const answer = await send(check.dataset.inputs, entries());
+        if (answer?.status !== 200) return;
+        text = await answer.text();
+      } catch { return; } // Without a connection, the inputs are shown when the form is submitted.
+      if (number !== latest) return;
+      keep();
+      const focused = inputs.contains(document.activeElement) ? document.activeElement.id : "";
+      inputs.innerHTML = text;
+      inputs.querySelectorAll("[name]").forEach(restore);
+      if (focused) document.getElementById(focused)?.focus();
+      for (const name of ["change", "input"]) form.dispatchEvent(new Event(name)); // The preview and the check begin again.
+    };
+    form.addEventListener("change", (event) => { if (inputs && event.target.matches("#version, #choice")) showInputs(); });
   }
 
   const stream = document.getElementById("stream");
