@@ -29,7 +29,7 @@ func parseTemplates() (templates, error) {
 			"initial": initialOf, "tint": tintOf, "join": strings.Join,
 			"appURL": appURL, "appTabURL": appTabURL, "versionURL": versionURL, "reportURL": reportURL, "imageListURL": imageListURL,
 			"installURL": installURL, "adoptURL": adoptURL,
-			"previewURL": previewURL, "checkURL": checkURL, "fieldsURL": fieldsURL, "instanceURL": instanceURL, "instanceTabURL": instanceTabURL, "actionURL": actionURL,
+			"previewURL": previewURL, "checkURL": checkURL, "fieldsURL": fieldsURL, "defaultsURL": defaultsURL, "copyURL": copyURL, "instanceURL": instanceURL, "instanceTabURL": instanceTabURL, "actionURL": actionURL,
 			"taskURL": taskURL, "taskActionURL": taskActionURL, "sourceURL": sourceURL, "refURL": refURL,
 		}).Funcs(textFunctions(l)).ParseFS(templateFiles, "templates/*.html")
 		if err != nil {
