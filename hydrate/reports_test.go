@@ -42,10 +42,9 @@ func TestReports(t *testing.T) {
 	for name := range reports {
 		names = append(names, name)
 	}
-	g.Expect(names).To(ConsistOf("README.md", "values.yaml", "values.schema.json", "app.json", "images.json", "objects.yaml", "changes.yaml",
+	g.Expect(names).To(ConsistOf("README.md", "values.yaml", "values.schema.json", "app.json", "chart.json", "inputs.json", "images.json", "objects.yaml",
 		"i18n-en-US.yaml", "i18n-zh-CN.yaml"))
 	g.Expect(string(reports["README.md"])).To(Equal("# Web\n"))
-	g.Expect(string(reports["changes.yaml"])).To(Equal("- A change\n"))
 	g.Expect(string(reports["i18n-zh-CN.yaml"])).To(ContainSubstring("网"))
 	g.Expect(string(reports["app.json"])).To(ContainSubstring(`"Title": "The web"`))
 	g.Expect(reports["images.json"]).To(MatchJSON(`[{"reference": "nginx:1", "name": "docker.io/library/nginx:1", "where": ["Deployment/web"], "problem": "no answer"}]`))

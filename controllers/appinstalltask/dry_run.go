@@ -17,7 +17,7 @@ const maxPlannedObjects = 200
 
 // planOperation runs all checks of a dry run, and reports in status.plan what the operation would
 // change. It does not wait in the queue, and changes nothing but the status of the task. If passwords are
-// missing and nothing else is wrong, placeholders are assumed for the plan.
+// missing and nothing else is wrong, the plan describes an installation with placeholders.
 func (r *Reconciler) planOperation(ctx context.Context, s *scope) error {
 	p := newTaskFindings(s.task, time.Now())
 	if err := runChecks(ctx, r, s, p); err != nil {

@@ -90,12 +90,12 @@ var _ = Describe("A task with spec.dryRun", func() {
 		Expect(b.currentInstance().Spec.Version).To(Equal("1.0.0"))
 	})
 
-	It("does not claim that nothing would change if it lists no objects", func() {
+	It("says that nothing would change", func() {
 		b.publishVersion("1.0.0", filesWithoutInputs())
 		b.installVersion("1.0.0")
 		plan("try", v1alpha1.ActionStop)
 		Expect(expectPlanned().Objects).To(BeEmpty())
-		Expect(b.conditionMessage(v1alpha1.ConditionSucceeded)).To(Equal(`dry run: Stop of instance "web" is possible`))
+		Expect(b.conditionMessage(v1alpha1.ConditionSucceeded)).To(Equal(`dry run: Stop of instance "web" is possible; it would change no object`))
 	})
 
 	It("lists all problems, and does not wait for those that may be solved later", func() {

@@ -12,6 +12,7 @@ import (
 	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/chart"
 	"github.com/appmarket/operator/internal/outcome"
+	"github.com/appmarket/operator/internal/volume"
 )
 
 // Publish writes the archive and the reports, then the record that references them, and
@@ -95,7 +96,7 @@ func (s *Store) writePublication(ctx context.Context, next *record, contents [][
 		}
 		fresh, err := s.writeBlob(blobs[i].Digest, content)
 		if err != nil {
-			return s.recordWriteResult(next, storageError(fmt.Errorf("write %s: %w", blobNames[i], err)))
+			return s.recordWriteResult(next, volume.StorageError(fmt.Errorf("write %s: %w", blobNames[i], err)))
 		}
 		if fresh {
 			written = append(written, blobs[i].Digest)
@@ -112,7 +113,7 @@ func (s *Store) writeBlob(digest string, content []byte) (fresh bool, err error)
 	case err != nil:
 		return false, err
 	case !same:
-		return true, s.files.writeFile(blobPath(digest), content)
+		return true, s.files.WriteFile(blobPath(digest), content)
 	case len(s.index.referencing(digest)) == 0:
 		return false, s.files.refreshModTime(blobPath(digest))
 	}
@@ -123,7 +124,7 @@ func (s *Store) writeBlob(digest string, content []byte) (fresh bool, err error)
 func (s *Store) rollBackBlobs(digests []string) error {
 	var errs []error
 	for _, digest := range digests {
-		_, err := s.index.ifUnreferenced(digest, 1, true, func() error { return withoutPath(s.files.discardFile(blobPath(digest))) })
+		_, err := s.index.ifUnreferenced(digest, 1, true, func() error { return volume.WithoutPath(s.files.discardFile(blobPath(digest))) })
 		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
@@ -151,13 +152,13 @@ func (s *Store) commitRecord(next *record) error {
 	}
 	// A scrub may have removed a blob in the meantime.
 	for _, b := range kept.blobs() {
-		if _, err := s.files.root.Stat(blobPath(b.Digest)); err != nil {
-			return s.recordWriteResult(kept, storageError(fmt.Errorf("find blob: %w", withoutPath(err))))
+		if _, err := s.files.Root.Stat(blobPath(b.Digest)); err != nil {
+			return s.recordWriteResult(kept, volume.StorageError(fmt.Errorf("find blob: %w", volume.WithoutPath(err))))
 		}
 	}
 	if err := s.writeRecord(kept, data); err != nil {
-		s.files.pruneFolders(appFolder(kept.owner(), kept.App))
-		return s.recordWriteResult(kept, storageError(fmt.Errorf("write record: %w", err)))
+		s.files.PruneFolders(appFolder(kept.owner(), kept.App), recordsFolder)
+		return s.recordWriteResult(kept, volume.StorageError(fmt.Errorf("write record: %w", err)))
 	}
 	if old := s.index.find(kept.owner(), kept.App, kept.Version); old == nil || old.sum != kept.sum {
 		s.index.put(kept)
@@ -170,7 +171,7 @@ func (s *Store) writeRecord(r *record, data []byte) error {
 	if err != nil || same {
 		return err
 	}
-	if err := s.files.writeFile(r.path(), data); err != nil {
+	if err := s.files.WriteFile(r.path(), data); err != nil {
 		return err
 	}
 	return s.recordWriteResult(r, nil)
@@ -195,14 +196,14 @@ func (s *Store) Remove(owner hydrate.Owner, app string, keepVersions ...string) 
 		if slices.Contains(keepVersions, r.Version) {
 			continue
 		}
-		if err := s.files.removeFile(r.path()); err != nil {
-			errs = append(errs, storageError(fmt.Errorf("remove chart %q: %w", r.fileName(), withoutPath(err))))
+		if err := s.files.RemoveFile(r.path()); err != nil {
+			errs = append(errs, volume.StorageError(fmt.Errorf("remove chart %q: %w", r.fileName(), volume.WithoutPath(err))))
 			continue
 		}
 		s.index.removeRecord(r)
 	}
 	if namePattern.MatchString(owner.Namespace) && namePattern.MatchString(owner.Source) && namePattern.MatchString(app) {
-		s.files.pruneFolders(appFolder(owner, app))
+		s.files.PruneFolders(appFolder(owner, app), recordsFolder)
 	}
 	return errors.Join(errs...)
 }

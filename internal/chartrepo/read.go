@@ -12,6 +12,7 @@ import (
 	"os"
 
 	"github.com/appmarket/operator/internal/chart"
+	"github.com/appmarket/operator/internal/volume"
 )
 
 // ErrDamaged is the error for a blob that does not match its digest.
@@ -63,7 +64,7 @@ func (s *Store) Archive(digest string) ([]byte, error) {
 	}
 	data, err := io.ReadAll(io.LimitReader(c.section, chart.MaxArchiveBytes+1))
 	if err := errors.Join(err, c.close()); err != nil {
-		return nil, storageError(fmt.Errorf("read archive: %w", err))
+		return nil, volume.StorageError(fmt.Errorf("read archive: %w", err))
 	}
 	return data, nil
 }
@@ -80,11 +81,11 @@ func (s *Store) openArchive(digest string) (content, error) {
 		}
 		data, err := io.ReadAll(file)
 		if err := errors.Join(err, file.Close()); err != nil {
-			return content{}, storageError(fmt.Errorf("read blob: %w", err))
+			return content{}, volume.StorageError(fmt.Errorf("read blob: %w", err))
 		}
 		if digestOf(data) != digest {
 			s.removeDamaged(digest, info, ErrDamaged)
-			return content{}, storageError(fmt.Errorf("check blob: %w", ErrDamaged))
+			return content{}, volume.StorageError(fmt.Errorf("check blob: %w", ErrDamaged))
 		}
 		return content{data: data}, nil
 	})
@@ -113,7 +114,7 @@ func (s *Store) openReport(digest, name string) (content, error) {
 			s.removeDamaged(digest, info, ErrDamaged)
 		}
 		if err := errors.Join(err, file.Close()); err != nil {
-			return content{}, storageError(fmt.Errorf("read report: %w", err))
+			return content{}, volume.StorageError(fmt.Errorf("read report: %w", err))
 		}
 		return content{data: data}, nil
 	})
@@ -159,16 +160,16 @@ func (s *Store) openBlob(digest string) (*os.File, os.FileInfo, error) {
 	if !digestPattern.MatchString(digest) {
 		return nil, nil, fmt.Errorf("open blob %q: %w", digest, fs.ErrNotExist)
 	}
-	file, err := s.files.root.Open(blobPath(digest))
+	file, err := s.files.Root.Open(blobPath(digest))
 	if errors.Is(err, fs.ErrNotExist) {
 		s.removeDamaged(digest, nil, err)
 	}
 	if err != nil {
-		return nil, nil, storageError(fmt.Errorf("open blob: %w", err))
+		return nil, nil, volume.StorageError(fmt.Errorf("open blob: %w", err))
 	}
 	info, err := file.Stat()
 	if err != nil {
-		return nil, nil, storageError(errors.Join(fmt.Errorf("open blob: %w", err), file.Close()))
+		return nil, nil, volume.StorageError(errors.Join(fmt.Errorf("open blob: %w", err), file.Close()))
 	}
 	return file, info, nil
 }
@@ -181,11 +182,11 @@ func (s *Store) verifyDigest(digest string, file *os.File, info os.FileInfo) err
 	}
 	hash := sha256.New()
 	if _, err := io.Copy(hash, io.NewSectionReader(file, 0, info.Size())); err != nil {
-		return storageError(fmt.Errorf("check blob: %w", err))
+		return volume.StorageError(fmt.Errorf("check blob: %w", err))
 	}
 	if "sha256:"+hex.EncodeToString(hash.Sum(nil)) != digest {
 		s.removeDamaged(digest, info, ErrDamaged)
-		return storageError(fmt.Errorf("check blob: %w", ErrDamaged))
+		return volume.StorageError(fmt.Errorf("check blob: %w", ErrDamaged))
 	}
 	s.verified.Store(digest, info)
 	return nil

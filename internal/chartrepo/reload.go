@@ -7,6 +7,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/appmarket/operator/internal/volume"
 )
 
 // Reload reads the records from disk again, so that versions published by another process are
@@ -25,15 +27,15 @@ func (s *Store) reloadRecords() ([]DamagedRecord, error) {
 	defer s.commit.Unlock()
 	// The folders are missing if the volume was wiped.
 	if err := s.files.makeRootFolders(); err != nil {
-		return nil, storageError(fmt.Errorf("read records: %w", err))
+		return nil, volume.StorageError(fmt.Errorf("read records: %w", err))
 	}
 	found := map[string]*record{}
 	bad := map[string]DamagedRecord{}
-	err := fs.WalkDir(s.files.root.FS(), recordsFolder, func(name string, d fs.DirEntry, err error) error {
+	err := fs.WalkDir(s.files.Root.FS(), recordsFolder, func(name string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
-		if d.IsDir() || strings.HasPrefix(d.Name(), temporaryPrefix) {
+		if d.IsDir() || strings.HasPrefix(d.Name(), volume.TemporaryPrefix) {
 			return nil
 		}
 		r, problem := s.readRecord(name, d)
@@ -45,7 +47,7 @@ func (s *Store) reloadRecords() ([]DamagedRecord, error) {
 		return nil
 	})
 	if err != nil {
-		return nil, storageError(fmt.Errorf("read records: %w", err))
+		return nil, volume.StorageError(fmt.Errorf("read records: %w", err))
 	}
 	return s.reconcileIndex(found, bad), nil
 }
@@ -60,7 +62,7 @@ func (s *Store) readRecord(name string, d fs.DirEntry) (*record, error) {
 	if !info.Mode().IsRegular() || info.Size() > maxRecordBytes {
 		return nil, fmt.Errorf("read record: not a regular file of at most %d bytes", maxRecordBytes)
 	}
-	data, err := s.files.root.ReadFile(name)
+	data, err := s.files.Root.ReadFile(name)
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +70,7 @@ func (s *Store) readRecord(name string, d fs.DirEntry) (*record, error) {
 	if err != nil {
 		return nil, err
 	}
-	archive, err := s.files.root.Stat(blobPath(r.Archive.Digest))
+	archive, err := s.files.Root.Stat(blobPath(r.Archive.Digest))
 	if err != nil {
 		return nil, fmt.Errorf("find archive: %w", err)
 	}
@@ -81,7 +83,7 @@ func (s *Store) readRecord(name string, d fs.DirEntry) (*record, error) {
 // discardRecord removes a record that cannot be served, and returns its owner, app and
 // version as far as the path contains them.
 func (s *Store) discardRecord(name string, problem error) DamagedRecord {
-	d := DamagedRecord{Path: name, Err: errors.Join(problem, s.files.removeFile(name))}
+	d := DamagedRecord{Path: name, Err: errors.Join(problem, s.files.RemoveFile(name))}
 	if parts := strings.Split(strings.TrimSuffix(name, ".json"), "/"); len(parts) == 5 {
 		d.Owner.Namespace, d.Owner.Source, d.App, d.Version = parts[1], parts[2], parts[3], parts[4]
 	}

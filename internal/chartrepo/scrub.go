@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"github.com/appmarket/operator/internal/volume"
 )
 
 // scrubChunkBytes is the number of bytes that a scrub reads at a time.
@@ -40,14 +42,14 @@ func (s *Store) Scrub(ctx context.Context) ([]DamagedRecord, error) {
 			return damaged, ctx.Err()
 		}
 		if err != nil {
-			errs = append(errs, storageError(fmt.Errorf("scrub blob %q: %w", digest, err)))
+			errs = append(errs, volume.StorageError(fmt.Errorf("scrub blob %q: %w", digest, err)))
 		}
 	}
 	return damaged, errors.Join(errs...)
 }
 
 func (s *Store) scrubBlob(ctx context.Context, digest string, limiter *rate.Limiter) (damaged []DamagedRecord, err error) {
-	file, err := s.files.root.Open(blobPath(digest))
+	file, err := s.files.Root.Open(blobPath(digest))
 	if errors.Is(err, fs.ErrNotExist) {
 		return s.removeDamaged(digest, nil, err), nil
 	}
@@ -101,7 +103,7 @@ func (s *Store) dropRecords(digest string, info os.FileInfo, cause error) []Dama
 	s.commit.Lock()
 	defer s.commit.Unlock()
 	name := blobPath(digest)
-	now, err := s.files.root.Stat(name)
+	now, err := s.files.Root.Stat(name)
 	if err == nil && (info == nil || !sameFile(info, now)) {
 		return nil
 	}
@@ -117,7 +119,7 @@ func (s *Store) dropRecords(digest string, info os.FileInfo, cause error) []Dama
 		problem := cause
 		if r.Archive.Digest == digest {
 			s.index.removeRecord(r)
-			problem = errors.Join(problem, s.files.removeFile(r.path()))
+			problem = errors.Join(problem, s.files.RemoveFile(r.path()))
 		}
 		damaged = append(damaged, r.toDamagedRecord(name, problem))
 	}
@@ -136,7 +138,7 @@ type SweepResult struct {
 func (s *Store) Sweep(ctx context.Context, keep func(digest string) bool, olderThan time.Duration) (SweepResult, error) {
 	var swept SweepResult
 	var errs []error
-	err := fs.WalkDir(s.files.root.FS(), blobsFolder, func(name string, d fs.DirEntry, err error) error {
+	err := fs.WalkDir(s.files.Root.FS(), blobsFolder, func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
 		}
@@ -152,7 +154,7 @@ func (s *Store) Sweep(ctx context.Context, keep func(digest string) bool, olderT
 		return nil
 	})
 	if err := errors.Join(append(errs, err)...); err != nil {
-		return swept, storageError(fmt.Errorf("sweep chart store: %w", err))
+		return swept, volume.StorageError(fmt.Errorf("sweep chart store: %w", err))
 	}
 	return swept, nil
 }
@@ -166,7 +168,7 @@ func (s *Store) sweepFile(name string, d fs.DirEntry, keep func(string) bool, ol
 	if err != nil || time.Since(info.ModTime()) < olderThan {
 		return -1, err
 	}
-	hex, unfinished := strings.CutPrefix(d.Name(), temporaryPrefix)
+	hex, unfinished := strings.CutPrefix(d.Name(), volume.TemporaryPrefix)
 	if unfinished {
 		// The rest of the name makes it unique.
 		hex = hex[:min(len(hex), 64)]

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/volume"
 )
 
 // Defaults of Options.
@@ -99,11 +100,11 @@ func Open(dir string, options Options) (*Store, error) {
 	}
 	folder, err := openFileStore(dir)
 	if err != nil {
-		return nil, storageError(fmt.Errorf("open chart store: %w", explainDenied(dir, err)))
+		return nil, volume.StorageError(fmt.Errorf("open chart store: %w", explainDenied(dir, err)))
 	}
 	s := &Store{files: folder, index: newMemoryIndex(), cache: newCache(options.CacheBytes), options: options}
 	if err := s.files.removeLeftovers(); err != nil {
-		return nil, storageError(fmt.Errorf("open chart store: %w", err))
+		return nil, volume.StorageError(fmt.Errorf("open chart store: %w", err))
 	}
 	if _, err := s.Reload(); err != nil {
 		return nil, err
@@ -118,11 +119,11 @@ func explainDenied(dir string, err error) error {
 		return err
 	}
 	return fmt.Errorf("user %d cannot write to %s: %w; set fsGroup in the pod's securityContext, or make this user the owner of the volume",
-		os.Getuid(), dir, withoutPath(err))
+		os.Getuid(), dir, volume.WithoutPath(err))
 }
 
 // Close closes the folder. The store must not be used afterwards.
-func (s *Store) Close() error { return s.files.root.Close() }
+func (s *Store) Close() error { return s.files.Close() }
 
 // Has reports whether the version of the app is published with the given digest,
 // "sha256:<hex>" of the archive, and its files exist with the right sizes. It does not read
@@ -133,7 +134,7 @@ func (s *Store) Has(owner hydrate.Owner, app, version, digest string) bool {
 		return false
 	}
 	for _, b := range r.blobs() {
-		info, err := s.files.root.Stat(blobPath(b.Digest))
+		info, err := s.files.Root.Stat(blobPath(b.Digest))
 		if err != nil || info.Size() != b.Size {
 			return false
 		}
@@ -168,8 +169,8 @@ func (s *Store) Entries() []Entry {
 
 // Check returns an error if the store cannot be read.
 func (s *Store) Check(context.Context) error {
-	if _, err := s.files.root.Stat(recordsFolder); err != nil {
-		return storageError(fmt.Errorf("read chart store: %w", err))
+	if _, err := s.files.Root.Stat(recordsFolder); err != nil {
+		return volume.StorageError(fmt.Errorf("read chart store: %w", err))
 	}
 	return nil
 }

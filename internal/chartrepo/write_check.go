@@ -10,6 +10,7 @@ import (
 
 	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/outcome"
+	"github.com/appmarket/operator/internal/volume"
 )
 
 // checkMargin is added to the size of a failed publication when the store checks whether it
@@ -106,7 +107,7 @@ func (s *Store) retryFailed() error {
 		return nil
 	}
 	if err := s.files.checkSpace(size + checkMargin); err != nil {
-		return storageError(err)
+		return volume.StorageError(err)
 	}
 	for _, app := range s.failures.clear() {
 		s.options.OnWritable(app.owner, app.app)

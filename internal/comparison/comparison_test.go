@@ -2,6 +2,7 @@ package comparison_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -209,9 +210,18 @@ func TestHostileReports(t *testing.T) {
 
 func TestNotes(t *testing.T) {
 	g := NewWithT(t)
-	notes := comparison.ParseNotes([]byte(`{"UpgradeDescription": " Faster.\nSafer. "}`), []byte("- kind: fixed\n  description: A fault\n- Plain text\n- {}\n- 4\n"))
+	notes := comparison.ParseNotes([]byte(`{"UpgradeDescription": " Faster.\nSafer. "}`), chartWithChanges(t, "- kind: fixed\n  description: A fault\n- Plain text\n- {}\n- 4\n"))
 	g.Expect(notes).To(Equal(comparison.Notes{Description: "Faster.\nSafer.", Total: 2, Changes: []comparison.Note{{Kind: "fixed", Text: "A fault"}, {Text: "Plain text"}}}))
 	g.Expect(comparison.ParseNotes(nil, nil)).To(BeZero())
-	g.Expect(comparison.ParseNotes([]byte("{"), []byte("a: b"))).To(BeZero())
-	g.Expect(comparison.ParseNotes(nil, []byte(strings.Repeat("- x\n", 60))).Changes).To(HaveLen(50))
+	g.Expect(comparison.ParseNotes([]byte("{"), chartWithChanges(t, "a: b"))).To(BeZero())
+	g.Expect(comparison.ParseNotes([]byte("{"), []byte("{"))).To(BeZero())
+	g.Expect(comparison.ParseNotes(nil, chartWithChanges(t, strings.Repeat("- x\n", 60))).Changes).To(HaveLen(50))
+}
+
+// chartWithChanges returns the report chart.json of a chart with an annotation about its changes.
+func chartWithChanges(t *testing.T, changes string) []byte {
+	t.Helper()
+	content, err := json.Marshal(map[string]any{"name": "web", "annotations": map[string]string{"artifacthub.io/changes": changes}})
+	NewWithT(t).Expect(err).NotTo(HaveOccurred())
+	return content
 }

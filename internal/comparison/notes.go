@@ -30,14 +30,19 @@ type Notes struct {
 // Note is a change that the developer lists.
 type Note struct{ Kind, Text string }
 
-// ParseNotes reads the reports app.json and changes.yaml of a version. A report that is missing or that
+// ParseNotes reads the reports app.json and chart.json of a version. A report that is missing or that
 // cannot be read has no notes.
-func ParseNotes(app, changes []byte) Notes {
+func ParseNotes(app, chart []byte) Notes {
 	var manifest struct{ UpgradeDescription string }
 	var notes Notes
 	if json.Unmarshal(app, &manifest) == nil {
 		notes.Description = strings.TrimSpace(text.Truncate(manifest.UpgradeDescription, maxNotesBytes))
 	}
+	var metadata struct{ Annotations map[string]string }
+	if json.Unmarshal(chart, &metadata) != nil {
+		return notes
+	}
+	changes := []byte(metadata.Annotations["artifacthub.io/changes"])
 	var listed []any
 	if yamlbounds.CheckText(changes, maxNotesBytes) != nil || sigsyaml.Unmarshal(changes, &listed) != nil {
 		return notes

@@ -29,6 +29,8 @@ const (
 	MaxApps = 100
 	// MaxImages is the maximum number of images.
 	MaxImages = 5000
+	// MaxBytes is the maximum size of all archives, which are kept in memory until all are verified.
+	MaxBytes = 512 << 20
 	// maxReportBytes is the maximum size of a report.
 	maxReportBytes = 8 << 20
 )
@@ -87,7 +89,7 @@ type Collector struct {
 func (c *Collector) Collect(ctx context.Context, requests []Request) (*Content, error) {
 	content := &Content{}
 	found := map[string]Image{}
-	done, files := map[string]bool{}, map[string]string{}
+	done, files, size := map[string]bool{}, map[string]string{}, 0
 	for open := requests; len(open) > 0; open = open[1:] {
 		request := open[0]
 		version, err := selectVersion(request)
@@ -107,6 +109,9 @@ func (c *Collector) Collect(ctx context.Context, requests []Request) (*Content, 
 		}
 		if other, exists := files[fetched.FileName()]; exists {
 			return nil, fmt.Errorf("app %q: another chart of the folder has the name %s: %s; collect them in separate folders", request.App.Spec.App, fetched.FileName(), other)
+		}
+		if size += len(fetched.Archive); size > MaxBytes {
+			return nil, fmt.Errorf("the archives have more than %d bytes", MaxBytes)
 		}
 		files[fetched.FileName()] = fetched.Namespace + "/" + fetched.Source
 		content.Charts = append(content.Charts, *fetched)

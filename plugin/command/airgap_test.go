@@ -52,6 +52,7 @@ func (s *servedApps) add(namespace, app, version, images, manifest string) *v1al
 	info := newApp(namespace, app, version, "")
 	info.Status.Versions = []v1alpha1.PublishedVersion{{Version: version, Digest: digest, ReportURL: "http://appmarket.example/" + published.Report}}
 	s.p.createWithStatus(info)
+	s.p.deleteAtEnd(info)
 	return info
 }
 

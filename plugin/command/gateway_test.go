@@ -1,8 +1,10 @@
 package command_test
 
 import (
+	"bytes"
 	"crypto/tls"
 	"encoding/pem"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -24,11 +26,18 @@ type gateway struct {
 	requests []string
 }
 
-// record records a request.
+// record records a request. The options of a deletion are its body.
 func (g *gateway) record(r *http.Request) {
+	request := r.Method + " " + r.URL.RequestURI()
+	if r.Method == http.MethodDelete {
+		// A body that cannot be read is an error of the request that is forwarded.
+		body, _ := io.ReadAll(r.Body)
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		request += " " + string(body)
+	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.requests = append(g.requests, r.Method+" "+r.URL.RequestURI())
+	g.requests = append(g.requests, request)
 }
 
 // take returns the requests since the last call.

@@ -12,8 +12,10 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
 	cmdutil "k8s.io/kubectl/pkg/cmd/util"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 )
 
 // Groups of commands in the usage text.
@@ -28,6 +30,8 @@ const (
 // Run runs the command of the arguments and returns the exit code. The end of the context counts as
 // Ctrl-C.
 func (f *Factory) Run(ctx context.Context, arguments []string) int {
+	// The clients log to the logger of controller-runtime, which prints a warning if it has none.
+	log.SetLogger(logr.Discard())
 	root := f.NewRootCommand()
 	root.SetArgs(arguments)
 	if err := root.ExecuteContext(ctx); err != nil {

@@ -108,6 +108,13 @@ func TestWatchPrintsLines(t *testing.T) {
 	g.Expect(r.out.String()).NotTo(ContainSubstring("\x1b"), "no control sequences outside of a terminal")
 }
 
+// deleteAtEnd deletes an object of the market at the end of the test, because other tests list all of them.
+func (p *plugin) deleteAtEnd(o client.Object) {
+	p.t.Cleanup(func() {
+		NewWithT(p.t).Expect(client.IgnoreNotFound(p.env.Client.Delete(context.WithoutCancel(p.t.Context()), o))).To(Succeed())
+	})
+}
+
 // delete deletes an object.
 func (p *plugin) delete(o client.Object) {
 	p.t.Helper()

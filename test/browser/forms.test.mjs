@@ -16,8 +16,9 @@ async function fill(page, name) {
 }
 
 for (const variant of variants) {
-  test(`the forms at ${variant.width} px, ${variant.colorScheme}`, async (t) => {
-    const context = await signedIn(browser, { viewport: { width: variant.width, height: 900 }, colorScheme: variant.colorScheme });
+  test(`the forms at ${variant.width} px, ${variant.colorScheme}, ${variant.locale}`, async (t) => {
+    const words = variant.words;
+    const context = await signedIn(browser, variant.options);
     t.after(() => context.close());
     const page = await newPage(context);
     for (const [name, path] of Object.entries({
@@ -30,24 +31,24 @@ for (const variant of variants) {
     })) {
       const response = await open(page, path);
       assert.equal(response.status(), 200, name);
-      await picture(page, `${name}-${variant.colorScheme}-${variant.width}`, true);
+      await picture(page, `${name}-${variant.suffix}`, true);
       await checkWidth(page, name);
       await checkAccessibility(page, name);
     }
     await open(page, `${paths["instance-update"]}/actions/upgrade`);
-    await page.getByRole("button", { name: "Check", exact: true }).click();
-    await page.locator("#check").getByText("Checking").waitFor();
+    await page.getByRole("button", { name: words.check, exact: true }).click();
+    await page.locator("#check").getByText(words.checking).waitFor();
     await control("end-checks");
-    await page.locator("#check").getByText("No problems found").waitFor({ timeout: 5000 });
+    await page.locator("#check").getByText(words.noProblems).waitFor({ timeout: 5000 });
     for (const summary of await page.locator("#check summary").all()) await summary.click();
-    await picture(page, `action-upgrade-checked-${variant.colorScheme}-${variant.width}`, true);
+    await picture(page, `action-upgrade-checked-${variant.suffix}`, true);
     await checkWidth(page, "a check");
     await checkAccessibility(page, "a check");
     await open(page, installPath);
-    await page.getByLabel("Name", { exact: true }).fill("Wrong name");
-    await page.getByRole("button", { name: "Install", exact: true }).click();
+    await page.getByLabel(words.name, { exact: true }).fill("Wrong name");
+    await page.getByRole("button", { name: words.install, exact: true }).click();
     await page.locator("#errors").waitFor();
-    await picture(page, `install-errors-${variant.colorScheme}-${variant.width}`, true);
+    await picture(page, `install-errors-${variant.suffix}`, true);
     await checkAccessibility(page, "errors");
     assert.deepEqual(page.faults.filter((each) => !/status of 422/.test(each)), []);
   });

@@ -36,7 +36,7 @@ func showImages(r *request, v *appView) {
 	} else if text, ok := v.fetch(r, reports.Images); ok {
 		var found []images.Image
 		if err := json.Unmarshal(text, &found); err != nil {
-			v.Note = "The images cannot be shown: the report is invalid."
+			v.Note = r.Text("app.imagesProblem")
 			return
 		}
 		for _, image := range found {
@@ -107,7 +107,8 @@ var clusterKinds = []string{
 }
 
 // showPermissions adds the kinds of objects that are not in the namespace of the instance.
-func showPermissions(_ *request, v *appView) {
+func showPermissions(r *request, v *appView) {
+	v.addAccess(r)
 	for _, kind := range v.Summary.Kinds {
 		for _, known := range clusterKinds {
 			if kind.Kind == known || strings.HasSuffix(known, ".") && strings.HasPrefix(kind.Kind, known) {

@@ -34,7 +34,7 @@ func (s *Server) limitCheck(r *request, check *checkRequest) error {
 	case check.again != nil:
 		return nil
 	case isAutomaticCheck(r) && !s.sessionChecks.Allow(r.session.ID, now), !s.userChecks.Allow(r.session.User+"\x00"+check.task.Namespace, now):
-		return &problem{Status: http.StatusTooManyRequests, Title: "Too many checks", Text: "Wait a few seconds, and select Check again."}
+		return &problem{Status: http.StatusTooManyRequests, Title: r.Text("check.tooMany"), Text: r.Text("check.tooManyText")}
 	}
 	return nil
 }

@@ -63,7 +63,7 @@ func TestFormerChecksAreDeleted(t *testing.T) {
 	g.Expect(answer.StatusCode).To(Equal(http.StatusOK))
 	g.Expect(w.taskNames(t)).To(And(HaveLen(1), Not(ContainElement(former))))
 
-	// No other task is deleted: neither one that is carried out, nor a dry run with a name of its own.
+	// No other task is deleted: neither one that is carried out, nor a dry run with another name.
 	w.addTask(t, w.tenant, "install-wiki-x7k2p", w.ref)
 	own := &v1alpha1.AppInstallTask{}
 	own.Namespace, own.Name = w.tenant, "check-of-mine"

@@ -51,8 +51,8 @@ func newVersionNews(r *request, app *v1alpha1.AppInfo, from, to string) *version
 		news.URL = compareURL(app, from, to)
 	}
 	manifest, _ := fetchReport(r, target, reports.App) // The notes are an addition: without them, the page is complete.
-	changes, _ := fetchReport(r, target, reports.Changes)
-	news.Notes = comparison.ParseNotes(manifest, changes)
+	chart, _ := fetchReport(r, target, reports.Chart)
+	news.Notes = comparison.ParseNotes(manifest, chart)
 	if news.URL == "" && !news.HasNotes() {
 		return nil
 	}
@@ -81,7 +81,7 @@ func newCompareView(r *request, app *v1alpha1.AppInfo) *compareView {
 	}
 	v := &compareView{
 		URL:  appTabURL(app.Namespace, app.Spec.SourceRef.Name, app.Spec.App, "versions"),
-		From: publishedVersions(app, from), To: publishedVersions(app, to),
+		From: publishedVersions(r.lang, app, from), To: publishedVersions(r.lang, app, to),
 	}
 	if !isAsked {
 		return v
@@ -89,9 +89,9 @@ func newCompareView(r *request, app *v1alpha1.AppInfo) *compareView {
 	before, after := publishedVersion(app, from), publishedVersion(app, to)
 	switch {
 	case before == nil || after == nil:
-		v.Problem = r.Text("compare.selectPublished")
+		v.Problem = r.Text("compare.notPublished")
 	case from == to:
-		v.Problem = r.Text("compare.selectDifferent")
+		v.Problem = r.Text("compare.sameVersion")
 	default:
 		v.compare(r, before, after)
 		v.News = newVersionNews(r, app, from, to)

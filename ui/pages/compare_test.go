@@ -1,6 +1,7 @@
 package pages_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"strings"
@@ -39,8 +40,8 @@ func (w world) addReports(t *testing.T) {
 			"images.json":        `[{"name": "registry.example/wiki:` + content.tag + `", "detail": {"digest": "sha256:1", "platforms": [{"size": ` + content.size + `}]}}]`,
 			"objects.yaml": "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: wiki-web, labels: {helm.sh/chart: wiki-" + content.tag + "}}\nspec:\n  replicas: " + content.replicas +
 				"\n---\napiVersion: v1\nkind: Secret\nmetadata: {name: wiki-key}\ndata: {key: " + content.secret + "}\n" + content.extra,
-			"app.json":     `{"UpgradeDescription": "Read this <script>alert(1)</script> first."}`,
-			"changes.yaml": "- kind: fixed\n  description: A fault " + attack + "\n- Plain text\n",
+			"app.json":   `{"UpgradeDescription": "Read this <script>alert(1)</script> first."}`,
+			"chart.json": chartWithChanges(t, "- kind: fixed\n  description: A fault "+attack+"\n- Plain text\n"),
 		} {
 			w.reports.texts["/reports/"+of+"/"+name] = text
 		}
@@ -118,4 +119,12 @@ func (w world) readApp(t *testing.T, name string) *v1alpha1.AppInfo {
 	app := &v1alpha1.AppInfo{}
 	NewWithT(t).Expect(w.Client.Get(t.Context(), client.ObjectKey{Namespace: w.market, Name: "samples." + name}, app)).To(Succeed())
 	return app
+}
+
+// chartWithChanges returns the report chart.json of a chart with an annotation about its changes.
+func chartWithChanges(t *testing.T, changes string) string {
+	t.Helper()
+	content, err := json.Marshal(map[string]any{"annotations": map[string]string{"artifacthub.io/changes": changes}})
+	NewWithT(t).Expect(err).NotTo(HaveOccurred())
+	return string(content)
 }

@@ -1,7 +1,6 @@
 package pages
 
 import (
-	"fmt"
 	"net/http"
 	"slices"
 
@@ -27,9 +26,9 @@ func (f *fieldStates) addNotices(r *request, form valuesForm) {
 		f.Problems = slices.DeleteFunc(f.Problems, func(problem fieldError) bool { return problem.ID == "values" })
 		text := notice.Text
 		if notice.Line > 0 {
-			text = fmt.Sprintf("line %d, column %d: %s", notice.Line, notice.Column, notice.Text)
+			text = r.Text("enteredValues.syntax", "Line", notice.Line, "Column", notice.Column, "Problem", notice.Text)
 		}
-		f.Problems = append(f.Problems, fieldError{"values", "Values", text})
+		f.Problems = append(f.Problems, fieldError{"values", r.Text("form.values"), text})
 	}
 }
 
@@ -53,7 +52,7 @@ func (s *Server) serveFields(load pageFunc) func(http.ResponseWriter, *request) 
 		}
 		form, ok := v.data.(judgedForm)
 		if !ok {
-			s.writeError(w, r, notFound("The fields of this form are judged when it is submitted.", "/apps", "Show apps"))
+			s.writeError(w, r, notFound(r, "problem.noPage", "/apps", "problem.showApps"))
 			return
 		}
 		part, err := s.templates.render(r.lang, "field-states", form.judgeFields(r))

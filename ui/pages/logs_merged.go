@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net/url"
 	"slices"
@@ -19,6 +18,7 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/pods"
+	"github.com/appmarket/operator/ui/locale"
 )
 
 const (
@@ -33,12 +33,12 @@ const (
 	maxFilterBytes = 200
 )
 
-// logAges are the times after which lines were written, 0 for all lines.
+// logAges are the times after which lines were written, with the messages for them. 0 selects all lines.
 var logAges = []struct {
-	age  time.Duration
-	text string
+	age time.Duration
+	id  string
 }{
-	{0, "at any time"}, {5 * time.Minute, "in the last 5 minutes"}, {time.Hour, "in the last hour"}, {6 * time.Hour, "in the last 6 hours"}, {24 * time.Hour, "in the last 24 hours"},
+	{0, "logs.anyTime"}, {5 * time.Minute, "logs.fiveMinutes"}, {time.Hour, "logs.oneHour"}, {6 * time.Hour, "logs.sixHours"}, {24 * time.Hour, "logs.oneDay"},
 }
 
 // mergedLog describes the log of several containers.
@@ -53,8 +53,23 @@ type mergedLog struct {
 // logFailure is the reason why the log of a container is not shown.
 type logFailure struct{ Stream, Text string }
 
+// addAllPods adds the choice of all pods, if there are several, and selects it if the request does.
+func (v *logsView) addAllPods(r *request) {
+	if len(v.found) < 2 {
+		return
+	}
+	isSelected := r.URL.Query().Get("pod") == allPods
+	if isSelected {
+		v.Merged = &mergedLog{}
+		for i := range v.Pods {
+			v.Pods[i].Chosen = false
+		}
+	}
+	v.Pods = slices.Insert(v.Pods, 0, option{allPods, r.Text("logs.allPods"), isSelected})
+}
+
 // addFilters reads the text and the age by which lines are filtered.
-func (v *logsView) addFilters(query url.Values) {
+func (v *logsView) addFilters(l *locale.Language, query url.Values) {
 	v.Filter = strings.TrimSpace(query.Get("q"))
 	if len(v.Filter) > maxFilterBytes {
 		v.Filter = strings.ToValidUTF8(v.Filter[:maxFilterBytes], "")
@@ -71,7 +86,7 @@ func (v *logsView) addFilters(query url.Values) {
 		if each.age == wanted {
 			v.since = each.age
 		}
-		v.Ages = append(v.Ages, option{value, each.text, each.age == wanted})
+		v.Ages = append(v.Ages, option{value, l.Text(each.id), each.age == wanted})
 	}
 }
 
@@ -109,9 +124,9 @@ func hasText(text, part string) bool {
 func (v *logsView) showMerged(r *request, instance *v1alpha1.AppInstance) error {
 	v.tail = tailOf(r.URL.Query())
 	for _, tail := range logTails {
-		v.Tails = append(v.Tails, option{strconv.FormatInt(tail, 10), fmt.Sprintf("last %d lines", tail), tail == v.tail})
+		v.Tails = append(v.Tails, option{strconv.FormatInt(tail, 10), r.Text("logs.lastLines", "Lines", tail), tail == v.tail})
 	}
-	v.Containers = []option{{"", "All containers", true}}
+	v.Containers = []option{{"", r.Text("logs.allContainers"), true}}
 	query := url.Values{"pod": {allPods}, "tail": {strconv.FormatInt(v.tail, 10)}}
 	v.setFilters(query)
 	v.DownloadURL = pathOf("instances", instance.Namespace, instance.Name, "log") + queryOf(query)
@@ -198,12 +213,12 @@ func (v *logsView) mergeStreams(r *request, streams []*mergedStream) error {
 		case apierrors.IsUnauthorized(stream.err):
 			return stream.err
 		case apierrors.IsForbidden(stream.err):
-			v.denyRight(r, "get pods/log", stream.pod.Namespace)
+			v.denyRight(r, "logs.cannotGetLogs", stream.pod.Namespace)
 			return nil
 		case stream.err != nil && errors.Is(stream.err, context.DeadlineExceeded):
-			v.Merged.Failures = append(v.Merged.Failures, logFailure{stream.name(), "The log could not be read in time."})
+			v.Merged.Failures = append(v.Merged.Failures, logFailure{stream.name(), r.Text("logs.tooSlow")})
 		case stream.err != nil:
-			v.Merged.Failures = append(v.Merged.Failures, logFailure{stream.name(), logProblem(stream.err, stream.pod.Spec.NodeName)})
+			v.Merged.Failures = append(v.Merged.Failures, logFailure{stream.name(), logProblem(r.lang, stream.err, stream.pod.Spec.NodeName)})
 		}
 		v.Merged.Cut = v.Merged.Cut || stream.isCut
 		last := ""

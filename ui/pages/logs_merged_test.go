@@ -54,6 +54,8 @@ func TestLogsOfSeveralPods(t *testing.T) {
 	k.mu.Lock()
 	g.Expect(len(k.queries) - before).To(BeNumerically("<=", 20))
 	k.mu.Unlock()
+	b.selectChinese(t)
+	shows(t, b, path+"?pod=*&q=nothing", "所有 Pod", "所有容器", "最近 5 分钟", "包含以下文本的行", "20 个容器的日志", "另有 4 个容器未包含", "没有匹配的行")
 	reader := w.signIn(t, w.tenant, "reader", viewer)
 	g.Expect(reader.get(t, path+"?pod=*").text).To(ContainSubstring("You cannot list pods"))
 }

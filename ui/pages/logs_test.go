@@ -29,7 +29,7 @@ type kubelet struct {
 	queries []url.Values
 	// lines are sent to a log that is followed.
 	lines chan string
-	// kill ends all shells when it is closed, and shells is their number.
+	// kill ends the present shells when it is closed, and shells is the number of shells.
 	kill   chan struct{}
 	shells int
 }

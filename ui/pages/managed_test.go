@@ -28,6 +28,11 @@ func TestActionsOfManagedInstances(t *testing.T) {
 	g.Expect(w.b.post(t, form, url.Values{"key": {"abcde"}, "anyway": {"yes"}}).StatusCode).To(Equal(http.StatusSeeOther))
 	g.Expect(w.taskNames(t)).To(ConsistOf("stop-board-abcde"))
 	g.Expect(w.b.get(t, page+"/actions/clone").text).NotTo(ContainSubstring("Do it anyway"), "a clone is another instance")
+
+	w.b.selectChinese(t)
+	shows(t, w.b, page, "该实例由 Argo CD 通过 git 管理")
+	shows(t, w.b, form, "仍要执行</button>")
+	g.Expect(w.b.post(t, form, url.Values{"key": {"fghij"}}).text).To(ContainSubstring("如仍要创建任务，请选择“仍要执行”。"))
 }
 
 // TestFailedUpgrade shows the cause of a failed upgrade, and the way back.
@@ -46,6 +51,8 @@ func TestFailedUpgrade(t *testing.T) {
 	page := "/instances/" + w.tenant + "/board"
 	back := `<a class="button" href="` + page + `/actions/rollback">Roll back</a> <a href="` + page + `/events">`
 	shows(t, w.b, page, "The last change failed", "registry.example/board:2 was not found", back)
+	w.b.selectChinese(t)
+	shows(t, w.b, page, `/actions/rollback">回滚</a> <a href="`+page+`/events">`)
 	reader := w.signIn(t, w.tenant, "reader", viewer)
 	g.Expect(reader.get(t, page).text).To(And(ContainSubstring("The last change failed"), Not(ContainSubstring(back))))
 }

@@ -3,9 +3,10 @@ package pages
 import (
 	"net"
 	"net/http"
-	"net/netip"
 	"runtime/debug"
 	"strings"
+
+	"github.com/appmarket/operator/ui/session"
 )
 
 const (
@@ -68,16 +69,12 @@ func isLocalHost(host, authority string) bool {
 
 // addressOf returns the network of a client, by which attempts to sign in are counted: its IPv4
 // address, or the first 64 bits of its IPv6 address.
-func addressOf(r *http.Request) string {
-	address, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil {
-		return "unknown"
+func (s *Server) addressOf(r *http.Request) string {
+	address := session.ClientAddress(r, s.TrustedProxies)
+	if address.Is4() {
+		return address.String()
 	}
-	ip := address.Addr().Unmap()
-	if ip.Is4() {
-		return ip.String()
-	}
-	network, err := ip.Prefix(64)
+	network, err := address.Prefix(64)
 	if err != nil {
 		return "unknown"
 	}

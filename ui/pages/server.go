@@ -9,6 +9,7 @@ package pages
 import (
 	"fmt"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -37,6 +38,8 @@ type Options struct {
 	Link   *session.Link
 	Issuer *issuer.Issuer
 	Proxy  *session.Proxy
+	// TrustedProxies are the networks of the proxies whose header X-Forwarded-For names the client.
+	TrustedProxies []netip.Prefix
 	// SignOutURL is where users of the proxy sign out.
 	SignOutURL string
 	// LocalAuthority is the host and port under which a local server is reached. Requests for any
@@ -58,7 +61,9 @@ type Server struct {
 
 	templates templates
 	logins    *session.Rate
-	requests  *session.Rate
+	// tokenChecks holds a token for each check of a token by the API server.
+	tokenChecks chan struct{}
+	requests    *session.Rate
 	// exchanges limits the codes that are sent to the issuer, and checks the credentials of a proxy that
 	// the API server checks.
 	exchanges, checks *session.Rate
@@ -73,7 +78,7 @@ type Server struct {
 }
 
 const (
-	// loginInterval and loginBurst limit the attempts of an address to sign in.
+	// loginInterval and loginBurst limit the failed attempts of an address to sign in.
 	loginInterval, loginBurst = 12 * time.Second, 5
 	// requestInterval and requestBurst limit the requests of a session.
 	requestInterval, requestBurst = time.Second / 20, 60
@@ -87,7 +92,7 @@ func New(o Options) (http.Handler, error) {
 	}
 	s := &Server{
 		Options: o, templates: parsed,
-		logins:    session.NewRate(loginInterval, loginBurst),
+		logins: session.NewRate(loginInterval, loginBurst), tokenChecks: make(chan struct{}, maxTokenChecks),
 		requests:  session.NewRate(requestInterval, requestBurst),
 		exchanges: session.NewRate(exchangeInterval, exchangeBurst), checks: session.NewRate(checkInterval, checkBurst),
 		names: nameCache{known: map[[32]byte]knownName{}}, logStreams: logSlots{sessions: map[string]int{}},
@@ -139,7 +144,7 @@ func (s *Server) routes() http.Handler {
 	mux.Handle("GET /apps/{namespace}/{source}/{app}/images.txt", s.signedIn(s.serveImageList))
 	mux.Handle("GET /apps/{namespace}/{source}/{app}/files/{report}", s.signedIn(s.serveReport))
 	mux.Handle("/", s.signedIn(func(w http.ResponseWriter, r *request) {
-		s.writeProblem(w, r, notFound("This page does not exist.", "/apps", "Show apps"))
+		s.writeProblem(w, r, notFound(r, "problem.noPage", "/apps", "problem.showApps"))
 	}))
 	return mux
 }

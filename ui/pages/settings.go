@@ -74,7 +74,7 @@ func (s *Server) saveSettings(w http.ResponseWriter, r *request) {
 			s.writeView(w, r, http.StatusUnprocessableEntity, v.view(r))
 			return
 		default:
-			s.writeError(w, r, invalidForm(r.Text("settings.invalidField")))
+			s.writeError(w, r, invalidForm(r, "settings.invalidField"))
 			return
 		}
 	}

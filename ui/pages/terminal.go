@@ -2,7 +2,6 @@ package pages
 
 import (
 	"crypto/rand"
-	"fmt"
 	"net/url"
 	"strings"
 
@@ -58,7 +57,7 @@ func (v *instanceView) addTerminalTab(r *request) error {
 // showTerminal reads the pods of an instance with the rights of the user, and selects a container.
 func showTerminal(r *request, v *instanceView) error {
 	if r.server.Terminals == nil {
-		return notFound("This page does not exist.", "/instances", "Show installed apps")
+		return notFound(r, "problem.noPage", "/instances", "problem.showInstalled")
 	}
 	t := &v.Terminal
 	var found logsView
@@ -74,11 +73,11 @@ func showTerminal(r *request, v *instanceView) error {
 	case err != nil:
 		return err
 	case !allowed:
-		t.Problem = fmt.Sprintf("You cannot create pods/exec in namespace %s. The permission to create pods/exec is missing. An administrator can grant it with this command:", t.Pod.Namespace)
+		t.Problem = r.lang.Text("terminal.needsRight", "Namespace", t.Pod.Namespace)
 		t.Grant = grantCommand(r.session.User, "rolebinding", " -n "+t.Pod.Namespace, "edit")
 		return nil
 	case t.Container.State != "running":
-		t.Problem = fmt.Sprintf("The container %s is in state %s. A terminal needs a container that is running.", t.Container.Name, t.Container.State)
+		t.Problem = r.lang.Text("terminal.notRunning", "Container", t.Container.Name, "State", t.Container.State)
 		return nil
 	}
 	values := url.Values{"pod": {t.Pod.Name}, "container": {t.Container.Name}}

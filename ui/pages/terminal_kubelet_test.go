@@ -66,7 +66,7 @@ func (k *kubelet) serveExec(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	sh := &fakeShell{input: streams["stdin"], output: streams["stdout"], kill: k.kill}
+	sh := &fakeShell{input: streams["stdin"], output: streams["stdout"], kill: k.killed()}
 	go sh.readSizes(streams["resize"])
 	code := sh.run()
 	status := metav1.Status{Status: metav1.StatusSuccess}
@@ -83,6 +83,21 @@ func (k *kubelet) serveExec(w http.ResponseWriter, r *http.Request) {
 		_ = streams["error"].Close()
 		<-conn.CloseChan()
 	}
+}
+
+// killed returns the channel that is closed when the present shells are killed.
+func (k *kubelet) killed() <-chan struct{} {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.kill
+}
+
+// killShells ends the present shells.
+func (k *kubelet) killShells() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	close(k.kill)
+	k.kill = make(chan struct{})
 }
 
 // fakeShell echoes each line, and knows the commands size, flood and exit.

@@ -15,6 +15,7 @@ import (
 	"k8s.io/client-go/tools/remotecommand"
 
 	"github.com/appmarket/operator/ui/kube"
+	"github.com/appmarket/operator/ui/locale"
 	"github.com/appmarket/operator/ui/recording"
 	"github.com/appmarket/operator/ui/terminal"
 )
@@ -91,12 +92,12 @@ func (s *Server) serveTerminal(w http.ResponseWriter, r *request) {
 	opened, err := s.Terminals.Begin(r.session.ID, about, size)
 	if err != nil {
 		log.Info("Refused a terminal", "cause", err.Error())
-		terminal.SendEnd(ctx, conn, refusalOf(err))
+		terminal.SendEnd(ctx, conn, refusalOf(r.lang, err))
 		return
 	}
 	log.Info("Opened a terminal", "recorded", s.Terminals.IsRecording())
 	ending, err := opened.Serve(ctx, conn, t.runShell(r), t.confirmSession(r))
-	outcome, why := t.explain(opened, ending, err)
+	outcome, why := t.explain(r.lang, opened, ending, err)
 	duration, digest, recordErr := opened.End(outcome)
 	if recordErr != nil {
 		log.Error(recordErr, "Cannot complete a recording")
@@ -162,9 +163,9 @@ func (t *terminalView) confirmSession(r *request) terminal.Confirm {
 }
 
 // refusalOf tells the user why a terminal cannot be opened.
-func refusalOf(err error) terminal.Explanation {
+func refusalOf(l *locale.Language, err error) terminal.Explanation {
 	if errors.Is(err, terminal.ErrTooMany) {
-		return terminal.Explanation{Text: "Too many terminals are open. Close one, or try again later."}
+		return terminal.Explanation{Text: l.Text("terminal.tooMany")}
 	}
-	return terminal.Explanation{Text: "Terminals are recorded on this server, and the recording cannot be started, so the terminal was not opened. Ask an administrator to look at the log of the server."}
+	return terminal.Explanation{Text: l.Text("terminal.cannotRecord")}
 }

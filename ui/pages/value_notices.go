@@ -106,7 +106,7 @@ func newDefaultList(r *request, report []byte) (list defaultList) {
 	decoded, err := values.DecodeFirst(report)
 	switch {
 	case err != nil:
-		return defaultList{Problem: r.Text("enteredValues.unreadable") + " " + text.OneLine(err.Error(), maxDefaultBytes)}
+		return defaultList{Problem: r.Text("enteredValues.unreadable", "Cause", text.OneLine(err.Error(), maxDefaultBytes))}
 	case len(decoded) == 0:
 		return defaultList{Problem: r.Text("enteredValues.unknown")}
 	}
@@ -147,12 +147,12 @@ func (s *Server) serveCopiedValue(load pageFunc) func(http.ResponseWriter, *requ
 		}
 		value, isKnown := lookUp(decoded, keys)
 		if err != nil || !isKnown {
-			http.Error(w, "the value does not exist", http.StatusNotFound)
+			http.Error(w, r.Text("enteredValues.noValue"), http.StatusNotFound)
 			return
 		}
 		merged, err := addValue([]byte(entered.text), keys, value)
 		if err != nil {
-			http.Error(w, "Correct the values first: "+text.OneLine(err.Error(), maxDefaultBytes), http.StatusUnprocessableEntity)
+			http.Error(w, r.Text("enteredValues.wrong", "Problem", text.OneLine(err.Error(), maxDefaultBytes)), http.StatusUnprocessableEntity)
 			return
 		}
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
@@ -191,7 +191,7 @@ func (s *Server) serveValues(load pageFunc, serve func(http.ResponseWriter, *req
 		}
 		if !s.acquireAnalysis(r.Context()) {
 			w.Header().Set("Retry-After", "5")
-			http.Error(w, "too many requests", http.StatusServiceUnavailable)
+			http.Error(w, r.Text("enteredValues.busy"), http.StatusServiceUnavailable)
 			return
 		}
 		defer s.releaseAnalysis()

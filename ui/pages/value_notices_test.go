@@ -60,4 +60,16 @@ func TestValuesAreJudged(t *testing.T) {
 	g.Expect(w.b.get(t, configure).text).To(ContainSubstring(`data-defaults="` + configure + `/defaults"`))
 	g.Expect(w.b.postPart(t, configure+"/fields", url.Values{"values": {"replicas: 2\n"}}).text).To(ContainSubstring("must be at most 1"), "the schema of the installed version")
 	g.Expect(w.b.postPart(t, "/instances/"+w.tenant+"/wiki/actions/rollback/defaults", nil).StatusCode).To(Equal(http.StatusNotFound))
+
+	w.b.selectChinese(t)
+	known := append([]string{"replicas", "replica", "olaresEnv.WIKI_SIZE"}, namesInChinese...)
+	for entered, want := range map[string]string{
+		"replicas: 5\n": "replicas：不能大于 2", "replicas: a\n": "replicas：类型必须是",
+		"image: {tag: a}\nreplica: 2\n": "默认 values 中没有键 replica。 是否应为 replicas？", "olaresEnv: {WIKI_SIZE: 4}\n": "输入项也会设置 olaresEnv.WIKI_SIZE",
+	} {
+		judged := judge(entered)
+		g.Expect(judged).To(ContainSubstring(want))
+		g.Expect(englishIn(t, judged, append(known, "integer"))).To(BeEmpty(), entered)
+	}
+	g.Expect(judge("a: 1\n\tb: 2\n")).To(ContainSubstring(`data-problem="values">第 2 行，第 1 列：`))
 }

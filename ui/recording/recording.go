@@ -140,11 +140,11 @@ func (r *Recording) End(outcome string) (string, error) {
 		return "", fmt.Errorf("end recording: %w", err)
 	}
 	r.about.EndedAt, r.about.Outcome, r.about.Bytes = time.Now().UTC().Truncate(time.Millisecond), outcome, r.written
-	return r.store.publish(r.file.Name(), r.digest, r.about)
+	return r.store.publishRecording(r.file.Name(), r.digest, r.about)
 }
 
-// publish gives a complete recording the name of its digest, and writes its entry.
-func (s *Store) publish(path string, digest hash.Hash, entry Entry) (string, error) {
+// publishRecording gives a complete recording the name of its digest, and writes its entry.
+func (s *Store) publishRecording(path string, digest hash.Hash, entry Entry) (string, error) {
 	entry.Recording = hex.EncodeToString(digest.Sum(nil))
 	line, err := json.Marshal(entry)
 	if err != nil {
@@ -204,7 +204,7 @@ func (s *Store) completeAbandoned(file storedFile) error {
 		return fmt.Errorf("complete recording: %w", err)
 	}
 	entry := Entry{About: head.About, StartedAt: time.Unix(head.Timestamp, 0).UTC(), EndedAt: file.changed.UTC(), Outcome: "Interrupted", Bytes: file.size}
-	name, err := s.publish(path, digest, entry)
+	name, err := s.publishRecording(path, digest, entry)
 	if err == nil {
 		s.log.Info("Completed the recording of a process that had ended", "recording", name, "user", head.About.User)
 	}

@@ -76,7 +76,7 @@ func (s *Store) Maintain(ctx context.Context) error {
 	ticker := time.NewTicker(maintenancePeriod)
 	defer ticker.Stop()
 	for {
-		if err := s.maintain(time.Now()); err != nil {
+		if err := s.applyLimits(time.Now()); err != nil {
 			s.log.Error(err, "Cannot remove old recordings")
 		}
 		select {
@@ -87,7 +87,8 @@ func (s *Store) Maintain(ctx context.Context) error {
 	}
 }
 
-func (s *Store) maintain(now time.Time) error {
+// applyLimits removes recordings that are too old, and completes abandoned ones.
+func (s *Store) applyLimits(now time.Time) error {
 	files, err := s.listFiles()
 	if err != nil {
 		return err
@@ -98,7 +99,7 @@ func (s *Store) maintain(now time.Time) error {
 		case file.isOpen() && age > abandonedAge:
 			failures = append(failures, s.completeAbandoned(file))
 		case !file.isOpen() && age > s.limits.Age:
-			failures = append(failures, s.remove(file, "its age"))
+			failures = append(failures, s.removeRecording(file, "its age"))
 		}
 	}
 	return errors.Join(failures...)
@@ -126,7 +127,7 @@ func (s *Store) makeRoom() error {
 		if file.isOpen() {
 			continue
 		}
-		if err := s.remove(file, "the size of all recordings"); err != nil {
+		if err := s.removeRecording(file, "the size of all recordings"); err != nil {
 			return err
 		}
 		needed -= file.size
@@ -176,8 +177,8 @@ func (s *Store) listFiles() ([]storedFile, error) {
 	return files, nil
 }
 
-// remove removes a complete recording and its entry.
-func (s *Store) remove(file storedFile, reason string) error {
+// removeRecording removes a complete recording and its entry.
+func (s *Store) removeRecording(file storedFile, reason string) error {
 	digest := strings.TrimSuffix(file.name, castSuffix)
 	s.log.Info("Removing a recording", "recording", digest, "limit", reason)
 	for _, name := range []string{file.name, digest + entrySuffix} {

@@ -85,9 +85,9 @@ func newBridge(s *Session, conn *websocket.Conn, cancel context.CancelCauseFunc)
 	return b
 }
 
-// close ends waiting reads and writes.
-func (b *bridge) close() {
-	b.input.close()
+// closeBridge ends waiting reads and writes.
+func (b *bridge) closeBridge() {
+	b.input.closeInput()
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.closed = true
@@ -107,9 +107,9 @@ func (b *bridge) readMessages(ctx context.Context) error {
 			}
 			continue
 		}
-		b.session.touch()
+		b.session.markActive()
 		b.session.hadInput.Store(true)
-		if !b.input.add(content) {
+		if !b.input.addInput(content) {
 			return InputNotRead
 		}
 	}
@@ -122,7 +122,7 @@ func (b *bridge) handleControl(content []byte) error {
 	}
 	switch {
 	case message.Size != nil && message.Size.IsValid():
-		return b.resize(*message.Size)
+		return b.changeSize(*message.Size)
 	case message.Shown > 0:
 		b.mu.Lock()
 		defer b.mu.Unlock()
@@ -139,8 +139,8 @@ func (b *bridge) handleControl(content []byte) error {
 	return Invalid
 }
 
-// resize passes a size to the command. A size that the command has not taken yet is replaced.
-func (b *bridge) resize(size Size) error {
+// changeSize passes a size to the command. A size that the command has not taken yet is replaced.
+func (b *bridge) changeSize(size Size) error {
 	if size == b.session.size {
 		return nil
 	}
@@ -161,7 +161,7 @@ func (b *bridge) resize(size Size) error {
 // Write sends output of the command to the browser, after it was recorded. It waits while the browser shows
 // earlier output.
 func (b *bridge) Write(output []byte) (int, error) {
-	b.session.touch()
+	b.session.markActive()
 	if recorded := b.session.recording; recorded != nil {
 		if err := recorded.WriteOutput(output); err != nil {
 			b.cancel(recordingEnding(err))

@@ -22,8 +22,8 @@ func newInputBuffer() *inputBuffer {
 	return b
 }
 
-// add adds input. It returns false if too much is not read.
-func (b *inputBuffer) add(input []byte) bool {
+// addInput adds input. It returns false if too much is not read.
+func (b *inputBuffer) addInput(input []byte) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if len(b.content)+len(input) > maxInputBytes {
@@ -34,7 +34,7 @@ func (b *inputBuffer) add(input []byte) bool {
 	return true
 }
 
-// Read waits for input. It returns io.EOF after close.
+// Read waits for input. It returns io.EOF after closeInput.
 func (b *inputBuffer) Read(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -49,8 +49,8 @@ func (b *inputBuffer) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// close ends reading.
-func (b *inputBuffer) close() {
+// closeInput ends reading.
+func (b *inputBuffer) closeInput() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.closed = true

@@ -72,7 +72,7 @@ func (m *Manager) IsRecording() bool { return m.Recordings != nil }
 // ErrTooMany, or says why the terminal cannot be recorded.
 func (m *Manager) Begin(sessionID string, about recording.About, size Size) (*Session, error) {
 	s := &Session{manager: m, id: sessionID, about: about, began: time.Now(), size: size, cancelled: make(chan Ending, 1)}
-	if !m.add(s) {
+	if !m.addSession(s) {
 		return nil, ErrTooMany
 	}
 	if m.Recordings == nil {
@@ -80,13 +80,13 @@ func (m *Manager) Begin(sessionID string, about recording.About, size Size) (*Se
 	}
 	var err error
 	if s.recording, err = m.Recordings.Begin(about, size.Width, size.Height); err != nil {
-		m.remove(s)
+		m.removeSession(s)
 		return nil, err
 	}
 	return s, nil
 }
 
-func (m *Manager) add(s *Session) bool {
+func (m *Manager) addSession(s *Session) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.closed || len(m.open) >= maxTerminals || m.users[s.about.User] >= maxUserTerminals {
@@ -98,7 +98,7 @@ func (m *Manager) add(s *Session) bool {
 	return true
 }
 
-func (m *Manager) remove(s *Session) {
+func (m *Manager) removeSession(s *Session) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	delete(m.open, s)

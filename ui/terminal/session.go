@@ -81,15 +81,15 @@ func (s *Session) Serve(ctx context.Context, conn *websocket.Conn, run Run, conf
 	ctx, cancel := context.WithCancelCause(limited)
 	defer cancel(nil)
 	conn.SetReadLimit(maxMessageBytes)
-	s.touch()
+	s.markActive()
 	b := newBridge(s, conn, cancel)
-	defer b.close()
-	context.AfterFunc(ctx, b.close)
+	defer b.closeBridge()
+	context.AfterFunc(ctx, b.closeBridge)
 	// Reading does not end with the context, because that would close the connection before the reason is sent.
 	reading := context.WithoutCancel(ctx)
 	for _, work := range []func() error{
 		func() error { return b.readMessages(reading) },
-		func() error { return s.supervise(ctx, b, confirm) },
+		func() error { return s.superviseSession(ctx, b, confirm) },
 	} {
 		guarded := outcome.Guarded(work)
 		go func() { cancel(endingOf(guarded())) }()
@@ -113,8 +113,8 @@ func endingOf(err error) Ending {
 	return Disconnected
 }
 
-// supervise ends the terminal if the page does not respond, is idle, or does not confirm its session.
-func (s *Session) supervise(ctx context.Context, b *bridge, confirm Confirm) error {
+// superviseSession ends the terminal if the page does not respond, is idle, or does not confirm its session.
+func (s *Session) superviseSession(ctx context.Context, b *bridge, confirm Confirm) error {
 	ping, due := time.NewTicker(s.manager.PingPeriod), time.NewTicker(s.manager.ConfirmPeriod)
 	defer ping.Stop()
 	defer due.Stop()
@@ -167,12 +167,12 @@ func (s *Session) checkLife(ctx context.Context, b *bridge) error {
 // HadInput reports whether the user has entered anything.
 func (s *Session) HadInput() bool { return s.hadInput.Load() }
 
-func (s *Session) touch() { s.active.Store(time.Now().UnixNano()) }
+func (s *Session) markActive() { s.active.Store(time.Now().UnixNano()) }
 
 // End releases the terminal, and completes its recording. It returns the duration and the digest of the recording,
 // which is empty if the terminal was not recorded.
 func (s *Session) End(outcome string) (time.Duration, string, error) {
-	defer s.manager.remove(s)
+	defer s.manager.removeSession(s)
 	if s.recording == nil {
 		return time.Since(s.began), "", nil
 	}
