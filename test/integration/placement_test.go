@@ -6,6 +6,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/test/fixture"
@@ -35,9 +36,11 @@ spec:
 		node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "device-" + t.Namespace}, Spec: corev1.NodeSpec{Unschedulable: true}}
 		Expect(t.Client.Create(ctx, node)).To(Succeed())
 		DeferCleanup(func(ctx SpecContext) { Expect(t.Client.Delete(ctx, node)).To(Succeed()) })
+		// Controllers write the node, too.
+		created := node.DeepCopy()
 		node.Status.Allocatable = corev1.ResourceList{device: resource.MustParse("2")}
 		node.Status.Capacity, node.Status.NodeInfo.Architecture = node.Status.Allocatable, "amd64"
-		Expect(t.Client.Status().Update(ctx, node)).To(Succeed())
+		Expect(t.Client.Status().Patch(ctx, node, client.MergeFrom(created))).To(Succeed())
 		Eventually(placement("device")).WithContext(ctx).Should(Equal(&v1alpha1.AppPlacement{Verdict: v1alpha1.PlacementYes}))
 		Expect(t.App(ctx, "plain").ResourceVersion).To(Equal(untouched), "its verdict is the same")
 	})

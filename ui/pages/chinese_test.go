@@ -25,7 +25,7 @@ import (
 // namesInChinese are names and terms that a Chinese page writes as they are. docs/translating.md explains them.
 var namesInChinese = []string{
 	"AppMarket", "Kubernetes", "kubeconfig", "kubectl", "Helm", "Operator", "API", "URL", "HTTP", "HTTPS", "YAML", "OCI", "CA", "CPU", "GPU", "ID", "JavaScript",
-	"README", "git", "Git", "SSH", "Argo CD", "Flux", "Olares", "Values", "values", "values.yaml", "values.schema.json", "objects.yaml", "chart", "Chart", "release", "valuesFrom",
+	"README", "git", "Git", "SSH", "Argo CD", "Flux", "Olares", "Values", "values", "values.yaml", "values.schema.json", "objects.yaml", "chart", "Chart", "release", "valuesFrom", "schema", "SHA",
 	"Pod", "Secret", "ConfigMap", "AppInstance", "Deployment", "CustomResourceDefinition", "Warn", "Correct", "init", "true", "false",
 	"B", "kB", "MB", "GB",
 }
@@ -217,8 +217,10 @@ func TestChinesePagesHaveNoEnglishTexts(t *testing.T) {
 			known = append(known, verb+" "+resource+".appmarket.io")
 		}
 	}
+	// Texts of reports, with the attack of the other tests.
+	known = append(known, "Read this <script>alert(1)</script> first.", "Plain text", "A fault "+attack)
 	// Entries of forms and of the search, and a message of the parser of YAML.
-	known = append(known, "nothing-has-this-name", "team=web", "CrashLoopBackOff", strings.Repeat("x", 160), "yaml: line 1: did not find expected ',' or ']'")
+	known = append(known, "nothing-has-this-name", "create pods/exec", "team=web", "CrashLoopBackOff", strings.Repeat("x", 160), "yaml: line 1: did not find expected ',' or ']'")
 	slices.SortStableFunc(known, func(a, b string) int { return len(b) - len(a) })
 
 	base, err := url.Parse(w.server.URL)

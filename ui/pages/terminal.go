@@ -8,6 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/appmarket/operator/internal/pods"
+	"github.com/appmarket/operator/ui/locale"
 )
 
 const (
@@ -66,7 +67,7 @@ func showTerminal(r *request, v *instanceView) error {
 		return err
 	}
 	t.Pod, t.Pods, t.Cut = found.Pod, found.Pods, found.Cut
-	t.selectContainer(r.URL.Query().Get("container"))
+	t.selectContainer(r.lang, r.URL.Query().Get("container"))
 	t.Kubectl = t.kubectlCommand("exec", "-it", "-c", t.Container.Name, "--", "sh")
 	allowed, err := r.AllowsExec(r.Context(), t.Pod.Namespace)
 	switch {
@@ -87,7 +88,7 @@ func showTerminal(r *request, v *instanceView) error {
 }
 
 // selectContainer selects a container of the pod by its name, or the first one that is running.
-func (t *terminalView) selectContainer(name string) {
+func (t *terminalView) selectContainer(l *locale.Language, name string) {
 	all := pods.ContainersOf(t.Pod)
 	t.Container = all[0]
 	for i := len(all) - 1; i >= 0; i-- {
@@ -101,7 +102,7 @@ func (t *terminalView) selectContainer(name string) {
 		}
 	}
 	for _, container := range all {
-		t.Containers = append(t.Containers, option{container.Name, container.Name + ", " + container.State, container.Name == t.Container.Name})
+		t.Containers = append(t.Containers, option{container.Name, l.Text("logs.containerOption", "Name", container.Name, "State", l.Word("container", container.State)), container.Name == t.Container.Name})
 	}
 }
 
