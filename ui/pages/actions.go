@@ -145,7 +145,10 @@ func submitAction(r *request) (next string, again *view, err error) {
 	if err != nil {
 		return "", nil, err
 	}
-	if v.Uninstall != nil {
+	if v.ManagedBy != "" && r.PostFormValue("anyway") == "" {
+		v.Problem = r.Text("action.notConfirmed", "Tool", v.ManagedBy)
+	}
+	if v.Uninstall != nil && v.Problem == "" {
 		v.Problem = v.Uninstall.confirmationProblem(r, v.Instance)
 	}
 	if v.Problem != "" || len(v.Errors) > 0 {
@@ -181,6 +184,9 @@ func newActionView(r *request) (*actionView, error) {
 	}
 	v.request = taskbuilder.Request{
 		Action: chosen.action, Namespace: instance.Namespace, App: instance.Spec.AppRef, Instance: instance.Name, Suffix: v.Key,
+	}
+	if chosen.action == v1alpha1.ActionClone {
+		v.ManagedBy = "" // Another instance is created.
 	}
 	if chosen.prepare != nil {
 		if v.Problem, err = chosen.prepare(r, v); err != nil {

@@ -30,6 +30,8 @@ type configurationForm struct {
 	IsClone bool
 	// AppUnknown reports that the user cannot read the app, so that its inputs are unknown.
 	AppUnknown bool
+	// URL is the URL of the form, empty if the default values are unknown.
+	URL string
 
 	lang     *locale.Language
 	instance *v1alpha1.AppInstance

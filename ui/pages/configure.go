@@ -56,6 +56,9 @@ func (v *actionView) addConfiguration(r *request, app *v1alpha1.AppInfo, version
 		v.Errors = append(v.Errors, v.Configuration.checkFields()...)
 	}
 	v.app = app
+	if app != nil {
+		v.Configuration.URL = v.URL()
+	}
 	v.request.Configuration, v.confidential = v.Configuration.changedConfiguration(taskbuilder.InputsSecretName(v.request.Instance))
 	return nil
 }

@@ -170,6 +170,7 @@
         if (answer?.status !== 200) return;
         states = new DOMParser().parseFromString(await answer.text(), "text/html");
       } catch { return; } // Without a connection, the fields are judged when the form is submitted.
+      form.querySelector("#values-notices")?.replaceChildren(...states.querySelectorAll("[data-notices]"));
       for (const field of form.querySelectorAll(".field")) {
         const control = field.matches("fieldset") ? field : field.querySelector("input[id], select[id], textarea[id]");
         if (!control) continue;
@@ -222,6 +223,38 @@
       for (const name of ["change", "input"]) form.dispatchEvent(new Event(name)); // The preview and the check begin again.
     };
     form.addEventListener("change", (event) => { if (inputs && event.target.matches("#version, #choice")) showInputs(); });
+
+    // Values are judged when the user pauses. Default values are shown beside them, and can be copied.
+    const values = form.querySelector("#values"), defaults = form.querySelector(".defaults");
+    let pause = 0;
+    values?.addEventListener("input", () => {
+      clearTimeout(pause);
+      pause = setTimeout(() => { changed.add(values.closest(".field")); judge(); }, 800);
+    });
+    const list = async () => {
+      if (!defaults?.open) return;
+      try {
+        const answer = await send(defaults.dataset.defaults, entries());
+        if (answer?.status === 200) defaults.lastElementChild.innerHTML = await answer.text();
+      } catch { /* Without a connection, the link to the default values remains. */ }
+    };
+    defaults?.addEventListener("toggle", list);
+    form.querySelector("#version, #choice")?.addEventListener("change", list);
+    defaults?.addEventListener("click", async (event) => {
+      const keys = event.target.closest("[data-keys]")?.dataset.keys;
+      if (!keys) return;
+      const body = entries();
+      body.set("keys", keys);
+      try {
+        const answer = await send(defaults.dataset.copy, body);
+        const text = answer ? await answer.text() : "";
+        if (answer?.status !== 200) { announce.textContent = text; return; }
+        values.value = text;
+      } catch { return; } // Without a connection, nothing is copied.
+      values.focus();
+      values.dispatchEvent(new Event("input", { bubbles: true }));
+      values.dispatchEvent(new Event("change", { bubbles: true }));
+    });
   }
 
   const stream = document.getElementById("stream");
