@@ -62,7 +62,7 @@ func TestValuesAreJudged(t *testing.T) {
 	g.Expect(w.b.postPart(t, "/instances/"+w.tenant+"/wiki/actions/rollback/defaults", nil).StatusCode).To(Equal(http.StatusNotFound))
 
 	w.b.selectChinese(t)
-	known := append([]string{"replicas", "replica", "olaresEnv.WIKI_SIZE"}, namesInChinese...)
+	known := append([]string{"replicas", "replica", "olaresEnv.WIKI_SIZE", "olaresEnv"}, namesInChinese...)
 	for entered, want := range map[string]string{
 		"replicas: 5\n": "replicas：不能大于 2", "replicas: a\n": "replicas：类型必须是",
 		"image: {tag: a}\nreplica: 2\n": "默认 values 中没有键 replica。 是否应为 replicas？", "olaresEnv: {WIKI_SIZE: 4}\n": "输入项也会设置 olaresEnv.WIKI_SIZE",
