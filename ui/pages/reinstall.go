@@ -85,7 +85,10 @@ func newRecordView(r *request) (*recordView, error) {
 }
 
 func (v *recordView) view() *view {
-	return &view{name: "record", titles: []string{v.lang.Text("record.heading", "Title", v.Title), v.lang.Text("installed.title")}, section: "instances", data: v, namespace: v.Instance.Namespace}
+	return &view{
+		name: "record", titles: []string{v.lang.Text("record.heading", "Title", v.Title), v.lang.Text("installed.title")}, section: "instances",
+		data: v, namespace: v.Instance.Namespace,
+	}
 }
 
 func showRecord(r *request) (*view, error) {

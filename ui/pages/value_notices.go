@@ -119,7 +119,8 @@ func newDefaultList(r *request, report []byte) (list defaultList) {
 		if err != nil || keysErr != nil {
 			continue // Decoded values can always be encoded.
 		}
-		list.Values = append(list.Values, defaultValue{text.OneLine(strings.Join(keys, "."), maxDefaultBytes), string(encoded), text.OneLine(string(shown), maxDefaultBytes)})
+		path := text.OneLine(strings.Join(keys, "."), maxDefaultBytes)
+		list.Values = append(list.Values, defaultValue{path, string(encoded), text.OneLine(string(shown), maxDefaultBytes)})
 	}
 	return list
 }
