@@ -97,8 +97,7 @@ func (s *Session) Serve(ctx context.Context, conn *websocket.Conn, run Run, conf
 		func() error { return b.readMessages(reading) },
 		func() error { return s.superviseSession(ctx, b, confirm) },
 	} {
-		guarded := outcome.Guarded(work)
-		go func() { cancel(endingOf(guarded())) }()
+		go func() { cancel(endingOf(outcome.Guarded(work)())) }()
 	}
 	if err := b.sendControl(ctx, serverMessage{Open: true}); err != nil {
 		return Disconnected, nil
