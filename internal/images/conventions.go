@@ -13,8 +13,8 @@ const (
 	relatedImage = "RELATED_IMAGE_"
 	// listAnnotation contains images that an object makes the cluster pull.
 	listAnnotation = "appmarket.io/images"
-	// pathsAnnotation contains the paths of the fields with images, such as spec.agents[*].image: on an object those
-	// of the object, and on a CustomResourceDefinition those of all objects of its kind.
+	// pathsAnnotation contains the paths of fields with images, such as spec.agents[*].image. On a
+	// CustomResourceDefinition it applies to all objects of its kind.
 	pathsAnnotation = "appmarket.io/image-paths"
 	// maxPaths is the maximum number of paths in an annotation.
 	maxPaths = 50
@@ -100,7 +100,7 @@ func joinReference(parts objects.Map) string {
 	return repository + ":" + tag
 }
 
-// addAnnotated adds the images that the annotations of an object declare, and those of the paths of its kind. The
+// addAnnotated adds the images that the annotations of an object declare, and the images at the paths of its kind. The
 // contents of Secrets do not count.
 func (f *finder) addAnnotated(o objects.Map) {
 	if o.Kind() == "Secret" {

@@ -36,7 +36,7 @@ func TestFindImagesByConvention(t *testing.T) {
 		{"arguments of something else", fmt.Sprintf(operatorPod, `args: ["--listen=example.com/a:8080", "--pull-image", "--url=https://r.io/a:1.0", "--image-pull-policy=Always", "r.io/a:1.0", "--name", "r.io/a:1.0"]`), nil},
 		{"a field of a custom resource", fmt.Sprintf(agent, `{image: "r.io/agent:1", sidecar: {proxyImage: "r.io/proxy@`+sum+`"}, baseImage: r.io/base, logoImage: logo.png}`),
 			[]string{"r.io/agent:1: Agent/a field image", "r.io/proxy@" + sum + ": Agent/a field proxyImage"}},
-		{"a field with a tag beside it", fmt.Sprintf(agent, `{image: r.io/agent, tag: "1"}`), []string{"r.io/agent:1: Agent/a field image"}},
+		{"a field with a tag next to it", fmt.Sprintf(agent, `{image: r.io/agent, tag: "1"}`), []string{"r.io/agent:1: Agent/a field image"}},
 		{"the parts of a reference", fmt.Sprintf(agent, `{a: {image: {registry: r.io, repository: a, tag: "1"}}, b: {image: {repository: r.io/b, tag: "2", digest: "`+sum+`"}}, c: {image: {repository: r.io/c}}}`),
 			[]string{"r.io/a:1: Agent/a field image", "r.io/b@" + sum + ": Agent/a field image"}},
 		{"a field of a kind of Kubernetes", "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: i}\nspec: {image: \"r.io/agent:1\"}\n", nil},
