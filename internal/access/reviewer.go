@@ -40,7 +40,9 @@ const (
 type Right struct {
 	Verb                             string
 	Group, Resource, Namespace, Name string
-	Path                             string
+	// Subresource is the subresource of the object, if any.
+	Subresource string
+	Path        string
 }
 
 // Options configure a Reviewer.
@@ -132,7 +134,8 @@ func (r *Reviewer) reviewAccess(ctx context.Context, token string, right Right) 
 		review.Spec.NonResourceAttributes = &authorizationv1.NonResourceAttributes{Path: right.Path, Verb: right.Verb}
 	} else {
 		review.Spec.ResourceAttributes = &authorizationv1.ResourceAttributes{
-			Verb: right.Verb, Group: right.Group, Resource: right.Resource, Namespace: right.Namespace, Name: right.Name,
+			Verb: right.Verb, Group: right.Group, Resource: right.Resource, Subresource: right.Subresource,
+			Namespace: right.Namespace, Name: right.Name,
 		}
 	}
 	review, err = r.access.Create(ctx, review, metav1.CreateOptions{})

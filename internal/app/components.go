@@ -3,9 +3,11 @@ package app
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 
 	"k8s.io/apimachinery/pkg/util/uuid"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 
 	"github.com/appmarket/operator/api/v1alpha1"
@@ -24,6 +26,7 @@ import (
 	"github.com/appmarket/operator/internal/preflight/collector"
 	"github.com/appmarket/operator/internal/release"
 	"github.com/appmarket/operator/internal/source"
+	"github.com/appmarket/operator/internal/uploads"
 	"github.com/appmarket/operator/internal/worker"
 )
 
@@ -31,7 +34,10 @@ import (
 type components struct {
 	url      string
 	store    *chartrepo.Store
+	uploads  *uploads.Store
 	reviewer *access.Reviewer
+	// direct writes as a replica that is not the leader does.
+	direct   client.Client
 	damaged  chan event.GenericEvent
 	changed  chan event.GenericEvent
 	workers  *worker.Pool
@@ -77,6 +83,11 @@ func newComponents(mgr ctrl.Manager, known *kinds.Kinds, o *options) (*component
 	if err != nil {
 		return nil, fmt.Errorf("--store-dir: %w", err)
 	}
+	p.uploads, err = uploads.Open(filepath.Join(o.storeDir, uploadsFolder), uploads.Options{Reader: p.workers, NamespaceBytes: o.limits.uploadedBytes})
+	if err != nil {
+		return nil, fmt.Errorf("--store-dir: %w", err)
+	}
+	p.opener.uploads = uploadStore{p.uploads}
 	if p.clients, err = helmrelease.NewClients(mgr.GetConfig(), known); err != nil {
 		return nil, fmt.Errorf("configure Helm: %w", err)
 	}

@@ -68,6 +68,7 @@ func (p *components) registerControllers(ctx context.Context, mgr ctrl.Manager, 
 		tasks.SetupWithManager(mgr, options(v1alpha1.AppInstallTaskKind, o.installs+spareWorkers)),
 		mgr.Add(&chartrepo.WriteCheck{Store: p.store, Interval: writeCheckInterval}),
 		mgr.Add(&chartrepo.Maintenance{Store: p.store, Interval: o.scrub, Keep: installedCharts(mgr.GetClient())}),
+		mgr.Add(&uploadSweep{store: p.uploads, objects: mgr.GetClient(), log: mgr.GetLogger()}),
 		p.addServers(ctx, mgr, o),
 	)
 }

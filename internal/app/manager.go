@@ -15,6 +15,7 @@ import (
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/crdcheck"
@@ -71,6 +72,10 @@ func runOperator(ctx context.Context, o *options) error {
 	if err != nil {
 		return err
 	}
+	direct, err := client.New(cfg, client.Options{Scheme: scheme})
+	if err != nil {
+		return fmt.Errorf("create client: %w", err)
+	}
 	cfg, lock, err := newLeaderLock(ctx, cfg, o)
 	if err != nil {
 		return err
@@ -97,7 +102,7 @@ func runOperator(ctx context.Context, o *options) error {
 	if err != nil {
 		return err
 	}
-	p.reviewer = reviewer
+	p.reviewer, p.direct = reviewer, direct
 	defer p.workers.Close()
 	if err := p.registerControllers(ctx, mgr, o); err != nil {
 		return err

@@ -19,6 +19,8 @@ type sourceFactory struct {
 	userAgent string
 	// folders caches the charts of sources of type Directory.
 	folders *source.FolderCache
+	// uploads contains the charts of sources of type Upload.
+	uploads source.UploadStore
 }
 
 func (f sourceFactory) openSource(ctx context.Context, ms *v1alpha1.MarketSource) (source.Source, error) {
@@ -29,6 +31,6 @@ func (f sourceFactory) openSource(ctx context.Context, ms *v1alpha1.MarketSource
 	}
 	return source.FromSpec(ctx, f.secrets, ms, source.Options{
 		UserAgent: f.userAgent, Network: f.options.networkPolicy(ms.Namespace),
-		AllowedRoots: f.options.allowed.rootsFor(ms.Namespace), Cache: f.folders,
+		AllowedRoots: f.options.allowed.rootsFor(ms.Namespace), Cache: f.folders, Uploads: f.uploads,
 	})
 }

@@ -1,5 +1,5 @@
 // Package source reads the sources of apps: a Helm repository over HTTP, charts in an OCI
-// registry, or a folder on a mounted volume.
+// registry, a folder on a mounted volume, or charts that were uploaded to the operator.
 //
 // A Source lists the chart versions that it offers, and fetches one of them. The
 // listing of an unchanged source is cheap: the caller passes the Mark of the last
@@ -46,11 +46,12 @@ type Source interface {
 	List(ctx context.Context, since hydrate.Cursor) (hydrate.Listing, error)
 }
 
-// Config configures a Source. Exactly one of Helm, OCI and Directory must be set.
+// Config configures a Source. Exactly one of Helm, OCI, Directory and Upload must be set.
 type Config struct {
 	Helm      *HelmConfig
 	OCI       *OCIConfig
 	Directory *DirectoryConfig
+	Upload    *UploadConfig
 
 	// MaxVersions is the number of versions of an app that are listed, the newest ones.
 	// Defaults to DefaultMaxVersions.
@@ -129,13 +130,13 @@ func Open(cfg Config) (Source, error) {
 
 func openSource(cfg Config) (Source, error) {
 	types := 0
-	for _, set := range []bool{cfg.Helm != nil, cfg.OCI != nil, cfg.Directory != nil} {
+	for _, set := range []bool{cfg.Helm != nil, cfg.OCI != nil, cfg.Directory != nil, cfg.Upload != nil} {
 		if set {
 			types++
 		}
 	}
 	if types != 1 {
-		return nil, errors.New("spec: exactly one of helm, oci and directory must be set")
+		return nil, errors.New("spec: exactly one of helm, oci, directory and upload must be set")
 	}
 	names, err := newNameFilter(cfg.Include, cfg.Exclude)
 	if err != nil {
@@ -150,6 +151,8 @@ func openSource(cfg Config) (Source, error) {
 		return newDirectory(*cfg.Directory, listed)
 	case cfg.OCI != nil:
 		return newRegistrySource(cfg, listed)
+	case cfg.Upload != nil:
+		return newUpload(*cfg.Upload, listed)
 	}
 	return newRepository(cfg, listed)
 }

@@ -63,7 +63,8 @@ func SetSpec(spec *v1alpha1.MarketSourceSpec, r Request) error {
 		return err
 	}
 	spec.Type, spec.AllowedNamespaces, spec.Interval, spec.RegistrySecretRef = r.Type, allowed, r.Interval, refOf(r.RegistrySecret)
-	spec.Helm, spec.OCI, spec.Directory = nil, nil, nil
+	upload := spec.Upload
+	spec.Helm, spec.OCI, spec.Directory, spec.Upload = nil, nil, nil, nil
 	switch r.Type {
 	case v1alpha1.SourceTypeHelm:
 		spec.Helm = &v1alpha1.HelmSource{URL: r.Location, SecretRef: refOf(r.Secret), CertSecretRef: refOf(r.CertSecret)}
@@ -77,6 +78,10 @@ func SetSpec(spec *v1alpha1.MarketSourceSpec, r Request) error {
 		}
 	case v1alpha1.SourceTypeDirectory:
 		spec.Directory = &v1alpha1.DirectorySource{Path: r.Location}
+	case v1alpha1.SourceTypeUpload:
+		if spec.Upload = upload; upload == nil {
+			spec.Upload = &v1alpha1.UploadSource{}
+		}
 	}
 	setProfile(spec, r.Profile)
 	spec.Filter = nil
@@ -101,7 +106,7 @@ func setProfile(spec *v1alpha1.MarketSourceSpec, profile v1alpha1.PlatformProfil
 
 // checkType returns an error if a request has a field that its type does not have.
 func (r Request) checkType() error {
-	isRemote := r.Type != v1alpha1.SourceTypeDirectory
+	isRemote := r.Type != v1alpha1.SourceTypeDirectory && r.Type != v1alpha1.SourceTypeUpload
 	for _, field := range []struct {
 		flag, what     string
 		given, allowed bool
