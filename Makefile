@@ -9,7 +9,7 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 
 BIN := .local/bin
-SOURCES := $(shell find . \( -name '*.go' -o -path './ui/*' -type f \) -not -path './.local/*' -not -path './hack/tools/*' -not -path './hack/localcluster/*' 2>/dev/null)
+SOURCES := $(shell find . \( -name '*.go' -o -path './ui/*' -type f \) -not -path './.local/*' -not -path './headlamp/*' -not -path './hack/tools/*' -not -path './hack/localcluster/*' 2>/dev/null)
 # The modules of this repository, each with dependencies of its own.
 MODULES := . hack/localcluster hack/tools hack/tools/lint hack/tools/helm3 hack/tools/helm4 hack/tools/argohealth hack/tools/sbom
 
@@ -45,7 +45,7 @@ export MARKET_PLAIN
 help: ## Show this.
 	@awk 'BEGIN {FS = ":.*## "; print "make TARGET:"} \
 	  /^##@/ {printf "\n%s\n", substr($$0, 5)} \
-	  /^[a-z0-9-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	  /^[a-z0-9-]+:.*## / {printf "  %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # Passed on to hack/dev.sh and hack/e2e.sh.
 export CLUSTER CATALOG IMAGE_LAYOUT FOCUS
@@ -146,6 +146,12 @@ test-browser: assets ## Test the web pages in Chromium. Needs Node.js and Chromi
 	npm ci --prefix test/browser --no-audit --no-fund --loglevel=error
 	$(TEST_ENV) BROWSER_TESTS=1 $(if $(SCREENSHOTS),SCREENSHOTS=$(abspath $(SCREENSHOTS))) go test -count=1 -timeout $(TEST_TIMEOUT) -run '^TestBrowser$$' ./ui/pages
 
+.PHONY: test-headlamp-plugin
+test-headlamp-plugin: headlamp/node_modules ## Check the types, lint and test the plugin for Headlamp. Needs Node.js.
+	npm run tsc --prefix headlamp
+	npm run lint --prefix headlamp
+	CI=true npm test --prefix headlamp
+
 .PHONY: env
 env: ## Print the environment of the tests. To run them with go test: eval "$(make -s env)".
 	@echo 'export CGO_ENABLED=$(CGO_ENABLED) GOFLAGS="$(GOFLAGS)" $(TEST_ENV)'
@@ -204,6 +210,15 @@ plugin: bin/kubectl-market ## Build the kubectl plugin. With bin in PATH it is r
 
 bin/kubectl-market: $(SOURCES) go.mod go.sum
 	@hack/build.sh . $@ $(call program_flags,$(VERSION),main.buildVersion) ./cmd/kubectl-market
+
+.PHONY: headlamp-plugin
+headlamp-plugin: headlamp/node_modules ## Build the plugin for Headlamp: headlamp/dist. Needs Node.js.
+	npm run build --prefix headlamp
+	cp headlamp/package.json headlamp/dist/
+
+headlamp/node_modules: headlamp/package.json headlamp/package-lock.json
+	npm ci --prefix headlamp --no-audit --no-fund --loglevel=error
+	@touch $@
 
 bin/samplemarket: $(SOURCES) go.mod go.sum
 	@hack/build.sh . $@ $(program_flags) ./hack/samplemarket

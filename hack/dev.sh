@@ -181,7 +181,7 @@ start_operator() {
 start_pages() {
   local port
   port=$(free_port 8900)
-  start pages bin/appmarket ui --auth=local --bind-address="127.0.0.1:$port" --repository-url="$repository" \
+  start pages bin/appmarket ui --auth=local --terminal --bind-address="127.0.0.1:$port" --repository-url="$repository" \
     --kubeconfig="${KUBECONFIG:-$HOME/.kube/config}"
   await pages grep -q '^pages ' "$local_dir/pages.log" || return 1
   link=$(sed -n 's/^pages *//p' "$local_dir/pages.log")

@@ -43,10 +43,7 @@ func (s Analysis) Apply(ctx context.Context, d *Draft) error {
 		s.notifyObserver(d, StepSourceChart, fetched, err)
 		return &StepError{Step: StepSourceChart, Err: err}
 	}
-	analyzed, took, err := s.Worker.Analyze(ctx, d.Request, payload)
-	if took == nil {
-		took = map[Name]time.Duration{}
-	}
+	analyzed, took, err := analyzeWithDependencies(ctx, s.Worker, d.Request, payload)
 	took[StepSourceChart] += fetched
 	if analyzed != nil {
 		analyzed.Request, analyzed.Digest, analyzed.done = d.Request, digest, d.done

@@ -28,6 +28,7 @@ type QuestionReader interface {
 type AppReader interface {
 	ManifestReader
 	QuestionReader
+	TranslationReader
 }
 
 // ReadInputs returns the inputs of an app: the inputs of its manifest or, if the manifest has

@@ -13,7 +13,7 @@ import (
 
 // Revision is part of the inputs. Raise it when the steps produce a different result from
 // the same inputs; every app is then hydrated again.
-const Revision int32 = 6
+const Revision int32 = 7
 
 // Request specifies the version of an app to hydrate, and the values and parameters to use.
 type Request struct {
@@ -108,6 +108,8 @@ type Draft struct {
 	FileCount int
 	// Chart is the content of Chart.yaml.
 	Chart chart.Metadata
+	// MissingDependencies are charts that must be fetched before the step can succeed.
+	MissingDependencies []chart.Dependency
 
 	// RenderedChart.
 
@@ -121,6 +123,9 @@ type Draft struct {
 	// that could not be read, at most 20.
 	Inputs        []inputs.Input
 	InputWarnings []string
+	// Translations are the title and the description in other languages. They are set only in
+	// hydration.
+	Translations []Translation
 	// Units are the charts that are installed. There is at least one.
 	Units []Unit
 
@@ -136,6 +141,9 @@ type Draft struct {
 
 	// Images are the images of all units, sorted by name.
 	Images []images.Image
+	// Description describes what the objects of all units may do, request and require. It is nil
+	// for a library chart, and if a unit could not be rendered.
+	Description *objects.Description
 
 	// RepoUpdate.
 

@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/appmarket/operator/internal/images"
+	"github.com/appmarket/operator/internal/objects"
 	"github.com/appmarket/operator/internal/outcome"
 )
 
@@ -26,12 +27,12 @@ type ImageAnalysis struct {
 // Name returns StepImageAnalysis.
 func (ImageAnalysis) Name() Name { return StepImageAnalysis }
 
-// Apply sets Images, or only their details if a worker has found the images.
+// Apply sets Images and Description, or only the details of images if a worker has read the documents.
 func (s ImageAnalysis) Apply(ctx context.Context, d *Draft) error {
-	images := slices.Clone(d.Images)
+	images, described := slices.Clone(d.Images), d.Description
 	if !d.analyzed {
 		var err error
-		if images, err = findImages(d); err != nil {
+		if images, described, err = readDocuments(d); err != nil {
 			return err
 		}
 	}
@@ -47,7 +48,7 @@ func (s ImageAnalysis) Apply(ctx context.Context, d *Draft) error {
 	if err := group.Wait(); err != nil {
 		return err
 	}
-	d.Images = images
+	d.Images, d.Description = images, described
 	return nil
 }
 
@@ -57,11 +58,24 @@ type findStep struct{}
 // Name returns StepImageAnalysis.
 func (findStep) Name() Name { return StepImageAnalysis }
 
-// Apply sets Images.
+// Apply sets Images and Description.
 func (findStep) Apply(_ context.Context, d *Draft) error {
-	images, err := findImages(d)
-	d.Images = images
-	return err
+	images, described, err := readDocuments(d)
+	if err != nil {
+		return err
+	}
+	d.Images, d.Description = images, described
+	return nil
+}
+
+// readDocuments returns the images and the description of the rendered objects.
+func readDocuments(d *Draft) ([]images.Image, *objects.Description, error) {
+	found, err := findImages(d)
+	if err != nil {
+		return nil, nil, err
+	}
+	described, err := describeObjects(d)
+	return found, described, err
 }
 
 func findImages(d *Draft) ([]images.Image, error) {

@@ -78,4 +78,6 @@ type ChartContent struct {
 	Archive []byte
 	// Files are the files of a chart that the source stores as a folder.
 	Files []chart.File
+	// Dependencies are the charts that were fetched because the chart depends on them.
+	Dependencies []chart.FetchedDependency
 }

@@ -23,6 +23,9 @@ type Preparation struct {
 	ValuePaths [][]string
 	// IgnoresInputs renders the chart although inputs are missing or invalid.
 	IgnoresInputs bool
+	// AssumesPasswords renders the chart with a placeholder for each password that is missing, if all
+	// other inputs are valid. The result must not be installed.
+	AssumesPasswords bool
 }
 
 // GivenInputs contains the values of an installation's inputs by name.
@@ -46,10 +49,15 @@ type Prepared struct {
 	Draft *Draft
 	// InputProblems lists the inputs that are missing or invalid.
 	InputProblems []inputs.Problem
+	// AssumedInputs lists the missing passwords for which the units contain a placeholder.
+	AssumedInputs []inputs.Problem
 	// ValuePaths describes the paths of Preparation.ValuePaths. It is not set if InputProblems is
 	// not empty.
 	ValuePaths []ValuePath
 }
+
+// passwordPlaceholder is the placeholder for a missing password.
+const passwordPlaceholder = "placeholder-for-a-password"
 
 // credentialInput is the input through which a chart receives the credential of a purchased
 // app. Users do not set it.
@@ -75,6 +83,13 @@ func (w InProcess) Prepare(ctx context.Context, p Preparation) (*Prepared, error
 	declared, _ := render.ReadInputs(d, manifest)
 	known := p.Request.Platform
 	checked, wrong := inputs.CheckInputs(declared, p.Given.valuesFor(declared), p.Given.suppliedFor(declared, known), p.Given.plainNames(declared)...)
+	var assumed []inputs.Problem
+	if p.AssumesPasswords && !slices.ContainsFunc(wrong, func(problem inputs.Problem) bool { return !problem.IsMissingPassword() }) {
+		wrong, assumed = nil, wrong
+		for _, problem := range assumed {
+			checked[problem.Input.Name] = passwordPlaceholder
+		}
+	}
 	if len(wrong) > 0 && !p.IgnoresInputs {
 		d.Files, d.Manifest = nil, manifest
 		return &Prepared{Draft: d, InputProblems: wrong}, nil
@@ -85,7 +100,7 @@ func (w InProcess) Prepare(ctx context.Context, p Preparation) (*Prepared, error
 	}
 	described := describeValuePaths(p.ValuePaths, d.Files, d.Units)
 	d.Files = nil
-	return &Prepared{Draft: d, ValuePaths: described}, nil
+	return &Prepared{Draft: d, AssumedInputs: assumed, ValuePaths: described}, nil
 }
 
 // valuesFor returns the inputs of the tenant, and the credential if the app has an input for

@@ -31,7 +31,7 @@ type RenderedChart struct {
 // Name returns StepRenderedChart.
 func (RenderedChart) Name() Name { return StepRenderedChart }
 
-// Apply sets Manifest, License, Inputs, InputWarnings and Units.
+// Apply sets Manifest, License, Inputs, InputWarnings, Translations and Units.
 func (s RenderedChart) Apply(ctx context.Context, d *Draft) error {
 	manifest, err := s.ReadManifest(ctx, d)
 	if err != nil {
@@ -60,6 +60,9 @@ func (s RenderedChart) Apply(ctx context.Context, d *Draft) error {
 	}
 	d.Manifest, d.License, d.Units = manifest, license, units
 	d.Inputs, d.InputWarnings = s.ReadInputs(d, manifest)
+	if d.Request.At == (InstallTarget{}) {
+		d.Translations = readTranslations(s.Reader, d.Files, d.Chart)
+	}
 	return nil
 }
 

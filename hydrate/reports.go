@@ -4,12 +4,12 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"path"
 	"strings"
 
 	"sigs.k8s.io/yaml"
 
 	"github.com/appmarket/operator/internal/chart"
+	"github.com/appmarket/operator/internal/inputs"
 )
 
 // masked replaces secret values in reports.
@@ -19,6 +19,9 @@ const masked = "(masked)"
 // They are too long for an object.
 //
 //	app.json                   the manifest as AppMarket parsed it
+//	chart.json                 the content of Chart.yaml
+//	inputs.json                the inputs with their conditions and limits
+//	permissions.json           what the objects may do outside their Pods; only if they are known
 //	images.json                the images with their details from the registries
 //	objects.yaml               the rendered objects, with the contents of Secrets and the platform values masked
 //	README.md, values.yaml, …  files of the chart for users
@@ -30,16 +33,19 @@ func NewReports(d *Draft) (map[string][]byte, error) {
 		}
 	}
 	for _, f := range d.Files {
-		if locale, ok := strings.CutPrefix(path.Dir(f.Name), "i18n/"); ok && path.Base(f.Name) == manifestFile && !strings.Contains(locale, "/") {
+		if locale := localeOf(f.Name); locale != "" {
 			reports["i18n-"+locale+".yaml"] = f.Data
 		}
 	}
-	var err error
-	if reports["app.json"], err = indentedJSON(d.Manifest); err != nil {
-		return nil, fmt.Errorf("encode app.json: %w", err)
+	contents := map[string]any{"app.json": d.Manifest, "chart.json": d.Chart, "inputs.json": inputs.ToReport(d.Inputs), "images.json": d.Images}
+	if d.Description != nil {
+		contents["permissions.json"] = d.Description.Access
 	}
-	if reports["images.json"], err = indentedJSON(d.Images); err != nil {
-		return nil, fmt.Errorf("encode images.json: %w", err)
+	var err error
+	for name, content := range contents {
+		if reports[name], err = indentedJSON(content); err != nil {
+			return nil, fmt.Errorf("encode %s: %w", name, err)
+		}
 	}
 	if reports["objects.yaml"], err = objectsReport(d); err != nil {
 		return nil, err

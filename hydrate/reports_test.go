@@ -3,6 +3,7 @@ package hydrate_test
 import (
 	"testing"
 
+	"github.com/appmarket/operator/internal/chart"
 	"github.com/appmarket/operator/internal/images"
 
 	. "github.com/onsi/gomega"
@@ -32,6 +33,7 @@ func TestReports(t *testing.T) {
 			"i18n/zh-CN/other.yaml":          "a: 1\n", "i18n/OlaresManifest.yaml": "a: 1\n", "i18n/a/b/OlaresManifest.yaml": "a: 1\n",
 		}),
 		Manifest: &hydrate.Manifest{Name: "web", Title: "The web"},
+		Chart:    chart.Metadata{Annotations: map[string]string{"artifacthub.io/changes": "- A change\n"}},
 		Images:   []images.Image{{Reference: "nginx:1", Name: "docker.io/library/nginx:1", Where: []string{"Deployment/web"}, Problem: "no answer"}},
 	}
 	reports, err := hydrate.NewReports(d)
@@ -40,7 +42,7 @@ func TestReports(t *testing.T) {
 	for name := range reports {
 		names = append(names, name)
 	}
-	g.Expect(names).To(ConsistOf("README.md", "values.yaml", "values.schema.json", "app.json", "images.json", "objects.yaml",
+	g.Expect(names).To(ConsistOf("README.md", "values.yaml", "values.schema.json", "app.json", "chart.json", "inputs.json", "images.json", "objects.yaml",
 		"i18n-en-US.yaml", "i18n-zh-CN.yaml"))
 	g.Expect(string(reports["README.md"])).To(Equal("# Web\n"))
 	g.Expect(string(reports["i18n-zh-CN.yaml"])).To(ContainSubstring("网"))

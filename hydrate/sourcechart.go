@@ -8,14 +8,14 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-// SourceChart fetches the chart from its source, compares its digest with the offer, and
-// unpacks it within the limits.
+// SourceChart fetches the chart from its source, compares its digest with the offer, unpacks it
+// within the limits, and adds the charts that it depends on.
 type SourceChart struct{}
 
 // Name returns StepSourceChart.
 func (SourceChart) Name() Name { return StepSourceChart }
 
-// Apply sets Digest, Files, FileCount and Chart.
+// Apply sets Digest, Files, FileCount and Chart, or MissingDependencies.
 func (SourceChart) Apply(ctx context.Context, d *Draft) error {
 	payload, digest, err := fetchChart(ctx, d.Request)
 	if err != nil {
@@ -30,6 +30,9 @@ func (SourceChart) Apply(ctx context.Context, d *Draft) error {
 		return err
 	}
 	if err := checkMetadata(meta, d.Request); err != nil {
+		return err
+	}
+	if files, err = d.addDependencies(files, payload.Dependencies); err != nil {
 		return err
 	}
 	d.Digest, d.Files, d.FileCount, d.Chart = digest, files, len(files), meta

@@ -25,6 +25,7 @@ type options struct {
 	connections   int
 
 	signInOptions
+	terminalOptions
 }
 
 func parseFlags(args []string) (*options, error) {
@@ -41,6 +42,7 @@ func parseFlags(args []string) (*options, error) {
 	f.IntVar(&o.maxStreams, "max-streams", 2000, "Maximum number of event streams of open pages.")
 	f.IntVar(&o.connections, "connections", 4000, "Maximum number of open connections.")
 	o.signInOptions.addFlags(f)
+	o.terminalOptions.addFlags(f)
 	if kubeconfig := flag.Lookup("kubeconfig"); kubeconfig != nil {
 		f.Var(kubeconfig.Value, kubeconfig.Name, kubeconfig.Usage)
 	}
@@ -64,6 +66,9 @@ func (o *options) validateFlags() error {
 		if parsed, err := url.Parse(o.publicURL); err != nil || parsed.Host == "" {
 			return fmt.Errorf("--public-url: Invalid value: %q: must be a URL", o.publicURL)
 		}
+	}
+	if err := o.validateTerminal(); err != nil {
+		return err
 	}
 	return o.validateSignIn()
 }

@@ -46,24 +46,29 @@ func TestInvalidFlagsAreRefused(t *testing.T) {
 		"--max-streams=0":                          "--max-streams",
 		"--public-url=market":                      "--public-url",
 		"more":                                     "unexpected argument",
+		"--record-terminal=recordings":             "--record-terminal",
+		"--recording-max-bytes=1000":               "--recording-max-bytes",
+		"--recording-max-age=1m":                   "--recording-max-age",
 		"--auth=oidc":                              "--oidc-issuer-url and --oidc-client-id",
 		"--auth=oidc --oidc-issuer-url=https://a.example --oidc-client-id=pages":                                         "--public-url",
 		"--auth=oidc --oidc-issuer-url=https://a.example --oidc-client-id=pages --public-url=http://market.example":      "must be an https URL",
 		"--auth=oidc --oidc-issuer-url=https://a.example --oidc-client-id=pages --public-url=https://market.example/sub": "without a path",
-		"--auth=proxy --trusted-proxies=10.0.0.1":                                                                        "must be a network",
-		"--auth=proxy --trusted-proxies=10.0.0.0/8":                                                                      "--proxy-client-ca",
-		"--auth=proxy --trusted-proxies=10.0.0.0/8 --proxy-client-ca=ca.crt":                                             "--cert-dir",
-		"--auth=proxy --proxy-sign-out-url=javascript:alert(1)":                                                          "--proxy-sign-out-url",
-		"--auth=proxy --proxy-sign-out-url=//evil.example":                                                               "--proxy-sign-out-url",
+		"--trusted-proxies=10.0.0.1":                                         "must be a network",
+		"--auth=proxy --trusted-proxies=10.0.0.1":                            "must be a network",
+		"--auth=proxy --trusted-proxies=10.0.0.0/8":                          "--proxy-client-ca",
+		"--auth=proxy --trusted-proxies=10.0.0.0/8 --proxy-client-ca=ca.crt": "--cert-dir",
+		"--auth=proxy --proxy-sign-out-url=javascript:alert(1)":              "--proxy-sign-out-url",
+		"--auth=proxy --proxy-sign-out-url=//evil.example":                   "--proxy-sign-out-url",
 	} {
 		_, err := parseFlags(strings.Fields(flags))
 		NewWithT(t).Expect(err).To(MatchError(ContainSubstring(message)), flags)
 	}
 	for _, flags := range []string{
-		"", "--auth=local --bind-address=127.0.0.1:0", "--auth=local --bind-address=[::1]:0", "--public-url=https://market.example",
+		"", "--auth=local --bind-address=127.0.0.1:0", "--auth=local --bind-address=[::1]:0", "--public-url=https://market.example", "--trusted-proxies=10.0.0.0/8",
 		"--auth=oidc --oidc-issuer-url=https://a.example --oidc-client-id=pages --public-url=https://market.example/",
 		"--auth=oidc --oidc-issuer-url=https://a.example --oidc-client-id=pages --public-url=http://localhost:8090",
 		"--auth=proxy", "--auth=proxy --trusted-proxies=127.0.0.1/32,::1/128 --proxy-sign-out-url=/oauth2/sign_out",
+		"--terminal --record-terminal=recordings --recording-max-bytes=16777216 --recording-max-age=1h",
 		"--auth=proxy --trusted-proxies=10.0.0.0/8,fd00::/8 --proxy-client-ca=ca.crt --cert-dir=tls",
 	} {
 		_, err := parseFlags(strings.Fields(flags))

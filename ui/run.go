@@ -56,12 +56,16 @@ func serveCluster(ctx context.Context, o *options, account *rest.Config, version
 	if err != nil {
 		return fmt.Errorf("--repository-url: %w", err)
 	}
+	terminals, err := o.newTerminals(log)
+	if err != nil {
+		return err
+	}
 	listener, err := net.Listen("tcp", o.address)
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
 	po := pages.Options{
-		Cluster: cluster, Hub: hub, Reports: fetcher, SessionMaxAge: o.sessionMaxAge, HTTPS: o.usesHTTPS(), Version: version, Log: log,
+		Cluster: cluster, Hub: hub, Terminals: terminals, Reports: fetcher, SessionMaxAge: o.sessionMaxAge, HTTPS: o.usesHTTPS(), Version: version, Log: log,
 	}
 	if o.fetchImages {
 		po.Images = images.New(netguard.Policy{}, "appmarket-ui/"+version)
@@ -75,12 +79,13 @@ func serveCluster(ctx context.Context, o *options, account *rest.Config, version
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(outcome.Guarded(func() error { return cluster.Start(ctx) }))
+	group.Go(outcome.Guarded(func() error { return maintainRecordings(ctx, terminals) }))
 	group.Go(outcome.Guarded(func() error {
 		if !cluster.WaitForSync(ctx) {
 			return listener.Close()
 		}
 		printAddress(out, o, po, listener.Addr())
-		return serveHTTP(ctx, o, handler, listener, hub)
+		return serveHTTP(ctx, o, handler, listener, hub, terminals)
 	}))
 	return group.Wait()
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/ui/live"
+	"github.com/appmarket/operator/ui/terminal"
 )
 
 const (
@@ -27,7 +28,7 @@ const (
 )
 
 // serveHTTP serves a handler until the context is done.
-func serveHTTP(ctx context.Context, o *options, handler http.Handler, listener net.Listener, hub *live.Hub) error {
+func serveHTTP(ctx context.Context, o *options, handler http.Handler, listener net.Listener, hub *live.Hub, terminals *terminal.Manager) error {
 	server := &http.Server{
 		Handler: handler, ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
 		MaxHeaderBytes: maxHeaderBytes,
@@ -55,10 +56,14 @@ func serveHTTP(ctx context.Context, o *options, handler http.Handler, listener n
 	// The context is done: what is under way has its own limit.
 	stop, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
 	defer cancel()
+	var closing error
+	if terminals != nil { // The server does not know their connections.
+		closing = terminals.Close(stop)
+	}
 	if err := server.Shutdown(stop); err != nil && !errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("stop the pages: %w", err)
 	}
-	return server.Close()
+	return errors.Join(closing, server.Close())
 }
 
 // loadCertificate reads the certificate for each connection, so that a new one is used without a

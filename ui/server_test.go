@@ -26,7 +26,7 @@ func TestSlowClientsDoNotBlockOthers(t *testing.T) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		fmt.Fprint(w, "ok")
 	})
-	go func() { done <- serveHTTP(ctx, &options{connections: 4}, handler, listener, live.NewHub(1)) }()
+	go func() { done <- serveHTTP(ctx, &options{connections: 4}, handler, listener, live.NewHub(1), nil) }()
 	address := listener.Addr().String()
 	for _, text := range []string{"", "GET / HT", "GET / HTTP/1.1\r\nHost: x\r\nA: ", "GET / HTTP/1.1\r\nHost: x\r\n"} {
 		slow, err := net.Dial("tcp", address)

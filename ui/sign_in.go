@@ -13,6 +13,10 @@ import (
 func (o *options) addSignIn(po *pages.Options, address net.Addr) error {
 	var err error
 	switch o.auth {
+	case authToken:
+		if po.TrustedProxies, err = o.proxyNetworks(); err != nil {
+			return fmt.Errorf("sign-in with --auth=token: %w", err)
+		}
 	case authLocal:
 		po.Link, po.LocalAuthority = &session.Link{}, address.String()
 	case authOIDC:

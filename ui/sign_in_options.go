@@ -43,7 +43,7 @@ func (o *signInOptions) addFlags(f *flag.FlagSet) {
 	f.StringVar(&o.clientSecretFile, "oidc-client-secret-file", "", "File with the client secret. It is read for each sign-in. If empty, the client has no secret.")
 	f.StringVar(&o.scopes, "oidc-scopes", "openid,profile,email", "Scopes to request, separated by commas. Many issuers issue a refresh token only for offline_access.")
 	f.StringVar(&o.issuerCAFile, "oidc-ca-file", "", "File with the certificates of the authorities that are trusted for the issuer. If empty, the authorities of the system are trusted.")
-	f.StringVar(&o.trustedProxies, "trusted-proxies", "", "Networks of the authenticating proxy in CIDR notation, separated by commas. From these networks, X-Forwarded-User and X-Forwarded-Groups are accepted with a client certificate of --proxy-client-ca. From loopback addresses, they are accepted without a certificate if a network contains the address, or if --bind-address is a loopback address.")
+	f.StringVar(&o.trustedProxies, "trusted-proxies", "", "Networks of the proxies in front of the pages in CIDR notation, separated by commas. With --auth=token, X-Forwarded-For from these networks names the client for which failed sign-in attempts are counted. With --auth=proxy, X-Forwarded-User and X-Forwarded-Groups are accepted from these networks with a client certificate of --proxy-client-ca. From loopback addresses, they are accepted without a certificate if a network contains the address, or if --bind-address is a loopback address.")
 	f.StringVar(&o.proxyClientCA, "proxy-client-ca", "", "File with the certificates of the authorities that sign the client certificate of the proxy. It is read for each request. Requires --cert-dir.")
 	f.StringVar(&o.proxySignOut, "proxy-sign-out-url", "", "URL or path at which users sign out of the proxy, such as /oauth2/sign_out.")
 }
@@ -52,7 +52,8 @@ func (o *signInOptions) addFlags(f *flag.FlagSet) {
 func (o *options) validateSignIn() error {
 	switch o.auth {
 	case authToken:
-		return nil
+		_, err := o.proxyNetworks()
+		return err
 	case authLocal:
 		if !isLoopback(o.address) {
 			return fmt.Errorf("--bind-address: Invalid value: %q: must be a loopback address such as 127.0.0.1:8090 with --auth=local, "+

@@ -79,7 +79,7 @@ func TestServerAsksTheProxyForItsCertificate(t *testing.T) {
 	g.Expect(err).NotTo(HaveOccurred())
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	go func() { done <- serveHTTP(ctx, o, handler, listener, live.NewHub(1)) }()
+	go func() { done <- serveHTTP(ctx, o, handler, listener, live.NewHub(1), nil) }()
 
 	roots, err := session.ReadCertificates(filepath.Join(folder, "server", "tls.crt"))
 	g.Expect(err).NotTo(HaveOccurred())

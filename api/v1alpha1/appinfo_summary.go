@@ -147,6 +147,27 @@ type AppSummary struct {
 	// +kubebuilder:validation:MaxItems=60
 	Kinds []KindCount `json:"kinds,omitempty"`
 
+	// translations are the title and the description in other languages.
+	// +optional
+	// +listType=map
+	// +listMapKey=locale
+	// +kubebuilder:validation:MaxItems=8
+	Translations []AppTranslation `json:"translations,omitempty"`
+
+	// footprint describes what the app requests. It is not set if the objects are unknown.
+	// +optional
+	Footprint *AppFootprint `json:"footprint,omitempty"`
+
+	// access describes what the objects of the app may do outside their Pods. It is not set if the
+	// objects are unknown.
+	// +optional
+	Access *AppAccess `json:"access,omitempty"`
+
+	// requirements describes what the app requires from a cluster. It is not set if the objects are
+	// unknown.
+	// +optional
+	Requirements *AppRequirements `json:"requirements,omitempty"`
+
 	// warnings are problems that did not prevent hydration, such as unknown parts of the app
 	// manifest, values that the chart requires, or information that was omitted because of its
 	// size.

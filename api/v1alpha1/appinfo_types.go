@@ -127,6 +127,16 @@ type AppInfoStatus struct {
 	// +optional
 	Summary *AppSummary `json:"summary,omitempty"`
 
+	// sharing specifies which other namespaces can use the app. It follows spec.allowedNamespaces
+	// of the MarketSource. In a namespace that is not a market, it is always Same.
+	// +optional
+	Sharing *AllowedNamespaces `json:"sharing,omitempty"`
+
+	// placement describes whether the selected version runs on this cluster. It follows the nodes,
+	// kinds and classes of the cluster. It is not set if the objects of the app are unknown.
+	// +optional
+	Placement *AppPlacement `json:"placement,omitempty"`
+
 	// versions are the served versions, newest first.
 	// +optional
 	// +listType=map
@@ -284,6 +294,7 @@ type AppImage struct {
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:printcolumn:name="Status",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].message`
 // +kubebuilder:printcolumn:name="Source",type=string,JSONPath=`.spec.sourceRef.name`,priority=1
+// +kubebuilder:printcolumn:name="Runs Here",type=string,JSONPath=`.status.placement.verdict`,priority=1
 // +kubebuilder:printcolumn:name="Withdrawn",type=boolean,JSONPath=`.spec.withdrawn`,priority=1
 type AppInfo struct {
 	metav1.TypeMeta `json:",inline"`

@@ -107,7 +107,8 @@ type AppInstallTaskStatus struct {
 	Preflight []Problem `json:"preflight,omitempty"`
 
 	// plan describes the changes that the operation would make. It is set only if spec.dryRun is
-	// true and no problem prevents the operation.
+	// true and no problem prevents the operation, apart from missing passwords, for which
+	// placeholders are assumed.
 	// +optional
 	Plan *Plan `json:"plan,omitempty"`
 }

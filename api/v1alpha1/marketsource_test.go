@@ -45,7 +45,7 @@ var _ = Describe("MarketSource", func() {
 		Entry("with a long title", change("spec.title: "+strings.Repeat("a", 201)), "spec.title: Too long"),
 		Entry("with a long description", change("spec.description: "+strings.Repeat("a", 1025)), "spec.description: Too long"),
 		Entry("without a type", change("spec.type:"), "spec.type: Required value"),
-		Entry("of another type", change("spec.type: Git"), `Unsupported value: "Git"`),
+		Entry("of another type", change("spec.type: Bucket"), `Unsupported value: "Bucket"`),
 		Entry("without the member of its type", change("spec.helm:"), "helm is required when type is Helm"),
 		Entry("without the folder of its type", change("spec.type: Directory\nspec.helm:"), "directory is required when type is Directory"),
 		Entry("with the member of another type too", change("spec.directory: {path: /charts}"), "directory may only be set when type is Directory"),

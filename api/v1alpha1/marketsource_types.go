@@ -6,7 +6,7 @@ import (
 )
 
 // SourceType is the protocol that is used to access a source.
-// +kubebuilder:validation:Enum=Helm;OCI;Directory;Upload
+// +kubebuilder:validation:Enum=Helm;OCI;Git;Directory;Upload
 type SourceType string
 
 const (
@@ -14,6 +14,8 @@ const (
 	SourceTypeHelm SourceType = "Helm"
 	// SourceTypeOCI accesses charts in an OCI registry.
 	SourceTypeOCI SourceType = "OCI"
+	// SourceTypeGit reads charts in a git repository.
+	SourceTypeGit SourceType = "Git"
 	// SourceTypeDirectory reads a directory on a volume of the operator.
 	SourceTypeDirectory SourceType = "Directory"
 	// SourceTypeUpload offers charts that users upload to the operator.
@@ -38,6 +40,8 @@ const (
 // +kubebuilder:validation:XValidation:rule="self.type == 'Helm' || !has(self.helm)",message="helm may only be set when type is Helm"
 // +kubebuilder:validation:XValidation:rule="self.type != 'OCI' || has(self.oci)",message="oci is required when type is OCI"
 // +kubebuilder:validation:XValidation:rule="self.type == 'OCI' || !has(self.oci)",message="oci may only be set when type is OCI"
+// +kubebuilder:validation:XValidation:rule="self.type != 'Git' || has(self.git)",message="git is required when type is Git"
+// +kubebuilder:validation:XValidation:rule="self.type == 'Git' || !has(self.git)",message="git may only be set when type is Git"
 // +kubebuilder:validation:XValidation:rule="self.type != 'Directory' || has(self.directory)",message="directory is required when type is Directory"
 // +kubebuilder:validation:XValidation:rule="self.type == 'Directory' || !has(self.directory)",message="directory may only be set when type is Directory"
 // +kubebuilder:validation:XValidation:rule="self.type != 'Upload' || has(self.upload)",message="upload is required when type is Upload"
@@ -70,6 +74,11 @@ type MarketSourceSpec struct {
 	// otherwise.
 	// +optional
 	OCI *OCISource `json:"oci,omitempty"`
+
+	// git specifies charts in a git repository. It is required if type is Git, and cannot be set
+	// otherwise.
+	// +optional
+	Git *GitSource `json:"git,omitempty"`
 
 	// directory specifies a directory that the operator can read. It is required if type is
 	// Directory, and cannot be set otherwise.

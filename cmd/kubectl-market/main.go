@@ -26,5 +26,8 @@ func main() {
 	if terminal.IsTerminal(os.Stdin) {
 		f.Terminal = terminal.New(os.Stdin, os.Stderr)
 	}
+	if screen := terminal.NewScreen(os.Stdout); screen != nil {
+		f.Screen = screen
+	}
 	os.Exit(f.Run(context.Background(), os.Args[1:]))
 }

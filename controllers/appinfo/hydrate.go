@@ -210,6 +210,7 @@ func (r *Reconciler) recordVersion(s *scope, j hydrationJob, d *hydrate.Draft) {
 		s.app.Status.SelectedVersion = published.Version
 		s.app.Status.Summary = newSummary(d)
 		s.app.Status.Images = toAppImages(d.Images)
+		r.updatePlacement(s.app)
 		s.app.Status.ImagesCheckedAt = &now
 		r.imageRetries.deleteRetry(s.app.UID)
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/fairlimiter"
+	"github.com/appmarket/operator/internal/market"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/platform"
 	"github.com/appmarket/operator/internal/status"
@@ -43,6 +44,10 @@ type Reconciler struct {
 	Inspector  func(ctx context.Context, source *v1alpha1.MarketSource) hydrate.Inspector
 	Repository Repository
 	Profiles   platform.Profiles
+	// Markets are the namespaces whose sources can be shared with other namespaces.
+	Markets market.Namespaces
+	// Placement determines whether apps run on this cluster. If it is nil, no app has a placement.
+	Placement Placement
 	// RepositoryURL is the URL at which the charts are served, without a trailing slash.
 	RepositoryURL string
 	// Process identifies this operator process among its predecessors and replicas.
@@ -97,13 +102,16 @@ func (r *Reconciler) Reconcile(ctx context.Context, app *v1alpha1.AppInfo) (resu
 	}
 	for _, phase := range []func(context.Context, *scope) error{
 		r.ensureFinalizer,
+		r.copySharing,
+		r.assessPlacement,
 		r.checkArtifacts, // sets s.missingCharts
 		r.checkSuspended,
 		r.locateSource,    // sets s.source
 		r.planHydration,   // sets s.jobs, empty if nothing is due
 		r.hydrateVersions, // sets the published versions in status
 		r.pruneVersions,
-		r.refreshImages, // sets s.nextLookup
+		r.refreshImages,   // sets s.nextLookup
+		r.assessPlacement, // again, for another selected version and other platforms of images
 		r.reportServing,
 	} {
 		if err := phase(ctx, s); err != nil {

@@ -120,6 +120,7 @@ func lookUpImages(ctx context.Context, r *Reconciler, s *scope, due []int) error
 		return err
 	}
 	s.app.Status.Images = found
+	updatePullBytes(&s.app.Status)
 	return nil
 }
 

@@ -17,9 +17,9 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 )
 
-// SetupWithManager registers the controller. The channel receives the apps whose charts in
-// the repository are missing or damaged.
-func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, damaged <-chan event.GenericEvent, options controller.Options) error {
+// SetupWithManager registers the controller. The channel damaged receives the apps whose charts in
+// the repository are missing or damaged, and placed the apps whose placement has changed.
+func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, damaged, placed <-chan event.GenericEvent, options controller.Options) error {
 	changed := predicate.Or(predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{})
 	return ctrl.NewControllerManagedBy(mgr).
 		For(&v1alpha1.AppInfo{}, builder.WithPredicates(changed)).
@@ -28,6 +28,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, damaged <-chan event.Gen
 		Watches(&v1alpha1.AppInstance{}, handler.EnqueueRequestsFromMapFunc(appOfInstance),
 			builder.WithPredicates(releasedChartPredicate())).
 		WatchesRawSource(source.Channel(damaged, &handler.EnqueueRequestForObject{})).
+		WatchesRawSource(source.Channel(placed, &handler.EnqueueRequestForObject{})).
 		WatchesRawSource(source.Func(r.queue.Start)).
 		WithOptions(options).
 		Complete(reconcile.AsReconciler(r.Client, r))

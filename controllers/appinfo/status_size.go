@@ -27,6 +27,7 @@ func fitStatus(st *v1alpha1.AppInfoStatus) string {
 		{"options of inputs", cutOptions(20)},
 		{"options of inputs", cutOptions(0)},
 		{"descriptions of inputs", cutInputTexts},
+		{"translations", func(st *v1alpha1.AppInfoStatus) { st.Summary.Translations = nil }},
 		{"platforms of images", cutPlatforms},
 		{"inputs", func(st *v1alpha1.AppInfoStatus) { st.Summary.Inputs = nil }},
 		{"images", func(st *v1alpha1.AppInfoStatus) { st.Images = nil }},

@@ -43,6 +43,7 @@ func newSummary(d *hydrate.Draft) *v1alpha1.AppSummary {
 		fillFromManifest(out, d.Manifest)
 	}
 	out.Kinds = countKinds(d)
+	fillFromObjects(out, d)
 	for _, in := range catalog.FirstItems(d.Inputs, maxInputs) {
 		out.Inputs = append(out.Inputs, catalog.ToInput(in))
 	}

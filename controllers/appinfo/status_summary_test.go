@@ -45,6 +45,44 @@ var _ = Describe("The summary of an app", func() {
 			Clone: &v1alpha1.CloneSafety{
 				Verdict: v1alpha1.CloneNamespacedOnly, Collisions: []string{"ConfigMap page: same name in all releases"},
 			},
+			Footprint: &v1alpha1.AppFootprint{}, Access: &v1alpha1.AppAccess{Scope: v1alpha1.AccessNamespace}, Requirements: &v1alpha1.AppRequirements{},
+		}))
+	})
+
+	It("has the translations of its chart", func() {
+		content := configMapFiles()
+		content["Chart.yaml"] = "description: A page.\nannotations: {appmarket.io/title-de: Netz, appmarket.io/title-en: web, appmarket.io/description-en: A page.}\n"
+		b.addVersion("1.0.0", content)
+		b.writeListing()
+		b.expectServed("1.0.0")
+		Expect(b.app.Status.Summary.Translations).To(Equal([]v1alpha1.AppTranslation{{Locale: "de", Title: "Netz"}}), "English has the same texts")
+	})
+
+	It("describes what the objects may do, request and require", func() {
+		content := configMapFiles()
+		content["Chart.yaml"] = "kubeVersion: '>=1.20.0-0'\n"
+		content["templates/more.yaml"] = `apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {name: data}
+spec: {storageClassName: fast, resources: {requests: {storage: 2Gi}}}
+---
+apiVersion: example.com/v1
+kind: Widget
+metadata: {name: one}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: reader}
+rules: [{apiGroups: [""], resources: [nodes], verbs: [list]}]
+`
+		b.addVersion("1.0.0", content)
+		b.writeListing()
+		b.expectServed("1.0.0")
+		summary := b.app.Status.Summary
+		Expect(summary.Footprint).To(Equal(&v1alpha1.AppFootprint{Storage: "2Gi"}))
+		Expect(summary.Access).To(Equal(&v1alpha1.AppAccess{Scope: v1alpha1.AccessCluster, Rules: 1}))
+		Expect(summary.Requirements).To(Equal(&v1alpha1.AppRequirements{
+			KubernetesVersion: ">=1.20.0-0", Kinds: []v1alpha1.RequiredKind{{APIVersion: "example.com/v1", Kind: "Widget"}}, StorageClassNames: []string{"fast"},
 		}))
 	})
 

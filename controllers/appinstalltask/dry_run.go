@@ -16,7 +16,8 @@ import (
 const maxPlannedObjects = 200
 
 // planOperation runs all checks of a dry run, and reports in status.plan what the operation would
-// change. It does not wait in the queue, and changes nothing but the status of the task.
+// change. It does not wait in the queue, and changes nothing but the status of the task. If passwords are
+// missing and nothing else is wrong, the plan describes an installation with placeholders.
 func (r *Reconciler) planOperation(ctx context.Context, s *scope) error {
 	p := newTaskFindings(s.task, time.Now())
 	if err := runChecks(ctx, r, s, p); err != nil {
@@ -29,8 +30,9 @@ func (r *Reconciler) planOperation(ctx context.Context, s *scope) error {
 	if s.version != nil {
 		s.task.Status.Version = s.version.Version
 	}
-	if err := p.toError(s.task); err != nil {
-		return status.ForCondition(v1alpha1.ConditionAdmitted, err)
+	problem := p.toError(s.task)
+	if problem != nil && !isOnlyAssumed(s, p) {
+		return status.ForCondition(v1alpha1.ConditionAdmitted, problem)
 	}
 	changes, err := planChanges(ctx, r, s)
 	if err != nil {
@@ -41,9 +43,18 @@ func (r *Reconciler) planOperation(ctx context.Context, s *scope) error {
 		return status.ForCondition(v1alpha1.ConditionAdmitted, err)
 	}
 	s.task.Status.Plan = plan
+	if problem != nil {
+		return status.ForCondition(v1alpha1.ConditionAdmitted, problem)
+	}
 	s.statusWriter.MarkTrue(v1alpha1.ConditionAdmitted, v1alpha1.ReasonAdmitted, "all checks passed")
 	s.statusWriter.SetReady(v1alpha1.ReasonPlanned, planMessage(s))
 	return nil
+}
+
+// isOnlyAssumed reports whether the only finding of a dry run is about passwords that are missing, for
+// which the rendered app contains placeholders.
+func isOnlyAssumed(s *scope, p *taskFindings) bool {
+	return s.rendered != nil && len(s.rendered.AssumedInputs) > 0 && p.Len() == 1
 }
 
 // newPlan returns the plan of an operation with the given subtasks and changes of objects.

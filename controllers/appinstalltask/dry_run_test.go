@@ -90,12 +90,12 @@ var _ = Describe("A task with spec.dryRun", func() {
 		Expect(b.currentInstance().Spec.Version).To(Equal("1.0.0"))
 	})
 
-	It("does not claim that nothing would change if it lists no objects", func() {
+	It("says that nothing would change", func() {
 		b.publishVersion("1.0.0", filesWithoutInputs())
 		b.installVersion("1.0.0")
 		plan("try", v1alpha1.ActionStop)
 		Expect(expectPlanned().Objects).To(BeEmpty())
-		Expect(b.conditionMessage(v1alpha1.ConditionSucceeded)).To(Equal(`dry run: Stop of instance "web" is possible`))
+		Expect(b.conditionMessage(v1alpha1.ConditionSucceeded)).To(Equal(`dry run: Stop of instance "web" is possible; it would change no object`))
 	})
 
 	It("lists all problems, and does not wait for those that may be solved later", func() {
@@ -106,6 +106,33 @@ var _ = Describe("A task with spec.dryRun", func() {
 		Expect(b.task.Status.RequiredInputs).To(HaveLen(2))
 		Expect(b.task.Status.Preflight).To(HaveLen(2))
 		Expect(b.task.Status.Plan).To(BeNil())
+	})
+
+	It("assumes a placeholder for a missing password", func() {
+		content := filesWithInputs()
+		content["templates/page.yaml"] = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: page}\ndata: {key: {{ required \"no password\" .Values.olaresEnv.PASSWORD | quote }}}\n"
+		b.publishVersion("1.0.0", content)
+		theme := "dark"
+		set := func(t *v1alpha1.AppInstallTask) {
+			t.Spec.Install = &v1alpha1.AppParameters{AppConfiguration: v1alpha1.AppConfiguration{Inputs: []v1alpha1.InputValue{{Name: "THEME", Value: &theme}}}}
+		}
+		plan("try", v1alpha1.ActionInstall, set)
+		b.expectFailure(v1alpha1.ReasonInputRequired)
+		Expect(b.task.Status.RequiredInputs).To(ConsistOf(HaveField("Name", "PASSWORD")))
+		Expect(b.task.Status.Plan).To(HaveField("Objects", Equal([]v1alpha1.PlannedObject{inNamespace(v1alpha1.ObjectCreated, "page")})))
+		b.expectNoWrites()
+
+		b.addDependencies("database")
+		plan("again", v1alpha1.ActionInstall, set)
+		b.expectFailure(v1alpha1.ReasonInputRequired)
+		Expect(b.task.Status.Preflight).To(HaveLen(2))
+		Expect(b.task.Status.Plan).To(BeNil(), "another problem prevents the operation")
+
+		b.createTask("install", v1alpha1.ActionInstall, set)
+		_, err := b.reconcileTask()
+		Expect(err).NotTo(HaveOccurred())
+		Expect(b.task.Finished()).To(BeFalse(), "a task that is carried out assumes nothing")
+		Expect(b.task.Status.RequiredInputs).To(ConsistOf(HaveField("Name", "PASSWORD")))
 	})
 
 	It("fails with the reason for which the task would wait", func() {

@@ -45,7 +45,7 @@ func checkInputs(ctx context.Context, r *Reconciler, s *scope, p *taskFindings) 
 	if err != nil {
 		return handleRenderError(ctx, r, s, p, err)
 	}
-	p.addInputProblems(s.task, installplan.Inputs, s.rendered.InputProblems)
+	p.addInputProblems(s.task, installplan.Inputs, append(s.rendered.InputProblems, s.rendered.AssumedInputs...))
 	return nil
 }
 
@@ -54,6 +54,7 @@ func planRequest(r *Reconciler, s *scope) installplan.Request {
 	request := installplan.Request{
 		App: s.app, Version: s.version, Tenant: s.tenant(), Instance: s.task.Instance(),
 		Sources: s.resolveTaskInputs(), CredentialRef: s.credentialRef(),
+		AssumesPasswords: s.task.IsDryRun(),
 	}
 	if s.task.Spec.Parameters().PurchaseRequestSecretRef != nil && !s.task.IsDryRun() {
 		request.Purchase = func(ctx context.Context, tenant client.Client) (string, error) {

@@ -25,15 +25,21 @@ type plannedChanges struct {
 	before, after *hydrate.Prepared
 }
 
-// planChanges returns what an admitted operation would change. The result is empty for an action that
-// neither installs a version nor uninstalls the instance.
+// planChanges returns what an admitted operation would change. The result is empty for Adopt, which changes
+// no object.
 func planChanges(ctx context.Context, r *Reconciler, s *scope) (plannedChanges, error) {
 	if !listsObjects(s) {
 		return plannedChanges{}, nil
 	}
-	if s.action.outcome.Succeeded == transitions.Uninstalled {
+	switch {
+	case s.action.outcome.Succeeded == transitions.Uninstalled:
 		removed, err := uninstalledObjects(ctx, r, s)
 		return plannedChanges{objects: removed}, err
+	case changedWorkloads[s.task.Spec.Action] != nil:
+		return plannedChanges{objects: workloadChanges(s)}, nil
+	case s.rollbackEntry != nil:
+		changed, err := rollbackChanges(ctx, r, s)
+		return plannedChanges{objects: changed}, err
 	}
 	after, err := renderedObjects(s.rendered.Draft, s.task.Namespace)
 	if err != nil {
@@ -55,7 +61,8 @@ func planChanges(ctx context.Context, r *Reconciler, s *scope) (plannedChanges, 
 
 // listsObjects reports whether the plan of the action lists the objects that it changes.
 func listsObjects(s *scope) bool {
-	return s.action.outcome.Succeeded == transitions.Uninstalled || s.rendered != nil && s.rendered.Draft != nil
+	return s.action.outcome.Succeeded == transitions.Uninstalled || changedWorkloads[s.task.Spec.Action] != nil ||
+		s.rollbackEntry != nil || s.rendered != nil && s.rendered.Draft != nil
 }
 
 // comparedObject is an object before or after an operation.

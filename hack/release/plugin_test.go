@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path"
 	"path/filepath"
 	"regexp"
@@ -108,4 +109,35 @@ func TestReleasePublishesThePlugin(t *testing.T) {
 	files := regexp.MustCompile(`files=\(([^)]*)\)`).FindStringSubmatch(commands)
 	g.Expect(files).To(HaveLen(2))
 	g.Expect(files[1]).To(And(ContainSubstring("kubectl-market_*.tar.gz"), ContainSubstring("appmarket.yaml")))
+}
+
+// TestKrewInstallsTheArchive does what kubectl krew install does with --manifest and --archive: it compares the
+// digest, unpacks the archive into a folder of the version, and links the program by the name of the plugin.
+func TestKrewInstallsTheArchive(t *testing.T) {
+	g := NewWithT(t)
+	folder := t.TempDir()
+	g.Expect(os.WriteFile(filepath.Join(folder, "kubectl-market-linux-amd64"), []byte("#!/bin/sh\necho \"${0##*/} $*\"\n"), 0o755)).To(Succeed())
+	g.Expect(run([]string{"plugin", "--root", root, "--output", folder, "--version", "1.2.3"}, io.Discard)).To(Succeed())
+	text, err := os.ReadFile(filepath.Join(folder, "appmarket.yaml"))
+	g.Expect(err).NotTo(HaveOccurred())
+	var manifest krewPlugin
+	g.Expect(yaml.UnmarshalStrict(text, &manifest)).To(Succeed())
+	platform := manifest.Spec.Platforms[0]
+	archive, err := os.ReadFile(filepath.Join(folder, path.Base(platform.URI)))
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(fmt.Sprintf("%x", sha256.Sum256(archive))).To(Equal(platform.SHA256))
+
+	store, programs := filepath.Join(folder, "store", manifest.Metadata.Name, manifest.Spec.Version), filepath.Join(folder, "bin")
+	g.Expect(os.MkdirAll(store, 0o755)).To(Succeed())
+	g.Expect(os.MkdirAll(programs, 0o755)).To(Succeed())
+	unpack := exec.CommandContext(t.Context(), "tar", "-xzf", "-", "-C", store)
+	unpack.Stdin = bytes.NewReader(archive)
+	g.Expect(unpack.Run()).To(Succeed())
+	link := filepath.Join(programs, "kubectl-"+manifest.Metadata.Name)
+	g.Expect(os.Symlink(filepath.Join(store, platform.Bin), link)).To(Succeed())
+	for _, program := range []string{link, filepath.Join(store, platform.Bin)} {
+		out, err := exec.CommandContext(t.Context(), program, "version").Output()
+		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(string(out)).To(Equal(filepath.Base(program) + " version\n"))
+	}
 }

@@ -40,7 +40,7 @@ const (
 type Right struct {
 	Verb                             string
 	Group, Resource, Namespace, Name string
-	// Subresource is the subresource of the object, if any.
+	// Subresource is a part of the object, such as exec of pods. If it is empty, the object itself is meant.
 	Subresource string
 	Path        string
 }
@@ -134,8 +134,7 @@ func (r *Reviewer) reviewAccess(ctx context.Context, token string, right Right) 
 		review.Spec.NonResourceAttributes = &authorizationv1.NonResourceAttributes{Path: right.Path, Verb: right.Verb}
 	} else {
 		review.Spec.ResourceAttributes = &authorizationv1.ResourceAttributes{
-			Verb: right.Verb, Group: right.Group, Resource: right.Resource, Subresource: right.Subresource,
-			Namespace: right.Namespace, Name: right.Name,
+			Verb: right.Verb, Group: right.Group, Resource: right.Resource, Subresource: right.Subresource, Namespace: right.Namespace, Name: right.Name,
 		}
 	}
 	review, err = r.access.Create(ctx, review, metav1.CreateOptions{})

@@ -59,8 +59,7 @@ func (r *SelfReviewer) Review(ctx context.Context, credential Credential, right 
 func reviewSelf(ctx context.Context, reviews authorizationclient.SelfSubjectAccessReviewInterface, right Right) (Decision, error) {
 	review, err := reviews.Create(ctx, &authorizationv1.SelfSubjectAccessReview{
 		Spec: authorizationv1.SelfSubjectAccessReviewSpec{ResourceAttributes: &authorizationv1.ResourceAttributes{
-			Verb: right.Verb, Group: right.Group, Resource: right.Resource, Subresource: right.Subresource,
-			Namespace: right.Namespace, Name: right.Name,
+			Verb: right.Verb, Group: right.Group, Resource: right.Resource, Subresource: right.Subresource, Namespace: right.Namespace, Name: right.Name,
 		}},
 	}, metav1.CreateOptions{})
 	switch {

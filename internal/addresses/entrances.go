@@ -51,7 +51,7 @@ func (p *Policy) findURL(entrance *v1alpha1.Entrance, endpoints []Endpoint) stri
 		}
 		at := slices.IndexFunc(e.Ports, func(port ServicePort) bool { return port.Number == entrance.Port })
 		if at >= 0 {
-			return limitURL(e.url(e.Ports[at].scheme(), entrance.Port))
+			return limitURL(e.url(e.Ports[at].Scheme(), entrance.Port))
 		}
 	}
 	return ""
@@ -148,7 +148,7 @@ func (p *Policy) recognizeEntrance(e *Endpoint, endpoints []Endpoint) (v1alpha1.
 	}
 	entrance.Host, entrance.Port = e.Name, port.Number
 	if e.IsExposed {
-		entrance.URL = limitURL(e.url(port.scheme(), port.Number))
+		entrance.URL = limitURL(e.url(port.Scheme(), port.Number))
 	}
 	return entrance, true
 }

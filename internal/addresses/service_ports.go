@@ -41,8 +41,9 @@ func (p ServicePort) isWeb() bool {
 // that it has pages.
 func (p ServicePort) isMain() bool { return p.Number == 80 || hasWord(p.Name, webNames[2:], true) }
 
-// scheme returns the protocol of a port.
-func (p ServicePort) scheme() Scheme {
+// Scheme returns the protocol of a port: its appProtocol, or the protocol that its name or its
+// number suggests.
+func (p ServicePort) Scheme() Scheme {
 	protocol := strings.ToLower(p.Protocol)
 	if protocol == "https" || protocol != "http" && (hasWord(p.Name, []string{"https"}, true) || p.Number == 443 || p.Number == 8443) {
 		return SchemeHTTPS

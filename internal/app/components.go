@@ -22,6 +22,7 @@ import (
 	"github.com/appmarket/operator/internal/installplan"
 	"github.com/appmarket/operator/internal/kinds"
 	"github.com/appmarket/operator/internal/olares"
+	"github.com/appmarket/operator/internal/placement"
 	"github.com/appmarket/operator/internal/platform"
 	"github.com/appmarket/operator/internal/preflight/collector"
 	"github.com/appmarket/operator/internal/release"
@@ -37,20 +38,21 @@ type components struct {
 	uploads  *uploads.Store
 	reviewer *access.Reviewer
 	// direct writes as a replica that is not the leader does.
-	direct   client.Client
-	damaged  chan event.GenericEvent
-	changed  chan event.GenericEvent
-	workers  *worker.Pool
-	clients  *helmrelease.Clients
-	monitor  *health.Watcher
-	opener   sourceFactory
-	pipeline hydrate.Pipeline
-	images   *imageInspectors
-	catalog  *catalog.Catalog
-	profiles platform.Profiles
-	planner  *installplan.Planner
-	tenants  *impersonation.Clients
-	cluster  *collector.Collector
+	direct    client.Client
+	damaged   chan event.GenericEvent
+	changed   chan event.GenericEvent
+	workers   *worker.Pool
+	clients   *helmrelease.Clients
+	monitor   *health.Watcher
+	opener    sourceFactory
+	pipeline  hydrate.Pipeline
+	images    *imageInspectors
+	catalog   *catalog.Catalog
+	profiles  platform.Profiles
+	planner   *installplan.Planner
+	tenants   *impersonation.Clients
+	cluster   *collector.Collector
+	placement *placement.Observer
 	// process identifies this process in recorded attempts.
 	process string
 }
@@ -73,8 +75,14 @@ func newComponents(mgr ctrl.Manager, known *kinds.Kinds, o *options) (*component
 		workers: &worker.Pool{
 			Command: []string{self, renderWorker}, Workers: o.renderWorkers, Time: o.renderTime, Memory: o.renderMemory,
 		},
-		opener:  sourceFactory{secrets: mgr.GetAPIReader(), options: o, userAgent: userAgent(), folders: &source.FolderCache{}},
+		opener: sourceFactory{
+			secrets: mgr.GetAPIReader(), options: o, userAgent: userAgent(), folders: &source.FolderCache{},
+			checkouts: &source.GitCheckouts{Dir: filepath.Join(o.storeDir, "git")},
+		},
 		tenants: &impersonation.Clients{Config: mgr.GetConfig(), Mapper: mgr.GetRESTMapper(), Scheme: mgr.GetScheme()},
+	}
+	if err := p.opener.checkouts.RemoveAll(); err != nil {
+		return nil, fmt.Errorf("--store-dir: %w", err)
 	}
 	reporter := &appReporter{events: p.damaged}
 	p.store, err = chartrepo.Open(o.storeDir, chartrepo.Options{
@@ -94,6 +102,7 @@ func newComponents(mgr ctrl.Manager, known *kinds.Kinds, o *options) (*component
 	if p.cluster, err = collector.New(mgr.GetConfig(), mgr.GetRESTMapper(), collector.WithNodesOnDemand(o.nodesOnDemand)); err != nil {
 		return nil, fmt.Errorf("configure preflight: %w", err)
 	}
+	p.placement = placement.NewObserver(mgr.GetCache(), known, p.cluster.CanAddNodes)
 	p.monitor = health.NewWatcher(mgr.GetConfig(), mgr.GetRESTMapper(), p.changed, health.WithLimit(o.limits.watches))
 	p.pipeline = hydrate.Pipeline{
 		Observer: appinfo.Metrics{},

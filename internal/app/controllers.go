@@ -50,7 +50,8 @@ func (p *components) registerControllers(ctx context.Context, mgr ctrl.Manager, 
 		Open: func(ctx context.Context, from *v1alpha1.MarketSource) (hydrate.Fetcher, error) {
 			return p.opener.openSource(ctx, from)
 		},
-		Pipeline: p.pipeline, Inspector: p.images.inspectorFor, Repository: p.store, Profiles: p.profiles,
+		Pipeline: p.pipeline, Inspector: p.images.inspectorFor, Repository: p.store, Profiles: p.profiles, Markets: o.marketNamespaces(),
+		Placement: p.placement,
 	}
 	tasks := &appinstalltask.Reconciler{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: mgr.GetEventRecorder("appinstalltask"),
@@ -63,9 +64,10 @@ func (p *components) registerControllers(ctx context.Context, mgr ctrl.Manager, 
 		metrics.Registry.Register(fairlimiter.Gauges{installs, removals}),
 		registerIndexes(ctx, mgr),
 		sources.SetupWithManager(mgr, options(v1alpha1.MarketSourceKind, maxConcurrentSyncs+spareWorkers)),
-		apps.SetupWithManager(mgr, p.damaged, options(v1alpha1.AppInfoKind, o.hydrations+spareWorkers)),
+		apps.SetupWithManager(mgr, p.damaged, p.placement.Changed(), options(v1alpha1.AppInfoKind, o.hydrations+spareWorkers)),
 		instances.SetupWithManager(mgr, p.changed, options(v1alpha1.AppInstanceKind, reconcilesPerTurn*o.installs+spareWorkers)),
 		tasks.SetupWithManager(mgr, options(v1alpha1.AppInstallTaskKind, o.installs+spareWorkers)),
+		mgr.Add(p.placement),
 		mgr.Add(&chartrepo.WriteCheck{Store: p.store, Interval: writeCheckInterval}),
 		mgr.Add(&chartrepo.Maintenance{Store: p.store, Interval: o.scrub, Keep: installedCharts(mgr.GetClient())}),
 		mgr.Add(&uploadSweep{store: p.uploads, objects: mgr.GetClient(), log: mgr.GetLogger()}),

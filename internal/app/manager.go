@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
@@ -21,6 +22,7 @@ import (
 	"github.com/appmarket/operator/internal/crdcheck"
 	"github.com/appmarket/operator/internal/kinds"
 	"github.com/appmarket/operator/internal/leaderfence"
+	"github.com/appmarket/operator/internal/placement"
 )
 
 // Settings without a flag.
@@ -93,7 +95,10 @@ func runOperator(ctx context.Context, o *options) error {
 		LeaderElectionID:                    leaseName,
 		LeaderElectionReleaseOnCancel:       true,
 		LeaderElectionResourceLockInterface: lock,
-		Cache:                               cache.Options{DefaultTransform: cache.TransformStripManagedFields()},
+		Cache: cache.Options{
+			DefaultTransform: cache.TransformStripManagedFields(),
+			ByObject:         map[client.Object]cache.ByObject{&corev1.Node{}: {Transform: placement.StripNode}},
+		},
 	})
 	if err != nil {
 		return fmt.Errorf("create manager: %w", err)

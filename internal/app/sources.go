@@ -21,6 +21,8 @@ type sourceFactory struct {
 	folders *source.FolderCache
 	// uploads contains the charts of sources of type Upload.
 	uploads source.UploadStore
+	// checkouts holds the files of sources of type Git.
+	checkouts *source.GitCheckouts
 }
 
 func (f sourceFactory) openSource(ctx context.Context, ms *v1alpha1.MarketSource) (source.Source, error) {
@@ -31,6 +33,7 @@ func (f sourceFactory) openSource(ctx context.Context, ms *v1alpha1.MarketSource
 	}
 	return source.FromSpec(ctx, f.secrets, ms, source.Options{
 		UserAgent: f.userAgent, Network: f.options.networkPolicy(ms.Namespace),
-		AllowedRoots: f.options.allowed.rootsFor(ms.Namespace), Cache: f.folders, Uploads: f.uploads,
+		AllowedRoots: f.options.allowed.rootsFor(ms.Namespace), Cache: f.folders, Checkouts: f.checkouts, Uploads: f.uploads,
+		PublishedURL: repositoryURL(f.options) + "/" + ms.Namespace + "/" + ms.Name,
 	})
 }

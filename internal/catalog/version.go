@@ -24,7 +24,7 @@ func (a *App) FindVersion(constraint, field string) (*v1alpha1.PublishedVersion,
 	if constraint == "" {
 		return NewestVersion(published), nil
 	}
-	found, err := selectVersion(published, constraint)
+	found, err := SelectVersion(published, constraint)
 	if err != nil {
 		return nil, outcome.Stalled(v1alpha1.ReasonInvalidSpec, fmt.Errorf(
 			"%s: Invalid value: %q: must be a version (1.2.3) or a range (~1.2, >=1 <2); omit the field to use the latest version", field, constraint))
@@ -68,16 +68,16 @@ func (a *App) AvailableUpdate(than string) string {
 // there are no other versions. published must not be empty.
 func NewestVersion(published []v1alpha1.PublishedVersion) *v1alpha1.PublishedVersion {
 	for _, constraint := range []string{"*", ">=0.0.0-0"} {
-		if found, err := selectVersion(published, constraint); err == nil && found != nil {
+		if found, err := SelectVersion(published, constraint); err == nil && found != nil {
 			return found
 		}
 	}
 	return &published[0]
 }
 
-// selectVersion returns the latest version that the constraint allows, or nil. A constraint that is
+// SelectVersion returns the latest version that the constraint allows, or nil. A constraint that is
 // equal to a published version, including build metadata, selects that version.
-func selectVersion(published []v1alpha1.PublishedVersion, constraint string) (*v1alpha1.PublishedVersion, error) {
+func SelectVersion(published []v1alpha1.PublishedVersion, constraint string) (*v1alpha1.PublishedVersion, error) {
 	for i := range published {
 		if published[i].Version == constraint {
 			return &published[i], nil
@@ -107,7 +107,7 @@ func (a *App) hasOffer(constraint string) bool {
 	for _, o := range a.Info.Spec.Offers {
 		offered = append(offered, v1alpha1.PublishedVersion{Version: o.Version})
 	}
-	found, err := selectVersion(offered, constraint)
+	found, err := SelectVersion(offered, constraint)
 	return err == nil && found != nil
 }
 

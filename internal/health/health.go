@@ -219,8 +219,12 @@ func (t *trackedInstance) sumHealth(ctx context.Context) (release.Health, error)
 	sortUnready(unready)
 	first := unready[0]
 	if first.status.isSentence || time.Since(t.refreshed) < explainDelay {
+		separator := ": "
+		if first.status.isSentence {
+			separator = " "
+		}
 		sum.Unready = listUnready(unready)
-		sum.Message = first.ref.String() + " " + oneLine(first.status.message)
+		sum.Message = first.ref.String() + separator + oneLine(first.status.message)
 		return sum, nil
 	}
 	message, err := t.explainObject(ctx, first, &pods)

@@ -46,6 +46,10 @@ type Input struct {
 	// ShowIf is a condition on other inputs, such as "service.type=NodePort&&tls!=true".
 	// While it is false, the input is not required.
 	ShowIf string `json:",omitempty"`
+	// Group is the heading under which a form shows the input. Multiline reports that the value
+	// may have several lines.
+	Group     string `json:",omitempty"`
+	Multiline bool   `json:",omitempty"`
 }
 
 // Bounds is an inclusive range. A nil Min or Max means no limit.

@@ -43,6 +43,9 @@ const problemMissing = "required"
 // IsMissing reports whether the input is required and has no value.
 func (p Problem) IsMissing() bool { return p.Problem == problemMissing }
 
+// IsMissingPassword reports whether the input is a required password without a value.
+func (p Problem) IsMissingPassword() bool { return p.IsMissing() && p.Input.Type == typePassword }
+
 // Problems of inputs and entrances that the app does not have.
 const (
 	problemUnknown         = "unknown input"

@@ -102,6 +102,17 @@ func (in Input) toTypedValue(text string) (any, bool) {
 	return text, true
 }
 
+// HiddenInputs returns the names of the inputs whose ShowIf is false with the given and the supplied values.
+func HiddenInputs(inputs []Input, given, supplied map[string]string) map[string]bool {
+	hidden, check := map[string]bool{}, inputCheck{inputs: inputs, given: given, supplied: supplied}
+	for _, in := range inputs {
+		if !in.isShown(check.inputText) {
+			hidden[in.Name] = true
+		}
+	}
+	return hidden
+}
+
 // isShown reports whether the condition of an input is true. An invalid condition is false,
 // so that an input that is never shown is not required.
 func (in Input) isShown(text func(name string) string) bool {

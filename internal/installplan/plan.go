@@ -81,7 +81,7 @@ func (p *Plan) RenderAhead(ctx context.Context) (*hydrate.Prepared, error) {
 		return nil, err
 	}
 	rendered, err := p.runWorker(ctx, order)
-	if err != nil || len(rendered.InputProblems) > 0 {
+	if err != nil || len(rendered.InputProblems) > 0 || len(rendered.AssumedInputs) > 0 {
 		return rendered, err
 	}
 	p.planner.cachedPlans.addPlan(key, rendered)

@@ -95,6 +95,9 @@ type Request struct {
 	// and although inputs are missing, to determine the permissions that it requires. The result
 	// must not be installed.
 	ForPermissions bool
+	// AssumesPasswords renders the app with a placeholder for each missing password, to check everything
+	// else. The result must not be installed.
+	AssumesPasswords bool
 	// ValuePaths are paths in values that the rendered plan describes; see
 	// hydrate.Prepared.ValuePaths.
 	ValuePaths [][]string

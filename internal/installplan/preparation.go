@@ -57,7 +57,7 @@ func (p *Plan) buildPreparation(ctx context.Context, releases map[string]hydrate
 			Values: p.settings.inputs, Plain: p.settings.plain, Supplied: p.settings.supplied.texts,
 			SuppliedPlain: p.settings.supplied.plain, Credential: p.settings.credential,
 		},
-		ValuePaths: p.ValuePaths, IgnoresInputs: p.ForPermissions,
+		ValuePaths: p.ValuePaths, IgnoresInputs: p.ForPermissions, AssumesPasswords: p.AssumesPasswords,
 	}, nil
 }
 
@@ -72,7 +72,7 @@ func preparationKey(archive string, order hydrate.Preparation, tenant release.Te
 		releases = r.Releases
 	}
 	text, err := json.Marshal([]any{
-		archive, r.Owner, r.App, fmt.Sprintf("%T", r.Profile), r.Platform, r.At, releases, r.Cluster, given, tenant, order.ValuePaths, order.IgnoresInputs,
+		archive, r.Owner, r.App, fmt.Sprintf("%T", r.Profile), r.Platform, r.At, releases, r.Cluster, given, tenant, order.ValuePaths, order.IgnoresInputs, order.AssumesPasswords,
 	})
 	if err != nil {
 		return "", fmt.Errorf("encode preparation: %w", err)

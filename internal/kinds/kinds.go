@@ -14,6 +14,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -201,6 +202,16 @@ func (k *Kinds) Discovery(ctx context.Context) (discovery.CachedDiscoveryInterfa
 		return nil, err
 	}
 	return cachedDiscovery{fixedDiscovery{k.discovery, known}}, nil
+}
+
+// ListResources returns the resources of all API versions, and the versions whose kinds are unknown because
+// their own API server does not respond.
+func (k *Kinds) ListResources(ctx context.Context) ([]*metav1.APIResourceList, []schema.GroupVersion, error) {
+	known, err := k.currentKinds(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	return known.resources, slices.Collect(maps.Keys(known.failed)), nil
 }
 
 // fixedDiscovery is a discovery client that always returns the same kinds.

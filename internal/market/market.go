@@ -27,6 +27,15 @@ func (n Namespaces) SharingOf(source *v1alpha1.MarketSource) v1alpha1.FromNamesp
 	return source.Spec.AllowedNamespaces.From
 }
 
+// AllowedBy returns the effective allowed namespaces of a source.
+func (n Namespaces) AllowedBy(source *v1alpha1.MarketSource) *v1alpha1.AllowedNamespaces {
+	allowed := &v1alpha1.AllowedNamespaces{From: n.SharingOf(source)}
+	if allowed.From == v1alpha1.NamespacesFromSelector {
+		allowed.Selector = source.Spec.AllowedNamespaces.Selector.DeepCopy()
+	}
+	return allowed
+}
+
 // IgnoredSharingMessage returns a message if spec.allowedNamespaces of a source has no effect, and an
 // empty string otherwise.
 func (n Namespaces) IgnoredSharingMessage(source *v1alpha1.MarketSource) string {

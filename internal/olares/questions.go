@@ -94,6 +94,7 @@ func (r *questionReader) readQuestion(d *decoder, path string) (inputs.Input, bo
 		Required:    d.boolField("required"),
 		Editable:    true,
 		ShowIf:      d.boundedText("show_if", inputs.MaxPatternBytes),
+		Group:       d.truncatedText("group", inputs.MaxInputTitle),
 	}
 	in.Path = in.Name
 	in.Default = d.boundedText("default", inputs.MaxInputBytes)
@@ -115,7 +116,7 @@ func (r *questionReader) readQuestion(d *decoder, path string) (inputs.Input, bo
 		r.warnings.addWarning("%s is ignored: values of type %q are not supported", path, text.Truncate(kind, maxQuoted))
 		return in, false
 	}
-	in.Type, in.Number = known, kind == "float"
+	in.Type, in.Number, in.Multiline = known, kind == "float", kind == "multiline"
 	if known == "int" || in.Number {
 		in.Range = d.boundsField("min", "max")
 	} else {

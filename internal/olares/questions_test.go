@@ -32,8 +32,8 @@ func TestQuestion(t *testing.T) {
 	}{
 		{"only a variable", "", inputs.Input{Type: "string"}},
 		{"a label and a description", "label: The A, description: What it is., group: Some, required: true, default: x",
-			inputs.Input{Type: "string", Title: "The A", Description: "What it is.", Required: true, Default: "x"}},
-		{"a multiline string", "type: multiline", inputs.Input{Type: "string"}},
+			inputs.Input{Type: "string", Title: "The A", Description: "What it is.", Group: "Some", Required: true, Default: "x"}},
+		{"a multiline string", "type: multiline", inputs.Input{Type: "string", Multiline: true}},
 		{"a boolean", "type: boolean, default: true", inputs.Input{Type: "bool", Default: "true"}},
 		{"an integer", "type: int, min: 1, max: '9', default: 080", inputs.Input{Type: "int", Range: within(1, 9), Default: "080"}},
 		{"a number", "type: float, default: 1.10", inputs.Input{Type: "string", Number: true, Default: "1.10"}},

@@ -38,7 +38,7 @@ func (d *Requirements) checkArchitecture(facts *Facts) []Problem {
 		placement := placePod(&w.pod, facts.Nodes)
 		nodes := nodeArchitectures(placement.tolerated)
 		for _, image := range podImages(&w.pod.Spec) {
-			builds := builtArchitectures(d.request.Platforms[image])
+			builds := BuiltArchitectures(d.request.Platforms[image])
 			if reported[image] || len(builds) == 0 || len(nodes) == 0 || hasOverlap(builds, nodes) || d.canRunOnNewNode(w, facts) {
 				continue
 			}
@@ -65,9 +65,9 @@ func podImages(spec *corev1.PodSpec) []string {
 	return slices.Sorted(maps.Keys(found))
 }
 
-// builtArchitectures returns the architectures of Linux platforms in the form os/architecture or
+// BuiltArchitectures returns the architectures of Linux platforms in the form os/architecture or
 // os/architecture/variant.
-func builtArchitectures(platforms []string) []string {
+func BuiltArchitectures(platforms []string) []string {
 	found := map[string]bool{}
 	for _, platform := range platforms {
 		system, rest, ok := strings.Cut(platform, "/")

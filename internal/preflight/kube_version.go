@@ -14,7 +14,7 @@ func (d *Requirements) checkKubernetes(facts *Facts) []Problem {
 	}
 	var problems []Problem
 	for _, unit := range d.request.Units {
-		if unit.KubeVersion == "" || isCompatible(unit.KubeVersion, facts.Version) {
+		if unit.KubeVersion == "" || IsCompatible(unit.KubeVersion, facts.Version) {
 			continue
 		}
 		problems = append(problems, newFinalProblem(v1alpha1.ReasonIncompatibleKubernetes,
@@ -24,9 +24,9 @@ func (d *Requirements) checkKubernetes(facts *Facts) []Problem {
 	return problems
 }
 
-// isCompatible reports whether a version satisfies a constraint. It returns false for invalid
+// IsCompatible reports whether a version satisfies a constraint. It returns false for invalid
 // input, which Helm also rejects.
-func isCompatible(constraint, version string) bool {
+func IsCompatible(constraint, version string) bool {
 	wanted, err := semver.NewConstraint(constraint)
 	if err != nil {
 		return false

@@ -42,7 +42,7 @@ func (d *Requirements) hasBuildsFor(pod *corev1.Pod, g *NodeGroup) bool {
 		return false
 	}
 	for _, image := range podImages(&pod.Spec) {
-		if !g.supportsArchitecture(builtArchitectures(d.request.Platforms[image])) {
+		if !g.supportsArchitecture(BuiltArchitectures(d.request.Platforms[image])) {
 			return false
 		}
 	}

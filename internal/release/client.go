@@ -34,6 +34,9 @@ type Reader interface {
 	// ListRetained lists the objects that would be kept if the release were removed: volume claims,
 	// objects that the claims need, and objects that the chart marks to be kept.
 	ListRetained(ctx context.Context, name string) ([]v1alpha1.ObjectReference, error)
+	// ListObjects lists the objects in the recorded manifest of a revision, without hooks. It
+	// returns RevisionNotFound if the record of the revision does not exist any more.
+	ListObjects(ctx context.Context, name string, revision int) ([]RevisionObject, error)
 }
 
 // Installer creates revisions of releases.

@@ -33,13 +33,15 @@ type directory struct {
 	path         string
 	allowedRoots []string
 	cache        *FolderCache
+	// title is the location for messages.
+	title string
 }
 
 func newDirectory(cfg DirectoryConfig, chosen listingOptions) (*directory, error) {
 	if !filepath.IsAbs(cfg.Path) {
 		return nil, fmt.Errorf("spec.directory.path: %q must be an absolute path", cfg.Path)
 	}
-	return &directory{listingOptions: chosen, path: filepath.Clean(cfg.Path), allowedRoots: cfg.AllowedRoots, cache: cfg.Cache}, nil
+	return &directory{listingOptions: chosen, path: filepath.Clean(cfg.Path), title: filepath.Clean(cfg.Path), allowedRoots: cfg.AllowedRoots, cache: cfg.Cache}, nil
 }
 
 // List lists the charts of the folder.
@@ -51,7 +53,7 @@ func (d *directory) List(ctx context.Context, since hydrate.Cursor) (hydrate.Lis
 	defer func() { _ = root.Close() }()
 	found, err := readFolderEntries(root.FS(), ".", maxDirectoryEntries)
 	if outcome.IsStalled(err) {
-		return hydrate.Listing{}, fmt.Errorf("read directory %q: %w", d.path, err)
+		return hydrate.Listing{}, fmt.Errorf("read directory %q: %w", d.title, err)
 	}
 	if err != nil {
 		return hydrate.Listing{}, d.directoryError(err)
@@ -63,7 +65,7 @@ func (d *directory) List(ctx context.Context, since hydrate.Cursor) (hydrate.Lis
 	selector := newVersionSelector(d.listingOptions, v1alpha1.ReasonInvalidChart)
 	for _, c := range charts {
 		if err := c.addToSelector(selector); err != nil {
-			return hydrate.Listing{}, fmt.Errorf("read directory %q: %w", d.path, err)
+			return hydrate.Listing{}, fmt.Errorf("read directory %q: %w", d.title, err)
 		}
 	}
 	return selector.toListing("", since), nil
@@ -170,7 +172,7 @@ func (d *directory) directoryError(err error) error {
 	if inner, ok := errors.AsType[*fs.PathError](err); ok {
 		cause = inner.Err
 	}
-	err = fmt.Errorf("read directory %q: %w", d.path, cause)
+	err = fmt.Errorf("read directory %q: %w", d.title, cause)
 	if errors.Is(cause, fs.ErrNotExist) {
 		return outcome.Stalled(v1alpha1.ReasonNotFound, err)
 	}

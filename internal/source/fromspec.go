@@ -15,6 +15,7 @@ import (
 	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/netguard"
 	"github.com/appmarket/operator/internal/outcome"
+	"github.com/appmarket/operator/internal/source/git"
 )
 
 // Options holds the settings of a source that the operator determines, and not its
@@ -28,6 +29,10 @@ type Options struct {
 	AllowedRoots []string
 	// Cache caches the charts of sources of type Directory. Optional.
 	Cache *FolderCache
+	// Checkouts holds the files of sources of type Git. Optional.
+	Checkouts *GitCheckouts
+	// PublishedURL is the URL of the repository with the published charts of the source.
+	PublishedURL string
 	// Uploads contains the charts of sources of type Upload. Optional.
 	Uploads UploadStore
 }
@@ -36,7 +41,7 @@ type Options struct {
 // the spec refers to in the namespace of the MarketSource. A Secret or key that does
 // not exist is stalled with ReferenceNotFound, and an invalid spec with InvalidSpec.
 func FromSpec(ctx context.Context, secrets client.Reader, ms *v1alpha1.MarketSource, options Options) (Source, error) {
-	cfg := Config{UserAgent: options.UserAgent, Network: options.Network}
+	cfg := Config{UserAgent: options.UserAgent, Network: options.Network, PublishedURL: options.PublishedURL}
 	if filter := ms.Spec.Filter; filter != nil {
 		cfg.Include, cfg.Exclude, cfg.MaxVersions = filter.Include, filter.Exclude, int(filter.MaxVersions)
 	}
@@ -56,6 +61,14 @@ func FromSpec(ctx context.Context, secrets client.Reader, ms *v1alpha1.MarketSou
 			return nil, err
 		}
 		cfg.OCI = oci
+	}
+	if ms.Spec.Git != nil {
+		repository, err := gitConfig(ctx, secrets, ms)
+		if err != nil {
+			return nil, err
+		}
+		repository.Checkouts = options.Checkouts
+		cfg.Git = repository
 	}
 	if ms.Spec.Upload != nil {
 		upload, err := uploadConfig(secrets, ms, options.Uploads)
@@ -121,6 +134,28 @@ func helmConfig(ctx context.Context, secrets client.Reader, ms *v1alpha1.MarketS
 	}
 	var err error
 	cfg.CA, err = getCertificates(ctx, secrets, "spec.helm.certSecretRef", ms.Namespace, ms.Spec.Helm.CertSecretRef)
+	return cfg, err
+}
+
+func gitConfig(ctx context.Context, secrets client.Reader, ms *v1alpha1.MarketSource) (*GitConfig, error) {
+	spec := ms.Spec.Git
+	cfg := &GitConfig{URL: spec.URL, Path: spec.Path, Timeout: ms.Spec.Timeout.Or(DefaultTimeout)}
+	if ref := spec.Ref; ref != nil {
+		cfg.Selection = git.Selection{Branch: ref.Branch, Tag: ref.Tag, Commit: ref.Commit, Semver: ref.Semver}
+	}
+	if ref := spec.SecretRef; ref != nil {
+		secret, err := getCredentials(ctx, secrets, "spec.git.secretRef", ms.Namespace, ref.Name)
+		if err != nil {
+			return nil, err
+		}
+		cfg.Username, cfg.Password, cfg.Token = string(secret.Data["username"]), string(secret.Data["password"]), string(secret.Data["token"])
+		cfg.PrivateKey, cfg.KnownHosts = secret.Data[corev1.SSHAuthPrivateKey], secret.Data["known_hosts"]
+		if cfg.Username == "" && cfg.Token == "" && len(cfg.PrivateKey) == 0 {
+			return nil, secretError("spec.git.secretRef: Secret %q has no credentials: add the keys username and password, the key token, or the keys ssh-privatekey and known_hosts", ref.Name)
+		}
+	}
+	var err error
+	cfg.CA, err = getCertificates(ctx, secrets, "spec.git.certSecretRef", ms.Namespace, spec.CertSecretRef)
 	return cfg, err
 }
 

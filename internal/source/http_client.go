@@ -39,15 +39,13 @@ func newHTTPClient(from Config, home *url.URL) (*httpClient, error) {
 	cfg := *from.Helm
 	transport, err := transports.getTransport(netguard.TransportOptions{Policy: from.Network, UserAgent: from.UserAgent}, cfg.CA)
 	if err != nil {
-		return nil, fmt.Errorf("spec.helm.certSecretRef: %w", err)
+		return nil, err
 	}
 	c := &httpClient{baseURL: home, timeout: cfg.Timeout, authenticate: func(*http.Request) {}}
 	if c.timeout <= 0 {
 		c.timeout = DefaultTimeout
 	}
 	switch {
-	case cfg.Token != "" && (cfg.Username != "" || cfg.Password != ""):
-		return nil, errors.New("spec.helm.secretRef: the Secret must have the keys username and password or the key token, not both: remove one of them")
 	case cfg.Token != "":
 		c.authenticate = func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+cfg.Token) }
 	case cfg.Username != "" || cfg.Password != "":
@@ -68,11 +66,16 @@ func newHTTPClient(from Config, home *url.URL) (*httpClient, error) {
 // sendGet sends a GET request and returns the response with any status. The caller must
 // close its body, which also stops the timeout of the request.
 func (c *httpClient) sendGet(ctx context.Context, target *url.URL, header http.Header) (*http.Response, error) {
+	return c.send(ctx, http.MethodGet, target, header, nil)
+}
+
+// send works like sendGet for any method. A body that is not nil must be a *bytes.Reader.
+func (c *httpClient) send(ctx context.Context, method string, target *url.URL, header http.Header, body any) (*http.Response, error) {
 	if target.Scheme != "http" && target.Scheme != "https" || target.Host == "" {
 		return nil, outcome.Stalled(v1alpha1.ReasonFetchFailed, fmt.Errorf("get %s: %w", redactURL(target), netguard.ErrScheme))
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
-	request, err := retryablehttp.NewRequestWithContext(ctx, http.MethodGet, target.String(), nil)
+	request, err := retryablehttp.NewRequestWithContext(ctx, method, target.String(), body)
 	if err != nil {
 		cancel()
 		return nil, c.connectionError(target, err)

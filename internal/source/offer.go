@@ -90,7 +90,7 @@ func parseVersion(text string) (*semver.Version, error) {
 	if len(text) > maxVersion {
 		return nil, fmt.Errorf("version is longer than %d characters", maxVersion)
 	}
-	if version, err := semver.StrictNewVersion(text); err == nil {
+	if version, err := parseStrictVersion(text); err == nil {
 		return version, nil
 	}
 	version, err := semver.NewVersion(text)
@@ -99,6 +99,9 @@ func parseVersion(text string) (*semver.Version, error) {
 	}
 	return version, nil
 }
+
+// parseStrictVersion parses a complete semantic version.
+func parseStrictVersion(text string) (*semver.Version, error) { return semver.StrictNewVersion(text) }
 
 // checkURL returns an error if the URL of a chart is invalid or contains credentials.
 func checkURL(text string) error {

@@ -51,9 +51,12 @@ func newRepository(cfg Config, listed listingOptions) (*repository, error) {
 	if path, ok := strings.CutSuffix(base.Path, "/index.yaml/"); ok {
 		base.Path, base.RawPath = path+"/", ""
 	}
+	if cfg.Helm.Token != "" && (cfg.Helm.Username != "" || cfg.Helm.Password != "") {
+		return nil, errors.New("spec.helm.secretRef: the Secret must have the keys username and password or the key token, not both: remove one of them")
+	}
 	web, err := newHTTPClient(cfg, base)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("spec.helm.certSecretRef: %w", err)
 	}
 	return &repository{
 		listingOptions: listed, client: web, baseURL: base, indexURL: base.JoinPath("index.yaml"),

@@ -1,5 +1,6 @@
 // Package source reads the sources of apps: a Helm repository over HTTP, charts in an OCI
-// registry, a folder on a mounted volume, or charts that were uploaded to the operator.
+// registry or a git repository, a folder on a mounted volume, or charts that were uploaded
+// to the operator.
 //
 // A Source lists the chart versions that it offers, and fetches one of them. The
 // listing of an unchanged source is cheap: the caller passes the Mark of the last
@@ -46,10 +47,11 @@ type Source interface {
 	List(ctx context.Context, since hydrate.Cursor) (hydrate.Listing, error)
 }
 
-// Config configures a Source. Exactly one of Helm, OCI, Directory and Upload must be set.
+// Config configures a Source. Exactly one of Helm, OCI, Git, Directory and Upload must be set.
 type Config struct {
 	Helm      *HelmConfig
 	OCI       *OCIConfig
+	Git       *GitConfig
 	Directory *DirectoryConfig
 	Upload    *UploadConfig
 
@@ -65,6 +67,9 @@ type Config struct {
 	UserAgent string
 	// Network determines the addresses to which connections are made.
 	Network netguard.Policy
+	// PublishedURL is the URL of the repository with the published charts of the source. A
+	// dependency with this repository is fetched from the source itself.
+	PublishedURL string
 }
 
 // HelmConfig configures a Helm repository that is served over HTTP.
@@ -125,18 +130,18 @@ func Open(cfg Config) (Source, error) {
 	if err != nil {
 		return nil, outcome.Stalled(v1alpha1.ReasonInvalidSpec, err)
 	}
-	return source, nil
+	return &dependencySource{Source: source, config: cfg}, nil
 }
 
 func openSource(cfg Config) (Source, error) {
 	types := 0
-	for _, set := range []bool{cfg.Helm != nil, cfg.OCI != nil, cfg.Directory != nil, cfg.Upload != nil} {
+	for _, set := range []bool{cfg.Helm != nil, cfg.OCI != nil, cfg.Git != nil, cfg.Directory != nil, cfg.Upload != nil} {
 		if set {
 			types++
 		}
 	}
 	if types != 1 {
-		return nil, errors.New("spec: exactly one of helm, oci, directory and upload must be set")
+		return nil, errors.New("spec: exactly one of helm, oci, git, directory and upload must be set")
 	}
 	names, err := newNameFilter(cfg.Include, cfg.Exclude)
 	if err != nil {
@@ -149,6 +154,8 @@ func openSource(cfg Config) (Source, error) {
 	switch {
 	case cfg.Directory != nil:
 		return newDirectory(*cfg.Directory, listed)
+	case cfg.Git != nil:
+		return newGitSource(cfg, listed)
 	case cfg.OCI != nil:
 		return newRegistrySource(cfg, listed)
 	case cfg.Upload != nil:

@@ -18,6 +18,8 @@ func AddCommand(r Request) string {
 	if r.Type != TypeOfLocation(r.Location) {
 		add("type", strings.ToLower(string(r.Type)))
 	}
+	add("ref", r.Ref)
+	add("path", r.Path)
 	add("charts", strings.Join(r.Charts, ","))
 	add("secret", r.Secret)
 	add("cert-secret", r.CertSecret)

@@ -21,8 +21,12 @@ type Request struct {
 	Namespace, Name string
 	// Type defaults to the type of the location.
 	Type v1alpha1.SourceType
-	// Location is the URL of a Helm repository or of a registry, or the absolute path of a directory.
+	// Location is the URL of a Helm repository, of a registry or of a git repository, or the absolute
+	// path of a directory.
 	Location string
+	// Ref selects the commit of a git repository, as ParseRef reads it, and Path is the directory with
+	// the charts in it.
+	Ref, Path string
 	// Charts are the names of the charts below the URL of a registry.
 	Charts []string
 	// AllCharts offers all charts below the URL of a registry.
@@ -64,7 +68,7 @@ func SetSpec(spec *v1alpha1.MarketSourceSpec, r Request) error {
 	}
 	spec.Type, spec.AllowedNamespaces, spec.Interval, spec.RegistrySecretRef = r.Type, allowed, r.Interval, refOf(r.RegistrySecret)
 	upload := spec.Upload
-	spec.Helm, spec.OCI, spec.Directory, spec.Upload = nil, nil, nil, nil
+	spec.Helm, spec.OCI, spec.Git, spec.Directory, spec.Upload = nil, nil, nil, nil, nil
 	switch r.Type {
 	case v1alpha1.SourceTypeHelm:
 		spec.Helm = &v1alpha1.HelmSource{URL: r.Location, SecretRef: refOf(r.Secret), CertSecretRef: refOf(r.CertSecret)}
@@ -76,6 +80,12 @@ func SetSpec(spec *v1alpha1.MarketSourceSpec, r Request) error {
 		if r.Insecure {
 			spec.OCI.Insecure = &r.Insecure
 		}
+	case v1alpha1.SourceTypeGit:
+		ref, err := ParseRef(r.Ref)
+		if err != nil {
+			return err
+		}
+		spec.Git = &v1alpha1.GitSource{URL: r.Location, Ref: ref, Path: r.Path, SecretRef: refOf(r.Secret), CertSecretRef: refOf(r.CertSecret)}
 	case v1alpha1.SourceTypeDirectory:
 		spec.Directory = &v1alpha1.DirectorySource{Path: r.Location}
 	case v1alpha1.SourceTypeUpload:
@@ -111,6 +121,8 @@ func (r Request) checkType() error {
 		flag, what     string
 		given, allowed bool
 	}{
+		{"ref", "no commits", r.Ref != "", r.Type == v1alpha1.SourceTypeGit},
+		{"path", "no path below its location", r.Path != "", r.Type == v1alpha1.SourceTypeGit},
 		{"charts", "no list of charts", len(r.Charts) > 0, r.Type == v1alpha1.SourceTypeOCI},
 		{"all-charts", "no registry", r.AllCharts, r.Type == v1alpha1.SourceTypeOCI},
 		{"secret", "no credentials", r.Secret != "", isRemote},
@@ -139,6 +151,9 @@ func RequestFor(source *v1alpha1.MarketSource) Request {
 		r.Location, r.Secret, r.CertSecret = spec.OCI.URL, nameOf(spec.OCI.SecretRef), nameOf(spec.OCI.CertSecretRef)
 		r.Charts, r.AllCharts = slices.Clone(spec.OCI.Charts), spec.OCI.AllCharts != nil && *spec.OCI.AllCharts
 		r.Insecure = spec.OCI.Insecure != nil && *spec.OCI.Insecure
+	case spec.Git != nil:
+		r.Location, r.Secret, r.CertSecret = spec.Git.URL, nameOf(spec.Git.SecretRef), nameOf(spec.Git.CertSecretRef)
+		r.Ref, r.Path = RefText(spec.Git.Ref), spec.Git.Path
 	case spec.Directory != nil:
 		r.Location = spec.Directory.Path
 	}
@@ -158,6 +173,8 @@ func TypeOfLocation(location string) v1alpha1.SourceType {
 		return v1alpha1.SourceTypeDirectory
 	case strings.HasPrefix(location, "oci://"):
 		return v1alpha1.SourceTypeOCI
+	case strings.HasPrefix(location, "ssh://"), strings.HasSuffix(location, ".git"):
+		return v1alpha1.SourceTypeGit
 	}
 	return v1alpha1.SourceTypeHelm
 }

@@ -34,6 +34,15 @@ func TestNewSource(t *testing.T) {
 		{"all charts of a registry", sourcebuilder.Request{Location: "oci://registry.example/charts", AllCharts: true}, v1alpha1.MarketSourceSpec{
 			Type: v1alpha1.SourceTypeOCI, OCI: &v1alpha1.OCISource{URL: "oci://registry.example/charts", AllCharts: &yes},
 		}, "kubectl market source add samples oci://registry.example/charts --namespace market --all-charts"},
+		{"a git repository", sourcebuilder.Request{Location: "https://git.example/charts.git", Ref: "semver:>=1.0.0", Path: "charts", Secret: "login"}, v1alpha1.MarketSourceSpec{
+			Type: v1alpha1.SourceTypeGit, Git: &v1alpha1.GitSource{URL: "https://git.example/charts.git", Ref: &v1alpha1.GitReference{Semver: ">=1.0.0"}, Path: "charts", SecretRef: ref("login")},
+		}, "kubectl market source add samples https://git.example/charts.git --namespace market --ref 'semver:>=1.0.0' --path charts --secret login"},
+		{"a git repository over SSH", sourcebuilder.Request{Location: "ssh://git@git.example/charts", Ref: "tag:v1", Secret: "key"}, v1alpha1.MarketSourceSpec{
+			Type: v1alpha1.SourceTypeGit, Git: &v1alpha1.GitSource{URL: "ssh://git@git.example/charts", Ref: &v1alpha1.GitReference{Tag: "v1"}, SecretRef: ref("key")},
+		}, "kubectl market source add samples ssh://git@git.example/charts --namespace market --ref tag:v1 --secret key"},
+		{"a git repository without .git", sourcebuilder.Request{Type: v1alpha1.SourceTypeGit, Location: "https://git.example/charts", Ref: "commit:0123456789012345678901234567890123456789"}, v1alpha1.MarketSourceSpec{
+			Type: v1alpha1.SourceTypeGit, Git: &v1alpha1.GitSource{URL: "https://git.example/charts", Ref: &v1alpha1.GitReference{Commit: "0123456789012345678901234567890123456789"}},
+		}, "kubectl market source add samples https://git.example/charts --namespace market --type git --ref commit:0123456789012345678901234567890123456789"},
 		{"a directory", sourcebuilder.Request{
 			Location: "/charts", Include: []string{"a*"}, Exclude: []string{"b"}, MaxVersions: 2, Profile: v1alpha1.ProfileOlares, Interval: "1h", AllowedNamespaces: "same",
 		}, v1alpha1.MarketSourceSpec{
@@ -56,6 +65,7 @@ func TestNewSource(t *testing.T) {
 	}
 	for _, wrong := range []sourcebuilder.Request{
 		{Location: "/charts", Secret: "login"}, {Location: "https://charts.example", Charts: []string{"a"}}, {Location: "/charts", CertSecret: "ca"},
+		{Location: "https://charts.example", Ref: "main"}, {Location: "/charts", Path: "a"}, {Location: "ssh://git.example/a", Ref: "head:main"},
 		{Location: "https://charts.example", Insecure: true}, {Location: "https://charts.example", AllCharts: true}, {Location: "/charts", AllowedNamespaces: "team"},
 	} {
 		_, err := sourcebuilder.NewSource(wrong)

@@ -30,7 +30,20 @@ func violationError(err *jsonschema.ValidationError, schema []byte, at []string)
 	if len(at) > 0 {
 		of = fmt.Sprintf(" of chart %q", strings.Join(at, "."))
 	}
-	return fmt.Errorf("values do not match %s%s: %s", chart.SchemaFile, of, strings.Join(found, "; "))
+	return &SchemaError{Violations: found, of: of}
+}
+
+// SchemaError lists up to 20 violations of a schema, sorted.
+type SchemaError struct {
+	Violations []string
+
+	// of names the chart.
+	of string
+}
+
+// Error returns all listed violations.
+func (e *SchemaError) Error() string {
+	return fmt.Sprintf("values do not match %s%s: %s", chart.SchemaFile, e.of, strings.Join(e.Violations, "; "))
 }
 
 // violationsOf appends the innermost causes of an error to found.

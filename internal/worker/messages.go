@@ -41,6 +41,8 @@ type (
 		ValuePaths [][]string
 		// IgnoresInputs renders the chart although inputs are missing or invalid.
 		IgnoresInputs bool
+		// AssumesPasswords renders the chart with placeholders for missing passwords.
+		AssumesPasswords bool
 		// Lookup reports whether lookups of templates are answered.
 		Lookup bool
 	}
@@ -70,6 +72,8 @@ type (
 		// Values are the packed values, which are the same for all units of the draft.
 		Values map[string]any
 		Wrong  []inputs.Problem
+		// Assumed lists the inputs of a preparation that have a placeholder.
+		Assumed []inputs.Problem
 		// ValuePaths describes the paths of a preparation.
 		ValuePaths []hydrate.ValuePath
 		Took       map[hydrate.Name]time.Duration

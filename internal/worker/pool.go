@@ -82,7 +82,8 @@ func (p *Pool) Prepare(ctx context.Context, in hydrate.Preparation) (*hydrate.Pr
 		return nil, outcome.Stalled(v1alpha1.ReasonInvalidValues, err)
 	}
 	next := order{Preparation: &preparation{
-		Request: packed, Archive: in.Archive, Given: in.Given, ValuePaths: in.ValuePaths, IgnoresInputs: in.IgnoresInputs, Lookup: in.Request.Lookup != nil,
+		Request: packed, Archive: in.Archive, Given: in.Given, ValuePaths: in.ValuePaths, IgnoresInputs: in.IgnoresInputs,
+		AssumesPasswords: in.AssumesPasswords, Lookup: in.Request.Lookup != nil,
 	}}
 	got, _, err := p.runOrder(ctx, in.Request.At.Namespace, next, in.Request.Lookup)
 	if err == nil {
@@ -96,7 +97,7 @@ func (p *Pool) Prepare(ctx context.Context, in hydrate.Preparation) (*hydrate.Pr
 		got.Draft.Units[i].Values = got.Values
 	}
 	got.Draft.Request = in.Request
-	return &hydrate.Prepared{Draft: got.Draft, InputProblems: got.Wrong, ValuePaths: got.ValuePaths}, nil
+	return &hydrate.Prepared{Draft: got.Draft, InputProblems: got.Wrong, AssumedInputs: got.Assumed, ValuePaths: got.ValuePaths}, nil
 }
 
 // runOrder carries out an order for a namespace. It retries once if the worker ended for an

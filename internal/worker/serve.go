@@ -82,7 +82,7 @@ func (s *server) handleOrder(next order) (result answer) {
 		result.Draft, result.Took = withoutKnownFields(draft), took
 	case next.Preparation != nil:
 		p := hydrate.Preparation{Request: next.Preparation.Request.toRequest(), Archive: next.Preparation.Archive, Given: next.Preparation.Given,
-			ValuePaths: next.Preparation.ValuePaths, IgnoresInputs: next.Preparation.IgnoresInputs}
+			ValuePaths: next.Preparation.ValuePaths, IgnoresInputs: next.Preparation.IgnoresInputs, AssumesPasswords: next.Preparation.AssumesPasswords}
 		if next.Preparation.Lookup {
 			p.Request.Lookup = s.requestLookup
 		}
@@ -91,6 +91,7 @@ func (s *server) handleOrder(next order) (result answer) {
 			return newErrorAnswer(err)
 		}
 		result.Draft, result.Wrong, result.ValuePaths = withoutKnownFields(prepared.Draft), prepared.InputProblems, prepared.ValuePaths
+		result.Assumed = prepared.AssumedInputs
 		if units := prepared.Draft.Units; len(units) > 0 {
 			if result.Values, err = packValues(units[0].Values); err != nil {
 				return newErrorAnswer(outcome.Stalled(v1alpha1.ReasonInvalidValues, err))

@@ -36,8 +36,10 @@ func (f *Factory) newDoctorCommand() *cobra.Command {
 			return err
 		}
 		o := diagnostics.Options{Namespace: namespace, OperatorNamespace: operator, Version: f.Version, Now: f.Now()}
+		ctx, _, stop := waitContexts(c.Context(), 0)
+		defer stop()
 		write := func(out io.Writer) error {
-			problems, err := diagnostics.Write(c.Context(), config, out, o)
+			problems, err := diagnostics.Write(ctx, config, out, o)
 			for _, problem := range problems {
 				fmt.Fprintln(f.Streams.ErrOut, "not read: "+printable(problem))
 			}

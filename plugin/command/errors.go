@@ -61,7 +61,7 @@ var errUpdates = &exitError{code: ExitChanges, cause: errors.New("updates are av
 func printError(out io.Writer, err error) int {
 	var exit *exitError
 	if errors.As(err, &exit) {
-		if exit == errUpdates || exit == errChanges {
+		if exit == errUpdates || exit == errChanges || exit == errWatchInterrupted {
 			return exit.code
 		}
 		fmt.Fprintln(out, strings.TrimSuffix(errorText(exit.cause), "\n"))

@@ -40,6 +40,8 @@ type Factory struct {
 	Version string
 	// Terminal asks questions. It is nil if the input is not a terminal.
 	Terminal Terminal
+	// Screen shows the state of what is watched. It is nil if the output is not a terminal.
+	Screen Screen
 	// Now returns the time. Suffix returns the end of the name of a task.
 	Now    func() time.Time
 	Suffix func() string
@@ -57,6 +59,11 @@ type Terminal interface {
 	ReadLine(question string) (string, error)
 	// ReadPassword is ReadLine without showing what the user types.
 	ReadPassword(question string) (string, error)
+}
+
+// Screen shows lines that replace the lines that it showed before.
+type Screen interface {
+	Show(lines []string) error
 }
 
 // NewFactory returns a factory for a program with the given name and version.
@@ -94,7 +101,7 @@ func newMapper() meta.RESTMapper {
 	for _, kind := range []string{"MarketSource", "AppInfo", "AppInstance", "AppInstallTask"} {
 		mapper.Add(v1alpha1.GroupVersion.WithKind(kind), meta.RESTScopeNamespace)
 	}
-	for _, kind := range []string{"Secret", "Event", "Pod", "ServiceAccount"} {
+	for _, kind := range []string{"Secret", "Event", "Pod", "Service", "ServiceAccount"} {
 		mapper.Add(corev1.SchemeGroupVersion.WithKind(kind), meta.RESTScopeNamespace)
 	}
 	mapper.Add(corev1.SchemeGroupVersion.WithKind("Namespace"), meta.RESTScopeRoot)

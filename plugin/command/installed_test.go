@@ -1,13 +1,19 @@
 package command_test
 
 import (
+	"bytes"
+	"net/http"
+	"strings"
 	"testing"
+	"time"
 
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/cli-runtime/pkg/genericiooptions"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/plugin/command"
 )
 
 func isUnhealthy(instance *v1alpha1.AppInstance) {
@@ -98,4 +104,21 @@ func TestCompletion(t *testing.T) {
 	for _, shell := range []string{"bash", "zsh", "fish", "powershell"} {
 		g.Expect(p.run("completion " + shell).out).To(ContainSubstring("__complete"))
 	}
+}
+
+// TestCompletionEndsInTime completes names with an API server that does not respond.
+func TestCompletionEndsInTime(t *testing.T) {
+	g := NewWithT(t)
+	p := newPlugin(t)
+	release := make(chan struct{})
+	p.startGateway("/apis/appmarket.io", http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-release }))
+	t.Cleanup(func() { close(release) })
+	t.Setenv("KUBECONFIG", p.kubeconfig)
+	var out, errOut bytes.Buffer
+	f := command.NewFactory(genericiooptions.IOStreams{In: strings.NewReader(""), Out: &out, ErrOut: &errOut}, "kubectl market", "1.2.3")
+	g.Expect(f.CompletionTimeout).To(Equal(300 * time.Millisecond))
+	begin := time.Now()
+	g.Expect(f.Run(t.Context(), []string{"__complete", "install", ""})).To(BeZero(), errOut.String())
+	g.Expect(time.Since(begin)).To(BeNumerically("<", 10*time.Second))
+	g.Expect(out.String()).To(Equal(":4\n"), "nothing is completed, not even files")
 }

@@ -115,6 +115,18 @@ func TestOpen(t *testing.T) {
 	g.Expect(r.out).To(Equal("http://127.0.0.1:43211\n"))
 	g.Expect(r.errOut).To(Equal("port-forward -n open service/wiki :8080\n"))
 	g.Expect(r.code).To(BeZero())
+	t.Log("the Service decides between http and https")
+	https := "https"
+	p.env.Create(t, &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "open", Name: "wiki"}, Spec: corev1.ServiceSpec{
+		Ports: []corev1.ServicePort{{Name: "metrics", Port: 9090}, {Name: "web", Port: 8080, AppProtocol: &https}},
+	}})
+	g.Expect(p.run("open wiki -n open --no-browser").out).To(Equal("https://127.0.0.1:43211\n"))
+	g.Expect(p.run("open wiki hidden -n open --no-browser").out).To(Equal("http://127.0.0.1:43211\n"), "the Service cannot be read")
+	p.createWithStatus(newInstance("open", "secure", func(i *v1alpha1.AppInstance) {
+		i.Status.Entrances = []v1alpha1.Entrance{{Name: "web", Host: "secure", Port: 443}}
+	}))
+	g.Expect(p.run("open secure -n open --no-browser").out).To(Equal("https://127.0.0.1:43211\n"), "the port is 443")
+
 	g.Expect(os.WriteFile(filepath.Join(dir, "kubectl"), []byte("#!/bin/sh\nexit 1\n"), 0o755)).To(Succeed())
 	g.Expect(p.run("open wiki -n open --no-browser").errOut).To(ContainSubstring("kubectl port-forward failed"))
 }

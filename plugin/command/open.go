@@ -13,9 +13,13 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+	corev1 "k8s.io/api/core/v1"
 	cmdutil "k8s.io/kubectl/pkg/cmd/util"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/addresses"
 )
 
 // forwarded matches the line of kubectl port-forward with the local address.
@@ -81,7 +85,22 @@ func (f *Factory) openEntrance(c *cobra.Command, flags *openFlags, name, entranc
 		f.printResult("kubectl %s", strings.Join(command, " "))
 		return nil
 	}
-	return f.forwardPort(c.Context(), command, open)
+	return f.forwardPort(c.Context(), command, schemeOf(c.Context(), k, instance, entrance), open)
+}
+
+// schemeOf returns the scheme of the URL of the port of an entrance: http or https. If the user cannot read
+// the Service, the number of the port decides.
+func schemeOf(ctx context.Context, k client.Client, instance *v1alpha1.AppInstance, entrance *v1alpha1.Entrance) string {
+	port := addresses.ServicePort{Number: entrance.Port}
+	var service corev1.Service
+	if err := k.Get(ctx, client.ObjectKey{Namespace: instance.Namespace, Name: entrance.Host}, &service); err == nil {
+		for _, p := range service.Spec.Ports {
+			if p.Port == entrance.Port {
+				port.Name, port.Protocol = p.Name, ptr.Deref(p.AppProtocol, "")
+			}
+		}
+	}
+	return string(port.Scheme())
 }
 
 // showURL prints a URL and opens it.
@@ -131,8 +150,8 @@ func (f *Factory) forwardArguments(flags *pflag.FlagSet, instance *v1alpha1.AppI
 	return arguments
 }
 
-// forwardPort runs kubectl port-forward, and opens the local address as soon as it is known.
-func (f *Factory) forwardPort(ctx context.Context, arguments []string, open func(context.Context, string) error) error {
+// forwardPort runs kubectl port-forward, and opens the local address with a scheme as soon as it is known.
+func (f *Factory) forwardPort(ctx context.Context, arguments []string, scheme string, open func(context.Context, string) error) error {
 	forward := exec.CommandContext(ctx, "kubectl", arguments...)
 	forward.Stderr = f.Streams.ErrOut
 	out, err := forward.StdoutPipe()
@@ -142,8 +161,8 @@ func (f *Factory) forwardPort(ctx context.Context, arguments []string, open func
 	if err := forward.Start(); err != nil {
 		return withHint(fmt.Errorf("run kubectl: %w", err), "kubectl "+strings.Join(arguments, " "))
 	}
-	if url := readForwardedURL(out); url != "" {
-		f.showURL(ctx, url, open)
+	if address := readForwardedAddress(out); address != "" {
+		f.showURL(ctx, scheme+"://"+address, open)
 	}
 	_, _ = io.Copy(io.Discard, out) // The result of kubectl follows.
 	if err := forward.Wait(); err != nil && ctx.Err() == nil {
@@ -152,11 +171,11 @@ func (f *Factory) forwardPort(ctx context.Context, arguments []string, open func
 	return nil
 }
 
-// readForwardedURL returns the local URL that kubectl port-forward prints, "" if it ends before.
-func readForwardedURL(out io.Reader) string {
+// readForwardedAddress returns the local address that kubectl port-forward prints, "" if it ends before.
+func readForwardedAddress(out io.Reader) string {
 	for scanner := bufio.NewScanner(out); scanner.Scan(); {
 		if found := forwarded.FindStringSubmatch(scanner.Text()); found != nil {
-			return "http://" + found[1]
+			return found[1]
 		}
 	}
 	return ""

@@ -12,8 +12,10 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
 	cmdutil "k8s.io/kubectl/pkg/cmd/util"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 )
 
 // Groups of commands in the usage text.
@@ -28,6 +30,8 @@ const (
 // Run runs the command of the arguments and returns the exit code. The end of the context counts as
 // Ctrl-C.
 func (f *Factory) Run(ctx context.Context, arguments []string) int {
+	// The clients log to the logger of controller-runtime, which prints a warning if it has none.
+	log.SetLogger(logr.Discard())
 	root := f.NewRootCommand()
 	root.SetArgs(arguments)
 	if err := root.ExecuteContext(ctx); err != nil {
@@ -62,10 +66,11 @@ func (f *Factory) NewRootCommand() *cobra.Command {
 	)
 	root.SetHelpCommandGroupID(groupSettings)
 	root.SetUsageTemplate(usageTemplate(root.UsageTemplate()))
-	f.addToGroup(root, groupCatalog, f.newSearchCommand(), f.newShowCommand(), f.newImagesCommand(), f.newSourcesCommand(), f.newSourceCommand(), f.newPushCommand())
+	f.addToGroup(root, groupCatalog, f.newSearchCommand(), f.newShowCommand(), f.newImagesCommand(), f.newAirgapCommand(), f.newSourcesCommand(),
+		f.newSourceCommand(), f.newPushCommand())
 	f.addToGroup(root, groupInstall, append(f.newTaskCommands(), f.newPlanCommand())...)
 	f.addToGroup(root, groupInspect, f.newInstancesCommand(), f.newStatusCommand(), f.newEventsCommand(), f.newLogsCommand(), f.newOpenCommand())
-	f.addToGroup(root, groupTasks, f.newTasksCommand(), f.newInputsCommand(), f.newWaitCommand(), f.newCancelCommand(), f.newRetryCommand())
+	f.addToGroup(root, groupTasks, f.newTasksCommand(), f.newInputsCommand(), f.newWaitCommand(), f.newWatchCommand(), f.newCancelCommand(), f.newRetryCommand())
 	f.addToGroup(root, groupSettings, f.newUICommand(), f.newDoctorCommand(), f.newVersionCommand(), f.newCompletionCommand(), f.newOptionsCommand())
 	f.completePersistentFlags(root)
 	return root

@@ -18,7 +18,7 @@ import (
 // searchFlags are the flags of the command search.
 type searchFlags struct {
 	category, architecture, source string
-	failed, hidden                 bool
+	failed, hidden, runsHere       bool
 }
 
 func (f *Factory) newSearchCommand() *cobra.Command {
@@ -37,6 +37,7 @@ func (f *Factory) newSearchCommand() *cobra.Command {
 	c.Flags().StringVar(&s.source, "source", "", "List the apps of a source.")
 	c.Flags().BoolVar(&s.failed, "failed", false, "List the apps that could not be hydrated.")
 	c.Flags().BoolVar(&s.hidden, "hidden", false, "Also list the hidden apps.")
+	c.Flags().BoolVar(&s.runsHere, "runs-here", false, "List the apps that run on this cluster, including those that need an administrator.")
 	completeFlag(c, "source", func(c *cobra.Command, _ []string, begin string) ([]string, cobra.ShellCompDirective) {
 		return f.completeSources(c, nil, begin)
 	})
@@ -73,6 +74,7 @@ func (s *searchFlags) matches(app *v1alpha1.AppInfo, words string) bool {
 	case isHidden && !s.hidden, s.source != "" && app.Spec.SourceRef.Name != s.source,
 		s.category != "" && !slices.ContainsFunc(summary.Categories, isCategory),
 		s.architecture != "" && !slices.Contains(summary.Architectures, s.architecture),
+		s.runsHere && (app.Status.Placement == nil || app.Status.Placement.Verdict == v1alpha1.PlacementNo),
 		s.failed && !meta.IsStatusConditionFalse(app.Status.Conditions, v1alpha1.ConditionReady):
 		return false
 	}

@@ -58,13 +58,18 @@ func (f *Factory) printTasksWithoutInstance(ctx context.Context, k client.Client
 	if err != nil || len(tasks) == 0 {
 		return notFound
 	}
-	app := tasks[0].Spec.AppRef
-	f.printResult("%s/%s  %s/%s  not installed", namespace, name, app.Source, app.Name)
+	f.printResult("%s", notInstalledLine(namespace, name, tasks))
 	f.printTree(f.taskBranches(tasks))
 	if follow.ResultOf(&tasks[0]) == follow.NeedsInput {
 		f.printHint(fmt.Sprintf("%s inputs %s -n %s", f.Name, tasks[0].Name, namespace))
 	}
 	return nil
+}
+
+// notInstalledLine returns the first line about an instance that does not exist but has tasks.
+func notInstalledLine(namespace, name string, tasks []v1alpha1.AppInstallTask) string {
+	app := tasks[0].Spec.AppRef
+	return fmt.Sprintf("%s/%s  %s/%s  not installed", namespace, name, app.Source, app.Name)
 }
 
 // listTasksOf lists the tasks of an instance without dry runs, newest first.
@@ -98,20 +103,29 @@ func (f *Factory) printStatus(instance *v1alpha1.AppInstance, tasks []v1alpha1.A
 
 // printTree prints lines with lines below them.
 func (f *Factory) printTree(branches []branch) {
+	for _, line := range treeLines(branches) {
+		f.printResult("%s", line)
+	}
+}
+
+// treeLines returns the lines of branches with the marks of a tree.
+func treeLines(branches []branch) []string {
+	var lines []string
 	for i, b := range branches {
 		mark, indent := "├─", "│  "
 		if i == len(branches)-1 {
 			mark, indent = "└─", "   "
 		}
-		f.printResult("%s %s", mark, text.WithoutControls(b.line))
+		lines = append(lines, mark+" "+text.WithoutControls(b.line))
 		for j, line := range b.below {
 			mark := "├─"
 			if j == len(b.below)-1 {
 				mark = "└─"
 			}
-			f.printResult("%s%s %s", indent, mark, text.WithoutControls(line))
+			lines = append(lines, indent+mark+" "+text.WithoutControls(line))
 		}
 	}
+	return lines
 }
 
 // statusLine returns the first line of the status.

@@ -101,7 +101,7 @@ var changing = []struct {
 }{
 	{regexp.MustCompile(`uid: [0-9a-f-]{36}`), "uid: UID"},
 	{regexp.MustCompile(`resourceVersion: "\d+"`), `resourceVersion: "1"`},
-	{regexp.MustCompile(`creationTimestamp: "[^"]+"`), `creationTimestamp: "2026-01-01T00:00:00Z"`},
+	{regexp.MustCompile(`([a-z]+Timestamp|[a-z]+Time|[a-z]+edAt): "20[^"]+"`), `${1}: "2026-01-01T00:00:00Z"`},
 	{regexp.MustCompile(`127\.0\.0\.1:\d+`), "127.0.0.1:6443"},
 }
 

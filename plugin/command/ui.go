@@ -10,7 +10,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
-	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/ui"
@@ -37,7 +36,6 @@ func (f *Factory) newUICommand() *cobra.Command {
 		}
 		ctx, _, stop := waitContexts(c.Context(), 0)
 		defer stop()
-		log.SetLogger(o.Log)
 		return ui.ServeLocal(ctx, config, o, f.Streams.Out)
 	}
 	return c

@@ -1,5 +1,5 @@
-// Package follow waits until an object reaches a state, by watching it, and prints the progress of
-// a task.
+// Package follow waits until an object reaches a state, watches the objects of a list, and prints the
+// progress of a task.
 //
 // A watch that the API server ends is started again from the present object, so that no state is
 // missed. A watch that ends because of the network is started again a limited number of times.
@@ -32,8 +32,13 @@ const (
 // does not exist, a missing permission and the end of the context are errors.
 func WaitFor[O client.Object](ctx context.Context, c client.WithWatch, o O, list client.ObjectList, observe func(O) bool) error {
 	key := client.ObjectKeyFromObject(o)
+	return reconnect(ctx, func() (bool, error) { return watchOnce(ctx, c, key, o, list, observe) })
+}
+
+// reconnect calls watchOnce until it returns true, each time that a watch has ended.
+func reconnect(ctx context.Context, watchOnce func() (bool, error)) error {
 	for failures := 0; ; {
-		done, err := watchOnce(ctx, c, key, o, list, observe)
+		done, err := watchOnce()
 		var status apierrors.APIStatus
 		switch {
 		case err == nil && done:

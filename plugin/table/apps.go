@@ -16,7 +16,7 @@ import (
 // Apps returns the table of apps, sorted by source and name. installed contains the versions that
 // are installed in the namespace of the user, by AppKey.
 func Apps(apps []v1alpha1.AppInfo, installed map[string]string) *metav1.Table {
-	t := newTable("App", "Version", "App Version", "Category", "Installed", "Description", "+Market", "+Ready", "+Images")
+	t := newTable("App", "Version", "App Version", "Category", "Installed", "Description", "+Market", "+Ready", "+Images", "+Runs Here")
 	slices.SortFunc(apps, func(a, b v1alpha1.AppInfo) int {
 		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.Namespace, b.Namespace))
 	})
@@ -35,9 +35,18 @@ func Apps(apps []v1alpha1.AppInfo, installed map[string]string) *metav1.Table {
 			app.Spec.SourceRef.Name+"/"+app.Spec.App, app.Status.SelectedVersion, summary.AppVersion, strings.Join(summary.Categories, ","),
 			installed[AppKey(app.Namespace, app.Spec.SourceRef.Name, app.Spec.App)], cutCell(description),
 			app.Namespace, conditionStatus(app.Status.Conditions, v1alpha1.ConditionReady), fmt.Sprint(summary.ImageCount),
+			placementVerdict(app),
 		)
 	}
 	return &t.Table
+}
+
+// placementVerdict returns whether an app runs on the cluster, "" if that is unknown.
+func placementVerdict(app *v1alpha1.AppInfo) string {
+	if app.Status.Placement == nil {
+		return ""
+	}
+	return string(app.Status.Placement.Verdict)
 }
 
 // AppKey returns the key of an app in a map.
@@ -55,14 +64,14 @@ func conditionStatus(conditions []metav1.Condition, name string) string {
 func Images(images []v1alpha1.AppImage) *metav1.Table {
 	t := newTable("Image", "Platforms", "Size", "Problem", "+Digest", "+Layers")
 	for _, image := range images {
-		t.addRow(image.Name, strings.Join(image.Platforms, ","), sizeText(image.LargestPlatformBytes), cutCell(image.Problem),
+		t.addRow(image.Name, strings.Join(image.Platforms, ","), SizeText(image.LargestPlatformBytes), cutCell(image.Problem),
 			image.Digest, fmt.Sprint(image.Layers))
 	}
 	return &t.Table
 }
 
-// sizeText returns a number of bytes in decimal units, as registries show sizes.
-func sizeText(bytes int64) string {
+// SizeText returns a number of bytes in decimal units, as registries show sizes.
+func SizeText(bytes int64) string {
 	switch {
 	case bytes == 0:
 		return ""

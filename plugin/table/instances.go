@@ -115,6 +115,8 @@ func Sources(sources []v1alpha1.MarketSource, now time.Time) *metav1.Table {
 			location = source.Spec.Helm.URL
 		case source.Spec.OCI != nil:
 			location = source.Spec.OCI.URL
+		case source.Spec.Git != nil:
+			location = source.Spec.Git.URL
 		case source.Spec.Directory != nil:
 			location = source.Spec.Directory.Path
 		}

@@ -35,7 +35,7 @@ func PlannedContents(plan *v1alpha1.Plan) []string {
 		for _, image := range images {
 			line := what + image.Name
 			if size := image.LargestPlatformBytes; size > 0 {
-				line += " (" + sizeText(size) + ")"
+				line += " (" + SizeText(size) + ")"
 			}
 			lines = append(lines, line)
 		}

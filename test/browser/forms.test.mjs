@@ -16,8 +16,9 @@ async function fill(page, name) {
 }
 
 for (const variant of variants) {
-  test(`the forms at ${variant.width} px, ${variant.colorScheme}`, async (t) => {
-    const context = await signedIn(browser, { viewport: { width: variant.width, height: 900 }, colorScheme: variant.colorScheme });
+  test(`the forms at ${variant.width} px, ${variant.colorScheme}, ${variant.locale}`, async (t) => {
+    const words = variant.words;
+    const context = await signedIn(browser, variant.options);
     t.after(() => context.close());
     const page = await newPage(context);
     for (const [name, path] of Object.entries({
@@ -30,24 +31,24 @@ for (const variant of variants) {
     })) {
       const response = await open(page, path);
       assert.equal(response.status(), 200, name);
-      await picture(page, `${name}-${variant.colorScheme}-${variant.width}`, true);
+      await picture(page, `${name}-${variant.suffix}`, true);
       await checkWidth(page, name);
       await checkAccessibility(page, name);
     }
     await open(page, `${paths["instance-update"]}/actions/upgrade`);
-    await page.getByRole("button", { name: "Check", exact: true }).click();
-    await page.locator("#check").getByText("Checking").waitFor();
+    await page.getByRole("button", { name: words.check, exact: true }).click();
+    await page.locator("#check").getByText(words.checking).waitFor();
     await control("end-checks");
-    await page.locator("#check").getByText("No problems found").waitFor({ timeout: 5000 });
+    await page.locator("#check").getByText(words.noProblems).waitFor({ timeout: 5000 });
     for (const summary of await page.locator("#check summary").all()) await summary.click();
-    await picture(page, `action-upgrade-checked-${variant.colorScheme}-${variant.width}`, true);
+    await picture(page, `action-upgrade-checked-${variant.suffix}`, true);
     await checkWidth(page, "a check");
     await checkAccessibility(page, "a check");
     await open(page, installPath);
-    await page.getByLabel("Name", { exact: true }).fill("Wrong name");
-    await page.getByRole("button", { name: "Install", exact: true }).click();
+    await page.getByLabel(words.name, { exact: true }).fill("Wrong name");
+    await page.getByRole("button", { name: words.install, exact: true }).click();
     await page.locator("#errors").waitFor();
-    await picture(page, `install-errors-${variant.colorScheme}-${variant.width}`, true);
+    await picture(page, `install-errors-${variant.suffix}`, true);
     await checkAccessibility(page, "errors");
     assert.deepEqual(page.faults.filter((each) => !/status of 422/.test(each)), []);
   });
@@ -103,6 +104,38 @@ test("a check shows its result without leaving the form", async (t) => {
   await result.getByRole("link", { name: "Name" }).click();
   assert.equal(await page.getByLabel("Name", { exact: true }).evaluate((field) => document.activeElement === field), true, "a link leads to the field");
   assert.match(page.url(), /\/install$/);
+  assert.deepEqual(page.faults, []);
+});
+
+test("a form is checked while typing, and shows the problem of a field when it is left", async (t) => {
+  const context = await signedIn(browser);
+  t.after(() => context.close());
+  const page = await newPage(context);
+  const checks = [];
+  page.on("response", (response) => { if (response.url().endsWith("/install/check")) checks.push(response.status()); });
+  await open(page, installPath);
+  const result = page.locator("#check"), email = page.getByLabel("WIKI_ADMIN_EMAIL");
+  await page.getByLabel("Namespace", { exact: true }).last().selectOption({ label: site.tenant });
+  await page.getByLabel("Name", { exact: true }).fill("typed");
+  await email.pressSequentially("jane", { delay: 30 });
+  await page.getByLabel("Title").focus();
+  await page.getByText("must be an email address").waitFor();
+  assert.equal(await email.getAttribute("aria-invalid"), "true");
+  assert.match(await email.evaluate((field) => document.getElementById(field.getAttribute("aria-describedby").split(" ").pop()).textContent), /must be an email address/);
+  await checkAccessibility(page, "the problem of a field");
+  await page.waitForTimeout(1200);
+  assert.equal(await result.innerText(), "", "a form with a problem is not checked");
+  await email.pressSequentially("@example.com", { delay: 30 });
+  await result.getByText("Checking").waitFor({ timeout: 5000 });
+  assert.equal(await email.evaluate((field) => document.activeElement === field && field.value), "jane@example.com", "text and focus stay");
+  await control("end-checks");
+  await result.getByText("No problems found").waitFor({ timeout: 5000 });
+  await page.getByLabel("Title").focus();
+  assert.ok(await eventually(async () => (await email.getAttribute("aria-invalid")) === null), "the problem is gone");
+  await page.getByLabel("Title").pressSequentially("A wiki for all of us", { delay: 150 });
+  await page.waitForTimeout(3000);
+  const made = checks.filter((status) => status === 200).length;
+  assert.ok(made >= 2 && made <= 3, `${made} checks after two pauses`);
   assert.deepEqual(page.faults, []);
 });
 

@@ -1,7 +1,7 @@
 // What the browser tests share: the browser, pages that record errors, and axe.
 //
 // ui/pages/browser_test.go starts the web pages on a real API server and runs these tests with the
-// variables SITE (JSON: base, cookies, paths) and CONTROL (URL of a server that changes objects).
+// variables SITE (JSON: base, cookies, paths, signIn) and CONTROL (URL of a server that changes objects).
 import assert from "node:assert/strict";
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -17,11 +17,18 @@ export const paths = site.paths;
 const axeSource = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const shots = process.env.SCREENSHOTS;
 
-/** Each size and color scheme in which pages are checked. */
-export const variants = [
-  { width: 1280, colorScheme: "light" }, { width: 1280, colorScheme: "dark" },
-  { width: 390, colorScheme: "light" }, { width: 390, colorScheme: "dark" },
-];
+/** Each language, size and color scheme in which pages are checked. suffix is the end of the names of pictures. */
+export const variants = ["en-US", "zh-CN"].flatMap((locale) => [1280, 390].flatMap((width) => ["light", "dark"].map((colorScheme) => ({
+  locale, width, colorScheme, words: wordsOf(locale), suffix: `${colorScheme}-${width}${locale === "zh-CN" ? "-zh" : ""}`,
+  options: { locale, colorScheme, viewport: { width, height: 900 } },
+}))));
+
+/** The words by which tests find elements in each language. */
+function wordsOf(locale) {
+  return locale === "zh-CN"
+    ? { lang: "zh-CN", check: "检查", checking: "检查中", noProblems: "未发现问题", name: "名称", install: "安装", token: "令牌", signIn: "登录" }
+    : { lang: "en", check: "Check", checking: "Checking", noProblems: "No problems found", name: "Name", install: "Install", token: "Token", signIn: "Sign in" };
+}
 
 /** The executable of Chromium: CHROMIUM, or the usual places. */
 function executable() {
@@ -41,7 +48,8 @@ export async function signedIn(browser, options = {}, cookies = site.cookies) {
   return context;
 }
 
-export async function newPage(context) {
+/** A page that records what must not happen, in page.faults. All of its requests go to one server. */
+export async function newPage(context, base = site.base) {
   const page = await context.newPage();
   page.faults = [];
   page.on("console", (message) => { if (["error", "warning"].includes(message.type())) page.faults.push(`console: ${message.text()}`); });
@@ -49,7 +57,7 @@ export async function newPage(context) {
   page.on("dialog", (dialog) => { page.faults.push(`dialog: ${dialog.message()}`); dialog.dismiss(); });
   page.on("request", (request) => {
     const url = request.url();
-    if (!url.startsWith(site.base + "/") && !url.startsWith("data:")) page.faults.push(`request to another origin: ${url}`);
+    if (!url.startsWith(base + "/") && !url.startsWith("data:")) page.faults.push(`request to another origin: ${url}`);
   });
   return page;
 }

@@ -58,7 +58,7 @@ var _ = Describe("A task for an app whose hydration fails", func() {
 			Expect(t.Instance(ctx, "part").Status.Version).To(Equal("1.0.0"))
 			t.Succeed(ctx, v1alpha1.ActionInstall, "part", fixture.As("third"))
 		},
-		Entry("because of a missing dependency", v1alpha1.ReasonRenderFailed, `dependencies "base" are missing`, fixture.Files{"Chart.yaml": needs}),
+		Entry("because of a dependency outside of its archive", v1alpha1.ReasonNotAllowed, `dependency "base" 1.0.0: repository "file://../base" is outside of the chart`, fixture.Files{"Chart.yaml": needs}),
 		Entry("because of an invalid template", v1alpha1.ReasonRenderFailed, "templates/a.yaml", fixture.Files{"templates/a.yaml": "{{ if }}\n"}),
 		Entry("because of invalid rendered YAML", v1alpha1.ReasonRenderFailed, "templates/a.yaml", fixture.Files{"templates/a.yaml": settings + "  : :\n"}),
 	)

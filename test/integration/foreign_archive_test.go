@@ -72,7 +72,7 @@ var _ = Describe("An archive that another tool created", func() {
 		}))
 		t.Sync(ctx)
 		app := t.App(ctx, "parcel")
-		Expect(t.WaitStalled(ctx, app, v1alpha1.ReasonRenderFailed)).To(ContainSubstring(`"stamp"`))
+		Expect(t.WaitStalled(ctx, app, v1alpha1.ReasonNotAllowed)).To(ContainSubstring(`dependency "stamp" 1.0.0`))
 		Expect(app.Status.Versions).To(HaveExactElements(HaveField("Version", "1.0.0")))
 	})
 })

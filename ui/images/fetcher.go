@@ -13,6 +13,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"runtime"
 	"time"
 
 	"github.com/appmarket/operator/internal/netguard"
@@ -108,7 +109,10 @@ func (f *Fetcher) fetchIcon(address string) ([]byte, error) {
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	return encodeIcon(content)
+	icon, err := encodeIcon(content)
+	// The memory of an image is free before the next one is decoded. Icons are seldom fetched.
+	runtime.GC()
+	return icon, err
 }
 
 // downloadFile returns the content of a URL.
@@ -117,7 +121,7 @@ func (f *Fetcher) downloadFile(ctx context.Context, address string) ([]byte, err
 	if err != nil {
 		return nil, fmt.Errorf("fetch icon: %w", err)
 	}
-	request.Header.Set("Accept", "image/png, image/jpeg, image/gif")
+	request.Header.Set("Accept", "image/png, image/webp, image/jpeg, image/gif")
 	response, err := f.client.Do(request)
 	if err != nil {
 		return nil, fmt.Errorf("fetch icon: %w", err)

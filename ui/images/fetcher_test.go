@@ -42,9 +42,10 @@ func encoded(t *testing.T, encode func(*bytes.Buffer) error) []byte {
 	return out.Bytes()
 }
 
-// hugePNG returns the start of a PNG image of 30,000 x 30,000 pixels.
-func hugePNG() []byte {
-	header := []byte("IHDR\x00\x00\x75\x30\x00\x00\x75\x30\x08\x06\x00\x00\x00")
+// startOfPNG returns the start of a PNG image with a number of bits for each value.
+func startOfPNG(width, height uint32, bits byte) []byte {
+	header := binary.BigEndian.AppendUint32([]byte("IHDR"), width)
+	header = append(binary.BigEndian.AppendUint32(header, height), bits, 6, 0, 0, 0)
 	out := append([]byte("\x89PNG\r\n\x1a\n\x00\x00\x00\x0d"), header...)
 	return binary.BigEndian.AppendUint32(out, crc32.ChecksumIEEE(header))
 }
@@ -78,10 +79,11 @@ func TestIconsHaveOneFormat(t *testing.T) {
 		"/png":  content(encoded(t, func(out *bytes.Buffer) error { return png.Encode(out, wide) })),
 		"/jpeg": content(encoded(t, func(out *bytes.Buffer) error { return jpeg.Encode(out, wide, nil) })),
 		"/gif":  content(encoded(t, func(out *bytes.Buffer) error { return gif.Encode(out, wide, nil) })),
+		"/side": content(encoded(t, func(out *bytes.Buffer) error { return png.Encode(out, newImage(4096, 2048)) })),
 		"/tiny": content(encoded(t, func(out *bytes.Buffer) error { return png.Encode(out, newImage(2, 1)) })),
 	})
 	fetcher := images.New(netguard.Policy{Loopback: true}, "test")
-	for _, path := range []string{"/png", "/jpeg", "/gif", "/tiny"} {
+	for _, path := range []string{"/png", "/jpeg", "/gif", "/side", "/tiny"} {
 		t.Run(path, func(t *testing.T) {
 			g := NewWithT(t)
 			icon, err := fetcher.Icon(t.Context(), server.URL+path)
@@ -106,7 +108,9 @@ func TestIconsHaveOneFormat(t *testing.T) {
 func TestHostileIcons(t *testing.T) {
 	server, requests := startServer(t, map[string]http.HandlerFunc{
 		"/svg":  content([]byte(`<svg xmlns="http://www.w3.org/2000/svg" onload="alert(1)"/>`)),
-		"/huge": content(hugePNG()),
+		"/huge": content(startOfPNG(30000, 30000, 8)),
+		"/wide": content(startOfPNG(4097, 1, 8)),
+		"/deep": content(startOfPNG(4096, 4096, 16)),
 		"/large": func(w http.ResponseWriter, _ *http.Request) {
 			block := make([]byte, 1<<20)
 			for range 1000 {
@@ -123,7 +127,7 @@ func TestHostileIcons(t *testing.T) {
 	})
 	fetcher := images.New(netguard.Policy{Loopback: true}, "test")
 	for _, address := range []string{
-		server.URL + "/svg", server.URL + "/huge", server.URL + "/large", server.URL + "/broken", server.URL + "/empty", server.URL + "/metadata", server.URL + "/file", server.URL + "/loop",
+		server.URL + "/svg", server.URL + "/huge", server.URL + "/wide", server.URL + "/deep", server.URL + "/large", server.URL + "/broken", server.URL + "/empty", server.URL + "/metadata", server.URL + "/file", server.URL + "/loop",
 		server.URL + "/none", "http://169.254.169.254/latest", "javascript:alert(1)", "data:image/png;base64,AA", "//evil.example/x.png", "https://a:b@evil.example/x.png", "",
 	} {
 		t.Run(address, func(t *testing.T) {

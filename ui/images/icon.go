@@ -9,13 +9,17 @@ import (
 	_ "image/gif"  // The decoder of GIF.
 	_ "image/jpeg" // The decoder of JPEG.
 	"image/png"
+
+	_ "golang.org/x/image/webp" // The decoder of WebP.
 )
 
 const (
 	// iconSide is the width and the height of an icon in pixels.
 	iconSide = 96
 	// maxSide is the largest width and height of an image that is decoded.
-	maxSide = 2048
+	maxSide = 4096
+	// maxDecodedBytes bounds the memory for the pixels of an image.
+	maxDecodedBytes = 96 << 20
 )
 
 // encodeIcon returns an image in the format PNG, with the size of an icon and a white background.
@@ -24,10 +28,10 @@ func encodeIcon(content []byte) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("decode icon: %w", err)
 	}
-	if size.Width < 1 || size.Height < 1 || size.Width > maxSide || size.Height > maxSide {
-		return nil, fmt.Errorf("decode icon: %s image has %d x %d pixels, the maximum is %d x %d", format, size.Width, size.Height, maxSide, maxSide)
+	if size.Width < 1 || size.Height < 1 || size.Width > maxSide || size.Height > maxSide || size.Width*size.Height > maxPixels(format, size.ColorModel) {
+		return nil, fmt.Errorf("decode icon: %s image with %d x %d pixels is too large", format, size.Width, size.Height)
 	}
-	decoded, _, err := image.Decode(bytes.NewReader(content))
+	decoded, _, err := image.Decode(newMemoryReader(bytes.NewReader(content)))
 	if err != nil {
 		return nil, fmt.Errorf("decode icon: %w", err)
 	}
@@ -39,32 +43,53 @@ func encodeIcon(content []byte) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
+// maxPixels returns the number of pixels for which the decoder of a format has enough memory. PNG and GIF
+// images of the largest width and height have as many, others a quarter.
+func maxPixels(format string, model color.Model) int {
+	bytesPerPixel := 6 // The pixels, and the pixels of a pass of an interlaced image.
+	switch {
+	case format == "jpeg" || format == "webp":
+		// A progressive JPEG image has 4 bytes for each coefficient of up to 4 components. A WebP image has
+		// Huffman tables besides its pixels.
+		bytesPerPixel = 24
+	case model == color.NRGBA64Model || model == color.RGBA64Model:
+		bytesPerPixel = 12
+	}
+	return maxDecodedBytes / bytesPerPixel
+}
+
 // scaleToIcon returns an image scaled to fit an icon, in its center.
 func scaleToIcon(source image.Image) *image.RGBA {
 	bounds := source.Bounds()
-	flat := image.NewRGBA(image.Rect(0, 0, bounds.Dx(), bounds.Dy()))
-	draw.Draw(flat, flat.Bounds(), image.White, image.Point{}, draw.Src)
-	draw.Draw(flat, flat.Bounds(), source, bounds.Min, draw.Over)
 	longest := max(bounds.Dx(), bounds.Dy())
 	width, height := max(bounds.Dx()*iconSide/longest, 1), max(bounds.Dy()*iconSide/longest, 1)
 	icon := image.NewRGBA(image.Rect(0, 0, iconSide, iconSide))
 	draw.Draw(icon, icon.Bounds(), image.White, image.Point{}, draw.Src)
 	for y := range height {
+		rows := flattenRows(source, y*bounds.Dy()/height, (y+1)*bounds.Dy()/height)
 		for x := range width {
-			icon.SetRGBA(x+(iconSide-width)/2, y+(iconSide-height)/2, averageOf(flat, image.Rect(
-				x*bounds.Dx()/width, y*bounds.Dy()/height, (x+1)*bounds.Dx()/width, (y+1)*bounds.Dy()/height)))
+			icon.SetRGBA(x+(iconSide-width)/2, y+(iconSide-height)/2, averageOf(rows, x*bounds.Dx()/width, (x+1)*bounds.Dx()/width))
 		}
 	}
 	return icon
 }
 
-// averageOf returns the average color of the pixels of a rectangle, which has at least one pixel.
-func averageOf(flat *image.RGBA, r image.Rectangle) color.RGBA {
-	r.Max.X, r.Max.Y = max(r.Max.X, r.Min.X+1), max(r.Max.Y, r.Min.Y+1)
+// flattenRows returns rows of an image on a white background, at least one. The rows of an image are not
+// flattened all at once, because this needs as much memory as the image.
+func flattenRows(source image.Image, from, to int) *image.RGBA {
+	bounds := source.Bounds()
+	rows := image.NewRGBA(image.Rect(0, 0, bounds.Dx(), max(to-from, 1)))
+	draw.Draw(rows, rows.Bounds(), image.White, image.Point{}, draw.Src)
+	draw.Draw(rows, rows.Bounds(), source, bounds.Min.Add(image.Pt(0, from)), draw.Over)
+	return rows
+}
+
+// averageOf returns the average color of the pixels in columns of an image, at least of one column.
+func averageOf(rows *image.RGBA, from, to int) color.RGBA {
 	var red, green, blue, count int
-	for y := r.Min.Y; y < r.Max.Y; y++ {
-		for x := r.Min.X; x < r.Max.X; x++ {
-			pixel := flat.RGBAAt(x, y)
+	for y := range rows.Rect.Dy() {
+		for x := from; x < max(to, from+1); x++ {
+			pixel := rows.RGBAAt(x, y)
 			red, green, blue, count = red+int(pixel.R), green+int(pixel.G), blue+int(pixel.B), count+1
 		}
 	}

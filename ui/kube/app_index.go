@@ -24,6 +24,10 @@ type AppRow struct {
 	Hidden                            bool
 	Failed, Purchase, ServingPrevious bool
 	PublishedAt                       time.Time
+	// Placement is the verdict whether the app runs on the cluster, empty if that is unknown.
+	Placement v1alpha1.PlacementVerdict
+	// Translations are the title and the description in other languages.
+	Translations []v1alpha1.AppTranslation
 	// Icon is the URL of the icon as the chart specifies it.
 	Icon string
 	// text is what a search looks at, and sortKey the title, both in lower case.
@@ -134,10 +138,17 @@ func NewAppRow(app *v1alpha1.AppInfo) *AppRow {
 		row.Title = cmp.Or(s.Title, app.Spec.App)
 		row.Description, row.Developer, row.AppVersion, row.Type = s.Description, s.Developer, s.AppVersion, s.Type
 		row.Categories, row.Architectures, row.Icon = s.Categories, s.Architectures, s.Icon
+		row.Translations = s.Translations
 		row.GPU, row.Purchase = s.Resources != nil && s.Resources.GPU != "", s.Purchase != nil
+	}
+	if app.Status.Placement != nil {
+		row.Placement = app.Status.Placement.Verdict
 	}
 	row.sortKey = strings.ToLower(row.Title)
 	texts := slices.Concat([]string{row.Title, row.App, row.Developer, row.Description}, row.Categories, keywords)
+	for _, translation := range row.Translations {
+		texts = append(texts, translation.Title, translation.Description)
+	}
 	row.text = strings.ToLower(strings.Join(texts, "\n"))
 	return row
 }

@@ -12,9 +12,9 @@ import (
 	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/kubernetes"
 	authenticationclient "k8s.io/client-go/kubernetes/typed/authentication/v1"
 	authorizationclient "k8s.io/client-go/kubernetes/typed/authorization/v1"
+	coreclient "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -127,13 +127,22 @@ func (p *User) CredentialKey() [sha256.Size]byte { return p.credential.Key }
 // OpenLog opens the log of a container with the rights of the user. The log has no time limit of its own:
 // it ends with the context.
 func (p *User) OpenLog(ctx context.Context, namespace, pod string, options *corev1.PodLogOptions) (io.ReadCloser, error) {
+	_, pods, err := p.unlimitedClient()
+	if err != nil {
+		return nil, err
+	}
+	return pods.Pods(namespace).GetLogs(pod, options).Stream(ctx)
+}
+
+// unlimitedClient returns the configuration of the user without a time limit, and a client with it.
+func (p *User) unlimitedClient() (*rest.Config, *coreclient.CoreV1Client, error) {
 	unlimited := rest.CopyConfig(p.config)
 	unlimited.Timeout = 0
-	clients, err := kubernetes.NewForConfig(unlimited)
+	pods, err := coreclient.NewForConfig(unlimited)
 	if err != nil {
-		return nil, fmt.Errorf("create client: %w", err)
+		return nil, nil, fmt.Errorf("create client: %w", err)
 	}
-	return clients.CoreV1().Pods(namespace).GetLogs(pod, options).Stream(ctx)
+	return unlimited, pods, nil
 }
 
 // FetchName returns the user name of the user. An error says that the API server does not accept

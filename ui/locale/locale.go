@@ -5,8 +5,8 @@
 // {{.Count}}. A message about a count has a form for each plural of its language. A translation is plain
 // text: who inserts it into a page escapes it.
 //
-// The language of a request is that of its cookie, or the first one of the header Accept-Language that
-// exists, or English.
+// The cookie of a request selects its language. Without a cookie, it is the first language of the header
+// Accept-Language that exists, or English.
 package locale
 
 import (
@@ -121,8 +121,8 @@ func (l *Language) Has(id string) bool {
 	return ok
 }
 
-// Word returns the word of the language for a name of the API in a group, such as an action. A name without
-// a word is returned as it is.
+// Word returns the word of the language for a name of the API in a group, such as an action. A name that has
+// no word is returned as it is.
 func (l *Language) Word(group string, name any) string {
 	id := group + "." + fmt.Sprint(name)
 	if !l.Has(id) {

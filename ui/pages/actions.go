@@ -3,7 +3,6 @@ package pages
 import (
 	"cmp"
 	"errors"
-	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
@@ -17,12 +16,13 @@ import (
 	"github.com/appmarket/operator/internal/taskbuilder"
 	"github.com/appmarket/operator/internal/transitions"
 	"github.com/appmarket/operator/ui/kube"
+	"github.com/appmarket/operator/ui/locale"
 )
 
 // instanceAction is an action on an instance that has a page.
 type instanceAction struct {
 	action v1alpha1.Action
-	// verb is the text of the button, and text says what the action does.
+	// verb is the text of the button, and text says what the action does. Both are messages.
 	verb, text string
 	// prepare adds the fields of the form, and the parameters of the task that is submitted. It
 	// returns the problem with a field, which is shown in the form.
@@ -31,16 +31,15 @@ type instanceAction struct {
 
 // instanceActions are the actions by the last part of their URLs.
 var instanceActions = map[string]instanceAction{
-	"upgrade":   {v1alpha1.ActionUpgrade, "Upgrade", "Installs another version of the app. Values, inputs and data are kept unless you change them.", prepareUpgrade},
-	"configure": {v1alpha1.ActionConfigure, "Configure", "Changes the title, the inputs and the values of the instance. The version and the data are kept.", prepareConfigure},
-	"clone":     {v1alpha1.ActionClone, "Clone", "Installs another instance with the version and the configuration of this instance. Data is not copied.", prepareClone},
-	"rollback":  {v1alpha1.ActionRollback, "Roll back", "Restores the version and the values of a previous revision.", prepareRollback},
-	"stop":      {v1alpha1.ActionStop, "Stop", "Scales all workloads to 0. Objects and data are kept.", nil},
-	"resume":    {v1alpha1.ActionResume, "Resume", "Scales all workloads to their previous number of replicas.", nil},
-	"restart":   {v1alpha1.ActionRestart, "Restart", "Replaces all pods.", nil},
-	"install": {v1alpha1.ActionInstall, "Install again",
-		"Installs the app again as this instance. The earlier values, inputs and titles are used, unless you change them, and so are retained volume claims.", prepareInstall},
-	"uninstall": {v1alpha1.ActionUninstall, "Uninstall", "Deletes the objects of the app. The record of the instance is kept.", prepareUninstall},
+	"upgrade":   {v1alpha1.ActionUpgrade, "verb.upgrade", "actionText.upgrade", prepareUpgrade},
+	"configure": {v1alpha1.ActionConfigure, "verb.configure", "actionText.configure", prepareConfigure},
+	"clone":     {v1alpha1.ActionClone, "verb.clone", "actionText.clone", prepareClone},
+	"rollback":  {v1alpha1.ActionRollback, "verb.rollback", "actionText.rollback", prepareRollback},
+	"stop":      {v1alpha1.ActionStop, "verb.stop", "actionText.stop", nil},
+	"resume":    {v1alpha1.ActionResume, "verb.resume", "actionText.resume", nil},
+	"restart":   {v1alpha1.ActionRestart, "verb.restart", "actionText.restart", nil},
+	"install":   {v1alpha1.ActionInstall, "verb.install", "actionText.install", prepareInstall},
+	"uninstall": {v1alpha1.ActionUninstall, "verb.uninstall", "actionText.uninstall", prepareUninstall},
 }
 
 // actionView is the page of an action.
@@ -76,7 +75,10 @@ type actionView struct {
 	// CanCheck reports that the operation can be checked, and Check is the result, nil if there is none.
 	CanCheck bool
 	Check    *checkView
+	// News is what an upgrade changes in the app, nil for other actions.
+	News *versionNews
 
+	lang    *locale.Language
 	request taskbuilder.Request
 	task    *v1alpha1.AppInstallTask
 	app     *v1alpha1.AppInfo
@@ -94,7 +96,7 @@ func showAction(r *request) (*view, error) {
 	if err != nil {
 		return nil, err
 	}
-	v.Check = checkOf(from)
+	v.Check = checkOf(r.lang, from)
 	return v.view()
 }
 
@@ -124,7 +126,7 @@ func checkAction(r *request) (*checkRequest, error) {
 		return nil, err
 	}
 	if !v.CanCheck {
-		return nil, notFound("This page does not exist.", v.URL(), "Back")
+		return nil, notFound(r, "problem.noPage", v.URL(), "form.back")
 	}
 	if v.Problem != "" {
 		v.Errors = append(v.Errors, fieldError{"choice", v.ChoiceLabel, v.Problem})
@@ -163,14 +165,15 @@ func submitAction(r *request) (next string, again *view, err error) {
 func newActionView(r *request) (*actionView, error) {
 	chosen, ok := instanceActions[r.PathValue("action")]
 	if !ok {
-		return nil, notFound("This page does not exist.", "/instances", "Installed")
+		return nil, notFound(r, "problem.noPage", "/instances", "problem.showInstalled")
 	}
 	instance, err := getInstance(r)
 	if err != nil {
 		return nil, err
 	}
 	v := &actionView{
-		Instance: instance, Title: cmp.Or(instance.Spec.Title, instance.Name), Action: chosen.action, Verb: chosen.verb, Text: chosen.text,
+		lang:     r.lang,
+		Instance: instance, Title: cmp.Or(instance.Spec.Title, instance.Name), Action: chosen.action, Verb: r.Text(chosen.verb), Text: r.Text(chosen.text),
 		Key: formKeyOf(r), ManagedBy: gitOpsToolOf(instance), CanCheck: chosen.prepare != nil,
 	}
 	if v.NotAllowed, err = notAllowed(r, chosen.action, instance); err != nil {
@@ -196,6 +199,9 @@ func (v *actionView) addTask() (err error) {
 		if v.Changes, err = preview.ChangeLines(v.Instance, v.app, v.request, nil); err != nil {
 			return err
 		}
+		for i, line := range v.Changes {
+			v.Changes[i] = preview.Line{Name: v.lang.Word("preview", line.Name), Text: translateText(v.lang, line.Text)}
+		}
 	}
 	v.formTask, err = newFormTask(v.task, v.confidential)
 	return err
@@ -209,13 +215,13 @@ func (v *actionView) URL() string {
 // Heading returns the title of the page.
 func (v *actionView) Heading() string {
 	if v.Action == v1alpha1.ActionInstall {
-		return "Install " + v.Title + " again"
+		return v.lang.Text("action.installAgain", "Title", v.Title)
 	}
-	return v.Verb + " " + v.Title
+	return v.lang.Text("action.heading", "Verb", v.Verb, "Title", v.Title)
 }
 
 func (v *actionView) view() (*view, error) {
-	return &view{name: "action", titles: []string{v.Heading(), "Installed"}, section: "instances", data: v, namespace: v.Instance.Namespace}, nil
+	return &view{name: "action", titles: []string{v.Heading(), v.lang.Text("installed.title")}, section: "instances", data: v, namespace: v.Instance.Namespace}, nil
 }
 
 // notAllowed returns why the user cannot request an action for an instance, empty if the user can.
@@ -231,7 +237,7 @@ func notAllowed(r *request, action v1alpha1.Action, instance *v1alpha1.AppInstan
 	if err != nil || allowed {
 		return "", err
 	}
-	return fmt.Sprintf("You cannot create tasks in namespace %s. The permission to create appinstalltasks.appmarket.io is missing.", instance.Namespace), nil
+	return r.Text("problem.cannotCreateTasks", "Namespace", instance.Namespace), nil
 }
 
 // sentenceOf returns an error as a sentence.
@@ -255,19 +261,20 @@ func prepareUpgrade(r *request, v *actionView) (string, error) {
 		return "", err
 	}
 	chosen := cmp.Or(r.FormValue("choice"), v.Instance.Status.AvailableUpdate)
-	v.ChoiceLabel = "Version"
-	v.Choices = slices.DeleteFunc(publishedVersions(app, chosen), func(o option) bool { return !isNewer(o.Value, v.Instance.Status.Version) })
+	v.ChoiceLabel = r.Text("form.version")
+	v.Choices = slices.DeleteFunc(publishedVersions(r.lang, app, chosen), func(o option) bool { return !isNewer(o.Value, v.Instance.Status.Version) })
 	if len(v.Choices) == 0 {
-		v.NotAllowed = cmp.Or(v.NotAllowed, "No newer version is published.")
+		v.NotAllowed = cmp.Or(v.NotAllowed, r.Text("action.noNewerVersion"))
 		return "", nil
 	}
 	if !slices.ContainsFunc(v.Choices, func(o option) bool { return o.Chosen }) {
 		if r.Method == http.MethodPost {
-			return "Select one of the published versions.", nil
+			return r.Text("action.selectVersion"), nil
 		}
 		v.Choices[0].Chosen, chosen = true, v.Choices[0].Value
 	}
 	v.request.Version = chosen
+	v.News = newVersionNews(r, app, v.Instance.Status.Version, chosen)
 	return "", nil
 }
 
@@ -281,7 +288,7 @@ func isNewer(version, installed string) bool {
 
 // prepareRollback offers the earlier revisions in the history.
 func prepareRollback(r *request, v *actionView) (string, error) {
-	v.ChoiceLabel = "Revision"
+	v.ChoiceLabel = r.Text("action.revision")
 	chosen := r.FormValue("choice")
 	seen := map[int32]bool{v.Instance.Status.Revision: true, 0: true}
 	for i := range v.Instance.Status.History {
@@ -291,22 +298,22 @@ func prepareRollback(r *request, v *actionView) (string, error) {
 		}
 		seen[entry.Revision] = true
 		number := strconv.Itoa(int(entry.Revision))
-		label := fmt.Sprintf("%s: version %s, %s", number, entry.Operation.Version, formatAge(r.lang, entry.EndedAt.Time))
+		label := r.Text("action.revisionOption", "Revision", number, "Version", entry.Operation.Version, "Age", formatAge(r.lang, entry.EndedAt.Time))
 		v.Choices = append(v.Choices, option{number, label, number == chosen})
 	}
 	if len(v.Choices) == 0 {
-		v.NotAllowed = cmp.Or(v.NotAllowed, "The history has no earlier revision.")
+		v.NotAllowed = cmp.Or(v.NotAllowed, r.Text("action.noRevision"))
 		return "", nil
 	}
 	if !slices.ContainsFunc(v.Choices, func(o option) bool { return o.Chosen }) {
 		if r.Method == http.MethodPost {
-			return "Select one of the revisions.", nil
+			return r.Text("action.selectRevision"), nil
 		}
 		v.Choices[0].Chosen, chosen = true, v.Choices[0].Value
 	}
 	number, err := strconv.ParseInt(chosen, 10, 32)
 	if err != nil {
-		return "Select one of the revisions.", nil
+		return r.Text("action.selectRevision"), nil
 	}
 	v.request.Revision = int32(number)
 	return "", nil

@@ -13,6 +13,7 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/ui/kube"
 	"github.com/appmarket/operator/ui/live"
+	"github.com/appmarket/operator/ui/locale"
 	"github.com/appmarket/operator/ui/reports"
 )
 
@@ -38,9 +39,14 @@ type appView struct {
 	Images      imageTable
 	Required    int
 	NotServed   []v1alpha1.Offer
+	Compare     *compareView
 	ClusterKind []v1alpha1.KindCount
+	// Access is nil if it is unknown.
+	Access *accessView
 	// NotInstallable is the reason why the app cannot be installed, empty if it can.
 	NotInstallable string
+
+	lang *locale.Language
 }
 
 type tab struct {
@@ -81,7 +87,7 @@ func showApp(r *request) (*view, error) {
 		return nil, err
 	}
 	if text, ok := v.fetch(r, reports.Readme); ok {
-		v.Readme = renderMarkdown(text)
+		v.Readme = renderMarkdown(r.lang, text)
 	}
 	return v.view(), nil
 }
@@ -100,7 +106,7 @@ var appTabs = map[string]struct {
 func showAppTab(r *request) (*view, error) {
 	chosen, ok := appTabs[r.PathValue("tab")]
 	if !ok {
-		return nil, notFound("This page does not exist.", "/apps", "Show apps")
+		return nil, notFound(r, "problem.noPage", "/apps", "problem.showApps")
 	}
 	app, err := getApp(r)
 	if err != nil {
@@ -115,10 +121,11 @@ func showAppTab(r *request) (*view, error) {
 }
 
 func newAppView(r *request, app *v1alpha1.AppInfo, current string) (*appView, error) {
-	v := &appView{App: app, Title: app.Spec.App, Summary: app.Status.Summary, Tab: current}
+	v := &appView{lang: r.lang, App: app, Title: app.Spec.App, Summary: app.Status.Summary, Tab: current}
 	if v.Summary == nil {
 		v.Summary = &v1alpha1.AppSummary{}
 	}
+	v.translateApp(r.lang)
 	v.Title, v.IconURL = cmp.Or(v.Summary.Title, app.Spec.App), r.server.iconURL(app.Namespace, app.Name, v.Summary.Icon)
 	wanted := cmp.Or(r.URL.Query().Get("version"), app.Status.SelectedVersion)
 	for i := range app.Status.Versions {
@@ -127,14 +134,14 @@ func newAppView(r *request, app *v1alpha1.AppInfo, current string) (*appView, er
 		}
 	}
 	if v.Shown == nil && r.URL.Query().Get("version") != "" {
-		return nil, notFound("This version is not published.", appURL(app.Namespace, app.Spec.SourceRef.Name, app.Spec.App), "Show the app")
+		return nil, notFound(r, "problem.noVersion", appURL(app.Namespace, app.Spec.SourceRef.Name, app.Spec.App), "problem.showApp")
 	}
 	suspended := app.Spec.Suspend != nil && *app.Spec.Suspend
-	if state := readyBadge(app.Status.Conditions, suspended); state.Class != "ok" {
+	if state := readyBadge(r.lang, app.Status.Conditions, suspended); state.Class != "ok" {
 		v.Badges = append(v.Badges, state)
 	}
 	if app.Spec.Withdrawn {
-		v.Badges = append(v.Badges, badge{"off", "archive", "Withdrawn"})
+		v.Badges = append(v.Badges, badge{"off", "archive", r.Text("state.withdrawn")})
 	}
 	v.Milestones = milestonesOf(r.lang, app.Status.Conditions, app.CreationTimestamp.Time, false,
 		v1alpha1.ConditionFetched, v1alpha1.ConditionRendered, v1alpha1.ConditionCustomized, v1alpha1.ConditionAnalyzed, v1alpha1.ConditionPublished)
@@ -199,7 +206,7 @@ func (v *appView) addInstances(r *request) error {
 	for i := range all {
 		ref := all[i].Spec.AppRef
 		if ref.Source == v.App.Spec.SourceRef.Name && ref.Name == v.App.Spec.App && cmp.Or(ref.Namespace, all[i].Namespace) == v.App.Namespace {
-			v.Instances = append(v.Instances, newInstanceRow(&all[i]))
+			v.Instances = append(v.Instances, newInstanceRow(r.lang, &all[i]))
 		}
 	}
 	slices.SortFunc(v.Instances, compareInstances)
@@ -208,7 +215,7 @@ func (v *appView) addInstances(r *request) error {
 
 func (v *appView) view() *view {
 	return &view{
-		name: "app", titles: []string{v.Title, "Apps"}, section: "apps", data: v,
+		name: "app", titles: []string{v.Title, v.lang.Text("app.title")}, section: "apps", data: v,
 		topics: []live.Topic{{Resource: kube.Apps, Namespace: v.App.Namespace, Name: v.App.Name}},
 	}
 }
@@ -218,19 +225,26 @@ func (v *appView) fetch(r *request, name string) ([]byte, bool) {
 	if v.Shown == nil {
 		return nil, false
 	}
-	text, err := r.server.Reports.Fetch(r.Context(), v.Shown.ReportURL, name, r.Token())
+	text, problem := fetchReport(r, v.Shown, name)
+	if problem != "" {
+		v.Note = problem
+	}
+	return text, text != nil
+}
+
+// fetchReport returns a report of a version, nil if the version does not have it, or the problem with it.
+func fetchReport(r *request, version *v1alpha1.PublishedVersion, name string) (text []byte, problem string) {
+	text, err := r.server.Reports.Fetch(r.Context(), version.ReportURL, name, r.Token())
 	switch {
 	case err == nil:
-		return text, true
+		return text, ""
 	case errors.Is(err, reports.ErrNotFound):
-		return nil, false
+		return nil, ""
 	case errors.Is(err, reports.ErrForbidden), errors.Is(err, reports.ErrTooLarge), errors.Is(err, reports.ErrOrigin):
-		v.Note = name + " cannot be shown: " + err.Error() + "."
-	default:
-		r.server.Log.Error(err, "Cannot fetch a report", "report", name)
-		v.Note = name + " cannot be shown: the repository does not respond."
+		return nil, r.Text("app.reportProblem", "Report", name, "Cause", err.Error())
 	}
-	return nil, false
+	r.server.Log.Error(err, "Cannot fetch a report", "report", name)
+	return nil, r.Text("app.repositoryProblem", "Report", name)
 }
 
 // serveReport serves a report as a download.
@@ -256,8 +270,8 @@ func (s *Server) serveReport(w http.ResponseWriter, r *request) {
 		if errors.Is(err, reports.ErrNotFound) {
 			status = http.StatusNotFound
 		}
-		s.writeProblem(w, r, &problem{Status: status, Title: "Not available", Text: "The report is not available: " + err.Error() + ".",
-			BackURL: appURL(app.Namespace, app.Spec.SourceRef.Name, app.Spec.App), Back: "Show the app"})
+		s.writeProblem(w, r, &problem{Status: status, Title: r.Text("problem.reportMissing"), Text: r.Text("problem.reportMissingText", "Cause", err.Error()),
+			BackURL: appURL(app.Namespace, app.Spec.SourceRef.Name, app.Spec.App), Back: r.Text("problem.showApp")})
 		return
 	}
 	w.Header().Set("Content-Type", "application/octet-stream")

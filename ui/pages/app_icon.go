@@ -2,6 +2,7 @@ package pages
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -11,6 +12,7 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/ui/images"
 	"github.com/appmarket/operator/ui/kube"
 )
@@ -55,6 +57,26 @@ func (s *Server) addIcons(d *discoverView) {
 	}
 }
 
+// instanceIconURL returns the URL of the icon of the app of an instance, empty if there is none or if the user
+// cannot list the app.
+func instanceIconURL(r *request, instance *v1alpha1.AppInstance) string {
+	ref := instance.Spec.AppRef
+	namespace := cmp.Or(ref.Namespace, instance.Namespace)
+	app := r.server.Cluster.FindApp(namespace, ref.AppInfoName())
+	if app == nil {
+		return ""
+	}
+	address := r.server.iconURL(namespace, app.Name, app.Icon)
+	if address == "" {
+		return ""
+	}
+	// Without an answer of the API server, the page shows a letter.
+	if allowed, err := r.Allows(r.Context(), "list", kube.Apps, namespace, ""); err != nil || !allowed {
+		return ""
+	}
+	return address
+}
+
 // serveIcon serves the icon of an app that the user can list. The address comes from the app, not from the
 // request.
 func (s *Server) serveIcon(w http.ResponseWriter, r *request) {
@@ -66,7 +88,7 @@ func (s *Server) serveIcon(w http.ResponseWriter, r *request) {
 	}
 	app := s.Cluster.FindApp(namespace, r.PathValue("app"))
 	if !allowed || app == nil || s.Images == nil {
-		s.writeProblem(w, r, notFound("The app does not exist.", "/apps", "Show apps"))
+		s.writeProblem(w, r, notFound(r, "problem.noApp", "/apps", "problem.showApps"))
 		return
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), iconWait)

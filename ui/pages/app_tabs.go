@@ -11,8 +11,9 @@ import (
 	"github.com/appmarket/operator/ui/reports"
 )
 
-// showVersions adds the offers of the source that are not published.
-func showVersions(_ *request, v *appView) {
+// showVersions adds the offers of the source that are not published, and the comparison of two versions.
+func showVersions(r *request, v *appView) {
+	v.Compare = newCompareView(r, v.App)
 	published := map[string]bool{}
 	for i := range v.App.Status.Versions {
 		published[v.App.Status.Versions[i].Version] = true
@@ -35,7 +36,7 @@ func showImages(r *request, v *appView) {
 	} else if text, ok := v.fetch(r, reports.Images); ok {
 		var found []images.Image
 		if err := json.Unmarshal(text, &found); err != nil {
-			v.Note = "The images cannot be shown: the report is invalid."
+			v.Note = r.Text("app.imagesProblem")
 			return
 		}
 		for _, image := range found {
@@ -106,7 +107,8 @@ var clusterKinds = []string{
 }
 
 // showPermissions adds the kinds of objects that are not in the namespace of the instance.
-func showPermissions(_ *request, v *appView) {
+func showPermissions(r *request, v *appView) {
+	v.addAccess(r)
 	for _, kind := range v.Summary.Kinds {
 		for _, known := range clusterKinds {
 			if kind.Kind == known || strings.HasSuffix(known, ".") && strings.HasPrefix(kind.Kind, known) {

@@ -28,6 +28,7 @@ import (
 	"github.com/appmarket/operator/internal/netguard"
 	"github.com/appmarket/operator/ui/images"
 	"github.com/appmarket/operator/ui/pages"
+	"github.com/appmarket/operator/ui/terminal"
 )
 
 const browserTests = "../../test/browser"
@@ -40,13 +41,13 @@ func TestBrowser(t *testing.T) {
 	}
 	g := NewWithT(t)
 	w := newBrowserWorld(t)
-	b := w.signIn(t, w.tenant, "jane", append(tenant[:3:3], marketAdmin[1], logReader,
+	b := w.signIn(t, w.tenant, "jane", append(tenant[:3:3], marketAdmin[1], logReader, terminalUser,
 		rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"configmaps", "events"}, Verbs: []string{"get", "list"}})...)
 	w.allowBrowsing(t, "jane")
 	shows(t, b, "/apps", "66 apps")
-	shows(t, b, "/instances", "Team wiki", "6 instances")
+	shows(t, b, "/instances", "Team wiki", "7 instances")
 
-	site, err := json.Marshal(map[string]any{"base": w.server.URL, "cookies": w.cookiesOf(t, b), "paths": w.browserPaths(), "tenant": w.tenant})
+	site, err := json.Marshal(map[string]any{"base": w.server.URL, "cookies": w.cookiesOf(t, b), "paths": w.browserPaths(), "tenant": w.tenant, "signIn": w.startSignInServers(t)})
 	g.Expect(err).NotTo(HaveOccurred())
 	control := httptest.NewServer(w.controlHandler(t))
 	t.Cleanup(control.Close)
@@ -82,16 +83,16 @@ func (w world) browserPaths() map[string]string {
 	long := "/instances/" + w.tenant + "/" + longName
 	return map[string]string{
 		"discover": "/apps", "discover-second": "/apps?page=2", "discover-filtered": "/apps?category=AI&q=a", "discover-nothing": "/apps?q=nothing-has-this-name",
-		"app": app, "app-versions": app + "/versions", "app-images": app + "/images", "app-permissions": app + "/permissions", "app-values": app + "/values",
+		"app": app, "app-versions": app + "/versions", "app-compare": app + "/versions?from=1.0.0&to=1.2.0", "app-images": app + "/images", "app-permissions": app + "/permissions", "app-values": app + "/values",
 		"app-failed": "/apps/" + w.market + "/samples/broken", "app-hostile": "/apps/" + w.market + "/samples/evil", "app-long": "/apps/" + w.market + "/samples/" + longName,
 		"installed": "/instances", "installed-empty": "/instances?find=nothing",
 		"instance": instance, "instance-objects": instance + "/objects", "instance-object": instance + "/objects?object=v1+ConfigMap+" + w.tenant + "+wiki",
-		"instance-events": instance + "/events", "instance-history": instance + "/history", "instance-logs": instance + "/logs", "instance-values": instance + "/values",
-		"instance-drift": instance + "/drift", "instance-yaml": instance + "/yaml", "instance-long": long, "instance-running": "/instances/" + w.tenant + "/board", "instance-update": "/instances/" + w.tenant + "/notes",
+		"instance-events": instance + "/events", "instance-history": instance + "/history", "instance-logs": instance + "/logs", "instance-terminal": instance + "/terminal", "instance-values": instance + "/values",
+		"instance-drift": instance + "/drift", "instance-yaml": instance + "/yaml", "instance-long": long, "instance-running": "/instances/" + w.tenant + "/board", "instance-update": "/instances/" + w.tenant + "/notes", "instance-old": "/instances/" + w.tenant + "/old-wiki",
 		"tasks": "/tasks", "task-waiting": "/tasks/" + w.tenant + "/install-wiki-x7k2p", "task-failed": "/tasks/" + w.tenant + "/upgrade-board-2f8rk",
 		"task-succeeded": "/tasks/" + w.tenant + "/install-board-9qd4m", "task-check": "/tasks/" + w.tenant + "/check-board-5k2wd", "tasks-checks": "/tasks?dryRuns=1",
 		"instance-record": "/instances/" + w.tenant + "/record",
-		"sources":         "/sources", "source": "/sources/" + w.market + "/samples", "source-own": "/sources/" + w.tenant + "/own", "about": "/about",
+		"sources":         "/sources", "source": "/sources/" + w.market + "/samples", "source-own": "/sources/" + w.tenant + "/own", "about": "/about", "settings": "/settings",
 		"not-found": "/nothing", "forbidden": "/instances/" + w.other + "/secret", "namespace-forbidden": "/instances?namespace=" + w.other,
 	}
 }
@@ -141,6 +142,10 @@ func (w browserWorld) controlHandler(t *testing.T) http.Handler {
 		w.kubelet.lines <- query.Get("text")
 		return nil
 	})
+	handle("/kill", func(url.Values) error { // All shells.
+		w.kubelet.killShells()
+		return nil
+	})
 	handle("/disconnect", func(url.Values) error {
 		w.server.CloseClientConnections()
 		return nil
@@ -160,7 +165,10 @@ type browserWorld struct {
 // newBrowserWorld returns a market with many apps and a tenant with an instance and a task in each state.
 func newBrowserWorld(t *testing.T) browserWorld {
 	t.Helper()
-	w := browserWorld{world: newWorld(t, false, func(o *pages.Options) { o.Images = images.New(netguard.Policy{Loopback: true}, "test") })}
+	w := browserWorld{world: newWorld(t, false, func(o *pages.Options) {
+		o.Images = images.New(netguard.Policy{Loopback: true}, "test")
+		o.Terminals = terminal.NewManager(terminal.Options{PingPeriod: time.Second, ConfirmPeriod: 15 * time.Second})
+	})}
 	w.addIcons(t)
 	w.other = w.Namespace(t, nil)
 	w.addInstance(t, w.other, "secret", w.ref)
@@ -186,6 +194,8 @@ func newBrowserWorld(t *testing.T) browserWorld {
 	})
 	w.addApp(t, w.market, "samples", "evil", v1alpha1.AppSummary{Title: attack, Developer: attack, Description: attack, Categories: []string{attack[:90]}, Warnings: []string{attack}})
 	w.setReadme(wikiReadme)
+	w.addOldVersion(t, w.readApp(t, "wiki"))
+	w.addReports(t)
 	w.addSource(t, w.tenant, "own")
 	ref := func(name string) v1alpha1.AppReference {
 		return v1alpha1.AppReference{Namespace: w.market, Source: "samples", Name: name}
@@ -200,6 +210,7 @@ func newBrowserWorld(t *testing.T) browserWorld {
 	})
 	w.addRecord(t, w.tenant, "record", ref("app3"))
 	w.addInstance(t, w.tenant, "notes", ref("notes"), func(i *v1alpha1.AppInstance) { i.Status.Version, i.Status.AvailableUpdate = "1.1.0", "1.2.0" })
+	w.addInstance(t, w.tenant, "old-wiki", w.ref, func(i *v1alpha1.AppInstance) { i.Status.Version, i.Status.AvailableUpdate = "1.0.0", "1.2.0" })
 	w.addInstance(t, w.tenant, longName, ref(longName), func(i *v1alpha1.AppInstance) {
 		makeUnhealthy(i)
 		i.Status.Conditions[0].Message = strings.Repeat("x", 400)

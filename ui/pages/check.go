@@ -7,9 +7,9 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 
 	"github.com/appmarket/operator/api/v1alpha1"
-	"github.com/appmarket/operator/internal/text"
 	"github.com/appmarket/operator/ui/kube"
 	"github.com/appmarket/operator/ui/live"
+	"github.com/appmarket/operator/ui/locale"
 )
 
 // checkView is the result of a dry run.
@@ -29,14 +29,14 @@ type checkView struct {
 }
 
 // newCheckView returns the result of a dry run.
-func newCheckView(task *v1alpha1.AppInstallTask) *checkView {
+func newCheckView(l *locale.Language, task *v1alpha1.AppInstallTask) *checkView {
 	v := &checkView{Task: task, URL: checkPartURL(task.Namespace, task.Name)}
 	if c := meta.FindStatusCondition(task.Status.Conditions, v1alpha1.ConditionSucceeded); c != nil {
 		v.Message = c.Message
 	}
 	if !task.Finished() {
 		topic := live.Topic{Resource: kube.Tasks, Namespace: task.Namespace, Name: task.Name}
-		v.Live, v.Signal, v.State = liveURL([]live.Topic{topic}), topic.Signal(), badge{"busy", "loader", "Checking"}
+		v.Live, v.Signal, v.State = liveURL([]live.Topic{topic}), topic.Signal(), badge{"busy", "loader", l.Text("check.running")}
 		return v
 	}
 	v.addInputs()
@@ -48,13 +48,16 @@ func newCheckView(task *v1alpha1.AppInstallTask) *checkView {
 	count := len(v.Problems) + len(v.Inputs)
 	switch {
 	case v.Plan != nil:
-		v.State = badge{"ok", "check", "No problems found"}
+		v.State = badge{"ok", "check", l.Text("check.ok")}
+		if len(v.Unchecked) > 0 {
+			v.Message = "" // It is about the inputs that the form has, and the check has not.
+		}
 	case count > 0:
-		v.State = badge{"bad", "circle-x", text.Count(count, "problem", "problems")}
+		v.State = badge{"bad", "circle-x", l.Text("check.problems", "Count", count)}
 	case len(v.Unchecked) > 0:
-		v.State, v.Message = badge{"warn", "info", "No problems found so far"}, ""
+		v.State, v.Message = badge{"warn", "info", l.Text("check.okSoFar")}, ""
 	default:
-		v.State = badge{"bad", "circle-x", "Not possible"}
+		v.State = badge{"bad", "circle-x", l.Text("state.notPossible")}
 	}
 	if count > 0 {
 		v.Message = "" // It repeats the problems.

@@ -11,6 +11,7 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/taskbuilder"
 	"github.com/appmarket/operator/ui/kube"
+	"github.com/appmarket/operator/ui/locale"
 )
 
 // checkRequest is the check of the entries of a form: a dry run, or the errors that must be corrected
@@ -52,15 +53,20 @@ func (s *Server) serveCheck(build checkFunc) func(http.ResponseWriter, *request)
 			check, err = build(r)
 		}
 		if err == nil {
+			err = s.limitCheck(r, check)
+		}
+		if err == nil {
 			err = check.create(r)
 		}
 		form := strings.TrimSuffix(pagePath(r), "/check")
 		switch {
+		case isAutomaticCheck(r):
+			s.writeAutomaticCheck(w, r, check, err)
 		case r.Header.Get("HX-Request") != "":
 			s.writeCheck(w, r, check, err)
 		case err != nil:
 			if known := new(problem); errors.As(err, &known) {
-				known.BackURL, known.Back = form, "Back"
+				known.BackURL, known.Back = form, r.Text("form.back")
 			}
 			s.writeError(w, r, err)
 		case check.again != nil:
@@ -84,7 +90,7 @@ func (s *Server) writeCheck(w http.ResponseWriter, r *request, check *checkReque
 	case check.again != nil:
 		part, err = s.templates.render(r.lang, "check-errors", check.errors)
 	default:
-		part, err = s.templates.render(r.lang, "check", newCheckView(check.task))
+		part, err = s.templates.render(r.lang, "check", newCheckView(r.lang, check.task))
 	}
 	if err != nil {
 		s.failRendering(w, err)
@@ -99,13 +105,13 @@ func (s *Server) serveCheckPart(w http.ResponseWriter, r *request) {
 	task := &v1alpha1.AppInstallTask{}
 	err := asProblem(r, r.Get(r.Context(), types.NamespacedName{Namespace: namespace, Name: r.PathValue("name")}, task), "get", kube.Tasks, namespace)
 	if err == nil && !task.IsDryRun() {
-		err = notFound("The task is not a check.", "/tasks", "Show tasks")
+		err = notFound(r, "problem.notACheck", "/tasks", "problem.showTasks")
 	}
 	if err != nil {
 		s.writeError(w, r, err)
 		return
 	}
-	part, err := s.templates.render(r.lang, "check", newCheckView(task))
+	part, err := s.templates.render(r.lang, "check", newCheckView(r.lang, task))
 	if err != nil {
 		s.failRendering(w, err)
 		return
@@ -114,9 +120,9 @@ func (s *Server) serveCheckPart(w http.ResponseWriter, r *request) {
 }
 
 // checkOf returns the result of the check with whose entries a form begins, nil if it begins with others.
-func checkOf(task *v1alpha1.AppInstallTask) *checkView {
+func checkOf(l *locale.Language, task *v1alpha1.AppInstallTask) *checkView {
 	if task == nil || !task.IsDryRun() {
 		return nil
 	}
-	return newCheckView(task)
+	return newCheckView(l, task)
 }

@@ -95,7 +95,7 @@ func TestCheckOfAnInstallation(t *testing.T) {
 	})
 	for _, path := range []string{part, page} {
 		answer := w.b.get(t, path)
-		g.Expect(answer.text).To(And(ContainSubstring("No problems found so far"), ContainSubstring("not part of a check: WIKI_ADMIN_PASSWORD"), Not(ContainSubstring("data-live="))), path)
+		g.Expect(answer.text).To(And(ContainSubstring("No problems found so far"), ContainSubstring("placeholders for them: WIKI_ADMIN_PASSWORD"), Not(ContainSubstring("data-live="))), path)
 		g.Expect(answer.text).NotTo(ContainSubstring("spec.install.inputs: missing"))
 	}
 	w.endCheck(t, task, v1alpha1.AppInstallTaskStatus{
@@ -105,6 +105,13 @@ func TestCheckOfAnInstallation(t *testing.T) {
 	})
 	g.Expect(w.b.get(t, part).text).To(And(ContainSubstring("2 problems"), ContainSubstring("account installer cannot create roles"), ContainSubstring("kind: Role"), ContainSubstring(`class="copy"`),
 		ContainSubstring("Administrator"), ContainSubstring("must be an e-mail address"), Not(ContainSubstring("<script")), Not(ContainSubstring("all in one sentence"))))
+	assumed := planned(w.tenant)
+	assumed.Conditions = []metav1.Condition{condition("Succeeded", "False", "InputRequired", "spec.install.inputs: missing")}
+	assumed.RequiredInputs = []v1alpha1.Input{{Name: "WIKI_ADMIN_PASSWORD", Type: "password", Secret: true, Required: true, Problem: "required"}}
+	assumed.Preflight = []v1alpha1.Problem{{Reason: "InputRequired", Message: "spec.install.inputs: missing"}}
+	w.endCheck(t, task, assumed)
+	g.Expect(w.b.get(t, part).text).To(And(ContainSubstring("No problems found<"), ContainSubstring("placeholders for them: WIKI_ADMIN_PASSWORD"), ContainSubstring(w.tenant+"/wiki-web"),
+		Not(ContainSubstring("spec.install.inputs: missing"))), "a plan with placeholders")
 	w.endCheck(t, task, planned(w.tenant))
 	for _, path := range []string{part, page, "/tasks/" + w.tenant + "/" + task.Name} {
 		g.Expect(w.b.get(t, path).text).To(And(ContainSubstring("dry run: the operation is possible"), ContainSubstring("Install notes"), ContainSubstring(w.tenant+"/wiki-web"),

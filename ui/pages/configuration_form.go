@@ -15,6 +15,7 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/inputs"
 	"github.com/appmarket/operator/internal/taskbuilder"
+	"github.com/appmarket/operator/ui/locale"
 )
 
 // configurationForm is the part of a form that changes the title, the inputs and the values of an
@@ -30,6 +31,7 @@ type configurationForm struct {
 	// AppUnknown reports that the user cannot read the app, so that its inputs are unknown.
 	AppUnknown bool
 
+	lang     *locale.Language
 	instance *v1alpha1.AppInstance
 	present  string
 }
@@ -40,7 +42,7 @@ type entranceField struct{ Name, Field, ID, Label, Value, Problem string }
 // newConfigurationForm returns the form for an instance with the entries of a request. app is the app
 // of the instance, nil if the user cannot read it.
 func newConfigurationForm(r *request, instance *v1alpha1.AppInstance, app *v1alpha1.AppInfo) (*configurationForm, error) {
-	form := &configurationForm{instance: instance, AppUnknown: app == nil}
+	form := &configurationForm{lang: r.lang, instance: instance, AppUnknown: app == nil}
 	form.DisplayTitle = strings.TrimSpace(enteredOr(r, "title", instance.Spec.Title))
 	var list []v1alpha1.Input
 	if app != nil && app.Status.Summary != nil {
@@ -120,7 +122,7 @@ func (f *inputField) addPresent(r *request, form *inputForm, present []v1alpha1.
 	case value.ValueFrom != nil:
 		f.Kept = taskbuilder.InputSourceText(value.ValueFrom)
 	case value.Value != nil && f.Secret:
-		f.Kept = "a value that is part of the instance"
+		f.Kept = r.Text("configure.keptValue")
 	case value.Value != nil:
 		f.present = value.Value
 		if !r.PostForm.Has(f.Field) {
@@ -134,22 +136,22 @@ func (f *configurationForm) checkFields() []fieldError {
 	var problems []fieldError
 	switch {
 	case f.DisplayTitle == "" && f.instance.Spec.Title != "" && !f.IsClone:
-		problems = append(problems, fieldError{"title", "Title", "a title that was set cannot be removed; enter another title"})
+		problems = append(problems, fieldError{"title", f.lang.Text("form.title"), f.lang.Text("fieldProblem.titleRemoved")})
 	case len([]rune(f.DisplayTitle)) > 200:
-		problems = append(problems, fieldError{"title", "Title", "must have at most 200 characters"})
+		problems = append(problems, fieldError{"title", f.lang.Text("form.title"), f.lang.Text("fieldProblem.maxLength", "Value", 200)})
 	}
 	if f.IsClone {
 		problems = append(problems, f.checkTitles()...)
 	}
 	for _, field := range f.Inputs.all() {
 		if _, given := f.Inputs.given[field.Name]; field.present != nil && !given && *field.present != "" {
-			f.Inputs.addError(field, "an input that was set cannot be removed; enter another value")
+			f.Inputs.addError(field, f.lang.Text("fieldProblem.inputRemoved"))
 		}
 	}
 	f.Inputs.check()
 	problems = append(problems, f.Inputs.Errors...)
-	if _, problem := encodeValues(f.Values); problem != "" {
-		problems = append(problems, fieldError{"values", "Values", problem})
+	if _, problem := encodeValues(f.lang, f.Values); problem != "" {
+		problems = append(problems, fieldError{"values", f.lang.Text("form.values"), problem})
 	}
 	return problems
 }
@@ -159,7 +161,7 @@ func (f *configurationForm) checkFields() []fieldError {
 func (f *configurationForm) checkTitles() []fieldError {
 	const own = "title"
 	required, given := []inputs.Entrance{{Name: own}}, map[string]string{own: f.DisplayTitle}
-	byName := map[string]*entranceField{own: {ID: own, Label: "Title"}}
+	byName := map[string]*entranceField{own: {ID: own, Label: f.lang.Text("form.title")}}
 	for _, entrance := range f.Entrances {
 		name := entrance.Field
 		required, given[name], byName[name] = append(required, inputs.Entrance{Name: name}), entrance.Value, entrance
@@ -167,7 +169,7 @@ func (f *configurationForm) checkTitles() []fieldError {
 	var problems []fieldError
 	for _, problem := range inputs.CheckTitles(required, given, nil) {
 		field := byName[problem.Input.Name]
-		field.Problem = strings.Replace(problem.Problem, "required", "a title is required", 1)
+		field.Problem = translateText(f.lang, strings.Replace(problem.Problem, "required", "a title is required", 1))
 		problems = append(problems, fieldError{field.ID, field.Label, field.Problem})
 	}
 	return problems
@@ -208,8 +210,8 @@ func (f *configurationForm) entranceTitles() []v1alpha1.EntranceTitle {
 // changedValues returns the entered values if they differ from the values of the instance, an empty object
 // if they were removed.
 func (f *configurationForm) changedValues() *runtime.RawExtension {
-	raw, problem := encodeValues(f.Values)
-	present, _ := encodeValues(f.present)
+	raw, problem := encodeValues(f.lang, f.Values)
+	present, _ := encodeValues(f.lang, f.present)
 	if problem != "" || bytes.Equal(raw, present) {
 		return nil
 	}

@@ -2,7 +2,6 @@ package pages
 
 import (
 	"cmp"
-	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -13,6 +12,7 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/taskbuilder"
 	"github.com/appmarket/operator/internal/transitions"
+	"github.com/appmarket/operator/ui/locale"
 )
 
 // cloneView is the part of a form that specifies where a clone is created.
@@ -71,7 +71,7 @@ func prepareClone(r *request, v *actionView) (string, error) {
 		Account: strings.TrimSpace(r.PostFormValue("account")),
 	}
 	v.Clone = clone
-	v.NotAllowed = cmp.Or(cloneProblem(v.Instance, app), v.NotAllowed)
+	v.NotAllowed = cmp.Or(cloneProblem(r.lang, v.Instance, app), v.NotAllowed)
 	if app != nil && app.Status.Summary != nil && app.Status.Summary.Clone != nil {
 		clone.OnlyOtherNamespace = app.Status.Summary.Clone.Verdict == v1alpha1.CloneNamespacedOnly
 	}
@@ -96,7 +96,7 @@ func prepareClone(r *request, v *actionView) (string, error) {
 	}
 	v.addVersionOfClone(r, app)
 	if r.Method == http.MethodPost {
-		v.Errors = clone.checkPlace(v.Instance)
+		v.Errors = clone.checkPlace(r.lang, v.Instance)
 	}
 	return "", v.addConfiguration(r, app)
 }
@@ -107,9 +107,9 @@ func (v *actionView) addVersionOfClone(r *request, app *v1alpha1.AppInfo) {
 		return
 	}
 	chosen := r.PostFormValue("choice")
-	v.ChoiceLabel = "Version"
-	v.Choices = []option{{"", "Version of the cloned instance", chosen == ""}}
-	for _, published := range publishedVersions(app, chosen) {
+	v.ChoiceLabel = r.Text("form.version")
+	v.Choices = []option{{"", r.Text("clone.versionOfOrigin"), chosen == ""}}
+	for _, published := range publishedVersions(r.lang, app, chosen) {
 		v.Choices = append(v.Choices, published)
 		if published.Chosen {
 			v.request.Version = chosen
@@ -118,61 +118,61 @@ func (v *actionView) addVersionOfClone(r *request, app *v1alpha1.AppInfo) {
 }
 
 // cloneProblem returns why an instance cannot be cloned, empty if it can. The task decides again.
-func cloneProblem(instance *v1alpha1.AppInstance, app *v1alpha1.AppInfo) string {
+func cloneProblem(l *locale.Language, instance *v1alpha1.AppInstance, app *v1alpha1.AppInfo) string {
 	switch {
 	case !transitions.Cloneable(transitions.StateOf(instance)):
-		return fmt.Sprintf("The instance is in state %s and cannot be cloned.", transitions.StateOf(instance))
+		return l.Text("clone.state", "State", instanceBadge(l, instance).Text)
 	case instance.Spec.PinnedRevision != 0:
-		return fmt.Sprintf("The instance is pinned to revision %d by a rollback. Upgrade it before you clone it.", instance.Spec.PinnedRevision)
+		return l.Text("clone.pinned", "Revision", instance.Spec.PinnedRevision)
 	case app == nil || app.Status.Summary == nil || app.Status.Summary.Clone == nil:
 		return ""
 	case app.Status.Summary.Clone.Verdict == v1alpha1.CloneUnsafe:
-		return "Only one instance of the app can be installed in the cluster, because two instances conflict."
+		return l.Text("clone.unsafe")
 	}
 	return ""
 }
 
 // checkPlace returns the problems with the place of a clone.
-func (c *cloneView) checkPlace(origin *v1alpha1.AppInstance) []fieldError {
-	problems := placeProblems(c.Namespace, c.Name, c.Account)
+func (c *cloneView) checkPlace(l *locale.Language, origin *v1alpha1.AppInstance) []fieldError {
+	problems := placeProblems(l, c.Namespace, c.Name, c.Account)
 	switch {
 	case len(problems) > 0:
 	case c.OnlyOtherNamespace && c.Namespace == origin.Namespace:
-		problems = append(problems, fieldError{"to", "Namespace", "select another namespace: two instances of the app conflict in one namespace"})
+		problems = append(problems, fieldError{"to", l.Text("form.namespace"), l.Text("fieldProblem.otherNamespace")})
 	case c.Namespace == origin.Namespace && c.Name == origin.Name:
-		problems = append(problems, fieldError{"name", "Name", "must differ from the name of the cloned instance"})
+		problems = append(problems, fieldError{"name", l.Text("form.name"), l.Text("fieldProblem.sameName")})
 	}
 	return problems
 }
 
 // placeProblems returns the problems with the namespace, the name and the service account of a new
 // instance.
-func placeProblems(namespace, name, account string) []fieldError {
+func placeProblems(l *locale.Language, namespace, name, account string) []fieldError {
 	var problems []fieldError
-	add := func(id, label, text string) { problems = append(problems, fieldError{id, label, text}) }
+	add := func(id, label, text string) { problems = append(problems, fieldError{id, l.Text(label), text}) }
 	switch {
 	case namespace == "":
-		add("to", "Namespace", "select a namespace")
+		add("to", "form.namespace", l.Text("fieldProblem.selectNamespace"))
 	case !namespaceForm.MatchString(namespace):
-		add("to", "Namespace", "must be the name of a namespace")
+		add("to", "form.namespace", l.Text("fieldProblem.namespace"))
 	}
 	if len(name) > maxInstanceName || !instanceNamePattern.MatchString(name) {
-		add("name", "Name", fmt.Sprintf("must consist of at most %d lower-case letters, digits and hyphens, and start and end with a letter or digit", maxInstanceName))
+		add("name", "form.name", l.Text("fieldProblem.name", "Value", maxInstanceName))
 	}
 	if account != "" && !accountNamePattern.MatchString(account) {
-		add("account", "Service account", "must be the name of a service account")
+		add("account", "form.account", l.Text("fieldProblem.account"))
 	}
 	return problems
 }
 
 // publishedVersions returns the published versions of an app as options.
-func publishedVersions(app *v1alpha1.AppInfo, chosen string) []option {
+func publishedVersions(l *locale.Language, app *v1alpha1.AppInfo, chosen string) []option {
 	var versions []option
 	for i := range app.Status.Versions {
 		version := &app.Status.Versions[i]
 		text := version.Version
 		if version.Deprecated {
-			text += " (deprecated)"
+			text += " " + l.Text("app.deprecatedMark")
 		}
 		versions = append(versions, option{version.Version, text, version.Version == chosen})
 	}

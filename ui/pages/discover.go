@@ -9,6 +9,7 @@ import (
 
 	"github.com/appmarket/operator/ui/kube"
 	"github.com/appmarket/operator/ui/live"
+	"github.com/appmarket/operator/ui/locale"
 )
 
 const (
@@ -62,20 +63,21 @@ func showDiscover(r *request) (*view, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := newDiscoverView(f, all, installed)
+	d := newDiscoverView(r.lang, f, all, installed)
 	r.server.addIcons(d)
+	d.translateCards(r.lang)
 	if len(all) == 0 {
 		d.Nothing = emptyMarket(r, scope)
 	}
 	return &view{
-		name: "discover", titles: []string{"Apps"}, section: "apps", query: f.Query, data: d, topics: append(topicsFor(kube.Apps, scope), topics...),
+		name: "discover", titles: []string{r.Text("discover.title")}, section: "apps", query: f.Query, data: d, topics: append(topicsFor(kube.Apps, scope), topics...),
 	}, nil
 }
 
 // newDiscoverView returns the list of the apps that pass the filters.
-func newDiscoverView(f filters, all []*kube.AppRow, installed installedMap) *discoverView {
+func newDiscoverView(l *locale.Language, f filters, all []*kube.AppRow, installed installedMap) *discoverView {
 	found := f.selectRows(all, installed)
-	d := &discoverView{Total: len(found), Filters: f, Facets: f.facetsOf(all, installed), Chosen: f.chips(), Filled: len(all) > 0}
+	d := &discoverView{Total: len(found), Filters: f, Facets: f.facetsOf(l, all, installed), Chosen: f.chips(l), Filled: len(all) > 0}
 	sources := map[string]bool{}
 	for _, row := range found {
 		sources[row.Namespace+"/"+row.Source] = true
@@ -87,57 +89,57 @@ func newDiscoverView(f filters, all []*kube.AppRow, installed installedMap) *dis
 		sorted.Sort = order
 		d.SortURLs = append(d.SortURLs, sorted.withPage(1))
 	}
-	d.addPage(f, found, installed)
+	d.addPage(l, f, found, installed)
 	return d
 }
 
 func emptyMarket(r *request, scope kube.Scope) emptyText {
 	if scope.IsEmpty() {
 		return emptyText{
-			Title:   "You cannot list any apps",
-			Text:    "Apps are in the namespace of a market. The permission to list appinfos.appmarket.io is missing. An administrator can grant it with this command, with the namespace of the market:",
+			Title:   r.Text("discover.cannotList"),
+			Text:    r.Text("discover.cannotListText"),
 			Command: bindingCommand(r.session.User, "list", kube.Apps, "market", " -n market"),
 		}
 	}
 	return emptyText{
-		Title: "No apps yet", Text: "Apps appear here when the first app of a source is published.", URL: "/sources", Link: "Sources",
+		Title: r.Text("discover.none"), Text: r.Text("discover.noneText"), URL: "/sources", Link: r.Text("layout.sources"),
 	}
 }
 
 // addPage adds the cards of one page and the links to the others.
-func (d *discoverView) addPage(f filters, found []*kube.AppRow, installed installedMap) {
+func (d *discoverView) addPage(l *locale.Language, f filters, found []*kube.AppRow, installed installedMap) {
 	links, first, end := newPageLinks(len(found), pageSize, f.Page, f.withPage)
 	for _, row := range found[first:end] {
-		d.Cards = append(d.Cards, newAppCard(row, installed))
+		d.Cards = append(d.Cards, newAppCard(l, row, installed))
 	}
 	d.pageLinks = links
 }
 
-func newAppCard(row *kube.AppRow, installed installedMap) appCard {
+func newAppCard(l *locale.Language, row *kube.AppRow, installed installedMap) appCard {
 	card := appCard{AppRow: row}
 	if len(row.Categories) > 0 {
 		card.Category = row.Categories[0]
 	}
 	if own, ok := installed[appKey(row.Namespace, row.Source, row.App)]; ok {
 		if own.update != "" {
-			card.Badges = append(card.Badges, badge{"busy", "arrow-up", own.update + " available"})
+			card.Badges = append(card.Badges, badge{"busy", "arrow-up", l.Text("state.updateAvailable", "Version", own.update)})
 		} else {
-			card.Badges = append(card.Badges, badge{"ok", "check", "Installed"})
+			card.Badges = append(card.Badges, badge{"ok", "check", l.Text("state.installed")})
 		}
 	}
 	switch {
 	case row.Failed && row.Version == "":
-		card.Badges = append(card.Badges, badge{"bad", "circle-x", "Not published"})
+		card.Badges = append(card.Badges, badge{"bad", "circle-x", l.Text("state.notPublished")})
 	case row.Version == "":
-		card.Badges = append(card.Badges, badge{"busy", "loader", "In progress"})
+		card.Badges = append(card.Badges, badge{"busy", "loader", l.Text("state.inProgress")})
 	case row.Withdrawn:
-		card.Badges = append(card.Badges, badge{"off", "archive", "Withdrawn"})
+		card.Badges = append(card.Badges, badge{"off", "archive", l.Text("state.withdrawn")})
 	}
 	if row.GPU {
-		card.Badges = append(card.Badges, badge{"warn", "triangle-alert", "Needs a GPU"})
+		card.Badges = append(card.Badges, badge{"warn", "triangle-alert", l.Text("state.needsGPU")})
 	}
 	if row.Purchase {
-		card.Badges = append(card.Badges, badge{"off", "shopping-cart", "Purchase"})
+		card.Badges = append(card.Badges, badge{"off", "shopping-cart", l.Text("state.purchase")})
 	}
 	return card
 }
@@ -188,13 +190,15 @@ type filters struct {
 	Source   []string
 	Arch     []string
 	State    []string
-	Sort     string
-	Page     int
+	// Placement are verdicts whether an app runs on the cluster.
+	Placement []string
+	Sort      string
+	Page      int
 }
 
 func filtersOf(query url.Values) filters {
 	f := filters{
-		Query: query.Get("q"), Category: query["category"], Source: query["source"], Arch: query["arch"], State: query["state"], Sort: query.Get("sort"),
+		Query: query.Get("q"), Category: query["category"], Source: query["source"], Arch: query["arch"], State: query["state"], Placement: query["placement"], Sort: query.Get("sort"),
 	}
 	if len(f.Query) > maxSearchBytes {
 		f.Query = strings.ToValidUTF8(f.Query[:maxSearchBytes], "")

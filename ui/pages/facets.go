@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/appmarket/operator/ui/kube"
+	"github.com/appmarket/operator/ui/locale"
 )
 
 // facet is a group of filters of which each shows how many apps it leaves.
@@ -31,10 +32,11 @@ type facetRule struct {
 
 // facetRules are the facets in their order on the page.
 var facetRules = []facetRule{
-	{"category", "Category", func(row *kube.AppRow, _ installedMap) []string { return row.Categories }, func(f filters) []string { return f.Category }},
-	{"state", "State", statesOf, func(f filters) []string { return f.State }},
-	{"source", "Source", func(row *kube.AppRow, _ installedMap) []string { return []string{row.Source} }, func(f filters) []string { return f.Source }},
-	{"arch", "Architecture", func(row *kube.AppRow, _ installedMap) []string { return row.Architectures }, func(f filters) []string { return f.Arch }},
+	{"category", "facet.category", func(row *kube.AppRow, _ installedMap) []string { return row.Categories }, func(f filters) []string { return f.Category }},
+	{"state", "facet.state", statesOf, func(f filters) []string { return f.State }},
+	{"source", "facet.source", func(row *kube.AppRow, _ installedMap) []string { return []string{row.Source} }, func(f filters) []string { return f.Source }},
+	{"placement", "facet.placement", placementsOf, func(f filters) []string { return f.Placement }},
+	{"arch", "facet.architecture", func(row *kube.AppRow, _ installedMap) []string { return row.Architectures }, func(f filters) []string { return f.Arch }},
 }
 
 func statesOf(row *kube.AppRow, installed installedMap) []string {
@@ -49,6 +51,14 @@ func statesOf(row *kube.AppRow, installed installedMap) []string {
 		states = append(states, "Failed")
 	}
 	return states
+}
+
+// textOf returns a value as the page shows it. All but the states and placements are texts of the catalog.
+func (rule facetRule) textOf(l *locale.Language, value string) string {
+	if rule.name != "state" && rule.name != "placement" {
+		return value
+	}
+	return l.Word("facet", value)
 }
 
 // accepts reports whether an app has one of the chosen values of a facet.
@@ -71,7 +81,7 @@ func (f filters) selectRows(all []*kube.AppRow, installed installedMap) []*kube.
 
 // facetsOf returns the facets. The numbers of a facet respect the other filters only, so that they
 // say what choosing one more value leads to.
-func (f filters) facetsOf(all []*kube.AppRow, installed installedMap) []facet {
+func (f filters) facetsOf(l *locale.Language, all []*kube.AppRow, installed installedMap) []facet {
 	words := strings.Fields(strings.ToLower(f.Query))
 	counts := make([]map[string]*facetValue, len(facetRules))
 	for i := range counts {
@@ -101,7 +111,10 @@ func (f filters) facetsOf(all []*kube.AppRow, installed installedMap) []facet {
 	var facets []facet
 	for i, rule := range facetRules {
 		if values := topValues(counts[i], rule.chosen(f)); len(values) > 0 {
-			facets = append(facets, facet{Name: rule.name, Title: rule.title, Values: values})
+			for i := range values {
+				values[i].Text = rule.textOf(l, values[i].Value)
+			}
+			facets = append(facets, facet{Name: rule.name, Title: l.Text(rule.title), Values: values})
 		}
 	}
 	return facets
@@ -142,7 +155,7 @@ func topValues(counts map[string]*facetValue, chosen []string) []facetValue {
 
 // values returns the filters as they are in an address.
 func (f filters) values() url.Values {
-	return url.Values{"q": {f.Query}, "category": f.Category, "source": f.Source, "arch": f.Arch, "state": f.State, "sort": {f.Sort}}
+	return url.Values{"q": {f.Query}, "category": f.Category, "source": f.Source, "arch": f.Arch, "state": f.State, "placement": f.Placement, "sort": {f.Sort}}
 }
 
 func (f filters) withPage(number int) string {
@@ -154,7 +167,7 @@ func (f filters) withPage(number int) string {
 }
 
 // chips returns the filters in effect, each with the address of the list without it.
-func (f filters) chips() []chip {
+func (f filters) chips(l *locale.Language) []chip {
 	var chips []chip
 	if f.Query != "" {
 		values := f.values()
@@ -168,7 +181,7 @@ func (f filters) chips() []chip {
 			}
 			values := f.values()
 			values[rule.name] = slices.Delete(slices.Clone(rule.chosen(f)), i, i+1)
-			chips = append(chips, chip{value, "/apps" + queryOf(values)})
+			chips = append(chips, chip{rule.textOf(l, value), "/apps" + queryOf(values)})
 		}
 	}
 	return chips

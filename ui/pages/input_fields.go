@@ -10,6 +10,7 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/inputs"
 	"github.com/appmarket/operator/internal/taskbuilder"
+	"github.com/appmarket/operator/ui/locale"
 )
 
 const (
@@ -52,6 +53,7 @@ type inputForm struct {
 	// OnlyMissing reports that all errors are about missing values, which the market may supply.
 	OnlyMissing bool
 
+	lang *locale.Language
 	// given contains the entered values by the names of the inputs.
 	given map[string]string
 	// keepsMissing reports that a missing value is no problem, because an instance may have it.
@@ -66,9 +68,9 @@ func (f *inputForm) all() []*inputField { return slices.Concat(f.Fields, f.Optio
 
 // newInputForm returns the form of inputs with the values that a request contains.
 func newInputForm(r *request, list []v1alpha1.Input) *inputForm {
-	form := &inputForm{given: map[string]string{}}
+	form := &inputForm{lang: r.lang, given: map[string]string{}}
 	for i, input := range list {
-		field := newInputField(input, i)
+		field := newInputField(r.lang, input, i)
 		entered := r.PostFormValue(field.Field)
 		if field.Type == "bool" || field.Widget == "number" {
 			entered = strings.TrimSpace(entered)
@@ -94,7 +96,7 @@ func newInputForm(r *request, list []v1alpha1.Input) *inputForm {
 	return form
 }
 
-func newInputField(input v1alpha1.Input, index int) *inputField {
+func newInputField(l *locale.Language, input v1alpha1.Input, index int) *inputField {
 	field := &inputField{Input: input, ID: "input-" + strconv.Itoa(index), Field: "input." + input.Name, Widget: "text", HTMLType: "text"}
 	field.Problem = ""
 	field.Label = cmp.Or(input.Title, input.Name)
@@ -112,32 +114,32 @@ func newInputField(input v1alpha1.Input, index int) *inputField {
 	case input.Type == "url" || input.Type == "email":
 		field.HTMLType = input.Type
 	}
-	field.Hint = hintOf(input)
+	field.Hint = hintOf(l, input)
 	return field
 }
 
 // hintOf returns what a value must be like.
-func hintOf(input v1alpha1.Input) string {
+func hintOf(l *locale.Language, input v1alpha1.Input) string {
 	var hints []string
 	switch {
 	case input.Minimum != "" && input.Maximum != "":
-		hints = append(hints, "From "+input.Minimum+" to "+input.Maximum+".")
+		hints = append(hints, l.Text("hint.range", "Minimum", input.Minimum, "Maximum", input.Maximum))
 	case input.Minimum != "":
-		hints = append(hints, "At least "+input.Minimum+".")
+		hints = append(hints, l.Text("hint.minimum", "Minimum", input.Minimum))
 	case input.Maximum != "":
-		hints = append(hints, "At most "+input.Maximum+".")
+		hints = append(hints, l.Text("hint.maximum", "Maximum", input.Maximum))
 	}
 	if input.MinLength != nil && *input.MinLength > 0 {
-		hints = append(hints, "At least "+strconv.FormatInt(*input.MinLength, 10)+" characters.")
+		hints = append(hints, l.Text("hint.minLength", "Length", *input.MinLength))
 	}
 	if input.MaxLength != nil && *input.MaxLength < 1000 {
-		hints = append(hints, "At most "+strconv.FormatInt(*input.MaxLength, 10)+" characters.")
+		hints = append(hints, l.Text("hint.maxLength", "Length", *input.MaxLength))
 	}
 	if input.Default != "" {
-		hints = append(hints, "Defaults to "+input.Default+".")
+		hints = append(hints, l.Text("hint.default", "Value", input.Default))
 	}
 	if input.ShowIf != "" {
-		hints = append(hints, "Used if "+input.ShowIf+".")
+		hints = append(hints, l.Text("hint.showIf", "Condition", input.ShowIf))
 	}
 	return strings.Join(hints, " ")
 }
@@ -149,16 +151,20 @@ func (f *inputForm) check() {
 	for _, field := range fields {
 		known = append(known, toInput(field.Input))
 	}
+	hidden := inputs.HiddenInputs(known, f.given, nil)
 	_, problems := inputs.CheckInputs(known, f.given, nil)
 	f.OnlyMissing = true
 	for _, problem := range problems {
+		if hidden[problem.Input.Name] {
+			continue
+		}
 		i := slices.IndexFunc(fields, func(field *inputField) bool { return field.Name == problem.Input.Name })
 		if i < 0 || problem.IsMissing() && (f.keepsMissing || fields[i].SecretName != "") {
 			continue
 		}
-		text := problem.Problem
+		text := translateText(f.lang, problem.Problem)
 		if problem.IsMissing() {
-			text = "a value is required"
+			text = f.lang.Text("fieldProblem.required")
 		} else {
 			f.OnlyMissing = false
 		}
@@ -167,10 +173,19 @@ func (f *inputForm) check() {
 	for _, field := range fields {
 		if (field.SecretName == "") != (field.SecretKey == "") {
 			f.OnlyMissing = false
-			f.addError(field, "the Secret needs a name and a key")
+			f.addError(field, f.lang.Text("fieldProblem.secret"))
 		}
 	}
 	f.OnlyMissing = f.OnlyMissing && len(f.Errors) > 0
+}
+
+// hidden returns the names of the inputs that other inputs make useless. They are not sent.
+func (f *inputForm) hidden() map[string]bool {
+	var known []inputs.Input
+	for _, field := range f.all() {
+		known = append(known, toInput(field.Input))
+	}
+	return inputs.HiddenInputs(known, f.given, nil)
 }
 
 func (f *inputForm) addError(field *inputField, text string) {
@@ -216,7 +231,11 @@ func floatOf(count *int64) *float64 {
 // Secret with a name.
 func (f *inputForm) values(secret string) (list []v1alpha1.InputValue, confidential map[string]string) {
 	confidential = map[string]string{}
+	hidden := f.hidden()
 	for _, field := range f.all() {
+		if hidden[field.Name] {
+			continue
+		}
 		value := v1alpha1.InputValue{Name: field.Name}
 		entered, isGiven := f.given[field.Name]
 		switch {

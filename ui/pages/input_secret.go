@@ -3,7 +3,6 @@ package pages
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"maps"
 	"net/http"
 	"slices"
@@ -47,10 +46,9 @@ func writeInputSecret(r *request, namespace, instance string, values map[string]
 	}
 	if apierrors.IsForbidden(err) {
 		return undo, &problem{
-			Status: http.StatusForbidden, Title: "No permission",
-			Text: fmt.Sprintf("You cannot write Secret %s in namespace %s, in which the confidential inputs are stored. Nothing was changed. "+
-				"Refer to the key of an existing Secret for each of these inputs, or ask an administrator for the permission to create and patch Secrets.", secret.Name, namespace),
-			BackURL: pagePath(r), Back: "Back",
+			Status: http.StatusForbidden, Title: r.Text("problem.noPermission"),
+			Text:    r.Text("problem.cannotWriteSecret", "Name", secret.Name, "Namespace", namespace),
+			BackURL: pagePath(r), Back: r.Text("form.back"),
 		}
 	}
 	if err != nil {

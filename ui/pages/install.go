@@ -11,6 +11,7 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/taskbuilder"
 	"github.com/appmarket/operator/ui/kube"
+	"github.com/appmarket/operator/ui/locale"
 )
 
 // maxInstanceName is the length of the name of an instance.
@@ -25,7 +26,7 @@ var (
 type installView struct {
 	App   *v1alpha1.AppInfo
 	Title string
-	// Adopt reports that the form adopts a Helm release, and Verb is the text of the button.
+	// Adopt reports that the form adopts a Helm release, and Verb is the action.
 	Adopt   bool
 	Verb    string
 	Summary *v1alpha1.AppSummary
@@ -45,6 +46,7 @@ type installView struct {
 	Check *checkView
 
 	formTask
+	lang    *locale.Language
 	version string
 }
 
@@ -62,7 +64,7 @@ func (f installForm) showForm(r *request) (*view, error) {
 	if err != nil {
 		return nil, err
 	}
-	v.Check = checkOf(from)
+	v.Check = checkOf(r.lang, from)
 	return v.view(), v.addManifest()
 }
 
@@ -105,7 +107,7 @@ func (f installForm) checkForm(r *request) (*checkRequest, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !v.acceptFields(true) {
+	if !v.acceptFields(!isAutomaticCheck(r)) {
 		return &checkRequest{again: v.view(), errors: v.Errors}, v.addManifest()
 	}
 	task, confidential, err := v.newTask()
@@ -132,7 +134,7 @@ func (f installForm) newView(r *request) (*installView, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := &installView{App: app, Summary: app.Status.Summary, Key: formKeyOf(r), Adopt: f.action == v1alpha1.ActionAdopt, Verb: string(f.action)}
+	v := &installView{lang: r.lang, App: app, Summary: app.Status.Summary, Key: formKeyOf(r), Adopt: f.action == v1alpha1.ActionAdopt, Verb: string(f.action)}
 	if v.Summary == nil {
 		v.Summary = &v1alpha1.AppSummary{}
 	}
@@ -144,7 +146,7 @@ func (f installForm) newView(r *request) (*installView, error) {
 	v.Inputs = newInputForm(r, v.Summary.Inputs)
 	v.Inputs.keepsMissing = v.Adopt
 	v.addVersions(r)
-	v.NotAllowed = installProblem(app)
+	v.NotAllowed = installProblem(r.lang, app)
 	scope, err := r.ListNamespaces(r.Context())
 	if err != nil {
 		return nil, err
@@ -187,12 +189,12 @@ func (v *installView) suggestAccount(r *request) error {
 }
 
 // installProblem returns why an app cannot be installed, empty if it can.
-func installProblem(app *v1alpha1.AppInfo) string {
+func installProblem(l *locale.Language, app *v1alpha1.AppInfo) string {
 	switch {
 	case app.Spec.Withdrawn:
-		return "The source has withdrawn this app."
+		return l.Text("install.withdrawn")
 	case len(app.Status.Versions) == 0:
-		return "No version of this app is published."
+		return l.Text("install.notPublished")
 	}
 	return ""
 }
@@ -200,25 +202,25 @@ func installProblem(app *v1alpha1.AppInfo) string {
 func (v *installView) addVersions(r *request) {
 	v.version = cmp.Or(r.PostFormValue("version"), r.URL.Query().Get("version"))
 	if v.Adopt {
-		v.Versions = append(v.Versions, option{"", "Version of the Helm release", v.version == ""})
+		v.Versions = append(v.Versions, option{"", r.Text("install.versionOfRelease"), v.version == ""})
 	} else {
 		v.version = cmp.Or(v.version, v.App.Status.SelectedVersion)
 	}
-	v.Versions = append(v.Versions, publishedVersions(v.App, v.version)...)
+	v.Versions = append(v.Versions, publishedVersions(r.lang, v.App, v.version)...)
 }
 
 // checkFields adds the problems of all fields.
 func (v *installView) checkFields() {
-	v.Errors = append(v.Errors, placeProblems(v.Namespace, v.Name, v.Account)...)
-	add := func(id, label, text string) { v.Errors = append(v.Errors, fieldError{id, label, text}) }
+	v.Errors = append(v.Errors, placeProblems(v.lang, v.Namespace, v.Name, v.Account)...)
+	add := func(id, label, text string) { v.Errors = append(v.Errors, fieldError{id, v.lang.Text(label), text}) }
 	if len([]rune(v.DisplayTitle)) > 200 {
-		add("title", "Title", "must have at most 200 characters")
+		add("title", "form.title", v.lang.Text("fieldProblem.maxLength", "Value", 200))
 	}
 	if !slices.ContainsFunc(v.Versions, func(o option) bool { return o.Chosen }) && v.NotAllowed == "" {
-		add("version", "Version", "select a published version")
+		add("version", "form.version", v.lang.Text("fieldProblem.version"))
 	}
-	if _, problem := encodeValues(v.Values); problem != "" {
-		add("values", "Values", problem)
+	if _, problem := encodeValues(v.lang, v.Values); problem != "" {
+		add("values", "form.values", problem)
 	}
 	v.Inputs.check()
 }
@@ -237,7 +239,7 @@ func (v *installView) newTask() (*v1alpha1.AppInstallTask, map[string]string, er
 	if v.Dependencies {
 		request.Dependencies = v1alpha1.DependenciesInstall
 	}
-	if raw, problem := encodeValues(v.Values); problem == "" && raw != nil {
+	if raw, problem := encodeValues(v.lang, v.Values); problem == "" && raw != nil {
 		request.Configuration.Values = &runtime.RawExtension{Raw: raw}
 	}
 	var confidential map[string]string
@@ -267,19 +269,19 @@ func (v *installView) URL() string {
 // Heading returns the title of the page.
 func (v *installView) Heading() string {
 	if v.Adopt {
-		return "Adopt a Helm release as " + v.Title
+		return v.lang.Text("install.adoptHeading", "Title", v.Title)
 	}
-	return "Install " + v.Title
+	return v.lang.Text("install.heading", "Title", v.Title)
 }
 
 func (v *installView) view() *view {
-	return &view{name: "install", titles: []string{v.Heading(), "Apps"}, section: "apps", data: v}
+	return &view{name: "install", titles: []string{v.Heading(), v.lang.Text("app.title")}, section: "apps", data: v}
 }
 
 // installProblemFor returns why the user cannot install an app in the selected namespace, empty if the user
 // can or has selected none.
 func installProblemFor(r *request, app *v1alpha1.AppInfo) (string, error) {
-	if problem := installProblem(app); problem != "" {
+	if problem := installProblem(r.lang, app); problem != "" {
 		return problem, nil
 	}
 	namespace := namespaceOf(r)
@@ -290,5 +292,5 @@ func installProblemFor(r *request, app *v1alpha1.AppInfo) (string, error) {
 	if err != nil || allowed {
 		return "", err
 	}
-	return "You cannot create tasks in namespace " + namespace + ".", nil
+	return r.Text("problem.cannotCreateTasksShort", "Namespace", namespace), nil
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/appmarket/operator/internal/text"
 	"github.com/appmarket/operator/internal/transitions"
 	"github.com/appmarket/operator/ui/kube"
+	"github.com/appmarket/operator/ui/locale"
 )
 
 const (
@@ -25,8 +26,10 @@ const (
 type instanceRow struct {
 	Instance *v1alpha1.AppInstance
 	Title    string
-	State    badge
-	Message  string
+	// IconURL is the URL of the icon of the app in the list of instances, empty if there is none.
+	IconURL string
+	State   badge
+	Message string
 	// OpenURL is the URL of the first entrance that can be opened, empty if there is none. HasEntrance
 	// reports that there is an entrance without a URL.
 	OpenURL     string
@@ -55,8 +58,8 @@ type option struct {
 	Chosen      bool
 }
 
-func newInstanceRow(instance *v1alpha1.AppInstance) instanceRow {
-	row := instanceRow{Instance: instance, Title: cmp.Or(instance.Spec.Title, instance.Name), State: instanceBadge(instance)}
+func newInstanceRow(l *locale.Language, instance *v1alpha1.AppInstance) instanceRow {
+	row := instanceRow{Instance: instance, Title: cmp.Or(instance.Spec.Title, instance.Name), State: instanceBadge(l, instance)}
 	entrances := newEntranceRows(instance)
 	row.OpenURL, row.HasEntrance = firstOpenURL(instance, entrances), len(entrances) > 0
 	if row.State.Class == "bad" || row.State.Class == "busy" {
@@ -85,10 +88,10 @@ var stateGroups = []struct {
 	value, text string
 	classes     []string
 }{
-	{"trouble", "Failed or unhealthy", []string{"bad"}},
-	{"running", "Running", []string{"ok"}},
-	{"changing", "Changing", []string{"busy"}},
-	{"stopped", "Stopped", []string{"off"}},
+	{"trouble", "installed.trouble", []string{"bad"}},
+	{"running", "state.running", []string{"ok"}},
+	{"changing", "state.changing", []string{"busy"}},
+	{"stopped", "state.stopped", []string{"off"}},
 }
 
 func showInstalled(r *request) (*view, error) {
@@ -103,42 +106,47 @@ func showInstalled(r *request) (*view, error) {
 	query := r.URL.Query()
 	v := installedView{Namespace: namespaceOf(r), State: query.Get("state"), Query: text.Truncate(query.Get("find"), maxSearchBytes)}
 	v.ShowAll = "/instances" + queryOf(url.Values{"state": {"uninstalled"}, "find": {v.Query}})
-	v.addStates()
-	v.addRows(all)
+	v.addStates(r.lang)
+	v.addRows(r.lang, all)
+	for i := range v.Rows {
+		v.Rows[i].IconURL = instanceIconURL(r, v.Rows[i].Instance)
+	}
 	switch {
 	case len(v.Rows) > 0:
 	case scope.IsEmpty() && !scope.Cut:
 		v.Nothing = emptyText{
-			Title: "You cannot list instances in any namespace", Text: "An administrator can grant the permission with this command:",
+			Title: r.Text("installed.cannotList"), Text: r.Text("problem.grantHint"),
 			Command: bindingCommand(r.session.User, "list", kube.Instances, "NAMESPACE", " -n NAMESPACE"),
 		}
 	case scope.Cut:
-		v.Nothing = emptyText{Title: "Choose a namespace", Text: "The cluster has too many namespaces to list your instances in all of them. Type the name of a namespace at the top of the page."}
+		v.Nothing = emptyText{Title: r.Text("list.chooseNamespace"), Text: r.Text("installed.tooManyNamespaces")}
 	case v.State != "" || v.Query != "":
-		v.Nothing = emptyText{Title: "No matching instances", Text: "The filters hide all instances.", URL: "/instances", Link: "Clear filters"}
+		v.Nothing = emptyText{Title: r.Text("installed.noMatch"), Text: r.Text("installed.noMatchText"), URL: "/instances", Link: r.Text("installed.clear")}
 	default:
-		v.Nothing = emptyText{Title: "No apps are installed" + inNamespace(v.Namespace), Text: "Installed apps appear here with their state.", URL: "/apps", Link: "Browse apps"}
+		v.Nothing = emptyText{Title: textIn(r, "installed.none", v.Namespace), Text: r.Text("installed.noneText"), URL: "/apps", Link: r.Text("list.browseApps")}
 	}
-	return &view{name: "installed", titles: []string{"Installed"}, section: "instances", data: v, topics: topicsFor(kube.Instances, scope)}, nil
+	return &view{name: "installed", titles: []string{r.Text("installed.title")}, section: "instances", data: v, topics: topicsFor(kube.Instances, scope)}, nil
 }
 
-func inNamespace(namespace string) string {
+// textIn returns a message, or the one about a namespace if a namespace is selected: its identifier ends
+// with In.
+func textIn(r *request, id, namespace string) string {
 	if namespace == "" {
-		return ""
+		return r.Text(id)
 	}
-	return " in " + namespace
+	return r.Text(id+"In", "Namespace", namespace)
 }
 
-func (v *installedView) addStates() {
+func (v *installedView) addStates(l *locale.Language) {
 	for _, group := range stateGroups {
-		v.States = append(v.States, option{group.value, group.text, v.State == group.value})
+		v.States = append(v.States, option{group.value, l.Text(group.text), v.State == group.value})
 	}
-	v.States = append(v.States, option{"uninstalled", "Uninstalled", v.State == "uninstalled"})
+	v.States = append(v.States, option{"uninstalled", l.Text("state.uninstalled"), v.State == "uninstalled"})
 }
 
-func (v *installedView) addRows(all []v1alpha1.AppInstance) {
+func (v *installedView) addRows(l *locale.Language, all []v1alpha1.AppInstance) {
 	for i := range all {
-		row := newInstanceRow(&all[i])
+		row := newInstanceRow(l, &all[i])
 		if transitions.StateOf(&all[i]) == transitions.Uninstalled && v.State != "uninstalled" {
 			v.Uninstalled++
 			continue

@@ -18,12 +18,14 @@ import (
 type instanceView struct {
 	Instance *v1alpha1.AppInstance
 	Title    string
-	State    badge
-	Update   string
-	Drifted  bool
-	Tab      string
-	Tabs     []tab
-	Trouble  *trouble
+	// IconURL is the URL of the icon of the app, empty if there is none.
+	IconURL string
+	State   badge
+	Update  string
+	Drifted bool
+	Tab     string
+	Tabs    []tab
+	Trouble *trouble
 	// Task is the name of the task that wrote the spec, empty if it may not be shown.
 	Task       string
 	Milestones []milestone
@@ -34,9 +36,12 @@ type instanceView struct {
 	Text      string
 	Events    eventsView
 	Logs      logsView
+	Terminal  terminalView
 	// Actions are the buttons, and NotAllowed says why they are disabled.
 	Actions    []actionButton
 	NotAllowed string
+
+	lang *locale.Language
 }
 
 // actionButton is the link to the page of an action.
@@ -66,6 +71,10 @@ func showInstance(r *request) (*view, error) {
 		return nil, err
 	}
 	v := newInstanceView(r.lang, instance, "Overview")
+	v.IconURL = instanceIconURL(r, instance)
+	if err := v.addTerminalTab(r); err != nil {
+		return nil, err
+	}
 	return v.view(), v.addActions(r)
 }
 
@@ -82,20 +91,26 @@ var instanceTabs = map[string]struct {
 	"values":  {"Values", showInstanceValues},
 	"drift":   {"Drift", func(*request, *instanceView) error { return nil }},
 	"yaml":    {"YAML", showInstanceYAML},
+
+	terminalPath: {terminalTab, showTerminal},
 }
 
 func showInstanceTab(r *request) (*view, error) {
 	chosen, ok := instanceTabs[r.PathValue("tab")]
 	if !ok {
-		return nil, notFound("This page does not exist.", "/instances", "Show installed apps")
+		return nil, notFound(r, "problem.noPage", "/instances", "problem.showInstalled")
 	}
 	instance, err := getInstance(r)
 	if err != nil {
 		return nil, err
 	}
 	v := newInstanceView(r.lang, instance, chosen.name)
-	// The live part of the page does not contain the log.
-	if isPart := strings.HasPrefix(r.URL.Path, "/parts/"); isPart && chosen.name == "Logs" {
+	v.IconURL = instanceIconURL(r, instance)
+	if err := v.addTerminalTab(r); err != nil {
+		return nil, err
+	}
+	// The live part of the page does not contain the log or the terminal.
+	if isPart := strings.HasPrefix(r.URL.Path, "/parts/"); isPart && (chosen.name == "Logs" || chosen.name == terminalTab) {
 		return v.view(), v.addActions(r)
 	}
 	if err := chosen.show(r, v); err != nil {
@@ -107,10 +122,11 @@ func showInstanceTab(r *request) (*view, error) {
 func newInstanceView(l *locale.Language, instance *v1alpha1.AppInstance, current string) *instanceView {
 	status := &instance.Status
 	v := &instanceView{
-		Instance: instance, Title: cmp.Or(instance.Spec.Title, instance.Name), State: instanceBadge(instance), Update: status.AvailableUpdate,
+		lang:     l,
+		Instance: instance, Title: cmp.Or(instance.Spec.Title, instance.Name), State: instanceBadge(l, instance), Update: status.AvailableUpdate,
 		Drifted: meta.IsStatusConditionTrue(status.Conditions, v1alpha1.ConditionDrifted), Tab: current, ManagedBy: gitOpsToolOf(instance),
 	}
-	v.Trouble = troubleOf(instance, v.State)
+	v.Trouble = troubleOf(l, instance, v.State)
 	if status.Writer != nil {
 		v.Task = status.Writer.Task
 	}
@@ -131,23 +147,20 @@ func (v *instanceView) addActions(r *request) error {
 		return err
 	}
 	if !allowed {
-		v.NotAllowed = "You cannot create tasks in this namespace."
+		v.NotAllowed = r.Text("problem.cannotCreateTasksHere")
 	}
 	openURL := firstOpenURL(v.Instance, v.Entrances)
 	if openURL != "" {
 		v.Actions = append(v.Actions, actionButton{URL: openURL, External: true})
 	}
-	for _, each := range []struct{ name, text string }{
-		{"install", "Install again"}, {"upgrade", "Upgrade"}, {"configure", "Configure"}, {"stop", "Stop"}, {"resume", "Resume"}, {"restart", "Restart"},
-		{"rollback", "Roll back"}, {"clone", "Clone"}, {"uninstall", "Uninstall"},
-	} {
-		if !v.admitsAction(each.name) || each.name == "upgrade" && v.Update == "" {
+	for _, name := range []string{"install", "upgrade", "configure", "stop", "resume", "restart", "rollback", "clone", "uninstall"} {
+		if !v.admitsAction(name) || name == "upgrade" && v.Update == "" {
 			continue
 		}
-		button := actionButton{Text: each.text, URL: actionURL(v.Instance.Namespace, v.Instance.Name, each.name), Disabled: !allowed}
-		button.Main = each.name == "install" || each.name == "upgrade" && openURL == ""
-		if each.name == "upgrade" {
-			button.Text = "Upgrade to " + v.Update
+		button := actionButton{Text: r.Text(instanceActions[name].verb), URL: actionURL(v.Instance.Namespace, v.Instance.Name, name), Disabled: !allowed}
+		button.Main = name == "install" || name == "upgrade" && openURL == ""
+		if name == "upgrade" {
+			button.Text = r.Text("verb.upgradeTo", "Version", v.Update)
 		}
 		v.Actions = append(v.Actions, button)
 	}
@@ -167,9 +180,9 @@ func (v *instanceView) addRecordDeletion(r *request) error {
 		return err
 	}
 	if !allowed && v.NotAllowed == "" {
-		v.NotAllowed = "You cannot delete instances in this namespace."
+		v.NotAllowed = r.Text("problem.cannotDeleteInstancesHere")
 	}
-	v.Actions = append(v.Actions, actionButton{Text: "Delete record", URL: recordURL(v.Instance.Namespace, v.Instance.Name), Disabled: !allowed})
+	v.Actions = append(v.Actions, actionButton{Text: r.Text("record.delete"), URL: recordURL(v.Instance.Namespace, v.Instance.Name), Disabled: !allowed})
 	return nil
 }
 
@@ -197,7 +210,7 @@ func gitOpsToolOf(instance *v1alpha1.AppInstance) string {
 }
 
 // troubleOf returns why an instance is not ready, nil if it is ready.
-func troubleOf(instance *v1alpha1.AppInstance, state badge) *trouble {
+func troubleOf(l *locale.Language, instance *v1alpha1.AppInstance, state badge) *trouble {
 	conditions := instance.Status.Conditions
 	for _, name := range []string{v1alpha1.ConditionStalled, v1alpha1.ConditionHealthy, v1alpha1.ConditionReady, v1alpha1.ConditionReconciling} {
 		c := meta.FindStatusCondition(conditions, name)
@@ -208,11 +221,11 @@ func troubleOf(instance *v1alpha1.AppInstance, state badge) *trouble {
 		if state.Class != "bad" && name != v1alpha1.ConditionReconciling && name != v1alpha1.ConditionStalled {
 			continue
 		}
-		t := &trouble{Class: "bad", Title: troubleTitle(transitions.StateOf(instance)), Reason: c.Reason, Message: c.Message, Problems: instance.Status.Preflight}
+		t := &trouble{Class: "bad", Title: troubleTitle(l, transitions.StateOf(instance)), Reason: c.Reason, Message: c.Message, Problems: instance.Status.Preflight}
 		if name == v1alpha1.ConditionReconciling {
-			t.Class, t.Title = "busy", "Waiting"
+			t.Class, t.Title = "busy", l.Text("state.waiting")
 			if c.Reason == v1alpha1.ReasonProgressingWithRetry {
-				t.Class, t.Title = "warn", "The operation failed and is retried"
+				t.Class, t.Title = "warn", l.Text("trouble.retried")
 			}
 		}
 		return t
@@ -220,18 +233,18 @@ func troubleOf(instance *v1alpha1.AppInstance, state badge) *trouble {
 	return nil
 }
 
-func troubleTitle(state transitions.State) string {
+func troubleTitle(l *locale.Language, state transitions.State) string {
 	switch state {
 	case transitions.InstallFailed:
-		return "The installation failed"
+		return l.Text("trouble.installFailed")
 	case transitions.ChangeFailed:
-		return "The last change failed. The previous revision is kept"
+		return l.Text("trouble.changeFailed")
 	case transitions.UninstallFailed:
-		return "The uninstallation failed"
+		return l.Text("trouble.uninstallFailed")
 	case transitions.Unhealthy:
-		return "Not all objects are ready"
+		return l.Text("trouble.unhealthy")
 	}
-	return "The instance is not ready"
+	return l.Text("trouble.notReady")
 }
 
 func (v *instanceView) addTabs() {
@@ -253,7 +266,8 @@ func (v *instanceView) addTabs() {
 
 func (v *instanceView) view() *view {
 	return &view{
-		name: "instance", titles: []string{v.Title, "Installed"}, section: "instances", data: v, namespace: v.Instance.Namespace,
-		topics: []live.Topic{{Resource: kube.Instances, Namespace: v.Instance.Namespace, Name: v.Instance.Name}},
+		name: "instance", titles: []string{v.Title, v.lang.Text("installed.title")}, section: "instances", data: v, namespace: v.Instance.Namespace,
+		styleNonce: v.Terminal.Nonce,
+		topics:     []live.Topic{{Resource: kube.Instances, Namespace: v.Instance.Namespace, Name: v.Instance.Name}},
 	}
 }

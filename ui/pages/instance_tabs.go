@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/ui/locale"
 )
 
 const (
@@ -89,16 +90,16 @@ func openObjectFor(r *request, ref v1alpha1.ObjectReference) (*openObject, error
 	err := r.Get(r.Context(), types.NamespacedName{Namespace: ref.Namespace, Name: ref.Name}, object)
 	switch {
 	case apierrors.IsForbidden(err):
-		opened.Problem = fmt.Sprintf("You cannot get objects of kind %s in this namespace.", ref.Kind)
+		opened.Problem = r.Text("object.forbidden", "Kind", ref.Kind)
 	case apierrors.IsNotFound(err):
-		opened.Problem = "The object no longer exists."
+		opened.Problem = r.Text("object.missing")
 	case meta.IsNoMatchError(err):
-		opened.Problem = fmt.Sprintf("The cluster no longer has the kind %s.", ref.Kind)
+		opened.Problem = r.Text("object.noKind", "Kind", ref.Kind)
 	case err != nil:
 		return nil, err
 	default:
 		maskSecret(object)
-		opened.YAML, opened.Problem = formatYAML(object.Object)
+		opened.YAML, opened.Problem = formatYAML(r.lang, object.Object)
 	}
 	return opened, nil
 }
@@ -126,19 +127,19 @@ func maskSecret(object *unstructured.Unstructured) {
 }
 
 // formatYAML returns an object as YAML, or why it is not shown.
-func formatYAML(object any) (text, problem string) {
+func formatYAML(l *locale.Language, object any) (text, problem string) {
 	out, err := yaml.Marshal(object)
 	switch {
 	case err != nil:
-		return "", "The object cannot be shown as YAML."
+		return "", l.Text("object.notYAML")
 	case len(out) > maxYAMLBytes:
-		return "", "The object is too large to be shown."
+		return "", l.Text("object.tooLarge")
 	}
 	return string(out), ""
 }
 
 // showInstanceValues shows the values of the user, with references instead of secret values.
-func showInstanceValues(_ *request, v *instanceView) error {
+func showInstanceValues(r *request, v *instanceView) error {
 	if v.Instance.Spec.Values == nil {
 		return nil
 	}
@@ -146,15 +147,15 @@ func showInstanceValues(_ *request, v *instanceView) error {
 	if err := yaml.Unmarshal(v.Instance.Spec.Values.Raw, &values); err != nil {
 		return fmt.Errorf("read values: %w", err)
 	}
-	v.Text, _ = formatYAML(values)
+	v.Text, _ = formatYAML(r.lang, values)
 	return nil
 }
 
-func showInstanceYAML(_ *request, v *instanceView) error {
+func showInstanceYAML(r *request, v *instanceView) error {
 	shown := v.Instance.DeepCopy()
 	shown.ManagedFields = nil
 	shown.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("AppInstance"))
-	v.Text, _ = formatYAML(shown)
+	v.Text, _ = formatYAML(r.lang, shown)
 	return nil
 }
 
@@ -179,7 +180,7 @@ func showEvents(r *request, v *instanceView) error {
 	var found corev1.EventList
 	err := r.List(r.Context(), &found, client.InNamespace(v.Instance.Namespace), client.Limit(2000))
 	if apierrors.IsForbidden(err) {
-		v.Events.Problem = "You cannot list events in namespace " + v.Instance.Namespace + "."
+		v.Events.Problem = r.Text("object.noEvents", "Namespace", v.Instance.Namespace)
 		return nil
 	}
 	if err != nil {

@@ -18,6 +18,7 @@ import (
 	"github.com/appmarket/operator/internal/pods"
 	"github.com/appmarket/operator/internal/taskbuilder"
 	"github.com/appmarket/operator/internal/text"
+	"github.com/appmarket/operator/ui/locale"
 )
 
 const (
@@ -66,7 +67,7 @@ func showLogs(r *request, v *instanceView) error {
 		return err
 	}
 	query := r.URL.Query()
-	logs.addChoices(query)
+	logs.addChoices(r.lang, query)
 	base := instanceTabURL(v.Instance.Namespace, v.Instance.Name, "logs")
 	values := logs.urlQuery()
 	logs.addCommands(v.Instance)
@@ -88,7 +89,7 @@ func (v *logsView) addPods(r *request, instance *v1alpha1.AppInstance) error {
 		var list corev1.PodList
 		err := r.List(r.Context(), &list, client.InNamespace(namespace), client.Limit(maxPodsRead))
 		if apierrors.IsForbidden(err) {
-			v.denyRight(r, "list pods", namespace)
+			v.denyRight(r, "logs.cannotListPods", namespace)
 			return nil
 		}
 		if err != nil {
@@ -109,21 +110,21 @@ func (v *logsView) addPods(r *request, instance *v1alpha1.AppInstance) error {
 	for i := range found {
 		label := found[i].Name
 		if !pods.IsReady(&found[i]) {
-			label += " (not ready)"
+			label += " " + r.Text("logs.notReady")
 		}
 		v.Pods = append(v.Pods, option{found[i].Name, label, v.Pod.Name == found[i].Name && v.Pod.Namespace == found[i].Namespace})
 	}
 	return nil
 }
 
-// denyRight notes that the user lacks a right.
-func (v *logsView) denyRight(r *request, right, namespace string) {
-	v.Problem = fmt.Sprintf("You cannot %s in namespace %s. The permission to %s is missing. An administrator can grant it with this command:", right, namespace, right)
+// denyRight notes that the user lacks a right. problem is the message about it.
+func (v *logsView) denyRight(r *request, problem, namespace string) {
+	v.Problem = r.Text(problem, "Namespace", namespace)
 	v.Grant = grantCommand(r.session.User, "rolebinding", " -n "+namespace, "view")
 }
 
 // addChoices selects the container and the number of lines.
-func (v *logsView) addChoices(query url.Values) {
+func (v *logsView) addChoices(l *locale.Language, query url.Values) {
 	all := pods.ContainersOf(v.Pod)
 	v.Container = all[0]
 	for _, container := range all {
@@ -132,9 +133,9 @@ func (v *logsView) addChoices(query url.Values) {
 		}
 	}
 	for _, container := range all {
-		label := container.Name + ", " + container.State
+		label := l.Text("logs.containerOption", "Name", container.Name, "State", l.Word("container", container.State))
 		if container.Init {
-			label = container.Name + " (init), " + container.State
+			label = l.Text("logs.initContainerOption", "Name", container.Name, "State", l.Word("container", container.State))
 		}
 		v.Containers = append(v.Containers, option{container.Name, label, container.Name == v.Container.Name})
 	}
@@ -142,7 +143,7 @@ func (v *logsView) addChoices(query url.Values) {
 	v.Previous = query.Get("previous") != "" && v.HasPrevious
 	v.tail = tailOf(query)
 	for _, tail := range logTails {
-		v.Tails = append(v.Tails, option{strconv.FormatInt(tail, 10), fmt.Sprintf("last %d lines", tail), tail == v.tail})
+		v.Tails = append(v.Tails, option{strconv.FormatInt(tail, 10), l.Text("logs.lastLines", "Lines", tail), tail == v.tail})
 	}
 }
 
@@ -188,7 +189,7 @@ func (v *logsView) readLog(r *request) error {
 	defer log.Close()
 	content, err := io.ReadAll(io.LimitReader(log, maxLogBytes))
 	if err != nil {
-		v.Problem = "The log could not be read to its end."
+		v.Problem = r.Text("logs.incomplete")
 		r.server.Log.Error(err, "Cannot read a log", "namespace", v.Pod.Namespace, "pod", v.Pod.Name)
 	}
 	lines := strings.Split(string(content), "\n")
@@ -216,11 +217,11 @@ func (v *logsView) noteFailure(r *request, err error) error {
 	case apierrors.IsUnauthorized(err):
 		return err
 	case apierrors.IsForbidden(err):
-		v.denyRight(r, "get pods/log", v.Pod.Namespace)
+		v.denyRight(r, "logs.cannotGetLogs", v.Pod.Namespace)
 	case isPodMissing(err, v.Pod.Name):
-		v.Problem = "The pod no longer exists."
+		v.Problem = r.Text("logs.podGone")
 	default:
-		v.Problem, v.Detail = logProblem(err, v.Pod.Spec.NodeName), text.Printable(statusMessage(err), 500)
+		v.Problem, v.Detail = logProblem(r.lang, err, v.Pod.Spec.NodeName), text.Printable(statusMessage(err), 500)
 	}
 	return nil
 }
@@ -233,17 +234,17 @@ func isPodMissing(err error, pod string) bool {
 
 // logProblem returns a sentence about an error of the API server or of a node. Both describe errors in
 // texts only.
-func logProblem(err error, node string) string {
+func logProblem(l *locale.Language, err error, node string) string {
 	message := statusMessage(err)
 	switch {
 	case node == "":
-		return "The pod is not scheduled to a node yet, so it has no log."
+		return l.Text("logs.notScheduled")
 	case strings.Contains(message, "waiting to start"), strings.Contains(message, "is not available"):
-		return "The container has not started yet, so it has no log. The events of the instance show the reason."
+		return l.Text("logs.notStarted")
 	case strings.Contains(message, "previous terminated container"):
-		return "The node does not have the log of the previous container any more."
+		return l.Text("logs.noPrevious")
 	}
-	return fmt.Sprintf("Node %s does not return the log. The API server cannot reach the node, or the node does not keep logs, as it is the case for simulated nodes.", node)
+	return l.Text("logs.nodeProblem", "Node", node)
 }
 
 // terminalCodes matches the sequences with which programs color their output.
@@ -289,8 +290,8 @@ func logOf(r *request) (*logsView, error) {
 		return nil, err
 	}
 	if v.Pod == nil || v.Pod.Name != r.URL.Query().Get("pod") {
-		return nil, notFound("The pod does not exist, or you cannot list pods.", instanceTabURL(instance.Namespace, instance.Name, "logs"), "Show logs")
+		return nil, notFound(r, "problem.noPod", instanceTabURL(instance.Namespace, instance.Name, "logs"), "problem.showLogs")
 	}
-	v.addChoices(r.URL.Query())
+	v.addChoices(r.lang, r.URL.Query())
 	return v, nil
 }

@@ -29,13 +29,16 @@ type kubelet struct {
 	queries []url.Values
 	// lines are sent to a log that is followed.
 	lines chan string
+	// kill ends the present shells when it is closed, and shells is the number of shells.
+	kill   chan struct{}
+	shells int
 }
 
-// startKubelet registers a node whose kubelet serves logs.
+// startKubelet registers a node whose kubelet serves logs and commands.
 func startKubelet(t *testing.T, s *site, node string) *kubelet {
 	t.Helper()
-	k := &kubelet{lines: make(chan string, 10)}
-	server := httptest.NewTLSServer(http.HandlerFunc(k.serveLog))
+	k := &kubelet{lines: make(chan string, 10), kill: make(chan struct{})}
+	server := httptest.NewTLSServer(http.HandlerFunc(k.serve))
 	t.Cleanup(func() {
 		server.CloseClientConnections()
 		server.Close()
@@ -97,13 +100,14 @@ func (s *site) addPod(t *testing.T, namespace, deployment, name, node string) {
 			Namespace: namespace, Name: name, Labels: map[string]string{"pod-template-hash": "7c9d5"},
 			OwnerReferences: []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: "ReplicaSet", Name: deployment + "-7c9d5", UID: "1", Controller: &yes}},
 		},
-		Spec: corev1.PodSpec{NodeName: node, Containers: []corev1.Container{{Name: "web", Image: "registry.example/wiki"}, {Name: "proxy", Image: "registry.example/proxy"}}},
+		Spec: corev1.PodSpec{NodeName: node, Containers: []corev1.Container{{Name: "web", Image: "registry.example/wiki"}, {Name: "proxy", Image: "registry.example/proxy"}, {Name: "bare", Image: "registry.example/bare"}}},
 	}
 	s.create(t, pod, func() {
 		pod.Status.Phase = corev1.PodRunning
 		pod.Status.ContainerStatuses = []corev1.ContainerStatus{
 			{Name: "web", RestartCount: 3, State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "CrashLoopBackOff"}}},
 			{Name: "proxy", State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}},
+			{Name: "bare", State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}},
 		}
 	})
 }

@@ -8,6 +8,8 @@ import (
 	"github.com/microcosm-cc/bluemonday"
 	"github.com/yuin/goldmark"
 	"github.com/yuin/goldmark/extension"
+
+	"github.com/appmarket/operator/ui/locale"
 )
 
 // maxMarkdownBytes bounds the Markdown that is rendered.
@@ -47,15 +49,20 @@ func lowerHeading(tag []byte) []byte {
 	return lowered
 }
 
+// paragraphOf returns a text as a paragraph.
+func paragraphOf(text string) template.HTML {
+	return template.HTML("<p>" + template.HTMLEscapeString(text) + "</p>")
+}
+
 // renderMarkdown returns the HTML of an untrusted text.
-func renderMarkdown(text []byte) template.HTML {
+func renderMarkdown(l *locale.Language, text []byte) template.HTML {
 	cut := len(text) > maxMarkdownBytes
 	if cut {
 		text = text[:maxMarkdownBytes]
 	}
 	var out bytes.Buffer
 	if err := markdown.Convert(text, &out); err != nil {
-		return "<p>The text could not be rendered.</p>"
+		return paragraphOf(l.Text("app.markdownProblem"))
 	}
 	sanitized := policyOfMarkdown.SanitizeBytes(out.Bytes())
 	// The page has a heading of level 1 of its own.
@@ -63,7 +70,7 @@ func renderMarkdown(text []byte) template.HTML {
 	// Code can be wider than the page: the keyboard must be able to scroll it.
 	rendered := template.HTML(bytes.ReplaceAll(sanitized, []byte("<pre>"), []byte(`<pre tabindex="0">`)))
 	if cut {
-		rendered += "<p>The text is longer; download it to read all of it.</p>"
+		rendered += paragraphOf(l.Text("app.markdownCut"))
 	}
 	return rendered
 }

@@ -14,7 +14,7 @@ const maxNamespaceTopics = 60
 var namespaceForm = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
 
 // namespaceOf returns the namespace that the user looks at: the one in the address, or else the
-// remembered one. It is empty for all namespaces.
+// remembered one, or else the default one. It is empty for all namespaces.
 func namespaceOf(r *request) string {
 	if given, ok := r.URL.Query()["namespace"]; ok {
 		if namespaceForm.MatchString(given[0]) {
@@ -22,10 +22,11 @@ func namespaceOf(r *request) string {
 		}
 		return ""
 	}
-	if cookie, err := r.Cookie(namespaceCookie); err == nil && namespaceForm.MatchString(cookie.Value) {
+	cookie, err := r.Cookie(namespaceCookie)
+	if err == nil && (cookie.Value == "" || namespaceForm.MatchString(cookie.Value)) {
 		return cookie.Value
 	}
-	return ""
+	return preferencesOf(r.Request).Namespace
 }
 
 // rememberNamespace keeps the namespace of the address for the next pages.

@@ -1,11 +1,10 @@
 package pages
 
 import (
-	"fmt"
-
 	"k8s.io/apimachinery/pkg/api/meta"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/ui/locale"
 )
 
 // nextStep is what a user can do in the state of a task. URL and Link are empty if there is nothing to do.
@@ -13,42 +12,28 @@ type nextStep struct{ Text, URL, Link string }
 
 // nextStepOf returns the next step of a task with a badge. again is the URL of the form with the entries of
 // the task, empty if there is none.
-func nextStepOf(task *v1alpha1.AppInstallTask, state badge, again string) nextStep {
+func nextStepOf(l *locale.Language, task *v1alpha1.AppInstallTask, state badge, again string) nextStep {
 	instance := nextStep{}
 	if task.Status.InstanceRef != nil {
-		instance = nextStep{URL: instanceURL(task.Namespace, task.Status.InstanceRef.Name), Link: "Show instance"}
+		instance = nextStep{URL: instanceURL(task.Namespace, task.Status.InstanceRef.Name), Link: l.Text("task.showInstance")}
 	}
 	switch {
 	case task.Finished() && state.Class == "ok":
-		instance.Text = finishedTexts[task.Spec.Action]
+		instance.Text = l.Text("finished." + string(task.Spec.Action))
 		return instance
 	case task.Finished() && again != "":
-		return nextStep{URL: again, Link: "Change and try again"}
+		return nextStep{URL: again, Link: l.Text("nextStep.again")}
 	case task.Finished():
 		return instance
 	case len(task.Status.RequiredInputs) > 0:
 		return nextStep{
-			Text: "The task continues when all inputs have valid values.", URL: taskActionURL(task.Namespace, task.Name, "inputs"), Link: "Enter the inputs",
+			Text: l.Text("nextStep.inputs"), URL: taskActionURL(task.Namespace, task.Name, "inputs"), Link: l.Text("nextStep.enterInputs"),
 		}
 	case isWaiting(task):
-		return nextStep{Text: "The task continues automatically when the reason below no longer applies."}
+		return nextStep{Text: l.Text("nextStep.waiting")}
 	}
-	instance.Text = "The operation is in progress. It continues if you leave this page."
+	instance.Text = l.Text("nextStep.running")
 	return instance
-}
-
-// finishedTexts are the sentences about a task that has succeeded.
-var finishedTexts = map[v1alpha1.Action]string{
-	v1alpha1.ActionInstall:   "The app is installed, and its objects are ready.",
-	v1alpha1.ActionUpgrade:   "The instance is upgraded, and its objects are ready.",
-	v1alpha1.ActionConfigure: "The configuration is changed, and the objects are ready.",
-	v1alpha1.ActionRollback:  "The instance is rolled back, and its objects are ready.",
-	v1alpha1.ActionClone:     "The clone is installed, and its objects are ready.",
-	v1alpha1.ActionAdopt:     "The Helm release is managed as an instance.",
-	v1alpha1.ActionStop:      "The workloads are stopped. Objects and data are kept.",
-	v1alpha1.ActionResume:    "The workloads run again.",
-	v1alpha1.ActionRestart:   "The pods are replaced, and the objects are ready.",
-	v1alpha1.ActionUninstall: "The app is uninstalled. The record of the instance lists what was retained.",
 }
 
 // waitingReason returns the reason for which a task waits before its start, empty if it does not wait.
@@ -68,10 +53,10 @@ func waitingReason(task *v1alpha1.AppInstallTask) string {
 func isWaiting(task *v1alpha1.AppInstallTask) bool { return waitingReason(task) != "" }
 
 // blockedText returns what a waiting task blocks, empty if it blocks nothing.
-func blockedText(task *v1alpha1.AppInstallTask) string {
+func blockedText(l *locale.Language, task *v1alpha1.AppInstallTask) string {
 	switch waitingReason(task) {
 	case "", v1alpha1.ReasonWaitingForTurn:
 		return ""
 	}
-	return fmt.Sprintf("While this task waits, it blocks the queue of instance %s: later tasks for the instance wait, too. Cancel the task to unblock the queue.", task.Instance())
+	return l.Text("nextStep.blocks", "Instance", task.Instance())
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/text"
+	"github.com/appmarket/operator/ui/locale"
 )
 
 const (
@@ -71,14 +72,14 @@ func readObjectStates(r *request, objects []v1alpha1.ObjectReference) map[v1alph
 		for j := range found[i].Items {
 			object := &found[i].Items[j]
 			ref := v1alpha1.ObjectReference{APIVersion: object.GetAPIVersion(), Kind: object.GetKind(), Namespace: object.GetNamespace(), Name: object.GetName()}
-			states[ref] = stateOfObject(object)
+			states[ref] = stateOfObject(r.lang, object)
 		}
 	}
 	return states
 }
 
 // stateOfObject returns the state of an object by the rules of kstatus.
-func stateOfObject(object *unstructured.Unstructured) objectState {
+func stateOfObject(l *locale.Language, object *unstructured.Unstructured) objectState {
 	var result *status.Result
 	// kstatus panics for some objects that are not as their kind requires.
 	if err := outcome.Guarded(func() (err error) { result, err = status.Compute(object); return err })(); err != nil {
@@ -87,13 +88,13 @@ func stateOfObject(object *unstructured.Unstructured) objectState {
 	state := objectState{Message: text.Printable(result.Message, 300)}
 	switch result.Status {
 	case status.CurrentStatus:
-		state.badge, state.Message, state.rank = badge{"ok", "check", "Ready"}, "", 3
+		state.badge, state.Message, state.rank = badge{"ok", "check", l.Text("state.ready")}, "", 3
 	case status.FailedStatus:
-		state.badge = badge{"bad", "circle-x", "Failed"}
+		state.badge = badge{"bad", "circle-x", l.Text("state.failed")}
 	case status.TerminatingStatus:
-		state.badge, state.rank = badge{"busy", "loader", "Deleting"}, 1
+		state.badge, state.rank = badge{"busy", "loader", l.Text("state.deleting")}, 1
 	default:
-		state.badge, state.rank = badge{"warn", "clock", "Not ready"}, 1
+		state.badge, state.rank = badge{"warn", "clock", l.Text("state.notReady")}, 1
 	}
 	return state
 }

@@ -26,32 +26,28 @@ type problem struct {
 // Error returns the text of the problem.
 func (p *problem) Error() string { return p.Title + ": " + p.Text }
 
-func notFound(text, backURL, back string) *problem {
-	return &problem{Status: http.StatusNotFound, Title: "Not found", Text: text, BackURL: backURL, Back: back}
+// notFound returns the problem of a page or an object that does not exist. text and back are messages.
+func notFound(r *request, text, backURL, back string) *problem {
+	return &problem{Status: http.StatusNotFound, Title: r.Text("problem.notFound"), Text: r.Text(text), BackURL: backURL, Back: r.Text(back)}
 }
 
-func invalidForm(text string) *problem {
-	return &problem{Status: http.StatusBadRequest, Title: "Invalid form", Text: text, BackURL: "/apps", Back: "Show apps"}
-}
-
-// resourceNames are the words for resources in sentences.
-var resourceNames = map[string]string{
-	kube.Apps: "apps", kube.Instances: "instances", kube.Tasks: "tasks", kube.Sources: "sources",
+func invalidForm(r *request, text string) *problem {
+	return &problem{Status: http.StatusBadRequest, Title: r.Text("problem.invalidForm"), Text: r.Text(text), BackURL: "/apps", Back: r.Text("problem.showApps")}
 }
 
 // forbidden returns the problem of a user who lacks a right. It does not depend on whether the
 // object exists.
 func forbidden(r *request, verb, resource, namespace string) *problem {
-	where, flag := "in namespace "+namespace, " -n "+namespace
+	where, flag := "problem.forbidden", " -n "+namespace
 	if namespace == "" {
-		where, flag = "in all namespaces", ""
+		where, flag = "problem.forbiddenEverywhere", ""
 	}
 	return &problem{
-		Status: http.StatusForbidden, Title: "No permission",
-		Text: fmt.Sprintf("You cannot %s %s %s. The permission to %s %s.%s is missing. An administrator can grant it with this command:",
-			verb, resourceNames[resource], where, verb, resource, kube.Group),
+		Status: http.StatusForbidden, Title: r.Text("problem.noPermission"),
+		Text: r.Text(where, "Namespace", namespace, "Can", r.lang.Word("access", verb), "Objects", r.lang.Word("resource", resource),
+			"Verb", verb, "Resource", resource+"."+kube.Group),
 		Command: bindingCommand(r.session.User, verb, resource, namespace, flag),
-		BackURL: "/apps", Back: "Show apps",
+		BackURL: "/apps", Back: r.Text("problem.showApps"),
 	}
 }
 
@@ -102,10 +98,10 @@ func asProblem(r *request, err error, verb, resource, namespace string) error {
 		return forbidden(r, verb, resource, namespace)
 	case apierrors.IsNotFound(err):
 		section := map[string][2]string{
-			kube.Apps: {"/apps", "Show apps"}, kube.Instances: {"/instances", "Show installed apps"},
-			kube.Tasks: {"/tasks", "Show tasks"}, kube.Sources: {"/sources", "Show sources"},
+			kube.Apps: {"/apps", "problem.showApps"}, kube.Instances: {"/instances", "problem.showInstalled"},
+			kube.Tasks: {"/tasks", "problem.showTasks"}, kube.Sources: {"/sources", "problem.showSources"},
 		}[resource]
-		return notFound("The object does not exist. It may have been deleted.", section[0], section[1])
+		return notFound(r, "problem.noObject", section[0], section[1])
 	}
 	return err
 }
@@ -119,15 +115,15 @@ func (s *Server) writeError(w http.ResponseWriter, r *request, err error) {
 	case apierrors.IsUnauthorized(err):
 		s.requireLogin(w, r.Request)
 	case errors.Is(err, reports.ErrNotFound):
-		s.writeProblem(w, r, notFound("The version does not have this report.", "/apps", "Show apps"))
+		s.writeProblem(w, r, notFound(r, "problem.noReport", "/apps", "problem.showApps"))
 	case errors.Is(err, context.Canceled):
 		return
 	default:
 		s.Log.Error(err, "Cannot show a page", "path", r.URL.Path)
 		w.Header().Set("Retry-After", "5")
 		s.writeProblem(w, r, &problem{
-			Status: http.StatusServiceUnavailable, Title: "The cluster does not respond",
-			Text: "The API server did not respond. Nothing was changed.", BackURL: pagePath(r), Back: "Try again",
+			Status: http.StatusServiceUnavailable, Title: r.Text("problem.noResponse"),
+			Text: r.Text("problem.noResponseText"), BackURL: pagePath(r), Back: r.Text("signIn.tryAgain"),
 		})
 	}
 }

@@ -3,8 +3,10 @@ package pages
 import (
 	"net"
 	"net/http"
-	"net/netip"
 	"runtime/debug"
+	"strings"
+
+	"github.com/appmarket/operator/ui/session"
 )
 
 const (
@@ -15,6 +17,11 @@ const (
 	policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; font-src 'self'; " +
 		"form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
+
+// policyWithStyleNonce returns the policy of a page whose script creates style elements with a nonce.
+func policyWithStyleNonce(nonce string) string {
+	return strings.Replace(policy, "style-src 'self'", "style-src 'self' 'nonce-"+nonce+"'", 1)
+}
 
 // protect adds the headers of every answer, and refuses requests that no page of the server sends.
 func (s *Server) protect(next http.Handler) http.Handler {
@@ -62,16 +69,12 @@ func isLocalHost(host, authority string) bool {
 
 // addressOf returns the network of a client, by which attempts to sign in are counted: its IPv4
 // address, or the first 64 bits of its IPv6 address.
-func addressOf(r *http.Request) string {
-	address, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil {
-		return "unknown"
+func (s *Server) addressOf(r *http.Request) string {
+	address := session.ClientAddress(r, s.TrustedProxies)
+	if address.Is4() {
+		return address.String()
 	}
-	ip := address.Addr().Unmap()
-	if ip.Is4() {
-		return ip.String()
-	}
-	network, err := ip.Prefix(64)
+	network, err := address.Prefix(64)
 	if err != nil {
 		return "unknown"
 	}

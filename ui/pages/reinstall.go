@@ -12,6 +12,7 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/transitions"
 	"github.com/appmarket/operator/ui/kube"
+	"github.com/appmarket/operator/ui/locale"
 )
 
 // isUninstalled reports whether an instance is only the record of an app that was uninstalled.
@@ -23,7 +24,7 @@ func isUninstalled(instance *v1alpha1.AppInstance) bool {
 // configuration again, apart from what the form changes.
 func prepareInstall(r *request, v *actionView) (string, error) {
 	if !isUninstalled(v.Instance) {
-		v.NotAllowed = cmp.Or(v.NotAllowed, "The instance is not uninstalled.")
+		v.NotAllowed = cmp.Or(v.NotAllowed, r.Text("record.notUninstalled"))
 	}
 	app, err := findApp(r, v.Instance)
 	if err != nil {
@@ -35,17 +36,17 @@ func prepareInstall(r *request, v *actionView) (string, error) {
 		return "", err
 	}
 	if r.Method == http.MethodPost {
-		v.Errors = append(v.Errors, placeProblems(v.Instance.Namespace, v.Instance.Name, v.Account)...)
+		v.Errors = append(v.Errors, placeProblems(r.lang, v.Instance.Namespace, v.Instance.Name, v.Account)...)
 	}
 	if app == nil {
-		v.NotAllowed = cmp.Or(v.NotAllowed, "You cannot read the app, or it no longer exists.")
+		v.NotAllowed = cmp.Or(v.NotAllowed, r.Text("action.noApp"))
 		return "", nil
 	}
-	v.NotAllowed = cmp.Or(v.NotAllowed, installProblem(app))
+	v.NotAllowed = cmp.Or(v.NotAllowed, installProblem(r.lang, app))
 	chosen := cmp.Or(r.FormValue("choice"), app.Status.SelectedVersion)
-	v.ChoiceLabel, v.Choices = "Version", publishedVersions(app, chosen)
+	v.ChoiceLabel, v.Choices = r.Text("form.version"), publishedVersions(r.lang, app, chosen)
 	if !slices.ContainsFunc(v.Choices, func(o option) bool { return o.Chosen }) {
-		return "Select one of the published versions.", nil
+		return r.Text("action.selectVersion"), nil
 	}
 	v.request.Version = chosen
 	return "", nil
@@ -57,6 +58,8 @@ type recordView struct {
 	Title             string
 	NotAllowed, Grant string
 	Command           string
+
+	lang *locale.Language
 }
 
 func newRecordView(r *request) (*recordView, error) {
@@ -64,10 +67,10 @@ func newRecordView(r *request) (*recordView, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := &recordView{Instance: instance, Title: cmp.Or(instance.Spec.Title, instance.Name)}
+	v := &recordView{lang: r.lang, Instance: instance, Title: cmp.Or(instance.Spec.Title, instance.Name)}
 	v.Command = "kubectl delete appinstance " + quoteForShell(instance.Name) + " -n " + quoteForShell(instance.Namespace)
 	if !isUninstalled(instance) {
-		v.NotAllowed = "The instance is not uninstalled. Uninstall it before you delete its record."
+		v.NotAllowed = r.Text("record.uninstallFirst")
 		return v, nil
 	}
 	allowed, err := r.Allows(r.Context(), "delete", kube.Instances, instance.Namespace, instance.Name)
@@ -79,7 +82,7 @@ func newRecordView(r *request) (*recordView, error) {
 }
 
 func (v *recordView) view() *view {
-	return &view{name: "record", titles: []string{"Delete the record of " + v.Title, "Installed"}, section: "instances", data: v, namespace: v.Instance.Namespace}
+	return &view{name: "record", titles: []string{v.lang.Text("record.heading", "Title", v.Title), v.lang.Text("installed.title")}, section: "instances", data: v, namespace: v.Instance.Namespace}
 }
 
 func showRecord(r *request) (*view, error) {

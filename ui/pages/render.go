@@ -29,7 +29,9 @@ type view struct {
 	namespace string
 	// query is the text in the search field.
 	query string
-	data  any
+	// styleNonce is the nonce of style elements that the script of the page creates, empty for none.
+	styleNonce string
+	data       any
 }
 
 // pageFunc reads what a page shows. An error is shown as a page of its own.
@@ -49,6 +51,7 @@ type layout struct {
 	Path string
 	// ShowNamespaces reports that the page lists objects of one namespace.
 	ShowNamespaces bool
+	Preferences    preferences
 }
 
 // bodyOf is the view model of a page: its data and its rendered live part.
@@ -160,7 +163,7 @@ func (s *Server) writeView(w http.ResponseWriter, r *request, status int, v *vie
 	}
 	l := layout{
 		Title: strings.Join(append(slices.Clone(v.titles), "AppMarket"), " · "), Section: v.section, Query: v.query,
-		User: r.session.User, Live: liveURL(v.topics), Body: body, Path: pagePath(r),
+		User: r.session.User, Live: liveURL(v.topics), Body: body, Path: pagePath(r), Preferences: preferencesOf(r.Request),
 		ShowNamespaces: v.section == "apps" || v.section == "instances" || v.section == "tasks" || v.section == "about",
 	}
 	s.addNamespaces(r, &l)
@@ -173,6 +176,9 @@ func (s *Server) writeView(w http.ResponseWriter, r *request, status int, v *vie
 		s.failRendering(w, err)
 		return
 	}
+	if v.styleNonce != "" {
+		w.Header().Set("Content-Security-Policy", policyWithStyleNonce(v.styleNonce))
+	}
 	s.writeHTML(w, r.Request, status, page)
 }
 
@@ -181,7 +187,7 @@ func (s *Server) writeSignIn(w http.ResponseWriter, r *http.Request, status int,
 	l := locale.Of(r)
 	body, err := s.templates.render(l, name, data)
 	if err == nil {
-		body, err = s.templates.render(l, "plain", layout{Title: l.Text("signIn.title") + " · AppMarket", Body: body})
+		body, err = s.templates.render(l, "plain", layout{Title: l.Text("signIn.title") + " · AppMarket", Body: body, Preferences: preferencesOf(r)})
 	}
 	if err != nil {
 		s.failRendering(w, err)

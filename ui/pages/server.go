@@ -9,6 +9,7 @@ package pages
 import (
 	"fmt"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -21,6 +22,7 @@ import (
 	"github.com/appmarket/operator/ui/live"
 	"github.com/appmarket/operator/ui/reports"
 	"github.com/appmarket/operator/ui/session"
+	"github.com/appmarket/operator/ui/terminal"
 )
 
 // Options configure the pages.
@@ -36,11 +38,15 @@ type Options struct {
 	Link   *session.Link
 	Issuer *issuer.Issuer
 	Proxy  *session.Proxy
+	// TrustedProxies are the networks of the proxies whose header X-Forwarded-For names the client.
+	TrustedProxies []netip.Prefix
 	// SignOutURL is where users of the proxy sign out.
 	SignOutURL string
 	// LocalAuthority is the host and port under which a local server is reached. Requests for any
 	// other host are refused. It is empty if the server is not local.
 	LocalAuthority string
+	// Terminals are the open terminals. If it is nil, the pages have no terminal.
+	Terminals *terminal.Manager
 	// SessionMaxAge is the longest time for which a user is signed in.
 	SessionMaxAge time.Duration
 	// HTTPS reports that users reach the server over HTTPS.
@@ -55,7 +61,9 @@ type Server struct {
 
 	templates templates
 	logins    *session.Rate
-	requests  *session.Rate
+	// tokenChecks holds a token for each check of a token by the API server.
+	tokenChecks chan struct{}
+	requests    *session.Rate
 	// exchanges limits the codes that are sent to the issuer, and checks the credentials of a proxy that
 	// the API server checks.
 	exchanges, checks *session.Rate
@@ -63,10 +71,14 @@ type Server struct {
 	names nameCache
 	// logStreams counts the logs that are followed.
 	logStreams logSlots
+	// comparisons limits the versions that are compared at the same time.
+	comparisons chan struct{}
+	// sessionChecks and userChecks limit the dry runs of forms.
+	sessionChecks, userChecks *session.Rate
 }
 
 const (
-	// loginInterval and loginBurst limit the attempts of an address to sign in.
+	// loginInterval and loginBurst limit the failed attempts of an address to sign in.
 	loginInterval, loginBurst = 12 * time.Second, 5
 	// requestInterval and requestBurst limit the requests of a session.
 	requestInterval, requestBurst = time.Second / 20, 60
@@ -80,10 +92,12 @@ func New(o Options) (http.Handler, error) {
 	}
 	s := &Server{
 		Options: o, templates: parsed,
-		logins:    session.NewRate(loginInterval, loginBurst),
+		logins: session.NewRate(loginInterval, loginBurst), tokenChecks: make(chan struct{}, maxTokenChecks),
 		requests:  session.NewRate(requestInterval, requestBurst),
 		exchanges: session.NewRate(exchangeInterval, exchangeBurst), checks: session.NewRate(checkInterval, checkBurst),
 		names: nameCache{known: map[[32]byte]knownName{}}, logStreams: logSlots{sessions: map[string]int{}},
+		comparisons:   make(chan struct{}, maxComparisons),
+		sessionChecks: session.NewRate(sessionCheckInterval, sessionCheckBurst), userChecks: session.NewRate(userCheckInterval, userCheckBurst),
 	}
 	return s.protect(s.routes()), nil
 }
@@ -120,14 +134,17 @@ func (s *Server) routes() http.Handler {
 		mux.Handle("GET /parts"+path, s.signedIn(s.servePart(page)))
 	}
 	s.addForms(mux)
+	mux.Handle("GET "+settingsURL, s.signedIn(s.servePage(showSettings)))
+	mux.Handle("POST "+settingsURL, s.signedIn(s.saveSettings))
 	mux.Handle("GET /parts/checks/{namespace}/{name}", s.signedIn(s.serveCheckPart))
 	mux.Handle("GET /img/{namespace}/{app}/icon", s.signedIn(s.serveIcon))
 	mux.Handle("GET /instances/{namespace}/{name}/log", s.signedIn(s.serveLog))
 	mux.Handle("GET /instances/{namespace}/{name}/log/stream", s.signedIn(s.serveLogStream))
+	s.addTerminal(mux)
 	mux.Handle("GET /apps/{namespace}/{source}/{app}/images.txt", s.signedIn(s.serveImageList))
 	mux.Handle("GET /apps/{namespace}/{source}/{app}/files/{report}", s.signedIn(s.serveReport))
 	mux.Handle("/", s.signedIn(func(w http.ResponseWriter, r *request) {
-		s.writeProblem(w, r, notFound("This page does not exist.", "/apps", "Show apps"))
+		s.writeProblem(w, r, notFound(r, "problem.noPage", "/apps", "problem.showApps"))
 	}))
 	return mux
 }
@@ -160,6 +177,7 @@ func (s *Server) addForms(mux *http.ServeMux) {
 		mux.Handle("POST "+path, s.signedIn(s.serveForm(f.submit)))
 		if f.preview != nil {
 			mux.Handle("POST "+path+"/preview", s.signedIn(s.servePreview(f.preview)))
+			mux.Handle("POST "+path+"/fields", s.signedIn(s.serveFields(f.preview)))
 		}
 		if f.check != nil {
 			mux.Handle("POST "+path+"/check", s.signedIn(s.serveCheck(f.check)))

@@ -6,8 +6,6 @@ import (
 	"strings"
 	"time"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-
 	"github.com/appmarket/operator/ui/kube"
 	"github.com/appmarket/operator/ui/locale"
 	"github.com/appmarket/operator/ui/session"
@@ -123,66 +121,30 @@ type loginView struct {
 	Code       string
 }
 
-// newLoginView returns the page for signing in, with a problem if it is not empty.
-func (s *Server) newLoginView(problem string) loginView {
-	v := loginView{Local: s.Link != nil, Proxy: s.Proxy != nil, Problem: problem}
+// newLoginView returns the page for signing in.
+func (s *Server) newLoginView() loginView {
+	v := loginView{Local: s.Link != nil, Proxy: s.Proxy != nil}
 	if s.Issuer != nil {
 		v.Issuer = s.Issuer.Host()
 	}
 	return v
 }
 
-// refuseLogin writes the page for signing in with a problem.
+// refuseLogin writes the page for signing in with a problem, which is a message. A text that is no message is
+// shown as it is.
 func (s *Server) refuseLogin(w http.ResponseWriter, r *http.Request, status int, problem string) {
-	s.writeSignIn(w, r, status, "login", s.newLoginView(problem))
+	v := s.newLoginView()
+	v.Problem = locale.Of(r).Text(problem)
+	s.writeSignIn(w, r, status, "login", v)
 }
 
 func (s *Server) showLogin(w http.ResponseWriter, r *http.Request) {
-	s.writeSignIn(w, r, http.StatusOK, "login", s.newLoginView(""))
-}
-
-// logIn signs in the owner of a token. The API server says who that is.
-func (s *Server) logIn(w http.ResponseWriter, r *http.Request) {
-	refuse := func(status int, problem string) { s.refuseLogin(w, r, status, problem) }
-	switch {
-	case s.Link != nil:
-		refuse(http.StatusForbidden, "This server runs on your machine. Use its one-time link.")
-		return
-	case s.Issuer != nil || s.Proxy != nil:
-		refuse(http.StatusForbidden, "This server does not accept tokens in a form.")
-		return
-	}
-	if !s.logins.Allow(addressOf(r), time.Now()) {
-		w.Header().Set("Retry-After", "60")
-		refuse(http.StatusTooManyRequests, "Too many attempts from your address. Try again in a minute.")
-		return
-	}
-	token := strings.TrimSpace(r.PostFormValue("token"))
-	if token == "" || len(token) > session.MaxTokenBytes || strings.ContainsAny(token, " \t\r\n") {
-		refuse(http.StatusBadRequest, "Enter the complete token: one line, without spaces.")
-		return
-	}
-	user, err := s.Cluster.UserWithToken(token)
-	if err != nil {
-		refuse(http.StatusBadRequest, "Enter the complete token: one line, without spaces.")
-		return
-	}
-	name, err := user.FetchName(r.Context())
-	switch {
-	case apierrors.IsUnauthorized(err) || kube.IsAnonymous(err):
-		refuse(http.StatusUnauthorized, "The API server does not accept this token. It may have expired.")
-		return
-	case err != nil:
-		s.Log.Error(err, "Cannot check a token")
-		refuse(http.StatusServiceUnavailable, "The API server did not respond. Try again.")
-		return
-	}
-	s.beginSession(w, r, session.New(name, token, s.SessionMaxAge, time.Now()))
+	s.writeSignIn(w, r, http.StatusOK, "login", s.newLoginView())
 }
 
 func (s *Server) beginSession(w http.ResponseWriter, r *http.Request, began session.Session) {
 	if err := s.Cookies.Write(w, began); err != nil {
-		s.refuseLogin(w, r, http.StatusBadRequest, "The token is too long.")
+		s.refuseLogin(w, r, http.StatusBadRequest, "signInProblem.tooLong")
 		return
 	}
 	s.Log.Info("Signed in", "user", began.User, "local", began.Local)
@@ -200,8 +162,8 @@ func (s *Server) showLink(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) redeemLink(w http.ResponseWriter, r *http.Request) {
-	if s.Link == nil || !s.logins.Allow(addressOf(r), time.Now()) || !s.Link.Redeem(r.PostFormValue("code"), time.Now()) {
-		s.refuseLogin(w, r, http.StatusForbidden, "The link is not valid. A link can be used once, within 5 minutes.")
+	if s.Link == nil || !s.logins.Allow(s.addressOf(r), time.Now()) || !s.Link.Redeem(r.PostFormValue("code"), time.Now()) {
+		s.refuseLogin(w, r, http.StatusForbidden, "signInProblem.linkInvalid")
 		return
 	}
 	name := "local"
@@ -215,12 +177,13 @@ func (s *Server) redeemLink(w http.ResponseWriter, r *http.Request) {
 
 // logOut ends the session. Where users signed in elsewhere, it also shows how to sign out there.
 func (s *Server) logOut(w http.ResponseWriter, r *http.Request) {
+	s.endTerminals(w, r)
 	s.Cookies.Clear(w)
 	// The browser may have kept pages with forms.
 	w.Header().Set("Clear-Site-Data", `"cache"`)
 	switch {
 	case s.Proxy != nil:
-		v := s.newLoginView("")
+		v := s.newLoginView()
 		v.SignOutURL = s.SignOutURL
 		s.writeSignIn(w, r, http.StatusOK, "signed-out", v)
 	case s.Issuer != nil:

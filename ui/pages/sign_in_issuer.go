@@ -9,6 +9,7 @@ import (
 
 	"github.com/appmarket/operator/ui/issuer"
 	"github.com/appmarket/operator/ui/kube"
+	"github.com/appmarket/operator/ui/locale"
 	"github.com/appmarket/operator/ui/session"
 )
 
@@ -19,25 +20,25 @@ const (
 	exchangeInterval, exchangeBurst = time.Second / 10, 50
 )
 
-// Problems of a sign-in at an issuer.
+// Problems of a sign-in at an issuer, as messages.
 const (
-	problemFlow = "This sign-in is not valid. It was completed before, began more than 10 minutes ago, or began in another tab or browser. Sign in again."
+	problemFlow = "signInProblem.flow"
 	// problemIssuer and the others name no detail of the issuer: the log of the server does.
-	problemIssuer   = "The issuer did not respond as expected. Try again."
-	problemRefused  = "The issuer did not accept the sign-in. Sign in again."
-	problemToken    = "The identity token of the issuer is not valid for these pages. Ask an administrator to compare the client ID and the issuer of both."
-	problemCluster  = "The issuer signed you in, but the API server does not accept its identity token. Ask an administrator to compare the issuer and the client ID with the configuration of the API server."
-	problemNoServer = "The API server did not respond. Try again."
+	problemIssuer   = "signInProblem.issuer"
+	problemRefused  = "signInProblem.refused"
+	problemToken    = "signInProblem.idToken"
+	problemCluster  = "signInProblem.cluster"
+	problemNoServer = "signInProblem.noServer"
 )
 
-// issuerProblems are the sentences for the errors that an issuer returns to the pages (RFC 6749, section
+// issuerProblems are the messages for the errors that an issuer returns to the pages (RFC 6749, section
 // 4.1.2.1).
 var issuerProblems = map[string]string{
-	"access_denied":           "The issuer denied the access, or you canceled the sign-in.",
-	"login_required":          "The issuer requires you to sign in.",
-	"temporarily_unavailable": "The issuer is temporarily unavailable. Try again.",
-	"invalid_scope":           "The issuer does not offer a scope that these pages request. Ask an administrator to check --oidc-scopes.",
-	"unauthorized_client":     "The issuer does not allow these pages to sign users in. Ask an administrator to check the client ID.",
+	"access_denied":           "signInProblem.accessDenied",
+	"login_required":          "signInProblem.loginRequired",
+	"temporarily_unavailable": "signInProblem.unavailable",
+	"invalid_scope":           "signInProblem.scope",
+	"unauthorized_client":     "signInProblem.client",
 }
 
 // beginIssuerSignIn sends the user to the issuer. The address to which the user returns is configured,
@@ -85,7 +86,7 @@ func (s *Server) finishIssuerSignIn(w http.ResponseWriter, r *http.Request) {
 		return
 	case !s.exchanges.Allow("", time.Now()):
 		w.Header().Set("Retry-After", "5")
-		s.refuseLogin(w, r, http.StatusTooManyRequests, "Too many users sign in at the same time. Try again in a few seconds.")
+		s.refuseLogin(w, r, http.StatusTooManyRequests, "signInProblem.tooManyUsers")
 		return
 	}
 	tokens, err := s.Issuer.ExchangeCode(r.Context(), code, flow.Nonce, flow.Verifier)
@@ -99,7 +100,7 @@ func (s *Server) finishIssuerSignIn(w http.ResponseWriter, r *http.Request) {
 // admitTokens begins the session of a user with tokens of the issuer. The API server says who that is.
 func (s *Server) admitTokens(w http.ResponseWriter, r *http.Request, tokens issuer.Tokens) {
 	if len(tokens.ID) > session.MaxTokenBytes {
-		s.refuseLogin(w, r, http.StatusBadRequest, "The identity token is too long. Ask an administrator to reduce its claims, for example the number of groups.")
+		s.refuseLogin(w, r, http.StatusBadRequest, "signInProblem.claims")
 		return
 	}
 	user, err := s.Cluster.UserWithToken(tokens.ID)
@@ -120,7 +121,7 @@ func (s *Server) admitTokens(w http.ResponseWriter, r *http.Request, tokens issu
 	now := time.Now()
 	began := session.New(name, tokens.ID, s.SessionMaxAge, now).WithTokens(tokens.ID, tokens.Refresh, now.Add(s.SessionMaxAge))
 	if s.writeTokens(w, &began, now.Add(s.SessionMaxAge)) != nil {
-		s.refuseLogin(w, r, http.StatusBadRequest, "The identity token is too long.")
+		s.refuseLogin(w, r, http.StatusBadRequest, "signInProblem.idTokenTooLong")
 		return
 	}
 	s.Log.Info("Signed in", "user", began.User, "refresh", began.Refresh != "")
@@ -198,11 +199,11 @@ func errorText(err error) string {
 // the session there. A redirect would not do: browsers apply the content security policy for forms to
 // it.
 func (s *Server) signOutAtIssuer(w http.ResponseWriter, r *http.Request) {
-	v := s.newLoginView("")
+	v := s.newLoginView()
 	address, err := s.Issuer.SignOutURL(r.Context())
 	if err != nil {
 		s.Log.Info("Cannot end the session at the issuer", "issuer", s.Issuer.URL(), "cause", errorText(err))
-		v.Problem = "The issuer did not respond. You may still be signed in there."
+		v.Problem = locale.Of(r).Text("signInProblem.issuerSilent")
 	}
 	if v.SignOutURL = address; address != "" {
 		w.Header().Set("Refresh", "0; url="+address)

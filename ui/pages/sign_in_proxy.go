@@ -11,6 +11,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/appmarket/operator/ui/kube"
+	"github.com/appmarket/operator/ui/locale"
 	"github.com/appmarket/operator/ui/session"
 )
 
@@ -43,7 +44,7 @@ func (s *Server) identifyByProxy(w http.ResponseWriter, r *http.Request) (*kube.
 	}
 	name, known := s.names.find(key, time.Now())
 	if !known {
-		if !s.checks.Allow(addressOf(r), time.Now()) {
+		if !s.checks.Allow(s.addressOf(r), time.Now()) {
 			w.Header().Set("Retry-After", "1")
 			http.Error(w, "too many requests", http.StatusTooManyRequests)
 			return nil, none, false
@@ -72,24 +73,25 @@ func (s *Server) fetchProxyName(ctx context.Context, identity session.Identity, 
 	case err == nil:
 		return name, nil
 	case apierrors.IsUnauthorized(err) || kube.IsAnonymous(err):
-		return "", &session.Refusal{Status: http.StatusUnauthorized, Reason: "The API server does not accept the token that the proxy sends. It may have expired: sign in at the proxy again."}
+		return "", &session.Refusal{Status: http.StatusUnauthorized, Reason: "signInProblem.proxyToken"}
 	case apierrors.IsForbidden(err) && identity.Token == "":
 		s.Log.Error(err, "Cannot impersonate a user")
-		return "", &session.Refusal{Status: http.StatusForbidden, Reason: "The API server does not allow these pages to impersonate you. Ask an administrator to grant the permission, or to have the proxy send tokens."}
+		return "", &session.Refusal{Status: http.StatusForbidden, Reason: "signInProblem.impersonation"}
 	}
 	s.Log.Error(err, "Cannot check a user of the proxy")
 	return "", &session.Refusal{Status: http.StatusServiceUnavailable, Reason: problemNoServer}
 }
 
-// refuseProxy writes the page that says why a request is not accepted.
+// refuseProxy writes the page that says why a request is not accepted. The reason is a message, or a sentence
+// of package session.
 func (s *Server) refuseProxy(w http.ResponseWriter, r *http.Request, err error) {
-	refusal := &session.Refusal{Status: http.StatusForbidden, Reason: "The request is not accepted."}
+	refusal := &session.Refusal{Status: http.StatusForbidden, Reason: "signInProblem.notAccepted"}
 	errors.As(err, &refusal)
-	if s.logins.Allow(addressOf(r), time.Now()) {
-		s.Log.Info("Refused a request", "address", r.RemoteAddr, "reason", refusal.Reason)
+	if s.logins.Allow(s.addressOf(r), time.Now()) {
+		s.Log.Info("Refused a request", "address", r.RemoteAddr, "reason", locale.English.Text(refusal.Reason))
 	}
 	if isPart(r) {
-		http.Error(w, refusal.Reason, refusal.Status)
+		http.Error(w, locale.Of(r).Text(refusal.Reason), refusal.Status)
 		return
 	}
 	s.refuseLogin(w, r, refusal.Status, refusal.Reason)

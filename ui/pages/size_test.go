@@ -57,7 +57,7 @@ func TestListOfManyApps(t *testing.T) {
 			var page string
 			for range 5 {
 				begun := time.Now()
-				d := newDiscoverView(f, rows, installedMap{})
+				d := newDiscoverView(locale.English, f, rows, installedMap{})
 				server.addIcons(d)
 				part, err := parsed.render(locale.English, "discover-part", d)
 				g.Expect(err).NotTo(HaveOccurred())

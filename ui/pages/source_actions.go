@@ -14,6 +14,7 @@ import (
 	"github.com/appmarket/operator/internal/sourcebuilder"
 	"github.com/appmarket/operator/internal/taskbuilder"
 	"github.com/appmarket/operator/ui/kube"
+	"github.com/appmarket/operator/ui/locale"
 )
 
 // sourceChange is a change of a source as a form shows it.
@@ -25,8 +26,8 @@ type sourceChange struct {
 
 // sourceAction is an action on a source that has a page.
 type sourceAction struct {
-	// verb is the text of the button, text says what the action does, and right is the verb that the
-	// user needs.
+	// verb is the text of the button, text says what the action does, both as messages, and right is the
+	// verb that the user needs.
 	verb, text, right string
 	// change changes the source. It is nil for the deletion.
 	change func(*v1alpha1.MarketSource)
@@ -36,18 +37,17 @@ type sourceAction struct {
 
 // sourceActions are the actions by the last part of their URLs.
 var sourceActions = map[string]sourceAction{
-	"sync": {"Synchronize", "Checks the source for changes now, and hydrates apps that failed again.", "patch", func(source *v1alpha1.MarketSource) {
+	"sync": {"sourceAction.sync", "sourceActionText.sync", "patch", func(source *v1alpha1.MarketSource) {
 		if source.Annotations == nil {
 			source.Annotations = map[string]string{}
 		}
 		source.Annotations[v1alpha1.ReconcileRequestAnnotation] = time.Now().UTC().Format(time.RFC3339Nano)
 	}, "sync"},
-	"suspend": {"Suspend", "Suspends the synchronization of the source and the hydration of its apps. Published apps remain available.", "patch",
+	"suspend": {"sourceAction.suspend", "sourceActionText.suspend", "patch",
 		func(source *v1alpha1.MarketSource) { source.Spec.Suspend = new(true) }, "suspend"},
-	"resume": {"Resume", "Resumes the synchronization of the source and the hydration of its apps.", "patch",
+	"resume": {"sourceAction.resume", "sourceActionText.resume", "patch",
 		func(source *v1alpha1.MarketSource) { source.Spec.Suspend = new(false) }, "resume"},
-	"delete": {"Delete", "Deletes the source and its apps from the market. Installed apps are not changed, but cannot be upgraded. " +
-		"The source is kept until no instance uses its charts.", "delete", nil, "remove"},
+	"delete": {"sourceAction.delete", "sourceActionText.delete", "delete", nil, "remove"},
 }
 
 // sourceActionView is the page of an action on a source.
@@ -61,6 +61,7 @@ type sourceActionView struct {
 	Instances []instanceRow
 	Change    *sourceChange
 
+	lang   *locale.Language
 	chosen sourceAction
 	before *v1alpha1.MarketSource
 }
@@ -80,21 +81,20 @@ func sourceNotAllowed(r *request, verb string, source *v1alpha1.MarketSource) (w
 	if err != nil || allowed {
 		return "", "", err
 	}
-	return fmt.Sprintf("You cannot %s sources in namespace %s. The permission to %s marketsources.appmarket.io is missing. An administrator can grant it with this command:",
-		verb, source.Namespace, verb), bindingCommand(r.session.User, verb, kube.Sources, source.Namespace, " -n "+source.Namespace), nil
+	return forbidden(r, verb, kube.Sources, source.Namespace).Text, bindingCommand(r.session.User, verb, kube.Sources, source.Namespace, " -n "+source.Namespace), nil
 }
 
 func newSourceActionView(r *request) (*sourceActionView, error) {
 	chosen, ok := sourceActions[r.PathValue("action")]
 	if !ok {
-		return nil, notFound("This page does not exist.", "/sources", "Show sources")
+		return nil, notFound(r, "problem.noPage", "/sources", "problem.showSources")
 	}
 	source, err := getSource(r)
 	if err != nil {
 		return nil, err
 	}
 	v := &sourceActionView{
-		Source: source, Action: r.PathValue("action"), Verb: chosen.verb, Text: chosen.text, chosen: chosen, before: source.DeepCopy(), Delete: chosen.change == nil,
+		Source: source, Action: r.PathValue("action"), Verb: r.Text(chosen.verb), Text: r.Text(chosen.text), lang: r.lang, chosen: chosen, before: source.DeepCopy(), Delete: chosen.change == nil,
 	}
 	if v.NotAllowed, v.Grant, err = sourceNotAllowed(r, chosen.right, source); err != nil {
 		return nil, err
@@ -139,14 +139,19 @@ func (v *sourceActionView) addInstances(r *request) error {
 	for i := range all {
 		ref := all[i].Spec.AppRef
 		if ref.Source == v.Source.Name && cmp.Or(ref.Namespace, all[i].Namespace) == v.Source.Namespace {
-			v.Instances = append(v.Instances, newInstanceRow(&all[i]))
+			v.Instances = append(v.Instances, newInstanceRow(r.lang, &all[i]))
 		}
 	}
 	return err
 }
 
+// Heading returns the title of the page.
+func (v *sourceActionView) Heading() string {
+	return v.lang.Text("sourceAction.heading", "Verb", v.Verb, "Name", v.Source.Name)
+}
+
 func (v *sourceActionView) view() *view {
-	return &view{name: "source-action", titles: []string{v.Verb + " " + v.Source.Name, "Sources"}, section: "sources", data: v}
+	return &view{name: "source-action", titles: []string{v.Heading(), v.lang.Text("sources.title")}, section: "sources", data: v}
 }
 
 func showSourceAction(r *request) (*view, error) {
@@ -167,7 +172,7 @@ func submitSourceAction(r *request) (next string, again *view, err error) {
 		return patchSource(r, v.before, v.Source)
 	}
 	if r.PostFormValue("confirm") != v.Source.Name {
-		v.Problem = "To delete the source, enter its name: " + v.Source.Name
+		v.Problem = r.Text("sourceForm.confirmProblem", "Name", v.Source.Name)
 		return "", v.view(), nil
 	}
 	err = r.Writer.Delete(r.Context(), v.Source, client.Preconditions{UID: &v.Source.UID})
@@ -188,7 +193,7 @@ func newSourceEdit(r *request) (*sourceForm, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := &sourceForm{Request: sourcebuilder.RequestFor(source), Source: source}
+	v := &sourceForm{lang: r.lang, Request: sourcebuilder.RequestFor(source), Source: source}
 	v.Generation = enteredOr(r, "generation", strconv.FormatInt(source.Generation, 10))
 	v.addEntries(r)
 	if v.NotAllowed, v.Grant, err = sourceNotAllowed(r, "patch", source); err != nil {
@@ -219,7 +224,7 @@ func submitSourceEdit(r *request) (next string, again *view, err error) {
 	v.checkFields()
 	if present := strconv.FormatInt(v.Source.Generation, 10); v.Generation != present {
 		v.Generation = present
-		v.Errors = append(v.Errors, fieldError{"location", "Source", "the source was changed after you opened the form; check the change, and save it again"})
+		v.Errors = append(v.Errors, fieldError{"location", r.Text("sourceForm.source"), r.Text("fieldProblem.sourceChanged")})
 	}
 	if len(v.Errors) > 0 {
 		return "", v.view(), nil
@@ -244,11 +249,11 @@ func sourceButtons(r *request, source *v1alpha1.MarketSource) (buttons []actionB
 		text, url, verb string
 		shown           bool
 	}{
-		{"Synchronize", sourceActionURL(source.Namespace, source.Name, "sync"), "patch", !isSuspended},
-		{"Change", sourceEditURL(source.Namespace, source.Name), "patch", true},
-		{"Suspend", sourceActionURL(source.Namespace, source.Name, "suspend"), "patch", !isSuspended},
-		{"Resume", sourceActionURL(source.Namespace, source.Name, "resume"), "patch", isSuspended},
-		{"Delete", sourceActionURL(source.Namespace, source.Name, "delete"), "delete", true},
+		{"sourceAction.sync", sourceActionURL(source.Namespace, source.Name, "sync"), "patch", !isSuspended},
+		{"sourceAction.change", sourceEditURL(source.Namespace, source.Name), "patch", true},
+		{"sourceAction.suspend", sourceActionURL(source.Namespace, source.Name, "suspend"), "patch", !isSuspended},
+		{"sourceAction.resume", sourceActionURL(source.Namespace, source.Name, "resume"), "patch", isSuspended},
+		{"sourceAction.delete", sourceActionURL(source.Namespace, source.Name, "delete"), "delete", true},
 	} {
 		if !each.shown {
 			continue
@@ -258,9 +263,9 @@ func sourceButtons(r *request, source *v1alpha1.MarketSource) (buttons []actionB
 			return nil, "", err
 		}
 		if !allowed {
-			notAllowed = "You cannot change sources in this namespace."
+			notAllowed = r.Text("problem.cannotChangeSourcesHere")
 		}
-		buttons = append(buttons, actionButton{Text: each.text, URL: each.url, Disabled: !allowed})
+		buttons = append(buttons, actionButton{Text: r.Text(each.text), URL: each.url, Disabled: !allowed})
 	}
 	return buttons, notAllowed, nil
 }

@@ -6,40 +6,48 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/appmarket/operator/ui/locale"
 )
 
-// sourceFields are the fields of the form by the paths in the spec, in the order of the form.
+// sourceFields are the fields of the form by the paths in the spec, in the order of the form. Their labels are
+// messages.
 var sourceFields = []struct{ path, id, label string }{
-	{"metadata.namespace", "to", "Namespace"},
-	{"metadata.name", "name", "Name"},
-	{"spec.helm.url", "location", "URL or path"},
-	{"spec.oci.url", "location", "URL or path"},
-	{"spec.directory.path", "location", "URL or path"},
-	{"spec.oci.charts", "charts", "Charts"},
-	{"spec.helm.secretRef", "secret", "Secret with credentials"},
-	{"spec.oci.secretRef", "secret", "Secret with credentials"},
-	{"spec.helm.certSecretRef", "cert-secret", "Secret with CA certificates"},
-	{"spec.oci.certSecretRef", "cert-secret", "Secret with CA certificates"},
-	{"spec.registrySecretRef", "registry-secret", "Secret for image registries"},
-	{"spec.filter.include", "include", "Include"},
-	{"spec.filter.exclude", "exclude", "Exclude"},
-	{"spec.filter.maxVersions", "max-versions", "Versions of each app"},
-	{"spec.allowedNamespaces", "selector", "Label selector"},
-	{"spec.interval", "interval", "Interval"},
+	{"metadata.namespace", "to", "form.namespace"},
+	{"metadata.name", "name", "form.name"},
+	{"spec.helm.url", "location", "sourceForm.address"},
+	{"spec.oci.url", "location", "sourceForm.address"},
+	{"spec.directory.path", "location", "sourceForm.address"},
+	{"spec.git.url", "location", "sourceForm.address"},
+	{"spec.git.ref", "ref", "sourceForm.ref"},
+	{"spec.git.path", "path", "sourceForm.path"},
+	{"spec.oci.charts", "charts", "sourceForm.charts"},
+	{"spec.helm.secretRef", "secret", "sourceForm.secret"},
+	{"spec.oci.secretRef", "secret", "sourceForm.secret"},
+	{"spec.helm.certSecretRef", "cert-secret", "sourceForm.certSecret"},
+	{"spec.oci.certSecretRef", "cert-secret", "sourceForm.certSecret"},
+	{"spec.git.secretRef", "secret", "sourceForm.secret"},
+	{"spec.git.certSecretRef", "cert-secret", "sourceForm.certSecret"},
+	{"spec.registrySecretRef", "registry-secret", "sourceForm.registrySecret"},
+	{"spec.filter.include", "include", "sourceForm.include"},
+	{"spec.filter.exclude", "exclude", "sourceForm.exclude"},
+	{"spec.filter.maxVersions", "max-versions", "sourceForm.maxVersions"},
+	{"spec.allowedNamespaces", "selector", "sourceForm.selector"},
+	{"spec.interval", "interval", "sourceForm.interval"},
 }
 
 // sourceErrorsOf returns what the API server rejected, by the fields of the form.
-func sourceErrorsOf(err error) []fieldError {
+func sourceErrorsOf(l *locale.Language, err error) []fieldError {
 	var status apierrors.APIStatus
 	if !errors.As(err, &status) || status.Status().Details == nil || len(status.Status().Details.Causes) == 0 {
-		return []fieldError{{"name", "Source", statusMessage(err)}}
+		return []fieldError{{"name", l.Text("sourceForm.source"), statusMessage(err)}}
 	}
 	var problems []fieldError
 	for _, cause := range status.Status().Details.Causes {
 		problem := fieldError{"name", cause.Field, rejectionOf(cause)}
 		for _, field := range sourceFields {
 			if strings.HasPrefix(cause.Field, field.path) {
-				problem.ID, problem.Label = field.id, field.label
+				problem.ID, problem.Label = field.id, l.Text(field.label)
 			}
 		}
 		problems = append(problems, problem)

@@ -16,6 +16,7 @@ import (
 	"github.com/appmarket/operator/internal/sourcebuilder"
 	"github.com/appmarket/operator/internal/taskbuilder"
 	"github.com/appmarket/operator/ui/kube"
+	"github.com/appmarket/operator/ui/locale"
 )
 
 // sourceForm is the form that adds or changes a source.
@@ -44,6 +45,7 @@ type sourceForm struct {
 	Errors []fieldError
 
 	formTask
+	lang   *locale.Language
 	change *sourceChange
 
 	source *v1alpha1.MarketSource
@@ -86,7 +88,7 @@ func (v *sourceForm) handleExisting(r *request) (next string, again *view, err e
 	if equality.Semantic.DeepDerivative(v.source.Spec, existing.Spec) {
 		return sourceURL(existing.Namespace, existing.Name), nil, nil
 	}
-	v.Errors = append(v.Errors, fieldError{"name", "Name", "the namespace already has a source with this name"})
+	v.Errors = append(v.Errors, fieldError{"name", r.Text("form.name"), r.Text("fieldProblem.sourceExists")})
 	return "", v.view(), nil
 }
 
@@ -96,7 +98,7 @@ func (v *sourceForm) resultOf(r *request, err error, verb string) (next string, 
 		return sourceURL(v.source.Namespace, v.source.Name), nil, nil
 	}
 	if apierrors.IsInvalid(err) {
-		v.Errors = sourceErrorsOf(err)
+		v.Errors = sourceErrorsOf(r.lang, err)
 		return "", v.view(), nil
 	}
 	return "", nil, writeProblemOf(r, err, verb, kube.Sources, v.source.Namespace)
@@ -104,7 +106,7 @@ func (v *sourceForm) resultOf(r *request, err error, verb string) (next string, 
 
 // newSourceForm returns the form of a new source with the entries of a request.
 func newSourceForm(r *request) (*sourceForm, error) {
-	v := &sourceForm{Request: sourcebuilder.Request{AllowedNamespaces: "same"}}
+	v := &sourceForm{lang: r.lang, Request: sourcebuilder.Request{AllowedNamespaces: "same"}}
 	if err := v.addNamespaces(r); err != nil {
 		return nil, err
 	}
@@ -133,7 +135,7 @@ func (v *sourceForm) addNamespaces(r *request) error {
 	case v.TypedNamespace:
 	case len(v.Namespaces) == 0:
 		v.TypedNamespace = true
-		v.NotAllowed = "You cannot create sources. The permission to create marketsources.appmarket.io is missing. An administrator can grant it for the namespace of a market with this command:"
+		v.NotAllowed = r.Text("sourceForm.cannotCreate")
 		v.Grant = bindingCommand(r.session.User, "create", kube.Sources, "market", " -n market")
 	case len(v.Namespaces) == 1:
 		v.Namespace = v.Namespaces[0]
@@ -164,6 +166,7 @@ func (v *sourceForm) addEntries(r *request) {
 	v.Type = v1alpha1.SourceType(enter("type", string(v.Type)))
 	v.Location, v.Secret, v.CertSecret = enter("location", v.Location), enter("secret", v.Secret), enter("cert-secret", v.CertSecret)
 	v.RegistrySecret = enter("registry-secret", v.RegistrySecret)
+	v.Ref, v.Path = enter("ref", v.Ref), enter("path", v.Path)
 	if r.Method == http.MethodPost {
 		v.AllCharts = r.PostFormValue("all-charts") != ""
 		v.Insecure = r.PostFormValue("insecure") != ""
@@ -183,9 +186,9 @@ func (v *sourceForm) addEntries(r *request) {
 		v.Sharing, v.Selector = "selector", v.AllowedNamespaces
 	}
 	v.Sharing, v.Selector = enter("sharing", v.Sharing), enter("selector", v.Selector)
-	v.Types = optionsOf(string(v.Type), "", "By the location", "Helm", "Helm repository", "OCI", "OCI registry", "Directory", "Directory")
-	v.Profiles = optionsOf(string(v.Profile), "", "Default", "Helm", "Helm", "Olares", "Olares")
-	v.Sharings = optionsOf(v.Sharing, "same", "Its namespace only", "all", "All namespaces", "selector", "Namespaces with labels")
+	v.Types = optionsOf(string(v.Type), "", r.Text("sourceForm.typeByLocation"), "Helm", r.Text("sourceForm.helm"), "OCI", r.Text("sourceForm.oci"), "Git", r.Text("sourceForm.git"), "Directory", r.Text("sourceForm.directory"))
+	v.Profiles = optionsOf(string(v.Profile), "", r.Text("sourceForm.defaultProfile"), "Helm", "Helm", "Olares", "Olares")
+	v.Sharings = optionsOf(v.Sharing, "same", r.Text("sourceForm.sharedOwn"), "all", r.Text("sourceForm.sharedAll"), "selector", r.Text("sourceForm.sharedLabels"))
 }
 
 // optionsOf returns options of which each is given as a value and a text.
@@ -222,6 +225,9 @@ func (v *sourceForm) newRequest() sourcebuilder.Request {
 	if q.Type != v1alpha1.SourceTypeOCI {
 		q.Charts, q.AllCharts, q.Insecure = nil, false, false
 	}
+	if q.Type != v1alpha1.SourceTypeGit {
+		q.Ref, q.Path = "", ""
+	}
 	if q.Type == v1alpha1.SourceTypeDirectory {
 		q.Secret, q.CertSecret = "", ""
 	}
@@ -232,8 +238,8 @@ func (v *sourceForm) newRequest() sourcebuilder.Request {
 func (v *sourceForm) addSource() error {
 	q := v.newRequest()
 	source, err := sourcebuilder.NewSource(q)
-	if err != nil { // The label selector is invalid.
-		q.AllowedNamespaces = "same"
+	if err != nil { // The label selector or the reference is invalid.
+		q.AllowedNamespaces, q.Ref = "same", ""
 		if source, err = sourcebuilder.NewSource(q); err != nil {
 			return err
 		}
@@ -255,35 +261,40 @@ func (v *sourceForm) addSource() error {
 
 // checkFields adds the problems of all fields that the API server does not report by field.
 func (v *sourceForm) checkFields() {
-	add := func(id, label, text string) { v.Errors = append(v.Errors, fieldError{id, label, text}) }
+	add := func(id, label, text string, values ...any) {
+		v.Errors = append(v.Errors, fieldError{id, v.lang.Text(label), v.lang.Text(text, values...)})
+	}
 	if !namespaceForm.MatchString(v.Namespace) {
-		add("to", "Namespace", "select a namespace")
+		add("to", "form.namespace", "fieldProblem.selectNamespace")
 	}
 	if !namespaceForm.MatchString(v.Name) {
-		add("name", "Name", "must consist of at most 63 lower-case letters, digits and hyphens, and start and end with a letter or digit")
+		add("name", "form.name", "fieldProblem.name", "Value", 63)
 	}
 	if v.Location == "" {
-		add("location", "URL or path", "enter the URL of a repository or registry, or the path of a directory")
+		add("location", "sourceForm.address", "fieldProblem.location")
 	}
 	if v.MaxVersions != "" && v.newRequest().MaxVersions < 1 {
-		add("max-versions", "Versions of each app", "must be a number from 1 to 50")
+		add("max-versions", "sourceForm.maxVersions", "fieldProblem.maxVersions")
+	}
+	if _, err := sourcebuilder.ParseRef(v.newRequest().Ref); err != nil {
+		add("ref", "sourceForm.ref", "fieldProblem.ref")
 	}
 	if v.Interval != "" {
 		if d, err := time.ParseDuration(v.Interval); err != nil || d <= 0 {
-			add("interval", "Interval", "must be a duration such as 10m or 1h")
+			add("interval", "sourceForm.interval", "fieldProblem.interval")
 		}
 	}
 	if _, err := sourcebuilder.ParseAllowedNamespaces(v.newRequest().AllowedNamespaces); err != nil || v.Sharing == "selector" && v.Selector == "" {
-		add("selector", "Label selector", "must be a label selector such as team=web")
+		add("selector", "sourceForm.selector", "fieldProblem.selector")
 	}
 }
 
 func (v *sourceForm) view() *view {
-	title := "Add a source"
+	title := v.lang.Text("sources.add")
 	if v.Source != nil {
-		title = "Change " + v.Source.Name
+		title = v.lang.Text("sourceForm.change", "Name", v.Source.Name)
 	}
-	return &view{name: "source-form", titles: []string{title, "Sources"}, section: "sources", data: v}
+	return &view{name: "source-form", titles: []string{title, v.lang.Text("sources.title")}, section: "sources", data: v}
 }
 
 // Change returns the change of a source, nil for a new source.

@@ -11,6 +11,7 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/ui/kube"
 	"github.com/appmarket/operator/ui/live"
+	"github.com/appmarket/operator/ui/locale"
 )
 
 // sourceRow is a source in a list.
@@ -26,9 +27,9 @@ type sourcesView struct {
 	Nothing emptyText
 }
 
-func newSourceRow(source *v1alpha1.MarketSource) sourceRow {
+func newSourceRow(l *locale.Language, source *v1alpha1.MarketSource) sourceRow {
 	row := sourceRow{
-		Source: source, State: readyBadge(source.Status.Conditions, source.Spec.Suspend != nil && *source.Spec.Suspend), Shared: sharingOf(source),
+		Source: source, State: readyBadge(l, source.Status.Conditions, source.Spec.Suspend != nil && *source.Spec.Suspend), Shared: sharingOf(l, source),
 	}
 	if source.Status.Apps != nil {
 		row.Apps = *source.Status.Apps
@@ -37,16 +38,16 @@ func newSourceRow(source *v1alpha1.MarketSource) sourceRow {
 }
 
 // sharingOf returns the namespaces that can use a source, in words.
-func sharingOf(source *v1alpha1.MarketSource) string {
+func sharingOf(l *locale.Language, source *v1alpha1.MarketSource) string {
 	switch {
 	case source.Spec.AllowedNamespaces == nil, meta.IsStatusConditionTrue(source.Status.Conditions, v1alpha1.ConditionAllowedNamespacesIgnored):
-		return "its namespace only"
+		return l.Text("sources.ownNamespace")
 	case source.Spec.AllowedNamespaces.From == v1alpha1.NamespacesFromAll:
-		return "all namespaces"
+		return l.Text("sources.allNamespaces")
 	case source.Spec.AllowedNamespaces.From == v1alpha1.NamespacesFromSelector:
-		return "selected namespaces"
+		return l.Text("sources.selectedNamespaces")
 	}
-	return "its namespace only"
+	return l.Text("sources.ownNamespace")
 }
 
 func showSources(r *request) (*view, error) {
@@ -60,7 +61,7 @@ func showSources(r *request) (*view, error) {
 	}
 	var v sourcesView
 	for i := range all {
-		v.Rows = append(v.Rows, newSourceRow(&all[i]))
+		v.Rows = append(v.Rows, newSourceRow(r.lang, &all[i]))
 	}
 	slices.SortFunc(v.Rows, func(a, b sourceRow) int {
 		return cmp.Or(strings.Compare(a.Source.Namespace, b.Source.Namespace), strings.Compare(a.Source.Name, b.Source.Name))
@@ -69,16 +70,16 @@ func showSources(r *request) (*view, error) {
 	case len(v.Rows) > 0:
 	case !scope.All:
 		v.Nothing = emptyText{
-			Title: "No sources in your namespaces", Text: "The namespaces in which you can list sources have none. An administrator can grant the permission for the namespace of a market with this command:",
+			Title: r.Text("sources.noneOfYours"), Text: r.Text("sources.noneOfYoursText"),
 			Command: bindingCommand(r.session.User, "list", kube.Sources, "market", " -n market"),
 		}
 	default:
 		v.Nothing = emptyText{
-			Title: "No sources yet", Text: "A source specifies where apps come from, such as a Helm repository. Add a source here, or the sample market with this command:",
-			Command: "kubectl apply -f config/samples/marketsource.yaml", URL: "/sources/new", Link: "Add a source",
+			Title: r.Text("sources.none"), Text: r.Text("sources.noneText"),
+			Command: "kubectl apply -f config/samples/marketsource.yaml", URL: "/sources/new", Link: r.Text("sources.add"),
 		}
 	}
-	return &view{name: "sources", titles: []string{"Sources"}, section: "sources", data: v, topics: topicsFor(kube.Sources, scope)}, nil
+	return &view{name: "sources", titles: []string{r.Text("sources.title")}, section: "sources", data: v, topics: topicsFor(kube.Sources, scope)}, nil
 }
 
 // sourceView is the page of a source.
@@ -104,7 +105,7 @@ func showSource(r *request) (*view, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := sourceView{sourceRow: newSourceRow(source)}
+	v := sourceView{sourceRow: newSourceRow(r.lang, source)}
 	if v.Actions, v.NotAllowed, err = sourceButtons(r, source); err != nil {
 		return nil, err
 	}
@@ -120,6 +121,8 @@ func showSource(r *request) (*view, error) {
 		v.Address = source.Spec.Helm.URL
 	case source.Spec.OCI != nil:
 		v.Address = source.Spec.OCI.URL
+	case source.Spec.Git != nil:
+		v.Address = source.Spec.Git.URL
 	case source.Spec.Directory != nil:
 		v.Address = source.Spec.Directory.Path
 	}
@@ -130,7 +133,7 @@ func showSource(r *request) (*view, error) {
 		v.AddCommand = "helm repo add " + quoteForShell(source.Name) + " " + quoteForShell(source.Status.RepositoryURL)
 	}
 	return &view{
-		name: "source", titles: []string{source.Name, "Sources"}, section: "sources", data: v,
+		name: "source", titles: []string{source.Name, r.Text("sources.title")}, section: "sources", data: v,
 		topics: []live.Topic{{Resource: kube.Sources, Namespace: source.Namespace, Name: source.Name}},
 	}, nil
 }

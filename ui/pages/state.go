@@ -14,91 +14,97 @@ import (
 // badge is a state as a word, with a color and an icon.
 type badge struct{ Class, Icon, Text string }
 
-// instanceBadges are the badges of the states of instances.
+// in returns the badge with its text, which is a message, in a language.
+func (b badge) in(l *locale.Language) badge {
+	b.Text = l.Text(b.Text)
+	return b
+}
+
+// instanceBadges are the badges of the states of instances. Their texts are messages.
 var instanceBadges = map[transitions.State]badge{
-	transitions.Installing:      {"busy", "loader", "Installing"},
-	transitions.InstallFailed:   {"bad", "circle-x", "Installation failed"},
-	transitions.Running:         {"ok", "check", "Running"},
-	transitions.Unhealthy:       {"bad", "circle-x", "Unhealthy"},
-	transitions.Changing:        {"busy", "loader", "Changing"},
-	transitions.ChangeFailed:    {"bad", "circle-x", "Change failed"},
-	transitions.Stopped:         {"off", "pause", "Stopped"},
-	transitions.Uninstalling:    {"busy", "loader", "Uninstalling"},
-	transitions.UninstallFailed: {"bad", "circle-x", "Uninstallation failed"},
-	transitions.Uninstalled:     {"off", "archive", "Uninstalled"},
-	transitions.Deleting:        {"busy", "loader", "Deleting"},
+	transitions.Installing:      {"busy", "loader", "state.installing"},
+	transitions.InstallFailed:   {"bad", "circle-x", "state.installFailed"},
+	transitions.Running:         {"ok", "check", "state.running"},
+	transitions.Unhealthy:       {"bad", "circle-x", "state.unhealthy"},
+	transitions.Changing:        {"busy", "loader", "state.changing"},
+	transitions.ChangeFailed:    {"bad", "circle-x", "state.changeFailed"},
+	transitions.Stopped:         {"off", "pause", "state.stopped"},
+	transitions.Uninstalling:    {"busy", "loader", "state.uninstalling"},
+	transitions.UninstallFailed: {"bad", "circle-x", "state.uninstallFailed"},
+	transitions.Uninstalled:     {"off", "archive", "state.uninstalled"},
+	transitions.Deleting:        {"busy", "loader", "state.deleting"},
 }
 
-func instanceBadge(instance *v1alpha1.AppInstance) badge {
-	return instanceBadges[transitions.StateOf(instance)]
+func instanceBadge(l *locale.Language, instance *v1alpha1.AppInstance) badge {
+	return instanceBadges[transitions.StateOf(instance)].in(l)
 }
 
-// taskBadges are the badges of a task that waits, by the reason of Reconciling.
+// taskBadges are the badges of a task that waits, by the reason of Reconciling. Their texts are messages.
 var taskBadges = map[string]badge{
-	v1alpha1.ReasonWaitingForInput:      {"warn", "pencil", "Waiting for input"},
-	v1alpha1.ReasonWaitingForTurn:       {"busy", "clock", "Queued"},
-	v1alpha1.ReasonWaitingForApp:        {"busy", "clock", "Waiting for the app"},
-	v1alpha1.ReasonWaitingForSource:     {"busy", "clock", "Waiting for the source"},
-	v1alpha1.ReasonWaitingForDependency: {"busy", "clock", "Waiting for a dependency"},
-	v1alpha1.ReasonWaitingForObjects:    {"busy", "loader", "Waiting for objects"},
-	v1alpha1.ReasonPurchasePending:      {"busy", "clock", "Waiting for the purchase"},
-	v1alpha1.ReasonSuspended:            {"off", "pause", "Suspended"},
-	v1alpha1.ReasonProgressing:          {"busy", "loader", "In progress"},
+	v1alpha1.ReasonWaitingForInput:      {"warn", "pencil", "state.waitingForInput"},
+	v1alpha1.ReasonWaitingForTurn:       {"busy", "clock", "state.queued"},
+	v1alpha1.ReasonWaitingForApp:        {"busy", "clock", "state.waitingForApp"},
+	v1alpha1.ReasonWaitingForSource:     {"busy", "clock", "state.waitingForSource"},
+	v1alpha1.ReasonWaitingForDependency: {"busy", "clock", "state.waitingForDependency"},
+	v1alpha1.ReasonWaitingForObjects:    {"busy", "loader", "state.waitingForObjects"},
+	v1alpha1.ReasonPurchasePending:      {"busy", "clock", "state.waitingForPurchase"},
+	v1alpha1.ReasonSuspended:            {"off", "pause", "state.suspended"},
+	v1alpha1.ReasonProgressing:          {"busy", "loader", "state.inProgress"},
 }
 
-func taskBadge(task *v1alpha1.AppInstallTask) badge {
+func taskBadge(l *locale.Language, task *v1alpha1.AppInstallTask) badge {
 	conditions := task.Status.Conditions
 	if task.IsDryRun() && task.Finished() {
-		return dryRunBadge(conditions)
+		return dryRunBadge(l, conditions)
 	}
 	if done := meta.FindStatusCondition(conditions, v1alpha1.ConditionSucceeded); done != nil {
 		switch done.Status {
 		case metav1.ConditionTrue:
-			return badge{"ok", "check", "Succeeded"}
+			return badge{"ok", "check", l.Text("state.succeeded")}
 		case metav1.ConditionFalse:
 			if done.Reason == v1alpha1.ReasonCanceled {
-				return badge{"off", "ban", "Canceled"}
+				return badge{"off", "ban", l.Text("state.canceled")}
 			}
 			if task.Finished() {
-				return badge{"bad", "circle-x", "Failed"}
+				return badge{"bad", "circle-x", l.Text("state.failed")}
 			}
 		case metav1.ConditionUnknown:
 		}
 	}
 	if working := meta.FindStatusCondition(conditions, v1alpha1.ConditionReconciling); working != nil {
 		if known, ok := taskBadges[working.Reason]; ok {
-			return known
+			return known.in(l)
 		}
 		if working.Reason != v1alpha1.ReasonProgressingWithRetry {
-			return badge{"busy", "clock", "Waiting"}
+			return badge{"busy", "clock", l.Text("state.waiting")}
 		}
 	}
-	return taskBadges[v1alpha1.ReasonProgressing]
+	return taskBadges[v1alpha1.ReasonProgressing].in(l)
 }
 
 // dryRunBadge returns the badge of a finished dry run, which is neither a success nor a failure of an
 // operation.
-func dryRunBadge(conditions []metav1.Condition) badge {
+func dryRunBadge(l *locale.Language, conditions []metav1.Condition) badge {
 	if meta.IsStatusConditionTrue(conditions, v1alpha1.ConditionSucceeded) {
-		return badge{"off", "info", "Planned"}
+		return badge{"off", "info", l.Text("state.planned")}
 	}
-	return badge{"off", "ban", "Not possible"}
+	return badge{"off", "ban", l.Text("state.notPossible")}
 }
 
 // readyBadge returns the badge of the condition Ready of a source or an app.
-func readyBadge(conditions []metav1.Condition, suspended bool) badge {
+func readyBadge(l *locale.Language, conditions []metav1.Condition, suspended bool) badge {
 	ready := meta.FindStatusCondition(conditions, v1alpha1.ConditionReady)
 	switch {
 	case suspended:
-		return badge{"off", "pause", "Suspended"}
+		return badge{"off", "pause", l.Text("state.suspended")}
 	case ready == nil || ready.Status == metav1.ConditionUnknown:
-		return badge{"busy", "loader", "In progress"}
+		return badge{"busy", "loader", l.Text("state.inProgress")}
 	case ready.Status == metav1.ConditionFalse:
-		return badge{"bad", "circle-x", "Not ready"}
+		return badge{"bad", "circle-x", l.Text("state.notReady")}
 	case ready.Reason == v1alpha1.ReasonServingPrevious:
-		return badge{"warn", "triangle-alert", "Serving the previous version"}
+		return badge{"warn", "triangle-alert", l.Text("state.servingPrevious")}
 	}
-	return badge{"ok", "check", "Ready"}
+	return badge{"ok", "check", l.Text("state.ready")}
 }
 
 // milestone is a step of a progress bar.

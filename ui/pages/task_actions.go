@@ -10,6 +10,7 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/taskbuilder"
 	"github.com/appmarket/operator/ui/kube"
+	"github.com/appmarket/operator/ui/locale"
 )
 
 // inputsView is the form that gives the inputs for which a task waits.
@@ -17,7 +18,12 @@ type inputsView struct {
 	Task   *v1alpha1.AppInstallTask
 	Title  string
 	Inputs *inputForm
+
+	lang *locale.Language
 }
+
+// Heading returns the title of the page.
+func (v *inputsView) Heading() string { return v.lang.Text("inputs.heading", "Task", v.Title) }
 
 // getTask reads the task of a URL with the credential of the user.
 func getTask(r *request) (*v1alpha1.AppInstallTask, error) {
@@ -35,11 +41,11 @@ func showCancel(r *request) (*view, error) {
 	}
 	if task.Finished() {
 		return nil, &problem{
-			Status: http.StatusConflict, Title: "The task has finished", Text: "A task can be canceled until it has finished.",
-			BackURL: taskURL(task.Namespace, task.Name), Back: "Show the task",
+			Status: http.StatusConflict, Title: r.Text("problem.taskFinished"), Text: r.Text("problem.taskFinishedText"),
+			BackURL: taskURL(task.Namespace, task.Name), Back: r.Text("problem.showTask"),
 		}
 	}
-	return &view{name: "cancel", titles: []string{"Cancel " + task.Name, "Tasks"}, section: "tasks", data: task, namespace: task.Namespace}, nil
+	return &view{name: "cancel", titles: []string{r.Text("task.cancelTitle", "Name", task.Name), r.Text("tasks.title")}, section: "tasks", data: task, namespace: task.Namespace}, nil
 }
 
 // cancelTask requests the cancellation of a task.
@@ -70,15 +76,15 @@ func newInputsView(r *request) (*inputsView, error) {
 	}
 	if task.Finished() || len(task.Status.RequiredInputs) == 0 {
 		return nil, &problem{
-			Status: http.StatusConflict, Title: "No inputs are missing", Text: "The task does not wait for inputs.",
-			BackURL: taskURL(task.Namespace, task.Name), Back: "Show the task",
+			Status: http.StatusConflict, Title: r.Text("problem.noInputsMissing"), Text: r.Text("problem.noInputsMissingText"),
+			BackURL: taskURL(task.Namespace, task.Name), Back: r.Text("problem.showTask"),
 		}
 	}
-	return &inputsView{Task: task, Title: string(task.Spec.Action) + " " + task.Instance(), Inputs: newInputForm(r, task.Status.RequiredInputs)}, nil
+	return &inputsView{Task: task, Title: r.lang.Word("action", task.Spec.Action) + " " + task.Instance(), lang: r.lang, Inputs: newInputForm(r, task.Status.RequiredInputs)}, nil
 }
 
 func (v *inputsView) view() *view {
-	return &view{name: "inputs", titles: []string{"Inputs of " + v.Title, "Tasks"}, section: "tasks", data: v, namespace: v.Task.Namespace}
+	return &view{name: "inputs", titles: []string{v.Heading(), v.lang.Text("tasks.title")}, section: "tasks", data: v, namespace: v.Task.Namespace}
 }
 
 func showInputs(r *request) (*view, error) {
@@ -88,7 +94,7 @@ func showInputs(r *request) (*view, error) {
 	}
 	for _, field := range v.Inputs.all() {
 		i := slices.IndexFunc(v.Task.Status.RequiredInputs, func(each v1alpha1.Input) bool { return each.Name == field.Name })
-		field.Problem = v.Task.Status.RequiredInputs[i].Problem
+		field.Problem = translateText(r.lang, v.Task.Status.RequiredInputs[i].Problem)
 	}
 	return v.view(), nil
 }

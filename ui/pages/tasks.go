@@ -47,14 +47,14 @@ var taskStates = []struct {
 	value, text string
 	accepts     func(*v1alpha1.AppInstallTask, badge) bool
 }{
-	{"running", "Not finished", func(task *v1alpha1.AppInstallTask, _ badge) bool { return !task.Finished() }},
-	{"waiting", "Waiting for input", func(_ *v1alpha1.AppInstallTask, state badge) bool { return state.Class == "warn" }},
-	{"failed", "Failed", func(_ *v1alpha1.AppInstallTask, state badge) bool { return state.Class == "bad" }},
-	{"succeeded", "Succeeded", func(_ *v1alpha1.AppInstallTask, state badge) bool { return state.Class == "ok" }},
+	{"running", "tasks.notFinished", func(task *v1alpha1.AppInstallTask, _ badge) bool { return !task.Finished() }},
+	{"waiting", "state.waitingForInput", func(_ *v1alpha1.AppInstallTask, state badge) bool { return state.Class == "warn" }},
+	{"failed", "state.failed", func(_ *v1alpha1.AppInstallTask, state badge) bool { return state.Class == "bad" }},
+	{"succeeded", "state.succeeded", func(_ *v1alpha1.AppInstallTask, state badge) bool { return state.Class == "ok" }},
 }
 
 func newTaskRow(l *locale.Language, task *v1alpha1.AppInstallTask) taskRow {
-	row := taskRow{Task: task, State: taskBadge(task)}
+	row := taskRow{Task: task, State: taskBadge(l, task)}
 	if task.Finished() {
 		row.Duration = formatDuration(l, task.Status.CompletionTime.Sub(task.CreationTimestamp.Time))
 	}
@@ -78,21 +78,21 @@ func showTasks(r *request) (*view, error) {
 	page, _ := strconv.Atoi(query.Get("page")) // 0 is the first page, too.
 	v.addRows(r.lang, all, page)
 	v.addNothing(r, scope)
-	return &view{name: "tasks", titles: []string{"Tasks"}, section: "tasks", data: v, topics: topicsFor(kube.Tasks, scope)}, nil
+	return &view{name: "tasks", titles: []string{r.Text("tasks.title")}, section: "tasks", data: v, topics: topicsFor(kube.Tasks, scope)}, nil
 }
 
 // addRows adds the tasks of a page that the filters accept.
 func (v *tasksView) addRows(l *locale.Language, all []v1alpha1.AppInstallTask, page int) {
 	accepts := func(*v1alpha1.AppInstallTask, badge) bool { return true }
 	for _, state := range taskStates {
-		v.States = append(v.States, option{state.value, state.text, v.State == state.value})
+		v.States = append(v.States, option{state.value, l.Text(state.text), v.State == state.value})
 		if v.State == state.value {
 			accepts = state.accepts
 		}
 	}
 	var found []*v1alpha1.AppInstallTask
 	for i := range all {
-		if task := &all[i]; (v.DryRuns || !task.IsDryRun()) && accepts(task, taskBadge(task)) {
+		if task := &all[i]; (v.DryRuns || !task.IsDryRun()) && accepts(task, taskBadge(l, task)) {
 			found = append(found, task)
 		}
 	}
@@ -123,16 +123,16 @@ func (v *tasksView) addNothing(r *request, scope kube.Scope) {
 	switch {
 	case len(v.Rows) > 0:
 	case scope.Cut:
-		v.Nothing = emptyText{Title: "Choose a namespace", Text: "The cluster has too many namespaces to list your tasks in all of them. Type the name of a namespace at the top of the page."}
+		v.Nothing = emptyText{Title: r.Text("list.chooseNamespace"), Text: r.Text("tasks.tooManyNamespaces")}
 	case scope.IsEmpty():
 		v.Nothing = emptyText{
-			Title: "You cannot list tasks in any namespace", Text: "An administrator can grant the permission with this command:",
+			Title: r.Text("tasks.cannotList"), Text: r.Text("problem.grantHint"),
 			Command: bindingCommand(r.session.User, "list", kube.Tasks, "NAMESPACE", " -n NAMESPACE"),
 		}
 	case v.State != "":
-		v.Nothing = emptyText{Title: "No matching tasks", Text: "The filter hides all tasks.", URL: "/tasks", Link: "Clear filter"}
+		v.Nothing = emptyText{Title: r.Text("tasks.noMatch"), Text: r.Text("tasks.noMatchText"), URL: "/tasks", Link: r.Text("tasks.clear")}
 	default:
-		v.Nothing = emptyText{Title: "No tasks" + inNamespace(v.Namespace), Text: "A task appears here when an app is installed or changed.", URL: "/apps", Link: "Browse apps"}
+		v.Nothing = emptyText{Title: textIn(r, "tasks.none", v.Namespace), Text: r.Text("tasks.noneText"), URL: "/apps", Link: r.Text("list.browseApps")}
 	}
 }
 
@@ -168,7 +168,7 @@ func showTask(r *request) (*view, error) {
 	if err := r.Get(r.Context(), types.NamespacedName{Namespace: namespace, Name: r.PathValue("name")}, task); err != nil {
 		return nil, asProblem(r, err, "get", kube.Tasks, namespace)
 	}
-	v := taskView{Task: task, State: taskBadge(task), Instance: task.Instance(), RequestedBy: task.Annotations[v1alpha1.RequestedByAnnotation]}
+	v := taskView{Task: task, State: taskBadge(r.lang, task), Instance: task.Instance(), RequestedBy: task.Annotations[v1alpha1.RequestedByAnnotation]}
 	v.Milestones = milestonesOf(r.lang, task.Status.Conditions, task.CreationTimestamp.Time, task.Finished(),
 		v1alpha1.ConditionAdmitted, v1alpha1.ConditionResolved, v1alpha1.ConditionApplied, v1alpha1.ConditionHealthy)
 	if c := meta.FindStatusCondition(task.Status.Conditions, v1alpha1.ConditionSucceeded); c != nil {
@@ -181,14 +181,14 @@ func showTask(r *request) (*view, error) {
 	}
 	v.Problems = slices.DeleteFunc(slices.Clone(task.Status.Preflight), func(p v1alpha1.Problem) bool { return p.Message == v.Message && p.Remedy == "" })
 	if task.IsDryRun() {
-		v.Check = newCheckView(task)
+		v.Check = newCheckView(r.lang, task)
 	}
 	v.CanCancel = !task.Finished() && (task.Spec.Cancel == nil || !*task.Spec.Cancel)
 	v.Again = retryURL(task)
-	v.Next, v.Blocked = nextStepOf(task, v.State, v.Again), blockedText(task)
-	title := string(task.Spec.Action) + " " + v.Instance
+	v.Next, v.Blocked = nextStepOf(r.lang, task, v.State, v.Again), blockedText(r.lang, task)
+	title := r.lang.Word("action", task.Spec.Action) + " " + v.Instance
 	return &view{
-		name: "task", titles: []string{title, "Tasks"}, section: "tasks", data: v, namespace: namespace,
+		name: "task", titles: []string{title, r.Text("tasks.title")}, section: "tasks", data: v, namespace: namespace,
 		topics: []live.Topic{{Resource: kube.Tasks, Namespace: namespace, Name: task.Name}},
 	}, nil
 }

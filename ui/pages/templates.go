@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/appmarket/operator/internal/text"
 	"github.com/appmarket/operator/ui/assets"
 	"github.com/appmarket/operator/ui/locale"
 )
@@ -25,11 +24,10 @@ func parseTemplates() (templates, error) {
 	for _, l := range locale.All {
 		all, err := template.New("").Funcs(template.FuncMap{
 			"icon": assets.Icon, "asset": assets.URL, "clock": formatClock, "bytes": formatBytes,
-			"count": text.Count[int], "count32": text.Count[int32],
 			"initial": initialOf, "tint": tintOf, "join": strings.Join,
 			"appURL": appURL, "appTabURL": appTabURL, "versionURL": versionURL, "reportURL": reportURL, "imageListURL": imageListURL,
 			"installURL": installURL, "adoptURL": adoptURL,
-			"previewURL": previewURL, "checkURL": checkURL, "instanceURL": instanceURL, "instanceTabURL": instanceTabURL, "actionURL": actionURL,
+			"previewURL": previewURL, "checkURL": checkURL, "fieldsURL": fieldsURL, "instanceURL": instanceURL, "instanceTabURL": instanceTabURL, "actionURL": actionURL,
 			"taskURL": taskURL, "taskActionURL": taskActionURL, "sourceURL": sourceURL, "refURL": refURL,
 		}).Funcs(textFunctions(l)).ParseFS(templateFiles, "templates/*.html")
 		if err != nil {
@@ -41,14 +39,15 @@ func parseTemplates() (templates, error) {
 }
 
 // textFunctions returns the functions of the templates that return texts of a language. Templates escape the
-// texts as they escape all others, apart from those of marked, which escapes them itself.
+// texts, except the texts of marked, which it escapes.
 func textFunctions(l *locale.Language) template.FuncMap {
 	return template.FuncMap{
 		"t": l.Text, "word": l.Word, "reason": l.Reason,
-		"marked":   func(id string, values ...any) template.HTML { return markCode(l.Text(id, values...)) },
-		"ago":      func(t time.Time) string { return formatAge(l, t) },
-		"until":    func(t time.Time) string { return formatUntil(l, t) },
-		"language": func() *locale.Language { return l }, "languages": func() []*locale.Language { return locale.All },
+		"translated": func(text string) string { return translateText(l, text) },
+		"marked":     func(id string, values ...any) template.HTML { return markCode(l.Text(id, values...)) },
+		"ago":        func(t time.Time) string { return formatAge(l, t) },
+		"until":      func(t time.Time) string { return formatUntil(l, t) },
+		"language":   func() *locale.Language { return l }, "languages": func() []*locale.Language { return locale.All },
 	}
 }
 

@@ -55,7 +55,7 @@ func prepareUninstall(r *request, v *actionView) (string, error) {
 // confirmed it or keeps the data.
 func (u *uninstallView) confirmationProblem(r *request, instance *v1alpha1.AppInstance) string {
 	if u.Delete && r.PostFormValue("confirm") != instance.Name {
-		return "To delete the data, enter the name of the instance: " + instance.Name
+		return r.Text("uninstall.confirmProblem", "Name", instance.Name)
 	}
 	return ""
 }

@@ -29,6 +29,11 @@ func versionURL(namespace, source, app, version string) string {
 	return appURL(namespace, source, app) + queryOf(url.Values{"version": {version}})
 }
 
+// compareURL returns the URL of the comparison of two versions.
+func compareURL(app *v1alpha1.AppInfo, from, to string) string {
+	return appTabURL(app.Namespace, app.Spec.SourceRef.Name, app.Spec.App, "versions") + queryOf(url.Values{"from": {from}, "to": {to}})
+}
+
 func reportURL(namespace, source, app, version, report string) string {
 	return pathOf("apps", namespace, source, app, "files", report) + queryOf(url.Values{"version": {version}})
 }
@@ -61,6 +66,9 @@ func adoptURL(app *v1alpha1.AppInfo) string {
 
 // checkURL returns the URL to which a form is sent to be checked.
 func checkURL(form string) string { return form + "/check" }
+
+// fieldsURL returns the URL to which a form is sent while its fields are changed.
+func fieldsURL(form string) string { return form + "/fields" }
 
 // filledURL returns the URL of a form that begins with the entries of a task.
 func filledURL(form string, task *v1alpha1.AppInstallTask) string {

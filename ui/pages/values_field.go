@@ -2,22 +2,23 @@ package pages
 
 import (
 	"encoding/json"
-	"fmt"
 	"strings"
 
 	"sigs.k8s.io/yaml"
+
+	"github.com/appmarket/operator/ui/locale"
 )
 
 // maxValuesBytes is the size of the values that a form accepts.
 const maxValuesBytes = 64 << 10
 
 // encodeValues returns entered values as JSON, nil if there are none, or the problem with them.
-func encodeValues(text string) (raw []byte, problem string) {
+func encodeValues(l *locale.Language, text string) (raw []byte, problem string) {
 	if strings.TrimSpace(text) == "" {
 		return nil, ""
 	}
 	if len(text) > maxValuesBytes {
-		return nil, fmt.Sprintf("must have at most %d bytes; use valuesFrom for larger values", maxValuesBytes)
+		return nil, l.Text("fieldProblem.valuesBytes", "Value", maxValuesBytes)
 	}
 	var values map[string]any
 	if err := yaml.Unmarshal([]byte(text), &values); err != nil {
@@ -28,7 +29,7 @@ func encodeValues(text string) (raw []byte, problem string) {
 	}
 	raw, err := json.Marshal(values)
 	if err != nil || len(raw) > 4*maxValuesBytes {
-		return nil, "the values are too large"
+		return nil, l.Text("fieldProblem.valuesTooLarge")
 	}
 	return raw, ""
 }

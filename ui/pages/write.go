@@ -51,9 +51,9 @@ func (s *Server) serveForm(handle formFunc) func(http.ResponseWriter, *request) 
 func parseForm(r *request) error {
 	switch err := r.ParseForm(); {
 	case err != nil:
-		return invalidForm("The form is too large or cannot be read.")
+		return invalidForm(r, "problem.formUnreadable")
 	case len(r.PostForm) > maxFormFields:
-		return invalidForm("The form has too many fields.")
+		return invalidForm(r, "problem.formTooLong")
 	}
 	return nil
 }
@@ -139,7 +139,7 @@ func writeProblemOf(r *request, err error, verb, resource, namespace string) err
 		return p
 	case apierrors.IsInvalid(err), apierrors.IsBadRequest(err), apierrors.IsConflict(err), apierrors.IsAlreadyExists(err):
 		return &problem{
-			Status: http.StatusUnprocessableEntity, Title: "The API server rejected the request", Text: statusMessage(err), BackURL: pagePath(r), Back: "Back",
+			Status: http.StatusUnprocessableEntity, Title: r.Text("problem.rejected"), Text: statusMessage(err), BackURL: pagePath(r), Back: r.Text("form.back"),
 		}
 	}
 	return asProblem(r, err, verb, resource, namespace)

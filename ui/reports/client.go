@@ -32,10 +32,14 @@ const (
 	App     = "app.json"
 	Images  = "images.json"
 	Objects = "objects.yaml"
+	Chart   = "chart.json"
+	Inputs  = "inputs.json"
+	// Permissions contains what the objects of a version may do outside their Pods.
+	Permissions = "permissions.json"
 )
 
 // Names contains the reports that a user can download.
-var Names = []string{Readme, Values, Schema, App, Images, Objects}
+var Names = []string{Readme, Values, Schema, App, Images, Objects, Chart, Inputs, Permissions}
 
 // Errors of Fetch.
 var (

@@ -26,6 +26,24 @@ func NewRate(interval time.Duration, burst int) *Rate {
 
 // Allow reports whether a request of a key is within the limit.
 func (r *Rate) Allow(key string, now time.Time) bool {
+	_, ok := r.Take(key, now)
+	return ok
+}
+
+// Take reports whether a request of a key is within the limit. It also returns a function that gives the
+// request back: it does not count any more.
+func (r *Rate) Take(key string, now time.Time) (giveBack func(), ok bool) {
+	taken := r.limiterFor(key, now).ReserveN(now, 1)
+	giveBack = func() { taken.CancelAt(now) }
+	if taken.DelayFrom(now) > 0 {
+		giveBack()
+		return nil, false
+	}
+	return giveBack, true
+}
+
+// limiterFor returns the limiter of a key.
+func (r *Rate) limiterFor(key string, now time.Time) *rate.Limiter {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	limiter := r.limiters[key]
@@ -36,7 +54,7 @@ func (r *Rate) Allow(key string, now time.Time) bool {
 		limiter = rate.NewLimiter(r.limit, r.burst)
 		r.limiters[key] = limiter
 	}
-	return limiter.AllowN(now, 1)
+	return limiter
 }
 
 // removeIdle removes the keys that have their whole burst left, or any half of the keys if none

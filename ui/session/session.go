@@ -90,6 +90,23 @@ func tokenExpiry(token string) time.Time {
 	return time.Unix(int64(claims.Expires), 0)
 }
 
+// IsSigned reports whether a token has the form of a signed JSON Web Token. The API server verifies the
+// signature.
+func IsSigned(token string) bool {
+	parts := strings.Split(token, ".")
+	if len(parts) != 3 || parts[2] == "" {
+		return false
+	}
+	text, err := base64.RawURLEncoding.DecodeString(parts[0])
+	if err != nil {
+		return false
+	}
+	var header struct {
+		Algorithm string `json:"alg"`
+	}
+	return json.Unmarshal(text, &header) == nil && header.Algorithm != "" && header.Algorithm != "none"
+}
+
 // hasEnded reports whether the session has expired or is idle.
 func (s Session) hasEnded(now time.Time) bool {
 	return !now.Before(s.Expires) || now.Sub(s.Seen) >= idleTimeout

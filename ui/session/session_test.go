@@ -167,6 +167,40 @@ func TestLinkWorksOnce(t *testing.T) {
 	g.Expect(l.Redeem(before, now)).To(BeFalse(), "a link that was replaced")
 }
 
+func TestRequestsAreGivenBack(t *testing.T) {
+	g := NewWithT(t)
+	now := time.Now()
+	r := NewRate(12*time.Second, 2)
+	for range 10 {
+		giveBack, ok := r.Take("a", now)
+		g.Expect(ok).To(BeTrue())
+		giveBack()
+	}
+	first, _ := r.Take("a", now)
+	_, ok := r.Take("a", now)
+	g.Expect(ok).To(BeTrue())
+	_, ok = r.Take("a", now)
+	g.Expect(ok).To(BeFalse(), "the limit counts requests at the same time")
+	first()
+	g.Expect(r.Allow("a", now)).To(BeTrue())
+	g.Expect(r.Allow("a", now)).To(BeFalse(), "a request that was refused was not counted, and gives nothing back")
+}
+
+func TestSignedTokens(t *testing.T) {
+	part := func(text string) string { return base64.RawURLEncoding.EncodeToString([]byte(text)) }
+	for token, want := range map[string]bool{
+		part(`{"alg":"RS256","kid":"a"}`) + "." + part(`{}`) + ".c2lnbmF0dXJl": true,
+		part(`{"alg":"RS256"}`) + "." + part(`{}`) + ".":                       false,
+		part(`{"alg":"none"}`) + "." + part(`{}`) + ".x":                       false,
+		part(`{"kid":"a"}`) + "." + part(`{}`) + ".x":                          false,
+		part(`{"alg":"RS256"}`) + "." + part(`{}`):                             false,
+		part(`["alg"]`) + "." + part(`{}`) + ".x":                              false,
+		"a.b.c": false, "abcdef.0123456789abcdef": false, "sha256~abcdef": false, "": false,
+	} {
+		NewWithT(t).Expect(IsSigned(token)).To(Equal(want), token)
+	}
+}
+
 func TestRateIsBounded(t *testing.T) {
 	g := NewWithT(t)
 	now := time.Now()

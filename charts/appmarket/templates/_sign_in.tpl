@@ -10,8 +10,10 @@
 {{- end }}
 {{- end }}
 {{- if ne $ui.auth "proxy" }}
-{{- if or $ui.proxy.trustedProxies (ne $ui.proxy.impersonation "None") }}
-{{- fail "ui.proxy.trustedProxies and ui.proxy.impersonation need ui.auth proxy" }}
+{{- if ne $ui.proxy.impersonation "None" }}
+{{- fail "ui.proxy.impersonation needs ui.auth proxy" }}
+{{- else if and $ui.proxy.trustedProxies (ne $ui.auth "token") }}
+{{- fail "ui.proxy.trustedProxies needs ui.auth token or proxy" }}
 {{- end }}
 {{- else if ne (empty $ui.proxy.trustedProxies) (eq $ui.proxy.impersonation "None") }}
 {{- fail "ui.proxy.trustedProxies and ui.proxy.impersonation need each other: the users of trusted proxies are impersonated" }}
@@ -33,6 +35,10 @@
 {{- end }}
 {{- if $ui.oidc.caSecret }}
 - --oidc-ca-file=/etc/appmarket/ui-oidc-ca/ca.crt
+{{- end }}
+{{- else if eq $ui.auth "token" }}
+{{- with $ui.proxy.trustedProxies }}
+- {{ printf "--trusted-proxies=%s" (join "," .) | quote }}
 {{- end }}
 {{- else if eq $ui.auth "proxy" }}
 {{- with $ui.proxy.trustedProxies }}

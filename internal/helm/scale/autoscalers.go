@@ -15,6 +15,7 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/helm/cluster"
+	"github.com/appmarket/operator/internal/release"
 )
 
 // Autoscalers caches the HorizontalPodAutoscalers of namespaces. It lists the autoscalers of a
@@ -95,7 +96,7 @@ func (a *Autoscalers) WithoutScaledFields(
 	ctx context.Context, ref v1alpha1.ObjectReference, object, live *unstructured.Unstructured,
 ) (*unstructured.Unstructured, error) {
 	wanted := object.DeepCopy()
-	if isRestartable(ref) {
+	if release.IsRestartable(ref) {
 		unstructured.RemoveNestedField(wanted.Object, append(slices.Clone(templateAnnotations), v1alpha1.RestartedAtAnnotation)...)
 	}
 	if by, ok := scaleFieldFor(ref); ok && isStopped(live) {

@@ -8,9 +8,9 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/release"
 )
 
 // templateAnnotations is the path of the annotations of a Pod template.
@@ -26,23 +26,11 @@ var templateAnnotations = []string{"spec", "template", "metadata", "annotations"
 // continues with the others.
 func (w Workloads) Restart(ctx context.Context, at *metav1.Time) error {
 	return w.changeWorkloads(ctx, "restart", func(ref v1alpha1.ObjectReference, _ scaleField, live *unstructured.Unstructured) ([]byte, error) {
-		if !isRestartable(ref) {
+		if !release.IsRestartable(ref) {
 			return nil, nil
 		}
 		return restartPatch(live, at)
 	})
-}
-
-// isRestartable reports whether the controller of a kind replaces the Pods when the Pod template
-// changes.
-func isRestartable(ref v1alpha1.ObjectReference) bool {
-	switch schema.FromAPIVersionAndKind(ref.APIVersion, ref.Kind).GroupKind() {
-	case schema.GroupKind{Group: "apps", Kind: "Deployment"},
-		schema.GroupKind{Group: "apps", Kind: "StatefulSet"},
-		schema.GroupKind{Group: "apps", Kind: "DaemonSet"}:
-		return true
-	}
-	return false
 }
 
 // restartPatch returns a JSON merge patch that sets the time of a restart, or nil if the workload has

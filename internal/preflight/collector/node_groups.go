@@ -46,6 +46,12 @@ func (m *NodesOnDemand) UnmarshalText(text []byte) error {
 // maxNodePools bounds the NodePools that are read.
 const maxNodePools = 200
 
+// CanAddNodes reports whether nodes are created on demand.
+func (c *Collector) CanAddNodes(ctx context.Context) (bool, error) {
+	groups, err := c.nodeGroups(ctx)
+	return len(groups) > 0, err
+}
+
 // nodeGroups returns the groups in which nodes are created on demand.
 func (c *Collector) nodeGroups(ctx context.Context) ([]preflight.NodeGroup, error) {
 	switch c.nodesOnDemand {

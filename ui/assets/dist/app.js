@@ -47,11 +47,6 @@
   });
 
   document.addEventListener("keydown", (event) => {
-    const typing = event.target.closest("input, select, textarea, [contenteditable]");
-    if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey) {
-      event.preventDefault();
-      document.getElementById("search")?.focus();
-    }
     if (event.key === "Escape") each("details.menu[open]", (menu) => menu.removeAttribute("open"));
   });
   document.addEventListener("click", (event) => {
@@ -118,11 +113,85 @@
     new MutationObserver((changes) => {
       if (changes.some((change) => change.target === check && change.type === "childList")) check.classList.remove("changed");
       follow();
-      const text = check.querySelector(".badge, .notice strong")?.textContent ?? "";
+      const text = check.querySelector(".badge:not(.busy), .notice strong")?.textContent ?? said;
       if (text !== said) announce.textContent = said = text;
     }).observe(check, { childList: true, subtree: true, attributes: true, attributeFilter: ["data-live"] });
     check.previousElementSibling.addEventListener("input", () => check.classList.add("changed"));
     follow();
+  }
+  if (check?.dataset.check && window.htmx) {
+    const form = check.previousElementSibling;
+    const entries = () => new URLSearchParams(new FormData(form));
+    const send = async (url, body) => {
+      const answer = await fetch(url, { method: "POST", body, headers: { "HX-Request": "true" } });
+      if (answer.redirected) location.reload(); // The session has ended.
+      return answer.redirected ? undefined : answer;
+    };
+
+    // A form without errors is checked when the user pauses, at most once in 2 seconds, one check at a time.
+    let timer = 0, busy = false, checked = "", next = 0;
+    const schedule = (delay = 800) => {
+      clearTimeout(timer);
+      timer = setTimeout(run, Math.max(delay, next - Date.now()));
+    };
+    const run = async () => {
+      if (busy) return schedule();
+      const body = entries(), sent = body.toString();
+      if (sent === checked) return;
+      body.set("auto", "1");
+      body.set("former", check.querySelector("[data-task]")?.dataset.task ?? "");
+      busy = true;
+      try {
+        const answer = await send(check.dataset.check, body);
+        if (answer?.status === 200) {
+          check.innerHTML = await answer.text();
+          htmx.process(check);
+          if (entries().toString() !== sent) setTimeout(() => check.classList.add("changed"));
+        }
+        if (answer?.status === 429) schedule(2000); else checked = sent;
+      } catch { /* Without a connection, the button remains. */ }
+      busy = false;
+      next = Date.now() + 2000;
+    };
+    form.addEventListener("input", () => schedule());
+    form.addEventListener("click", (event) => {
+      if (!event.target.closest("button[formaction]")) return;
+      clearTimeout(timer);
+      checked = entries().toString();
+      next = Date.now() + 2000;
+    });
+
+    // The server judges the fields that were changed.
+    const changed = new Set([...form.querySelectorAll(".field")].filter((field) => field.querySelector(".error")));
+    const judge = async () => {
+      let states;
+      try {
+        const answer = await send(check.dataset.fields, entries());
+        if (answer?.status !== 200) return;
+        states = new DOMParser().parseFromString(await answer.text(), "text/html");
+      } catch { return; } // Without a connection, the fields are judged when the form is submitted.
+      for (const field of form.querySelectorAll(".field")) {
+        const control = field.matches("fieldset") ? field : field.querySelector("input[id], select[id], textarea[id]");
+        if (!control) continue;
+        if (field.hasAttribute("data-conditional")) field.hidden = !!states.querySelector(`[data-hidden="${control.id}"]`);
+        if (!changed.has(field)) continue;
+        const problem = states.querySelector(`[data-problem="${control.id}"]`)?.textContent, note = `${control.id}-problem`;
+        field.querySelectorAll(".error").forEach((old) => old.remove());
+        const described = (control.getAttribute("aria-describedby") ?? "").split(" ").filter((id) => id && id !== note);
+        if (problem) {
+          field.append(Object.assign(document.createElement("p"), { className: "error", id: note, textContent: problem }));
+          described.push(note);
+        }
+        if (problem && !field.matches("fieldset")) control.setAttribute("aria-invalid", "true"); else control.removeAttribute("aria-invalid");
+        if (described.length) control.setAttribute("aria-describedby", described.join(" ")); else control.removeAttribute("aria-describedby");
+      }
+    };
+    form.addEventListener("change", (event) => {
+      const field = event.target.closest(".field");
+      if (field) changed.add(field);
+      judge();
+    });
+    if (form.querySelector("[data-conditional]")) judge();
   }
 
   const stream = document.getElementById("stream");

@@ -1,0 +1,164 @@
+package source
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"sync"
+	"time"
+)
+
+// maxIdleCheckout is the time after which an unused checkout is removed. The charts of a listing are
+// usually fetched within seconds.
+const maxIdleCheckout = 10 * time.Minute
+
+// GitCheckouts holds the charts of git repositories in a folder on a volume, from a listing until
+// its charts are fetched. Sources with the same configuration share a checkout. The zero value with
+// a folder is ready for use. It is safe for concurrent use.
+type GitCheckouts struct {
+	// Dir is the folder of the checkouts. It is created on demand. If it is empty, the folder for
+	// temporary files is used.
+	Dir string
+
+	mu    sync.Mutex
+	byKey map[string]*checkout
+	// parsing limits the number of packs that are read at the same time to one.
+	parsing chan struct{}
+}
+
+// checkout contains the charts of one commit of a repository.
+type checkout struct {
+	// busy is taken while the fields below or the folder are used.
+	busy   chan struct{}
+	commit string
+	dir    string
+	expiry *time.Timer
+}
+
+// RemoveAll removes all checkouts, including the checkouts of a process that was killed. It must not be
+// called while a checkout is used.
+func (g *GitCheckouts) RemoveAll() error {
+	if g.Dir == "" {
+		return nil
+	}
+	if err := os.RemoveAll(g.Dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("remove checkouts: %w", err)
+	}
+	return nil
+}
+
+// takeCheckout waits for the checkout with a key. The caller must call returnCheckout.
+func (g *GitCheckouts) takeCheckout(ctx context.Context, key string) (*checkout, error) {
+	g.mu.Lock()
+	if g.byKey == nil {
+		g.byKey, g.parsing = map[string]*checkout{}, make(chan struct{}, 1)
+	}
+	found := g.byKey[key]
+	if found == nil {
+		found = &checkout{busy: make(chan struct{}, 1)}
+		g.byKey[key] = found
+	}
+	g.mu.Unlock()
+	if err := takeSlot(ctx, found.busy); err != nil {
+		return nil, err
+	}
+	if found.expiry != nil {
+		found.expiry.Stop()
+	}
+	return found, nil
+}
+
+// takeSlot waits until a channel has room, or until the context ends.
+func takeSlot(ctx context.Context, slots chan struct{}) error {
+	select {
+	case slots <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// returnCheckout makes a checkout available for others, and removes it later.
+func (g *GitCheckouts) returnCheckout(used *checkout) {
+	used.expiry = time.AfterFunc(maxIdleCheckout, func() { used.expire() })
+	<-used.busy
+}
+
+// expire removes the files of a checkout that is not used.
+func (c *checkout) expire() {
+	select {
+	case c.busy <- struct{}{}:
+		c.clear()
+		<-c.busy
+	default: // It is used again, and expires later.
+	}
+}
+
+// clear removes the files. Files that cannot be removed are removed when the operator starts.
+func (c *checkout) clear() {
+	if c.dir != "" {
+		_ = os.RemoveAll(c.dir)
+	}
+	c.commit, c.dir = "", ""
+}
+
+// replace replaces the files of a checkout by those that write creates in a new folder.
+func (g *GitCheckouts) replace(ctx context.Context, c *checkout, commit string, write func(to *os.Root) error) error {
+	if err := takeSlot(ctx, g.parsing); err != nil {
+		return err
+	}
+	defer func() { <-g.parsing }()
+	dir, err := g.newFolder()
+	if err != nil {
+		return err
+	}
+	root, err := os.OpenRoot(dir)
+	if err == nil {
+		err = errors.Join(write(root), root.Close())
+	}
+	if err != nil {
+		return errors.Join(err, os.RemoveAll(dir))
+	}
+	c.clear()
+	c.commit, c.dir = commit, dir
+	return nil
+}
+
+// newFolder creates a folder for the files of a commit.
+func (g *GitCheckouts) newFolder() (string, error) {
+	if err := g.makeDir(); err != nil {
+		return "", err
+	}
+	dir, err := os.MkdirTemp(g.Dir, "git-")
+	if err != nil {
+		return "", fmt.Errorf("create folder for the commit: %w", err)
+	}
+	return dir, nil
+}
+
+// newPackFile creates a file that has no name, so that it is removed when it is closed.
+func (g *GitCheckouts) newPackFile() (*os.File, error) {
+	if err := g.makeDir(); err != nil {
+		return nil, err
+	}
+	file, err := os.CreateTemp(g.Dir, "pack-")
+	if err != nil {
+		return nil, fmt.Errorf("create file for the pack: %w", err)
+	}
+	if err := os.Remove(file.Name()); err != nil {
+		return nil, errors.Join(fmt.Errorf("remove name of the pack: %w", err), file.Close())
+	}
+	return file, nil
+}
+
+func (g *GitCheckouts) makeDir() error {
+	if g.Dir == "" {
+		return nil
+	}
+	if err := os.MkdirAll(g.Dir, 0o700); err != nil {
+		return fmt.Errorf("create folder of checkouts: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,120 @@
+package source
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/outcome"
+	"github.com/appmarket/operator/internal/source/git"
+)
+
+const (
+	referencesPath = "/info/refs"
+	packService    = "git-upload-pack"
+)
+
+// errNotGit is the error for a server that does not speak the smart protocol.
+var errNotGit = outcome.Stalled(v1alpha1.ReasonNotFound, errors.New("the server has no git repository at this URL, or does not support the smart protocol"))
+
+// gitHTTP is a repository that is accessed over HTTPS.
+type gitHTTP struct {
+	client   *httpClient
+	location *url.URL
+}
+
+func newGitHTTP(cfg Config, location *url.URL) (*gitHTTP, error) {
+	from := *cfg.Git
+	if from.Token != "" && (from.Username != "" || from.Password != "") {
+		return nil, errors.New("spec.git.secretRef: the Secret must have the keys username and password or the key token, not both: remove one of them")
+	}
+	cfg.Helm = &HelmConfig{URL: from.URL, Username: from.Username, Password: from.Password, Token: from.Token, CA: from.CA, Timeout: from.Timeout}
+	client, err := newHTTPClient(cfg, location)
+	if err != nil {
+		return nil, fmt.Errorf("spec.git.certSecretRef: %w", err)
+	}
+	base := *location
+	base.Path = strings.TrimRight(base.Path, "/")
+	base.RawPath, base.RawQuery, base.Fragment = "", "", ""
+	return &gitHTTP{client: client, location: &base}, nil
+}
+
+// connect requests the references.
+func (g *gitHTTP) connect(ctx context.Context) (gitSession, error) {
+	target := *g.location
+	target.Path += referencesPath
+	target.RawQuery = "service=" + packService
+	response, err := g.client.sendGet(ctx, &target, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	if err := checkGitStatus(response, &target); err != nil {
+		return nil, err
+	}
+	if response.Header.Get("Content-Type") != "application/x-"+packService+"-advertisement" {
+		return nil, errNotGit
+	}
+	found, err := git.ReadReferences(response.Body)
+	if err != nil {
+		return nil, err
+	}
+	// A server can redirect to the URL of the repository that it prefers.
+	at := *response.Request.URL
+	path, isReferences := strings.CutSuffix(at.Path, referencesPath)
+	if !isReferences {
+		return nil, errNotGit
+	}
+	at.Path, at.RawPath, at.RawQuery = path+"/"+packService, "", ""
+	return &gitHTTPSession{gitHTTP: g, found: found, target: &at}, nil
+}
+
+// gitHTTPSession requests a pack. Requests of the protocol do not depend on each other.
+type gitHTTPSession struct {
+	*gitHTTP
+	found  git.References
+	target *url.URL
+}
+
+// Close does nothing.
+func (s *gitHTTPSession) Close() error { return nil }
+
+func (s *gitHTTPSession) references() git.References { return s.found }
+
+func (s *gitHTTPSession) fetchPack(ctx context.Context, commit string, to io.Writer) error {
+	request, err := s.found.NewRequest(commit)
+	if err != nil {
+		return err
+	}
+	response, err := s.client.send(ctx, http.MethodPost, s.target, http.Header{
+		"Content-Type": {"application/x-" + packService + "-request"}, "Accept": {"application/x-" + packService + "-result"},
+	}, bytes.NewReader(request.Body))
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	if err := checkGitStatus(response, s.target); err != nil {
+		return err
+	}
+	if response.Header.Get("Content-Type") != "application/x-"+packService+"-result" {
+		return errNotGit
+	}
+	return request.ReadPack(response.Body, to)
+}
+
+// checkGitStatus returns an error for a status other than 200.
+func checkGitStatus(response *http.Response, target *url.URL) error {
+	switch response.StatusCode {
+	case http.StatusUnauthorized, http.StatusForbidden:
+		return outcome.Failed(v1alpha1.ReasonUnauthorized, fmt.Errorf(
+			"server returned %d %s: check the credentials in the Secret of spec.git.secretRef, and that the repository exists", response.StatusCode, http.StatusText(response.StatusCode)))
+	}
+	return checkStatus(response, target, time.Now())
+}

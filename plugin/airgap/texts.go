@@ -1,0 +1,113 @@
+package airgap
+
+import (
+	"fmt"
+	"strings"
+)
+
+// scriptBegin is the begin of mirror.sh. The images follow, one line each.
+const scriptBegin = `#!/bin/sh
+# Copies the images of images.txt to a registry, for example:
+#
+#   ./mirror.sh registry.example/mirror
+#
+# It uses crane or skopeo, which must be signed in to the registries.
+set -eu
+
+if [ "$#" -ne 1 ] || [ -z "$1" ]; then
+  echo "usage: $0 REGISTRY[/PATH]" >&2
+  exit 2
+fi
+registry=${1%/}
+
+if command -v crane >/dev/null 2>&1; then
+  copy() { crane copy "$1" "$registry/$2"; }
+elif command -v skopeo >/dev/null 2>&1; then
+  copy() { skopeo copy --all --preserve-digests "docker://$1" "docker://$registry/$2"; }
+else
+  echo "mirror.sh requires crane or skopeo" >&2
+  exit 1
+fi
+
+`
+
+// Script returns the script that copies the images to a registry.
+func (c *Content) Script() string {
+	var out strings.Builder
+	out.WriteString(scriptBegin)
+	for _, image := range c.Images {
+		fmt.Fprintf(&out, "copy %s %s\n", quoteForShell(image.Source()), quoteForShell(image.Target()))
+	}
+	return out.String()
+}
+
+// quoteForShell returns a word of a shell.
+func quoteForShell(word string) string { return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'" }
+
+// ImageList returns the names of the images, one in each line.
+func (c *Content) ImageList() string {
+	var out strings.Builder
+	for _, image := range c.Images {
+		out.WriteString(image.Name + "\n")
+	}
+	return out.String()
+}
+
+// readme is the text of README.txt. Its arguments are the lists of charts and of images without a digest.
+const readme = `Charts and images of an app market
+==================================
+
+charts/     the charts of the apps and of the apps that they require
+images.txt  the names of the images that the apps use
+mirror.sh   copies the images to a registry
+
+Charts:
+
+%s
+1. Copy the images, on a machine that reaches the registries of the images and
+   your registry, with crane or skopeo:
+
+     ./mirror.sh registry.example/mirror
+
+   The copy of docker.io/library/nginx:1.27 is
+   registry.example/mirror/docker.io/library/nginx:1.27.
+%s
+2. Make the nodes pull from your registry: configure it as a mirror of each
+   registry in the container runtime, with the name of the registry as part of
+   the path, or change the images with the values of the apps.
+
+3. Offer the charts in the market of the cluster. Push them to a registry:
+
+     for chart in charts/*.tgz; do helm push "$chart" oci://registry.example/charts; done
+     kubectl market source add NAME oci://registry.example/charts -n NAMESPACE --charts %s
+
+   or copy the folder charts to a directory that the operator can read:
+
+     kubectl market source add NAME /charts -n NAMESPACE
+
+   If the apps are Olares charts, add --profile olares.
+`
+
+// Readme returns the text that explains the files.
+func (c *Content) Readme() string {
+	var charts, unresolved strings.Builder
+	var names []string
+	for i := range c.Charts {
+		chart := &c.Charts[i]
+		fmt.Fprintf(&charts, "  %s\n    from %s/%s, %s\n", chart.FileName(), chart.Namespace, chart.Source, chart.Digest)
+		if chart.RequiredBy != "" {
+			fmt.Fprintf(&charts, "    required by %s\n", chart.RequiredBy)
+		}
+		names = append(names, chart.App)
+	}
+	for _, image := range c.Images {
+		if image.Digest == "" {
+			fmt.Fprintf(&unresolved, "     %s\n", image.Name)
+		}
+	}
+	note := ""
+	if unresolved.Len() > 0 {
+		note = "\n   The market does not know the digests of these images. They are copied by tag:\n\n" + unresolved.String()
+	}
+	return fmt.Sprintf(readme, charts.String(), note, strings.Join(names, ","))
+}

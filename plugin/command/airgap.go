@@ -1,0 +1,151 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	cmdutil "k8s.io/kubectl/pkg/cmd/util"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/text"
+	"github.com/appmarket/operator/plugin/airgap"
+)
+
+// maxTokenBytes is the maximum size of the file of a token.
+const maxTokenBytes = 64 << 10
+
+// airgapFlags are the flags of the command airgap.
+type airgapFlags struct {
+	version, folder, operator, repositoryURL, tokenFile string
+	force                                               bool
+}
+
+func (f *Factory) newAirgapCommand() *cobra.Command {
+	flags := &airgapFlags{}
+	c := &cobra.Command{
+		Use: "airgap APP...", Short: "Collect the charts and image names of apps for a cluster without internet access",
+		Long: "Writes the charts of apps and of the apps that they require to a folder, with a list of their images and a script that copies the images " +
+			"to a registry. The charts are read from the repository of the market through the API server, which requires the permission to get services/proxy " +
+			"in the namespace of the operator, or directly with --repository-url. README.txt in the folder explains how to use the files.",
+		Example: f.example("# Collect two apps", "airgap samples/wiki samples/board --out bundle",
+			"# Collect a version, from a repository that this machine reaches", "airgap samples/wiki --version 2.4.0 --repository-url https://market.example.com",
+			"# Copy the images to a registry", "airgap samples/wiki --out bundle && bundle/mirror.sh registry.example/mirror"),
+		Args: func(c *cobra.Command, arguments []string) error {
+			if len(arguments) == 0 {
+				return cmdutil.UsageErrorf(c, "expected the names of apps, got 0 arguments")
+			}
+			return nil
+		},
+		ValidArgsFunction: func(c *cobra.Command, _ []string, begin string) ([]string, cobra.ShellCompDirective) {
+			return f.completeApps(c, nil, begin)
+		},
+	}
+	c.Flags().StringVar(&flags.version, "version", "", "Version or range of versions, if one app is given. Defaults to the latest stable version.")
+	c.Flags().StringVar(&flags.folder, "out", "appmarket-airgap", "Folder for the files.")
+	c.Flags().BoolVar(&flags.force, "force", false, "Replace the files of an earlier run in the folder.")
+	c.Flags().StringVar(&flags.operator, "operator-namespace", "appmarket-system", "Namespace of the operator, which contains the Service of the repository.")
+	c.Flags().StringVar(&flags.repositoryURL, "repository-url", "", "URL of the repository. If empty, it is reached through the API server.")
+	c.Flags().StringVar(&flags.tokenFile, "token-file", "", "With --repository-url: file with a token for sources that are not shared with all namespaces.")
+	completeFlag(c, "operator-namespace", f.completeNamespaces)
+	completeFlag(c, "version", noCompletion)
+	c.RunE = func(c *cobra.Command, arguments []string) error {
+		switch {
+		case flags.version != "" && len(arguments) > 1:
+			return cmdutil.UsageErrorf(c, "--version requires a single app")
+		case flags.tokenFile != "" && flags.repositoryURL == "":
+			return cmdutil.UsageErrorf(c, "--token-file requires --repository-url")
+		}
+		return f.collectApps(c.Context(), flags, arguments)
+	}
+	return c
+}
+
+// collectApps writes the folder of the flags for apps.
+func (f *Factory) collectApps(ctx context.Context, flags *airgapFlags, names []string) error {
+	ctx, _, stop := waitContexts(ctx, 0)
+	defer stop()
+	if err := airgap.CheckFolder(flags.folder, flags.force); err != nil {
+		if errors.Is(err, airgap.ErrExists) {
+			err = fmt.Errorf("%w; use --force to replace the files of an earlier run", err)
+		}
+		return err
+	}
+	k, namespace, err := f.connect()
+	if err != nil {
+		return err
+	}
+	var requests []airgap.Request
+	for _, name := range names {
+		app, err := f.getApp(ctx, k, namespace, name)
+		if err != nil {
+			return err
+		}
+		requests = append(requests, airgap.Request{App: app, Version: flags.version})
+	}
+	repository, err := f.openRepository(ctx, k, flags)
+	if err != nil {
+		return err
+	}
+	collector := airgap.Collector{
+		Repository: repository,
+		Find: func(ctx context.Context, of *v1alpha1.AppInfo, name string) (*v1alpha1.AppInfo, error) {
+			ref, app := v1alpha1.AppReference{Source: of.Spec.SourceRef.Name, Name: name}, &v1alpha1.AppInfo{}
+			return app, k.Get(ctx, client.ObjectKey{Namespace: of.Namespace, Name: ref.AppInfoName()}, app)
+		},
+		Report: func(app, version string) {
+			fmt.Fprintf(f.Streams.ErrOut, "%s %s\n", printable(app), printable(version))
+		},
+	}
+	content, err := collector.Collect(ctx, requests)
+	if err != nil {
+		return err
+	}
+	if err := content.Write(flags.folder, flags.force); err != nil {
+		return err
+	}
+	fmt.Fprintf(f.Streams.ErrOut, "%s, %s\n", text.Count(len(content.Charts), "chart", "charts"), text.Count(len(content.Images), "image", "images"))
+	f.printResult("%s", flags.folder)
+	return nil
+}
+
+// openRepository returns the repository of the flags.
+func (f *Factory) openRepository(ctx context.Context, k client.Client, flags *airgapFlags) (airgap.Repository, error) {
+	if flags.repositoryURL != "" {
+		token, err := readToken(flags.tokenFile)
+		if err != nil {
+			return nil, err
+		}
+		return airgap.NewURLRepository(flags.repositoryURL, token)
+	}
+	config, err := f.flags.ToRESTConfig()
+	if err != nil {
+		return nil, err
+	}
+	repository, err := airgap.FindServiceRepository(ctx, config, k, flags.operator)
+	if err != nil && !apierrors.IsUnauthorized(err) {
+		return nil, &exitError{code: ExitError, cause: err, details: []string{"Name the namespace of the operator with --operator-namespace, or the repository with --repository-url."}}
+	}
+	return repository, err
+}
+
+// readToken reads a token from a file, "" without a file.
+func readToken(file string) (string, error) {
+	if file == "" {
+		return "", nil
+	}
+	about, err := os.Stat(file)
+	if err != nil {
+		return "", err
+	}
+	if about.Size() > maxTokenBytes {
+		return "", fmt.Errorf("file %s is larger than a token", file)
+	}
+	content, err := os.ReadFile(file)
+	return strings.TrimSpace(string(content)), err
+}
