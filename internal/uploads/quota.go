@@ -28,7 +28,11 @@ func (s *Store) checkQuota(owner hydrate.Owner, limits Limits, next, old *Chart)
 		return outcome.Stalled(v1alpha1.ReasonAllowanceExceeded, fmt.Errorf(
 			"exceeded limit of %d bytes of source %q: delete versions, or increase spec.upload.maxSize", limits.Bytes, owner.Source))
 	}
-	if count, err := s.countCharts(owner); err != nil || limits.Charts > 0 && old == nil && count >= limits.Charts {
+	count, err := s.countCharts(owner)
+	if err != nil {
+		return err
+	}
+	if limits.Charts > 0 && old == nil && count >= limits.Charts {
 		return outcome.Stalled(v1alpha1.ReasonAllowanceExceeded, fmt.Errorf(
 			"exceeded limit of %d versions of source %q: delete versions, or increase spec.upload.maxCharts", limits.Charts, owner.Source))
 	}
