@@ -22,7 +22,7 @@ type Request struct {
 	// Type defaults to the type of the location.
 	Type v1alpha1.SourceType
 	// Location is the URL of a Helm repository, of a registry or of a git repository, or the absolute
-	// path of a directory.
+	// path of a directory. A source of type Upload has none.
 	Location string
 	// Ref selects the commit of a git repository, as ParseRef reads it, and Path is the directory with
 	// the charts in it.
@@ -116,6 +116,9 @@ func setProfile(spec *v1alpha1.MarketSourceSpec, profile v1alpha1.PlatformProfil
 
 // checkType returns an error if a request has a field that its type does not have.
 func (r Request) checkType() error {
+	if r.Type == v1alpha1.SourceTypeUpload && r.Location != "" {
+		return fmt.Errorf("%s: a source of type %s has no location", r.Location, r.Type)
+	}
 	isRemote := r.Type != v1alpha1.SourceTypeDirectory && r.Type != v1alpha1.SourceTypeUpload
 	for _, field := range []struct {
 		flag, what     string
