@@ -242,7 +242,7 @@ $(BIN)/localcluster $(BIN)/localcluster-node: $(filter-out %_test.go,$(wildcard 
 comma := ,
 PLATFORMS ?= linux/amd64 linux/arm64
 ARCHITECTURES = $(notdir $(subst $(comma), ,$(PLATFORMS)))
-MAX_PROGRAM_MB := 75
+MAX_PROGRAM_MB := 82
 MAX_IMAGE_MIB := 25
 
 .PHONY: image

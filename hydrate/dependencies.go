@@ -52,7 +52,9 @@ func analyzeWithDependencies(ctx context.Context, worker Worker, request Request
 }
 
 // fetchDependencies fetches dependencies in addition to those that were fetched before.
-func fetchDependencies(ctx context.Context, fetcher DependencyFetcher, wanted []chart.Dependency, before []chart.FetchedDependency) ([]chart.FetchedDependency, error) {
+func fetchDependencies(
+	ctx context.Context, fetcher DependencyFetcher, wanted []chart.Dependency, before []chart.FetchedDependency,
+) ([]chart.FetchedDependency, error) {
 	if count := len(wanted) + len(before); count > chart.MaxDependencies {
 		return nil, outcome.Stalledf(v1alpha1.ReasonLimitExceeded, "the chart has %d dependencies, at most %d are allowed", count, chart.MaxDependencies)
 	}

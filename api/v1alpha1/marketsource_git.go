@@ -60,6 +60,7 @@ type GitReference struct {
 	// branches and tags.
 	// +optional
 	// +kubebuilder:validation:Pattern=`^[0-9a-f]{40}$`
+	// +kubebuilder:validation:MaxLength=40
 	Commit string `json:"commit,omitempty"`
 
 	// semver specifies a range of versions, such as ">=1.0.0 <2". The tag with the newest version in

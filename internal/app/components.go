@@ -81,8 +81,9 @@ func newComponents(mgr ctrl.Manager, known *kinds.Kinds, o *options) (*component
 		},
 		tenants: &impersonation.Clients{Config: mgr.GetConfig(), Mapper: mgr.GetRESTMapper(), Scheme: mgr.GetScheme()},
 	}
+	// The operator serves charts from a volume that is read-only, too. Checkouts that are left are not used again.
 	if err := p.opener.checkouts.RemoveAll(); err != nil {
-		return nil, fmt.Errorf("--store-dir: %w", err)
+		mgr.GetLogger().Error(err, "Cannot remove git checkouts", "dir", p.opener.checkouts.Dir)
 	}
 	reporter := &appReporter{events: p.damaged}
 	p.store, err = chartrepo.Open(o.storeDir, chartrepo.Options{

@@ -72,7 +72,8 @@ func preparationKey(archive string, order hydrate.Preparation, tenant release.Te
 		releases = r.Releases
 	}
 	text, err := json.Marshal([]any{
-		archive, r.Owner, r.App, fmt.Sprintf("%T", r.Profile), r.Platform, r.At, releases, r.Cluster, given, tenant, order.ValuePaths, order.IgnoresInputs, order.AssumesPasswords,
+		archive, r.Owner, r.App, fmt.Sprintf("%T", r.Profile), r.Platform, r.At, releases, r.Cluster, given, tenant,
+		order.ValuePaths, order.IgnoresInputs, order.AssumesPasswords,
 	})
 	if err != nil {
 		return "", fmt.Errorf("encode preparation: %w", err)

@@ -96,10 +96,10 @@ func (d *describer) addFootprint(o Map) {
 
 // podRequests returns the requests of a Pod: the sum of its containers and sidecars, or the requests of an
 // init container that are larger.
-func (pod Map) podRequests() map[string]resource.Quantity {
+func (o Map) podRequests() map[string]resource.Quantity {
 	sum, first := map[string]resource.Quantity{}, map[string]resource.Quantity{}
 	for _, list := range containerFields {
-		for _, container := range pod.MapsAt(list) {
+		for _, container := range o.MapsAt(list) {
 			isFirst := list == "initContainers" && container.TextAt("restartPolicy") != "Always"
 			for name, amount := range container.containerRequests() {
 				if !isFirst {

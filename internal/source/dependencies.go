@@ -57,7 +57,9 @@ func (s *dependencySource) FetchDependencies(ctx context.Context, wanted []chart
 }
 
 // fetchFromRepository fetches dependencies of one repository.
-func (s *dependencySource) fetchFromRepository(ctx context.Context, repository string, wanted []chart.Dependency, maxBytes int) ([]chart.FetchedDependency, error) {
+func (s *dependencySource) fetchFromRepository(
+	ctx context.Context, repository string, wanted []chart.Dependency, maxBytes int,
+) ([]chart.FetchedDependency, error) {
 	finder, err := s.openRepository(repository)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", wanted[0], err)

@@ -41,7 +41,9 @@ func newDirectory(cfg DirectoryConfig, chosen listingOptions) (*directory, error
 	if !filepath.IsAbs(cfg.Path) {
 		return nil, fmt.Errorf("spec.directory.path: %q must be an absolute path", cfg.Path)
 	}
-	return &directory{listingOptions: chosen, path: filepath.Clean(cfg.Path), title: filepath.Clean(cfg.Path), allowedRoots: cfg.AllowedRoots, cache: cfg.Cache}, nil
+	return &directory{
+		listingOptions: chosen, path: filepath.Clean(cfg.Path), title: filepath.Clean(cfg.Path), allowedRoots: cfg.AllowedRoots, cache: cfg.Cache,
+	}, nil
 }
 
 // List lists the charts of the folder.

@@ -83,7 +83,8 @@ func newGitSource(cfg Config, listed listingOptions) (*gitSource, error) {
 		source.Timeout = DefaultTimeout
 	}
 	source.key = chart.Digest(fmt.Appendf(nil, "%q", []any{
-		cfg.Git.URL, cfg.Git.Selection, cfg.Git.Path, cfg.Git.Username, cfg.Git.Password, cfg.Git.Token, cfg.Git.PrivateKey, cfg.Git.KnownHosts, cfg.Git.CA, cfg.Network,
+		cfg.Git.URL, cfg.Git.Selection, cfg.Git.Path, cfg.Git.Username, cfg.Git.Password, cfg.Git.Token,
+		cfg.Git.PrivateKey, cfg.Git.KnownHosts, cfg.Git.CA, cfg.Network,
 	}))
 	switch location.Scheme {
 	case "https":

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/url"
 	"os"
@@ -45,6 +46,9 @@ func newGitSSH(cfg Config, location *url.URL, checkouts *GitCheckouts) (*gitSSH,
 		return nil, errors.New("spec.git.secretRef: ssh-privatekey is not a private key in PEM without a passphrase")
 	}
 	check, err := checkouts.parseKnownHosts(from.KnownHosts)
+	if _, isVolume := errors.AsType[*fs.PathError](err); isVolume {
+		return nil, err // The volume is full or read-only.
+	}
 	if err != nil {
 		return nil, errors.New("spec.git.secretRef: known_hosts is invalid: add the output of ssh-keyscan after you verified the keys")
 	}

@@ -271,7 +271,7 @@ func rawTree(t *testing.T, mode, name, hash string) []byte {
 func packetLine(text string) string { return fmt.Sprintf("%04x%s", len(text)+4, text) }
 
 func TestHostileGitRepositories(t *testing.T) {
-	endless := func(w http.ResponseWriter, r *http.Request) bool {
+	endless := func(_ http.ResponseWriter, r *http.Request) bool {
 		<-r.Context().Done()
 		return true
 	}

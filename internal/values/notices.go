@@ -99,12 +99,10 @@ func newSyntaxNotice(text []byte, err error) Notice {
 		return notice
 	}
 	if fault := yamlfault.Locate(text, parseErr); fault.Line > 0 {
-		notice.Line, notice.Text = fault.Line, fault.Problem
 		lines := strings.Split(string(text), "\n")
-		if fault.Line <= len(lines) {
-			line := lines[fault.Line-1]
-			notice.Column = len(line) - len(strings.TrimLeft(line, " ")) + 1
-		}
+		notice.Line, notice.Text = min(fault.Line, len(lines)), fault.Problem
+		line := lines[notice.Line-1]
+		notice.Column = len(line) - len(strings.TrimLeft(line, " ")) + 1
 	}
 	return notice
 }

@@ -109,7 +109,7 @@ func TestHostileVersionsAreRejected(t *testing.T) {
 		}},
 		{"no archive", "not found", func(f files, _ *v1alpha1.AppInfo) { delete(f, "market/samples/charts/web-1.0.0.tgz") }},
 		{"no version", "has no served version", func(_ files, app *v1alpha1.AppInfo) { app.Status.Versions = nil }},
-		{"a report that is no JSON", "read report images.json", func(f files, app *v1alpha1.AppInfo) {
+		{"a report that is no JSON", "read report images.json", func(f files, _ *v1alpha1.AppInfo) {
 			f["reports/"+hexDigest("reports of web 1.0.0")+"/images.json"] = "<html>"
 		}},
 	} {

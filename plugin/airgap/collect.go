@@ -156,7 +156,8 @@ func (c *Collector) fetchApp(
 	ctx context.Context, r Request, version *v1alpha1.PublishedVersion, found map[string]Image,
 ) (*Chart, []hydrate.Dependency, error) {
 	fetched := &Chart{
-		Namespace: r.App.Namespace, Source: r.App.Spec.SourceRef.Name, App: r.App.Spec.App, Version: version.Version, Digest: version.Digest, RequiredBy: r.requiredBy,
+		Namespace: r.App.Namespace, Source: r.App.Spec.SourceRef.Name, App: r.App.Spec.App, Version: version.Version,
+		Digest: version.Digest, RequiredBy: r.requiredBy,
 	}
 	for _, name := range []string{fetched.Namespace, fetched.Source, fetched.App} {
 		if !namePattern.MatchString(name) {

@@ -20,8 +20,8 @@ import (
 )
 
 // createTask creates the task of a request, after the Secret with the inputs that the user types.
-// With a dry run it prints the objects instead. With --wait it waits for the end of the task. A subcommand of
-// plan prints what the task would change instead.
+// With a dry run it prints the objects instead. With --wait it waits for the end of the task, and otherwise
+// prints the command that does. A subcommand of plan prints what the task would change instead.
 func (f *Factory) createTask(ctx context.Context, c *cobra.Command, k client.WithWatch, flags *taskFlags, r taskbuilder.Request, asked []string) error {
 	if err := flags.write.readDryRun(c); err != nil {
 		return err
@@ -92,6 +92,9 @@ func (f *Factory) submitTask(ctx context.Context, k client.WithWatch, flags *tas
 		}
 	}
 	if !flags.wait {
+		if !flags.write.hasFormat() {
+			f.printHint(fmt.Sprintf("%s wait %s -n %s", f.Name, task.Name, task.Namespace))
+		}
 		return nil
 	}
 	return f.followTask(ctx, k, flags, task)

@@ -67,16 +67,9 @@ func (f *Factory) completeWatched(c *cobra.Command, arguments []string, begin st
 
 // watch shows the objects of the arguments until the user or the condition of the flags ends it.
 func (f *Factory) watch(c *cobra.Command, flags *watchFlags, name string) error {
-	goal, err := parseWatchGoal(flags.until)
-	switch {
-	case err != nil:
-		return cmdutil.UsageErrorf(c, "--for: %v", err)
-	case name == "" && goal != nil:
-		return cmdutil.UsageErrorf(c, "--for requires the name of an instance or a task")
-	case name != "" && flags.all:
-		return cmdutil.UsageErrorf(c, "a name cannot be given with --all-namespaces")
-	case flags.timeout != 0 && goal == nil:
-		return cmdutil.UsageErrorf(c, "--timeout requires --for")
+	goal, err := readWatchGoal(c, flags, name)
+	if err != nil {
+		return err
 	}
 	k, namespace, err := f.connect()
 	if err != nil {
@@ -107,6 +100,22 @@ func (f *Factory) watch(c *cobra.Command, flags *watchFlags, name string) error 
 		return &exitError{code: ExitTimedOut, cause: fmt.Errorf("timed out after %s: %s is not met", flags.timeout, flags.until)}
 	}
 	return err
+}
+
+// readWatchGoal returns the goal of the flags, nil if there is none. An error says how the command is used.
+func readWatchGoal(c *cobra.Command, flags *watchFlags, name string) (*watchGoal, error) {
+	goal, err := parseWatchGoal(flags.until)
+	switch {
+	case err != nil:
+		return nil, cmdutil.UsageErrorf(c, "--for: %v", err)
+	case name == "" && goal != nil:
+		return nil, cmdutil.UsageErrorf(c, "--for requires the name of an instance or a task")
+	case name != "" && flags.all:
+		return nil, cmdutil.UsageErrorf(c, "a name cannot be given with --all-namespaces")
+	case flags.timeout != 0 && goal == nil:
+		return nil, cmdutil.UsageErrorf(c, "--timeout requires --for")
+	}
+	return goal, nil
 }
 
 // runWatch watches the objects of a target and shows them until the context ends or the goal is reached.

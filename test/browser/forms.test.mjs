@@ -139,6 +139,29 @@ test("a form is checked while typing, and shows the problem of a field when it i
   assert.deepEqual(page.faults, []);
 });
 
+test("values are checked while typing, and default values are copied", async (t) => {
+  const context = await signedIn(browser);
+  t.after(() => context.close());
+  const page = await newPage(context);
+  await open(page, installPath);
+  await page.getByText("Values", { exact: true }).click();
+  const values = page.getByLabel("Helm values as YAML"), notices = page.locator("#values-notices");
+  await values.fill("replicas: 1\n\ttag: a\n");
+  await page.getByText(/line 2, column 1/).waitFor();
+  await values.fill("replicas: 9\nimge: {}\n");
+  await notices.getByText(/replicas: .*must be at most 2/).waitFor();
+  await notices.getByText(/no key imge.*Did you mean image/).waitFor();
+  assert.equal(await page.getByText(/line 2, column 1/).count(), 0);
+  await values.fill("# mine\nreplicas: 2\n");
+  await page.getByText("Default values", { exact: true }).click();
+  await page.getByRole("button", { name: "Copy to mine image.tag" }).click();
+  assert.ok(await eventually(async () => (await values.inputValue()) === "# mine\nreplicas: 2\nimage:\n  tag: 1.2.0\n"), await values.inputValue());
+  assert.equal(await values.evaluate((field) => document.activeElement === field), true);
+  await checkWidth(page, "values");
+  await checkAccessibility(page, "values");
+  assert.deepEqual(page.faults, []);
+});
+
 test("a check without JavaScript keeps the entries", async (t) => {
   const context = await signedIn(browser, { javaScriptEnabled: false });
   t.after(() => context.close());

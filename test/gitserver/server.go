@@ -167,7 +167,7 @@ func (r *Repository) ServeSSH(listener net.Listener, host ssh.Signer, allowed ss
 }
 
 func (r *Repository) serveConnection(connection net.Conn, config *ssh.ServerConfig) {
-	defer connection.Close()
+	defer func() { _ = connection.Close() }() // The client may have closed it.
 	_, channels, requests, err := ssh.NewServerConn(connection, config)
 	if err != nil {
 		return

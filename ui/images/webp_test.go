@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"image"
 	"image/png"
-	"net/http"
 	"net/http/httptest"
 	"runtime"
 	"testing"
@@ -159,7 +158,7 @@ func decoded(t *testing.T, text string) []byte {
 // iconOf returns the icon that the pages show for a file.
 func iconOf(t *testing.T, file []byte) []byte {
 	t.Helper()
-	server := httptest.NewServer(http.HandlerFunc(content(file)))
+	server := httptest.NewServer(content(file))
 	t.Cleanup(server.Close)
 	icon, err := images.New(netguard.Policy{Loopback: true}, "test").Icon(t.Context(), server.URL)
 	NewWithT(t).Expect(err).NotTo(HaveOccurred())

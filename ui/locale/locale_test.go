@@ -1,6 +1,7 @@
 package locale_test
 
 import (
+	"net/http"
 	"net/http/httptest"
 	"regexp"
 	"slices"
@@ -29,7 +30,7 @@ func TestLanguageOfARequest(t *testing.T) {
 		{"an unknown cookie", "../../etc", "zh-CN", "zh"},
 	} {
 		t.Run(c.why, func(t *testing.T) {
-			r := httptest.NewRequest("GET", "/", nil)
+			r := httptest.NewRequest(http.MethodGet, "/", nil)
 			r.Header.Set("Accept-Language", c.accepted)
 			if c.cookie != "" {
 				r.Header.Set("Cookie", locale.Cookie+"="+c.cookie)

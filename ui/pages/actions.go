@@ -145,7 +145,10 @@ func submitAction(r *request) (next string, again *view, err error) {
 	if err != nil {
 		return "", nil, err
 	}
-	if v.Uninstall != nil {
+	if v.ManagedBy != "" && r.PostFormValue("anyway") == "" {
+		v.Problem = r.Text("action.notConfirmed", "Tool", v.ManagedBy)
+	}
+	if v.Uninstall != nil && v.Problem == "" {
 		v.Problem = v.Uninstall.confirmationProblem(r, v.Instance)
 	}
 	if v.Problem != "" || len(v.Errors) > 0 {
@@ -181,6 +184,9 @@ func newActionView(r *request) (*actionView, error) {
 	}
 	v.request = taskbuilder.Request{
 		Action: chosen.action, Namespace: instance.Namespace, App: instance.Spec.AppRef, Instance: instance.Name, Suffix: v.Key,
+	}
+	if chosen.action == v1alpha1.ActionClone {
+		v.ManagedBy = "" // Another instance is created.
 	}
 	if chosen.prepare != nil {
 		if v.Problem, err = chosen.prepare(r, v); err != nil {
@@ -257,25 +263,34 @@ func prepareUpgrade(r *request, v *actionView) (string, error) {
 	if err != nil {
 		return "", asProblem(r, err, "get", kube.Apps, cmp.Or(ref.Namespace, v.Instance.Namespace))
 	}
-	if err := v.addConfiguration(r, app); err != nil {
+	problem := v.addNewerVersions(r, app)
+	if err := v.addConfiguration(r, app, v.request.Version); err != nil {
 		return "", err
 	}
+	if v.request.Version != "" {
+		v.News = newVersionNews(r, app, v.Instance.Status.Version, v.request.Version)
+	}
+	return problem, nil
+}
+
+// addNewerVersions offers the versions that are newer than the installed one, and returns the problem with the
+// selected one.
+func (v *actionView) addNewerVersions(r *request, app *v1alpha1.AppInfo) string {
 	chosen := cmp.Or(r.FormValue("choice"), v.Instance.Status.AvailableUpdate)
 	v.ChoiceLabel = r.Text("form.version")
 	v.Choices = slices.DeleteFunc(publishedVersions(r.lang, app, chosen), func(o option) bool { return !isNewer(o.Value, v.Instance.Status.Version) })
 	if len(v.Choices) == 0 {
 		v.NotAllowed = cmp.Or(v.NotAllowed, r.Text("action.noNewerVersion"))
-		return "", nil
+		return ""
 	}
 	if !slices.ContainsFunc(v.Choices, func(o option) bool { return o.Chosen }) {
 		if r.Method == http.MethodPost {
-			return r.Text("action.selectVersion"), nil
+			return r.Text("action.selectVersion")
 		}
 		v.Choices[0].Chosen, chosen = true, v.Choices[0].Value
 	}
 	v.request.Version = chosen
-	v.News = newVersionNews(r, app, v.Instance.Status.Version, chosen)
-	return "", nil
+	return ""
 }
 
 // isNewer reports whether a version is newer than the installed one. A version that cannot be

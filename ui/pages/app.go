@@ -41,6 +41,8 @@ type appView struct {
 	NotServed   []v1alpha1.Offer
 	Compare     *compareView
 	ClusterKind []v1alpha1.KindCount
+	// Chart contains the facts of the chart, nil if there are none.
+	Chart *chartFacts
 	// Access is nil if it is unknown.
 	Access *accessView
 	// NotInstallable is the reason why the app cannot be installed, empty if it can.
@@ -89,6 +91,7 @@ func showApp(r *request) (*view, error) {
 	if text, ok := v.fetch(r, reports.Readme); ok {
 		v.Readme = renderMarkdown(r.lang, text)
 	}
+	v.addChart(r)
 	return v.view(), nil
 }
 

@@ -24,7 +24,7 @@ import (
 
 // namesInChinese are names and terms that a Chinese page writes as they are. docs/translating.md explains them.
 var namesInChinese = []string{
-	"AppMarket", "Kubernetes", "kubeconfig", "kubectl", "Helm", "Operator", "API", "URL", "HTTP", "HTTPS", "YAML", "OCI", "CA", "CPU", "GPU", "ID", "JavaScript",
+	"AppMarket", "Kubernetes", "kubeconfig", "kubectl", "Helm", "Operator", "API", "URL", "HTTP", "HTTPS", "YAML", "OCI", "CA", "CPU", "GPU", "ID", "JavaScript", "Cookie",
 	"README", "git", "Git", "SSH", "Argo CD", "Flux", "Olares", "Values", "values", "values.yaml", "values.schema.json", "objects.yaml", "chart", "Chart", "release", "valuesFrom", "schema", "SHA",
 	"Pod", "Secret", "ConfigMap", "AppInstance", "Deployment", "CustomResourceDefinition", "Warn", "Correct", "init", "true", "false",
 	"B", "kB", "MB", "GB",
@@ -260,8 +260,8 @@ func TestChinesePagesHaveNoEnglishTexts(t *testing.T) {
 			}
 			g.Expect(page.text).To(ContainSubstring(`<html lang="zh-CN">`))
 			g.Expect(page.text).NotTo(ContainSubstring("&lt;no value&gt;"))
-			// The sign-in page offers the other language by its name in itself.
-			text := strings.NewReplacer(">English</button>", "></button>", "<noscript>", "", "</noscript>", "").Replace(page.text)
+			// The sign-in page and the settings offer the other language by its name in itself.
+			text := strings.NewReplacer(">English</button>", "></button>", ">English</span>", "></span>", "<noscript>", "", "</noscript>", "").Replace(page.text)
 			g.Expect(englishIn(t, text, known)).To(BeEmpty(), "texts that are not translated")
 		})
 	}

@@ -12,9 +12,9 @@ import (
 )
 
 const (
-	// maxComparisons is the number of comparisons at the same time, and compareWait the time that a request
-	// waits for its turn.
-	maxComparisons, compareWait = 2, 5 * time.Second
+	// maxAnalyses is the number of requests that parse reports at the same time, and analysisWait the time
+	// that a request waits for its turn.
+	maxAnalyses, analysisWait = 2, 5 * time.Second
 )
 
 // compareView compares two published versions of an app.
@@ -99,17 +99,27 @@ func newCompareView(r *request, app *v1alpha1.AppInfo) *compareView {
 	return v
 }
 
-// compare adds the differences between two versions.
-func (v *compareView) compare(r *request, from, to *v1alpha1.PublishedVersion) {
-	ctx, cancel := context.WithTimeout(r.Context(), compareWait)
+// acquireAnalysis reports whether a request may parse reports. If it may, it must call releaseAnalysis.
+func (s *Server) acquireAnalysis(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, analysisWait)
 	defer cancel()
 	select {
-	case r.server.comparisons <- struct{}{}:
-		defer func() { <-r.server.comparisons }()
+	case s.analyses <- struct{}{}:
+		return true
 	case <-ctx.Done():
+		return false
+	}
+}
+
+func (s *Server) releaseAnalysis() { <-s.analyses }
+
+// compare adds the differences between two versions.
+func (v *compareView) compare(r *request, from, to *v1alpha1.PublishedVersion) {
+	if !r.server.acquireAnalysis(r.Context()) {
 		v.Problem = r.Text("compare.busy")
 		return
 	}
+	defer r.server.releaseAnalysis()
 	problems := map[string]string{}
 	fetch := func(version *v1alpha1.PublishedVersion, name string) []byte {
 		text, problem := fetchReport(r, version, name)

@@ -30,6 +30,8 @@ type configurationForm struct {
 	IsClone bool
 	// AppUnknown reports that the user cannot read the app, so that its inputs are unknown.
 	AppUnknown bool
+	// URL is the URL of the form, empty if the default values are unknown.
+	URL string
 
 	lang     *locale.Language
 	instance *v1alpha1.AppInstance
@@ -40,16 +42,13 @@ type configurationForm struct {
 type entranceField struct{ Name, Field, ID, Label, Value, Problem string }
 
 // newConfigurationForm returns the form for an instance with the entries of a request. app is the app
-// of the instance, nil if the user cannot read it.
-func newConfigurationForm(r *request, instance *v1alpha1.AppInstance, app *v1alpha1.AppInfo) (*configurationForm, error) {
+// of the instance, nil if the user cannot read it. The form contains the inputs of the version.
+func newConfigurationForm(r *request, instance *v1alpha1.AppInstance, app *v1alpha1.AppInfo, version string) (*configurationForm, error) {
 	form := &configurationForm{lang: r.lang, instance: instance, AppUnknown: app == nil}
 	form.DisplayTitle = strings.TrimSpace(enteredOr(r, "title", instance.Spec.Title))
-	var list []v1alpha1.Input
-	if app != nil && app.Status.Summary != nil {
-		list = app.Status.Summary.Inputs
-	}
+	list, note := findInputs(r, app, version)
 	form.Inputs = newInputForm(r, list)
-	form.Inputs.keepsMissing = true
+	form.Inputs.Note, form.Inputs.keepsMissing = note, true
 	for _, field := range form.Inputs.all() {
 		field.addPresent(r, form.Inputs, instance.Spec.Inputs)
 	}

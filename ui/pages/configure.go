@@ -40,13 +40,13 @@ func prepareConfigure(r *request, v *actionView) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return "", v.addConfiguration(r, app)
+	return "", v.addConfiguration(r, app, v.Instance.Status.Version)
 }
 
-// addConfiguration adds the fields of the configuration to the form, and what is entered there to the
-// request.
-func (v *actionView) addConfiguration(r *request, app *v1alpha1.AppInfo) (err error) {
-	if v.Configuration, err = newConfigurationForm(r, v.Instance, app); err != nil {
+// addConfiguration adds the fields of the configuration for a version to the form, and what is entered there
+// to the request.
+func (v *actionView) addConfiguration(r *request, app *v1alpha1.AppInfo, version string) (err error) {
+	if v.Configuration, err = newConfigurationForm(r, v.Instance, app, version); err != nil {
 		return err
 	}
 	if v.Configuration.IsClone = v.Action == v1alpha1.ActionClone; v.Configuration.IsClone && !hasEntries(r) {
@@ -56,6 +56,9 @@ func (v *actionView) addConfiguration(r *request, app *v1alpha1.AppInfo) (err er
 		v.Errors = append(v.Errors, v.Configuration.checkFields()...)
 	}
 	v.app = app
+	if app != nil {
+		v.Configuration.URL = v.URL()
+	}
 	v.request.Configuration, v.confidential = v.Configuration.changedConfiguration(taskbuilder.InputsSecretName(v.request.Instance))
 	return nil
 }
@@ -98,7 +101,7 @@ func prepareClone(r *request, v *actionView) (string, error) {
 	if r.Method == http.MethodPost {
 		v.Errors = clone.checkPlace(r.lang, v.Instance)
 	}
-	return "", v.addConfiguration(r, app)
+	return "", v.addConfiguration(r, app, cmp.Or(v.request.Version, v.Instance.Status.Version))
 }
 
 // addVersionOfClone offers the version of the cloned instance, and the published versions.

@@ -70,7 +70,8 @@ func showDiscover(r *request) (*view, error) {
 		d.Nothing = emptyMarket(r, scope)
 	}
 	return &view{
-		name: "discover", titles: []string{r.Text("discover.title")}, section: "apps", query: f.Query, data: d, topics: append(topicsFor(kube.Apps, scope), topics...),
+		name: "discover", titles: []string{r.Text("discover.title")}, section: "apps", query: f.Query, data: d,
+		topics: append(topicsFor(kube.Apps, scope), topics...),
 	}, nil
 }
 
@@ -198,7 +199,8 @@ type filters struct {
 
 func filtersOf(query url.Values) filters {
 	f := filters{
-		Query: query.Get("q"), Category: query["category"], Source: query["source"], Arch: query["arch"], State: query["state"], Placement: query["placement"], Sort: query.Get("sort"),
+		Query: query.Get("q"), Category: query["category"], Source: query["source"], Arch: query["arch"], State: query["state"],
+		Placement: query["placement"], Sort: query.Get("sort"),
 	}
 	if len(f.Query) > maxSearchBytes {
 		f.Query = strings.ToValidUTF8(f.Query[:maxSearchBytes], "")

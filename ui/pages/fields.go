@@ -2,6 +2,9 @@ package pages
 
 import (
 	"net/http"
+	"slices"
+
+	"github.com/appmarket/operator/internal/values"
 )
 
 // fieldStates are the states of the fields of a form while the user changes them.
@@ -9,6 +12,24 @@ type fieldStates struct {
 	// Problems are the problems of fields, and Hidden are the IDs of the fields that other fields make useless.
 	Problems []fieldError
 	Hidden   []string
+	// Notices are about the entered values.
+	Notices []values.Notice
+}
+
+// addNotices adds the notices about the values of a form. An error in the YAML is the problem of the field.
+func (f *fieldStates) addNotices(r *request, form valuesForm) {
+	for _, notice := range valueNotices(r, form) {
+		if notice.Kind != values.NoticeSyntax {
+			f.Notices = append(f.Notices, notice)
+			continue
+		}
+		f.Problems = slices.DeleteFunc(f.Problems, func(problem fieldError) bool { return problem.ID == "values" })
+		text := notice.Text
+		if notice.Line > 0 {
+			text = r.Text("enteredValues.syntax", "Line", notice.Line, "Column", notice.Column, "Problem", notice.Text)
+		}
+		f.Problems = append(f.Problems, fieldError{"values", r.Text("form.values"), text})
+	}
 }
 
 // judgedForm is the view of a form whose fields are judged while the user changes them.
@@ -44,19 +65,22 @@ func (s *Server) serveFields(load pageFunc) func(http.ResponseWriter, *request) 
 }
 
 // judgeFields returns the states of the fields of an installation.
-func (v *installView) judgeFields(*request) fieldStates {
+func (v *installView) judgeFields(r *request) fieldStates {
 	v.checkFields()
-	return fieldStates{append(v.Errors, v.Inputs.Errors...), v.Inputs.hiddenIDs()}
+	states := fieldStates{Problems: append(v.Errors, v.Inputs.Errors...), Hidden: v.Inputs.hiddenIDs()}
+	states.addNotices(r, v)
+	return states
 }
 
 // judgeFields returns the states of the fields of an action.
-func (v *actionView) judgeFields(*request) fieldStates {
+func (v *actionView) judgeFields(r *request) fieldStates {
 	states := fieldStates{Problems: v.Errors}
 	if v.Problem != "" {
 		states.Problems = append(states.Problems, fieldError{"choice", v.ChoiceLabel, v.Problem})
 	}
 	if v.Configuration != nil {
 		states.Hidden = v.Configuration.Inputs.hiddenIDs()
+		states.addNotices(r, v)
 	}
 	return states
 }

@@ -48,6 +48,8 @@ type inputForm struct {
 	Fields, Optional []*inputField
 	// Folded reports that the optional inputs are closed at first.
 	Folded bool
+	// Note says that the form contains the inputs of another version, empty if it does not.
+	Note string
 	// Errors are the problems, in the order of the fields.
 	Errors []fieldError
 	// OnlyMissing reports that all errors are about missing values, which the market may supply.

@@ -33,6 +33,8 @@ type installView struct {
 	Key     string
 	// NotAllowed is the reason why the app cannot be installed, empty if it can.
 	NotAllowed string
+	// notShared says that the app is not shared with the namespace, empty if it is or if that is unknown.
+	notShared string
 
 	Namespace, Name, DisplayTitle, Account, Values string
 	Namespaces                                     []string
@@ -143,9 +145,10 @@ func (f installForm) newView(r *request) (*installView, error) {
 	v.Name = cmp.Or(strings.TrimSpace(r.PostFormValue("name")), app.Spec.App)
 	v.DisplayTitle, v.Account = strings.TrimSpace(r.PostFormValue("title")), strings.TrimSpace(r.PostFormValue("account"))
 	v.Values, v.Dependencies = strings.ReplaceAll(r.PostFormValue("values"), "\r\n", "\n"), r.PostFormValue("dependencies") != ""
-	v.Inputs = newInputForm(r, v.Summary.Inputs)
-	v.Inputs.keepsMissing = v.Adopt
 	v.addVersions(r)
+	list, note := findInputs(r, app, v.version)
+	v.Inputs = newInputForm(r, list)
+	v.Inputs.Note, v.Inputs.keepsMissing = note, v.Adopt
 	v.NotAllowed = installProblem(r.lang, app)
 	scope, err := r.ListNamespaces(r.Context())
 	if err != nil {
@@ -155,7 +158,8 @@ func (f installForm) newView(r *request) (*installView, error) {
 		v.Namespaces = scope.Namespaces
 	}
 	if hasEntries(r) {
-		return v, nil
+		v.notShared, err = sharingProblem(r, app, v.Namespace)
+		return v, err
 	}
 	if v.Namespace == "" && len(v.Namespaces) == 1 {
 		v.Namespace = v.Namespaces[0]
@@ -213,6 +217,9 @@ func (v *installView) addVersions(r *request) {
 func (v *installView) checkFields() {
 	v.Errors = append(v.Errors, placeProblems(v.lang, v.Namespace, v.Name, v.Account)...)
 	add := func(id, label, text string) { v.Errors = append(v.Errors, fieldError{id, v.lang.Text(label), text}) }
+	if v.notShared != "" {
+		add("to", "form.namespace", v.notShared)
+	}
 	if len([]rune(v.DisplayTitle)) > 200 {
 		add("title", "form.title", v.lang.Text("fieldProblem.maxLength", "Value", 200))
 	}
@@ -287,6 +294,9 @@ func installProblemFor(r *request, app *v1alpha1.AppInfo) (string, error) {
 	namespace := namespaceOf(r)
 	if namespace == "" {
 		return "", nil
+	}
+	if problem, err := sharingProblem(r, app, namespace); err != nil || problem != "" {
+		return problem, err
 	}
 	allowed, err := r.Allows(r.Context(), "create", kube.Tasks, namespace, "")
 	if err != nil || allowed {

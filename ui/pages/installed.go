@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -16,7 +17,7 @@ import (
 )
 
 const (
-	// maxRows is the number of rows of a list. Filters find the others.
+	// maxRows is the number of rows of a list on one page.
 	maxRows = 200
 	// maxCellRunes bounds a message in a row.
 	maxCellRunes = 160
@@ -48,8 +49,10 @@ type installedView struct {
 	Query       string
 	States      []option
 	Nothing     emptyText
-	// Cut is the number of rows that are left out.
-	Cut int
+
+	pageLinks
+	page  int
+	urlOf func(number int) string
 }
 
 // option is a value of a choice.
@@ -106,6 +109,10 @@ func showInstalled(r *request) (*view, error) {
 	query := r.URL.Query()
 	v := installedView{Namespace: namespaceOf(r), State: query.Get("state"), Query: text.Truncate(query.Get("find"), maxSearchBytes)}
 	v.ShowAll = "/instances" + queryOf(url.Values{"state": {"uninstalled"}, "find": {v.Query}})
+	v.page, _ = strconv.Atoi(query.Get("page")) // A page that is not a number is the first one.
+	v.urlOf = func(number int) string {
+		return "/instances" + queryOf(url.Values{"namespace": {query.Get("namespace")}, "state": {v.State}, "find": {v.Query}, "page": {strconv.Itoa(number)}})
+	}
 	v.addStates(r.lang)
 	v.addRows(r.lang, all)
 	for i := range v.Rows {
@@ -157,9 +164,8 @@ func (v *installedView) addRows(l *locale.Language, all []v1alpha1.AppInstance) 
 	}
 	v.Total = len(v.Rows)
 	slices.SortFunc(v.Rows, compareInstances)
-	if v.Total > maxRows {
-		v.Rows, v.Cut = v.Rows[:maxRows], v.Total-maxRows
-	}
+	links, first, end := newPageLinks(v.Total, maxRows, v.page, v.urlOf)
+	v.pageLinks, v.Rows = links, v.Rows[first:end]
 }
 
 func (v *installedView) accepts(row instanceRow) bool {

@@ -56,6 +56,8 @@ type actionButton struct {
 type trouble struct {
 	Class, Title, Reason, Message string
 	Problems                      []v1alpha1.Problem
+	// CanRollBack reports that the last change failed, and that the instance can be rolled back.
+	CanRollBack bool
 }
 
 func getInstance(r *request) (*v1alpha1.AppInstance, error) {
@@ -222,6 +224,7 @@ func troubleOf(l *locale.Language, instance *v1alpha1.AppInstance, state badge) 
 			continue
 		}
 		t := &trouble{Class: "bad", Title: troubleTitle(l, transitions.StateOf(instance)), Reason: c.Reason, Message: c.Message, Problems: instance.Status.Preflight}
+		t.CanRollBack = transitions.StateOf(instance) == transitions.ChangeFailed && transitions.Admit(v1alpha1.ActionRollback, instance.Name, instance) == nil
 		if name == v1alpha1.ConditionReconciling {
 			t.Class, t.Title = "busy", l.Text("state.waiting")
 			if c.Reason == v1alpha1.ReasonProgressingWithRetry {

@@ -22,6 +22,14 @@ func (b *browser) getIn(t *testing.T, path, accepted string, headers ...string) 
 	return b.send(t, request)
 }
 
+// selectChinese makes the pages of a browser Chinese.
+func (b *browser) selectChinese(t *testing.T) {
+	t.Helper()
+	base, err := url.Parse(b.base)
+	NewWithT(t).Expect(err).NotTo(HaveOccurred())
+	b.Jar.SetCookies(base, []*http.Cookie{{Name: locale.Cookie, Value: "zh"}})
+}
+
 func TestLanguageOfPages(t *testing.T) {
 	s := startSite(t, true)
 	b := s.signInAsAdmin(t)

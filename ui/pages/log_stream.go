@@ -71,6 +71,10 @@ func (s *Server) serveLogStream(w http.ResponseWriter, r *request) {
 		http.Error(w, "the log does not exist", http.StatusNotFound)
 		return
 	}
+	if v.Merged != nil {
+		http.Error(w, "the logs of several pods cannot be followed", http.StatusBadRequest)
+		return
+	}
 	if !s.logStreams.acquireSlot(r.session.ID) {
 		w.Header().Set("Retry-After", "10")
 		http.Error(w, "too many logs are followed", http.StatusServiceUnavailable)
@@ -80,10 +84,10 @@ func (s *Server) serveLogStream(w http.ResponseWriter, r *request) {
 	ctx, cancel := context.WithTimeout(r.Context(), logStreamAge)
 	defer cancel()
 	last := r.Header.Get("Last-Event-ID")
-	options := &corev1.PodLogOptions{Container: v.Container.Name, Follow: true, Timestamps: true, TailLines: &v.tail}
+	options := &corev1.PodLogOptions{Container: v.Container.Name, Follow: true, Timestamps: true, TailLines: &v.tail, SinceSeconds: v.sinceSeconds()}
 	if at, err := time.Parse(time.RFC3339Nano, last); err == nil {
 		since := metav1.NewTime(at)
-		options.SinceTime, options.TailLines = &since, nil
+		options.SinceTime, options.SinceSeconds, options.TailLines = &since, nil, nil
 	}
 	log, err := r.OpenLog(ctx, v.Pod.Namespace, v.Pod.Name, options)
 	if err != nil {
@@ -103,7 +107,7 @@ func (s *Server) serveLogStream(w http.ResponseWriter, r *request) {
 	w.WriteHeader(http.StatusOK)
 	lines := make(chan logLine)
 	go func() {
-		if err := outcome.Guarded(func() error { return readLogLines(ctx, log, last, lines) })(); err != nil {
+		if err := outcome.Guarded(func() error { return readLogLines(ctx, log, last, v.Filter, lines) })(); err != nil {
 			s.Log.Error(err, "Cannot follow a log", "namespace", v.Pod.Namespace, "pod", v.Pod.Name)
 		}
 	}()
@@ -120,14 +124,14 @@ func (v *logsView) reviewRight(ctx context.Context, r *request) error {
 	return log.Close()
 }
 
-// readLogLines passes the lines of a log that are newer than the last one of an earlier stream. It waits
+// readLogLines passes the lines of a log that contain a text and are newer than the last one of an earlier stream. It waits
 // until a line is taken, so that a page that does not read slows the log down and uses no memory.
-func readLogLines(ctx context.Context, log io.Reader, last string, lines chan<- logLine) error {
+func readLogLines(ctx context.Context, log io.Reader, last, filter string, lines chan<- logLine) error {
 	defer close(lines)
 	reader := bufio.NewReaderSize(log, maxLogLine+64)
 	for {
 		line, err := readLogLine(reader)
-		if line.at > last || line.at == "" && line.text != "" {
+		if (line.at > last || line.at == "" && line.text != "") && hasText(line.text, filter) {
 			select {
 			case lines <- line:
 			case <-ctx.Done():

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -57,7 +58,15 @@ type logsView struct {
 	Cut              int
 	Command, Kubectl string
 
-	tail int64
+	// Merged is the log of all pods, nil if one container is selected.
+	Merged *mergedLog
+	// Filter is the text that the shown lines contain, and Ages are the times after which they were written.
+	Filter string
+	Ages   []option
+
+	tail  int64
+	since time.Duration
+	found []corev1.Pod
 }
 
 // showLogs reads the pods of an instance, and the log of one container, with the rights of the user.
@@ -67,6 +76,10 @@ func showLogs(r *request, v *instanceView) error {
 		return err
 	}
 	query := r.URL.Query()
+	logs.addFilters(r.lang, query)
+	if logs.addAllPods(r); logs.Merged != nil {
+		return logs.showMerged(r, v.Instance)
+	}
 	logs.addChoices(r.lang, query)
 	base := instanceTabURL(v.Instance.Namespace, v.Instance.Name, "logs")
 	values := logs.urlQuery()
@@ -101,6 +114,7 @@ func (v *logsView) addPods(r *request, instance *v1alpha1.AppInstance) error {
 	if len(found) > pods.MaxShown {
 		v.Cut, found = len(found)-pods.MaxShown, found[:pods.MaxShown]
 	}
+	v.found = found
 	wanted := r.URL.Query().Get("pod")
 	for i := range found {
 		if found[i].Name == wanted || v.Pod == nil {
@@ -161,6 +175,7 @@ func (v *logsView) urlQuery() url.Values {
 	if v.Previous {
 		values.Set("previous", "1")
 	}
+	v.setFilters(values)
 	return values
 }
 
@@ -177,7 +192,7 @@ func (v *logsView) addCommands(instance *v1alpha1.AppInstance) {
 // logOptions returns the options of the API server for the log.
 func (v *logsView) logOptions() *corev1.PodLogOptions {
 	limit := int64(maxLogBytes)
-	return &corev1.PodLogOptions{Container: v.Container.Name, Previous: v.Previous, TailLines: &v.tail, LimitBytes: &limit}
+	return &corev1.PodLogOptions{Container: v.Container.Name, Previous: v.Previous, TailLines: &v.tail, LimitBytes: &limit, SinceSeconds: v.sinceSeconds()}
 }
 
 // readLog reads the log.
@@ -196,7 +211,7 @@ func (v *logsView) readLog(r *request) error {
 	for i := range lines {
 		lines[i] = cleanLogLine(lines[i])
 	}
-	v.Text = strings.Join(lines, "\n")
+	v.Text = strings.Join(v.filterLines(lines), "\n")
 	return nil
 }
 
@@ -269,12 +284,16 @@ func (s *Server) serveLog(w http.ResponseWriter, r *request) {
 		s.writeError(w, r, err)
 		return
 	}
-	if err := v.readLog(r); err != nil {
+	name, read := r.PathValue("name"), v.readMerged
+	if v.Merged == nil {
+		name, read = v.Pod.Name+"-"+v.Container.Name, v.readLog
+	}
+	if err := read(r); err != nil {
 		s.writeError(w, r, err)
 		return
 	}
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	w.Header().Set("Content-Disposition", fmt.Sprintf(`attachment; filename="%s-%s.log"`, v.Pod.Name, v.Container.Name))
+	w.Header().Set("Content-Disposition", fmt.Sprintf(`attachment; filename="%s.log"`, name))
 	w.Header().Set("Content-Security-Policy", policy+"; sandbox")
 	_, _ = io.WriteString(w, v.Text) // The client is gone if it fails.
 }
@@ -288,6 +307,11 @@ func logOf(r *request) (*logsView, error) {
 	v := &logsView{}
 	if err := v.addPods(r, instance); err != nil {
 		return nil, err
+	}
+	v.addFilters(r.lang, r.URL.Query())
+	if v.addAllPods(r); v.Merged != nil {
+		v.tail = tailOf(r.URL.Query())
+		return v, nil
 	}
 	if v.Pod == nil || v.Pod.Name != r.URL.Query().Get("pod") {
 		return nil, notFound(r, "problem.noPod", instanceTabURL(instance.Namespace, instance.Name, "logs"), "problem.showLogs")

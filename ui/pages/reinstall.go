@@ -32,7 +32,11 @@ func prepareInstall(r *request, v *actionView) (string, error) {
 	}
 	v.AsksAccount, v.Account = true, strings.TrimSpace(enteredOr(r, "account", v.Instance.Spec.ServiceAccountName))
 	v.request.ServiceAccountName = v.Account
-	if err := v.addConfiguration(r, app); err != nil {
+	chosen := r.FormValue("choice")
+	if app != nil {
+		chosen = cmp.Or(chosen, app.Status.SelectedVersion)
+	}
+	if err := v.addConfiguration(r, app, chosen); err != nil {
 		return "", err
 	}
 	if r.Method == http.MethodPost {
@@ -43,7 +47,6 @@ func prepareInstall(r *request, v *actionView) (string, error) {
 		return "", nil
 	}
 	v.NotAllowed = cmp.Or(v.NotAllowed, installProblem(r.lang, app))
-	chosen := cmp.Or(r.FormValue("choice"), app.Status.SelectedVersion)
 	v.ChoiceLabel, v.Choices = r.Text("form.version"), publishedVersions(r.lang, app, chosen)
 	if !slices.ContainsFunc(v.Choices, func(o option) bool { return o.Chosen }) {
 		return r.Text("action.selectVersion"), nil
@@ -82,7 +85,10 @@ func newRecordView(r *request) (*recordView, error) {
 }
 
 func (v *recordView) view() *view {
-	return &view{name: "record", titles: []string{v.lang.Text("record.heading", "Title", v.Title), v.lang.Text("installed.title")}, section: "instances", data: v, namespace: v.Instance.Namespace}
+	return &view{
+		name: "record", titles: []string{v.lang.Text("record.heading", "Title", v.Title), v.lang.Text("installed.title")}, section: "instances",
+		data: v, namespace: v.Instance.Namespace,
+	}
 }
 
 func showRecord(r *request) (*view, error) {

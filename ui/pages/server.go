@@ -71,8 +71,8 @@ type Server struct {
 	names nameCache
 	// logStreams counts the logs that are followed.
 	logStreams logSlots
-	// comparisons limits the versions that are compared at the same time.
-	comparisons chan struct{}
+	// analyses limits the requests that parse reports at the same time.
+	analyses chan struct{}
 	// sessionChecks and userChecks limit the dry runs of forms.
 	sessionChecks, userChecks *session.Rate
 }
@@ -96,7 +96,7 @@ func New(o Options) (http.Handler, error) {
 		requests:  session.NewRate(requestInterval, requestBurst),
 		exchanges: session.NewRate(exchangeInterval, exchangeBurst), checks: session.NewRate(checkInterval, checkBurst),
 		names: nameCache{known: map[[32]byte]knownName{}}, logStreams: logSlots{sessions: map[string]int{}},
-		comparisons:   make(chan struct{}, maxComparisons),
+		analyses:      make(chan struct{}, maxAnalyses),
 		sessionChecks: session.NewRate(sessionCheckInterval, sessionCheckBurst), userChecks: session.NewRate(userCheckInterval, userCheckBurst),
 	}
 	return s.protect(s.routes()), nil
@@ -178,8 +178,11 @@ func (s *Server) addForms(mux *http.ServeMux) {
 		if f.preview != nil {
 			mux.Handle("POST "+path+"/preview", s.signedIn(s.servePreview(f.preview)))
 			mux.Handle("POST "+path+"/fields", s.signedIn(s.serveFields(f.preview)))
+			mux.Handle("POST "+path+"/defaults", s.signedIn(s.serveDefaults(f.preview)))
+			mux.Handle("POST "+path+"/copy", s.signedIn(s.serveCopiedValue(f.preview)))
 		}
 		if f.check != nil {
+			mux.Handle("POST "+path+"/inputs", s.signedIn(s.serveInputs(f.preview)))
 			mux.Handle("POST "+path+"/check", s.signedIn(s.serveCheck(f.check)))
 		}
 	}

@@ -81,7 +81,8 @@ func sourceNotAllowed(r *request, verb string, source *v1alpha1.MarketSource) (w
 	if err != nil || allowed {
 		return "", "", err
 	}
-	return forbidden(r, verb, kube.Sources, source.Namespace).Text, bindingCommand(r.session.User, verb, kube.Sources, source.Namespace, " -n "+source.Namespace), nil
+	command := bindingCommand(r.session.User, verb, kube.Sources, source.Namespace, " -n "+source.Namespace)
+	return forbidden(r, verb, kube.Sources, source.Namespace).Text, command, nil
 }
 
 func newSourceActionView(r *request) (*sourceActionView, error) {
@@ -94,7 +95,8 @@ func newSourceActionView(r *request) (*sourceActionView, error) {
 		return nil, err
 	}
 	v := &sourceActionView{
-		Source: source, Action: r.PathValue("action"), Verb: r.Text(chosen.verb), Text: r.Text(chosen.text), lang: r.lang, chosen: chosen, before: source.DeepCopy(), Delete: chosen.change == nil,
+		Source: source, Action: r.PathValue("action"), Verb: r.Text(chosen.verb), Text: r.Text(chosen.text),
+		lang: r.lang, chosen: chosen, before: source.DeepCopy(), Delete: chosen.change == nil,
 	}
 	if v.NotAllowed, v.Grant, err = sourceNotAllowed(r, chosen.right, source); err != nil {
 		return nil, err

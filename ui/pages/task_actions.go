@@ -45,7 +45,10 @@ func showCancel(r *request) (*view, error) {
 			BackURL: taskURL(task.Namespace, task.Name), Back: r.Text("problem.showTask"),
 		}
 	}
-	return &view{name: "cancel", titles: []string{r.Text("task.cancelTitle", "Name", task.Name), r.Text("tasks.title")}, section: "tasks", data: task, namespace: task.Namespace}, nil
+	return &view{
+		name: "cancel", titles: []string{r.Text("task.cancelTitle", "Name", task.Name), r.Text("tasks.title")}, section: "tasks",
+		data: task, namespace: task.Namespace,
+	}, nil
 }
 
 // cancelTask requests the cancellation of a task.
@@ -80,7 +83,9 @@ func newInputsView(r *request) (*inputsView, error) {
 			BackURL: taskURL(task.Namespace, task.Name), Back: r.Text("problem.showTask"),
 		}
 	}
-	return &inputsView{Task: task, Title: r.lang.Word("action", task.Spec.Action) + " " + task.Instance(), lang: r.lang, Inputs: newInputForm(r, task.Status.RequiredInputs)}, nil
+	return &inputsView{
+		Task: task, Title: r.lang.Word("action", task.Spec.Action) + " " + task.Instance(), lang: r.lang, Inputs: newInputForm(r, task.Status.RequiredInputs),
+	}, nil
 }
 
 func (v *inputsView) view() *view {

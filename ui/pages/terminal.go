@@ -102,7 +102,8 @@ func (t *terminalView) selectContainer(l *locale.Language, name string) {
 		}
 	}
 	for _, container := range all {
-		t.Containers = append(t.Containers, option{container.Name, l.Text("logs.containerOption", "Name", container.Name, "State", l.Word("container", container.State)), container.Name == t.Container.Name})
+		label := l.Text("logs.containerOption", "Name", container.Name, "State", l.Word("container", container.State))
+		t.Containers = append(t.Containers, option{container.Name, label, container.Name == t.Container.Name})
 	}
 }
 

@@ -47,7 +47,7 @@ func (k *kubelet) serveExec(w http.ResponseWriter, r *http.Request) {
 	if conn == nil {
 		return
 	}
-	defer conn.Close() //nolint:errcheck // The test fails without the output.
+	defer conn.Close() // The test fails without the output.
 	k.mu.Lock()
 	k.queries = append(k.queries, r.URL.Query())
 	k.shells++

@@ -82,7 +82,6 @@ func (b *browser) dial(t *testing.T, path, origin string) (*websocket.Conn, *htt
 	if origin != "" {
 		headers.Set("Origin", origin)
 	}
-	//nolint:bodyclose // The body of a handshake needs no closing.
 	return websocket.Dial(t.Context(), "ws"+strings.TrimPrefix(b.base, "http")+path, &websocket.DialOptions{HTTPClient: b.Client, HTTPHeader: headers})
 }
 

@@ -118,7 +118,7 @@ func terminalOf(r *request) (*terminalView, terminal.Size, bool) {
 	}
 	size := terminal.Size{Width: side("width", 80), Height: side("height", 24)}
 	found, err := logOf(r)
-	if err != nil || !size.IsValid() || found.Container.Name != query.Get("container") {
+	if err != nil || !size.IsValid() || found.Merged != nil || found.Container.Name != query.Get("container") {
 		return nil, size, false
 	}
 	return &terminalView{Pod: found.Pod, Container: found.Container}, size, true

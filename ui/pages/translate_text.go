@@ -2,6 +2,7 @@ package pages
 
 import (
 	"regexp"
+	"strings"
 
 	"github.com/appmarket/operator/ui/locale"
 )
@@ -28,6 +29,15 @@ var textPatterns = []struct {
 	{regexp.MustCompile(`(?s)^must be one of: (.+)$`), "fieldProblem.options"},
 	{regexp.MustCompile(`(?s)^must match pattern (.+)$`), "fieldProblem.pattern"},
 	{regexp.MustCompile(`^cannot be matched against the pattern in time$`), "fieldProblem.patternTime"},
+	{regexp.MustCompile(`^Required value$`), "fieldProblem.required"},
+	{regexp.MustCompile(`^must be of type (.+), but is \S+$`), "fieldProblem.type"},
+	{regexp.MustCompile(`^Invalid value: \S+: must be at least (\S+)$`), "fieldProblem.minimum"},
+	{regexp.MustCompile(`^Invalid value: \S+: must be at most (\S+)$`), "fieldProblem.maximum"},
+	{regexp.MustCompile(`^must have at least (\S+) characters?, but has \d+$`), "fieldProblem.minLength"},
+	{regexp.MustCompile(`^must have at most (\S+) characters?, but has \d+$`), "fieldProblem.maxLength"},
+	{regexp.MustCompile(`^unknown key$`), "fieldProblem.unknownKey"},
+	{regexp.MustCompile(`(?s)^unknown key \(supported keys: (.+)\)$`), "fieldProblem.supportedKeys"},
+	{regexp.MustCompile(`^values\.schema\.json has (\d+) bytes$`), "enteredValues.schemaBytes"},
 	{regexp.MustCompile(`^The lines are not compared: the comparison takes too long\.$`), "compare.linesTooSlow"},
 	{regexp.MustCompile(`^The lines are not compared: the texts are too long\.$`), "compare.linesTooLong"},
 	{regexp.MustCompile(`^a version has too many entries to be compared$`), "compare.tooMany"},
@@ -49,4 +59,13 @@ func translateText(l *locale.Language, text string) string {
 		}
 	}
 	return text
+}
+
+// translateViolation returns a violation of a schema, a path with a message, in a language.
+func translateViolation(l *locale.Language, violation string) string {
+	path, message, found := strings.Cut(violation, ": ")
+	if translated := translateText(l, message); found && translated != message {
+		return l.Text("enteredValues.violation", "Path", path, "Problem", translated)
+	}
+	return violation
 }

@@ -70,6 +70,14 @@ func checkURL(form string) string { return form + "/check" }
 // fieldsURL returns the URL to which a form is sent while its fields are changed.
 func fieldsURL(form string) string { return form + "/fields" }
 
+// inputsURL returns the URL to which a form is sent to show the inputs of another version.
+func inputsURL(form string) string { return form + "/inputs" }
+
+// defaultsURL returns the URL of the default values for a form, and copyURL the URL that copies one of them.
+func defaultsURL(form string) string { return form + "/defaults" }
+
+func copyURL(form string) string { return form + "/copy" }
+
 // filledURL returns the URL of a form that begins with the entries of a task.
 func filledURL(form string, task *v1alpha1.AppInstallTask) string {
 	return form + queryOf(url.Values{"from": {task.Name}, "namespace": {task.Namespace}})

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"strings"
@@ -33,7 +34,7 @@ func TestClientAddress(t *testing.T) {
 		{"more proxies than a request has", "10.0.0.1:1000", []string{"198.51.100.7" + strings.Repeat(",10.0.0.2", 100)}, "10.0.0.2"},
 	} {
 		t.Run(c.why, func(t *testing.T) {
-			r := httptest.NewRequest("GET", "/", nil)
+			r := httptest.NewRequest(http.MethodGet, "/", nil)
 			r.RemoteAddr = c.peer
 			for _, value := range c.forwarded {
 				r.Header.Add("X-Forwarded-For", value)
@@ -41,7 +42,7 @@ func TestClientAddress(t *testing.T) {
 			NewWithT(t).Expect(ClientAddress(r, trusted).String()).To(Equal(c.want))
 		})
 	}
-	r := httptest.NewRequest("GET", "/", nil)
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
 	r.RemoteAddr = "@"
 	r.Header.Set("X-Forwarded-For", "198.51.100.7")
 	NewWithT(t).Expect(ClientAddress(r, trusted).IsValid()).To(BeFalse())

@@ -23,12 +23,18 @@ const (
 	Ended Ending = "Ended"
 	// Disconnected means that the page was closed or does not respond.
 	Disconnected Ending = "Disconnected"
-	// SignedOut means that the user is no longer signed in, and Denied that the user no longer has the right.
-	SignedOut, Denied Ending = "SignedOut", "Denied"
-	// Idle means that there was no input and no output, and Expired that the terminal was open for too long.
-	Idle, Expired Ending = "Idle", "Expired"
-	// NotRecorded means that the recording failed, and RecordingTooLarge that it reached its maximum size.
-	NotRecorded, RecordingTooLarge Ending = "NotRecorded", "RecordingTooLarge"
+	// SignedOut means that the user is no longer signed in.
+	SignedOut Ending = "SignedOut"
+	// Denied means that the user no longer has the right.
+	Denied Ending = "Denied"
+	// Idle means that there was no input and no output.
+	Idle Ending = "Idle"
+	// Expired means that the terminal was open for too long.
+	Expired Ending = "Expired"
+	// NotRecorded means that the recording failed.
+	NotRecorded Ending = "NotRecorded"
+	// RecordingTooLarge means that the recording reached its maximum size.
+	RecordingTooLarge Ending = "RecordingTooLarge"
 	// InputNotRead means that the command does not read what the user types.
 	InputNotRead Ending = "InputNotRead"
 	// Invalid means that the page sent a message that is not part of the protocol.
@@ -91,8 +97,7 @@ func (s *Session) Serve(ctx context.Context, conn *websocket.Conn, run Run, conf
 		func() error { return b.readMessages(reading) },
 		func() error { return s.superviseSession(ctx, b, confirm) },
 	} {
-		guarded := outcome.Guarded(work)
-		go func() { cancel(endingOf(guarded())) }()
+		go func() { cancel(endingOf(outcome.Guarded(work)())) }()
 	}
 	if err := b.sendControl(ctx, serverMessage{Open: true}); err != nil {
 		return Disconnected, nil

@@ -170,6 +170,7 @@
         if (answer?.status !== 200) return;
         states = new DOMParser().parseFromString(await answer.text(), "text/html");
       } catch { return; } // Without a connection, the fields are judged when the form is submitted.
+      form.querySelector("#values-notices")?.replaceChildren(...states.querySelectorAll("[data-notices]"));
       for (const field of form.querySelectorAll(".field")) {
         const control = field.matches("fieldset") ? field : field.querySelector("input[id], select[id], textarea[id]");
         if (!control) continue;
@@ -192,6 +193,68 @@
       judge();
     });
     if (form.querySelector("[data-conditional]")) judge();
+
+    // Another version has other inputs. Entries are kept, also those of inputs that only a former version has.
+    const inputs = document.getElementById("input-part"), kept = new Map();
+    let latest = 0;
+    const keep = () => inputs.querySelectorAll("[name]").forEach((control) => {
+      if (control.type !== "radio" || control.checked) kept.set(control.name, control.value);
+    });
+    const restore = (control) => {
+      const value = kept.get(control.name);
+      if (value === undefined) return;
+      if (control.type === "radio") control.checked = control.value === value;
+      else if (!control.options || [...control.options].some((option) => option.value === value)) control.value = value;
+    };
+    const showInputs = async () => {
+      const number = ++latest;
+      let text;
+      try {
+        const answer = await send(check.dataset.inputs, entries());
+        if (answer?.status !== 200) return;
+        text = await answer.text();
+      } catch { return; } // Without a connection, the inputs are shown when the form is submitted.
+      if (number !== latest) return;
+      keep();
+      const focused = inputs.contains(document.activeElement) ? document.activeElement.id : "";
+      inputs.innerHTML = text;
+      inputs.querySelectorAll("[name]").forEach(restore);
+      if (focused) document.getElementById(focused)?.focus();
+      for (const name of ["change", "input"]) form.dispatchEvent(new Event(name)); // The preview and the check begin again.
+    };
+    form.addEventListener("change", (event) => { if (inputs && event.target.matches("#version, #choice")) showInputs(); });
+
+    // Values are judged when the user pauses. Default values are shown beside them, and can be copied.
+    const values = form.querySelector("#values"), defaults = form.querySelector(".defaults");
+    let pause = 0;
+    values?.addEventListener("input", () => {
+      clearTimeout(pause);
+      pause = setTimeout(() => { changed.add(values.closest(".field")); judge(); }, 800);
+    });
+    const list = async () => {
+      if (!defaults?.open) return;
+      try {
+        const answer = await send(defaults.dataset.defaults, entries());
+        if (answer?.status === 200) defaults.lastElementChild.innerHTML = await answer.text();
+      } catch { /* Without a connection, the link to the default values remains. */ }
+    };
+    defaults?.addEventListener("toggle", list);
+    form.querySelector("#version, #choice")?.addEventListener("change", list);
+    defaults?.addEventListener("click", async (event) => {
+      const keys = event.target.closest("[data-keys]")?.dataset.keys;
+      if (!keys) return;
+      const body = entries();
+      body.set("keys", keys);
+      try {
+        const answer = await send(defaults.dataset.copy, body);
+        const text = answer ? await answer.text() : "";
+        if (answer?.status !== 200) { announce.textContent = text; return; }
+        values.value = text;
+      } catch { return; } // Without a connection, nothing is copied.
+      values.focus();
+      values.dispatchEvent(new Event("input", { bubbles: true }));
+      values.dispatchEvent(new Event("change", { bubbles: true }));
+    });
   }
 
   const stream = document.getElementById("stream");

@@ -1,0 +1,33 @@
+package pages_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	. "github.com/onsi/gomega"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+)
+
+// TestInstalledHasPages lists more instances than fit on one page.
+func TestInstalledHasPages(t *testing.T) {
+	g := NewWithT(t)
+	w := newWorld(t, true)
+	for i := range 204 {
+		instance := &v1alpha1.AppInstance{Spec: v1alpha1.AppInstanceSpec{AppRef: w.ref}}
+		instance.Namespace, instance.Name = w.tenant, fmt.Sprintf("many-%03d", i)
+		g.Expect(w.Client.Create(t.Context(), instance)).To(Succeed())
+	}
+	b := w.signInAsAdmin(t)
+	path := "/instances?namespace=" + w.tenant + "&find=many"
+	first := shows(t, b, path, "204 instances", `aria-current="page">1</a>`, "page=2", "many-199")
+	g.Expect(first.text).NotTo(ContainSubstring("many-200"))
+	second := b.get(t, path+"&page=2").text
+	g.Expect(second).To(And(ContainSubstring("many-200"), ContainSubstring("many-203"), Not(ContainSubstring(`title="many-199"`)), ContainSubstring("find=many")))
+	g.Expect(strings.Count(second, "<tr id=")).To(Equal(4))
+	for _, page := range []string{"9", "-1", "x"} {
+		g.Expect(b.get(t, path+"&page="+page).text).To(ContainSubstring("204 instances"), page)
+	}
+	g.Expect(b.get(t, "/instances?namespace="+w.tenant+"&find=many-00").text).NotTo(ContainSubstring("page=2"))
+}
