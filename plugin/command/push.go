@@ -21,7 +21,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appmarket/operator/api/v1alpha1"
-	"github.com/appmarket/operator/plugin/upload"
+	"github.com/appmarket/operator/internal/uploadclient"
 )
 
 const (
@@ -89,7 +89,7 @@ func (f *Factory) pushChart(ctx context.Context, p pushFlags, file string) error
 	if err != nil {
 		return fmt.Errorf("upload %s to source %s/%s: %s", filepath.Base(file), source.Namespace, source.Name, printable(err.Error()))
 	}
-	if result == upload.Unchanged {
+	if result == uploadclient.Unchanged {
 		f.printResult("source %s/%s already has %s", source.Namespace, source.Name, filepath.Base(file))
 		return nil
 	}
@@ -112,7 +112,7 @@ func readArchive(name string) ([]byte, error) {
 }
 
 // newUploadClient returns a client for the uploads of a source.
-func (f *Factory) newUploadClient(ctx context.Context, k client.Client, p pushFlags, source *v1alpha1.MarketSource) (*upload.Client, error) {
+func (f *Factory) newUploadClient(ctx context.Context, k client.Client, p pushFlags, source *v1alpha1.MarketSource) (*uploadclient.Client, error) {
 	target, err := uploadURL(cmp.Or(p.url, strings.TrimSuffix(source.Status.RepositoryURL, "/"+source.Namespace+"/"+source.Name)), source)
 	if err != nil {
 		return nil, err
@@ -133,8 +133,8 @@ func (f *Factory) newUploadClient(ctx context.Context, k client.Client, p pushFl
 	if err != nil {
 		return nil, err
 	}
-	return &upload.Client{
-		URL: target, Token: token, HTTP: upload.NewHTTPClient(transport), Delay: pushRetryDelay, Progress: f.newPushProgress(),
+	return &uploadclient.Client{
+		URL: target, Token: token, HTTP: uploadclient.NewHTTPClient(transport), Delay: pushRetryDelay, Progress: f.newPushProgress(),
 	}, nil
 }
 

@@ -1,4 +1,4 @@
-package upload_test
+package uploadclient_test
 
 import (
 	"context"
@@ -17,9 +17,9 @@ import (
 	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/access"
 	"github.com/appmarket/operator/internal/chart"
+	"github.com/appmarket/operator/internal/uploadclient"
 	"github.com/appmarket/operator/internal/uploads"
 	"github.com/appmarket/operator/internal/uploads/server"
-	"github.com/appmarket/operator/plugin/upload"
 )
 
 // reader reads charts as a worker does.
@@ -112,15 +112,15 @@ func TestPush(t *testing.T) {
 	url, archive := startSource(t), newArchive(t, "text")
 	var shown []string
 	cutting := &cuttingTransport{cuts: 3}
-	c := &upload.Client{
-		URL: url, Token: "token", HTTP: upload.NewHTTPClient(cutting), Delay: time.Millisecond,
+	c := &uploadclient.Client{
+		URL: url, Token: "token", HTTP: uploadclient.NewHTTPClient(cutting), Delay: time.Millisecond,
 		Progress: func(sent, total int) { shown = append(shown, fmt.Sprint(sent, "/", total)) },
 	}
-	g.Expect(c.Push(t.Context(), "web-1.0.0.tgz", archive)).To(Equal(upload.Created), "in spite of three interruptions")
+	g.Expect(c.Push(t.Context(), "web-1.0.0.tgz", archive)).To(Equal(uploadclient.Created), "in spite of three interruptions")
 	g.Expect(cutting.cuts).To(BeZero())
 	g.Expect(shown[len(shown)-1]).To(Equal(fmt.Sprint(len(archive), "/", len(archive))))
 	sent := cutting.sent
-	g.Expect(c.Push(t.Context(), "web-1.0.0.tgz", archive)).To(Equal(upload.Unchanged))
+	g.Expect(c.Push(t.Context(), "web-1.0.0.tgz", archive)).To(Equal(uploadclient.Unchanged))
 	g.Expect(cutting.sent).To(Equal(sent), "known bytes are not sent again")
 
 	_, err := c.Push(t.Context(), "web-1.0.0.tgz", newArchive(t, "other"))
@@ -136,7 +136,7 @@ func TestPushEndsIfTheServerIsNotAvailable(t *testing.T) {
 	g := NewWithT(t)
 	s := httptest.NewServer(http.NotFoundHandler())
 	s.Close()
-	c := &upload.Client{URL: s.URL + "/", HTTP: upload.NewHTTPClient(http.DefaultTransport), Delay: time.Millisecond}
+	c := &uploadclient.Client{URL: s.URL + "/", HTTP: uploadclient.NewHTTPClient(http.DefaultTransport), Delay: time.Millisecond}
 	_, err := c.Push(t.Context(), "web-1.0.0.tgz", newArchive(t, "text"))
 	g.Expect(err).To(MatchError(ContainSubstring("after 5 attempts")))
 }

@@ -1,6 +1,6 @@
-// Package upload sends the archive of a chart to a source of type Upload. It asks first whether the
+// Package uploadclient sends the archive of a chart to a source of type Upload. It asks first whether the
 // source has the archive, shows the progress, and continues after an interruption.
-package upload
+package uploadclient
 
 import (
 	"bytes"
