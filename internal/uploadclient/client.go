@@ -1,5 +1,5 @@
-// Package uploadclient sends the archive of a chart to a source of type Upload. It asks first whether the
-// source has the archive, shows the progress, and continues after an interruption.
+// Package uploadclient sends the archive of a chart to a source of type Upload, and lists and deletes charts. It
+// asks first whether the source has the archive, shows the progress, and continues after an interruption.
 package uploadclient
 
 import (
@@ -67,11 +67,12 @@ func (e *ResponseError) IsTemporary() bool {
 // Push uploads an archive with a file name.
 func (c *Client) Push(ctx context.Context, file string, archive []byte) (Result, error) {
 	sum := sha256.Sum256(archive)
-	target := c.URL + file + "?digest=sha256:" + hex.EncodeToString(sum[:])
-	known, err := c.sendRequest(ctx, http.MethodHead, target, nil, "")
-	if err == nil && known.status == http.StatusOK {
+	digest := "sha256:" + hex.EncodeToString(sum[:])
+	// An error is reported by the upload.
+	if known, err := c.Has(ctx, file, digest); err == nil && known {
 		return Unchanged, nil
 	}
+	target := c.targetOf(file, digest)
 	offset, attempts := 0, 0
 	for {
 		result, next, err := c.pushFrom(ctx, target, archive, offset)
@@ -156,12 +157,27 @@ func (c *Client) sendRequest(ctx context.Context, method, target string, content
 	if part != "" {
 		request.Header.Set("Content-Range", part)
 	}
+	return c.readAnswer(request, maxMessageBytes)
+}
+
+// sendLimited sends a request without content, and reads a response of a limited size.
+func (c *Client) sendLimited(ctx context.Context, method, target string, limit int64) (answer, error) {
+	request, err := http.NewRequestWithContext(ctx, method, target, nil)
+	if err != nil {
+		return answer{}, err
+	}
+	request.Header.Set("Authorization", "Bearer "+c.Token)
+	return c.readAnswer(request, limit)
+}
+
+// readAnswer sends a request, and reads the response up to a limit.
+func (c *Client) readAnswer(request *http.Request, limit int64) (answer, error) {
 	response, err := c.HTTP.Do(request)
 	if err != nil {
 		return answer{}, err
 	}
 	defer func() { _ = response.Body.Close() }() // It was read as far as needed.
-	message, err := io.ReadAll(io.LimitReader(response.Body, maxMessageBytes))
+	message, err := io.ReadAll(io.LimitReader(response.Body, limit))
 	if err != nil {
 		return answer{}, err
 	}

@@ -140,3 +140,27 @@ func TestPushEndsIfTheServerIsNotAvailable(t *testing.T) {
 	_, err := c.Push(t.Context(), "web-1.0.0.tgz", newArchive(t, "text"))
 	g.Expect(err).To(MatchError(ContainSubstring("after 5 attempts")))
 }
+
+func TestChartsAreListedAndDeleted(t *testing.T) {
+	g := NewWithT(t)
+	url, archive := startSource(t), newArchive(t, "text")
+	c := &uploadclient.Client{URL: url, Token: "token", HTTP: uploadclient.NewHTTPClient(http.DefaultTransport)}
+	g.Expect(c.List(t.Context())).To(BeEmpty())
+	g.Expect(c.Push(t.Context(), "web-1.0.0.tgz", archive)).To(Equal(uploadclient.Created))
+	digest := chart.Digest(archive)
+	g.Expect(c.List(t.Context())).To(ConsistOf(And(
+		HaveField("File", "web-1.0.0.tgz"), HaveField("Name", "web"), HaveField("Version", "1.0.0"), HaveField("Digest", digest), HaveField("Size", BeEquivalentTo(len(archive))))))
+	g.Expect(c.Has(t.Context(), "web-1.0.0.tgz", digest)).To(BeTrue())
+	g.Expect(c.Has(t.Context(), "web-1.0.0.tgz", chart.Digest(nil))).To(BeFalse(), "another digest")
+	_, err := c.Has(t.Context(), "web-1.0.0.tgz?digest=x", digest)
+	g.Expect(err).To(HaveOccurred(), "a name that contains a query")
+	g.Expect(c.Delete(t.Context(), "../team/web-1.0.0.tgz")).NotTo(Succeed(), "a name that contains a path")
+	g.Expect(c.Delete(t.Context(), "web-1.0.0.tgz")).To(Succeed())
+	g.Expect(c.Delete(t.Context(), "web-1.0.0.tgz")).To(MatchError("not found"))
+
+	c.Token = "another"
+	_, err = c.List(t.Context())
+	g.Expect(err).To(MatchError(HavePrefix("forbidden")))
+	_, err = c.Has(t.Context(), "web-1.0.0.tgz", digest)
+	g.Expect(err).To(HaveOccurred())
+}

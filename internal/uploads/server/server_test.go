@@ -12,7 +12,9 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -253,6 +255,11 @@ func TestHostileUploads(t *testing.T) {
 		{"a hidden file", "PUT", "/upload/market/team/.web-1.0.0.tgz", archive, nil, http.StatusBadRequest},
 		{"a path", "PUT", "/upload/market/team/../web-1.0.0.tgz", archive, nil, http.StatusNotFound},
 		{"an encoded path", "PUT", "/upload/market/team/..%2F..%2Fweb-1.0.0.tgz", archive, nil, http.StatusNotFound},
+		{"an absolute path", "PUT", "/upload/market/team//etc/web-1.0.0.tgz", archive, nil, http.StatusNotFound},
+		{"a name with a space", "PUT", "/upload/market/team/web%20-1.0.0.tgz", archive, nil, http.StatusBadRequest},
+		{"a name with a line break", "PUT", "/upload/market/team/web%0a-1.0.0.tgz", archive, nil, http.StatusBadRequest},
+		{"a name in upper case", "PUT", "/upload/market/team/Web-1.0.0.tgz", archive, nil, http.StatusBadRequest},
+		{"a digest of another algorithm", "PUT", webFile + "?digest=sha512:" + strings.Repeat("0", 128), archive, nil, http.StatusBadRequest},
 		{"an encoded backslash", "PUT", "/upload/market/team/..%5Cweb-1.0.0.tgz", archive, nil, http.StatusBadRequest},
 		{"a null byte", "PUT", "/upload/market/team/web-1.0.0%00.tgz", archive, nil, http.StatusBadRequest},
 		{"a long file name", "PUT", "/upload/market/team/" + strings.Repeat("a", 4000) + "-1.0.0.tgz", archive, nil, http.StatusBadRequest},
@@ -270,6 +277,11 @@ func TestHostileUploads(t *testing.T) {
 		{"a large manifest", "PUT", "/v2/market/team/web/manifests/1.0.0", make([]byte, uploads.MaxManifestBytes+1), nil, http.StatusRequestEntityTooLarge},
 		{"a manifest whose content is missing", "PUT", "/v2/market/team/web/manifests/1.0.0", newManifest(digest, other), nil, http.StatusBadRequest},
 		{"a manifest with another digest", "PUT", "/v2/market/team/web/manifests/" + other, newManifest(digest, other), nil, http.StatusBadRequest},
+		{"a manifest with a negative size", "PUT", "/v2/market/team/web/manifests/1.0.0", bytes.ReplaceAll(newManifest(digest, other), []byte(`"size":9`), []byte(`"size":-9`)), nil, http.StatusBadRequest},
+		{"a manifest with a large archive", "PUT", "/v2/market/team/web/manifests/1.0.0", bytes.ReplaceAll(newManifest(digest, other), []byte(`"size":9`), []byte(`"size":99999999999`)), nil, http.StatusUnprocessableEntity},
+		{"a manifest whose digest is a path", "PUT", "/v2/market/team/web/manifests/1.0.0", newManifest("sha256:../../../etc/passwd", other), nil, http.StatusUnprocessableEntity},
+		{"a tag that is a path", "PUT", "/v2/market/team/web/manifests/..%2F..%2F1.0.0", newManifest(digest, other), nil, http.StatusBadRequest},
+		{"a repository in upper case", "GET", "/v2/market/team/Web/tags/list", nil, nil, http.StatusBadRequest},
 		{"a repository that is a path", "GET", "/v2/market/team/../tags/list", nil, nil, http.StatusBadRequest},
 		{"an unknown session", "PATCH", "/v2/market/team/web/blobs/uploads/" + strings.Repeat("A", 26), archive, nil, http.StatusNotFound},
 		{"a session that is a path", "PATCH", "/v2/market/team/web/blobs/uploads/..%2Fx", archive, nil, http.StatusNotFound},
@@ -289,8 +301,26 @@ func TestHostileUploads(t *testing.T) {
 	}
 }
 
+// TestConcurrentUploadsOfOneVersion uploads different content as the same version: one is accepted.
+func TestConcurrentUploadsOfOneVersion(t *testing.T) {
+	g, m := NewWithT(t), startMarket(t)
+	statuses := make([]int, server.MaxNamespaceUploads)
+	var uploading sync.WaitGroup
+	for i := range statuses {
+		archive := newArchive(t, "web", "1.0.0", strings.Repeat("x", i))
+		uploading.Go(func() { statuses[i] = m.send(http.MethodPut, webFile, all, archive).status })
+	}
+	uploading.Wait()
+	slices.Sort(statuses)
+	g.Expect(statuses).To(Equal([]int{http.StatusCreated, http.StatusConflict, http.StatusConflict, http.StatusConflict}))
+	charts, damaged, err := m.store.List(team)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(damaged).To(BeEmpty())
+	g.Expect(charts).To(HaveLen(1))
+}
+
 func TestSlowAndConcurrentUploadsAreLimited(t *testing.T) {
-	g, m := NewWithT(t), startMarketWithIdle(t, 5*time.Second)
+	g, m := NewWithT(t), startMarketWithIdle(t, 8*time.Second)
 	var open []net.Conn
 	for range server.MaxNamespaceUploads {
 		conn, err := net.Dial("tcp", strings.TrimPrefix(m.url, "http://"))
@@ -301,8 +331,10 @@ func TestSlowAndConcurrentUploadsAreLimited(t *testing.T) {
 		open = append(open, conn)
 	}
 	archive := newArchive(t, "web", "1.0.0", "a")
-	g.Eventually(func() int { return m.send(http.MethodPut, webFile, all, archive).status }).WithTimeout(4*time.Second).WithPolling(10*time.Millisecond).
-		Should(Equal(http.StatusTooManyRequests), "or the upload before the others")
+	g.Eventually(func() ([]string, error) {
+		return filepath.Glob(filepath.Join(m.dir, "incoming/market/team/partial-*"))
+	}).WithTimeout(7*time.Second).WithPolling(10*time.Millisecond).Should(HaveLen(server.MaxNamespaceUploads), "all uploads are in progress")
+	g.Expect(m.send(http.MethodPut, webFile, all, archive).status).To(Equal(http.StatusTooManyRequests))
 	for _, conn := range open {
 		g.Expect(conn.SetReadDeadline(time.Now().Add(10 * time.Second))).To(Succeed())
 		text, err := io.ReadAll(conn)
