@@ -70,9 +70,9 @@ down: ## Stop what run or up started, and remove its state.
 	@hack/dev.sh down
 
 .PHONY: hydrate
-hydrate: ## Hydrate one chart without a cluster and show each step: CHART=path [VALUES=file].
-	@test -n "$(CHART)" || { echo "say which chart: make hydrate CHART=path [VALUES=file]"; exit 2; }
-	@go run ./cmd/hydrate $(if $(VALUES),--values "$(VALUES)") "$(CHART)"
+hydrate: ## Hydrate one chart without a cluster and show each step: CHART=path [VALUES=file] [PROFILE=Olares].
+	@test -n "$(CHART)" || { echo "say which chart: make hydrate CHART=path [VALUES=file] [PROFILE=Olares]"; exit 2; }
+	@go run ./cmd/kubectl-market hydrate $(if $(PROFILE),--profile "$(PROFILE)") $(if $(VALUES),--values "$(VALUES)") "$(CHART)"
 
 ##@ Change
 

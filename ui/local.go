@@ -15,6 +15,8 @@ type LocalOptions struct {
 	Port int
 	// RepositoryURL is the URL of the Helm repository, empty if it cannot be reached from this machine.
 	RepositoryURL string
+	// Terminal lets the user open a terminal in the containers of an instance.
+	Terminal bool
 	// Version is the version of the program.
 	Version string
 	Log     logr.Logger
@@ -25,6 +27,7 @@ type LocalOptions struct {
 func ServeLocal(ctx context.Context, account *rest.Config, o LocalOptions, out io.Writer) error {
 	flags, err := parseFlags([]string{
 		"--auth=" + authLocal, fmt.Sprintf("--bind-address=127.0.0.1:%d", o.Port), "--repository-url=" + o.RepositoryURL,
+		fmt.Sprintf("--terminal=%t", o.Terminal),
 	})
 	if err != nil {
 		return err

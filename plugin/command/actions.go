@@ -1,6 +1,7 @@
 package command
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -96,6 +97,14 @@ func (f *Factory) runOnInstance(
 		return err
 	}
 	r, asked, err := build(k, instance)
+	if errors.Is(err, errUpToDate) {
+		out := f.Streams.Out
+		if flags.write.hasFormat() {
+			out = f.Streams.ErrOut // There is no object to print.
+		}
+		fmt.Fprintf(out, "%s/%s is up to date (%s)\n", namespace, name, printable(instance.Status.Version))
+		return nil
+	}
 	if err != nil {
 		return err
 	}

@@ -23,6 +23,9 @@ func (f *Factory) newUpgradeCommand() *cobra.Command {
 	flags.addFailurePolicy(c, v1alpha1.FailureKeep, v1alpha1.FailureRollback)
 	c.RunE = func(c *cobra.Command, arguments []string) error {
 		return f.runOnInstance(c, flags, arguments[0], func(k client.Client, instance *v1alpha1.AppInstance) (taskbuilder.Request, []string, error) {
+			if isUpToDate(c, k, instance) {
+				return taskbuilder.Request{}, nil, errUpToDate
+			}
 			return f.buildChange(c.Context(), k, flags, configuration, instance, taskbuilder.Request{
 				Action: v1alpha1.ActionUpgrade, Version: configuration.version, AllowDowngrade: *downgrade,
 			})

@@ -67,11 +67,11 @@ func (f *Factory) NewRootCommand() *cobra.Command {
 	root.SetHelpCommandGroupID(groupSettings)
 	root.SetUsageTemplate(usageTemplate(root.UsageTemplate()))
 	f.addToGroup(root, groupCatalog, f.newSearchCommand(), f.newShowCommand(), f.newImagesCommand(), f.newAirgapCommand(),
-		f.newSourcesCommand(), f.newSourceCommand(), f.newPushCommand())
+		f.newSourcesCommand(), f.newSourceCommand(), f.newPushCommand(), f.newHydrateCommand())
 	f.addToGroup(root, groupInstall, append(f.newTaskCommands(), f.newPlanCommand())...)
 	f.addToGroup(root, groupInspect, f.newInstancesCommand(), f.newStatusCommand(), f.newEventsCommand(), f.newLogsCommand(), f.newOpenCommand())
 	f.addToGroup(root, groupTasks, f.newTasksCommand(), f.newInputsCommand(), f.newWaitCommand(), f.newWatchCommand(), f.newCancelCommand(), f.newRetryCommand())
-	f.addToGroup(root, groupSettings, f.newUICommand(), f.newDoctorCommand(), f.newVersionCommand(), f.newCompletionCommand(), f.newOptionsCommand())
+	f.addToGroup(root, groupSettings, f.newUICommand(), f.newDoctorCommand(), f.newVersionCommand(), f.newCompletionCommand(), f.newOptionsCommand(), f.newWorkerCommand())
 	f.completePersistentFlags(root)
 	return root
 }

@@ -23,10 +23,20 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appmarket/operator/plugin/command"
+	"github.com/appmarket/operator/plugin/hydration"
 	"github.com/appmarket/operator/test/testenv"
 )
 
-func TestMain(m *testing.M) { os.Exit(testenv.Run(m)) }
+// TestMain runs the tests, or serves as the render worker that the command hydrate of a test starts.
+func TestMain(m *testing.M) {
+	if len(os.Args) == 2 && os.Args[1] == hydration.WorkerCommand {
+		if err := hydration.ServeWorker(os.Stdin, os.Stdout); err != nil {
+			panic(err)
+		}
+		return
+	}
+	os.Exit(testenv.Run(m))
+}
 
 var update = flag.Bool("update", false, "write the golden files")
 
@@ -102,6 +112,7 @@ var changing = []struct {
 	{regexp.MustCompile(`uid: [0-9a-f-]{36}`), "uid: UID"},
 	{regexp.MustCompile(`resourceVersion: "\d+"`), `resourceVersion: "1"`},
 	{regexp.MustCompile(`([a-z]+Timestamp|[a-z]+Time|[a-z]+edAt): "20[^"]+"`), `${1}: "2026-01-01T00:00:00Z"`},
+	{regexp.MustCompile(` +\d+ ms `), "  1 ms "},
 	{regexp.MustCompile(`127\.0\.0\.1:\d+`), "127.0.0.1:6443"},
 }
 

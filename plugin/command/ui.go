@@ -26,6 +26,7 @@ func (f *Factory) newUICommand() *cobra.Command {
 	}
 	c.Flags().IntVar(&o.Port, "port", 0, "Local port. Defaults to a free port.")
 	c.Flags().StringVar(&o.RepositoryURL, "repository-url", "", "URL of the Helm repository, from which READMEs and values are shown. If empty, they are not shown.")
+	c.Flags().BoolVar(&o.Terminal, "terminal", false, "Open terminals in the containers of an instance. You must be allowed to create pods/exec.")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		config, err := f.flags.ToRESTConfig()
 		if err != nil {

@@ -5,6 +5,8 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"net/http/cookiejar"
+	"net/url"
 	"regexp"
 	"strings"
 	"sync"
@@ -35,32 +37,53 @@ func (b *sharedBuffer) String() string {
 	return b.buffer.String()
 }
 
+// TestUI serves the pages without and with terminals, which are paths that exist or not.
 func TestUI(t *testing.T) {
-	g := NewWithT(t)
 	p := newPlugin(t)
 	p.newMarket()
 	t.Setenv("KUBECONFIG", p.kubeconfig)
+	servePages(t, []string{"ui"}, http.StatusNotFound)
+	servePages(t, []string{"ui", "--terminal"}, http.StatusOK)
+
+	p.kubeconfig = writeKubeconfig(t, p.env.Config, "joe")
+	expectGolden(t, "ui-forbidden", p.run("ui"))
+}
+
+// servePages runs the command until its pages have answered. terminal is the code with which they answer
+// a user who signs in and asks for the ticket of a terminal.
+func servePages(t *testing.T, arguments []string, terminal int) {
+	t.Helper()
+	g := NewWithT(t)
 	out := &sharedBuffer{}
 	ctx, interrupt := context.WithCancel(t.Context())
 	defer interrupt()
 	code := make(chan int, 1)
 	go func() {
 		f := command.NewFactory(genericiooptions.IOStreams{In: strings.NewReader(""), Out: out, ErrOut: io.Discard}, "kubectl market", "1.2.3")
-		code <- f.Run(ctx, []string{"ui"})
+		code <- f.Run(ctx, arguments)
 	}()
-	link := regexp.MustCompile(`^pages {2}(http://127\.0\.0\.1:\d+/link\?code=\S+)\n$`)
+	link := regexp.MustCompile(`^pages {2}((http://127\.0\.0\.1:\d+)/link\?code=(\S+))\n$`)
 	g.Eventually(out.String).WithTimeout(30 * time.Second).Should(MatchRegexp(link.String()))
-	answer, err := http.Get(link.FindStringSubmatch(out.String())[1])
+	address := link.FindStringSubmatch(out.String())
+	jar, err := cookiejar.New(nil)
 	g.Expect(err).NotTo(HaveOccurred())
-	defer answer.Body.Close()
-	page, err := io.ReadAll(answer.Body)
+	browser := http.Client{Jar: jar}
+	page, err := browser.Get(address[1])
 	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(answer.StatusCode).To(Equal(http.StatusOK))
-	g.Expect(string(page)).To(ContainSubstring("Continue"))
-	http.DefaultClient.CloseIdleConnections()
+	text, err := io.ReadAll(page.Body)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(page.Body.Close()).To(Succeed())
+	g.Expect(page.StatusCode).To(Equal(http.StatusOK))
+	g.Expect(string(text)).To(ContainSubstring("Continue"))
+	apps, err := browser.PostForm(address[2]+"/link", url.Values{"code": {address[3]}})
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(apps.Body.Close()).To(Succeed())
+	g.Expect(apps.Request.URL.Path).To(Equal("/apps"))
+	ticket, err := browser.Post(address[2]+"/terminal/ticket", "text/plain", nil)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(ticket.Body.Close()).To(Succeed())
+	g.Expect(ticket.StatusCode).To(Equal(terminal))
+	browser.CloseIdleConnections()
 	interrupt()
 	g.Eventually(code).WithTimeout(30 * time.Second).Should(Receive(BeZero()))
-
-	p.kubeconfig = writeKubeconfig(t, p.env.Config, "joe")
-	expectGolden(t, "ui-forbidden", p.run("ui"))
 }

@@ -55,7 +55,7 @@ func installSteps() {
 			"--namespace", system, "--wait", "--timeout", "80s", "--set", "podAnnotations.chart=older", "--set", mirrorOf("ghcr.io"), "--set", mirrorOf("samples.appmarket.io"),
 			// The repositories have private addresses here, which only market namespaces may
 			// access.
-			"--set", "marketNamespaces={market,"+demo+",appmarket-tenant-0,appmarket-tenant-1}")
+			"--set", "marketNamespaces={market,"+demo+",appmarket-tenant-0,appmarket-tenant-1,appmarket-tenant-2}")
 		addLine("ready after %.1f s", time.Since(began).Seconds())
 		expectImage(ctx)
 	})

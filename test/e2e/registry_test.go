@@ -83,7 +83,7 @@ func buildApp(ctx context.Context, program string) {
 	fixture.Run(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", program, fixture.Path("test/e2e/app"))
 }
 
-// layerWith returns an image layer with one program in the root folder.
+// layerWith returns an image layer with a program at a path.
 func layerWith(file, program string) v1.Layer {
 	GinkgoHelper()
 	text, err := os.ReadFile(program)
@@ -100,8 +100,8 @@ func layerWith(file, program string) v1.Layer {
 	return layer
 }
 
-// pushApp pushes an image with this program under a name with a tag.
-func pushApp(image string) {
+// pushApp pushes an image with this program and additional layers under a name with a tag.
+func pushApp(image string, more ...v1.Layer) {
 	GinkgoHelper()
 	app, version, _ := strings.Cut(image, ":")
 	made := mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), types.OCIConfigJSON)
@@ -110,7 +110,7 @@ func pushApp(image string) {
 		Config: v1.Config{User: "65532:65532", Entrypoint: []string{"/app"}, Env: []string{"APP=" + app, "APP_VERSION=" + version}},
 	})
 	Expect(err).NotTo(HaveOccurred())
-	made, err = mutate.AppendLayers(made, appLayer)
+	made, err = mutate.AppendLayers(made, append(more, appLayer)...)
 	Expect(err).NotTo(HaveOccurred())
 	Expect(remote.Write(imageReference(image), made)).To(Succeed())
 }

@@ -6,7 +6,7 @@
 // use make e2e.
 //
 // The specs are the steps of one run, in the order of the files install, samples,
-// interruption, failure, removal and audit. A step may use the results of earlier steps.
+// interruption, failure, pages, removal and audit. A step may use the results of earlier steps.
 // At the end, a table shows each step with its duration in seconds and its result.
 //
 // Environment variables:
@@ -140,6 +140,7 @@ var _ = Describe("The operator on a node that runs containers", Ordered, Continu
 	sampleSteps()
 	Context("with interruptions", interruptionSteps)
 	Context("with failing apps", failureSteps)
+	pageSteps()
 	removalSteps()
 	auditSteps()
 })

@@ -1,8 +1,9 @@
-package main
+package hydration
 
 import (
 	"fmt"
 	"io"
+	"path"
 	"strings"
 	"time"
 
@@ -20,14 +21,14 @@ type printer struct{ out io.Writer }
 
 // StepDone prints the result of one step.
 func (p printer) StepDone(d *hydrate.Draft, step hydrate.Name, took time.Duration, err error) {
-	mark, said := "ok    ", result(d, step)
+	mark, said := "ok    ", formatResult(d, step)
 	if err != nil {
 		mark, said = "failed", err.Error()
 	}
 	fmt.Fprintf(p.out, "%s  %-13s  %5d ms  %s\n", mark, step, took.Milliseconds(), said)
 }
 
-func result(d *hydrate.Draft, step hydrate.Name) string {
+func formatResult(d *hydrate.Draft, step hydrate.Name) string {
 	switch step {
 	case hydrate.StepSourceChart:
 		return fmt.Sprintf("%s %s, %d files, %s", d.Chart.Name, d.Chart.Version, d.FileCount, d.Digest)
@@ -41,7 +42,7 @@ func result(d *hydrate.Draft, step hydrate.Name) string {
 	case hydrate.StepImageAnalysis:
 		return fmt.Sprintf("%d images", len(d.Images))
 	case hydrate.StepRepoUpdate:
-		return d.Published.Chart + ", " + d.Published.Digest
+		return path.Base(d.Published.Chart) + ", " + d.Published.Digest
 	}
 	return ""
 }
@@ -53,7 +54,7 @@ func printDraft(out io.Writer, d *hydrate.Draft) {
 		fmt.Fprintln(out, "\nimages:")
 	}
 	for _, i := range d.Images {
-		fmt.Fprintf(out, "  %s  %s\n", i.Name, imageDetail(i))
+		fmt.Fprintf(out, "  %s  %s\n", i.Name, formatDetail(i))
 	}
 	_, wrong := inputs.CheckInputs(d.Inputs, nil, nil)
 	if len(wrong) > 0 {
@@ -74,7 +75,7 @@ func printDraft(out io.Writer, d *hydrate.Draft) {
 	}
 }
 
-func imageDetail(i images.Image) string {
+func formatDetail(i images.Image) string {
 	if i.Detail == nil {
 		return "not inspected: " + i.Problem
 	}

@@ -1,0 +1,194 @@
+// Package hydration runs the five hydration steps for one chart without a cluster, and prints the result of each
+// step. It is for authors of charts, and for finding out why a market rejects a chart.
+package hydration
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/chart"
+	"github.com/appmarket/operator/internal/chartrepo"
+	"github.com/appmarket/operator/internal/netguard"
+	"github.com/appmarket/operator/internal/olares"
+	"github.com/appmarket/operator/internal/registry"
+	"github.com/appmarket/operator/internal/source"
+	"github.com/appmarket/operator/internal/values"
+	"github.com/appmarket/operator/internal/worker"
+)
+
+// WorkerCommand is the argument with which the program serves as the render worker of another process.
+const WorkerCommand = "render-worker"
+
+// ServeWorker serves requests of another process of this program until its input ends.
+func ServeWorker(in io.Reader, out io.Writer) error { return worker.Serve(in, out) }
+
+// Options specify what is hydrated, and how.
+type Options struct {
+	// Chart is a directory or an archive (.tgz).
+	Chart string
+	// Values is a file with values for rendering. They override those of the profile.
+	Values string
+	// Params is a file with parameters that are merged into values.yaml.
+	Params string
+	// Profile is the platform profile, Helm or Olares.
+	Profile string
+	// Out is the directory to which the published chart is written. If it is empty, the chart is not kept.
+	Out string
+	// RegistryMirrors contains the URL of the mirror of each registry.
+	RegistryMirrors map[string]string
+}
+
+// Run hydrates the chart and prints the result of each step. It returns an error if a step fails.
+func Run(ctx context.Context, o Options, out io.Writer) (err error) {
+	request, err := newRequest(ctx, o)
+	if err != nil {
+		return err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find executable: %w", err)
+	}
+	folder, err := os.MkdirTemp("", "hydrate-")
+	if err != nil {
+		return fmt.Errorf("create directory: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
+	store, err := chartrepo.Open(folder, chartrepo.Options{})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	workers := &worker.Pool{Command: []string{self, WorkerCommand}, Workers: 1}
+	defer workers.Close()
+	observer := printer{out}
+	steps, err := newSteps(o, workers, store, observer)
+	if err != nil {
+		return err
+	}
+	draft := &hydrate.Draft{Request: request}
+	err = hydrate.Pipeline{Steps: steps, Observer: observer}.Run(ctx, draft)
+	printDraft(out, draft)
+	if err != nil {
+		return fmt.Errorf("step %s failed", hydrate.FailedStep(err, hydrate.StepSourceChart))
+	}
+	if o.Out == "" {
+		return nil
+	}
+	return saveChart(store, draft.Published, o.Out)
+}
+
+func newRequest(ctx context.Context, o Options) (hydrate.Request, error) {
+	profiles := map[string]hydrate.Profile{"Olares": olares.Profile{}, "Helm": olares.HelmProfile{}}
+	profile, ok := profiles[o.Profile]
+	if !ok {
+		return hydrate.Request{}, fmt.Errorf("--profile: Unsupported value: %q: supported values: Helm, Olares", o.Profile)
+	}
+	fetcher, offer, err := openChart(o.Chart)
+	if err != nil {
+		return hydrate.Request{}, err
+	}
+	meta, err := readMetadata(ctx, fetcher, offer)
+	if err != nil {
+		return hydrate.Request{}, fmt.Errorf("read %s: %w", o.Chart, err)
+	}
+	offer.Version = meta.Version
+	request := hydrate.Request{
+		Owner: hydrate.Owner{Namespace: "local", Source: "local"},
+		App:   meta.Name, Offer: offer, Source: fetcher, Profile: profile,
+	}
+	if request.Platform, err = readValues(o.Values); err != nil {
+		return hydrate.Request{}, err
+	}
+	request.Params, err = readValues(o.Params)
+	return request, err
+}
+
+// openChart returns a fetcher and an offer of a local chart, as a source of type Directory does.
+func openChart(chart string) (hydrate.Fetcher, hydrate.Offer, error) {
+	file, err := filepath.Abs(chart)
+	if err != nil {
+		return nil, hydrate.Offer{}, fmt.Errorf("find %s: %w", chart, err)
+	}
+	switch about, err := os.Stat(file); {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, hydrate.Offer{}, fmt.Errorf("chart %s not found", chart)
+	case err != nil:
+		return nil, hydrate.Offer{}, fmt.Errorf("open %s: %w", chart, err)
+	case !about.IsDir() && !strings.HasSuffix(file, ".tgz"):
+		return nil, hydrate.Offer{}, fmt.Errorf("chart %s must be a directory or an archive (.tgz)", chart)
+	}
+	folder := filepath.Dir(file)
+	from, err := source.Open(source.Config{Directory: &source.DirectoryConfig{Path: folder, AllowedRoots: []string{folder}}})
+	return from, hydrate.Offer{URL: filepath.Base(file)}, err
+}
+
+func readMetadata(ctx context.Context, source hydrate.Fetcher, offer hydrate.Offer) (chart.Metadata, error) {
+	payload, err := source.Fetch(ctx, offer)
+	if err != nil {
+		return chart.Metadata{}, err
+	}
+	files := payload.Files
+	if payload.Archive != nil {
+		if files, err = chart.Unpack(payload.Archive); err != nil {
+			return chart.Metadata{}, err
+		}
+	}
+	return chart.ReadMetadata(files)
+}
+
+func readValues(file string) (map[string]any, error) {
+	if file == "" {
+		return nil, nil
+	}
+	text, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("file %s not found", file)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read values: %w", err)
+	}
+	values, err := values.Decode(text)
+	if err != nil {
+		return nil, fmt.Errorf("file %s: %w", file, err)
+	}
+	return values, nil
+}
+
+// newSteps returns the steps of the operator, which publish to a store.
+func newSteps(o Options, workers *worker.Pool, store *chartrepo.Store, observer hydrate.Observer) ([]hydrate.Step, error) {
+	inspector, err := registry.New(registry.Options{
+		// The user of this program can reach these addresses without it.
+		Mirrors: o.RegistryMirrors, Network: netguard.Policy{Loopback: true, Private: true},
+	})
+	if err != nil {
+		return nil, err
+	}
+	return []hydrate.Step{
+		hydrate.Analysis{Worker: workers, Observer: observer},
+		hydrate.ImageAnalysis{Inspector: registry.Guarded(inspector, registryPause)},
+		hydrate.RepoUpdate{Publisher: store},
+	}, nil
+}
+
+// saveChart writes the published chart to a directory, with the name that helm package gives it.
+func saveChart(store *chartrepo.Store, published hydrate.Published, directory string) error {
+	archive, err := store.Archive(published.Digest)
+	if err != nil {
+		return fmt.Errorf("read published chart: %w", err)
+	}
+	if err := os.MkdirAll(directory, 0o755); err != nil {
+		return fmt.Errorf("create directory: %w", err)
+	}
+	if err := os.WriteFile(filepath.Join(directory, path.Base(published.Chart)), archive, 0o644); err != nil {
+		return fmt.Errorf("save chart: %w", err)
+	}
+	return nil
+}
