@@ -9,8 +9,8 @@ type Image struct {
 	// Where lists up to 20 places that use the image, such as "Deployment/web container
 	// main".
 	Where []string `json:"where"`
-	// Announced reports that only the annotation in Chart.yaml lists the image: no object
-	// uses it and the app manifest does not name it.
+	// Announced reports that no pod spec and not the app manifest names the image. An annotation,
+	// an environment variable, an argument or a field of a custom resource names it.
 	Announced bool `json:"announced,omitempty"`
 	// Detail is nil if no registry returned the image. Problem then describes the error.
 	Detail  *Detail `json:"detail,omitempty"`

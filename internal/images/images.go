@@ -1,6 +1,7 @@
 package images
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -47,7 +48,8 @@ var KindsWithoutPods = map[string]bool{
 // contains, sorted by full name and without duplicates. Images of documents are found by
 // structure: every map that looks like a pod spec counts, in any kind of object, in hooks,
 // and down to a depth of objects.MaxDepth. The contents of ConfigMaps and Secrets do not
-// count.
+// count. Images that containers and custom resources name by a convention, and those that
+// annotations of objects declare, are announced.
 //
 // Empty references are skipped because values that are set at installation time may
 // complete them. Invalid references are skipped in kinds that Kubernetes itself does not
@@ -57,14 +59,9 @@ var KindsWithoutPods = map[string]bool{
 // images, which are cut at that number, and with RenderFailed if a document is not valid
 // YAML.
 func FindImages(docs []objects.Document, listed []string, announced ...string) ([]Image, error) {
-	found := finder{known: map[string]*imageUses{}}
-	for _, doc := range docs {
-		if !strings.Contains(doc.Text, "image") {
-			continue
-		}
-		if err := objects.EachObject(doc, found.searchObject); err != nil {
-			return nil, err
-		}
+	found := finder{known: map[string]*imageUses{}, announced: map[announcement]bool{}, paths: map[string][]string{}}
+	if err := found.searchDocuments(docs); err != nil {
+		return nil, err
 	}
 	for _, reference := range listed {
 		if err := found.addImage(reference, declared, true); err != nil {
@@ -72,13 +69,9 @@ func FindImages(docs []objects.Document, listed []string, announced ...string) (
 		}
 	}
 	for _, reference := range announced {
-		if len(found.known) == chart.MaxImages {
-			break
-		}
-		if err := found.addImage(reference, imagesAnnotation, false); err != nil {
-			return nil, err
-		}
+		found.announce(reference, imagesAnnotation)
 	}
+	found.addAnnounced()
 	if found.invalid != "" {
 		return nil, outcome.Stalled(v1alpha1.ReasonInvalidImage, errors.New(found.invalid))
 	}
@@ -108,6 +101,10 @@ func AnnotatedImages(chart chart.Metadata) []string {
 // finder collects images by their full names.
 type finder struct {
 	known map[string]*imageUses
+	// announced contains the images that conventions and annotations name, and paths the fields with images of
+	// each kind, in the form <group>/<kind>.
+	announced map[announcement]bool
+	paths     map[string][]string
 	// invalid is the first invalid reference in lexical order. Maps are iterated in random
 	// order, and the same chart must always produce the same message.
 	invalid string
@@ -116,26 +113,62 @@ type finder struct {
 type imageUses struct {
 	reference string
 	where     map[string]bool
+	// isUsed is set if a pod spec or the app manifest names the image.
+	isUsed bool
+}
+
+// searchDocuments finds the images of documents.
+func (f *finder) searchDocuments(docs []objects.Document) error {
+	for _, doc := range docs {
+		if !strings.Contains(doc.Text, pathsAnnotation) {
+			continue
+		}
+		if err := objects.EachObject(doc, func(o objects.Map) error { f.readPaths(o); return nil }); err != nil {
+			return err
+		}
+	}
+	for _, doc := range docs {
+		if !mayContainImages(doc.Text) && len(f.paths) == 0 {
+			continue
+		}
+		if err := objects.EachObject(doc, f.searchObject); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// mayContainImages reports whether a document has the word image, which all names of fields with images contain.
+func mayContainImages(text string) bool {
+	return strings.Contains(text, "image") || strings.Contains(text, "Image") || strings.Contains(text, "IMAGE")
 }
 
 func (f *finder) searchObject(o objects.Map) error {
+	f.addAnnotated(o)
 	if KindsWithoutPods[o.Kind()] {
 		return nil
 	}
 	return f.searchValue(o, o, 0)
 }
 
-// searchValue finds pod specs in a value of an object.
+// searchValue finds pod specs and images that are named by a convention in a value of an object.
 func (f *finder) searchValue(in objects.Map, value any, depth int) error {
 	if depth > objects.MaxDepth {
 		return nil
 	}
 	switch value := value.(type) {
 	case objects.Map:
-		if err := f.addPodSpec(in, value); err != nil {
+		isPod, err := f.addPodSpec(in, value)
+		if err != nil {
 			return err
 		}
-		for _, field := range value {
+		if !builtInGroup.MatchString(in.Group()) {
+			f.addFields(in, value)
+		}
+		for key, field := range value {
+			if name, _ := key.(string); isPod && PodListFields[name] != "" {
+				continue
+			}
 			if err := f.searchValue(in, field, depth+1); err != nil {
 				return err
 			}
@@ -150,9 +183,8 @@ func (f *finder) searchValue(in objects.Map, value any, depth int) error {
 	return nil
 }
 
-// addPodSpec adds the images of a map if the map is a pod spec.
-func (f *finder) addPodSpec(in, spec objects.Map) error {
-	isPod := false
+// addPodSpec adds the images of a map if the map is a pod spec, which it reports.
+func (f *finder) addPodSpec(in, spec objects.Map) (isPod bool, err error) {
 	for list, called := range PodListFields {
 		containers, _ := spec[list].([]any)
 		for _, item := range containers {
@@ -162,13 +194,15 @@ func (f *finder) addPodSpec(in, spec objects.Map) error {
 				continue
 			}
 			isPod = true
-			if err := f.addImage(reference, in.KindAndName()+" "+called+" "+named, in.IsWorkload()); err != nil {
-				return err
+			where := in.KindAndName() + " " + called + " " + named
+			if err := f.addImage(reference, where, in.IsWorkload()); err != nil {
+				return true, err
 			}
+			f.addContainer(container, where)
 		}
 	}
 	if !isPod {
-		return nil
+		return false, nil
 	}
 	volumes, _ := spec["volumes"].([]any)
 	for _, item := range volumes {
@@ -176,10 +210,10 @@ func (f *finder) addPodSpec(in, spec objects.Map) error {
 		image, _ := volume["image"].(objects.Map)
 		where := in.KindAndName() + " image volume " + volume.TextAt("name")
 		if err := f.addImage(image.TextAt("reference"), where, in.IsWorkload()); err != nil {
-			return err
+			return true, err
 		}
 	}
-	return nil
+	return true, nil
 }
 
 // addImage adds an image. If certain is true, an invalid reference is an error.
@@ -204,7 +238,30 @@ func (f *finder) addImage(reference, where string, certain bool) error {
 	}
 	known.reference = min(known.reference, reference)
 	known.where[where] = true
+	known.isUsed = true
 	return nil
+}
+
+// addAnnounced adds the announced images that are valid, in a fixed order, up to the maximum number of images.
+func (f *finder) addAnnounced() {
+	all := slices.SortedFunc(maps.Keys(f.announced), func(a, b announcement) int {
+		return cmp.Or(strings.Compare(a.reference, b.reference), strings.Compare(a.where, b.where))
+	})
+	for _, image := range all {
+		full, err := NormalizeReference(image.reference)
+		if err != nil {
+			continue
+		}
+		known, ok := f.known[full]
+		if !ok && len(f.known) == chart.MaxImages {
+			continue
+		}
+		if !ok {
+			known = &imageUses{reference: image.reference, where: map[string]bool{}}
+			f.known[full] = known
+		}
+		known.where[image.where] = true
+	}
 }
 
 // sortedImages returns the images sorted by full name.
@@ -216,7 +273,7 @@ func (f *finder) sortedImages() []Image {
 			Reference: f.known[full].reference,
 			Name:      full,
 			Where:     where[:min(len(where), maxWhere)],
-			Announced: len(where) == 1 && where[0] == imagesAnnotation,
+			Announced: !f.known[full].isUsed,
 		})
 	}
 	return images

@@ -34,7 +34,7 @@ func ServeWorker(in io.Reader, out io.Writer) error { return worker.Serve(in, ou
 type Options struct {
 	// Chart is a directory or an archive (.tgz).
 	Chart string
-	// Values is a file with values for rendering. They override those of the profile.
+	// Values is a file with values for rendering. They override the values of the profile.
 	Values string
 	// Params is a file with parameters that are merged into values.yaml.
 	Params string
