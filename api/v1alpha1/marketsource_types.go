@@ -6,7 +6,7 @@ import (
 )
 
 // SourceType is the protocol that is used to access a source.
-// +kubebuilder:validation:Enum=Helm;OCI;Git;Directory
+// +kubebuilder:validation:Enum=Helm;OCI;Git;Directory;Upload
 type SourceType string
 
 const (
@@ -18,6 +18,8 @@ const (
 	SourceTypeGit SourceType = "Git"
 	// SourceTypeDirectory reads a directory on a volume of the operator.
 	SourceTypeDirectory SourceType = "Directory"
+	// SourceTypeUpload offers charts that users upload to the operator.
+	SourceTypeUpload SourceType = "Upload"
 )
 
 // ReadyWhen specifies when a source is ready.
@@ -42,6 +44,8 @@ const (
 // +kubebuilder:validation:XValidation:rule="self.type == 'Git' || !has(self.git)",message="git may only be set when type is Git"
 // +kubebuilder:validation:XValidation:rule="self.type != 'Directory' || has(self.directory)",message="directory is required when type is Directory"
 // +kubebuilder:validation:XValidation:rule="self.type == 'Directory' || !has(self.directory)",message="directory may only be set when type is Directory"
+// +kubebuilder:validation:XValidation:rule="self.type != 'Upload' || has(self.upload)",message="upload is required when type is Upload"
+// +kubebuilder:validation:XValidation:rule="self.type == 'Upload' || !has(self.upload)",message="upload may only be set when type is Upload"
 type MarketSourceSpec struct {
 	// type specifies the type of the source. The field of the same name must be set.
 	// +required
@@ -80,6 +84,11 @@ type MarketSourceSpec struct {
 	// Directory, and cannot be set otherwise.
 	// +optional
 	Directory *DirectorySource `json:"directory,omitempty"`
+
+	// upload specifies which charts users can upload. It is required if type is Upload, and cannot be
+	// set otherwise.
+	// +optional
+	Upload *UploadSource `json:"upload,omitempty"`
 
 	// interval specifies the interval at which the source is checked for changes. It varies by
 	// up to 10% so that sources are not checked at the same time. Must be at least 10s.

@@ -7,6 +7,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/util/uuid"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 
 	"github.com/appmarket/operator/api/v1alpha1"
@@ -26,14 +27,18 @@ import (
 	"github.com/appmarket/operator/internal/preflight/collector"
 	"github.com/appmarket/operator/internal/release"
 	"github.com/appmarket/operator/internal/source"
+	"github.com/appmarket/operator/internal/uploads"
 	"github.com/appmarket/operator/internal/worker"
 )
 
 // components are the adapters that the controllers use.
 type components struct {
-	url       string
-	store     *chartrepo.Store
-	reviewer  *access.Reviewer
+	url      string
+	store    *chartrepo.Store
+	uploads  *uploads.Store
+	reviewer *access.Reviewer
+	// direct writes as a replica that is not the leader does.
+	direct    client.Client
 	damaged   chan event.GenericEvent
 	changed   chan event.GenericEvent
 	workers   *worker.Pool
@@ -87,6 +92,11 @@ func newComponents(mgr ctrl.Manager, known *kinds.Kinds, o *options) (*component
 	if err != nil {
 		return nil, fmt.Errorf("--store-dir: %w", err)
 	}
+	p.uploads, err = uploads.Open(filepath.Join(o.storeDir, uploadsFolder), uploads.Options{Reader: p.workers, NamespaceBytes: o.limits.uploadedBytes})
+	if err != nil {
+		return nil, fmt.Errorf("--store-dir: %w", err)
+	}
+	p.opener.uploads = uploadStore{p.uploads}
 	if p.clients, err = helmrelease.NewClients(mgr.GetConfig(), known); err != nil {
 		return nil, fmt.Errorf("configure Helm: %w", err)
 	}

@@ -70,6 +70,7 @@ func (p *components) registerControllers(ctx context.Context, mgr ctrl.Manager, 
 		mgr.Add(p.placement),
 		mgr.Add(&chartrepo.WriteCheck{Store: p.store, Interval: writeCheckInterval}),
 		mgr.Add(&chartrepo.Maintenance{Store: p.store, Interval: o.scrub, Keep: installedCharts(mgr.GetClient())}),
+		mgr.Add(&uploadSweep{store: p.uploads, objects: mgr.GetClient(), log: mgr.GetLogger()}),
 		p.addServers(ctx, mgr, o),
 	)
 }

@@ -19,6 +19,7 @@ const spareWorkers = 4
 type limits struct {
 	apps           int
 	publishedBytes int64
+	uploadedBytes  int64
 	watches        int
 	tasks          int
 	taskBytes      int64
@@ -27,6 +28,7 @@ type limits struct {
 func (l *limits) addFlags(f *flag.FlagSet) {
 	f.IntVar(&l.apps, "namespace-apps", 10000, "Maximum number of apps of all sources of a namespace. 0 means no limit.")
 	f.Int64Var(&l.publishedBytes, "namespace-published-bytes", 5<<30, "Maximum size, in bytes, of the charts and reports that the sources of a namespace publish. 0 means no limit.")
+	f.Int64Var(&l.uploadedBytes, "namespace-upload-bytes", 5<<30, "Maximum size, in bytes, of the charts that are uploaded to the sources of a namespace. 0 means no limit.")
 	f.IntVar(&l.watches, "namespace-watches", 400, "Maximum number of watches on the objects of the instances of a namespace, and of watches on the Secrets and ConfigMaps that they read. 0 means no limit.")
 	f.IntVar(&l.tasks, "instance-tasks", 100, "Maximum number of unfinished tasks of an instance. 0 means no limit.")
 	f.Int64Var(&l.taskBytes, "namespace-task-bytes", 16<<20, "Maximum size, in bytes, of the values of all unfinished tasks of a namespace. 0 means no limit.")

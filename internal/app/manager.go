@@ -74,6 +74,10 @@ func runOperator(ctx context.Context, o *options) error {
 	if err != nil {
 		return err
 	}
+	direct, err := client.New(cfg, client.Options{Scheme: scheme})
+	if err != nil {
+		return fmt.Errorf("create client: %w", err)
+	}
 	cfg, lock, err := newLeaderLock(ctx, cfg, o)
 	if err != nil {
 		return err
@@ -103,7 +107,7 @@ func runOperator(ctx context.Context, o *options) error {
 	if err != nil {
 		return err
 	}
-	p.reviewer = reviewer
+	p.reviewer, p.direct = reviewer, direct
 	defer p.workers.Close()
 	if err := p.registerControllers(ctx, mgr, o); err != nil {
 		return err

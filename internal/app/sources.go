@@ -19,6 +19,8 @@ type sourceFactory struct {
 	userAgent string
 	// folders caches the charts of sources of type Directory.
 	folders *source.FolderCache
+	// uploads contains the charts of sources of type Upload.
+	uploads source.UploadStore
 	// checkouts holds the files of sources of type Git.
 	checkouts *source.GitCheckouts
 }
@@ -31,7 +33,7 @@ func (f sourceFactory) openSource(ctx context.Context, ms *v1alpha1.MarketSource
 	}
 	return source.FromSpec(ctx, f.secrets, ms, source.Options{
 		UserAgent: f.userAgent, Network: f.options.networkPolicy(ms.Namespace),
-		AllowedRoots: f.options.allowed.rootsFor(ms.Namespace), Cache: f.folders, Checkouts: f.checkouts,
+		AllowedRoots: f.options.allowed.rootsFor(ms.Namespace), Cache: f.folders, Checkouts: f.checkouts, Uploads: f.uploads,
 		PublishedURL: repositoryURL(f.options) + "/" + ms.Namespace + "/" + ms.Name,
 	})
 }

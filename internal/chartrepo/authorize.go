@@ -44,7 +44,7 @@ func (h *handler) reviewAccess(r *http.Request, owner hydrate.Owner) (access.Dec
 	if namePattern.MatchString(owner.Namespace) && namePattern.MatchString(owner.Source) {
 		reviewed = hydrate.Owner{Namespace: strings.Clone(owner.Namespace), Source: strings.Clone(owner.Source)}
 	}
-	return h.access(r.Context(), tokenOf(r), reviewed)
+	return h.access(r.Context(), access.TokenOf(r), reviewed)
 }
 
 // authorizeReport is authorizeSource for a report, which several sources may have published.
@@ -90,7 +90,7 @@ func (h *handler) chooseSourceByName(w http.ResponseWriter, r *http.Request, use
 		return own, false, true
 	}
 	decision := access.Unauthenticated
-	if user != "" && tokenOf(r) != "" && !h.isShared(own) {
+	if user != "" && access.TokenOf(r) != "" && !h.isShared(own) {
 		var err error
 		decision, err = h.reviewAccess(r, own)
 		if err != nil || decision == access.Unauthenticated {
@@ -129,19 +129,6 @@ func (h *handler) writeDecision(w http.ResponseWriter, decision access.Decision,
 		writeErrorText(w, http.StatusUnauthorized, unauthorizedText)
 	}
 	return false
-}
-
-// tokenOf returns the token of a request: a bearer token, or the password of basic
-// authentication with any user name. It returns an empty string if there is none.
-func tokenOf(r *http.Request) string {
-	if _, password, basic := r.BasicAuth(); basic {
-		return password
-	}
-	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	if !strings.EqualFold(scheme, "Bearer") {
-		return ""
-	}
-	return strings.TrimSpace(token)
 }
 
 // denyAll is the default Access. It denies every request.

@@ -15,22 +15,8 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/outcome"
+	"github.com/appmarket/operator/test/testvolume"
 )
-
-// mountVolume mounts a small volume, which requires root.
-func mountVolume(t *testing.T, options string) string {
-	t.Helper()
-	dir := t.TempDir()
-	if err := syscall.Mount("chartrepo", dir, "tmpfs", 0, options); err != nil {
-		t.Skipf("skipped: mounting a volume requires root: %v", err)
-	}
-	t.Cleanup(func() {
-		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
-			t.Error(err)
-		}
-	})
-	return dir
-}
 
 func randomBytes(size int) []byte {
 	random := rand.NewChaCha8([32]byte{1})
@@ -53,7 +39,7 @@ func TestFullVolume(t *testing.T) {
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			g := gomega.NewWithT(t)
-			dir := mountVolume(t, c.options)
+			dir := testvolume.Mount(t, c.options)
 			store := openStore(t, dir, nil)
 			small := newPublicationWith(t, main, "small", "1.0.0", []byte("small"))
 			small.Reports = nil
@@ -91,7 +77,7 @@ func TestFullVolume(t *testing.T) {
 
 func TestReadOnlyVolume(t *testing.T) {
 	g := gomega.NewWithT(t)
-	dir := mountVolume(t, "size=1m")
+	dir := testvolume.Mount(t, "size=1m")
 	p := newPublication(t, main, "web", "1.0.0")
 	publishAll(t, openStore(t, dir, nil), p, newPublication(t, main, "broken", "1.0.0"))
 	writeFile(t, filepath.Join(dir, "records/market/main/web/.left"), "over")

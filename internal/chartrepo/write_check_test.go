@@ -15,6 +15,7 @@ import (
 
 	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/chartrepo"
+	"github.com/appmarket/operator/test/testvolume"
 )
 
 // appRecorder records the apps that a store passes to OnWritable.
@@ -61,7 +62,7 @@ func startWriteCheck(t *testing.T, dir string) (*chartrepo.Store, *appRecorder) 
 
 func TestWriteCheckReportsTheAppsOnceThereIsSpace(t *testing.T) {
 	g := gomega.NewWithT(t)
-	dir := mountVolume(t, "size=512k")
+	dir := testvolume.Mount(t, "size=512k")
 	store, recorder := startWriteCheck(t, dir)
 	filler := filepath.Join(dir, "filler")
 	g.Expect(os.WriteFile(filler, randomBytes(400<<10), 0o600)).To(gomega.Succeed())
@@ -84,7 +85,7 @@ func TestWriteCheckReportsTheAppsOnceThereIsSpace(t *testing.T) {
 
 func TestWriteCheckReportsTheAppsOnceTheVolumeIsWritable(t *testing.T) {
 	g := gomega.NewWithT(t)
-	dir := mountVolume(t, "size=1m")
+	dir := testvolume.Mount(t, "size=1m")
 	store, recorder := startWriteCheck(t, dir)
 	g.Expect(syscall.Mount("", dir, "", syscall.MS_REMOUNT|syscall.MS_RDONLY, "")).To(gomega.Succeed())
 	for _, name := range []string{"web", "wiki"} {

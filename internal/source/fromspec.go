@@ -6,11 +6,13 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/netguard"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/source/git"
@@ -31,6 +33,8 @@ type Options struct {
 	Checkouts *GitCheckouts
 	// PublishedURL is the URL of the repository with the published charts of the source.
 	PublishedURL string
+	// Uploads contains the charts of sources of type Upload. Optional.
+	Uploads UploadStore
 }
 
 // FromSpec opens the source that a MarketSource specifies. It reads the Secrets that
@@ -66,7 +70,32 @@ func FromSpec(ctx context.Context, secrets client.Reader, ms *v1alpha1.MarketSou
 		repository.Checkouts = options.Checkouts
 		cfg.Git = repository
 	}
+	if ms.Spec.Upload != nil {
+		upload, err := uploadConfig(secrets, ms, options.Uploads)
+		if err != nil {
+			return nil, err
+		}
+		cfg.Upload = upload
+	}
 	return Open(cfg)
+}
+
+// uploadConfig returns the configuration of a source of uploaded charts. A source whose spec has changed
+// may have had another type before, so that its folder may not exist.
+func uploadConfig(objects client.Reader, ms *v1alpha1.MarketSource, store UploadStore) (*UploadConfig, error) {
+	cfg := &UploadConfig{
+		Owner: hydrate.Owner{Namespace: ms.Namespace, Source: ms.Name}, Store: store,
+		HasOffered: ms.Status.Apps != nil && ms.Status.Apps.Offered > 0 && ms.Status.ObservedGeneration == ms.Generation,
+	}
+	if ms.Spec.Upload.ConfigMapSelector == nil {
+		return cfg, nil
+	}
+	selector, err := metav1.LabelSelectorAsSelector(ms.Spec.Upload.ConfigMapSelector)
+	if err != nil {
+		return nil, outcome.Stalled(v1alpha1.ReasonInvalidSpec, fmt.Errorf("spec.upload.configMapSelector: %w", err))
+	}
+	cfg.ConfigMaps = &ConfigMapReader{Objects: objects, Namespace: ms.Namespace, Selector: selector}
+	return cfg, nil
 }
 
 func ociConfig(ctx context.Context, secrets client.Reader, ms *v1alpha1.MarketSource) (*OCIConfig, error) {

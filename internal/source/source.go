@@ -1,5 +1,6 @@
 // Package source reads the sources of apps: a Helm repository over HTTP, charts in an OCI
-// registry or a git repository, or a folder on a mounted volume.
+// registry or a git repository, a folder on a mounted volume, or charts that were uploaded
+// to the operator.
 //
 // A Source lists the chart versions that it offers, and fetches one of them. The
 // listing of an unchanged source is cheap: the caller passes the Mark of the last
@@ -46,12 +47,13 @@ type Source interface {
 	List(ctx context.Context, since hydrate.Cursor) (hydrate.Listing, error)
 }
 
-// Config configures a Source. Exactly one of Helm, OCI, Git and Directory must be set.
+// Config configures a Source. Exactly one of Helm, OCI, Git, Directory and Upload must be set.
 type Config struct {
 	Helm      *HelmConfig
 	OCI       *OCIConfig
 	Git       *GitConfig
 	Directory *DirectoryConfig
+	Upload    *UploadConfig
 
 	// MaxVersions is the number of versions of an app that are listed, the newest ones.
 	// Defaults to DefaultMaxVersions.
@@ -133,13 +135,13 @@ func Open(cfg Config) (Source, error) {
 
 func openSource(cfg Config) (Source, error) {
 	types := 0
-	for _, set := range []bool{cfg.Helm != nil, cfg.OCI != nil, cfg.Git != nil, cfg.Directory != nil} {
+	for _, set := range []bool{cfg.Helm != nil, cfg.OCI != nil, cfg.Git != nil, cfg.Directory != nil, cfg.Upload != nil} {
 		if set {
 			types++
 		}
 	}
 	if types != 1 {
-		return nil, errors.New("spec: exactly one of helm, oci, git and directory must be set")
+		return nil, errors.New("spec: exactly one of helm, oci, git, directory and upload must be set")
 	}
 	names, err := newNameFilter(cfg.Include, cfg.Exclude)
 	if err != nil {
@@ -156,6 +158,8 @@ func openSource(cfg Config) (Source, error) {
 		return newGitSource(cfg, listed)
 	case cfg.OCI != nil:
 		return newRegistrySource(cfg, listed)
+	case cfg.Upload != nil:
+		return newUpload(*cfg.Upload, listed)
 	}
 	return newRepository(cfg, listed)
 }

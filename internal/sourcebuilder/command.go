@@ -9,7 +9,11 @@ import (
 
 // AddCommand returns the command of the kubectl plugin that adds the source of a request.
 func AddCommand(r Request) string {
-	arguments := []string{"source", "add", r.Name, r.Location, "--namespace", r.Namespace}
+	arguments := []string{"source", "add", r.Name}
+	if r.Location != "" {
+		arguments = append(arguments, r.Location)
+	}
+	arguments = append(arguments, "--namespace", r.Namespace)
 	add := func(flag, value string) {
 		if value != "" {
 			arguments = append(arguments, "--"+flag, value)

@@ -22,7 +22,7 @@ type Request struct {
 	// Type defaults to the type of the location.
 	Type v1alpha1.SourceType
 	// Location is the URL of a Helm repository, of a registry or of a git repository, or the absolute
-	// path of a directory.
+	// path of a directory. A source of type Upload has none.
 	Location string
 	// Ref selects the commit of a git repository, as ParseRef reads it, and Path is the directory with
 	// the charts in it.
@@ -67,7 +67,8 @@ func SetSpec(spec *v1alpha1.MarketSourceSpec, r Request) error {
 		return err
 	}
 	spec.Type, spec.AllowedNamespaces, spec.Interval, spec.RegistrySecretRef = r.Type, allowed, r.Interval, refOf(r.RegistrySecret)
-	spec.Helm, spec.OCI, spec.Git, spec.Directory = nil, nil, nil, nil
+	upload := spec.Upload
+	spec.Helm, spec.OCI, spec.Git, spec.Directory, spec.Upload = nil, nil, nil, nil, nil
 	switch r.Type {
 	case v1alpha1.SourceTypeHelm:
 		spec.Helm = &v1alpha1.HelmSource{URL: r.Location, SecretRef: refOf(r.Secret), CertSecretRef: refOf(r.CertSecret)}
@@ -87,6 +88,10 @@ func SetSpec(spec *v1alpha1.MarketSourceSpec, r Request) error {
 		spec.Git = &v1alpha1.GitSource{URL: r.Location, Ref: ref, Path: r.Path, SecretRef: refOf(r.Secret), CertSecretRef: refOf(r.CertSecret)}
 	case v1alpha1.SourceTypeDirectory:
 		spec.Directory = &v1alpha1.DirectorySource{Path: r.Location}
+	case v1alpha1.SourceTypeUpload:
+		if spec.Upload = upload; upload == nil {
+			spec.Upload = &v1alpha1.UploadSource{}
+		}
 	}
 	setProfile(spec, r.Profile)
 	spec.Filter = nil
@@ -111,7 +116,10 @@ func setProfile(spec *v1alpha1.MarketSourceSpec, profile v1alpha1.PlatformProfil
 
 // checkType returns an error if a request has a field that its type does not have.
 func (r Request) checkType() error {
-	isRemote := r.Type != v1alpha1.SourceTypeDirectory
+	if r.Type == v1alpha1.SourceTypeUpload && r.Location != "" {
+		return fmt.Errorf("%s: a source of type %s has no location", r.Location, r.Type)
+	}
+	isRemote := r.Type != v1alpha1.SourceTypeDirectory && r.Type != v1alpha1.SourceTypeUpload
 	for _, field := range []struct {
 		flag, what     string
 		given, allowed bool

@@ -49,6 +49,9 @@ func TestNewSource(t *testing.T) {
 			Type: v1alpha1.SourceTypeDirectory, Directory: &v1alpha1.DirectorySource{Path: "/charts"}, Interval: "1h",
 			Filter: &v1alpha1.AppFilter{Include: []string{"a*"}, Exclude: []string{"b"}, MaxVersions: 2}, Platform: &v1alpha1.Platform{Profile: v1alpha1.ProfileOlares},
 		}, "kubectl market source add samples /charts --namespace market --include 'a*' --exclude b --max-versions 2 --profile olares --interval 1h"},
+		{"uploads", sourcebuilder.Request{Type: v1alpha1.SourceTypeUpload, AllowedNamespaces: "all"}, v1alpha1.MarketSourceSpec{
+			Type: v1alpha1.SourceTypeUpload, Upload: &v1alpha1.UploadSource{}, AllowedNamespaces: &v1alpha1.AllowedNamespaces{From: v1alpha1.NamespacesFromAll},
+		}, "kubectl market source add samples --namespace market --type upload --allowed-namespaces all"},
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			g := NewWithT(t)
@@ -67,6 +70,7 @@ func TestNewSource(t *testing.T) {
 		{Location: "/charts", Secret: "login"}, {Location: "https://charts.example", Charts: []string{"a"}}, {Location: "/charts", CertSecret: "ca"},
 		{Location: "https://charts.example", Ref: "main"}, {Location: "/charts", Path: "a"}, {Location: "ssh://git.example/a", Ref: "head:main"},
 		{Location: "https://charts.example", Insecure: true}, {Location: "https://charts.example", AllCharts: true}, {Location: "/charts", AllowedNamespaces: "team"},
+		{Type: v1alpha1.SourceTypeUpload, Location: "/charts"}, {Type: v1alpha1.SourceTypeUpload, Secret: "login"}, {Type: v1alpha1.SourceTypeUpload, CertSecret: "ca"},
 	} {
 		_, err := sourcebuilder.NewSource(wrong)
 		NewWithT(t).Expect(err).To(HaveOccurred())
@@ -84,4 +88,13 @@ func TestSetSpecKeepsOtherFields(t *testing.T) {
 		Type: v1alpha1.SourceTypeDirectory, Directory: &v1alpha1.DirectorySource{Path: "/charts"}, ReadyWhen: v1alpha1.ReadyWhenSynced, Timeout: "5s",
 		Platform: &v1alpha1.Platform{Profile: v1alpha1.ProfileHelm, Values: &runtime.RawExtension{Raw: []byte(`{"a":1}`)}},
 	}))
+}
+
+func TestSetSpecKeepsUploads(t *testing.T) {
+	g := NewWithT(t)
+	spec := v1alpha1.MarketSourceSpec{Type: v1alpha1.SourceTypeUpload, Upload: &v1alpha1.UploadSource{MaxCharts: 5}}
+	g.Expect(sourcebuilder.SetSpec(&spec, sourcebuilder.Request{Type: v1alpha1.SourceTypeUpload, Interval: "1h"})).To(Succeed())
+	g.Expect(spec).To(Equal(v1alpha1.MarketSourceSpec{Type: v1alpha1.SourceTypeUpload, Upload: &v1alpha1.UploadSource{MaxCharts: 5}, Interval: "1h"}))
+	g.Expect(sourcebuilder.SetSpec(&spec, sourcebuilder.Request{Location: "/charts"})).To(Succeed())
+	g.Expect(spec.Upload).To(BeNil(), "another type")
 }

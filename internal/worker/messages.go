@@ -26,6 +26,7 @@ type (
 	order struct {
 		Analysis    *analysis
 		Preparation *preparation
+		Inspection  *inspection
 		Reply       *reply
 	}
 	analysis struct {

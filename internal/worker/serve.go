@@ -97,6 +97,8 @@ func (s *server) handleOrder(next order) (result answer) {
 				return newErrorAnswer(outcome.Stalled(v1alpha1.ReasonInvalidValues, err))
 			}
 		}
+	case next.Inspection != nil:
+		return inspectChart(next.Inspection.Archive)
 	default:
 		return newErrorAnswer(errors.New("empty order"))
 	}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	kruntime "k8s.io/apimachinery/pkg/runtime"
@@ -90,7 +91,7 @@ func (f *Factory) namespaceName() (string, error) {
 // newScheme returns a scheme with the kinds that the plugin reads and writes.
 func newScheme() (*kruntime.Scheme, error) {
 	scheme := kruntime.NewScheme()
-	return scheme, errors.Join(corev1.AddToScheme(scheme), v1alpha1.AddToScheme(scheme))
+	return scheme, errors.Join(authenticationv1.AddToScheme(scheme), corev1.AddToScheme(scheme), v1alpha1.AddToScheme(scheme))
 }
 
 // newMapper returns the resources of the kinds that the plugin reads and writes, so that no command
@@ -100,7 +101,7 @@ func newMapper() meta.RESTMapper {
 	for _, kind := range []string{"MarketSource", "AppInfo", "AppInstance", "AppInstallTask"} {
 		mapper.Add(v1alpha1.GroupVersion.WithKind(kind), meta.RESTScopeNamespace)
 	}
-	for _, kind := range []string{"Secret", "Event", "Pod", "Service"} {
+	for _, kind := range []string{"Secret", "Event", "Pod", "Service", "ServiceAccount"} {
 		mapper.Add(corev1.SchemeGroupVersion.WithKind(kind), meta.RESTScopeNamespace)
 	}
 	mapper.Add(corev1.SchemeGroupVersion.WithKind("Namespace"), meta.RESTScopeRoot)

@@ -63,17 +63,18 @@ func (f *Factory) newSourceAddCommand() *cobra.Command {
 	var interval time.Duration
 	var w waitTimeout
 	c := &cobra.Command{
-		Use: "add NAME LOCATION", Short: "Add a source",
-		Long: "Adds a MarketSource to the namespace. LOCATION is the URL of a Helm repository, the oci:// URL of a chart or of a path in a registry, the https:// or ssh:// URL of a git repository, or the absolute path of a directory that the operator can read.",
+		Use: "add NAME [LOCATION]", Short: "Add a source",
+		Long: "Adds a MarketSource to the namespace. LOCATION is the URL of a Helm repository, the oci:// URL of a chart or of a path in a registry, the https:// or ssh:// URL of a git repository, or the absolute path of a directory that the operator can read. A source of type Upload has no LOCATION.",
 		Example: f.example("# Add a Helm repository, and wait until its apps are hydrated",
 			"source add samples https://charts.example/samples -n market --allowed-namespaces all --wait",
 			"# Add two charts of a registry", "source add team oci://registry.example/charts -n market --charts web,db",
-			"# Add the charts in a directory of a git repository", "source add apps https://git.example/apps.git -n market --ref semver:1.x --path charts"),
-		Args: exactArgs(2, "the name and the location of a source"), ValidArgsFunction: noCompletion,
+			"# Add the charts in a directory of a git repository", "source add apps https://git.example/apps.git -n market --ref semver:1.x --path charts",
+			"# Add a source to which users upload charts", "source add uploads --type upload -n market"),
+		Args: locationArgs(&s.Type), ValidArgsFunction: noCompletion,
 	}
 	write := newWriteFlags(c, "created")
 	flags := c.Flags()
-	addChoice(c, &s.Type, "type", "Type of the source. Defaults to the type of the location.", v1alpha1.SourceTypeHelm, v1alpha1.SourceTypeOCI, v1alpha1.SourceTypeGit, v1alpha1.SourceTypeDirectory)
+	addChoice(c, &s.Type, "type", "Type of the source. Defaults to the type of the location.", v1alpha1.SourceTypeHelm, v1alpha1.SourceTypeOCI, v1alpha1.SourceTypeGit, v1alpha1.SourceTypeDirectory, v1alpha1.SourceTypeUpload)
 	addChoice(c, &s.Profile, "profile", "Platform profile with which the charts are rendered. Defaults to helm.", v1alpha1.ProfileHelm, v1alpha1.ProfileOlares)
 	flags.StringVar(&s.Secret, "secret", "", "Secret with the credentials of the repository or the registry.")
 	flags.StringVar(&s.CertSecret, "cert-secret", "", "Secret with the CA certificates of the repository or the registry.")
@@ -97,7 +98,10 @@ func (f *Factory) newSourceAddCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		s.Namespace, s.Name, s.Location = cmp.Or(f.market, namespace), arguments[0], arguments[1]
+		s.Namespace, s.Name = cmp.Or(f.market, namespace), arguments[0]
+		if len(arguments) > 1 {
+			s.Location = arguments[1]
+		}
 		if interval != 0 {
 			s.Interval = v1alpha1.Duration(interval.String())
 		}
@@ -121,6 +125,16 @@ func (f *Factory) newSourceAddCommand() *cobra.Command {
 		return f.followSource(c.Context(), k, source, w.timeout, "")
 	}
 	return c
+}
+
+// locationArgs requires the name of a source, and its location unless its type has none.
+func locationArgs(sourceType *v1alpha1.SourceType) cobra.PositionalArgs {
+	return func(c *cobra.Command, arguments []string) error {
+		if *sourceType == v1alpha1.SourceTypeUpload {
+			return exactArgs(1, "the name of a source")(c, arguments)
+		}
+		return exactArgs(2, "the name and the location of a source")(c, arguments)
+	}
 }
 
 // followSource waits until a source is ready or cannot become ready. request is the value of the

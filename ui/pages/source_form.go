@@ -187,7 +187,7 @@ func (v *sourceForm) addEntries(r *request) {
 	}
 	v.Sharing, v.Selector = enter("sharing", v.Sharing), enter("selector", v.Selector)
 	v.Types = optionsOf(string(v.Type), "", r.Text("sourceForm.typeByLocation"), "Helm", r.Text("sourceForm.helm"), "OCI", r.Text("sourceForm.oci"),
-		"Git", r.Text("sourceForm.git"), "Directory", r.Text("sourceForm.directory"))
+		"Git", r.Text("sourceForm.git"), "Directory", r.Text("sourceForm.directory"), "Upload", r.Text("sourceForm.upload"))
 	v.Profiles = optionsOf(string(v.Profile), "", r.Text("sourceForm.defaultProfile"), "Helm", "Helm", "Olares", "Olares")
 	v.Sharings = optionsOf(v.Sharing, "same", r.Text("sourceForm.sharedOwn"), "all", r.Text("sourceForm.sharedAll"), "selector", r.Text("sourceForm.sharedLabels"))
 }
@@ -229,7 +229,10 @@ func (v *sourceForm) newRequest() sourcebuilder.Request {
 	if q.Type != v1alpha1.SourceTypeGit {
 		q.Ref, q.Path = "", ""
 	}
-	if q.Type == v1alpha1.SourceTypeDirectory {
+	switch q.Type {
+	case v1alpha1.SourceTypeUpload:
+		q.Location, q.Secret, q.CertSecret = "", "", ""
+	case v1alpha1.SourceTypeDirectory:
 		q.Secret, q.CertSecret = "", ""
 	}
 	return q
@@ -271,7 +274,7 @@ func (v *sourceForm) checkFields() {
 	if !namespaceForm.MatchString(v.Name) {
 		add("name", "form.name", "fieldProblem.name", "Value", 63)
 	}
-	if v.Location == "" {
+	if v.Location == "" && v.Type != v1alpha1.SourceTypeUpload {
 		add("location", "sourceForm.address", "fieldProblem.location")
 	}
 	if v.MaxVersions != "" && v.newRequest().MaxVersions < 1 {

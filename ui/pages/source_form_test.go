@@ -79,6 +79,29 @@ func TestSourceIsAddedChangedAndDeleted(t *testing.T) {
 	g.Expect(shows(t, jane, "/sources/"+w.market+"/samples/actions/delete", "Delete samples").text).To(ContainSubstring("/instances/"+w.tenant+"/wiki"), "the instances of its apps are listed")
 }
 
+// TestSourceOfUploadsIsAdded selects the type without a location. What was entered for another type is ignored.
+func TestSourceOfUploadsIsAdded(t *testing.T) {
+	g := NewWithT(t)
+	w := newWorld(t, false)
+	b := w.signIn(t, w.market, "admin", marketAdmin...)
+	form := url.Values{"to": {w.market}, "name": {"team"}, "location": {"https://charts.example"}, "type": {"Upload"}, "secret": {"login"}, "sharing": {"all"}}
+	g.Expect(b.post(t, "/sources/new/preview", form).text).To(And(ContainSubstring("type: Upload"), ContainSubstring("kubectl market source add team --namespace "+w.market+" --type upload --allowed-namespaces all")))
+	form.Del("location")
+	answer := b.post(t, "/sources/new", form)
+	g.Expect(answer.StatusCode).To(Equal(http.StatusSeeOther), answer.text)
+	source := w.readSource(t, "team")
+	g.Expect(source.Spec.Type).To(Equal(v1alpha1.SourceTypeUpload))
+	g.Expect(source.Spec.Upload.MaxCharts).To(BeEquivalentTo(1000), "the default")
+
+	page := "/sources/" + w.market + "/team"
+	edit := url.Values{"generation": {"1"}, "interval": {"2h"}}
+	g.Expect(b.post(t, page+"/edit", edit).StatusCode).To(Equal(http.StatusSeeOther))
+	changed := w.readSource(t, "team")
+	g.Expect(changed.Spec.Upload).To(Equal(source.Spec.Upload))
+	g.Expect(changed.Spec.Interval).To(BeEquivalentTo("2h"))
+	g.Expect(b.get(t, page).StatusCode).To(Equal(http.StatusOK))
+}
+
 func TestSourceFormErrors(t *testing.T) {
 	w := newWorld(t, false)
 	b := w.signIn(t, w.market, "admin", marketAdmin...)
