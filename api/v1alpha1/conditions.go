@@ -138,6 +138,19 @@ const (
 	// * "Interrupted"
 	// * "ProgressingWithRetry"
 	ConditionIndexed = "Indexed"
+
+	// ConditionVerified indicates that the trust root of spec.verify was read, so that only charts
+	// with a verified signature are served. It exists only if spec.verify is set.
+	//
+	// Reasons for True:
+	//
+	// * "Verified"
+	//
+	// Reasons for False:
+	//
+	// * "TrustRootUnavailable"
+	// * "InvalidSpec"
+	ConditionVerified = "Verified"
 )
 
 // Progress conditions of an AppInfo, in order. Each corresponds to a step of hydration.
@@ -155,6 +168,12 @@ const (
 	// * "Unauthorized"
 	// * "RateLimited"
 	// * "DigestMismatch"
+	// * "Mutated"
+	// * "SignatureMissing"
+	// * "SignatureInvalid"
+	// * "IdentityMismatch"
+	// * "TrustRootUnavailable"
+	// * "InvalidSpec"
 	// * "InvalidArchive"
 	// * "InvalidChart"
 	// * "LimitExceeded"
@@ -272,6 +291,11 @@ const (
 	// * "Unauthorized"
 	// * "RateLimited"
 	// * "DigestMismatch"
+	// * "Mutated"
+	// * "SignatureMissing"
+	// * "SignatureInvalid"
+	// * "IdentityMismatch"
+	// * "TrustRootUnavailable"
 	// * "NotAllowed"
 	// * "InvalidImage"
 	// * "ImageNotFound"
@@ -413,6 +437,11 @@ const (
 // * "Unauthorized"
 // * "RateLimited"
 // * "DigestMismatch"
+// * "Mutated"
+// * "SignatureMissing"
+// * "SignatureInvalid"
+// * "IdentityMismatch"
+// * "TrustRootUnavailable"
 // * "NotAllowed"
 // * "InvalidImage"
 // * "ImageNotFound"

@@ -27,7 +27,7 @@ func (r *Reconciler) planHydration(_ context.Context, s *scope) error {
 		return r.keepReady(s, err) // No step has started, so no step has failed.
 	}
 	for _, o := range s.app.Spec.Offers {
-		request.Offer = toOffer(o)
+		request.Offer, request.AcceptedDigests = toOffer(o), acceptedDigests(s, o.Version)
 		inputs, err := request.DigestInputs()
 		if err != nil {
 			return err
@@ -54,6 +54,7 @@ func hydrationReason(s *scope, version string, want hydrate.Inputs) string {
 		{"sourceChanged", have.SourceDigest != want.Source},
 		{"paramsChanged", have.ParamsDigest != want.Params},
 		{"platformChanged", have.PlatformDigest != want.Platform},
+		{"verificationChanged", verdictDigest(have) != want.Policy},
 		{"pipelineChanged", have.PipelineRevision != want.Revision},
 		{"selectedVersionChanged", selectedVersion(app) == version && app.Status.SelectedVersion != version},
 		{"reconcileRequested", isReconcileRequested(app)},
@@ -87,7 +88,7 @@ func newBaseRequest(r *Reconciler, s *scope) (hydrate.Request, error) {
 	}
 	return hydrate.Request{
 		Owner: ownerFor(s.app), App: s.app.Spec.App,
-		Profile: profile, Platform: platform, Params: values.Overlay(market, own),
+		Profile: profile, Platform: platform, Params: values.Overlay(market, own), PolicyDigest: s.policyDigest,
 	}, nil
 }
 
