@@ -37,7 +37,7 @@ func (Analysis) Name() Name { return "" }
 // Apply sets all fields of the draft except for the details of images and Published.
 func (s Analysis) Apply(ctx context.Context, d *Draft) error {
 	began := time.Now()
-	payload, digest, err := fetchChart(ctx, d.Request)
+	payload, digest, err := fetchSignedChart(ctx, d.Request)
 	fetched := time.Since(began)
 	if err != nil {
 		s.notifyObserver(d, StepSourceChart, fetched, err)
@@ -48,6 +48,10 @@ func (s Analysis) Apply(ctx context.Context, d *Draft) error {
 	if analyzed != nil {
 		analyzed.Request, analyzed.Digest, analyzed.done = d.Request, digest, d.done
 		*d = *analyzed
+	}
+	if err == nil {
+		// The chart is valid, so that its digest does not disclose the response of another server.
+		err = d.Request.checkMutation(digest)
 	}
 	failed := FailedStep(err, StepSourceChart)
 	if step, named := errors.AsType[*StepError](err); named {
@@ -73,6 +77,18 @@ func (s Analysis) notifyObserver(d *Draft, step Name, took time.Duration, err er
 	if s.Observer != nil {
 		s.Observer.StepDone(d, step, took, err)
 	}
+}
+
+// fetchSignedChart returns the chart, with its signatures if the request has a policy, and its digest.
+func fetchSignedChart(ctx context.Context, request Request) (ChartContent, string, error) {
+	if err := request.checkMutation(request.Offer.Digest); err != nil {
+		return ChartContent{}, "", err
+	}
+	payload, digest, err := fetchChart(ctx, request)
+	if err == nil && request.Policy != nil {
+		payload.Signatures, err = fetchSignatures(ctx, request)
+	}
+	return payload, digest, err
 }
 
 // fetchChart returns the chart and its digest. It compares the digest with the one in the offer.

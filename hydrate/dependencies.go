@@ -38,6 +38,7 @@ func analyzeWithDependencies(ctx context.Context, worker Worker, request Request
 			total[step] += duration
 		}
 		fetcher, canFetch := request.Source.(DependencyFetcher)
+		canFetch = canFetch && request.Policy == nil // No signature covers what is fetched.
 		if err == nil || d == nil || len(d.MissingDependencies) == 0 || !canFetch {
 			return d, total, err
 		}
@@ -89,6 +90,11 @@ func (d *Draft) addDependencies(files []chart.File, fetched []chart.FetchedDepen
 	names := make([]string, len(missing))
 	for i, each := range missing {
 		names[i] = each.String()
+	}
+	if d.Request.Policy != nil {
+		return nil, outcome.Stalledf(v1alpha1.ReasonSignatureInvalid,
+			"the signature does not cover dependencies that are not in the folder charts: %s; run helm dependency build before you package and sign the chart",
+			strings.Join(names, ", "))
 	}
 	return nil, outcome.Stalledf(v1alpha1.ReasonNotFound, "not in the folder charts, and the source cannot fetch them: %s", strings.Join(names, ", "))
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/audit"
 	"github.com/appmarket/operator/internal/chart"
 	"github.com/appmarket/operator/internal/images"
@@ -23,6 +24,15 @@ type Request struct {
 	Offer Offer
 	// Source fetches the chart.
 	Source Fetcher
+	// Policy specifies the signature that the chart must have. It is nil if signatures are not
+	// verified.
+	Policy *SignaturePolicy
+	// AcceptedDigests are the digests of which the chart must have one, because the version was
+	// published before. If empty, every digest is accepted.
+	AcceptedDigests []string
+	// PolicyDigest is the digest of the current policy for Inputs. Policy may be nil although it is
+	// set.
+	PolicyDigest string
 	// Inspector inspects the images. If nil, the one of ImageAnalysis is used.
 	Inspector Inspector
 	// Profile and Platform supply the values with which the charts of the source are
@@ -65,6 +75,8 @@ type Inputs struct {
 	Rules string
 	// Revision is the constant Revision.
 	Revision int32
+	// Policy is the digest of the signature policy. It is empty if signatures are not verified.
+	Policy string
 }
 
 // DigestInputs returns the digests of the request.
@@ -85,7 +97,7 @@ func (r Request) DigestInputs() (Inputs, error) {
 	if source == "" {
 		source = chart.Digest([]byte(r.Offer.URL + "\n" + r.Offer.Created.UTC().String()))
 	}
-	return Inputs{Source: source, Platform: platform, Params: params, Rules: rules, Revision: Revision}, nil
+	return Inputs{Source: source, Platform: platform, Params: params, Rules: rules, Revision: Revision, Policy: r.PolicyDigest}, nil
 }
 
 func digestOf(values map[string]any) (string, error) {
@@ -117,6 +129,8 @@ type Draft struct {
 	FileCount int
 	// Chart is the content of Chart.yaml.
 	Chart chart.Metadata
+	// Verdict describes the verified signature. It is nil if signatures are not verified.
+	Verdict *v1alpha1.SignatureVerdict
 	// MissingDependencies are charts that must be fetched before the step can succeed.
 	MissingDependencies []chart.Dependency
 

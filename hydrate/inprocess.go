@@ -11,6 +11,8 @@ import (
 type InProcess struct {
 	Renderer Renderer
 	Reader   AppReader
+	// Verifier verifies signatures. It may be nil if no request has a policy.
+	Verifier Verifier
 	// Done, if set, is called after each step of Analyze that succeeds.
 	Done func(step Name, d *Draft)
 }
@@ -22,7 +24,7 @@ func (w InProcess) Analyze(ctx context.Context, request Request, payload ChartCo
 	request.Source = fetchedSource{payload}
 	d, took := &Draft{Request: request}, stopwatch{took: map[Name]time.Duration{}, done: w.Done}
 	err := Pipeline{Observer: took, Steps: []Step{
-		SourceChart{},
+		SourceChart{Verifier: w.Verifier},
 		RenderedChart{Renderer: w.Renderer, Reader: w.Reader},
 		CustomParams{Renderer: w.Renderer},
 		findStep{},

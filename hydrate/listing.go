@@ -80,4 +80,6 @@ type ChartContent struct {
 	Files []chart.File
 	// Dependencies are the charts that were fetched because the chart depends on them.
 	Dependencies []chart.FetchedDependency
+	// Signatures are set only if they are verified.
+	Signatures Signatures
 }

@@ -25,7 +25,7 @@ func (s RepoUpdate) Apply(ctx context.Context, d *Draft) error {
 			return err
 		}
 	}
-	meta, err := json.Marshal(d.Chart)
+	meta, err := json.Marshal(d.indexedMetadata())
 	if err != nil {
 		return fmt.Errorf("encode %s: %w", chart.MetadataFile, err)
 	}

@@ -8,17 +8,23 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-// SourceChart fetches the chart from its source, compares its digest with the offer, unpacks it
-// within the limits, and adds the charts that it depends on.
-type SourceChart struct{}
+// SourceChart fetches the chart from its source, compares its digest with the offer, verifies its
+// signature, unpacks it within the limits, and adds the charts that it depends on.
+type SourceChart struct {
+	// Verifier verifies signatures. It may be nil if no request has a policy.
+	Verifier Verifier
+}
 
 // Name returns StepSourceChart.
 func (SourceChart) Name() Name { return StepSourceChart }
 
-// Apply sets Digest, Files, FileCount and Chart, or MissingDependencies.
-func (SourceChart) Apply(ctx context.Context, d *Draft) error {
+// Apply sets Digest, Files, FileCount, Chart and Verdict, or MissingDependencies.
+func (s SourceChart) Apply(ctx context.Context, d *Draft) error {
 	payload, digest, err := fetchChart(ctx, d.Request)
 	if err != nil {
+		return err
+	}
+	if err := s.verifyChart(ctx, d, payload, digest); err != nil {
 		return err
 	}
 	files, err := payload.unpackFiles()

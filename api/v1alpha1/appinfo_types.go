@@ -6,7 +6,8 @@ import (
 )
 
 // AppInfoSpec defines the desired state of an AppInfo. The MarketSource controller sets all
-// fields except suspend, customParams, featured, hidden and listing, which are set by users.
+// fields except suspend, customParams, acceptedDigests, featured, hidden and listing, which are set
+// by users.
 type AppInfoSpec struct {
 	// sourceRef refers to the MarketSource in the same namespace that offers the app. It is
 	// immutable. It is set by the MarketSource controller.
@@ -48,6 +49,16 @@ type AppInfoSpec struct {
 	// +optional
 	// +kubebuilder:pruning:PreserveUnknownFields
 	CustomParams *runtime.RawExtension `json:"customParams,omitempty"`
+
+	// acceptedDigests specifies versions that may be served with another chart than before, after the
+	// source has changed the chart without changing the version. It has an effect only if
+	// spec.mutableVersions of the MarketSource is Deny. It is set by users. If not specified, the
+	// previous chart of such a version is served.
+	// +optional
+	// +listType=map
+	// +listMapKey=version
+	// +kubebuilder:validation:MaxItems=50
+	AcceptedDigests []AcceptedDigest `json:"acceptedDigests,omitempty"`
 
 	// featured specifies the position of the app in the lists of the web pages: apps with greater
 	// numbers come first. It is set by users. Defaults to 0.
@@ -205,6 +216,17 @@ type PublishedVersion struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=128
 	SourceDigest string `json:"sourceDigest,omitempty"`
+
+	// chartDigest is the digest of the chart as the source delivered it: of its archive, or of its
+	// files if the source has no archive.
+	// +optional
+	// +kubebuilder:validation:MaxLength=128
+	ChartDigest string `json:"chartDigest,omitempty"`
+
+	// verification describes the verified signature of the chart. It is not set if signatures were not
+	// verified.
+	// +optional
+	Verification *SignatureVerdict `json:"verification,omitempty"`
 
 	// platformDigest is the digest of the platform values with which the version was rendered.
 	// +optional

@@ -216,6 +216,11 @@ type AppInstanceStatus struct {
 	// +kubebuilder:validation:MaxLength=128
 	ChartDigest string `json:"chartDigest,omitempty"`
 
+	// verification describes the verified signature of the chart that is installed. It is not set if
+	// the source did not verify signatures.
+	// +optional
+	Verification *SignatureVerdict `json:"verification,omitempty"`
+
 	// valuesDigest is the digest of the values and inputs with which the app is installed. The
 	// platform values of the source are not included.
 	// +optional

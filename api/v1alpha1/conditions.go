@@ -161,6 +161,19 @@ const (
 	// * "Interrupted"
 	// * "ProgressingWithRetry"
 	ConditionIndexed = "Indexed"
+
+	// ConditionVerified indicates that the trust root of spec.verify was read, so that only charts
+	// with a verified signature are served. It exists only if spec.verify is set.
+	//
+	// Reasons for True:
+	//
+	// * "Verified"
+	//
+	// Reasons for False:
+	//
+	// * "TrustRootUnavailable"
+	// * "InvalidSpec"
+	ConditionVerified = "Verified"
 )
 
 // Progress conditions of an AppInfo, in order. Each corresponds to a step of hydration.
@@ -178,6 +191,12 @@ const (
 	// * "Unauthorized"
 	// * "RateLimited"
 	// * "DigestMismatch"
+	// * "Mutated"
+	// * "SignatureMissing"
+	// * "SignatureInvalid"
+	// * "IdentityMismatch"
+	// * "TrustRootUnavailable"
+	// * "InvalidSpec"
 	// * "InvalidArchive"
 	// * "InvalidChart"
 	// * "LimitExceeded"
@@ -295,6 +314,11 @@ const (
 	// * "Unauthorized"
 	// * "RateLimited"
 	// * "DigestMismatch"
+	// * "Mutated"
+	// * "SignatureMissing"
+	// * "SignatureInvalid"
+	// * "IdentityMismatch"
+	// * "TrustRootUnavailable"
 	// * "NotAllowed"
 	// * "InvalidImage"
 	// * "ImageNotFound"
@@ -444,6 +468,11 @@ const (
 // * "Unauthorized"
 // * "RateLimited"
 // * "DigestMismatch"
+// * "Mutated"
+// * "SignatureMissing"
+// * "SignatureInvalid"
+// * "IdentityMismatch"
+// * "TrustRootUnavailable"
 // * "NotAllowed"
 // * "InvalidImage"
 // * "ImageNotFound"

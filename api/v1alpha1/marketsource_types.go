@@ -47,6 +47,9 @@ const (
 // +kubebuilder:validation:XValidation:rule="self.type != 'Upload' || has(self.upload)",message="upload is required when type is Upload"
 // +kubebuilder:validation:XValidation:rule="self.type == 'Upload' || !has(self.upload)",message="upload may only be set when type is Upload"
 // +kubebuilder:validation:XValidation:rule="!has(self.review) || has(self.listing) && self.listing == 'Reviewed'",message="review may only be set when listing is Reviewed"
+// +kubebuilder:validation:XValidation:rule="!has(self.verify) || self.verify.provider != 'HelmProvenance' || self.type in ['Helm', 'OCI', 'Directory']",message="verify.provider HelmProvenance is available only when type is Helm, OCI or Directory"
+// +kubebuilder:validation:XValidation:rule="!has(self.verify) || self.verify.provider != 'Cosign' || self.type in ['Helm', 'OCI']",message="verify.provider Cosign is available only when type is Helm or OCI"
+// +kubebuilder:validation:XValidation:rule="!has(self.verify) || self.verify.provider != 'Notation' || self.type == 'OCI'",message="verify.provider Notation is available only when type is OCI"
 type MarketSourceSpec struct {
 	// type specifies the type of the source. The field of the same name must be set.
 	// +required
@@ -180,6 +183,20 @@ type MarketSourceSpec struct {
 	// +optional
 	Review *ReviewPolicy `json:"review,omitempty"`
 
+	// verify specifies the signature that each chart of the source must have. A chart without it is
+	// not served. A change of verify, or of the trust root to which it refers, verifies all charts
+	// again. If not specified, signatures are not verified.
+	// +optional
+	Verify *Verification `json:"verify,omitempty"`
+
+	// mutableVersions specifies whether a version is served with another chart after the source has
+	// changed its chart without changing the version: Allow or Deny. If Deny, the previous chart is
+	// served until spec.acceptedDigests of the AppInfo contains the new digest. Defaults to Deny if
+	// type is Helm or OCI, and to Allow otherwise, because the charts of a folder change while they
+	// are developed.
+	// +optional
+	MutableVersions MutableVersions `json:"mutableVersions,omitempty"`
+
 	// readyWhen specifies when the source is ready: Synced or Hydrated. Defaults to Hydrated.
 	// +optional
 	// +default="Hydrated"
@@ -189,8 +206,9 @@ type MarketSourceSpec struct {
 // MarketSourceStatus defines the observed state of a MarketSource.
 type MarketSourceStatus struct {
 	// conditions represent the current state of the source. Ready summarizes it. Reachable and
-	// Indexed report, in this order, the progress of the synchronization. Reconciling, Stalled
-	// and AllowedNamespacesIgnored exist only while they are True.
+	// Indexed report, in this order, the progress of the synchronization. Verified follows them if
+	// spec.verify is set. Reconciling, Stalled and AllowedNamespacesIgnored exist only while they
+	// are True.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -239,6 +257,12 @@ type MarketSourceStatus struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=2048
 	RepositoryURL string `json:"repositoryURL,omitempty"`
+
+	// verificationDigest is the digest of spec.verify and of the trust root to which it refers. It is
+	// not set if spec.verify is not set or the trust root cannot be read.
+	// +optional
+	// +kubebuilder:validation:MaxLength=128
+	VerificationDigest string `json:"verificationDigest,omitempty"`
 
 	// attempt is the synchronization that has started and has no result yet. It is written
 	// before the response of the source is read and removed when the response was processed. An

@@ -28,6 +28,7 @@ const (
 	ReasonPlanned         = "Planned"
 	ReasonReachable       = "Reachable"
 	ReasonIndexed         = "Indexed"
+	ReasonVerified        = "Verified"
 	ReasonFetched         = "Fetched"
 	ReasonRendered        = "Rendered"
 	ReasonCustomized      = "Customized"
@@ -60,6 +61,16 @@ const (
 	// ReasonAllowanceExceeded indicates that a limit of the operator configuration for a
 	// namespace or an instance is reached.
 	ReasonAllowanceExceeded = "AllowanceExceeded"
+
+	// Reasons for failures of the verification of charts.
+
+	ReasonSignatureMissing = "SignatureMissing"
+	ReasonSignatureInvalid = "SignatureInvalid"
+	// ReasonIdentityMismatch indicates a valid signature of a key or an identity that is not trusted.
+	ReasonIdentityMismatch     = "IdentityMismatch"
+	ReasonTrustRootUnavailable = "TrustRootUnavailable"
+	// ReasonMutated indicates that the chart of a version has changed without its version.
+	ReasonMutated = "Mutated"
 
 	// Reasons for failures of charts, values and images.
 

@@ -40,6 +40,7 @@ func (d *draftCache) takeDraft(app types.UID, j hydrationJob) *hydrate.Draft {
 		if k.app == app && k.inputs == j.inputs && k.draft.Request.Offer.Version == j.request.Offer.Version {
 			d.order.Remove(e)
 			k.draft.Request.Source, k.draft.Request.Inspector = j.request.Source, j.request.Inspector
+			k.draft.Request.Policy, k.draft.Request.AcceptedDigests = j.request.Policy, j.request.AcceptedDigests
 			return k.draft
 		}
 	}

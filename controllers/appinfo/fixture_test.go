@@ -36,6 +36,8 @@ import (
 	"github.com/appmarket/operator/internal/olares"
 	"github.com/appmarket/operator/internal/platform"
 	"github.com/appmarket/operator/internal/registry"
+	"github.com/appmarket/operator/internal/signature"
+	"github.com/appmarket/operator/internal/signature/trustroot"
 	"github.com/appmarket/operator/internal/source"
 	"github.com/appmarket/operator/test/conformance"
 	"github.com/appmarket/operator/test/testenv"
@@ -90,12 +92,15 @@ func (b *appFixture) restartReconciler() {
 	Expect(err).NotTo(HaveOccurred())
 	b.reconciler = &appinfo.Reconciler{
 		Client: b.client, Recorder: &events.FakeRecorder{Events: b.events}, Open: b.openSource, Repository: b.store, RepositoryURL: repositoryURL,
-		Process:   rand.String(10),
+		Process: rand.String(10),
+		Policy: func(ctx context.Context, source *v1alpha1.MarketSource) (*hydrate.SignaturePolicy, error) {
+			return trustroot.PolicyFor(ctx, objects, source)
+		},
 		Inspector: func(context.Context, *v1alpha1.MarketSource) hydrate.Inspector { return inspector },
 		Turns:     fairlimiter.NewForShortWork(8, ignoreFreeSlot), Suspects: fairlimiter.New(1, ignoreFreeSlot),
 		Profiles: platform.Profiles{v1alpha1.ProfileHelm: olares.HelmProfile{}, v1alpha1.ProfileOlares: olares.Profile{}},
 		Pipeline: hydrate.Pipeline{Observer: appinfo.Metrics{}, Steps: []hydrate.Step{
-			hydrate.Analysis{Worker: hydrate.InProcess{Renderer: render.Engine{}, Reader: olares.Reader{}}, Observer: appinfo.Metrics{}},
+			hydrate.Analysis{Worker: hydrate.InProcess{Renderer: render.Engine{}, Reader: olares.Reader{}, Verifier: signature.Verifier{}}, Observer: appinfo.Metrics{}},
 			hydrate.ImageAnalysis{},
 			hydrate.RepoUpdate{Publisher: b.store},
 		}},

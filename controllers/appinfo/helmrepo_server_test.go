@@ -6,7 +6,10 @@ import (
 	"strings"
 	"sync"
 
+	. "github.com/onsi/ginkgo/v2"
+
 	"github.com/appmarket/operator/internal/chart"
+	"github.com/appmarket/operator/test/signing"
 
 	. "github.com/onsi/gomega"
 	"sigs.k8s.io/yaml"
@@ -50,6 +53,8 @@ type helmServer struct {
 	mu       sync.Mutex
 	archives map[string][]byte
 	fetched  map[string]int
+	// files contains other files by their paths.
+	files map[string][]byte
 	// failureStatus contains the HTTP status of failing responses, by version.
 	failureStatus map[string]int
 }
@@ -69,6 +74,20 @@ func (s *helmServer) addVersion(version string, content map[string]string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.archives[version] = archive
+}
+
+// signVersion adds the provenance file of a version. The version is not signed if the key is nil.
+func (s *helmServer) signVersion(version string, key *signing.ProvenanceKey) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.files == nil {
+		s.files = map[string][]byte{}
+	}
+	path := "/web-" + version + ".tgz.prov"
+	delete(s.files, path)
+	if key != nil {
+		s.files[path] = key.SignArchive(GinkgoTB(), s.archives[version])
+	}
 }
 
 // removeVersion removes a version.
@@ -99,6 +118,10 @@ func (s *helmServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer s.mu.Unlock()
 	if r.URL.Path == "/index.yaml" {
 		w.Write(s.indexYAML())
+		return
+	}
+	if file, ok := s.files[r.URL.Path]; ok {
+		w.Write(file)
 		return
 	}
 	version := strings.TrimSuffix(strings.TrimPrefix(r.URL.Path, "/web-"), ".tgz")

@@ -44,20 +44,25 @@ func (r *Reconciler) hydrateVersions(ctx context.Context, s *scope) error {
 		return err
 	}
 	defer attempts.clearOwnAttempts()
+	if err := r.loadPolicy(ctx, s); err != nil {
+		return err
+	}
 	fetcher, err := r.Open(ctx, s.source)
 	if err != nil {
 		return r.keepReady(s, status.ForCondition(v1alpha1.ConditionFetched, err))
 	}
 	inspector := r.Inspector(ctx, s.source)
 	var first error
+	failed := map[string]error{}
 	images := slices.Clone(s.app.Status.Images)
 	defer func() { s.emitEvents(images, first) }()
 	for i, j := range s.jobs {
 		if ctx.Err() != nil {
 			return attempts.restoreOnShutdown(ctx)
 		}
-		j.request.Source, j.request.Inspector = fetcher, inspector
+		j.request.Source, j.request.Inspector, j.request.Policy = fetcher, inspector, s.policy
 		draft, err := attempts.hydrateAttempt(ctx, j)
+		failed[j.request.Offer.Version] = err
 		if i == 0 || err != nil && first == nil {
 			markReachedConditions(s.statusWriter, draft, hydrate.FailedStep(err, ""))
 		}
@@ -70,6 +75,9 @@ func (r *Reconciler) hydrateVersions(ctx context.Context, s *scope) error {
 	}
 	if ctx.Err() != nil {
 		return attempts.restoreOnShutdown(ctx)
+	}
+	if err := r.withdrawUnverified(s, failed); err != nil {
+		return err
 	}
 	if first != nil {
 		return r.keepReady(s, first)
@@ -132,7 +140,7 @@ func markReachedConditions(k *status.Writer, d *hydrate.Draft, failed hydrate.Na
 		step            hydrate.Name
 		reason, message string
 	}{
-		{hydrate.StepSourceChart, v1alpha1.ReasonFetched, fmt.Sprintf("version %s, %s", d.Request.Offer.Version, text.Count(d.FileCount, "file", "files"))},
+		{hydrate.StepSourceChart, v1alpha1.ReasonFetched, fmt.Sprintf("version %s, %s", d.Request.Offer.Version, text.Count(d.FileCount, "file", "files")+verifiedMessage(d))},
 		{hydrate.StepRenderedChart, v1alpha1.ReasonRendered, renderedMessage(d)},
 		{hydrate.StepCustomParams, v1alpha1.ReasonCustomized, customizedMessage(d)},
 		{hydrate.StepImageAnalysis, v1alpha1.ReasonAnalyzed, analyzedMessage(d)},
@@ -192,8 +200,8 @@ func (r *Reconciler) recordVersion(s *scope, j hydrationJob, d *hydrate.Draft) {
 	published := v1alpha1.PublishedVersion{
 		Version: d.Chart.Version, AppVersion: text.Limit(d.Chart.AppVersion, 128),
 		SourceDigest: j.inputs.Source, PlatformDigest: j.inputs.Platform, ParamsDigest: j.inputs.Params, RulesDigest: j.inputs.Rules,
-		PipelineRevision: j.inputs.Revision,
-		Digest:           d.Published.Digest, URL: r.RepositoryURL + "/" + d.Published.Chart, ReportURL: r.RepositoryURL + "/" + d.Published.Report,
+		PipelineRevision: j.inputs.Revision, ChartDigest: d.Digest, Verification: toVerdict(d),
+		Digest: d.Published.Digest, URL: r.RepositoryURL + "/" + d.Published.Chart, ReportURL: r.RepositoryURL + "/" + d.Published.Report,
 		ImageCount: int32(len(d.Images)), PublishedAt: &now, Deprecated: isDeprecated(d),
 		Purchase: catalog.LicenseTermsOf(d.License),
 	}

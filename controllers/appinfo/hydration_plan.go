@@ -28,7 +28,7 @@ func (r *Reconciler) planHydration(_ context.Context, s *scope) error {
 		return r.keepReady(s, err) // No step has started, so no step has failed.
 	}
 	for _, o := range s.app.Spec.Offers {
-		request.Offer = toOffer(o)
+		request.Offer, request.AcceptedDigests = toOffer(o), acceptedDigests(s, o.Version)
 		inputs, err := request.DigestInputs()
 		if err != nil {
 			return err
@@ -57,6 +57,7 @@ func hydrationReason(s *scope, version string, want hydrate.Inputs) string {
 		{"platformChanged", have.PlatformDigest != want.Platform},
 		{"rulesChanged", have.RulesDigest != want.Rules},
 		{"reviewedVersionChanged", isReviewMissing(s, version)},
+		{"verificationChanged", verdictDigest(have) != want.Policy},
 		{"pipelineChanged", have.PipelineRevision != want.Revision},
 		{"selectedVersionChanged", selectedVersion(s.source, app) == version && app.Status.SelectedVersion != version},
 		{"reconcileRequested", isReconcileRequested(app)},
@@ -90,7 +91,7 @@ func newBaseRequest(r *Reconciler, s *scope) (hydrate.Request, error) {
 	}
 	request := hydrate.Request{
 		Owner: ownerFor(s.app), App: s.app.Spec.App,
-		Profile: profile, Platform: platform, Params: values.Overlay(market, own),
+		Profile: profile, Platform: platform, Params: values.Overlay(market, own), PolicyDigest: s.policyDigest,
 	}
 	if catalog.RequiresReview(s.source) {
 		request.Audit = audit.RulesFor(s.source.Spec.Review)

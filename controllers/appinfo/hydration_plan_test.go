@@ -55,6 +55,7 @@ var _ = Describe("A version is due", func() {
 	})
 
 	It("when the source has another archive under its name", func() {
+		b.allowMutableVersions()
 		before := b.app.Status.Versions[0].Digest
 		content := configMapFiles()
 		content["values.yaml"] = "color: red\n"
@@ -126,6 +127,7 @@ var _ = Describe("A version is due", func() {
 	})
 
 	It("for the first reason of several", func() {
+		b.allowMutableVersions()
 		b.addVersion("1.0.0", map[string]string{"templates/page.yaml": "", "values.yaml": "color: red\n"})
 		b.writeListing()
 		b.editStatus(func(status *v1alpha1.AppInfoStatus) { status.Versions[0].PipelineRevision = 0 })

@@ -54,7 +54,7 @@ func (r *Reconciler) pruneVersions(ctx context.Context, s *scope) error {
 	}
 	s.app.Status.Versions = versions
 	if len(versions) == 0 {
-		s.app.Status.SelectedVersion, s.app.Status.Summary, s.app.Status.Images, s.app.Status.ImagesCheckedAt = "", nil, nil, nil
+		clearSelected(s.app)
 	}
 	return nil
 }

@@ -38,7 +38,9 @@ type Reconciler struct {
 	client.Client
 	Recorder events.EventRecorder
 	// Open opens a source as its spec requires.
-	Open     func(ctx context.Context, source *v1alpha1.MarketSource) (hydrate.Fetcher, error)
+	Open func(ctx context.Context, source *v1alpha1.MarketSource) (hydrate.Fetcher, error)
+	// Policy returns the signature policy of a source that verifies signatures.
+	Policy   func(ctx context.Context, source *v1alpha1.MarketSource) (*hydrate.SignaturePolicy, error)
 	Pipeline hydrate.Pipeline
 	// Inspector returns the inspector of the images of a source.
 	Inspector  func(ctx context.Context, source *v1alpha1.MarketSource) hydrate.Inspector
@@ -70,6 +72,9 @@ type scope struct {
 	app          *v1alpha1.AppInfo
 	statusWriter *status.Writer
 	source       *v1alpha1.MarketSource
+	// policy is the signature policy, nil if it is not needed. policyDigest is its digest.
+	policy       *hydrate.SignaturePolicy
+	policyDigest string
 	jobs         []hydrationJob
 	// published contains the versions that this reconcile has published.
 	published []string
@@ -108,6 +113,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, app *v1alpha1.AppInfo) (resu
 		r.checkArtifacts, // sets s.missingCharts
 		r.checkSuspended,
 		r.locateSource,    // sets s.source
+		r.readPolicy,      // sets s.policyDigest, and s.policy if a version is not verified with it
 		r.planHydration,   // sets s.jobs, empty if nothing is due
 		r.hydrateVersions, // sets the published versions in status
 		r.pruneVersions,

@@ -24,7 +24,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, damaged, placed <-chan e
 	return ctrl.NewControllerManagedBy(mgr).
 		For(&v1alpha1.AppInfo{}, builder.WithPredicates(changed)).
 		Watches(&v1alpha1.MarketSource{}, handler.EnqueueRequestsFromMapFunc(r.appsForSource),
-			builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+			builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, verificationChangedPredicate()))).
 		Watches(&v1alpha1.AppInstance{}, handler.EnqueueRequestsFromMapFunc(appOfInstance),
 			builder.WithPredicates(releasedChartPredicate())).
 		Watches(&v1alpha1.AppInfo{}, handler.EnqueueRequestsFromMapFunc(r.dependentApps), builder.WithPredicates(offeredPredicate())).

@@ -74,6 +74,7 @@ func applyOperation(ctx context.Context, r *Reconciler, s *scope, operation v1al
 		return err
 	}
 	st := &s.instance.Status
+	s.recordVerification(operation.ChartDigest)
 	st.Version, st.ChartDigest, st.ValuesDigest = operation.Version, operation.ChartDigest, operation.ValuesDigest
 	if complete := operationKinds[operation.Type].complete; complete != nil {
 		if err := complete(ctx, r, s); err != nil {

@@ -53,7 +53,7 @@ func uninstallInstance(ctx context.Context, r *Reconciler, s *scope) error {
 	st := &s.instance.Status
 	st.Releases, st.Inventory, st.Entrances, st.Outputs, st.Drift, st.AdoptedValues = nil, nil, nil, nil, nil, nil
 	st.Claims = nil
-	st.Version, st.ChartDigest, st.ValuesDigest, st.AvailableUpdate = "", "", "", ""
+	st.Version, st.ChartDigest, st.ValuesDigest, st.AvailableUpdate, st.Verification = "", "", "", "", nil
 	st.Revision, st.Stopped, st.RestartedAt = 0, false, nil
 	return recordSuccess(ctx, s)
 }

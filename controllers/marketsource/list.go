@@ -69,6 +69,7 @@ func (r *Reconciler) fetchListing(ctx context.Context, s *scope) error {
 	begin := time.Now()
 	listing, err := requestListing(reading, r, s.source, since)
 	next := last.afterRequest(s.source, err)
+	next.policyErr = r.updatePolicyDigest(ctx, s.source)
 	next.took = time.Since(begin)
 	if listing.NotModified {
 		next.etag = listing.ETag

@@ -30,6 +30,8 @@ type pollState struct {
 	err      error
 	failures int
 	until    time.Time
+	// policyErr is the error of reading the trust root.
+	policyErr error
 	// took is the time that it took to read the source and to write its AppInfos.
 	took time.Duration
 }

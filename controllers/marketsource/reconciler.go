@@ -44,6 +44,9 @@ type Reconciler struct {
 	Recorder events.EventRecorder
 	// Open opens a source as its spec requires.
 	Open func(ctx context.Context, source *v1alpha1.MarketSource) (Lister, error)
+	// PolicyDigest reads the verification policy of a source with its trust root, and returns its
+	// digest, or "" if the source does not verify signatures.
+	PolicyDigest func(ctx context.Context, source *v1alpha1.MarketSource) (string, error)
 	// Markets contains the namespaces whose sources may be shared.
 	Markets market.Namespaces
 	// RepositoryURL is the URL at which the charts are served, without a trailing slash.
@@ -117,6 +120,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, source *v1alpha1.MarketSourc
 		r.readApps,     // sets s.apps
 		r.fetchListing, // sets s.listing, nil if no listing is due or nothing has changed
 		r.applyApps,
+		r.reportVerification,
 		r.countApps,
 	} {
 		if err := phase(ctx, s); err != nil {

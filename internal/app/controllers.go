@@ -44,12 +44,14 @@ func (p *components) registerControllers(ctx context.Context, mgr ctrl.Manager, 
 		Open: func(ctx context.Context, from *v1alpha1.MarketSource) (marketsource.Lister, error) {
 			return p.opener.openSource(ctx, from)
 		},
+		PolicyDigest: p.opener.policyDigest,
 	}
 	apps := &appinfo.Reconciler{
 		Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder("appinfo"), RepositoryURL: p.url, Process: p.process,
 		Open: func(ctx context.Context, from *v1alpha1.MarketSource) (hydrate.Fetcher, error) {
 			return p.opener.openSource(ctx, from)
 		},
+		Policy:   p.opener.policyFor,
 		Pipeline: p.pipeline, Inspector: p.images.inspectorFor, Repository: p.store, Profiles: p.profiles, Markets: o.marketNamespaces(),
 		Placement: p.placement,
 	}

@@ -25,13 +25,8 @@ import (
 	"github.com/appmarket/operator/internal/text"
 )
 
-// Media types of the parts of a chart that `helm push` stores. Helm before 3.7 used the second
-// one for the archive.
-const (
-	chartConfigType  types.MediaType = "application/vnd.cncf.helm.config.v1+json"
-	chartArchiveType types.MediaType = "application/vnd.cncf.helm.chart.content.v1.tar+gzip"
-	oldArchiveType   types.MediaType = "application/tar+gzip"
-)
+// chartConfigType is the media type of the metadata of a chart that `helm push` stores.
+const chartConfigType types.MediaType = "application/vnd.cncf.helm.config.v1+json"
 
 const (
 	// maxTags is the maximum number of tags of a repository.
@@ -180,7 +175,7 @@ func (c *registryClient) readManifest(ctx context.Context, at name.Digest) (inde
 // archiveLayer returns the layer that is the archive of a chart, or nil.
 func archiveLayer(manifest v1.Manifest) *v1.Descriptor {
 	for i, layer := range manifest.Layers {
-		if layer.MediaType == chartArchiveType || layer.MediaType == oldArchiveType {
+		if chart.IsArchiveMediaType(string(layer.MediaType)) {
 			return &manifest.Layers[i]
 		}
 	}

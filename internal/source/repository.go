@@ -160,20 +160,26 @@ func (r *repository) Fetch(ctx context.Context, offer hydrate.Offer) (hydrate.Ch
 // fetchFromRegistry fetches the archive of an offer from the registry in its URL. The registry is
 // accessed anonymously, because the credentials of the source are for its own server.
 func (r *repository) fetchFromRegistry(ctx context.Context, offer hydrate.Offer) (hydrate.ChartContent, error) {
+	tag, client, err := r.openRegistry(offer)
+	if err != nil {
+		return hydrate.ChartContent{}, err
+	}
+	archive, err := client.fetchChart(ctx, tag)
+	return hydrate.ChartContent{Archive: archive}, err
+}
+
+// openRegistry returns the tag in the URL of an offer, and a client of its registry.
+func (r *repository) openRegistry(offer hydrate.Offer) (name.Tag, *registryClient, error) {
 	reference := strings.TrimPrefix(offer.URL, ociScheme)
 	if !strings.Contains(path.Base(reference), ":") {
 		reference += ":" + versionTag(offer.Version)
 	}
 	tag, err := name.NewTag(reference, name.StrictValidation)
 	if err != nil {
-		return hydrate.ChartContent{}, outcome.Stalled(v1alpha1.ReasonFetchFailed, errors.New("get chart: the URL in the index is not a tag of a registry; exclude the app in spec.filter.exclude"))
+		return name.Tag{}, nil, outcome.Stalled(v1alpha1.ReasonFetchFailed, errors.New("get chart: the URL in the index is not a tag of a registry; exclude the app in spec.filter.exclude"))
 	}
 	client, err := newRegistryClient(r.registries, tag.Registry)
-	if err != nil {
-		return hydrate.ChartContent{}, err
-	}
-	archive, err := client.fetchChart(ctx, tag)
-	return hydrate.ChartContent{Archive: archive}, err
+	return tag, client, err
 }
 
 // resolveURL resolves the URL of an offer relative to the repository as Helm does. The query

@@ -35,7 +35,7 @@ type ConditionSet struct {
 var (
 	MarketSource = ConditionSet{
 		Summary:  v1alpha1.ConditionReady,
-		Progress: []string{v1alpha1.ConditionReachable, v1alpha1.ConditionIndexed},
+		Progress: []string{v1alpha1.ConditionReachable, v1alpha1.ConditionIndexed, v1alpha1.ConditionVerified},
 		Flags:    []string{v1alpha1.ConditionAllowedNamespacesIgnored},
 	}
 	AppInfo = ConditionSet{

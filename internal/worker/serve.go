@@ -18,6 +18,7 @@ import (
 	"github.com/appmarket/operator/internal/helm/render"
 	"github.com/appmarket/operator/internal/olares"
 	"github.com/appmarket/operator/internal/outcome"
+	"github.com/appmarket/operator/internal/signature"
 )
 
 // DefaultMemory is the default memory limit of a worker in bytes. The largest of 347 real
@@ -72,7 +73,7 @@ func (s *server) handleOrder(next order) (result answer) {
 			result = newErrorAnswer(outcome.Stalled(v1alpha1.ReasonRenderFailed, fmt.Errorf("panic: %.200s", text)))
 		}
 	}()
-	ctx, with := context.Background(), hydrate.InProcess{Renderer: render.Engine{}, Reader: olares.Reader{}, Done: s.reportProgress}
+	ctx, with := context.Background(), hydrate.InProcess{Renderer: render.Engine{}, Reader: olares.Reader{}, Verifier: signature.Verifier{}, Done: s.reportProgress}
 	switch {
 	case next.Analysis != nil:
 		draft, took, err := with.Analyze(ctx, next.Analysis.Request.toRequest(), next.Analysis.Payload)

@@ -79,6 +79,7 @@ func (f *Factory) printApp(app *v1alpha1.AppInfo, summary *v1alpha1.AppSummary) 
 		{"Requests", footprintText(summary.Footprint)},
 		{"Access", accessText(summary.Access)},
 		{"Runs here", placementText(app.Status.Placement)},
+		{"Signature", signatureText(app)},
 		{"Conflicts", dependenciesText(summary.Conflicts, false)},
 		{"Permissions", strings.Join(summary.Permissions, ", ")},
 		{"Objects", kindsText(summary.Kinds)},

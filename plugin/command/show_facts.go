@@ -66,3 +66,15 @@ func placementText(p *v1alpha1.AppPlacement) string {
 	}
 	return verdict + ": " + strings.Join(p.Reasons, "; ")
 }
+
+// signatureText describes the verified signature of the selected version, "" if it was not verified.
+func signatureText(app *v1alpha1.AppInfo) string {
+	for _, version := range app.Status.Versions {
+		verdict := version.Verification
+		if version.Version != app.Status.SelectedVersion || verdict == nil {
+			continue
+		}
+		return "verified with " + string(verdict.Provider) + ", signed by " + verdict.Identity + prefixed(", confirmed by ", verdict.Issuer)
+	}
+	return ""
+}

@@ -21,6 +21,21 @@ func TestFactsOfAnApp(t *testing.T) {
 	g.Expect(placementText(&v1alpha1.AppPlacement{Verdict: v1alpha1.PlacementNo, Reasons: []string{"a", "b"}})).To(Equal("no: a; b"))
 }
 
+func TestSignatureOfAnApp(t *testing.T) {
+	g := NewWithT(t)
+	app := &v1alpha1.AppInfo{Status: v1alpha1.AppInfoStatus{SelectedVersion: "2.0.0", Versions: []v1alpha1.PublishedVersion{
+		{Version: "2.0.0"},
+		{Version: "1.0.0", Verification: &v1alpha1.SignatureVerdict{Provider: v1alpha1.VerificationProviderHelmProvenance, Identity: "ABCD"}},
+	}}}
+	g.Expect(signatureText(app)).To(BeEmpty(), "the selected version is not verified")
+	app.Status.SelectedVersion = "1.0.0"
+	g.Expect(signatureText(app)).To(Equal("verified with HelmProvenance, signed by ABCD"))
+	app.Status.Versions[0].Verification = &v1alpha1.SignatureVerdict{
+		Provider: v1alpha1.VerificationProviderCosign, Identity: "release@example.com", Issuer: "https://issuer.example.com"}
+	app.Status.SelectedVersion = "2.0.0"
+	g.Expect(signatureText(app)).To(Equal("verified with Cosign, signed by release@example.com, confirmed by https://issuer.example.com"))
+}
+
 func TestSearchForAppsThatRunHere(t *testing.T) {
 	g := NewWithT(t)
 	s := searchFlags{runsHere: true}

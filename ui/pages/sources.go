@@ -109,7 +109,11 @@ func showSource(r *request) (*view, error) {
 	if v.Actions, v.NotAllowed, err = sourceButtons(r, source); err != nil {
 		return nil, err
 	}
-	v.Milestones = milestonesOf(r.lang, source.Status.Conditions, source.CreationTimestamp.Time, false, v1alpha1.ConditionReachable, v1alpha1.ConditionIndexed)
+	steps := []string{v1alpha1.ConditionReachable, v1alpha1.ConditionIndexed}
+	if source.Spec.Verify != nil {
+		steps = append(steps, v1alpha1.ConditionVerified)
+	}
+	v.Milestones = milestonesOf(r.lang, source.Status.Conditions, source.CreationTimestamp.Time, false, steps...)
 	for i := range v.Milestones { // They are checked again and again.
 		v.Milestones[i].Took = ""
 	}
