@@ -67,7 +67,7 @@ func (f *Factory) NewRootCommand() *cobra.Command {
 	root.SetHelpCommandGroupID(groupSettings)
 	root.SetUsageTemplate(usageTemplate(root.UsageTemplate()))
 	f.addToGroup(root, groupCatalog, f.newSearchCommand(), f.newShowCommand(), f.newImagesCommand(), f.newAirgapCommand(),
-		f.newSourcesCommand(), f.newSourceCommand(), f.newPushCommand(), f.newHydrateCommand())
+		f.newSourcesCommand(), f.newSourceCommand(), f.newPushCommand(), f.newReviewCommand(), f.newHydrateCommand())
 	f.addToGroup(root, groupInstall, append(f.newTaskCommands(), f.newPlanCommand())...)
 	f.addToGroup(root, groupInspect, f.newInstancesCommand(), f.newStatusCommand(), f.newEventsCommand(), f.newLogsCommand(), f.newOpenCommand())
 	f.addToGroup(root, groupTasks, f.newTasksCommand(), f.newInputsCommand(), f.newWaitCommand(), f.newWatchCommand(), f.newCancelCommand(), f.newRetryCommand())

@@ -74,6 +74,7 @@ func (f *Factory) printApp(app *v1alpha1.AppInfo, summary *v1alpha1.AppSummary) 
 		{"Version", strings.TrimSpace(app.Status.SelectedVersion + " " + parenthesized(prefixed("app version ", summary.AppVersion)))},
 		{"Status", ready},
 		{"Withdrawn", sentenceIf(app.Spec.Withdrawn, "the source has withdrawn the app; it cannot be newly installed")},
+		{"Listing", listingText(app)},
 		{"Architectures", strings.Join(summary.Architectures, ", ")},
 		{"Requires", requirementsText(summary)},
 		{"Requests", footprintText(summary.Footprint)},

@@ -24,6 +24,8 @@ type AppRow struct {
 	Hidden                            bool
 	Failed, Purchase, ServingPrevious bool
 	PublishedAt                       time.Time
+	// Listing is the listing that applies to the app.
+	Listing v1alpha1.Listing
 	// Placement is the verdict whether the app runs on the cluster, empty if that is unknown.
 	Placement v1alpha1.PlacementVerdict
 	// Translations are the title and the description in other languages.
@@ -122,7 +124,7 @@ func NewAppRow(app *v1alpha1.AppInfo) *AppRow {
 	row := &AppRow{
 		Namespace: app.Namespace, Name: app.Name, Source: app.Spec.SourceRef.Name, App: app.Spec.App, Title: app.Spec.App,
 		Version: app.Status.SelectedVersion, Withdrawn: app.Spec.Withdrawn, Suspended: app.Spec.Suspend != nil && *app.Spec.Suspend,
-		Featured: ptr.Deref(app.Spec.Featured, 0), Hidden: ptr.Deref(app.Spec.Hidden, false),
+		Featured: ptr.Deref(app.Spec.Featured, 0), Hidden: ptr.Deref(app.Spec.Hidden, false), Listing: ListingOf(app),
 	}
 	if ready := meta.FindStatusCondition(app.Status.Conditions, v1alpha1.ConditionReady); ready != nil {
 		row.Ready = ready.Status == "True"
@@ -151,6 +153,19 @@ func NewAppRow(app *v1alpha1.AppInfo) *AppRow {
 	}
 	row.text = strings.ToLower(strings.Join(texts, "\n"))
 	return row
+}
+
+// ListingOf returns the listing that applies to an app, according to its status. It is Draft for an app
+// that should be listed and has not passed its checks.
+func ListingOf(app *v1alpha1.AppInfo) v1alpha1.Listing {
+	review := app.Status.Review
+	if review == nil {
+		return cmp.Or(app.Spec.Listing, v1alpha1.ListingListed)
+	}
+	if review.Listing == v1alpha1.ListingListed && !meta.IsStatusConditionTrue(app.Status.Conditions, v1alpha1.ConditionListed) {
+		return v1alpha1.ListingDraft
+	}
+	return review.Listing
 }
 
 // ListApps returns the rows of the apps in a scope, sorted by title within each namespace. The rows

@@ -45,6 +45,8 @@ type appView struct {
 	Chart *chartFacts
 	// Access is nil if it is unknown.
 	Access *accessView
+	// Review is nil if the app is not reviewed.
+	Review *reviewView
 	// NotInstallable is the reason why the app cannot be installed, empty if it can.
 	NotInstallable string
 
@@ -104,6 +106,7 @@ var appTabs = map[string]struct {
 	"images":      {"Images", showImages},
 	"permissions": {"Permissions", showPermissions},
 	"values":      {"Values", showValues},
+	"review":      {"Review", showReview},
 }
 
 func showAppTab(r *request) (*view, error) {
@@ -143,6 +146,9 @@ func newAppView(r *request, app *v1alpha1.AppInfo, current string) (*appView, er
 	if state := readyBadge(r.lang, app.Status.Conditions, suspended); state.Class != "ok" {
 		v.Badges = append(v.Badges, state)
 	}
+	if listing := kube.ListingOf(app); listing != v1alpha1.ListingListed {
+		v.Badges = append(v.Badges, badge{"off", "archive", r.lang.Word("review", string(listing))})
+	}
 	if app.Spec.Withdrawn {
 		v.Badges = append(v.Badges, badge{"off", "archive", r.Text("state.withdrawn")})
 	}
@@ -164,10 +170,15 @@ func newAppView(r *request, app *v1alpha1.AppInfo, current string) (*appView, er
 
 func (v *appView) addTabs() {
 	namespace, source, app := v.App.Namespace, v.App.Spec.SourceRef.Name, v.App.Spec.App
-	for _, each := range []struct {
+	type entry struct {
 		name  string
 		count int
-	}{{"About", 0}, {"Versions", len(v.App.Status.Versions)}, {"Images", int(v.Summary.ImageCount)}, {"Permissions", 0}, {"Values", 0}} {
+	}
+	entries := []entry{{"About", 0}, {"Versions", len(v.App.Status.Versions)}, {"Images", int(v.Summary.ImageCount)}, {"Permissions", 0}, {"Values", 0}}
+	if review := v.App.Status.Review; review != nil {
+		entries = append(entries, entry{"Review", len(review.Findings)})
+	}
+	for _, each := range entries {
 		t := tab{Name: each.name, Count: each.count, URL: appURL(namespace, source, app), Current: each.name == v.Tab}
 		if each.name != "About" {
 			t.URL = appTabURL(namespace, source, app, strings.ToLower(each.name))

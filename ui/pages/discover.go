@@ -10,6 +10,7 @@ import (
 
 	"github.com/Masterminds/semver/v3"
 
+	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/ui/kube"
 	"github.com/appmarket/operator/ui/live"
 	"github.com/appmarket/operator/ui/locale"
@@ -61,7 +62,8 @@ func showDiscover(r *request) (*view, error) {
 		return nil, err
 	}
 	f := filtersOf(r.URL.Query())
-	all := slices.DeleteFunc(r.server.Cluster.ListApps(scope), func(row *kube.AppRow) bool { return row.Hidden })
+	isHiddenDraft := hiddenDrafts(r)
+	all := slices.DeleteFunc(r.server.Cluster.ListApps(scope), func(row *kube.AppRow) bool { return row.Hidden || isHiddenDraft(row) })
 	installed, topics, err := installedApps(r)
 	if err != nil {
 		return nil, err
@@ -136,6 +138,8 @@ func newAppCard(l *locale.Language, row *kube.AppRow, installed installedMap) ap
 		card.Badges = append(card.Badges, badge{"bad", "circle-x", l.Text("state.notPublished")})
 	case row.Version == "":
 		card.Badges = append(card.Badges, badge{"busy", "loader", l.Text("state.inProgress")})
+	case row.Listing != "" && row.Listing != v1alpha1.ListingListed:
+		card.Badges = append(card.Badges, badge{"off", "archive", l.Word("review", string(row.Listing))})
 	case row.Withdrawn:
 		card.Badges = append(card.Badges, badge{"off", "archive", l.Text("state.withdrawn")})
 	}

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/ui/kube"
 	"github.com/appmarket/operator/ui/locale"
 )
@@ -49,6 +50,9 @@ func statesOf(row *kube.AppRow, installed installedMap) []string {
 	}
 	if row.Failed {
 		states = append(states, "Failed")
+	}
+	if row.Listing == v1alpha1.ListingDraft {
+		states = append(states, "Draft")
 	}
 	return states
 }

@@ -200,7 +200,7 @@ func installProblem(l *locale.Language, app *v1alpha1.AppInfo) string {
 	case len(app.Status.Versions) == 0:
 		return l.Text("install.notPublished")
 	}
-	return ""
+	return listingProblem(l, app)
 }
 
 func (v *installView) addVersions(r *request) {
@@ -289,7 +289,9 @@ func (v *installView) view() *view {
 // can or has selected none.
 func installProblemFor(r *request, app *v1alpha1.AppInfo) (string, error) {
 	if problem := installProblem(r.lang, app); problem != "" {
-		return problem, nil
+		if isReviewer, err := mayInstallDraft(r, app); err != nil || !isReviewer {
+			return problem, err
+		}
 	}
 	namespace := namespaceOf(r)
 	if namespace == "" {

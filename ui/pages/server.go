@@ -134,6 +134,7 @@ func (s *Server) routes() http.Handler {
 		mux.Handle("GET /parts"+path, s.signedIn(s.servePart(page)))
 	}
 	s.addForms(mux)
+	s.addListingForm(mux)
 	mux.Handle("GET "+settingsURL, s.signedIn(s.servePage(showSettings)))
 	mux.Handle("POST "+settingsURL, s.signedIn(s.saveSettings))
 	mux.Handle("GET /parts/checks/{namespace}/{name}", s.signedIn(s.serveCheckPart))

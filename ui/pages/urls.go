@@ -119,6 +119,11 @@ func sourceActionURL(namespace, name, action string) string {
 	return pathOf("sources", namespace, name, "actions", action)
 }
 
+// listingURL returns the URL of the form that changes the listing of an app.
+func listingURL(app *v1alpha1.AppInfo, action string) string {
+	return pathOf("apps", app.Namespace, app.Spec.SourceRef.Name, app.Spec.App, "listing", action)
+}
+
 // refURL returns the address of the app of a reference in an object of a namespace.
 func refURL(ref v1alpha1.AppReference, namespace string) string {
 	if ref.Namespace != "" {

@@ -36,10 +36,12 @@ const (
 	Inputs  = "inputs.json"
 	// Permissions contains what the objects of a version may do outside their Pods.
 	Permissions = "permissions.json"
+	// Audit contains the findings of the rules of the market.
+	Audit = "audit.json"
 )
 
 // Names contains the reports that a user can download.
-var Names = []string{Readme, Values, Schema, App, Images, Objects, Chart, Inputs, Permissions}
+var Names = []string{Readme, Values, Schema, App, Images, Objects, Chart, Inputs, Permissions, Audit}
 
 // Errors of Fetch.
 var (
