@@ -99,8 +99,8 @@ type SignerIdentity struct {
 	// +kubebuilder:validation:MaxLength=1024
 	IssuerRegExp string `json:"issuerRegExp,omitempty"`
 
-	// subject specifies the name in the certificate of the signer: an email address or a URL, such as
-	// that of a workflow. It cannot be set together with subjectRegExp.
+	// subject specifies the name in the certificate of the signer: an email address, or the URL of a
+	// workflow. It cannot be set together with subjectRegExp.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=1024

@@ -47,8 +47,8 @@ type signatureReader struct {
 	found      hydrate.Signatures
 }
 
-// fetchSignatures fetches the signatures of the chart with a tag, and its manifest. The digest is
-// that of its archive. It may be empty.
+// fetchSignatures fetches the signatures of the chart with a tag, and its manifest. The parameter
+// archive is the digest of its archive. It may be empty.
 func (c *registryClient) fetchSignatures(ctx context.Context, tag name.Tag, archive string, provider v1alpha1.VerificationProvider) (hydrate.Signatures, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
@@ -78,7 +78,7 @@ func (c *registryClient) fetchSignatures(ctx context.Context, tag name.Tag, arch
 	return reader.found, err
 }
 
-// addLayer adds the content of a layer as a signature. The annotations are those of the layer.
+// addLayer adds the content of a layer as a signature. It has the annotations of the layer.
 func (r *signatureReader) addLayer(ctx context.Context, layer v1.Descriptor) error {
 	if len(r.found.List) == maxSignatures {
 		return outcome.Stalledf(v1alpha1.ReasonLimitExceeded, "the chart has more than %d signatures: delete those that are not needed", maxSignatures)

@@ -203,7 +203,7 @@ func TestProvenanceFilesOfAHelmRepository(t *testing.T) {
 			server := startServer(t, func(w http.ResponseWriter, request *http.Request) {
 				switch request.URL.Path {
 				case "/index.yaml":
-					_, _ = w.Write([]byte("entries: {web: [{name: web, version: 1.0.0, urls: [web-1.0.0.tgz]}]}\n"))
+					_, _ = w.Write([]byte("apiVersion: v1\nentries:\n  web:\n  - name: web\n    version: 1.0.0\n    urls: [web-1.0.0.tgz]\n"))
 				case "/web-1.0.0.tgz.prov":
 					row.serve(w)
 				default:
