@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"github.com/appmarket/operator/internal/audit"
 	"github.com/appmarket/operator/internal/chart"
 	"github.com/appmarket/operator/internal/images"
 	"github.com/appmarket/operator/internal/inputs"
@@ -32,6 +33,8 @@ type Request struct {
 	At InstallTarget
 	// Params are merged into values.yaml of the published chart.
 	Params map[string]any
+	// Audit contains the rules that are evaluated for the objects. It is nil if there is no audit.
+	Audit *audit.Rules
 
 	// Cluster, Lookup and Releases are set only for an installation. Releases maps the name
 	// of each release to the revision that the installation creates. A release that is not
@@ -58,6 +61,8 @@ type Inputs struct {
 	// Platform and Params are the digests of the values of the request.
 	Platform string
 	Params   string
+	// Rules is the digest of the rules of the audit, empty if there is no audit.
+	Rules string
 	// Revision is the constant Revision.
 	Revision int32
 }
@@ -72,11 +77,15 @@ func (r Request) DigestInputs() (Inputs, error) {
 	if err != nil {
 		return Inputs{}, fmt.Errorf("digest parameters: %w", err)
 	}
+	rules, err := r.Audit.Digest()
+	if err != nil {
+		return Inputs{}, err
+	}
 	source := r.Offer.Digest
 	if source == "" {
 		source = chart.Digest([]byte(r.Offer.URL + "\n" + r.Offer.Created.UTC().String()))
 	}
-	return Inputs{Source: source, Platform: platform, Params: params, Revision: Revision}, nil
+	return Inputs{Source: source, Platform: platform, Params: params, Rules: rules, Revision: Revision}, nil
 }
 
 func digestOf(values map[string]any) (string, error) {
@@ -144,6 +153,8 @@ type Draft struct {
 	// Description describes what the objects of all units may do, request and require. It is nil
 	// for a library chart, and if a unit could not be rendered.
 	Description *objects.Description
+	// Audit contains the findings of the rules. It is nil if there is no audit.
+	Audit *audit.Report
 
 	// RepoUpdate.
 

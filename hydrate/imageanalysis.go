@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/appmarket/operator/internal/audit"
 	"github.com/appmarket/operator/internal/images"
 	"github.com/appmarket/operator/internal/objects"
 	"github.com/appmarket/operator/internal/outcome"
@@ -27,15 +28,17 @@ type ImageAnalysis struct {
 // Name returns StepImageAnalysis.
 func (ImageAnalysis) Name() Name { return StepImageAnalysis }
 
-// Apply sets Images and Description, or only the details of images if a worker has read the documents.
+// Apply sets Images, Description and Audit, or only the details of images if a worker has read the
+// documents.
 func (s ImageAnalysis) Apply(ctx context.Context, d *Draft) error {
-	images, described := slices.Clone(d.Images), d.Description
+	facts := documentFacts{images: slices.Clone(d.Images), described: d.Description, audited: d.Audit}
 	if !d.analyzed {
 		var err error
-		if images, described, err = readDocuments(d); err != nil {
+		if facts, err = readDocuments(d); err != nil {
 			return err
 		}
 	}
+	images := facts.images
 	inspector := d.Request.Inspector
 	if inspector == nil {
 		inspector = s.Inspector
@@ -48,7 +51,7 @@ func (s ImageAnalysis) Apply(ctx context.Context, d *Draft) error {
 	if err := group.Wait(); err != nil {
 		return err
 	}
-	d.Images, d.Description = images, described
+	d.Images, d.Description, d.Audit = images, facts.described, facts.audited
 	return nil
 }
 
@@ -58,24 +61,36 @@ type findStep struct{}
 // Name returns StepImageAnalysis.
 func (findStep) Name() Name { return StepImageAnalysis }
 
-// Apply sets Images and Description.
+// Apply sets Images, Description and Audit.
 func (findStep) Apply(_ context.Context, d *Draft) error {
-	images, described, err := readDocuments(d)
+	facts, err := readDocuments(d)
 	if err != nil {
 		return err
 	}
-	d.Images, d.Description = images, described
+	d.Images, d.Description, d.Audit = facts.images, facts.described, facts.audited
 	return nil
 }
 
-// readDocuments returns the images and the description of the rendered objects.
-func readDocuments(d *Draft) ([]images.Image, *objects.Description, error) {
-	found, err := findImages(d)
-	if err != nil {
-		return nil, nil, err
+// documentFacts are the images, the description and the audit of the rendered objects.
+type documentFacts struct {
+	images    []images.Image
+	described *objects.Description
+	audited   *audit.Report
+}
+
+func readDocuments(d *Draft) (facts documentFacts, err error) {
+	if facts.images, err = findImages(d); err != nil {
+		return facts, err
 	}
-	described, err := describeObjects(d)
-	return found, described, err
+	if facts.described, err = describeObjects(d); err != nil {
+		return facts, err
+	}
+	var names []string
+	for _, image := range facts.images {
+		names = append(names, image.Name)
+	}
+	facts.audited, err = auditObjects(d, names, facts.described)
+	return facts, err
 }
 
 func findImages(d *Draft) ([]images.Image, error) {

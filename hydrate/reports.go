@@ -22,6 +22,7 @@ const masked = "(masked)"
 //	chart.json                 the content of Chart.yaml
 //	inputs.json                the inputs with their conditions and limits
 //	permissions.json           what the objects may do outside their Pods; only if they are known
+//	audit.json                 the findings of the rules of the market; only if the source requires a review
 //	images.json                the images with their details from the registries
 //	objects.yaml               the rendered objects, with the contents of Secrets and the platform values masked
 //	README.md, values.yaml, …  files of the chart for users
@@ -40,6 +41,9 @@ func NewReports(d *Draft) (map[string][]byte, error) {
 	contents := map[string]any{"app.json": d.Manifest, "chart.json": d.Chart, "inputs.json": inputs.ToReport(d.Inputs), "images.json": d.Images}
 	if d.Description != nil {
 		contents["permissions.json"] = d.Description.Access
+	}
+	if d.Audit != nil {
+		contents["audit.json"] = d.Audit
 	}
 	var err error
 	for name, content := range contents {

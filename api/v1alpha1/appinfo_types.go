@@ -6,7 +6,7 @@ import (
 )
 
 // AppInfoSpec defines the desired state of an AppInfo. The MarketSource controller sets all
-// fields except suspend, customParams, featured and hidden, which are set by users.
+// fields except suspend, customParams, featured, hidden and listing, which are set by users.
 type AppInfoSpec struct {
 	// sourceRef refers to the MarketSource in the same namespace that offers the app. It is
 	// immutable. It is set by the MarketSource controller.
@@ -60,6 +60,13 @@ type AppInfoSpec struct {
 	// can still be installed. It is set by users. Defaults to false.
 	// +optional
 	Hidden *bool `json:"hidden,omitempty"`
+
+	// listing specifies who can install the app: Draft, Listed, Suspended or Withdrawn. An app of a
+	// source that requires a review is listed only if its checks pass. It is set by users with the
+	// verbs approve, suspend or withdraw for appinfos. Defaults to Draft if spec.listing of the
+	// MarketSource is Reviewed, otherwise to Listed.
+	// +optional
+	Listing Listing `json:"listing,omitempty"`
 }
 
 // Offer is a version of an app that a source offers.
@@ -99,8 +106,8 @@ type Offer struct {
 type AppInfoStatus struct {
 	// conditions represent the current state of the AppInfo. Ready summarizes the served
 	// versions. Fetched, Rendered, Customized, Analyzed and Published report, in this order,
-	// the progress of the version that was hydrated last. Reconciling and Stalled exist only
-	// while they are True.
+	// the progress of the version that was hydrated last. Listed reports the result of the review.
+	// Reconciling and Stalled exist only while they are True.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -136,6 +143,11 @@ type AppInfoStatus struct {
 	// kinds and classes of the cluster. It is not set if the objects of the app are unknown.
 	// +optional
 	Placement *AppPlacement `json:"placement,omitempty"`
+
+	// review is the result of the checks that are required to list the app. It is not set if the
+	// source does not require a review and spec.listing is not specified.
+	// +optional
+	Review *AppReview `json:"review,omitempty"`
 
 	// versions are the served versions, newest first.
 	// +optional
@@ -207,6 +219,18 @@ type PublishedVersion struct {
 	// pipelineRevision is the revision of the hydration pipeline that produced the version.
 	// +optional
 	PipelineRevision int32 `json:"pipelineRevision,omitempty"`
+
+	// rulesDigest is the digest of the rules of the audit. It is empty if the source does not require
+	// a review.
+	// +optional
+	// +kubebuilder:validation:MaxLength=128
+	RulesDigest string `json:"rulesDigest,omitempty"`
+
+	// audit contains the numbers of findings of the audit. A version with denied findings is
+	// withheld: only reviewers can install it, and it is not in the index of the repository. It is
+	// not set if the source does not require a review.
+	// +optional
+	Audit *AuditCounts `json:"audit,omitempty"`
 
 	// digest is the SHA-256 digest of the published archive, in the form `sha256:<hex>`.
 	// +required
@@ -296,6 +320,7 @@ type AppImage struct {
 // +kubebuilder:printcolumn:name="Source",type=string,JSONPath=`.spec.sourceRef.name`,priority=1
 // +kubebuilder:printcolumn:name="Runs Here",type=string,JSONPath=`.status.placement.verdict`,priority=1
 // +kubebuilder:printcolumn:name="Withdrawn",type=boolean,JSONPath=`.spec.withdrawn`,priority=1
+// +kubebuilder:printcolumn:name="Listed",type=string,JSONPath=`.status.conditions[?(@.type=="Listed")].reason`,priority=1
 type AppInfo struct {
 	metav1.TypeMeta `json:",inline"`
 

@@ -44,7 +44,7 @@ var _ = Describe("kubectl", func() {
 		Expect(more).To(Equal(wide), "columns of -o wide")
 	},
 		Entry("sources", "marketsources", 2, "Name", "Type", "Ready", "Apps", "Served", "Failed", "Age", "Status"),
-		Entry("apps", "appinfos", 3, "Name", "Title", "Version", "App Version", "Ready", "Images", "Age", "Status"),
+		Entry("apps", "appinfos", 4, "Name", "Title", "Version", "App Version", "Ready", "Images", "Age", "Status"),
 		Entry("instances", "appinstances", 3, "Name", "App", "Version", "Ready", "Update", "Age", "Status"),
 		Entry("tasks", "appinstalltasks", 2, "Name", "Action", "App", "Instance", "Version", "Succeeded", "Age", "Status"),
 	)

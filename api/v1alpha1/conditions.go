@@ -32,6 +32,10 @@ const (
 	// * "Unschedulable"
 	// * "PodSecurityViolation"
 	// * "Withdrawn"
+	// * "Draft"
+	// * "AuditFailed"
+	// * "ListingSuspended"
+	// * "ListingWithdrawn"
 	// * "DependencyFailed"
 	// * "ConflictingApp"
 	// * "SingleInstance"
@@ -58,6 +62,25 @@ const (
 	// * "NotMarket"
 	ConditionAllowedNamespacesIgnored = "AllowedNamespacesIgnored"
 )
+
+// ConditionListed indicates that an AppInfo is listed: its audit and its dependencies allow it, and
+// spec.listing requires it. It exists only if the source requires a review or spec.listing is
+// specified.
+//
+// Reasons for True:
+//
+// * "Listed"
+//
+// Reasons for False:
+//
+// * "Draft"
+// * "WaitingForApp" (no version is published)
+// * "AuditFailed"
+// * "DependencyFailed"
+// * "DependencyCycle"
+// * "ListingSuspended"
+// * "ListingWithdrawn"
+const ConditionListed = "Listed"
 
 // ConditionReady summarizes the state of a MarketSource, AppInfo or AppInstance. It reports
 // what is currently served, and not the work in progress.
@@ -292,6 +315,10 @@ const (
 	// * "ObjectExists"
 	// * "AlreadyInstalled"
 	// * "Withdrawn"
+	// * "Draft"
+	// * "AuditFailed"
+	// * "ListingSuspended"
+	// * "ListingWithdrawn"
 	// * "WaitingForDependency"
 	// * "DependencyFailed"
 	// * "ConflictingApp"
@@ -361,6 +388,10 @@ const (
 // * "NotFound"
 // * "VersionNotFound"
 // * "Withdrawn"
+// * "Draft"
+// * "AuditFailed"
+// * "ListingSuspended"
+// * "ListingWithdrawn"
 // * "AlreadyInstalled"
 // * "NotInstalled"
 // * "VersionNotNewer"

@@ -84,7 +84,7 @@ func TestEveryConditionIsDocumented(t *testing.T) {
 // has reports whether a kind has a condition.
 func has(kind status.ConditionSet, condition string) bool {
 	own := []string{kind.Summary, v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled}
-	return slices.Contains(slices.Concat(own, kind.Progress, kind.Flags), condition)
+	return slices.Contains(slices.Concat(own, kind.Progress, kind.Facts, kind.Flags), condition)
 }
 
 func TestEveryMilestoneMayFail(t *testing.T) {

@@ -46,6 +46,7 @@ const (
 // +kubebuilder:validation:XValidation:rule="self.type == 'Directory' || !has(self.directory)",message="directory may only be set when type is Directory"
 // +kubebuilder:validation:XValidation:rule="self.type != 'Upload' || has(self.upload)",message="upload is required when type is Upload"
 // +kubebuilder:validation:XValidation:rule="self.type == 'Upload' || !has(self.upload)",message="upload may only be set when type is Upload"
+// +kubebuilder:validation:XValidation:rule="!has(self.review) || has(self.listing) && self.listing == 'Reviewed'",message="review may only be set when listing is Reviewed"
 type MarketSourceSpec struct {
 	// type specifies the type of the source. The field of the same name must be set.
 	// +required
@@ -166,6 +167,18 @@ type MarketSourceSpec struct {
 	// +listMapKey=issuer
 	// +kubebuilder:validation:MaxItems=50
 	Licensing []LicenseIssuer `json:"licensing,omitempty"`
+
+	// listing specifies whether the apps of the source are listed without a review: Automatic or
+	// Reviewed. If Reviewed, apps whose spec.listing is not specified are drafts. Defaults to
+	// Automatic.
+	// +optional
+	// +default="Automatic"
+	Listing ListingPolicy `json:"listing,omitempty"`
+
+	// review specifies what is required of an app before it can be listed. It can be set only if
+	// listing is Reviewed. If not specified, the default rules apply.
+	// +optional
+	Review *ReviewPolicy `json:"review,omitempty"`
 
 	// readyWhen specifies when the source is ready: Synced or Hydrated. Defaults to Hydrated.
 	// +optional

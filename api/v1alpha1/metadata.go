@@ -34,6 +34,12 @@ const (
 	// create a task can set any value.
 	RequestedByAnnotation = "appmarket.io/requested-by"
 
+	// ListingChangedByAnnotation on an AppInfo is the name of the user who set spec.listing. The
+	// MutatingAdmissionPolicy in config/requester sets it, and the ValidatingAdmissionPolicy in
+	// config/admission rejects other names. Without these policies, everyone who can update the
+	// AppInfo can set any value.
+	ListingChangedByAnnotation = "appmarket.io/listing-changed-by"
+
 	// SkipDeleteHooksAnnotation on an AppInstance specifies, with the value "true", that its
 	// releases are uninstalled without running their pre-delete and post-delete hooks. Use it
 	// for hooks that can no longer succeed.

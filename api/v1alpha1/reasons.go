@@ -37,6 +37,7 @@ const (
 	ReasonResolved        = "Resolved"
 	ReasonApplied         = "Applied"
 	ReasonHealthy         = "Healthy"
+	ReasonListed          = "Listed"
 	ReasonStopped         = "Stopped"
 
 	// Reasons for failures of sources and of fetching their apps.
@@ -128,6 +129,13 @@ const (
 	ReasonServiceAccountNotFound    = "ServiceAccountNotFound"
 	ReasonInvalidObject             = "InvalidObject"
 	ReasonObjectExists              = "ObjectExists"
+
+	// Reasons why an app is not listed.
+
+	ReasonDraft            = "Draft"
+	ReasonAuditFailed      = "AuditFailed"
+	ReasonListingSuspended = "ListingSuspended"
+	ReasonListingWithdrawn = "ListingWithdrawn"
 
 	// Reasons for failures of credentials and purchases.
 

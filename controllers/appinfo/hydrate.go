@@ -191,8 +191,9 @@ func (r *Reconciler) recordVersion(s *scope, j hydrationJob, d *hydrate.Draft) {
 	now := metav1.NewTime(time.Now())
 	published := v1alpha1.PublishedVersion{
 		Version: d.Chart.Version, AppVersion: text.Limit(d.Chart.AppVersion, 128),
-		SourceDigest: j.inputs.Source, PlatformDigest: j.inputs.Platform, ParamsDigest: j.inputs.Params, PipelineRevision: j.inputs.Revision,
-		Digest: d.Published.Digest, URL: r.RepositoryURL + "/" + d.Published.Chart, ReportURL: r.RepositoryURL + "/" + d.Published.Report,
+		SourceDigest: j.inputs.Source, PlatformDigest: j.inputs.Platform, ParamsDigest: j.inputs.Params, RulesDigest: j.inputs.Rules,
+		PipelineRevision: j.inputs.Revision,
+		Digest:           d.Published.Digest, URL: r.RepositoryURL + "/" + d.Published.Chart, ReportURL: r.RepositoryURL + "/" + d.Published.Report,
 		ImageCount: int32(len(d.Images)), PublishedAt: &now, Deprecated: isDeprecated(d),
 		Purchase: catalog.LicenseTermsOf(d.License),
 	}
@@ -206,7 +207,8 @@ func (r *Reconciler) recordVersion(s *scope, j hydrationJob, d *hydrate.Draft) {
 		s.app.Status.Versions = append(s.app.Status.Versions, published)
 	}
 	sortVersions(s.app.Status.Versions)
-	if selectedVersion(s.app) == published.Version {
+	recordAudit(s.app, published.Version, d.Audit)
+	if selectedVersion(s.source, s.app) == published.Version {
 		s.app.Status.SelectedVersion = published.Version
 		s.app.Status.Summary = newSummary(d)
 		s.app.Status.Images = toAppImages(d.Images)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/audit"
 	"github.com/appmarket/operator/internal/catalog"
 	"github.com/appmarket/operator/internal/status"
 	"github.com/appmarket/operator/internal/values"
@@ -54,8 +55,10 @@ func hydrationReason(s *scope, version string, want hydrate.Inputs) string {
 		{"sourceChanged", have.SourceDigest != want.Source},
 		{"paramsChanged", have.ParamsDigest != want.Params},
 		{"platformChanged", have.PlatformDigest != want.Platform},
+		{"rulesChanged", have.RulesDigest != want.Rules},
+		{"reviewedVersionChanged", isReviewMissing(s, version)},
 		{"pipelineChanged", have.PipelineRevision != want.Revision},
-		{"selectedVersionChanged", selectedVersion(app) == version && app.Status.SelectedVersion != version},
+		{"selectedVersionChanged", selectedVersion(s.source, app) == version && app.Status.SelectedVersion != version},
 		{"reconcileRequested", isReconcileRequested(app)},
 	}
 	for _, c := range checks {
@@ -85,10 +88,14 @@ func newBaseRequest(r *Reconciler, s *scope) (hydrate.Request, error) {
 	if err != nil {
 		return hydrate.Request{}, fmt.Errorf("spec.customParams: %w", err)
 	}
-	return hydrate.Request{
+	request := hydrate.Request{
 		Owner: ownerFor(s.app), App: s.app.Spec.App,
 		Profile: profile, Platform: platform, Params: values.Overlay(market, own),
-	}, nil
+	}
+	if catalog.RequiresReview(s.source) {
+		request.Audit = audit.RulesFor(s.source.Spec.Review)
+	}
+	return request, nil
 }
 
 func toOffer(o v1alpha1.Offer) hydrate.Offer {
@@ -112,8 +119,12 @@ func findPublished(app *v1alpha1.AppInfo, version string) *v1alpha1.PublishedVer
 }
 
 // selectedVersion returns the version that describes the app: the newest published version that is
-// still offered, or else the newest published version.
-func selectedVersion(app *v1alpha1.AppInfo) string {
+// still offered, or else the newest published version. Versions that are withheld are selected only if
+// all are.
+func selectedVersion(source *v1alpha1.MarketSource, app *v1alpha1.AppInfo) string {
+	if listed := catalog.OfferedVersions(source, app.Status.Versions); len(listed) > 0 && len(listed) < len(app.Status.Versions) {
+		app = &v1alpha1.AppInfo{Spec: app.Spec, Status: v1alpha1.AppInfoStatus{Versions: listed}}
+	}
 	offered := slices.DeleteFunc(slices.Clone(app.Status.Versions), func(v v1alpha1.PublishedVersion) bool {
 		return !slices.ContainsFunc(app.Spec.Offers, func(o v1alpha1.Offer) bool { return o.Version == v.Version })
 	})

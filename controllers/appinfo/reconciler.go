@@ -104,12 +104,14 @@ func (r *Reconciler) Reconcile(ctx context.Context, app *v1alpha1.AppInfo) (resu
 		r.ensureFinalizer,
 		r.copySharing,
 		r.assessPlacement,
+		r.reviewListing,
 		r.checkArtifacts, // sets s.missingCharts
 		r.checkSuspended,
 		r.locateSource,    // sets s.source
 		r.planHydration,   // sets s.jobs, empty if nothing is due
 		r.hydrateVersions, // sets the published versions in status
 		r.pruneVersions,
+		r.reviewListing,   // again, for new versions and their audits
 		r.refreshImages,   // sets s.nextLookup
 		r.assessPlacement, // again, for another selected version and other platforms of images
 		r.reportServing,

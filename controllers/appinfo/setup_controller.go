@@ -27,6 +27,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, damaged, placed <-chan e
 			builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&v1alpha1.AppInstance{}, handler.EnqueueRequestsFromMapFunc(appOfInstance),
 			builder.WithPredicates(releasedChartPredicate())).
+		Watches(&v1alpha1.AppInfo{}, handler.EnqueueRequestsFromMapFunc(r.dependentApps), builder.WithPredicates(offeredPredicate())).
 		WatchesRawSource(source.Channel(damaged, &handler.EnqueueRequestForObject{})).
 		WatchesRawSource(source.Channel(placed, &handler.EnqueueRequestForObject{})).
 		WatchesRawSource(source.Func(r.queue.Start)).

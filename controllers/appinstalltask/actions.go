@@ -107,7 +107,7 @@ func previewUninstallation(s *scope) *preview {
 var actions = map[v1alpha1.Action]action{
 	v1alpha1.ActionInstall: {
 		checks: []check{
-			findApp, findVersion, admissionCheck(admission.CheckWithdrawn, admission.CheckAdministrator), dependenciesCheck, inputsCheck,
+			findApp, findVersion, admissionCheck(admission.CheckWithdrawn, admission.CheckListing, admission.CheckAdministrator), dependenciesCheck, inputsCheck,
 			admissionCheck(admission.CheckSharedCharts, admission.CheckConflicts, admission.CheckSingleInstance, admission.CheckClusterSingleton), checkCluster,
 		},
 		apply: setDesiredRelease, revert: setAbsent,
@@ -116,7 +116,7 @@ var actions = map[v1alpha1.Action]action{
 	},
 	v1alpha1.ActionClone: {
 		checks: []check{
-			checkCloneSource, findApp, findVersion, admissionCheck(admission.CheckWithdrawn, admission.CheckAdministrator),
+			checkCloneSource, findApp, findVersion, admissionCheck(admission.CheckWithdrawn, admission.CheckListing, admission.CheckAdministrator),
 			dependenciesCheck, inputsCheck,
 			admissionCheck(admission.CheckSharedCharts), checkClone, checkCluster,
 		},
@@ -132,7 +132,7 @@ var actions = map[v1alpha1.Action]action{
 		isInstall: true,
 	},
 	v1alpha1.ActionUpgrade: {
-		checks: []check{findApp, findVersion, checkNewerVersion, dependenciesCheck, inputsCheck, checkCluster},
+		checks: []check{findApp, findVersion, checkNewerVersion, admissionCheck(admission.CheckListing), dependenciesCheck, inputsCheck, checkCluster},
 		apply:  setDesiredRelease, revert: pinPreviousRevision,
 		keepsVersion: func(has, installed string) bool { return has == installed || catalog.IsNewer(has, installed) },
 		conflicts:    []v1alpha1.Action{v1alpha1.ActionUninstall, v1alpha1.ActionStop},

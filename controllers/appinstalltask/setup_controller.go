@@ -264,7 +264,7 @@ func (h eventHandlers) onAppChanged(ctx context.Context, e event.UpdateEvent, qu
 		return
 	}
 	isOther := before.Generation != after.Generation || !equality.Semantic.DeepEqual(before.Status.Versions, after.Status.Versions) ||
-		!equality.Semantic.DeepEqual(before.Status.Summary, after.Status.Summary)
+		!equality.Semantic.DeepEqual(before.Status.Summary, after.Status.Summary) || catalog.HasListingChanged(before, after)
 	h.enqueueTasksForApp(ctx, after, isOther, queue)
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -91,12 +92,13 @@ func (r *Reconciler) Wake(instance types.NamespacedName) {
 	}
 }
 
-// servedVersionsPredicate passes updates of an AppInfo that change its published versions.
+// servedVersionsPredicate passes updates of an AppInfo that change its published versions or its
+// listing.
 func servedVersionsPredicate() predicate.Funcs {
 	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 		before, ok := e.ObjectOld.(*v1alpha1.AppInfo)
 		after, also := e.ObjectNew.(*v1alpha1.AppInfo)
-		return ok && also && !hasSameVersions(before.Status.Versions, after.Status.Versions)
+		return ok && also && (!hasSameVersions(before.Status.Versions, after.Status.Versions) || catalog.HasListingChanged(before, after))
 	}}
 }
 
@@ -105,7 +107,7 @@ func hasSameVersions(a, b []v1alpha1.PublishedVersion) bool {
 		return false
 	}
 	for i := range a {
-		if a[i].Version != b[i].Version || a[i].Digest != b[i].Digest {
+		if a[i].Version != b[i].Version || a[i].Digest != b[i].Digest || !equality.Semantic.DeepEqual(a[i].Audit, b[i].Audit) {
 			return false
 		}
 	}

@@ -181,7 +181,7 @@ func hasSameSpec(have, want *v1alpha1.AppInfo) bool {
 
 // sourceFields returns the fields of a spec that the source writes.
 func sourceFields(spec v1alpha1.AppInfoSpec) v1alpha1.AppInfoSpec {
-	spec.Suspend, spec.CustomParams, spec.Featured, spec.Hidden = nil, nil, nil, nil
+	spec.Suspend, spec.CustomParams, spec.Featured, spec.Hidden, spec.Listing = nil, nil, nil, nil, ""
 	return spec
 }
 

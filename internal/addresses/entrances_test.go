@@ -122,6 +122,14 @@ func TestRecognizeEntrances(t *testing.T) {
 			want: []v1alpha1.Entrance{{Name: "route", Kind: "HTTPRoute", Host: "web", Port: 80, URL: "https://route.example.com/"}},
 		},
 		{
+			why: "an HTTPRoute that one of two Gateways accepts", objects: []string{web, route + "status: {parents: [{conditions: [{type: Accepted, status: 'False'}]}, {conditions: [{type: Accepted, status: 'True'}]}]}"},
+			want: []v1alpha1.Entrance{{Name: "route", Kind: "HTTPRoute", Host: "web", Port: 80, URL: "https://route.example.com/"}},
+		},
+		{
+			why: "an HTTPRoute that its Gateway refuses leaves its Service", objects: []string{web, route + "status: {parents: [{conditions: [{type: Accepted, status: 'False'}]}]}"},
+			want: []v1alpha1.Entrance{{Name: "web", Kind: "Service", Host: "web", Port: 80}},
+		},
+		{
 			why: "the main Service comes first", objects: []string{
 				serviceText("a-api", "type: ClusterIP", "http:9000"), serviceText("b-exposed", "type: LoadBalancer", "http:80"), serviceText("c-main", "type: ClusterIP", "http:80"),
 			},

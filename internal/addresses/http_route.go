@@ -3,6 +3,9 @@ package addresses
 import (
 	"slices"
 	"strings"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // httpRoute contains the fields of an HTTPRoute that the operator reads and writes.
@@ -11,6 +14,24 @@ type httpRoute struct {
 	Kind       string        `json:"kind"`
 	Metadata   routeMetadata `json:"metadata"`
 	Spec       routeSpec     `json:"spec"`
+	Status     routeStatus   `json:"status,omitzero"`
+}
+
+// routeStatus contains what the controller of each Gateway reports.
+type routeStatus struct {
+	Parents []struct {
+		Conditions []metav1.Condition `json:"conditions,omitempty"`
+	} `json:"parents,omitempty"`
+}
+
+// isRefused reports whether all Gateways refuse the HTTPRoute.
+func (s routeStatus) isRefused() bool {
+	for _, parent := range s.Parents {
+		if !meta.IsStatusConditionFalse(parent.Conditions, "Accepted") {
+			return false
+		}
+	}
+	return len(s.Parents) > 0
 }
 
 type routeMetadata struct {
@@ -55,10 +76,10 @@ type backendRef struct {
 
 // setRoute sets the endpoint of an HTTPRoute. The protocol of the listener is not read from the
 // Gateway, which the tenant may not read: it is HTTPS if the HTTPRoute names port 443 or a listener
-// whose name contains "https" or "tls".
+// whose name contains "https" or "tls". An HTTPRoute that its Gateways refuse has no address.
 func (e *Endpoint) setRoute(route *httpRoute) {
 	for _, host := range firstItems(route.Spec.Hostnames) {
-		if e.setHost(host) {
+		if !route.Status.isRefused() && e.setHost(host) {
 			break
 		}
 	}

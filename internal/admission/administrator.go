@@ -119,17 +119,22 @@ func findPrecedingSingleton(ctx context.Context, o *Operation, others []v1alpha1
 // SelfSubjectAccessReview as the tenant. It reports false if the operator may not impersonate the
 // tenant.
 func HasInstancePermission(ctx context.Context, tenants Tenants, tenant release.Tenant, verb string, instance client.ObjectKey) (bool, error) {
+	return hasPermission(ctx, tenants, tenant, verb, "appinstances", instance)
+}
+
+// hasPermission is HasInstancePermission for an object of another resource of the API group.
+func hasPermission(ctx context.Context, tenants Tenants, tenant release.Tenant, verb, resource string, object client.ObjectKey) (bool, error) {
 	c, err := tenants.ClientFor(tenant)
 	if err != nil {
 		return false, fmt.Errorf("act as service account %s: %w", tenant.ServiceAccount, err)
 	}
 	review := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{
 		ResourceAttributes: &authorizationv1.ResourceAttributes{
-			Namespace: instance.Namespace, Verb: verb, Group: v1alpha1.GroupVersion.Group, Resource: "appinstances", Name: instance.Name,
+			Namespace: object.Namespace, Verb: verb, Group: v1alpha1.GroupVersion.Group, Resource: resource, Name: object.Name,
 		},
 	}}
 	if err := c.Create(ctx, review); err != nil && !apierrors.IsForbidden(err) {
-		return false, fmt.Errorf("check whether service account %s may %s instance %s: %w", tenant.ServiceAccount, verb, instance, err)
+		return false, fmt.Errorf("check whether service account %s may %s %s %s: %w", tenant.ServiceAccount, verb, resource, object, err)
 	}
 	return review.Status.Allowed, nil
 }

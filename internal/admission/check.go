@@ -16,7 +16,7 @@ type Check func(ctx context.Context, o *Operation, f *Findings) error
 // InstallChecks are the checks of an app before it is installed, except for those that need the
 // rendered app.
 var InstallChecks = []Check{
-	CheckWithdrawn, CheckAdministrator, CheckPlatformVersion, CheckDependencies, CheckSharedCharts, CheckConflicts,
+	CheckWithdrawn, CheckListing, CheckAdministrator, CheckPlatformVersion, CheckDependencies, CheckSharedCharts, CheckConflicts,
 	CheckSingleInstance, CheckClusterSingleton,
 }
 
@@ -25,7 +25,7 @@ var AdoptChecks = []Check{CheckAdministrator, CheckClusterSingleton}
 
 // UpgradeChecks are the checks of an app before it is upgraded, except for those that need the
 // rendered app.
-var UpgradeChecks = []Check{CheckPlatformVersion, CheckDependencies}
+var UpgradeChecks = []Check{CheckListing, CheckPlatformVersion, CheckDependencies}
 
 // RunChecks runs checks in order.
 func RunChecks(ctx context.Context, o *Operation, f *Findings, checks ...Check) error {

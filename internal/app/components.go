@@ -36,6 +36,7 @@ type components struct {
 	url      string
 	store    *chartrepo.Store
 	uploads  *uploads.Store
+	listed   *listedApps
 	reviewer *access.Reviewer
 	// direct writes as a replica that is not the leader does.
 	direct    client.Client
@@ -86,8 +87,10 @@ func newComponents(mgr ctrl.Manager, known *kinds.Kinds, o *options) (*component
 		mgr.GetLogger().Error(err, "Cannot remove git checkouts", "dir", p.opener.checkouts.Dir)
 	}
 	reporter := &appReporter{events: p.damaged}
+	p.listed = &listedApps{refresh: func(owner hydrate.Owner) { p.store.RefreshIndex(owner) }}
 	p.store, err = chartrepo.Open(o.storeDir, chartrepo.Options{
 		OnDamaged: reporter.reportDamage, OnWritable: reporter.reportApp, NamespaceBytes: o.limits.publishedBytes,
+		Indexed: p.listed.isIndexed,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("--store-dir: %w", err)

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -65,8 +66,20 @@ func (p *components) addRepository(ctx context.Context, mgr ctrl.Manager, o *opt
 	if err != nil {
 		return err
 	}
+	apps, err := mgr.GetCache().GetInformer(ctx, &v1alpha1.AppInfo{}, cache.BlockUntilSynced(false))
+	if err != nil {
+		return fmt.Errorf("watch apps: %w", err)
+	}
+	synced, err := p.listed.watchObjects(informer, apps)
+	if err != nil {
+		return err
+	}
+	isKnown := func() bool {
+		return shared.isKnown() && !slices.ContainsFunc(synced, func(hasSynced func() bool) bool { return !hasSynced() })
+	}
 	handler := chartrepo.Handler(p.store, chartrepo.HandlerOptions{
-		Ready: shared.isKnown, Shared: shared.hasOwner, Access: sourceAccess(p.reviewer, mgr.GetLogger()),
+		Ready: isKnown, Shared: shared.hasOwner, Access: sourceAccess(p.reviewer, mgr.GetLogger()),
+		Review:  reviewAccess(p.reviewer, mgr.GetLogger()),
 		Markets: o.markets, Version: ProgramVersion(), Checks: checks,
 	})
 	service, certificate, err := repositoryService(o, p.withUploads(mgr, shared.isKnown, handler), mgr.GetLogger())

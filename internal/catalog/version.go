@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/Masterminds/semver/v3"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -15,11 +16,17 @@ import (
 // prereleases, every version. If a matching version is not published yet, the error is
 // Waiting, or Stalled if the hydration of the app is Stalled. If the source does not offer
 // a matching version, the error is Stalled. field is the path of the field that contains the
-// constraint, for messages.
+// constraint, for messages. Of the versions that are withheld, only one that the constraint names is
+// returned, unless all versions are withheld.
 func (a *App) FindVersion(constraint, field string) (*v1alpha1.PublishedVersion, error) {
 	published := a.Info.Status.Versions
 	if len(published) == 0 {
 		return nil, a.unpublishedError(fmt.Sprintf("app %q has no published version", a.Info.Spec.App))
+	}
+	if !hasVersion(published, constraint) {
+		if offered := OfferedVersions(a.Source, published); len(offered) > 0 {
+			published = offered
+		}
 	}
 	if constraint == "" {
 		return NewestVersion(published), nil
@@ -58,7 +65,7 @@ func (a *App) unpublishedError(problem string) error {
 // otherwise.
 func (a *App) AvailableUpdate(than string) string {
 	newest, err := a.FindVersion("", "")
-	if err != nil || !IsNewer(newest.Version, than) {
+	if err != nil || !IsNewer(newest.Version, than) || IsWithheld(a.Source, newest) || !IsIndexed(a.Listing()) {
 		return ""
 	}
 	return newest.Version
@@ -99,6 +106,11 @@ func SelectVersion(published []v1alpha1.PublishedVersion, constraint string) (*v
 		}
 	}
 	return best, nil
+}
+
+// hasVersion reports whether a version is published.
+func hasVersion(published []v1alpha1.PublishedVersion, version string) bool {
+	return slices.ContainsFunc(published, func(v v1alpha1.PublishedVersion) bool { return v.Version == version })
 }
 
 // hasOffer reports whether the source offers a version that the constraint allows.

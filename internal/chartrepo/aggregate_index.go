@@ -86,7 +86,7 @@ func (j *aggregateIndex) sortByPrecedence(owners []hydrate.Owner) []hydrate.Owne
 func (j *aggregateIndex) newLazyIndex(snapshot *aggregateSnapshot, url func(*record) string) func() *cachedIndex {
 	return sync.OnceValue(func() *cachedIndex {
 		name := func(r *record) string { return j.entryName(snapshot, r) }
-		return newCachedIndex(snapshot.generation, renderIndex(j.index.recordsOf(snapshot.owners...), name, url))
+		return newCachedIndex(snapshot.generation, renderIndex(j.index.indexedRecordsOf(snapshot.owners...), name, url))
 	})
 }
 

@@ -17,12 +17,18 @@ const maxReportOwners = 100
 // all sources. An error means that no decision is available at the moment.
 type Access func(ctx context.Context, token string, owner hydrate.Owner) (access.Decision, error)
 
+// Review decides whether the owner of a token may read the versions of an app that are not in the
+// indexes. An error means that no decision is available at the moment.
+type Review func(ctx context.Context, token string, owner hydrate.Owner, app string) (access.Decision, error)
+
 // challenges are the two ways to send a token. Helm sends Basic, with the token as password.
 var challenges = []string{`Basic realm="AppMarket", charset="UTF-8"`, `Bearer realm="AppMarket"`}
 
 const (
-	unauthorizedText = "unauthorized: this path requires a token of an account that can get the MarketSource; send it as bearer token, or as password of basic authentication"
-	forbiddenText    = "forbidden: the MarketSource does not exist, or the account of the token cannot get it; ask for permission to get MarketSources in the namespace"
+	unauthorizedText = "unauthorized: this path requires a token of an account that can get the MarketSource, or review the app if it is not listed; " +
+		"send it as bearer token, or as password of basic authentication"
+	forbiddenText = "forbidden: the MarketSource does not exist, or the account of the token cannot get it, or the app is not listed; " +
+		"ask for permission to get MarketSources in the namespace, or to review AppInfos"
 )
 
 // authorizeSource reports whether the caller may read a source, and whether the response is
@@ -47,19 +53,17 @@ func (h *handler) reviewAccess(r *http.Request, owner hydrate.Owner) (access.Dec
 	return h.access(r.Context(), access.TokenOf(r), reviewed)
 }
 
-// authorizeReport is authorizeSource for a report, which several sources may have published.
+// authorizeReport is authorizeSource for a report, which several sources may have published. A report
+// of a version that is not in the indexes requires the permission to review the app.
 func (h *handler) authorizeReport(w http.ResponseWriter, r *http.Request, digest string) (private, ok bool) {
-	if h.store.index.hasReports(digest, h.isShared) {
+	isIndexed := h.store.index.isIndexed
+	if h.store.index.hasReports(digest, func(r *record) bool { return isIndexed(r) && h.isShared(r.owner()) }) {
 		return false, true
 	}
-	owners := h.store.index.reportOwners(digest)
-	if len(owners) == 0 {
-		owners = []hydrate.Owner{{}}
-	}
 	decision, failure := access.Unauthenticated, error(nil)
-	for _, owner := range owners[:min(len(owners), maxReportOwners)] {
+	for _, decide := range h.reportReviews(r, digest) {
 		var err error
-		if decision, err = h.reviewAccess(r, owner); err != nil {
+		if decision, err = decide(); err != nil {
 			failure = err
 			continue
 		}
@@ -68,6 +72,32 @@ func (h *handler) authorizeReport(w http.ResponseWriter, r *http.Request, digest
 		}
 	}
 	return true, h.writeDecision(w, decision, failure)
+}
+
+// reportReviews returns the reviews of which one must allow a report to be read, at most
+// maxReportOwners of each kind.
+func (h *handler) reportReviews(r *http.Request, digest string) []func() (access.Decision, error) {
+	var reviews []func() (access.Decision, error)
+	owners, drafts := h.store.index.reportOwners(digest)
+	if len(owners) == 0 && len(drafts) == 0 {
+		owners = []hydrate.Owner{{}}
+	}
+	for _, owner := range owners[:min(len(owners), maxReportOwners)] {
+		reviews = append(reviews, func() (access.Decision, error) { return h.reviewAccess(r, owner) })
+	}
+	for _, draft := range drafts[:min(len(drafts), maxReportOwners)] {
+		reviews = append(reviews, func() (access.Decision, error) {
+			return h.review(r.Context(), access.TokenOf(r), draft.owner(), draft.App)
+		})
+	}
+	return reviews
+}
+
+// authorizeReview reports whether the caller may read a version that is not in the indexes. If the
+// caller may not, authorizeReview writes the response.
+func (h *handler) authorizeReview(w http.ResponseWriter, r *http.Request, of *record) bool {
+	decision, err := h.review(r.Context(), access.TokenOf(r), of.owner(), of.App)
+	return h.writeDecision(w, decision, err)
 }
 
 // chooseSource returns the source that the headers select if the caller may read it.
@@ -131,30 +161,39 @@ func (h *handler) writeDecision(w http.ResponseWriter, decision access.Decision,
 	return false
 }
 
+// denyReview is the default Review. It denies every request.
+func denyReview(context.Context, string, hydrate.Owner, string) (access.Decision, error) {
+	return access.Unauthenticated, nil
+}
+
 // denyAll is the default Access. It denies every request.
 func denyAll(context.Context, string, hydrate.Owner) (access.Decision, error) {
 	return access.Unauthenticated, nil
 }
 
-// hasReports reports whether an owner that matches has published the reports with a digest.
-func (t *memoryIndex) hasReports(digest string, matches func(hydrate.Owner) bool) bool {
+// hasReports reports whether a record that matches has the reports with a digest.
+func (t *memoryIndex) hasReports(digest string, matches func(*record) bool) bool {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	for _, r := range t.references[digest] {
-		if r.Reports != nil && r.Reports.Digest == digest && matches(r.owner()) {
+		if r.Reports != nil && r.Reports.Digest == digest && matches(r) {
 			return true
 		}
 	}
 	return false
 }
 
-// reportOwners returns the owners that have published the reports with a digest, sorted.
-func (t *memoryIndex) reportOwners(digest string) []hydrate.Owner {
-	var owners []hydrate.Owner
-	t.hasReports(digest, func(owner hydrate.Owner) bool {
-		owners = append(owners, owner)
+// reportOwners returns the owners of the indexed records that have the reports with a digest, sorted,
+// and the records with these reports that are not indexed.
+func (t *memoryIndex) reportOwners(digest string) (owners []hydrate.Owner, drafts []*record) {
+	t.hasReports(digest, func(r *record) bool {
+		if t.isIndexed(r) {
+			owners = append(owners, r.owner())
+		} else {
+			drafts = append(drafts, r)
+		}
 		return false
 	})
 	slices.SortFunc(owners, compareOwners)
-	return slices.Compact(owners)
+	return slices.Compact(owners), drafts
 }

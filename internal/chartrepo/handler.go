@@ -22,6 +22,9 @@ type HandlerOptions struct {
 	// Access decides who can read a source that is not shared with all namespaces. Defaults
 	// to denying every request.
 	Access Access
+	// Review decides who can read the versions that are not in the indexes. Defaults to denying every
+	// request.
+	Review Review
 	// Ready reports whether the result of Shared is valid. Until then, all requests except
 	// the health endpoints are answered with 503. Defaults to true.
 	Ready func() bool
@@ -44,6 +47,7 @@ type handler struct {
 	aggregate *aggregateIndex
 	isShared  func(hydrate.Owner) bool
 	access    Access
+	review    Review
 	isReady   func() bool
 	fixed     map[string]http.HandlerFunc
 	health    map[string]http.HandlerFunc
@@ -69,7 +73,8 @@ type handler struct {
 // The index, the archives and the reports of a source that is not shared with all namespaces
 // require a token of an account that can get the MarketSource. Without a valid token the
 // response is 401, without the permission 403, in both cases also if the source does not
-// exist, and 503 if the API server does not decide.
+// exist, and 503 if the API server does not decide. The archives and the reports of versions that
+// are not in the indexes require a token of an account that can review the app.
 func Handler(store *Store, options HandlerOptions) http.Handler {
 	if options.Shared == nil {
 		options.Shared = func(hydrate.Owner) bool { return true }
@@ -77,12 +82,15 @@ func Handler(store *Store, options HandlerOptions) http.Handler {
 	if options.Access == nil {
 		options.Access = denyAll
 	}
+	if options.Review == nil {
+		options.Review = denyReview
+	}
 	if options.Ready == nil {
 		options.Ready = func() bool { return true }
 	}
 	h := &handler{
 		store: store, aggregate: &aggregateIndex{index: store.index, isShared: options.Shared, markets: options.Markets},
-		isShared: options.Shared, access: options.Access, isReady: options.Ready,
+		isShared: options.Shared, access: options.Access, review: options.Review, isReady: options.Ready,
 	}
 	h.fixed = map[string]http.HandlerFunc{
 		"/":                  h.serveRoot,
@@ -184,7 +192,7 @@ func (h *handler) serveStaticChart(w http.ResponseWriter, r *http.Request, name 
 // can be one second old, so sharing is checked again.
 func (h *handler) findSharedRecord(name string) *record {
 	found := h.aggregate.findByEntryFile(name)
-	if found == nil || !h.isShared(found.owner()) {
+	if found == nil || !h.isShared(found.owner()) || !h.store.index.isIndexed(found) {
 		return nil
 	}
 	return found
@@ -192,6 +200,12 @@ func (h *handler) findSharedRecord(name string) *record {
 
 func (h *handler) serveArchive(w http.ResponseWriter, r *http.Request, found *record, private bool) {
 	header := w.Header()
+	if found != nil && !h.store.index.isIndexed(found) {
+		private = true
+		if !h.authorizeReview(w, r, found) {
+			return
+		}
+	}
 	caching := cacheBriefly
 	if private {
 		caching = cachePrivate
@@ -229,7 +243,7 @@ func (h *handler) serveReport(w http.ResponseWriter, r *http.Request, hex, name 
 // looked up on disk.
 func (h *handler) sendReport(w http.ResponseWriter, r *http.Request, hex, name string, caching, vary []string) {
 	digest := "sha256:" + hex
-	if !h.store.index.hasReports(digest, anyOwner) {
+	if !h.store.index.hasReports(digest, anyRecord) {
 		writeError(w, http.StatusNotFound)
 		return
 	}
@@ -256,7 +270,7 @@ func (h *handler) sendReport(w http.ResponseWriter, r *http.Request, hex, name s
 	serveContent(w, r, c, nil)
 }
 
-func anyOwner(hydrate.Owner) bool { return true }
+func anyRecord(*record) bool { return true }
 
 // packedReport returns a report compressed, from the cache if possible.
 func (s *Store) packedReport(digest, name string, data []byte) (content, error) {

@@ -74,7 +74,7 @@ func (t *memoryIndex) indexOf(owner hydrate.Owner) *cachedIndex {
 	}
 	// A change between the two lines makes the content newer than its generation, so that it
 	// is rendered once more.
-	made := newCachedIndex(generation, renderIndex(t.recordsOf(owner), appName, archivePath))
+	made := newCachedIndex(generation, renderIndex(t.indexedRecordsOf(owner), appName, archivePath))
 	p.cached.Store(made)
 	return made
 }

@@ -23,6 +23,9 @@ type memoryIndex struct {
 	pinned     map[string]int
 	// sizes are the total sizes of the published files of each namespace.
 	sizes map[string]int64
+	// isIndexed reports whether a record is in the indexes and can be read by everyone who can read
+	// its source. It does not change.
+	isIndexed func(*record) bool
 }
 
 // sourceIndex is the index of one owner.
@@ -39,6 +42,7 @@ type sourceIndex struct {
 
 func newMemoryIndex() *memoryIndex {
 	return &memoryIndex{
+		isIndexed:  func(*record) bool { return true },
 		sources:    map[hydrate.Owner]*sourceIndex{},
 		references: map[string][]*record{},
 		pinned:     map[string]int{},
@@ -160,6 +164,20 @@ func (t *memoryIndex) recordsOf(owners ...hydrate.Owner) []*record {
 		}
 	}
 	return records
+}
+
+// indexedRecordsOf returns the records of the owners that are in the indexes, unsorted.
+func (t *memoryIndex) indexedRecordsOf(owners ...hydrate.Owner) []*record {
+	return slices.DeleteFunc(t.recordsOf(owners...), func(r *record) bool { return !t.isIndexed(r) })
+}
+
+// refreshIndex has the indexes that contain an owner rendered again.
+func (t *memoryIndex) refreshIndex(owner hydrate.Owner) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if p := t.sources[owner]; p != nil {
+		p.generation = t.generation.Add(1)
+	}
 }
 
 // versionsOf returns the records of one app, unsorted.

@@ -40,6 +40,10 @@ type Options struct {
 	// OnWritable is called for each app whose publication failed because of the file system,
 	// once a WriteCheck finds that the store can be written again.
 	OnWritable func(owner hydrate.Owner, app string)
+	// Indexed reports whether a version is in the indexes and can be read by everyone who can read its
+	// source. It must not block, and must not call the store. Call RefreshIndex when its result for a
+	// source changes. Defaults to all versions.
+	Indexed func(owner hydrate.Owner, app, version string) bool
 	// Now returns the time of publication. Defaults to time.Now.
 	Now func() time.Time
 }
@@ -103,6 +107,9 @@ func Open(dir string, options Options) (*Store, error) {
 		return nil, volume.StorageError(fmt.Errorf("open chart store: %w", explainDenied(dir, err)))
 	}
 	s := &Store{files: folder, index: newMemoryIndex(), cache: newCache(options.CacheBytes), options: options}
+	if options.Indexed != nil {
+		s.index.isIndexed = func(r *record) bool { return options.Indexed(r.owner(), r.App, r.Version) }
+	}
 	if err := s.files.removeLeftovers(); err != nil {
 		return nil, volume.StorageError(fmt.Errorf("open chart store: %w", err))
 	}
@@ -121,6 +128,9 @@ func explainDenied(dir string, err error) error {
 	return fmt.Errorf("user %d cannot write to %s: %w; set fsGroup in the pod's securityContext, or make this user the owner of the volume",
 		os.Getuid(), dir, volume.WithoutPath(err))
 }
+
+// RefreshIndex renders the index of a source again when it is requested next.
+func (s *Store) RefreshIndex(owner hydrate.Owner) { s.index.refreshIndex(owner) }
 
 // Close closes the folder. The store must not be used afterwards.
 func (s *Store) Close() error { return s.files.Close() }

@@ -217,6 +217,39 @@ func TestHealthOfADeletedJob(t *testing.T) {
 	}
 }
 
+// definitionYAML is the format of a CustomResourceDefinition: its plural and group, its group, kind and plural.
+const definitionYAML = `apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: %s.%s, annotations: {api-approved.kubernetes.io: "unapproved, for a test"}}
+spec:
+  group: %s
+  scope: Namespaced
+  names: {kind: %s, plural: %s}
+  versions:
+  - name: v1
+    served: true
+    storage: true
+    subresources: {status: {}}
+    schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}
+`
+
+// TestRefusedRoute checks that a route which a Gateway refuses is ready, and that the refusal is reported.
+func TestRefusedRoute(t *testing.T) {
+	s := newFixture(t, allPermissions)
+	s.applyYAML(fmt.Sprintf(definitionYAML, "httproutes", "gateway.networking.k8s.io", "gateway.networking.k8s.io", "HTTPRoute", "httproutes"))
+	ref := v1alpha1.ObjectReference{APIVersion: "gateway.networking.k8s.io/v1", Kind: "HTTPRoute", Namespace: s.namespace, Name: "web"}
+	s.Eventually(func() error {
+		object := toUnstructured(ref)
+		object.SetLabels(map[string]string{"app.kubernetes.io/managed-by": "Helm"})
+		return apiServer.admin.Create(context.Background(), object)
+	}, "10s").Should(Succeed())
+	s.trackObjects("blog", ref)
+	s.expectHealth("blog", release.Health{Total: 1, Ready: 1})
+	s.patchStatus(ref, `{"parents":[{"parentRef":{"name":"public"},"conditions":[{"type":"Accepted","status":"False","message":"no listener has the host"}]}]}`)
+	s.Eventually(func() release.Health { return s.getHealth("blog") }, "10s").
+		Should(Equal(release.Health{Total: 1, Ready: 1, Remark: `HTTPRoute/web is not accepted by Gateway "public": no listener has the host`}))
+}
+
 func TestCustomObjectsFollowTheirConditions(t *testing.T) {
 	s := newFixture(t, allPermissions)
 	kind := fmt.Sprintf("Database%d", namespaces.Load())
@@ -227,20 +260,7 @@ func TestCustomObjectsFollowTheirConditions(t *testing.T) {
 		Message: kind + `/db is gone: no matches for kind "` + kind + `" in version "example.com/v1"`}
 	s.expectHealth("blog", missing)
 
-	s.applyYAML(fmt.Sprintf(`apiVersion: apiextensions.k8s.io/v1
-kind: CustomResourceDefinition
-metadata: {name: %s.example.com}
-spec:
-  group: example.com
-  scope: Namespaced
-  names: {kind: %s, plural: %s}
-  versions:
-  - name: v1
-    served: true
-    storage: true
-    subresources: {status: {}}
-    schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}
-`, plural, kind, plural))
+	s.applyYAML(fmt.Sprintf(definitionYAML, plural, "example.com", "example.com", kind, plural))
 	s.Eventually(func() error {
 		object := toUnstructured(ref)
 		object.SetLabels(map[string]string{"app.kubernetes.io/managed-by": "Helm"})

@@ -12,6 +12,7 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	schedulingv1 "k8s.io/api/scheduling/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/log"
@@ -196,6 +197,9 @@ func remarkOn(kind schema.GroupKind, live *unstructured.Unstructured) string {
 	if isPaused(kind, live) {
 		return fmt.Sprintf("is paused: run kubectl rollout resume deployment/%s -n %s", live.GetName(), live.GetNamespace())
 	}
+	if kind.Group == gatewayGroup {
+		return refusalOf(live)
+	}
 	balanced := ingressKinds[kind]
 	if serviceKinds[kind] {
 		kind, _, _ := unstructured.NestedString(live.Object, "spec", "type")
@@ -204,6 +208,28 @@ func remarkOn(kind schema.GroupKind, live *unstructured.Unstructured) string {
 	addresses, _, _ := unstructured.NestedSlice(live.Object, "status", "loadBalancer", "ingress")
 	if balanced && len(addresses) == 0 {
 		return "has no address yet; a load balancer or an ingress controller assigns it"
+	}
+	return ""
+}
+
+// gatewayGroup is the API group of the routes of Gateways.
+const gatewayGroup = "gateway.networking.k8s.io"
+
+// refusalOf returns a note about the first Gateway that refuses a route, empty if none does.
+func refusalOf(route *unstructured.Unstructured) string {
+	parents, _, _ := unstructured.NestedSlice(route.Object, "status", "parents")
+	for _, item := range parents {
+		parent, _ := item.(map[string]any)
+		conditions, _, _ := unstructured.NestedSlice(parent, "conditions")
+		for _, each := range conditions {
+			condition, _ := each.(map[string]any)
+			if condition["type"] != "Accepted" || condition["status"] != string(metav1.ConditionFalse) {
+				continue
+			}
+			name, _, _ := unstructured.NestedString(parent, "parentRef", "name")
+			message, _ := condition["message"].(string)
+			return fmt.Sprintf("is not accepted by Gateway %q: %s", name, message)
+		}
 	}
 	return ""
 }

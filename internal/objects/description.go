@@ -119,7 +119,7 @@ func (d *describer) addAccess(o Map) {
 	case own != "" && own != d.namespace:
 		d.access.ClusterObjects = appendSentence(d.access.ClusterObjects, "%s in namespace %q", o.KindAndName(), own)
 	}
-	pod := o.podSpec()
+	pod := o.PodSpec()
 	if pod == nil {
 		return
 	}

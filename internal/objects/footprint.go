@@ -29,8 +29,8 @@ type requests struct {
 	claims         int
 }
 
-// podSpec returns the spec of the Pods of a workload, and nil for other objects.
-func (o Map) podSpec() Map {
+// PodSpec returns the spec of the Pods of a workload, and nil for other objects.
+func (o Map) PodSpec() Map {
 	if !o.IsWorkload() {
 		return nil
 	}
@@ -72,7 +72,7 @@ func (d *describer) addFootprint(o Map) {
 			r.storage.Add(amount)
 		}
 	}
-	pod := o.podSpec()
+	pod := o.PodSpec()
 	if pod == nil {
 		return
 	}

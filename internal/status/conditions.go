@@ -22,10 +22,12 @@ import (
 )
 
 // ConditionSet contains the condition types of a kind: the summary condition, the progress
-// conditions in order, and the flags, which exist only while they are True.
+// conditions in order, the facts, which can be True or False at any time, and the flags, which exist
+// only while they are True.
 type ConditionSet struct {
 	Summary  string
 	Progress []string
+	Facts    []string
 	Flags    []string
 }
 
@@ -42,6 +44,7 @@ var (
 			v1alpha1.ConditionFetched, v1alpha1.ConditionRendered, v1alpha1.ConditionCustomized,
 			v1alpha1.ConditionAnalyzed, v1alpha1.ConditionPublished,
 		},
+		Facts: []string{v1alpha1.ConditionListed},
 	}
 	AppInstance = ConditionSet{
 		Summary:  v1alpha1.ConditionReady,
@@ -57,9 +60,9 @@ var (
 )
 
 // sortConditions sorts conditions for reading: the progress conditions in order, the summary
-// condition, Reconciling, Stalled, and the flags.
+// condition, Reconciling, Stalled, the facts, and the flags.
 func (s ConditionSet) sortConditions(conditions []metav1.Condition) []metav1.Condition {
-	order := slices.Concat(s.Progress, []string{s.Summary, v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled}, s.Flags)
+	order := slices.Concat(s.Progress, []string{s.Summary, v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled}, s.Facts, s.Flags)
 	position := func(c metav1.Condition) int {
 		if at := slices.Index(order, c.Type); at >= 0 {
 			return at

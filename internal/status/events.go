@@ -51,6 +51,8 @@ func (w *Writer) severityOf(c metav1.Condition, after []metav1.Condition, last s
 		return "" // The summary condition reports the same failure.
 	case c.Type == v1alpha1.ConditionStalled, slices.Contains(w.conditionSet.Flags, c.Type):
 		return corev1.EventTypeWarning
+	case slices.Contains(w.conditionSet.Facts, c.Type):
+		return corev1.EventTypeNormal
 	case c.Type == last && !slices.ContainsFunc(w.reports, func(r report) bool { return r.reason == c.Reason }):
 		return corev1.EventTypeNormal // A report with the same reason says more.
 	}

@@ -179,6 +179,16 @@ func (w *Writer) Save(ctx context.Context) error {
 // generation is the generation at the beginning of the reconcile.
 func (w *Writer) IgnoreConflicts() { w.ignoreConflicts = true }
 
+// SetFact sets a condition that describes a property of the object, and removes it if the reason is
+// empty.
+func (w *Writer) SetFact(conditionType string, isTrue bool, reason, message string) {
+	if isTrue || reason == "" {
+		w.SetFlag(conditionType, reason, message)
+		return
+	}
+	w.applyCondition(conditionType, metav1.ConditionFalse, reason, message)
+}
+
 // SetFlag sets a condition that exists only while it is True, and removes it if the reason is
 // empty.
 func (w *Writer) SetFlag(conditionType, reason, message string) {

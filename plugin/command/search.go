@@ -103,41 +103,6 @@ func installedVersions(ctx context.Context, k client.Client, namespace string) m
 	return installed
 }
 
-func (f *Factory) newImagesCommand() *cobra.Command {
-	var platform string
-	c := &cobra.Command{
-		Use: "images APP", Short: "List the container images of an app",
-		Long: "Lists the images of the selected version of an app. With -o name, each line is the reference of an image.",
-		Example: f.example("# List the images of an app", "images samples/wiki",
-			"# Pull the images of an app", "images samples/wiki -o name | xargs -n 1 docker pull"),
-		Args: exactArgs(1, "the name of an app"), ValidArgsFunction: f.completeApps,
-	}
-	l := newListFlags(c)
-	c.Flags().StringVar(&platform, "platform", "", "List the images that support a platform, such as linux/arm64.")
-	c.RunE = func(c *cobra.Command, arguments []string) error {
-		k, namespace, err := f.connect()
-		if err != nil {
-			return err
-		}
-		app, err := f.getApp(c.Context(), k, namespace, arguments[0])
-		if err != nil {
-			return err
-		}
-		images := slices.DeleteFunc(app.Status.Images, func(image v1alpha1.AppImage) bool {
-			return platform != "" && !slices.Contains(image.Platforms, platform)
-		})
-		if *l.print.OutputFormat == "name" {
-			for _, image := range images {
-				f.printResult("%s", printable(image.Name))
-			}
-			return nil
-		}
-		app.Status.Images = images
-		return f.printList(l, app, table.Images(images), "No images found")
-	}
-	return c
-}
-
 // printTable prints a table with a heading.
 func (f *Factory) printTable(l *listFlags, heading string, rows *metav1.Table) error {
 	if len(rows.Rows) == 0 {

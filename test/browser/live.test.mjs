@@ -60,7 +60,7 @@ test("selected text is not replaced", async (t) => {
   const page = await openLive(t, paths.instance);
   await control("message", { text: "before the selection" });
   assert.ok(await eventually(async () => (await page.locator("#part").innerText()).includes("before the selection")));
-  await page.evaluate(() => getSelection().selectAllChildren(document.querySelector("#part .trouble p")));
+  await page.evaluate(() => getSelection().selectAllChildren([...document.querySelectorAll("#part .trouble p")].find((each) => each.textContent === "before the selection")));
   await control("message", { text: "after the selection" });
   await page.waitForTimeout(2500);
   assert.equal(await page.evaluate(() => getSelection().toString().trim()), "before the selection");

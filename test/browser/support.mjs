@@ -53,7 +53,10 @@ export async function newPage(context, base = site.base) {
   const page = await context.newPage();
   page.faults = [];
   page.on("console", (message) => { if (["error", "warning"].includes(message.type())) page.faults.push(`console: ${message.text()}`); });
-  page.on("pageerror", (error) => page.faults.push(`error: ${error.message}`));
+  page.on("pageerror", (error) => {
+    // A picture of the whole page changes the size of the viewport, which ends the transition between two pages.
+    if (!/^Transition was (aborted|skipped)/.test(error.message)) page.faults.push(`error: ${error.message}`);
+  });
   page.on("dialog", (dialog) => { page.faults.push(`dialog: ${dialog.message()}`); dialog.dismiss(); });
   page.on("request", (request) => {
     const url = request.url();

@@ -102,7 +102,7 @@ func (c *statusCheck) checkCondition(of metav1.Condition) {
 	if part := unsteadyPart(of.Message); part != "" {
 		c.addViolation("%s: the message contains %s: %q", of.Type, part, of.Message)
 	}
-	own := append([]string{c.conditionSet.Summary, v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled}, slices.Concat(c.conditionSet.Progress, c.conditionSet.Flags)...)
+	own := append([]string{c.conditionSet.Summary, v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled}, slices.Concat(c.conditionSet.Progress, c.conditionSet.Facts, c.conditionSet.Flags)...)
 	if !slices.Contains(own, of.Type) {
 		c.addViolation("%s is not a condition of this kind", of.Type)
 		return

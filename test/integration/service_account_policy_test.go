@@ -3,6 +3,7 @@ package integration_test
 import (
 	"context"
 	"fmt"
+	"os"
 	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -15,7 +16,9 @@ import (
 // tenant, and waits until it is enforced.
 func applyServiceAccountPolicy(ctx context.Context, t *fixture.Tenant) {
 	GinkgoHelper()
-	policy := cluster.Kubectl(ctx, "kustomize", fixture.Path("config/admission"))
+	text, err := os.ReadFile(fixture.Path("config/admission/service_accounts.yaml"))
+	Expect(err).NotTo(HaveOccurred())
+	policy := string(text)
 	Expect(strings.Count(policy, "name: appmarket-service-accounts")).To(Equal(2))
 	policy = strings.ReplaceAll(policy, "appmarket-service-accounts", "service-accounts-"+t.Namespace)
 	policy = strings.Replace(policy, "  validationActions:", fmt.Sprintf(

@@ -2,10 +2,13 @@ package pages
 
 import (
 	"cmp"
+	"errors"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/Masterminds/semver/v3"
 
 	"github.com/appmarket/operator/ui/kube"
 	"github.com/appmarket/operator/ui/live"
@@ -145,7 +148,8 @@ func newAppCard(l *locale.Language, row *kube.AppRow, installed installedMap) ap
 	return card
 }
 
-// installedApp says that instances of an app are installed where the user looks.
+// installedApp says that instances of an app are installed where the user looks. update is the newest version to
+// which one of them can be upgraded.
 type installedApp struct{ update string }
 
 type installedMap map[string]installedApp
@@ -177,11 +181,21 @@ func installedApps(r *request) (installedMap, []live.Topic, error) {
 			continue
 		}
 		key := appKey(cmp.Or(ref.Namespace, instance.Namespace), ref.Source, ref.Name)
-		if installed[key].update == "" {
+		if known, ok := installed[key]; !ok || compareVersions(instance.Status.AvailableUpdate, known.update) > 0 {
 			installed[key] = installedApp{update: instance.Status.AvailableUpdate}
 		}
 	}
 	return installed, topicsFor(kube.Instances, scope), nil
+}
+
+// compareVersions compares two versions, as texts if one of them is not a semantic version.
+func compareVersions(one, other string) int {
+	a, err := semver.NewVersion(one)
+	b, otherErr := semver.NewVersion(other)
+	if errors.Join(err, otherErr) != nil {
+		return strings.Compare(one, other)
+	}
+	return a.Compare(b)
 }
 
 // filters are the filters of the list of apps, as they are in the address.

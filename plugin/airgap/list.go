@@ -1,0 +1,97 @@
+package airgap
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"sigs.k8s.io/yaml"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+)
+
+// Formats of lists of images.
+const (
+	formatPlain  = "plain"
+	formatHauler = "hauler"
+	formatImgpkg = "imgpkg"
+)
+
+// ListFormats are the formats of PrintList.
+var ListFormats = []string{formatPlain, formatHauler, formatImgpkg}
+
+// copyList is a list of images of Hauler or imgpkg.
+type copyList struct {
+	APIVersion string       `json:"apiVersion"`
+	Kind       string       `json:"kind"`
+	Metadata   *named       `json:"metadata,omitempty"`
+	Spec       *listSpec    `json:"spec,omitempty"`
+	Images     []listedLock `json:"images,omitempty"`
+}
+
+// named is an object of a list with a name.
+type named struct {
+	Name string `json:"name"`
+}
+
+// listSpec is the spec of a list of Hauler.
+type listSpec struct {
+	Images []named `json:"images"`
+}
+
+// listedLock is an image of an ImagesLock.
+type listedLock struct {
+	Image       string            `json:"image"`
+	Annotations map[string]string `json:"annotations"`
+}
+
+// PrintList prints images for a program that copies them, in one of the ListFormats.
+func PrintList(out io.Writer, format string, images []v1alpha1.AppImage) error {
+	parsed := make([]Image, 0, len(images))
+	for _, image := range images {
+		valid, err := newImage(image.Name, image.Digest)
+		if err != nil {
+			return err
+		}
+		parsed = append(parsed, valid)
+	}
+	switch format {
+	case formatHauler:
+		spec := listSpec{Images: []named{}}
+		for _, image := range parsed {
+			spec.Images = append(spec.Images, named{image.Source()})
+		}
+		return printYAML(out, copyList{APIVersion: "content.hauler.cattle.io/v1", Kind: "Images", Metadata: &named{"appmarket"}, Spec: &spec})
+	case formatImgpkg:
+		return printLock(out, parsed)
+	}
+	for _, image := range parsed {
+		fmt.Fprintln(out, image.Source())
+	}
+	return nil
+}
+
+// printLock prints an ImagesLock. An image without a digest is an error.
+func printLock(out io.Writer, images []Image) error {
+	lock := copyList{APIVersion: "imgpkg.carvel.dev/v1alpha1", Kind: "ImagesLock"}
+	var missing []error
+	for _, image := range images {
+		if image.Digest == "" {
+			missing = append(missing, fmt.Errorf("image %s: the digest is not known", image.Name))
+		}
+		lock.Images = append(lock.Images, listedLock{Image: image.Source(), Annotations: map[string]string{"kbld.carvel.dev/id": image.Name}})
+	}
+	if len(missing) > 0 {
+		return errors.Join(missing...)
+	}
+	return printYAML(out, lock)
+}
+
+func printYAML(out io.Writer, list copyList) error {
+	text, err := yaml.Marshal(list)
+	if err != nil {
+		return fmt.Errorf("print images: %w", err)
+	}
+	_, err = out.Write(text)
+	return err
+}
