@@ -57,8 +57,9 @@
     };
     request.onload = () => {
       if (request.status === 200) { location.assign(request.responseURL); return; }
-      const page = request.response;
-      end(page?.querySelector("#upload-problem:not([hidden]) span, main .notice.bad p, main h1 + p")?.textContent || texts.textLost);
+      // The form with a problem, a missing permission, or the page of another problem.
+      const places = ["#upload-problem:not([hidden]) span", "main .notice.bad p", "main .empty h1 + p"];
+      end(places.map((each) => request.response?.querySelector(each)?.textContent).find(Boolean) || texts.textLost);
     };
     request.onerror = () => end(texts.textLost);
     request.onabort = () => end(texts.textCancelled);
