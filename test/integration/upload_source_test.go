@@ -28,12 +28,12 @@ var publishCharts = rbacv1.PolicyRule{
 
 // addUploadSource creates a source of type Upload in the tenant's namespace, and permits the tenant to
 // upload to it.
-func addUploadSource(ctx context.Context, t *fixture.Tenant, upload v1alpha1.UploadSource) {
+func addUploadSource(ctx context.Context, t *fixture.Tenant, upload v1alpha1.UploadSource, change ...fixture.SourceChange) {
 	GinkgoHelper()
 	t.Grant(ctx, publishCharts)
-	t.Source = t.CreateSource(ctx, t.Namespace, "charts", "", func(s *v1alpha1.MarketSourceSpec) {
+	t.Source = t.CreateSource(ctx, t.Namespace, "charts", "", append(change, func(s *v1alpha1.MarketSourceSpec) {
 		s.Type, s.Helm, s.Upload = v1alpha1.SourceTypeUpload, nil, &upload
-	})
+	})...)
 	t.WaitTrue(ctx, t.Source, v1alpha1.ConditionReady)
 }
 

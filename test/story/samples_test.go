@@ -171,6 +171,12 @@ var _ = Describe("The samples", Ordered, func() {
 		Expect(demo.Instance(ctx, "board-sales").Status.Releases).NotTo(BeEmpty(), "the clone is not removed")
 	})
 
+	It("offer the charts that people upload", func(ctx SpecContext) {
+		applySample(ctx, "marketsource-upload.yaml")
+		runKubectl(ctx, "wait", "--for=condition=Ready", "msrc/team", "-n", demo.Source.Namespace, "--timeout=90s")
+		runKubectl(ctx, "delete", "-f", fixture.Path("config/samples/marketsource-upload.yaml"), "--timeout=90s")
+	})
+
 	It("are all covered by these specs", func() {
 		files, err := filepath.Glob(fixture.Path("config/samples/*.yaml"))
 		Expect(err).NotTo(HaveOccurred())
@@ -178,7 +184,7 @@ var _ = Describe("The samples", Ordered, func() {
 		for _, file := range files {
 			names = append(names, filepath.Base(file))
 		}
-		Expect(names).To(ConsistOf("marketsource.yaml", "tenant.yaml", "instance-board.yaml", "task-clone-board.yaml",
+		Expect(names).To(ConsistOf("marketsource.yaml", "marketsource-upload.yaml", "tenant.yaml", "instance-board.yaml", "task-clone-board.yaml",
 			"task-install-hello.yaml", "task-upgrade-hello.yaml", "task-rollback-hello.yaml", "task-stop-hello.yaml",
 			"task-resume-hello.yaml", "task-configure-hello.yaml", "task-restart-hello.yaml", "task-cancel-hello.yaml", "task-uninstall-hello.yaml", "task-adopt-greeter.yaml",
 			"task-install-wiki.yaml", "task-install-wiki-inputs.yaml",

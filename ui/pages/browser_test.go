@@ -41,7 +41,7 @@ func TestBrowser(t *testing.T) {
 	}
 	g := NewWithT(t)
 	w := newBrowserWorld(t)
-	b := w.signIn(t, w.tenant, "jane", append(tenant[:3:3], marketAdmin[1], logReader, terminalUser,
+	b := w.signIn(t, w.tenant, "jane", append(tenant[:3:3], marketAdmin[1], publisher, logReader, terminalUser,
 		rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"configmaps", "events"}, Verbs: []string{"get", "list"}})...)
 	w.allowBrowsing(t, "jane")
 	shows(t, b, "/apps", "66 apps")
@@ -92,7 +92,7 @@ func (w world) browserPaths() map[string]string {
 		"tasks": "/tasks", "task-waiting": "/tasks/" + w.tenant + "/install-wiki-x7k2p", "task-failed": "/tasks/" + w.tenant + "/upgrade-board-2f8rk",
 		"task-succeeded": "/tasks/" + w.tenant + "/install-board-9qd4m", "task-check": "/tasks/" + w.tenant + "/check-board-5k2wd", "tasks-checks": "/tasks?dryRuns=1",
 		"instance-record": "/instances/" + w.tenant + "/record",
-		"sources":         "/sources", "source": "/sources/" + w.market + "/samples", "source-own": "/sources/" + w.tenant + "/own", "about": "/about", "settings": "/settings",
+		"sources":         "/sources", "source": "/sources/" + w.market + "/samples", "source-own": "/sources/" + w.tenant + "/own", "source-uploads": "/sources/" + w.tenant + "/uploads", "about": "/about", "settings": "/settings",
 		"not-found": "/nothing", "forbidden": "/instances/" + w.other + "/secret", "namespace-forbidden": "/instances?namespace=" + w.other,
 	}
 }
@@ -165,7 +165,9 @@ type browserWorld struct {
 // newBrowserWorld returns a market with many apps and a tenant with an instance and a task in each state.
 func newBrowserWorld(t *testing.T) browserWorld {
 	t.Helper()
+	charts := startUploads(t)
 	w := browserWorld{world: newWorld(t, false, func(o *pages.Options) {
+		o.RepositoryURL = charts.URL
 		o.Images = images.New(netguard.Policy{Loopback: true}, "test")
 		o.Terminals = terminal.NewManager(terminal.Options{PingPeriod: time.Second, ConfirmPeriod: 15 * time.Second})
 	})}
@@ -197,6 +199,7 @@ func newBrowserWorld(t *testing.T) browserWorld {
 	w.addOldVersion(t, w.readApp(t, "wiki"))
 	w.addReports(t)
 	w.addSource(t, w.tenant, "own")
+	w.addUploadSource(t, w.tenant, "uploads")
 	ref := func(name string) v1alpha1.AppReference {
 		return v1alpha1.AppReference{Namespace: w.market, Source: "samples", Name: name}
 	}

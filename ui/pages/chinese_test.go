@@ -27,7 +27,7 @@ var namesInChinese = []string{
 	"AppMarket", "Kubernetes", "kubeconfig", "kubectl", "Helm", "Operator", "API", "URL", "HTTP", "HTTPS", "YAML", "OCI", "CA", "CPU", "GPU", "ID", "JavaScript", "Cookie",
 	"README", "git", "Git", "SSH", "Argo CD", "Flux", "Olares", "Values", "values", "values.yaml", "values.schema.json", "objects.yaml", "chart", "Chart", "release", "valuesFrom", "schema", "SHA",
 	"Pod", "Secret", "ConfigMap", "AppInstance", "Deployment", "CustomResourceDefinition", "Warn", "Correct", "init", "true", "false",
-	"B", "kB", "MB", "GB",
+	"B", "kB", "MB", "GB", "MiB",
 }
 
 // enumerations are the fields of objects whose values are words of the API. A page shows their translation, or
@@ -190,7 +190,7 @@ func (w browserWorld) formPaths() []string {
 	paths := w.browserPaths()
 	var all []string
 	for page, actions := range map[string][]string{
-		"app": {"/install", "/adopt"}, "source-own": {"/edit", "/actions/sync", "/actions/suspend", "/actions/delete"}, "source": {"/edit"},
+		"app": {"/install", "/adopt"}, "source-own": {"/edit", "/actions/sync", "/actions/suspend", "/actions/delete"}, "source": {"/edit"}, "source-uploads": {"/upload", "/charts/web-1.0.0.tgz/delete"},
 		"instance": {"/actions/configure", "/actions/clone", "/actions/rollback"}, "instance-running": {"/actions/uninstall", "/actions/stop", "/actions/restart"},
 		"instance-update": {"/actions/upgrade"}, "instance-record": {"/actions/install", "/delete"}, "task-waiting": {"/inputs", "/cancel"},
 	} {
@@ -205,13 +205,13 @@ func (w browserWorld) formPaths() []string {
 // Texts of the catalog, messages of the operator, names and code stay as they are.
 func TestChinesePagesHaveNoEnglishTexts(t *testing.T) {
 	w := newBrowserWorld(t)
-	b := w.signIn(t, w.tenant, "jane", append(tenant[:3:3], marketAdmin[1], logReader,
+	b := w.signIn(t, w.tenant, "jane", append(tenant[:3:3], marketAdmin[1], publisher, logReader,
 		rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"configmaps", "events"}, Verbs: []string{"get", "list"}})...)
 	w.allowBrowsing(t, "jane")
 	shows(t, b, "/apps", "66 apps")
 	shows(t, b, "/instances", "Team wiki", "7 instances")
 	known := append(w.textsOfCluster(t), namesInChinese...)
-	known = append(known, "system:serviceaccount:"+w.tenant+":jane", "jane")
+	known = append(known, "system:serviceaccount:"+w.tenant+":jane", "jane", "web-1.0.0.tgz")
 	for _, verb := range []string{"get", "list", "create", "patch", "delete"} {
 		for _, resource := range []string{"appinfos", "appinstances", "appinstalltasks", "marketsources"} {
 			known = append(known, verb+" "+resource+".appmarket.io")

@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	// maxBodyBytes is the size of the largest request body.
+	// maxBodyBytes is the size of the largest request body, apart from the archives of charts.
 	maxBodyBytes = 1 << 20
 	// policy is the content security policy of every answer. There is no inline script and no
 	// inline style, and nothing is loaded from elsewhere.
@@ -48,7 +48,11 @@ func (s *Server) protect(next http.Handler) http.Handler {
 			http.Error(w, "this server is reached as http://"+s.LocalAuthority+" only", http.StatusMisdirectedRequest)
 			return
 		}
-		r.Body = http.MaxBytesReader(w, r.Body, maxBodyBytes)
+		limit := int64(maxBodyBytes)
+		if isUpload(r) {
+			limit = maxUploadBodyBytes
+		}
+		r.Body = http.MaxBytesReader(w, r.Body, limit)
 		checked.ServeHTTP(w, r)
 	})
 }

@@ -30,6 +30,9 @@ type Options struct {
 	Cluster *kube.Cluster
 	Hub     *live.Hub
 	Reports *reports.Client
+	// RepositoryURL is the URL of the repository to which charts are uploaded, which Reports has checked. If it is
+	// empty, the pages do not upload charts.
+	RepositoryURL string
 	// Images fetches the icons of apps. If it is nil, the pages show letters instead.
 	Images  *images.Fetcher
 	Cookies *session.Cookies
@@ -71,6 +74,8 @@ type Server struct {
 	names nameCache
 	// logStreams counts the logs that are followed.
 	logStreams logSlots
+	// uploads sends charts to the repository.
+	uploads *uploads
 	// analyses limits the requests that parse reports at the same time.
 	analyses chan struct{}
 	// sessionChecks and userChecks limit the dry runs of forms.
@@ -96,7 +101,7 @@ func New(o Options) (http.Handler, error) {
 		requests:  session.NewRate(requestInterval, requestBurst),
 		exchanges: session.NewRate(exchangeInterval, exchangeBurst), checks: session.NewRate(checkInterval, checkBurst),
 		names: nameCache{known: map[[32]byte]knownName{}}, logStreams: logSlots{sessions: map[string]int{}},
-		analyses:      make(chan struct{}, maxAnalyses),
+		uploads: newUploads(), analyses: make(chan struct{}, maxAnalyses),
 		sessionChecks: session.NewRate(sessionCheckInterval, sessionCheckBurst), userChecks: session.NewRate(userCheckInterval, userCheckBurst),
 	}
 	return s.protect(s.routes()), nil
@@ -142,6 +147,7 @@ func (s *Server) routes() http.Handler {
 	mux.Handle("GET /instances/{namespace}/{name}/log", s.signedIn(s.serveLog))
 	mux.Handle("GET /instances/{namespace}/{name}/log/stream", s.signedIn(s.serveLogStream))
 	s.addTerminal(mux)
+	s.addUploads(mux)
 	mux.Handle("GET /apps/{namespace}/{source}/{app}/images.txt", s.signedIn(s.serveImageList))
 	mux.Handle("GET /apps/{namespace}/{source}/{app}/files/{report}", s.signedIn(s.serveReport))
 	mux.Handle("/", s.signedIn(func(w http.ResponseWriter, r *request) {
@@ -164,15 +170,16 @@ type form struct {
 func (s *Server) addForms(mux *http.ServeMux) {
 	install, adopt := installForm{v1alpha1.ActionInstall}, installForm{v1alpha1.ActionAdopt}
 	for path, f := range map[string]form{
-		"/apps/{namespace}/{source}/{app}/install":       {install.showForm, install.submitForm, install.showPreview, install.checkForm},
-		"/apps/{namespace}/{source}/{app}/adopt":         {adopt.showForm, adopt.submitForm, adopt.showPreview, adopt.checkForm},
-		"/instances/{namespace}/{name}/actions/{action}": {showAction, submitAction, showActionPreview, checkAction},
-		"/instances/{namespace}/{name}/delete":           {showRecord, deleteRecord, nil, nil},
-		"/sources/new":                                   {showNewSource, submitNewSource, showNewSource, nil},
-		"/sources/{namespace}/{name}/edit":               {showSourceEdit, submitSourceEdit, showSourceEdit, nil},
-		"/sources/{namespace}/{name}/actions/{action}":   {showSourceAction, submitSourceAction, nil, nil},
-		"/tasks/{namespace}/{name}/inputs":               {showInputs, submitInputs, nil, nil},
-		"/tasks/{namespace}/{name}/cancel":               {showCancel, cancelTask, nil, nil},
+		"/apps/{namespace}/{source}/{app}/install":         {install.showForm, install.submitForm, install.showPreview, install.checkForm},
+		"/apps/{namespace}/{source}/{app}/adopt":           {adopt.showForm, adopt.submitForm, adopt.showPreview, adopt.checkForm},
+		"/instances/{namespace}/{name}/actions/{action}":   {showAction, submitAction, showActionPreview, checkAction},
+		"/instances/{namespace}/{name}/delete":             {showRecord, deleteRecord, nil, nil},
+		"/sources/new":                                     {showNewSource, submitNewSource, showNewSource, nil},
+		"/sources/{namespace}/{name}/edit":                 {showSourceEdit, submitSourceEdit, showSourceEdit, nil},
+		"/sources/{namespace}/{name}/actions/{action}":     {showSourceAction, submitSourceAction, nil, nil},
+		"/sources/{namespace}/{name}/charts/{file}/delete": {showUploadDeletion, deleteUpload, nil, nil},
+		"/tasks/{namespace}/{name}/inputs":                 {showInputs, submitInputs, nil, nil},
+		"/tasks/{namespace}/{name}/cancel":                 {showCancel, cancelTask, nil, nil},
 	} {
 		mux.Handle("GET "+path, s.signedIn(s.serveFormPage(f.show)))
 		mux.Handle("POST "+path, s.signedIn(s.serveForm(f.submit)))

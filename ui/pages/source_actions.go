@@ -251,6 +251,7 @@ func sourceButtons(r *request, source *v1alpha1.MarketSource) (buttons []actionB
 		text, url, verb string
 		shown           bool
 	}{
+		{"sourceAction.upload", sourceUploadURL(source.Namespace, source.Name, ""), "get", source.Spec.Type == v1alpha1.SourceTypeUpload},
 		{"sourceAction.sync", sourceActionURL(source.Namespace, source.Name, "sync"), "patch", !isSuspended},
 		{"sourceAction.change", sourceEditURL(source.Namespace, source.Name), "patch", true},
 		{"sourceAction.suspend", sourceActionURL(source.Namespace, source.Name, "suspend"), "patch", !isSuspended},

@@ -124,6 +124,12 @@ func listingURL(app *v1alpha1.AppInfo, action string) string {
 	return pathOf("apps", app.Namespace, app.Spec.SourceRef.Name, app.Spec.App, "listing", action)
 }
 
+// sourceUploadURL returns the URL of the page that uploads charts to a source. The account is empty for a user with
+// a token.
+func sourceUploadURL(namespace, name, account string) string {
+	return pathOf("sources", namespace, name, "upload") + queryOf(url.Values{"account": {account}})
+}
+
 // refURL returns the address of the app of a reference in an object of a namespace.
 func refURL(ref v1alpha1.AppReference, namespace string) string {
 	if ref.Namespace != "" {

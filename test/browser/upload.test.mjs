@@ -1,0 +1,86 @@
+// Uploading a chart to a source.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { gzipSync } from "node:zlib";
+import { checkAccessibility, checkWidth, launch, newPage, open, paths, picture, signedIn, variants } from "./support.mjs";
+
+let browser;
+before(async () => { browser = await launch(); });
+after(() => browser.close());
+
+const uploadPath = `${paths["source-uploads"]}/upload`;
+
+/** A tar header and the content of one file. */
+function tarEntry(name, text) {
+  const header = Buffer.alloc(512), content = Buffer.from(text);
+  header.write(name, 0);
+  header.write("0000644\0", 100);
+  header.write(content.length.toString(8).padStart(11, "0") + "\0", 124);
+  header.write("00000000000\0", 136);
+  header.write("        0ustar\x0000", 148);
+  header.write(header.reduce((sum, byte) => sum + byte, 0).toString(8).padStart(6, "0") + "\0 ", 148);
+  return Buffer.concat([header, content, Buffer.alloc((512 - content.length % 512) % 512)]);
+}
+
+/** The archive of version 1.0.0 of a chart. */
+function newArchive(name, text = "") {
+  const chart = tarEntry(`${name}/Chart.yaml`, `apiVersion: v2\nname: ${name}\nversion: 1.0.0\n`);
+  return gzipSync(Buffer.concat([chart, tarEntry(`${name}/templates/a.yaml`, `# ${text}\n`), Buffer.alloc(1024)]));
+}
+
+const select = (page, name, buffer) => page.locator("#chart").setInputFiles({ name: `${name}-1.0.0.tgz`, mimeType: "application/gzip", buffer });
+const press = (page) => page.locator("#upload button.main").click();
+
+/** Records the requests that send the form. */
+function recordUploads(page) {
+  const sent = [];
+  page.on("request", (request) => { if (request.method() === "POST" && request.url().endsWith("/upload")) sent.push(request.url()); });
+  return sent;
+}
+
+for (const variant of variants) {
+  test(`the page at ${variant.width} px, ${variant.colorScheme}, ${variant.locale}`, async (t) => {
+    const context = await signedIn(browser, variant.options);
+    t.after(() => context.close());
+    const page = await newPage(context);
+    for (const [name, path] of Object.entries({ upload: uploadPath, "upload-delete": `${paths["source-uploads"]}/charts/web-1.0.0.tgz/delete` })) {
+      assert.equal((await open(page, path)).status(), 200, name);
+      await picture(page, `${name}-${variant.suffix}`, true);
+      await checkWidth(page, name);
+      await checkAccessibility(page, name);
+    }
+    assert.deepEqual(page.faults, []);
+  });
+}
+
+test("a chart is uploaded with progress, and is not sent again", async (t) => {
+  const context = await signedIn(browser);
+  t.after(() => context.close());
+  const page = await newPage(context), sent = recordUploads(page), archive = newArchive("shown");
+  await open(page, uploadPath);
+  await select(page, "shown", archive);
+  let proceed;
+  const held = new Promise((resolve) => { proceed = resolve; });
+  await page.route("**/upload", async (route) => { await held; await route.continue(); }, { times: 1 });
+  await press(page);
+  await page.locator("#upload-state").getByText("Uploading").waitFor();
+  assert.ok(await page.locator("#upload progress").isVisible());
+  assert.ok(await page.locator("#upload button.main").isDisabled());
+  await checkAccessibility(page, "an upload in progress");
+  proceed();
+  await page.getByText("shown-1.0.0.tgz was uploaded").waitFor();
+  assert.equal(sent.length, 1);
+
+  await open(page, uploadPath);
+  await select(page, "shown", archive);
+  await press(page);
+  await page.getByText("already has shown-1.0.0.tgz").waitFor();
+  assert.equal(sent.length, 1, "known bytes are not sent again");
+
+  await open(page, uploadPath);
+  await select(page, "shown", newArchive("shown", "other"));
+  await press(page);
+  await page.locator("#upload-problem").getByText("allowOverwrite").waitFor();
+  assert.ok(await page.locator("#upload button.main").isEnabled());
+  assert.deepEqual(page.faults.filter((each) => !/status of 422/.test(each)), []);
+});
