@@ -20,7 +20,7 @@ type sourceFactory struct {
 	// folders caches the charts of sources of type Directory.
 	folders *source.FolderCache
 	// checkouts holds the files of sources of type Git.
-	checkouts *source.GitCheckouts
+	checkouts *source.Checkouts
 }
 
 func (f sourceFactory) openSource(ctx context.Context, ms *v1alpha1.MarketSource) (source.Source, error) {

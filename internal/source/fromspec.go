@@ -28,7 +28,7 @@ type Options struct {
 	// Cache caches the charts of sources of type Directory. Optional.
 	Cache *FolderCache
 	// Checkouts holds the files of sources of type Git. Optional.
-	Checkouts *GitCheckouts
+	Checkouts *Checkouts
 	// PublishedURL is the URL of the repository with the published charts of the source.
 	PublishedURL string
 }

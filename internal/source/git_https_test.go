@@ -62,7 +62,7 @@ func (s *gitServer) open(t *testing.T, cfg source.GitConfig) source.Source {
 	if cfg.CA == nil {
 		cfg.CA = s.ca
 	}
-	cfg.Checkouts = &source.GitCheckouts{Dir: s.dir}
+	cfg.Checkouts = &source.Checkouts{Dir: s.dir}
 	opened, err := source.Open(source.Config{Git: &cfg, Network: netguard.Policy{Loopback: true}})
 	NewWithT(t).Expect(err).NotTo(HaveOccurred())
 	return opened

@@ -36,7 +36,7 @@ type gitSSH struct {
 	timeout time.Duration
 }
 
-func newGitSSH(cfg Config, location *url.URL, checkouts *GitCheckouts) (*gitSSH, error) {
+func newGitSSH(cfg Config, location *url.URL, checkouts *Checkouts) (*gitSSH, error) {
 	from := cfg.Git
 	if len(from.PrivateKey) == 0 || len(from.KnownHosts) == 0 {
 		return nil, errors.New("spec.git.secretRef: a repository over SSH requires a Secret with the keys ssh-privatekey and known_hosts")
@@ -65,7 +65,7 @@ func newGitSSH(cfg Config, location *url.URL, checkouts *GitCheckouts) (*gitSSH,
 
 // parseKnownHosts parses the lines of a known_hosts file. The library only reads files, and the
 // volume is the only place where the operator can write one.
-func (g *GitCheckouts) parseKnownHosts(text []byte) (ssh.HostKeyCallback, error) {
+func (g *Checkouts) parseKnownHosts(text []byte) (ssh.HostKeyCallback, error) {
 	if err := g.makeDir(); err != nil {
 		return nil, err
 	}

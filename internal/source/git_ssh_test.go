@@ -69,7 +69,7 @@ func TestGitOverSSH(t *testing.T) {
 				c.network = netguard.Policy{Loopback: true}
 			}
 			opened, err := source.Open(source.Config{Network: c.network, Git: &source.GitConfig{
-				URL: "ssh://git@" + address + c.path, PrivateKey: c.key, KnownHosts: c.host, Checkouts: &source.GitCheckouts{Dir: t.TempDir()},
+				URL: "ssh://git@" + address + c.path, PrivateKey: c.key, KnownHosts: c.host, Checkouts: &source.Checkouts{Dir: t.TempDir()},
 			}})
 			g.Expect(err).NotTo(HaveOccurred())
 			listing, err := opened.List(t.Context(), hydrate.Cursor{})
