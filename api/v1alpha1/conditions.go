@@ -14,6 +14,7 @@ const (
 	// * "WaitingForInput"
 	// * "WaitingForApp"
 	// * "WaitingForSource"
+	// * "WaitingForArtifact"
 	// * "WaitingForDependency"
 	// * "WaitingForTurn"
 	// * "WaitingForObjects"
@@ -119,6 +120,7 @@ const (
 	// * "NotFound"
 	// * "Unauthorized"
 	// * "RateLimited"
+	// * "DigestMismatch"
 	// * "ProgressingWithRetry"
 	ConditionReachable = "Reachable"
 

@@ -72,7 +72,7 @@ func newComponents(mgr ctrl.Manager, known *kinds.Kinds, o *options) (*component
 		},
 		opener: sourceFactory{
 			secrets: mgr.GetAPIReader(), options: o, userAgent: userAgent(), folders: &source.FolderCache{},
-			checkouts: &source.Checkouts{Dir: filepath.Join(o.storeDir, "git")},
+			checkouts: &source.Checkouts{Dir: filepath.Join(o.storeDir, "git")}, shared: &source.SharedListings{}, kinds: mgr.GetRESTMapper(),
 		},
 		tenants: &impersonation.Clients{Config: mgr.GetConfig(), Mapper: mgr.GetRESTMapper(), Scheme: mgr.GetScheme()},
 	}

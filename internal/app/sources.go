@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appmarket/operator/api/v1alpha1"
@@ -19,8 +20,12 @@ type sourceFactory struct {
 	userAgent string
 	// folders caches the charts of sources of type Directory.
 	folders *source.FolderCache
-	// checkouts holds the files of sources of type Git.
+	// checkouts holds the files of sources of the types Git and Artifact.
 	checkouts *source.Checkouts
+	// shared keeps listings for sources with the same configuration.
+	shared *source.SharedListings
+	// kinds maps the kinds of the objects of sources of type Artifact.
+	kinds meta.RESTMapper
 }
 
 func (f sourceFactory) openSource(ctx context.Context, ms *v1alpha1.MarketSource) (source.Source, error) {
@@ -31,7 +36,7 @@ func (f sourceFactory) openSource(ctx context.Context, ms *v1alpha1.MarketSource
 	}
 	return source.FromSpec(ctx, f.secrets, ms, source.Options{
 		UserAgent: f.userAgent, Network: f.options.networkPolicy(ms.Namespace),
-		AllowedRoots: f.options.allowed.rootsFor(ms.Namespace), Cache: f.folders, Checkouts: f.checkouts,
+		AllowedRoots: f.options.allowed.rootsFor(ms.Namespace), Cache: f.folders, Checkouts: f.checkouts, Shared: f.shared, Kinds: f.kinds,
 		PublishedURL: repositoryURL(f.options) + "/" + ms.Namespace + "/" + ms.Name,
 	})
 }

@@ -46,8 +46,9 @@ func newGitSSH(cfg Config, location *url.URL, checkouts *Checkouts) (*gitSSH, er
 		return nil, errors.New("spec.git.secretRef: ssh-privatekey is not a private key in PEM without a passphrase")
 	}
 	check, err := checkouts.parseKnownHosts(from.KnownHosts)
-	if _, isVolume := errors.AsType[*fs.PathError](err); isVolume {
-		return nil, err // The volume is full or read-only.
+	if volume, isVolume := errors.AsType[*fs.PathError](err); isVolume {
+		// The volume is full or read-only. The path differs for each attempt.
+		return nil, outcome.Failed(v1alpha1.ReasonFetchFailed, fmt.Errorf("write known_hosts to the volume of the operator: %w", volume.Err))
 	}
 	if err != nil {
 		return nil, errors.New("spec.git.secretRef: known_hosts is invalid: add the output of ssh-keyscan after you verified the keys")
