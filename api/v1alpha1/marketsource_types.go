@@ -107,6 +107,11 @@ type MarketSourceSpec struct {
 	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('10s')",message="interval must be at least 10s"
 	Interval Duration `json:"interval,omitempty"`
 
+	// receiver specifies which server reports changes of the source by requests to the path
+	// /hooks/NAMESPACE/NAME of the repository. If not specified, such requests are rejected.
+	// +optional
+	Receiver *Receiver `json:"receiver,omitempty"`
+
 	// timeout specifies the time limit of a single request to the source. Must be greater than
 	// 0s and at most 10m. Defaults to 60s.
 	// +optional

@@ -7,6 +7,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/util/uuid"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 
 	"github.com/appmarket/operator/api/v1alpha1"
@@ -31,9 +32,11 @@ import (
 
 // components are the adapters that the controllers use.
 type components struct {
-	url       string
-	store     *chartrepo.Store
-	reviewer  *access.Reviewer
+	url      string
+	store    *chartrepo.Store
+	reviewer *access.Reviewer
+	// writer writes objects without the leader fence.
+	writer    client.Client
 	damaged   chan event.GenericEvent
 	changed   chan event.GenericEvent
 	workers   *worker.Pool

@@ -74,6 +74,11 @@ func runOperator(ctx context.Context, o *options) error {
 	if err != nil {
 		return err
 	}
+	// Webhooks are received by all replicas.
+	writer, err := client.New(cfg, client.Options{Scheme: scheme})
+	if err != nil {
+		return fmt.Errorf("create client of the receiver: %w", err)
+	}
 	cfg, lock, err := newLeaderLock(ctx, cfg, o)
 	if err != nil {
 		return err
@@ -103,7 +108,7 @@ func runOperator(ctx context.Context, o *options) error {
 	if err != nil {
 		return err
 	}
-	p.reviewer = reviewer
+	p.reviewer, p.writer = reviewer, writer
 	defer p.workers.Close()
 	if err := p.registerControllers(ctx, mgr, o); err != nil {
 		return err

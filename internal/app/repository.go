@@ -69,7 +69,7 @@ func (p *components) addRepository(ctx context.Context, mgr ctrl.Manager, o *opt
 		Ready: shared.isKnown, Shared: shared.hasOwner, Access: sourceAccess(p.reviewer, mgr.GetLogger()),
 		Markets: o.markets, Version: ProgramVersion(), Checks: checks,
 	})
-	service, certificate, err := repositoryService(o, handler, mgr.GetLogger())
+	service, certificate, err := repositoryService(o, withReceiver(mgr, o, p.writer, handler), mgr.GetLogger())
 	if err != nil {
 		return err
 	}

@@ -34,6 +34,7 @@ var allowedWithoutRecover = map[string]string{
 	"internal/registry/cached.go: func() (any, error) {":                            "the request recovers panics",
 	"internal/fairlimiter/limiter.go: l.expireReservations":                         "notifies waiters",
 	"internal/app/app_reporter.go: r.sendEvent(key)":                                "sends a name to a channel",
+	"internal/receiver/receiver.go: func() { h.triggerLater(source) }":              "recovers panics",
 	"internal/artifactwatch/watch.go: w.sendNotification":                           "notifies a source",
 	"internal/source/checkouts.go: func() { used.expire() }":                        "removes a folder",
 	"internal/source/git_ssh.go: func() { _ = connection.Close() }":                 "closes a connection",
