@@ -14,6 +14,7 @@ const (
 	// * "WaitingForInput"
 	// * "WaitingForApp"
 	// * "WaitingForSource"
+	// * "WaitingForArtifact"
 	// * "WaitingForDependency"
 	// * "WaitingForTurn"
 	// * "WaitingForObjects"
@@ -142,6 +143,7 @@ const (
 	// * "NotFound"
 	// * "Unauthorized"
 	// * "RateLimited"
+	// * "DigestMismatch"
 	// * "ProgressingWithRetry"
 	ConditionReachable = "Reachable"
 

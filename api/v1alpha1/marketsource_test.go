@@ -1,6 +1,8 @@
 package v1alpha1_test
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -25,6 +27,9 @@ var _ = Describe("MarketSource", func() {
 		Entry("with a folder", change("spec.type: Directory\nspec.helm:\nspec.directory: {path: /charts}")),
 		Entry("with the repository of a chart", change(`spec: {type: OCI, oci: {url: "oci://registry.example:5000/charts/web"}}`)),
 		Entry("with charts of a registry", change(`spec: {type: OCI, oci: {url: "oci://registry.example/", charts: [web, cache], insecure: true}}`)),
+		Entry("with an app store", change(`spec: {type: Olares, olares: {url: "https://store.example/v5/", systemVersion: 1.12.6-20260101}}`)),
+		Entry("with an artifact", change(`spec: {type: Artifact, artifact: {kind: Bucket, name: charts.team, path: stable/apps}}`)),
+		Entry("with a receiver", change("spec.receiver: {type: GitHub, secretRef: {name: hook}}")),
 		Entry("with the shortest interval", change("spec.interval: 10s")),
 		Entry("with an interval of several units", change("spec.interval: 1h30m")),
 		Entry("with the longest timeout", change("spec.timeout: 10m")),
@@ -34,6 +39,18 @@ var _ = Describe("MarketSource", func() {
 		Entry("with a title and a description", change("spec.title: Team charts\nspec.description: Apps of the team")),
 		Entry("with all versions that may be kept", change("spec.filter: {maxVersions: 50}")),
 	)
+
+	It("is accepted as in the samples", func() {
+		files, err := filepath.Glob("../../config/samples/sources/*.yaml")
+		Expect(err).NotTo(HaveOccurred())
+		Expect(files).NotTo(BeEmpty())
+		for _, file := range files {
+			text, err := os.ReadFile(file)
+			Expect(err).NotTo(HaveOccurred())
+			o := object("MarketSource", string(text))
+			Expect(create(o)).To(Succeed(), file)
+		}
+	})
 
 	DescribeTable("is refused", func(c change, sentence string) {
 		o := object("MarketSource", source)
@@ -54,6 +71,17 @@ var _ = Describe("MarketSource", func() {
 		Entry("with a password in the URL", change(`spec.helm: {url: "https://me:secret@example.com"}`), "url must not contain credentials; use secretRef"),
 		Entry("with a user in the URL", change(`spec.helm: {url: "https://me@example.com/charts"}`), "url must not contain credentials; use secretRef"),
 		Entry("with a URL that is too long", change(`spec.helm: {url: "https://`+letters(2048)+`"}`), "may not be more than 2048"),
+		Entry("without the app store of its type", change("spec.type: Olares\nspec.helm:"), "olares is required when type is Olares"),
+		Entry("with an app store of another type", change(`spec.olares: {url: "https://store.example"}`), "olares may only be set when type is Olares"),
+		Entry("with a password in the URL of an app store", change(`spec: {type: Olares, olares: {url: "https://me:secret@store.example"}}`), "must not contain credentials or a query"),
+		Entry("without the artifact of its type", change("spec.type: Artifact\nspec.helm:"), "artifact is required when type is Artifact"),
+		Entry("with an artifact of another type", change(`spec.artifact: {kind: Bucket, name: charts}`), "artifact may only be set when type is Artifact"),
+		Entry("with an artifact of another kind", change(`spec: {type: Artifact, artifact: {kind: HelmRepository, name: charts}}`), `Unsupported value: "HelmRepository"`),
+		Entry("with an artifact in another namespace", change(`spec: {type: Artifact, artifact: {kind: Bucket, name: other/charts}}`), "spec.artifact.name"),
+		Entry("with a path that leaves the artifact", change(`spec: {type: Artifact, artifact: {kind: Bucket, name: charts, path: a/../..}}`), "path must be relative, and must not contain .."),
+		Entry("with a path in a chart", change(`spec: {type: Artifact, artifact: {kind: HelmChart, name: charts, path: a}}`), "path may not be set when kind is HelmChart"),
+		Entry("with a receiver of another type", change("spec.receiver: {type: Gitea, secretRef: {name: hook}}"), `Unsupported value: "Gitea"`),
+		Entry("with a receiver without a token", change("spec.receiver: {type: GitHub}"), "spec.receiver.secretRef"),
 		Entry("without the registry of its type", change("spec.type: OCI\nspec.helm:"), "oci is required when type is OCI"),
 		Entry("with a registry of another type", change(`spec.oci: {url: "oci://example.com/web"}`), "oci may only be set when type is OCI"),
 		Entry("with a registry without its scheme", change(`spec: {type: OCI, oci: {url: "https://example.com/web"}}`), "url must begin with oci:// and a host"),

@@ -6,7 +6,7 @@ import (
 )
 
 // SourceType is the protocol that is used to access a source.
-// +kubebuilder:validation:Enum=Helm;OCI;Git;Directory;Upload
+// +kubebuilder:validation:Enum=Helm;OCI;Git;Olares;Artifact;Directory;Upload
 type SourceType string
 
 const (
@@ -16,6 +16,10 @@ const (
 	SourceTypeOCI SourceType = "OCI"
 	// SourceTypeGit reads charts in a git repository.
 	SourceTypeGit SourceType = "Git"
+	// SourceTypeOlares accesses an app store with the protocol of Olares.
+	SourceTypeOlares SourceType = "Olares"
+	// SourceTypeArtifact reads the artifact of an object of Flux.
+	SourceTypeArtifact SourceType = "Artifact"
 	// SourceTypeDirectory reads a directory on a volume of the operator.
 	SourceTypeDirectory SourceType = "Directory"
 	// SourceTypeUpload offers charts that users upload to the operator.
@@ -42,6 +46,10 @@ const (
 // +kubebuilder:validation:XValidation:rule="self.type == 'OCI' || !has(self.oci)",message="oci may only be set when type is OCI"
 // +kubebuilder:validation:XValidation:rule="self.type != 'Git' || has(self.git)",message="git is required when type is Git"
 // +kubebuilder:validation:XValidation:rule="self.type == 'Git' || !has(self.git)",message="git may only be set when type is Git"
+// +kubebuilder:validation:XValidation:rule="self.type != 'Olares' || has(self.olares)",message="olares is required when type is Olares"
+// +kubebuilder:validation:XValidation:rule="self.type == 'Olares' || !has(self.olares)",message="olares may only be set when type is Olares"
+// +kubebuilder:validation:XValidation:rule="self.type != 'Artifact' || has(self.artifact)",message="artifact is required when type is Artifact"
+// +kubebuilder:validation:XValidation:rule="self.type == 'Artifact' || !has(self.artifact)",message="artifact may only be set when type is Artifact"
 // +kubebuilder:validation:XValidation:rule="self.type != 'Directory' || has(self.directory)",message="directory is required when type is Directory"
 // +kubebuilder:validation:XValidation:rule="self.type == 'Directory' || !has(self.directory)",message="directory may only be set when type is Directory"
 // +kubebuilder:validation:XValidation:rule="self.type != 'Upload' || has(self.upload)",message="upload is required when type is Upload"
@@ -84,6 +92,16 @@ type MarketSourceSpec struct {
 	// +optional
 	Git *GitSource `json:"git,omitempty"`
 
+	// olares specifies an app store with the protocol of Olares. It is required if type is Olares, and
+	// cannot be set otherwise.
+	// +optional
+	Olares *OlaresSource `json:"olares,omitempty"`
+
+	// artifact specifies the artifact of an object of Flux. It is required if type is Artifact, and
+	// cannot be set otherwise.
+	// +optional
+	Artifact *ArtifactSource `json:"artifact,omitempty"`
+
 	// directory specifies a directory that the operator can read. It is required if type is
 	// Directory, and cannot be set otherwise.
 	// +optional
@@ -101,6 +119,11 @@ type MarketSourceSpec struct {
 	// +default="10m"
 	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('10s')",message="interval must be at least 10s"
 	Interval Duration `json:"interval,omitempty"`
+
+	// receiver specifies which server reports changes of the source by requests to the path
+	// /hooks/NAMESPACE/NAME of the repository. If not specified, such requests are rejected.
+	// +optional
+	Receiver *Receiver `json:"receiver,omitempty"`
 
 	// timeout specifies the time limit of a single request to the source. Must be greater than
 	// 0s and at most 10m. Defaults to 60s.

@@ -10,6 +10,7 @@ const (
 	ReasonWaitingForInput      = "WaitingForInput"
 	ReasonWaitingForApp        = "WaitingForApp"
 	ReasonWaitingForSource     = "WaitingForSource"
+	ReasonWaitingForArtifact   = "WaitingForArtifact"
 	ReasonWaitingForDependency = "WaitingForDependency"
 	ReasonWaitingForTurn       = "WaitingForTurn"
 	ReasonWaitingForObjects    = "WaitingForObjects"

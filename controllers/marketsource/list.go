@@ -52,12 +52,13 @@ func (r *Reconciler) readApps(ctx context.Context, s *scope) error {
 // that must be applied again, otherwise only changes.
 func (r *Reconciler) fetchListing(ctx context.Context, s *scope) error {
 	last := r.lastPoll(s.source.UID)
-	if last.isBackoffActive(s.source) {
+	changed := r.takeChange(client.ObjectKeyFromObject(s.source))
+	if !changed && last.isBackoffActive(s.source) {
 		return last.cachedError()
 	}
 	var since hydrate.Cursor
 	if !s.needsListing(last) {
-		if !last.isDue(s.source) {
+		if !changed && !last.isDue(s.source) {
 			return nil
 		}
 		since = hydrate.Cursor{Revision: s.source.Status.Revision, ETag: cmp.Or(last.etag, s.source.Status.ETag)}

@@ -6,6 +6,8 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
 	"github.com/appmarket/operator/api/v1alpha1"
 )
 
@@ -49,6 +51,15 @@ var _ = Describe("A source is asked", func() {
 		Expect(b.getApp("web").Spec.Offers).To(HaveLen(2))
 		Expect(b.source.Status.LastSyncTime).NotTo(BeNil())
 		Expect(b.source.Status.LastSyncTime.Before(when)).To(BeFalse())
+	})
+
+	It("what is new when its origin has reported a change, once for each report", func() {
+		b.syncAndServe()
+		b.reconciler.RequestListing(client.ObjectKeyFromObject(b.source))
+		b.expectSuccess()
+		Expect(b.takeResponses()).To(Equal([]string{"304"}))
+		b.expectSuccess()
+		Expect(b.takeResponses()).To(BeEmpty())
 	})
 
 	It("what is new when a reconcile is requested, once for each request", func() {

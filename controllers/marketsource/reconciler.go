@@ -63,8 +63,10 @@ type Reconciler struct {
 
 	queue fairlimiter.Queue
 	// pollStates contains the last attempt of each source, by UID.
-	pollStates  sync.Map
-	writeLimits writeLimiter
+	pollStates sync.Map
+	// changedOrigins contains the names of sources whose origin has reported a change.
+	changedOrigins sync.Map
+	writeLimits    writeLimiter
 }
 
 func (r *Reconciler) now() time.Time {
@@ -76,6 +78,19 @@ func (r *Reconciler) now() time.Time {
 
 // Wake requeues a source that has acquired a slot of Turns.
 func (r *Reconciler) Wake(source types.NamespacedName) { r.queue.Wake(source) }
+
+// RequestListing requeues a source whose origin has reported a change. The source is requested although
+// its interval, or the delay after a failure, has not passed.
+func (r *Reconciler) RequestListing(source types.NamespacedName) {
+	r.changedOrigins.Store(source, true)
+	r.queue.Wake(source)
+}
+
+// takeChange reports whether the origin of a source has reported a change since the last call.
+func (r *Reconciler) takeChange(source types.NamespacedName) bool {
+	_, changed := r.changedOrigins.LoadAndDelete(source)
+	return changed
+}
 
 // scope is the state of one reconcile.
 type scope struct {

@@ -41,6 +41,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, options controller.Optio
 // finalizer, so that no reconcile observes its deletion.
 func (r *Reconciler) forgetSource(_ context.Context, e event.DeleteEvent, _ workqueue.TypedRateLimitingInterface[reconcile.Request]) {
 	r.pollStates.Delete(e.Object.GetUID())
+	r.changedOrigins.Delete(client.ObjectKeyFromObject(e.Object))
 	r.Turns.Cancel(client.ObjectKeyFromObject(e.Object))
 	r.Suspects.Cancel(client.ObjectKeyFromObject(e.Object))
 }

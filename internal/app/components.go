@@ -38,8 +38,8 @@ type components struct {
 	uploads  *uploads.Store
 	listed   *listedApps
 	reviewer *access.Reviewer
-	// direct writes as a replica that is not the leader does.
-	direct    client.Client
+	// writer writes objects without the leader fence.
+	writer    client.Client
 	damaged   chan event.GenericEvent
 	changed   chan event.GenericEvent
 	workers   *worker.Pool
@@ -78,13 +78,13 @@ func newComponents(mgr ctrl.Manager, known *kinds.Kinds, o *options) (*component
 		},
 		opener: sourceFactory{
 			secrets: mgr.GetAPIReader(), options: o, userAgent: userAgent(), folders: &source.FolderCache{},
-			checkouts: &source.GitCheckouts{Dir: filepath.Join(o.storeDir, "git")},
+			checkouts: &source.Checkouts{Dir: filepath.Join(o.storeDir, "git")}, shared: &source.SharedListings{}, kinds: mgr.GetRESTMapper(),
 		},
 		tenants: &impersonation.Clients{Config: mgr.GetConfig(), Mapper: mgr.GetRESTMapper(), Scheme: mgr.GetScheme()},
 	}
 	// The operator serves charts from a volume that is read-only, too. Checkouts that are left are not used again.
 	if err := p.opener.checkouts.RemoveAll(); err != nil {
-		mgr.GetLogger().Error(err, "Cannot remove git checkouts", "dir", p.opener.checkouts.Dir)
+		mgr.GetLogger().Error(err, "Cannot remove checkouts", "dir", p.opener.checkouts.Dir)
 	}
 	reporter := &appReporter{events: p.damaged}
 	p.listed = &listedApps{refresh: func(owner hydrate.Owner) { p.store.RefreshIndex(owner) }}

@@ -74,9 +74,10 @@ func runOperator(ctx context.Context, o *options) error {
 	if err != nil {
 		return err
 	}
-	direct, err := client.New(cfg, client.Options{Scheme: scheme})
+	// Uploads and webhooks are received by all replicas.
+	writer, err := client.New(cfg, client.Options{Scheme: scheme})
 	if err != nil {
-		return fmt.Errorf("create client: %w", err)
+		return fmt.Errorf("create client of uploads and webhooks: %w", err)
 	}
 	cfg, lock, err := newLeaderLock(ctx, cfg, o)
 	if err != nil {
@@ -107,7 +108,7 @@ func runOperator(ctx context.Context, o *options) error {
 	if err != nil {
 		return err
 	}
-	p.reviewer, p.direct = reviewer, direct
+	p.reviewer, p.writer = reviewer, writer
 	defer p.workers.Close()
 	if err := p.registerControllers(ctx, mgr, o); err != nil {
 		return err

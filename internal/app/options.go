@@ -32,6 +32,7 @@ type options struct {
 	repositoryAddress string
 	repositoryURL     string
 	repositoryCertDir string
+	receiveHooks      bool
 	connections       int
 	markets           stringList
 	allowed           directories
@@ -68,6 +69,7 @@ func parseFlags(args []string) (*options, error) {
 	f.StringVar(&o.storeDir, "store-dir", "/var/lib/appmarket", "Directory for published charts. It must exist.")
 	f.StringVar(&o.repositoryAddress, "repository-bind-address", ":8879", "Address of the Helm repository.")
 	f.StringVar(&o.repositoryURL, "repository-url", "", "URL of the repository for clients. Defaults to http://localhost, or https://localhost with a certificate, with the port of the bind address.")
+	f.BoolVar(&o.receiveHooks, "receive-hooks", true, "Accept webhooks for sources with spec.receiver at the path /hooks/ of the repository.")
 	f.StringVar(&o.repositoryCertDir, "repository-cert-dir", "", "Directory with tls.crt and tls.key for serving the repository over HTTPS. If empty, plain HTTP is used.")
 	f.IntVar(&o.connections, "repository-connections", chartrepo.DefaultConnections, "Maximum number of open connections of the repository. Idle connections are closed when it is reached.")
 	f.Var(&o.markets, "market-namespaces", "Comma-separated list of namespaces whose sources can be shared, be of type Directory and use private addresses, in the order of the aggregate index. Can be repeated. Defaults to none.")

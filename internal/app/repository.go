@@ -82,7 +82,8 @@ func (p *components) addRepository(ctx context.Context, mgr ctrl.Manager, o *opt
 		Review:  reviewAccess(p.reviewer, mgr.GetLogger()),
 		Markets: o.markets, Version: ProgramVersion(), Checks: checks,
 	})
-	service, certificate, err := repositoryService(o, p.withUploads(mgr, shared.isKnown, handler), mgr.GetLogger())
+	handler = withReceiver(mgr, o, p.writer, p.withUploads(mgr, shared.isKnown, handler))
+	service, certificate, err := repositoryService(o, handler, mgr.GetLogger())
 	if err != nil {
 		return err
 	}

@@ -58,17 +58,18 @@ func (s uploadStore) ListUploads(owner hydrate.Owner) ([]source.UploadedChart, e
 
 // withUploads adds the paths for uploads to the handler of the repository.
 func (p *components) withUploads(mgr ctrl.Manager, isReady func() bool, repository http.Handler) http.Handler {
-	objects := uploadObjects{cached: mgr.GetClient(), direct: p.direct}
+	objects := uploadObjects{cached: mgr.GetClient(), writer: p.writer}
 	return server.Handler(server.Options{
 		Store: p.uploads, Review: p.reviewer.Review, Ready: isReady, Log: mgr.GetLogger(),
-		Source: objects.limitsOf, Users: objects.listUsers, Changed: objects.requestSync,
+		Source: objects.limitsOf, Users: objects.listUsers, Changed: objects.reportChange,
 	}, repository)
 }
 
 // uploadObjects reads and writes the objects that uploads concern.
 type uploadObjects struct {
 	cached client.Reader
-	direct client.Client
+	// writer writes objects without the leader fence.
+	writer client.Client
 }
 
 // limitsOf returns the limits of a source, and whether a source of type Upload exists.
@@ -110,16 +111,9 @@ func (u uploadObjects) listUsers(ctx context.Context, owner hydrate.Owner, app, 
 	return users, nil
 }
 
-// requestSync requests the sync of a source. The request is an annotation, so that it reaches the
-// leader from every replica, and survives a restart.
-func (u uploadObjects) requestSync(ctx context.Context, owner hydrate.Owner) error {
-	changed := &v1alpha1.MarketSource{}
-	changed.Namespace, changed.Name = owner.Namespace, owner.Source
-	patch := fmt.Appendf(nil, `{"metadata":{"annotations":{%q:%q}}}`, v1alpha1.ReconcileRequestAnnotation, time.Now().UTC().Format(time.RFC3339Nano))
-	if err := u.direct.Patch(ctx, changed, client.RawPatch(types.MergePatchType, patch)); err != nil {
-		return fmt.Errorf("request sync: %w", err)
-	}
-	return nil
+// reportChange requests the sync of a source whose charts have changed.
+func (u uploadObjects) reportChange(ctx context.Context, owner hydrate.Owner) error {
+	return requestSync(ctx, u.writer, types.NamespacedName{Namespace: owner.Namespace, Name: owner.Source}, time.Now())
 }
 
 // uploadSweep removes unfinished uploads and the charts of deleted sources. It implements Runnable of

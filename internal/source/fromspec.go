@@ -6,6 +6,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
@@ -29,19 +30,25 @@ type Options struct {
 	AllowedRoots []string
 	// Cache caches the charts of sources of type Directory. Optional.
 	Cache *FolderCache
-	// Checkouts holds the files of sources of type Git. Optional.
-	Checkouts *GitCheckouts
+	// Checkouts holds the files of sources of the types Git and Artifact. Optional.
+	Checkouts *Checkouts
 	// PublishedURL is the URL of the repository with the published charts of the source.
 	PublishedURL string
 	// Uploads contains the charts of sources of type Upload. Optional.
 	Uploads UploadStore
+	// Shared keeps listings for sources with the same configuration. Optional.
+	Shared *SharedListings
+	// Kinds maps the kinds of the objects of sources of type Artifact.
+	Kinds meta.RESTMapper
 }
 
-// FromSpec opens the source that a MarketSource specifies. It reads the Secrets that
-// the spec refers to in the namespace of the MarketSource. A Secret or key that does
-// not exist is stalled with ReferenceNotFound, and an invalid spec with InvalidSpec.
+// FromSpec opens the source that a MarketSource specifies. It reads the Secrets and the
+// object of Flux that the spec refers to in the namespace of the MarketSource. A Secret,
+// key or object that does not exist is stalled with ReferenceNotFound, and an invalid
+// spec with InvalidSpec. An object without a current artifact is waiting with
+// WaitingForArtifact.
 func FromSpec(ctx context.Context, secrets client.Reader, ms *v1alpha1.MarketSource, options Options) (Source, error) {
-	cfg := Config{UserAgent: options.UserAgent, Network: options.Network, PublishedURL: options.PublishedURL}
+	cfg := Config{UserAgent: options.UserAgent, Network: options.Network, PublishedURL: options.PublishedURL, Shared: options.Shared}
 	if filter := ms.Spec.Filter; filter != nil {
 		cfg.Include, cfg.Exclude, cfg.MaxVersions = filter.Include, filter.Exclude, int(filter.MaxVersions)
 	}
@@ -69,6 +76,21 @@ func FromSpec(ctx context.Context, secrets client.Reader, ms *v1alpha1.MarketSou
 		}
 		repository.Checkouts = options.Checkouts
 		cfg.Git = repository
+	}
+	if ms.Spec.Olares != nil {
+		store, err := olaresConfig(ctx, secrets, ms)
+		if err != nil {
+			return nil, err
+		}
+		cfg.Olares = store
+	}
+	if ms.Spec.Artifact != nil {
+		artifact, err := artifactConfig(ctx, secrets, options.Kinds, ms)
+		if err != nil {
+			return nil, err
+		}
+		artifact.Timeout, artifact.Checkouts = ms.Spec.Timeout.Or(DefaultTimeout), options.Checkouts
+		cfg.Artifact = artifact
 	}
 	if ms.Spec.Upload != nil {
 		upload, err := uploadConfig(secrets, ms, options.Uploads)
@@ -156,6 +178,24 @@ func gitConfig(ctx context.Context, secrets client.Reader, ms *v1alpha1.MarketSo
 	}
 	var err error
 	cfg.CA, err = getCertificates(ctx, secrets, "spec.git.certSecretRef", ms.Namespace, spec.CertSecretRef)
+	return cfg, err
+}
+
+func olaresConfig(ctx context.Context, secrets client.Reader, ms *v1alpha1.MarketSource) (*OlaresConfig, error) {
+	spec := ms.Spec.Olares
+	cfg := &OlaresConfig{URL: spec.URL, SystemVersion: spec.SystemVersion, Timeout: ms.Spec.Timeout.Or(DefaultTimeout)}
+	if ref := spec.SecretRef; ref != nil {
+		secret, err := getCredentials(ctx, secrets, "spec.olares.secretRef", ms.Namespace, ref.Name)
+		if err != nil {
+			return nil, err
+		}
+		cfg.Username, cfg.Password, cfg.Token = string(secret.Data["username"]), string(secret.Data["password"]), string(secret.Data["token"])
+		if cfg.Username == "" && cfg.Token == "" {
+			return nil, secretError("spec.olares.secretRef: Secret %q has no credentials: add the keys username and password, or the key token", ref.Name)
+		}
+	}
+	var err error
+	cfg.CA, err = getCertificates(ctx, secrets, "spec.olares.certSecretRef", ms.Namespace, spec.CertSecretRef)
 	return cfg, err
 }
 

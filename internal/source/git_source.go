@@ -39,11 +39,11 @@ type GitConfig struct {
 	// Timeout is the timeout of one request, including its body. Defaults to DefaultTimeout.
 	Timeout time.Duration
 	// Checkouts holds the files of commits. Defaults to a folder for temporary files.
-	Checkouts *GitCheckouts
+	Checkouts *Checkouts
 }
 
 // defaultCheckouts is used by sources without Checkouts.
-var defaultCheckouts = &GitCheckouts{}
+var defaultCheckouts = &Checkouts{}
 
 // gitRemote connects to a repository.
 type gitRemote interface {
@@ -131,7 +131,7 @@ func (s *gitSource) Fetch(ctx context.Context, offer hydrate.Offer) (hydrate.Cha
 		return hydrate.ChartContent{}, err
 	}
 	defer s.Checkouts.returnCheckout(charts)
-	if charts.commit != "" {
+	if charts.revision != "" {
 		content, err := s.folderOf(charts).Fetch(ctx, offer)
 		if err == nil && checkDigest(content, offer) == nil {
 			return content, nil
@@ -166,10 +166,10 @@ func (s *gitSource) selectCommit(ctx context.Context) (gitSession, string, error
 
 // update fetches a commit, unless it is the commit of the checkout.
 func (s *gitSource) update(ctx context.Context, session gitSession, charts *checkout, commit string) error {
-	if charts.commit == commit {
+	if charts.revision == commit {
 		return nil
 	}
-	pack, err := s.Checkouts.newPackFile()
+	pack, err := s.Checkouts.newDownload()
 	if err != nil {
 		return outcome.Failed(v1alpha1.ReasonFetchFailed, err)
 	}

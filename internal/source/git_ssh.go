@@ -36,7 +36,7 @@ type gitSSH struct {
 	timeout time.Duration
 }
 
-func newGitSSH(cfg Config, location *url.URL, checkouts *GitCheckouts) (*gitSSH, error) {
+func newGitSSH(cfg Config, location *url.URL, checkouts *Checkouts) (*gitSSH, error) {
 	from := cfg.Git
 	if len(from.PrivateKey) == 0 || len(from.KnownHosts) == 0 {
 		return nil, errors.New("spec.git.secretRef: a repository over SSH requires a Secret with the keys ssh-privatekey and known_hosts")
@@ -46,8 +46,9 @@ func newGitSSH(cfg Config, location *url.URL, checkouts *GitCheckouts) (*gitSSH,
 		return nil, errors.New("spec.git.secretRef: ssh-privatekey is not a private key in PEM without a passphrase")
 	}
 	check, err := checkouts.parseKnownHosts(from.KnownHosts)
-	if _, isVolume := errors.AsType[*fs.PathError](err); isVolume {
-		return nil, err // The volume is full or read-only.
+	if volume, isVolume := errors.AsType[*fs.PathError](err); isVolume {
+		// The volume is full or read-only. The path differs for each attempt.
+		return nil, outcome.Failed(v1alpha1.ReasonFetchFailed, fmt.Errorf("write known_hosts to the volume of the operator: %w", volume.Err))
 	}
 	if err != nil {
 		return nil, errors.New("spec.git.secretRef: known_hosts is invalid: add the output of ssh-keyscan after you verified the keys")
@@ -65,7 +66,7 @@ func newGitSSH(cfg Config, location *url.URL, checkouts *GitCheckouts) (*gitSSH,
 
 // parseKnownHosts parses the lines of a known_hosts file. The library only reads files, and the
 // volume is the only place where the operator can write one.
-func (g *GitCheckouts) parseKnownHosts(text []byte) (ssh.HostKeyCallback, error) {
+func (g *Checkouts) parseKnownHosts(text []byte) (ssh.HostKeyCallback, error) {
 	if err := g.makeDir(); err != nil {
 		return nil, err
 	}

@@ -145,5 +145,5 @@ func TestInvalidRegistryURLs(t *testing.T) {
 	_, err := source.Open(source.Config{OCI: &source.OCIConfig{URL: "oci://registry.example/charts", Charts: []string{"../web"}}})
 	NewWithT(t).Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonInvalidSpec))
 	_, err = source.Open(source.Config{OCI: &source.OCIConfig{URL: "oci://registry.example/web"}, Directory: &source.DirectoryConfig{Path: "/charts"}})
-	NewWithT(t).Expect(err).To(MatchError(ContainSubstring("exactly one of helm, oci, git, directory and upload must be set")))
+	NewWithT(t).Expect(err).To(MatchError(ContainSubstring("exactly one of helm, oci, git, olares, artifact, directory and upload must be set")))
 }

@@ -1,6 +1,6 @@
 // Package source reads the sources of apps: a Helm repository over HTTP, charts in an OCI
-// registry or a git repository, a folder on a mounted volume, or charts that were uploaded
-// to the operator.
+// registry, a git repository or an artifact of Flux, the apps of an app store of Olares, a
+// folder on a mounted volume, or charts that were uploaded to the operator.
 //
 // A Source lists the chart versions that it offers, and fetches one of them. The
 // listing of an unchanged source is cheap: the caller passes the Mark of the last
@@ -47,11 +47,13 @@ type Source interface {
 	List(ctx context.Context, since hydrate.Cursor) (hydrate.Listing, error)
 }
 
-// Config configures a Source. Exactly one of Helm, OCI, Git, Directory and Upload must be set.
+// Config configures a Source. Exactly one of Helm, OCI, Git, Olares, Artifact, Directory and Upload must be set.
 type Config struct {
 	Helm      *HelmConfig
 	OCI       *OCIConfig
 	Git       *GitConfig
+	Olares    *OlaresConfig
+	Artifact  *ArtifactConfig
 	Directory *DirectoryConfig
 	Upload    *UploadConfig
 
@@ -70,6 +72,8 @@ type Config struct {
 	// PublishedURL is the URL of the repository with the published charts of the source. A
 	// dependency with this repository is fetched from the source itself.
 	PublishedURL string
+	// Shared keeps listings for sources with the same Config. Optional.
+	Shared *SharedListings
 }
 
 // HelmConfig configures a Helm repository that is served over HTTP.
@@ -123,25 +127,28 @@ type DirectoryConfig struct {
 	Cache *FolderCache
 }
 
-// Open validates the Config and does not connect to the source. Errors are stalled with
-// InvalidSpec.
+// Open validates the Config and does not connect to the source. An error is stalled with
+// InvalidSpec, or has the reason FetchFailed if a file cannot be written.
 func Open(cfg Config) (Source, error) {
 	source, err := openSource(cfg)
+	if err != nil && outcome.Reason(err, "") != "" && !outcome.IsStalled(err) {
+		return nil, err // The cause is not the Config.
+	}
 	if err != nil {
 		return nil, outcome.Stalled(v1alpha1.ReasonInvalidSpec, err)
 	}
-	return &dependencySource{Source: source, config: cfg}, nil
+	return &dependencySource{Source: cfg.Shared.shareListings(source, cfg), config: cfg}, nil
 }
 
 func openSource(cfg Config) (Source, error) {
 	types := 0
-	for _, set := range []bool{cfg.Helm != nil, cfg.OCI != nil, cfg.Git != nil, cfg.Directory != nil, cfg.Upload != nil} {
+	for _, set := range []bool{cfg.Helm != nil, cfg.OCI != nil, cfg.Git != nil, cfg.Olares != nil, cfg.Artifact != nil, cfg.Directory != nil, cfg.Upload != nil} {
 		if set {
 			types++
 		}
 	}
 	if types != 1 {
-		return nil, errors.New("spec: exactly one of helm, oci, git, directory and upload must be set")
+		return nil, errors.New("spec: exactly one of helm, oci, git, olares, artifact, directory and upload must be set")
 	}
 	names, err := newNameFilter(cfg.Include, cfg.Exclude)
 	if err != nil {
@@ -154,6 +161,10 @@ func openSource(cfg Config) (Source, error) {
 	switch {
 	case cfg.Directory != nil:
 		return newDirectory(*cfg.Directory, listed)
+	case cfg.Olares != nil:
+		return newOlaresSource(cfg, listed)
+	case cfg.Artifact != nil:
+		return newArtifactSource(cfg, listed)
 	case cfg.Git != nil:
 		return newGitSource(cfg, listed)
 	case cfg.OCI != nil:

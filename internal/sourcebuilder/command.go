@@ -24,6 +24,7 @@ func AddCommand(r Request) string {
 	}
 	add("ref", r.Ref)
 	add("path", r.Path)
+	add("system-version", r.SystemVersion)
 	add("charts", strings.Join(r.Charts, ","))
 	add("secret", r.Secret)
 	add("cert-secret", r.CertSecret)

@@ -21,12 +21,15 @@ type Request struct {
 	Namespace, Name string
 	// Type defaults to the type of the location.
 	Type v1alpha1.SourceType
-	// Location is the URL of a Helm repository, of a registry or of a git repository, or the absolute
-	// path of a directory. A source of type Upload has none.
+	// Location is the URL of a Helm repository, of a registry, of a git repository or of an app store, the kind and name
+	// of an object of Flux as KIND/NAME, or the absolute path of a directory.
+	// A source of type Upload has none.
 	Location string
 	// Ref selects the commit of a git repository, as ParseRef reads it, and Path is the directory with
-	// the charts in it.
+	// the charts in it or in the artifact of an object of Flux.
 	Ref, Path string
+	// SystemVersion is the version of Olares for which an app store lists its apps.
+	SystemVersion string
 	// Charts are the names of the charts below the URL of a registry.
 	Charts []string
 	// AllCharts offers all charts below the URL of a registry.
@@ -68,7 +71,8 @@ func SetSpec(spec *v1alpha1.MarketSourceSpec, r Request) error {
 	}
 	spec.Type, spec.AllowedNamespaces, spec.Interval, spec.RegistrySecretRef = r.Type, allowed, r.Interval, refOf(r.RegistrySecret)
 	upload := spec.Upload
-	spec.Helm, spec.OCI, spec.Git, spec.Directory, spec.Upload = nil, nil, nil, nil, nil
+	spec.Helm, spec.OCI, spec.Git, spec.Olares, spec.Artifact, spec.Directory = nil, nil, nil, nil, nil, nil
+	spec.Upload = nil
 	switch r.Type {
 	case v1alpha1.SourceTypeHelm:
 		spec.Helm = &v1alpha1.HelmSource{URL: r.Location, SecretRef: refOf(r.Secret), CertSecretRef: refOf(r.CertSecret)}
@@ -86,6 +90,11 @@ func SetSpec(spec *v1alpha1.MarketSourceSpec, r Request) error {
 			return err
 		}
 		spec.Git = &v1alpha1.GitSource{URL: r.Location, Ref: ref, Path: r.Path, SecretRef: refOf(r.Secret), CertSecretRef: refOf(r.CertSecret)}
+	case v1alpha1.SourceTypeOlares:
+		spec.Olares = &v1alpha1.OlaresSource{URL: r.Location, SystemVersion: r.SystemVersion, SecretRef: refOf(r.Secret), CertSecretRef: refOf(r.CertSecret)}
+	case v1alpha1.SourceTypeArtifact:
+		kind, name, _ := strings.Cut(r.Location, "/")
+		spec.Artifact = &v1alpha1.ArtifactSource{Kind: v1alpha1.ArtifactKind(kind), Name: name, Path: r.Path}
 	case v1alpha1.SourceTypeDirectory:
 		spec.Directory = &v1alpha1.DirectorySource{Path: r.Location}
 	case v1alpha1.SourceTypeUpload:
@@ -119,13 +128,14 @@ func (r Request) checkType() error {
 	if r.Type == v1alpha1.SourceTypeUpload && r.Location != "" {
 		return fmt.Errorf("%s: a source of type %s has no location", r.Location, r.Type)
 	}
-	isRemote := r.Type != v1alpha1.SourceTypeDirectory && r.Type != v1alpha1.SourceTypeUpload
+	isRemote := !slices.Contains([]v1alpha1.SourceType{v1alpha1.SourceTypeDirectory, v1alpha1.SourceTypeArtifact, v1alpha1.SourceTypeUpload}, r.Type)
 	for _, field := range []struct {
 		flag, what     string
 		given, allowed bool
 	}{
 		{"ref", "no commits", r.Ref != "", r.Type == v1alpha1.SourceTypeGit},
-		{"path", "no path below its location", r.Path != "", r.Type == v1alpha1.SourceTypeGit},
+		{"path", "no path below its location", r.Path != "", r.Type == v1alpha1.SourceTypeGit || r.Type == v1alpha1.SourceTypeArtifact},
+		{"system-version", "no version of Olares", r.SystemVersion != "", r.Type == v1alpha1.SourceTypeOlares},
 		{"charts", "no list of charts", len(r.Charts) > 0, r.Type == v1alpha1.SourceTypeOCI},
 		{"all-charts", "no registry", r.AllCharts, r.Type == v1alpha1.SourceTypeOCI},
 		{"secret", "no credentials", r.Secret != "", isRemote},
@@ -157,6 +167,11 @@ func RequestFor(source *v1alpha1.MarketSource) Request {
 	case spec.Git != nil:
 		r.Location, r.Secret, r.CertSecret = spec.Git.URL, nameOf(spec.Git.SecretRef), nameOf(spec.Git.CertSecretRef)
 		r.Ref, r.Path = RefText(spec.Git.Ref), spec.Git.Path
+	case spec.Olares != nil:
+		r.Location, r.Secret, r.CertSecret = spec.Olares.URL, nameOf(spec.Olares.SecretRef), nameOf(spec.Olares.CertSecretRef)
+		r.SystemVersion = spec.Olares.SystemVersion
+	case spec.Artifact != nil:
+		r.Location, r.Path = string(spec.Artifact.Kind)+"/"+spec.Artifact.Name, spec.Artifact.Path
 	case spec.Directory != nil:
 		r.Location = spec.Directory.Path
 	}
@@ -169,6 +184,11 @@ func RequestFor(source *v1alpha1.MarketSource) Request {
 	return r
 }
 
+// artifactKinds are the kinds of objects of Flux in locations.
+var artifactKinds = []v1alpha1.ArtifactKind{
+	v1alpha1.ArtifactFromGitRepository, v1alpha1.ArtifactFromOCIRepository, v1alpha1.ArtifactFromBucket, v1alpha1.ArtifactFromHelmChart,
+}
+
 // TypeOfLocation returns the type of a source by its location.
 func TypeOfLocation(location string) v1alpha1.SourceType {
 	switch {
@@ -178,6 +198,9 @@ func TypeOfLocation(location string) v1alpha1.SourceType {
 		return v1alpha1.SourceTypeOCI
 	case strings.HasPrefix(location, "ssh://"), strings.HasSuffix(location, ".git"):
 		return v1alpha1.SourceTypeGit
+	}
+	if kind, _, isObject := strings.Cut(location, "/"); isObject && slices.Contains(artifactKinds, v1alpha1.ArtifactKind(kind)) {
+		return v1alpha1.SourceTypeArtifact
 	}
 	return v1alpha1.SourceTypeHelm
 }

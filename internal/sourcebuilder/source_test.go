@@ -43,6 +43,12 @@ func TestNewSource(t *testing.T) {
 		{"a git repository without .git", sourcebuilder.Request{Type: v1alpha1.SourceTypeGit, Location: "https://git.example/charts", Ref: "commit:0123456789012345678901234567890123456789"}, v1alpha1.MarketSourceSpec{
 			Type: v1alpha1.SourceTypeGit, Git: &v1alpha1.GitSource{URL: "https://git.example/charts", Ref: &v1alpha1.GitReference{Commit: "0123456789012345678901234567890123456789"}},
 		}, "kubectl market source add samples https://git.example/charts --namespace market --type git --ref commit:0123456789012345678901234567890123456789"},
+		{"an app store", sourcebuilder.Request{Type: v1alpha1.SourceTypeOlares, Location: "https://store.example", SystemVersion: "1.12.6", Secret: "login"}, v1alpha1.MarketSourceSpec{
+			Type: v1alpha1.SourceTypeOlares, Olares: &v1alpha1.OlaresSource{URL: "https://store.example", SystemVersion: "1.12.6", SecretRef: ref("login")},
+		}, "kubectl market source add samples https://store.example --namespace market --type olares --system-version 1.12.6 --secret login"},
+		{"an artifact", sourcebuilder.Request{Location: "GitRepository/charts", Path: "stable"}, v1alpha1.MarketSourceSpec{
+			Type: v1alpha1.SourceTypeArtifact, Artifact: &v1alpha1.ArtifactSource{Kind: v1alpha1.ArtifactFromGitRepository, Name: "charts", Path: "stable"},
+		}, "kubectl market source add samples GitRepository/charts --namespace market --path stable"},
 		{"a directory", sourcebuilder.Request{
 			Location: "/charts", Include: []string{"a*"}, Exclude: []string{"b"}, MaxVersions: 2, Profile: v1alpha1.ProfileOlares, Interval: "1h", AllowedNamespaces: "same",
 		}, v1alpha1.MarketSourceSpec{
@@ -69,7 +75,7 @@ func TestNewSource(t *testing.T) {
 	for _, wrong := range []sourcebuilder.Request{
 		{Location: "/charts", Secret: "login"}, {Location: "https://charts.example", Charts: []string{"a"}}, {Location: "/charts", CertSecret: "ca"},
 		{Location: "https://charts.example", Ref: "main"}, {Location: "/charts", Path: "a"}, {Location: "ssh://git.example/a", Ref: "head:main"},
-		{Location: "https://charts.example", Insecure: true}, {Location: "https://charts.example", AllCharts: true}, {Location: "/charts", AllowedNamespaces: "team"},
+		{Location: "https://charts.example", SystemVersion: "1"}, {Location: "Bucket/charts", Secret: "login"}, {Location: "https://charts.example", Insecure: true}, {Location: "https://charts.example", AllCharts: true}, {Location: "/charts", AllowedNamespaces: "team"},
 		{Type: v1alpha1.SourceTypeUpload, Location: "/charts"}, {Type: v1alpha1.SourceTypeUpload, Secret: "login"}, {Type: v1alpha1.SourceTypeUpload, CertSecret: "ca"},
 	} {
 		_, err := sourcebuilder.NewSource(wrong)

@@ -64,17 +64,19 @@ func (f *Factory) newSourceAddCommand() *cobra.Command {
 	var w waitTimeout
 	c := &cobra.Command{
 		Use: "add NAME [LOCATION]", Short: "Add a source",
-		Long: "Adds a MarketSource to the namespace. LOCATION is the URL of a Helm repository, the oci:// URL of a chart or of a path in a registry, the https:// or ssh:// URL of a git repository, or the absolute path of a directory that the operator can read. A source of type Upload has no LOCATION.",
+		Long: "Adds a MarketSource to the namespace. LOCATION is the URL of a Helm repository, the oci:// URL of a chart or of a path in a registry, the https:// or ssh:// URL of a git repository, KIND/NAME of an object of Flux with an artifact, the URL of an app store of Olares (with --type olares), or the absolute path of a directory that the operator can read. A source of type Upload has no LOCATION.",
 		Example: f.example("# Add a Helm repository, and wait until its apps are hydrated",
 			"source add samples https://charts.example/samples -n market --allowed-namespaces all --wait",
 			"# Add two charts of a registry", "source add team oci://registry.example/charts -n market --charts web,db",
 			"# Add the charts in a directory of a git repository", "source add apps https://git.example/apps.git -n market --ref semver:1.x --path charts",
+			"# Add the charts in the artifact of an object of Flux", "source add apps GitRepository/apps -n market --path charts",
+			"# Add an app store of Olares", "source add store https://store.example -n market --type olares --profile olares",
 			"# Add a source to which users upload charts", "source add uploads --type upload -n market"),
 		Args: locationArgs(&s.Type), ValidArgsFunction: noCompletion,
 	}
 	write := newWriteFlags(c, "created")
 	flags := c.Flags()
-	addChoice(c, &s.Type, "type", "Type of the source. Defaults to the type of the location.", v1alpha1.SourceTypeHelm, v1alpha1.SourceTypeOCI, v1alpha1.SourceTypeGit, v1alpha1.SourceTypeDirectory, v1alpha1.SourceTypeUpload)
+	addChoice(c, &s.Type, "type", "Type of the source. Defaults to the type of the location.", v1alpha1.SourceTypeHelm, v1alpha1.SourceTypeOCI, v1alpha1.SourceTypeGit, v1alpha1.SourceTypeOlares, v1alpha1.SourceTypeArtifact, v1alpha1.SourceTypeDirectory, v1alpha1.SourceTypeUpload)
 	addChoice(c, &s.Profile, "profile", "Platform profile with which the charts are rendered. Defaults to helm.", v1alpha1.ProfileHelm, v1alpha1.ProfileOlares)
 	flags.StringVar(&s.Secret, "secret", "", "Secret with the credentials of the repository or the registry.")
 	flags.StringVar(&s.CertSecret, "cert-secret", "", "Secret with the CA certificates of the repository or the registry.")
@@ -83,7 +85,8 @@ func (f *Factory) newSourceAddCommand() *cobra.Command {
 	flags.BoolVar(&s.Insecure, "insecure", false, "Allow a registry of charts over HTTP.")
 	flags.StringSliceVar(&s.Charts, "charts", nil, "Names of the charts below the URL of a registry. If not specified, the URL specifies a chart.")
 	flags.StringVar(&s.Ref, "ref", "", "Commit of a git repository: branch:NAME, tag:NAME, semver:RANGE or commit:SHA. Defaults to the default branch.")
-	flags.StringVar(&s.Path, "path", "", "Directory of a git repository that contains the charts. Defaults to its root.")
+	flags.StringVar(&s.Path, "path", "", "Directory of a git repository or an artifact that contains the charts. Defaults to its root.")
+	flags.StringVar(&s.SystemVersion, "system-version", "", "Version of Olares for which an app store lists its apps.")
 	flags.StringVar(&s.AllowedNamespaces, "allowed-namespaces", "same", "Namespaces that can use the apps: same, all, or a label selector of namespaces.")
 	flags.StringSliceVar(&s.Include, "include", nil, "Patterns of the names of apps to include.")
 	flags.StringSliceVar(&s.Exclude, "exclude", nil, "Patterns of the names of apps to exclude.")

@@ -289,6 +289,8 @@ func TestSourceChanges(t *testing.T) {
 		p.run("source add registry oci://registry.example/charts --charts web,db --secret login --dry-run=client -o yaml"+in),
 		p.run("source add uploads --type upload --dry-run=client -o yaml"+in), p.run("source add uploads --type upload --dry-run=server -o name"+in),
 		p.run("source add uploads /charts --type upload"+in), p.run("source add uploads"+in), p.run("source add uploads --type upload --secret login"+in),
+		p.run("source add flux GitRepository/charts --path stable --dry-run=client -o yaml"+in),
+		p.run("source add store https://store.example --type olares --system-version 1.12.6 --secret login --dry-run=client -o yaml"+in),
 		p.run("source add folder /charts --secret login"+in), p.run("source add team https://charts.example/team --charts web"+in),
 		p.run("source add team https://charts.example/team"+in), p.run("source add team https://charts.example/team"+in), p.run("source add bad charts.example"+in),
 		p.run("source sync team"+in), p.run("source suspend team"+in), p.run("source remove team"+in), p.run("source remove missing --yes"+in))

@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/sourcebuilder"
 	"github.com/appmarket/operator/internal/transitions"
 )
 
@@ -109,23 +110,13 @@ func Sources(sources []v1alpha1.MarketSource, now time.Time) *metav1.Table {
 		if counts == nil {
 			counts = &v1alpha1.AppCounts{}
 		}
-		location, message := "", ""
-		switch {
-		case source.Spec.Helm != nil:
-			location = source.Spec.Helm.URL
-		case source.Spec.OCI != nil:
-			location = source.Spec.OCI.URL
-		case source.Spec.Git != nil:
-			location = source.Spec.Git.URL
-		case source.Spec.Directory != nil:
-			location = source.Spec.Directory.Path
-		}
+		message := ""
 		if c := meta.FindStatusCondition(source.Status.Conditions, v1alpha1.ConditionReady); c != nil {
 			message = c.Message
 		}
 		t.addRow(source.Namespace, source.Name, string(source.Spec.Type), conditionStatus(source.Status.Conditions, v1alpha1.ConditionReady),
 			fmt.Sprint(counts.Total), fmt.Sprint(counts.Ready), fmt.Sprint(counts.Failed), ageOf(source.CreationTimestamp, now),
-			location, source.Status.RepositoryURL, message)
+			sourcebuilder.RequestFor(source).Location, source.Status.RepositoryURL, message)
 	}
 	return &t.Table
 }

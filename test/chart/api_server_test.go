@@ -38,7 +38,7 @@ var allValues = []string{
 	"ingress={enabled: true, hosts: [charts.example.com], tls: [{secretName: charts-tls}]}",
 	"store={accessModes: [ReadWriteOncePod], annotations: {a: b}}",
 	"repository.service={type: LoadBalancer, nodePort: 30080}",
-	"marketNamespaces=[default]", "marketSecrets=true", "marketBrowsers=[{kind: Group, name: tenants, apiGroup: rbac.authorization.k8s.io}]", "readers=[default]", "tenants=[default]",
+	"marketNamespaces=[default]", "marketSecrets=true", "marketArtifacts=true", "marketBrowsers=[{kind: Group, name: tenants, apiGroup: rbac.authorization.k8s.io}]", "readers=[default]", "tenants=[default]",
 }
 
 // TestServerAcceptsTheChart creates every object as a dry run on a real API server, and the Pod in

@@ -16,11 +16,11 @@ import (
 // bindings are the RoleBindings in the namespaces of a value: the value by the name of the binding.
 var bindings = map[string]string{
 	"appmarket-impersonated-accounts": "tenants", "appmarket-reader": "readers",
-	"appmarket-market-secrets": "marketNamespaces", "appmarket-browser": "marketNamespaces",
+	"appmarket-market-secrets": "marketNamespaces", "appmarket-market-artifacts": "marketNamespaces", "appmarket-browser": "marketNamespaces",
 }
 
 // bindingValues are the values that enable the bindings in the market namespaces.
-var bindingValues = []string{"marketSecrets=true", "marketBrowsers=[{kind: User, name: jane, apiGroup: rbac.authorization.k8s.io}]"}
+var bindingValues = []string{"marketSecrets=true", "marketArtifacts=true", "marketBrowsers=[{kind: User, name: jane, apiGroup: rbac.authorization.k8s.io}]"}
 
 // TestBindingsAreRenderedWithoutACluster checks that helm template and Argo CD, which cannot look
 // up a namespace, render the bindings for all namespaces.

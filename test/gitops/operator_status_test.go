@@ -27,6 +27,7 @@ var healthByReason = map[string]string{
 	v1alpha1.ReasonWaitingForInput:           suspended,
 	v1alpha1.ReasonWaitingForApp:             progressing,
 	v1alpha1.ReasonWaitingForSource:          progressing,
+	v1alpha1.ReasonWaitingForArtifact:        progressing,
 	v1alpha1.ReasonWaitingForDependency:      progressing,
 	v1alpha1.ReasonWaitingForTurn:            progressing,
 	v1alpha1.ReasonPermissionDenied:          progressing,

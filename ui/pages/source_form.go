@@ -167,6 +167,7 @@ func (v *sourceForm) addEntries(r *request) {
 	v.Location, v.Secret, v.CertSecret = enter("location", v.Location), enter("secret", v.Secret), enter("cert-secret", v.CertSecret)
 	v.RegistrySecret = enter("registry-secret", v.RegistrySecret)
 	v.Ref, v.Path = enter("ref", v.Ref), enter("path", v.Path)
+	v.SystemVersion = enter("system-version", v.SystemVersion)
 	if r.Method == http.MethodPost {
 		v.AllCharts = r.PostFormValue("all-charts") != ""
 		v.Insecure = r.PostFormValue("insecure") != ""
@@ -187,7 +188,7 @@ func (v *sourceForm) addEntries(r *request) {
 	}
 	v.Sharing, v.Selector = enter("sharing", v.Sharing), enter("selector", v.Selector)
 	v.Types = optionsOf(string(v.Type), "", r.Text("sourceForm.typeByLocation"), "Helm", r.Text("sourceForm.helm"), "OCI", r.Text("sourceForm.oci"),
-		"Git", r.Text("sourceForm.git"), "Directory", r.Text("sourceForm.directory"), "Upload", r.Text("sourceForm.upload"))
+		"Git", r.Text("sourceForm.git"), "Olares", r.Text("sourceForm.olares"), "Artifact", r.Text("sourceForm.artifact"), "Directory", r.Text("sourceForm.directory"), "Upload", r.Text("sourceForm.upload"))
 	v.Profiles = optionsOf(string(v.Profile), "", r.Text("sourceForm.defaultProfile"), "Helm", "Helm", "Olares", "Olares")
 	v.Sharings = optionsOf(v.Sharing, "same", r.Text("sourceForm.sharedOwn"), "all", r.Text("sourceForm.sharedAll"), "selector", r.Text("sourceForm.sharedLabels"))
 }
@@ -227,12 +228,18 @@ func (v *sourceForm) newRequest() sourcebuilder.Request {
 		q.Charts, q.AllCharts, q.Insecure = nil, false, false
 	}
 	if q.Type != v1alpha1.SourceTypeGit {
-		q.Ref, q.Path = "", ""
+		q.Ref = ""
+	}
+	if q.Type != v1alpha1.SourceTypeOlares {
+		q.SystemVersion = ""
+	}
+	if q.Type != v1alpha1.SourceTypeGit && q.Type != v1alpha1.SourceTypeArtifact {
+		q.Path = ""
 	}
 	switch q.Type {
 	case v1alpha1.SourceTypeUpload:
 		q.Location, q.Secret, q.CertSecret = "", "", ""
-	case v1alpha1.SourceTypeDirectory:
+	case v1alpha1.SourceTypeDirectory, v1alpha1.SourceTypeArtifact:
 		q.Secret, q.CertSecret = "", ""
 	}
 	return q

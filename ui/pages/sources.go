@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/sourcebuilder"
 	"github.com/appmarket/operator/ui/kube"
 	"github.com/appmarket/operator/ui/live"
 	"github.com/appmarket/operator/ui/locale"
@@ -120,16 +121,7 @@ func showSource(r *request) (*view, error) {
 	if c := meta.FindStatusCondition(source.Status.Conditions, v1alpha1.ConditionReady); c != nil {
 		v.Reason, v.Message = c.Reason, c.Message
 	}
-	switch {
-	case source.Spec.Helm != nil:
-		v.Address = source.Spec.Helm.URL
-	case source.Spec.OCI != nil:
-		v.Address = source.Spec.OCI.URL
-	case source.Spec.Git != nil:
-		v.Address = source.Spec.Git.URL
-	case source.Spec.Directory != nil:
-		v.Address = source.Spec.Directory.Path
-	}
+	v.Address = sourcebuilder.RequestFor(source).Location
 	v.AppsURL = "/apps" + queryOf(url.Values{"source": {source.Name}})
 	v.MoreFailed = int(v.Apps.Failed) > len(source.Status.Failures)
 	v.FailedURL = "/apps" + queryOf(url.Values{"source": {source.Name}, "state": {"Failed"}})

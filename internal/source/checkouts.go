@@ -14,32 +14,33 @@ import (
 // usually fetched within seconds.
 const maxIdleCheckout = 10 * time.Minute
 
-// GitCheckouts holds the charts of git repositories in a folder on a volume, from a listing until
-// its charts are fetched. Sources with the same configuration share a checkout. The zero value with
+// Checkouts holds the charts of git commits and of artifacts in a folder on a volume, from a listing
+// until its charts are fetched. Sources with the same configuration share a checkout. The zero value with
 // a folder is ready for use. It is safe for concurrent use.
-type GitCheckouts struct {
+type Checkouts struct {
 	// Dir is the folder of the checkouts. It is created on demand. If it is empty, the folder for
 	// temporary files is used.
 	Dir string
 
 	mu    sync.Mutex
 	byKey map[string]*checkout
-	// parsing limits the number of packs that are read at the same time to one.
+	// parsing limits the number of packs and archives that are read at the same time to one.
 	parsing chan struct{}
 }
 
-// checkout contains the charts of one commit of a repository.
+// checkout contains the charts of one commit of a repository, or of one artifact.
 type checkout struct {
 	// busy is taken while the fields below or the folder are used.
-	busy   chan struct{}
-	commit string
-	dir    string
-	expiry *time.Timer
+	busy chan struct{}
+	// revision is the commit, or the digest of the artifact.
+	revision string
+	dir      string
+	expiry   *time.Timer
 }
 
 // RemoveAll removes all checkouts, including the checkouts of a process that was killed. It must not be
 // called while a checkout is used.
-func (g *GitCheckouts) RemoveAll() error {
+func (g *Checkouts) RemoveAll() error {
 	if g.Dir == "" {
 		return nil
 	}
@@ -50,7 +51,7 @@ func (g *GitCheckouts) RemoveAll() error {
 }
 
 // takeCheckout waits for the checkout with a key. The caller must call returnCheckout.
-func (g *GitCheckouts) takeCheckout(ctx context.Context, key string) (*checkout, error) {
+func (g *Checkouts) takeCheckout(ctx context.Context, key string) (*checkout, error) {
 	g.mu.Lock()
 	if g.byKey == nil {
 		g.byKey, g.parsing = map[string]*checkout{}, make(chan struct{}, 1)
@@ -81,7 +82,7 @@ func takeSlot(ctx context.Context, slots chan struct{}) error {
 }
 
 // returnCheckout makes a checkout available for others, and removes it later.
-func (g *GitCheckouts) returnCheckout(used *checkout) {
+func (g *Checkouts) returnCheckout(used *checkout) {
 	used.expiry = time.AfterFunc(maxIdleCheckout, func() { used.expire() })
 	<-used.busy
 }
@@ -101,11 +102,11 @@ func (c *checkout) clear() {
 	if c.dir != "" {
 		_ = os.RemoveAll(c.dir)
 	}
-	c.commit, c.dir = "", ""
+	c.revision, c.dir = "", ""
 }
 
 // replace replaces the files of a checkout by those that write creates in a new folder.
-func (g *GitCheckouts) replace(ctx context.Context, c *checkout, commit string, write func(to *os.Root) error) error {
+func (g *Checkouts) replace(ctx context.Context, c *checkout, revision string, write func(to *os.Root) error) error {
 	if err := takeSlot(ctx, g.parsing); err != nil {
 		return err
 	}
@@ -122,38 +123,38 @@ func (g *GitCheckouts) replace(ctx context.Context, c *checkout, commit string, 
 		return errors.Join(err, os.RemoveAll(dir))
 	}
 	c.clear()
-	c.commit, c.dir = commit, dir
+	c.revision, c.dir = revision, dir
 	return nil
 }
 
-// newFolder creates a folder for the files of a commit.
-func (g *GitCheckouts) newFolder() (string, error) {
+// newFolder creates a folder for the files of a checkout.
+func (g *Checkouts) newFolder() (string, error) {
 	if err := g.makeDir(); err != nil {
 		return "", err
 	}
 	dir, err := os.MkdirTemp(g.Dir, "git-")
 	if err != nil {
-		return "", fmt.Errorf("create folder for the commit: %w", err)
+		return "", fmt.Errorf("create folder for the files: %w", err)
 	}
 	return dir, nil
 }
 
-// newPackFile creates a file that has no name, so that it is removed when it is closed.
-func (g *GitCheckouts) newPackFile() (*os.File, error) {
+// newDownload creates a file that has no name, so that it is removed when it is closed.
+func (g *Checkouts) newDownload() (*os.File, error) {
 	if err := g.makeDir(); err != nil {
 		return nil, err
 	}
-	file, err := os.CreateTemp(g.Dir, "pack-")
+	file, err := os.CreateTemp(g.Dir, "download-")
 	if err != nil {
-		return nil, fmt.Errorf("create file for the pack: %w", err)
+		return nil, fmt.Errorf("create file for the download: %w", err)
 	}
 	if err := os.Remove(file.Name()); err != nil {
-		return nil, errors.Join(fmt.Errorf("remove name of the pack: %w", err), file.Close())
+		return nil, errors.Join(fmt.Errorf("remove name of the download: %w", err), file.Close())
 	}
 	return file, nil
 }
 
-func (g *GitCheckouts) makeDir() error {
+func (g *Checkouts) makeDir() error {
 	if g.Dir == "" {
 		return nil
 	}

@@ -1,0 +1,208 @@
+package receiver_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/go-logr/logr"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/receiver"
+	"github.com/appmarket/operator/test/testenv"
+)
+
+func TestMain(m *testing.M) { os.Exit(testenv.Run(m)) }
+
+const token = "0123456789abcdef-token"
+
+// hookServer is a namespace with sources, and a server of their webhooks.
+type hookServer struct {
+	url, namespace string
+
+	mu        sync.Mutex
+	triggered []string
+	failure   error
+}
+
+func startHookServer(t *testing.T) *hookServer {
+	t.Helper()
+	env := testenv.Start(t)
+	s := &hookServer{namespace: env.Namespace(t, nil)}
+	for name, labels := range map[string]map[string]string{"hook": {v1alpha1.CredentialsLabel: "true"}, "unlabeled": nil} {
+		env.Create(t, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: name, Labels: labels}, Data: map[string][]byte{"token": []byte(token)}})
+	}
+	env.Create(t, &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "short", Labels: map[string]string{v1alpha1.CredentialsLabel: "true"}}, Data: map[string][]byte{"token": []byte("short")},
+	})
+	create := func(name string, of *v1alpha1.Receiver) {
+		source := &v1alpha1.MarketSource{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: name}}
+		source.Spec.Type, source.Spec.Helm, source.Spec.Receiver = v1alpha1.SourceTypeHelm, &v1alpha1.HelmSource{URL: "https://charts.example"}, of
+		env.Create(t, source)
+	}
+	for _, kind := range []v1alpha1.ReceiverType{v1alpha1.ReceiverGitHub, v1alpha1.ReceiverGitLab, v1alpha1.ReceiverHarbor, v1alpha1.ReceiverDockerHub, v1alpha1.ReceiverGeneric} {
+		create(strings.ToLower(string(kind)), &v1alpha1.Receiver{Type: kind, SecretRef: v1alpha1.LocalObjectReference{Name: "hook"}})
+	}
+	for _, secret := range []string{"unlabeled", "short", "missing"} {
+		create(secret, &v1alpha1.Receiver{Type: v1alpha1.ReceiverGitLab, SecretRef: v1alpha1.LocalObjectReference{Name: secret}})
+	}
+	create("none", nil)
+	handler := receiver.New(env.Client, env.Client, func(_ context.Context, source types.NamespacedName) error {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.triggered = append(s.triggered, source.Name)
+		return s.failure
+	}, logr.Discard())
+	server := httptest.NewServer(handler)
+	t.Cleanup(server.Close)
+	s.url = server.URL
+	return s
+}
+
+// takeTriggered returns the synchronizations since the last call.
+func (s *hookServer) takeTriggered() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	taken := s.triggered
+	s.triggered = nil
+	return taken
+}
+
+// post sends a webhook, and returns the status and the response without its date.
+func (s *hookServer) post(t *testing.T, path string, header map[string]string, body string) (int, string) {
+	t.Helper()
+	g := NewWithT(t)
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url+"/hooks/"+path, strings.NewReader(body))
+	g.Expect(err).NotTo(HaveOccurred())
+	for key, value := range header {
+		request.Header.Set(key, value)
+	}
+	response, err := http.DefaultClient.Do(request)
+	g.Expect(err).NotTo(HaveOccurred())
+	defer response.Body.Close()
+	response.Header.Del("Date")
+	var text bytes.Buffer
+	g.Expect(response.Header.Write(&text)).To(Succeed())
+	_, err = text.ReadFrom(response.Body)
+	g.Expect(err).NotTo(HaveOccurred())
+	return response.StatusCode, text.String()
+}
+
+func sign(body, key string) string {
+	sum := hmac.New(sha256.New, []byte(key))
+	sum.Write([]byte(body))
+	return "sha256=" + hex.EncodeToString(sum.Sum(nil))
+}
+
+func TestWebhooksOfProviders(t *testing.T) {
+	s := startHookServer(t)
+	for _, c := range []struct {
+		source, query string
+		header        map[string]string
+	}{
+		{"github", "", map[string]string{"X-Hub-Signature-256": sign("push", token)}},
+		{"gitlab", "", map[string]string{"X-Gitlab-Token": token}},
+		{"harbor", "", map[string]string{"Authorization": token}},
+		{"dockerhub", "?token=" + token, nil},
+		{"generic", "", map[string]string{"X-Signature": sign("push", token)}},
+	} {
+		t.Run(c.source, func(t *testing.T) {
+			g := NewWithT(t)
+			status, _ := s.post(t, s.namespace+"/"+c.source+c.query, c.header, "push")
+			g.Expect(status).To(Equal(http.StatusAccepted))
+			g.Expect(s.takeTriggered()).To(Equal([]string{c.source}))
+			for range 2 {
+				status, _ = s.post(t, s.namespace+"/"+c.source+c.query, c.header, "push")
+				g.Expect(status).To(Equal(http.StatusAccepted))
+			}
+			g.Expect(s.takeTriggered()).To(BeEmpty(), "requests that are sent again wait together")
+		})
+	}
+	NewWithT(t).Eventually(s.takeTriggered, "20s").Should(ContainElement("generic"), "a change within the interval is not lost")
+}
+
+// TestHostileWebhooks has requests that must be rejected. All responses are equal.
+func TestHostileWebhooks(t *testing.T) {
+	s := startHookServer(t)
+	responses := map[string]bool{}
+	for _, c := range []struct {
+		why, path string
+		header    map[string]string
+		body      string
+	}{
+		{"no signature", s.namespace + "/github", nil, "push"},
+		{"the signature of another body", s.namespace + "/github", map[string]string{"X-Hub-Signature-256": sign("other", token)}, "push"},
+		{"another token", s.namespace + "/github", map[string]string{"X-Hub-Signature-256": sign("push", "other")}, "push"},
+		{"a signature without an algorithm", s.namespace + "/github", map[string]string{"X-Hub-Signature-256": sign("push", token)[7:]}, "push"},
+		{"a signature that is not hexadecimal", s.namespace + "/github", map[string]string{"X-Hub-Signature-256": "sha256=x"}, "push"},
+		{"the header of another provider", s.namespace + "/github", map[string]string{"X-Gitlab-Token": token}, "push"},
+		{"an empty token", s.namespace + "/gitlab", map[string]string{"X-Gitlab-Token": ""}, ""},
+		{"a part of the token", s.namespace + "/gitlab", map[string]string{"X-Gitlab-Token": token[:20]}, ""},
+		{"no token in the URL", s.namespace + "/dockerhub?token=", nil, ""},
+		{"a Secret without the label", s.namespace + "/unlabeled", map[string]string{"X-Gitlab-Token": token}, ""},
+		{"a short token", s.namespace + "/short", map[string]string{"X-Gitlab-Token": "short"}, ""},
+		{"a Secret that does not exist", s.namespace + "/missing", map[string]string{"X-Gitlab-Token": ""}, ""},
+		{"a source without a receiver", s.namespace + "/none", map[string]string{"X-Signature": sign("push", "")}, "push"},
+		{"a source that does not exist", s.namespace + "/other", map[string]string{"X-Signature": sign("push", "")}, "push"},
+		{"a namespace that does not exist", "other/generic", map[string]string{"X-Signature": sign("push", token)}, "push"},
+		{"a name that is none", s.namespace + "/A_B/c", map[string]string{"X-Signature": sign("push", token)}, "push"},
+		{"a large body", s.namespace + "/generic", map[string]string{"X-Signature": sign(strings.Repeat("a", receiver.MaxBodyBytes+1), token)}, strings.Repeat("a", receiver.MaxBodyBytes+1)},
+	} {
+		t.Run(c.why, func(t *testing.T) {
+			g := NewWithT(t)
+			status, response := s.post(t, c.path, c.header, c.body)
+			g.Expect(status).To(Equal(http.StatusNotFound))
+			if c.why != "a large body" { // The connection is closed after a body that is not read.
+				responses[response] = true
+			}
+			g.Expect(s.takeTriggered()).To(BeEmpty())
+		})
+	}
+	NewWithT(t).Expect(responses).To(HaveLen(1), "a response reveals nothing")
+}
+
+func TestWebhooksAreLimited(t *testing.T) {
+	g := NewWithT(t)
+	s := startHookServer(t)
+	statuses := make(chan int, 60)
+	var group sync.WaitGroup
+	for range cap(statuses) {
+		group.Go(func() {
+			status, _ := s.post(t, s.namespace+"/github", nil, "push")
+			statuses <- status
+		})
+	}
+	group.Wait()
+	close(statuses)
+	count := map[int]int{}
+	for status := range statuses {
+		count[status]++
+	}
+	g.Expect(count[http.StatusNotFound]).To(BeNumerically(">=", 20))
+	g.Expect(count[http.StatusTooManyRequests]).To(BeNumerically(">", 0))
+
+	status, _ := s.post(t, "other/generic", nil, "")
+	g.Expect(status).To(Equal(http.StatusNotFound), "another namespace has a limit of its own")
+}
+
+func TestWebhookThatCannotBeCarriedOut(t *testing.T) {
+	g := NewWithT(t)
+	s := startHookServer(t)
+	s.failure = errors.New("s3cr3t")
+	status, response := s.post(t, s.namespace+"/gitlab", map[string]string{"X-Gitlab-Token": token}, "")
+	g.Expect(status).To(Equal(http.StatusServiceUnavailable))
+	g.Expect(response).NotTo(ContainSubstring("s3cr3t"))
+}

@@ -1,0 +1,165 @@
+package source
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/chart"
+)
+
+const (
+	// maxSharedOffers is the maximum number of offers and skipped entries of all listings that are
+	// kept. An offer takes about 500 bytes.
+	maxSharedOffers = 50_000
+	// maxSharedListings is the maximum number of listings that are kept.
+	maxSharedListings = 200
+	// maxSharedAge is the time after which a listing that was not used is removed.
+	maxSharedAge = 15 * time.Minute
+)
+
+// SharedListings keeps the last listings of sources, so that sources with the same configuration read
+// their origin once. It is safe for concurrent use. A nil SharedListings keeps nothing.
+//
+// A listing is never used without asking the origin: the second source sends a conditional request for
+// the listing that the first one has received. Sources with different credentials, certificates,
+// filters or address policies do not share a listing, so that a listing reveals nothing to a source
+// that could not have received it itself.
+type SharedListings struct {
+	mu    sync.Mutex
+	byKey map[string]*sharedListing
+	// order contains the keys, the least recently used one first.
+	order  []string
+	offers int
+}
+
+// sharedListing is the last listing of a configuration.
+type sharedListing struct {
+	// busy is taken while the origin is read.
+	busy    chan struct{}
+	listing hydrate.Listing
+	size    int
+	usedAt  time.Time
+}
+
+// sharedSource is a Source that shares its listings.
+type sharedSource struct {
+	Source
+	shared *SharedListings
+	key    string
+}
+
+// shareListings returns a Source that shares its listings with sources of the same configuration. A folder has a
+// cache of its own.
+func (s *SharedListings) shareListings(source Source, cfg Config) Source {
+	if s == nil || cfg.Directory != nil {
+		return source
+	}
+	return &sharedSource{Source: source, shared: s, key: listingKey(cfg)}
+}
+
+// listingKey returns the digest of all parts of a configuration that a listing depends on, including the
+// credentials.
+func listingKey(cfg Config) string {
+	parts := []any{cfg.MaxVersions, cfg.Include, cfg.Exclude, cfg.UserAgent, cfg.Network}
+	switch {
+	case cfg.Helm != nil:
+		parts = append(parts, "helm", *cfg.Helm)
+	case cfg.OCI != nil:
+		parts = append(parts, "oci", *cfg.OCI)
+	case cfg.Git != nil:
+		from := *cfg.Git
+		from.Checkouts = nil
+		parts = append(parts, "git", from)
+	case cfg.Olares != nil:
+		parts = append(parts, "olares", *cfg.Olares)
+	case cfg.Artifact != nil:
+		from := *cfg.Artifact
+		from.Checkouts = nil
+		parts = append(parts, "artifact", from)
+	}
+	return chart.Digest(fmt.Appendf(nil, "%q", parts))
+}
+
+// List reads the origin, or waits until another source with the same configuration has read it and asks
+// whether it has changed since then.
+func (s *sharedSource) List(ctx context.Context, since hydrate.Cursor) (hydrate.Listing, error) {
+	entry := s.shared.findListing(s.key)
+	if err := takeSlot(ctx, entry.busy); err != nil {
+		return hydrate.Listing{}, err
+	}
+	defer func() { <-entry.busy }()
+	known := entry.listing
+	if known.Revision == "" || known.Revision == since.Revision {
+		listing, err := s.Source.List(ctx, since)
+		s.shared.keepListing(s.key, entry, listing, err)
+		return listing, err
+	}
+	listing, err := s.Source.List(ctx, hydrate.Cursor{Revision: known.Revision, ETag: known.ETag})
+	if err != nil || !listing.NotModified {
+		s.shared.keepListing(s.key, entry, listing, err)
+		return listing, err
+	}
+	known.ETag = listing.ETag
+	known.Apps, known.Skipped = slices.Clone(known.Apps), slices.Clone(known.Skipped)
+	return known, nil
+}
+
+// findListing returns the entry of a key, and marks it as the most recently used one.
+func (s *SharedListings) findListing(key string) *sharedListing {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := time.Now()
+	entry, ok := s.byKey[key]
+	if !ok {
+		if s.byKey == nil {
+			s.byKey = map[string]*sharedListing{}
+		}
+		entry = &sharedListing{busy: make(chan struct{}, 1)}
+		s.byKey[key] = entry
+	}
+	entry.usedAt = now
+	s.order = append(slices.DeleteFunc(s.order, func(have string) bool { return have == key }), key)
+	s.removeOldest(now)
+	return entry
+}
+
+// keepListing replaces the listing of an entry. A failure removes nothing, because the next source asks
+// again in any case.
+func (s *SharedListings) keepListing(key string, entry *sharedListing, listing hydrate.Listing, err error) {
+	if err != nil || listing.NotModified {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.byKey[key] != entry {
+		return // It was removed while the origin was read.
+	}
+	size := len(listing.Skipped)
+	for _, app := range listing.Apps {
+		size += 1 + len(app.Offers)
+	}
+	if size > maxSharedOffers {
+		listing, size = hydrate.Listing{}, 0
+	}
+	s.offers += size - entry.size
+	entry.listing, entry.size = listing, size
+	s.removeOldest(time.Now())
+}
+
+// removeOldest removes listings that were not used for a time, and the least recently used ones if there
+// are too many. s.mu must be held.
+func (s *SharedListings) removeOldest(now time.Time) {
+	for len(s.order) > 1 {
+		oldest := s.byKey[s.order[0]]
+		if now.Sub(oldest.usedAt) < maxSharedAge && len(s.order) <= maxSharedListings && s.offers <= maxSharedOffers {
+			return
+		}
+		s.offers -= oldest.size
+		delete(s.byKey, s.order[0])
+		s.order = s.order[1:]
+	}
+}
