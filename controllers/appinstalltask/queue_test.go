@@ -184,6 +184,22 @@ var _ = Describe("A task waits", func() {
 			b.expectNoWrites()
 		})
 
+		DescribeTable("is reconciled after its end if it is deleted after a time", func(isDryRun, hasTTL, isReconciled bool) {
+			ended(0, func(t *v1alpha1.AppInstallTask) {
+				t.Spec.DryRun = new(isDryRun)
+				if !hasTTL {
+					t.Spec.TTLSecondsAfterFinished = nil
+				}
+			})
+			b.readTask()
+			next := appinstalltask.NextInQueue(b.ctx, b.reconciler.Client, b.task)
+			Expect(next).To(HaveLen(map[bool]int{true: 1}[isReconciled]))
+		},
+			Entry("a task with a time to live", false, true, true),
+			Entry("a dry run", true, false, true),
+			Entry("a task without a time to live", false, false, false),
+		)
+
 		DescribeTable("is left to the tool that keeps it", func(annotations, labels map[string]string, stays bool) {
 			ended(2*time.Minute, func(t *v1alpha1.AppInstallTask) { t.Annotations, t.Labels = annotations, labels })
 			b.readTask()

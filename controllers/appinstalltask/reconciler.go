@@ -173,13 +173,22 @@ const maxMessage = 1024
 // dryRunTTLSeconds is the default of spec.ttlSecondsAfterFinished for dry runs.
 const dryRunTTLSeconds = 300
 
-// deleteAfterTTL deletes a finished task after spec.ttlSecondsAfterFinished.
-func (r *Reconciler) deleteAfterTTL(ctx context.Context, task *v1alpha1.AppInstallTask) (ctrl.Result, error) {
-	ttl := task.Spec.TTLSecondsAfterFinished
-	if ttl == nil && task.IsDryRun() {
-		ttl = ptr.To[int32](dryRunTTLSeconds)
+// ttlOf returns the seconds after which a finished task is deleted, nil if it is kept.
+func ttlOf(task *v1alpha1.AppInstallTask) *int32 {
+	switch ttl := task.Spec.TTLSecondsAfterFinished; {
+	case isGitOpsManaged(task):
+		return nil
+	case ttl == nil && task.IsDryRun():
+		return ptr.To[int32](dryRunTTLSeconds)
+	default:
+		return ttl
 	}
-	if ttl == nil || isGitOpsManaged(task) {
+}
+
+// deleteAfterTTL deletes a finished task after its time to live.
+func (r *Reconciler) deleteAfterTTL(ctx context.Context, task *v1alpha1.AppInstallTask) (ctrl.Result, error) {
+	ttl := ttlOf(task)
+	if ttl == nil {
 		return ctrl.Result{}, nil
 	}
 	left := time.Until(task.Status.CompletionTime.Add(time.Duration(*ttl) * time.Second))

@@ -209,7 +209,7 @@ const maxRequeuedTasks = 10
 
 // nextInQueue returns the tasks to reconcile when a task has left the queue: the next tasks of the
 // same instance, the Cancel tasks that target it, its parent task, and the task itself if
-// it has a TTL.
+// it is deleted after a time.
 func (h eventHandlers) nextInQueue(ctx context.Context, o client.Object) []reconcile.Request {
 	task, ok := o.(*v1alpha1.AppInstallTask)
 	if !ok {
@@ -233,7 +233,7 @@ func (h eventHandlers) nextInQueue(ctx context.Context, o client.Object) []recon
 			add(task.Namespace, line[i].Name)
 		}
 	}
-	if task.Finished() && task.Spec.TTLSecondsAfterFinished != nil {
+	if task.Finished() && ttlOf(task) != nil {
 		add(task.Namespace, task.Name)
 	}
 	if parent := task.Labels[v1alpha1.ParentLabel]; parent != "" {

@@ -151,8 +151,8 @@ const maxAnswerBytes = 64 << 20
 type null bool
 
 func init() {
-	gob.RegisterName("map", map[string]any{})
-	gob.RegisterName("list", []any{})
+	gob.Register(map[string]any{}) // A library registers the same types with these names.
+	gob.Register([]any{})
 	gob.RegisterName("null", null(false))
 	gob.RegisterName("number", json.Number(""))
 }

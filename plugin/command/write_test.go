@@ -133,20 +133,22 @@ func TestWaitingForATask(t *testing.T) {
 func TestUpgradeToTheInstalledVersion(t *testing.T) {
 	p := newPlugin(t)
 	p.namespace("latest")
-	p.createWithStatus(newApp("latest", "wiki", "2.3.1", "Pages for a team"))
+	app := newApp("latest", "paper", "2.3.1", "Pages for a team")
+	p.createWithStatus(app)
+	t.Cleanup(func() { NewWithT(t).Expect(p.env.Client.Delete(context.Background(), app)).To(Succeed()) })
 	add := func(name string, change func(*v1alpha1.AppInstance)) {
 		p.createWithStatus(newInstance("latest", name, func(i *v1alpha1.AppInstance) {
-			i.Spec.AppRef.Namespace, i.Status.AvailableUpdate, i.Status.ChartDigest = "", "", "sha256:1"
+			i.Spec.AppRef.Namespace, i.Spec.AppRef.Name, i.Status.AvailableUpdate, i.Status.ChartDigest = "", "paper", "", "sha256:1"
 			change(i)
 		}))
 	}
-	add("wiki", func(*v1alpha1.AppInstance) {})
+	add("paper", func(*v1alpha1.AppInstance) {})
 	add("replaced", func(i *v1alpha1.AppInstance) { i.Status.ChartDigest = "sha256:0" })
 	add("older", func(i *v1alpha1.AppInstance) { i.Status.Version = "2.3.0" })
 	add("unknown", func(i *v1alpha1.AppInstance) { i.Spec.AppRef.Name = "other" })
 	expectGolden(t, "up-to-date",
-		p.run("upgrade wiki -n latest"), p.run("upgrade wiki -n latest --wait -o name"),
-		p.run("upgrade wiki -n latest --set replicas=2"), p.run("upgrade replaced -n latest"), p.run("upgrade older -n latest -o name"), p.run("upgrade unknown -n latest"))
+		p.run("upgrade paper -n latest"), p.run("upgrade paper -n latest --wait -o name"),
+		p.run("upgrade paper -n latest --set replicas=2"), p.run("upgrade replaced -n latest"), p.run("upgrade older -n latest -o name"), p.run("upgrade unknown -n latest"))
 	var tasks v1alpha1.AppInstallTaskList
 	NewWithT(t).Expect(p.env.Client.List(t.Context(), &tasks, client.InNamespace("latest"))).To(Succeed())
 	NewWithT(t).Expect(tasks.Items).To(HaveLen(4), "no task without a change")

@@ -84,3 +84,34 @@ test("a chart is uploaded with progress, and is not sent again", async (t) => {
   assert.ok(await page.locator("#upload button.main").isEnabled());
   assert.deepEqual(page.faults.filter((each) => !/status of 422/.test(each)), []);
 });
+
+test("an upload can be cancelled, and a large file is not sent", async (t) => {
+  const context = await signedIn(browser);
+  t.after(() => context.close());
+  const page = await newPage(context), sent = recordUploads(page);
+  await open(page, uploadPath);
+  await page.route("**/upload", () => {}, { times: 1 });
+  await select(page, "cancelled", newArchive("cancelled"));
+  await press(page);
+  await page.locator("#upload-state").getByText("Uploading").waitFor();
+  await page.locator("#upload-cancel").click();
+  await page.locator("#upload-problem").getByText("cancelled").waitFor();
+  await select(page, "large", Buffer.alloc((16 << 20) + 1));
+  await press(page);
+  await page.locator("#upload-problem").getByText("larger than").waitFor();
+  assert.equal(sent.length, 1, "the large file is not sent");
+});
+
+test("a chart is uploaded without JavaScript", async (t) => {
+  const context = await signedIn(browser, { javaScriptEnabled: false });
+  t.after(() => context.close());
+  const page = await newPage(context);
+  await open(page, uploadPath);
+  await select(page, "plain", newArchive("plain"));
+  await press(page);
+  await page.getByText("plain-1.0.0.tgz was uploaded").waitFor();
+  await page.getByRole("link", { name: "Delete plain-1.0.0.tgz" }).click();
+  await page.locator("button.danger").click();
+  await page.getByRole("heading", { level: 1, name: "Charts of uploads" }).waitFor();
+  assert.equal(await page.getByText("plain-1.0.0.tgz").count(), 0);
+});
