@@ -201,7 +201,7 @@ var _ = Describe("An app in a market with HTTPRoutes", Serial, func() {
 
 		t.Apply(ctx, routeCRD)
 		DeferCleanup(func(ctx SpecContext) { t.Kubectl(ctx, "delete", "crd", "httproutes.gateway.networking.k8s.io") })
-		t.Kubectl(ctx, "wait", "--for=condition=Established", "crd/httproutes.gateway.networking.k8s.io")
+		t.WaitEstablished(ctx, "httproutes.gateway.networking.k8s.io")
 		t.Grant(ctx, rbacv1.PolicyRule{APIGroups: []string{"gateway.networking.k8s.io"}, Resources: []string{"httproutes"}, Verbs: []string{"*"}})
 		t.Succeed(ctx, v1alpha1.ActionInstall, "pages")
 		host := "pages.pages." + t.Namespace + ".apps.example.com"

@@ -60,7 +60,7 @@ spec:
 func (g gaugeKind) serveVersions(ctx context.Context, versions ...string) {
 	GinkgoHelper()
 	g.Apply(ctx, g.crdManifest(versions...))
-	g.Kubectl(ctx, "wait", "--for=condition=Established", "crd/gauges."+g.group)
+	g.WaitEstablished(ctx, "gauges."+g.group)
 	for _, version := range versions {
 		Eventually(func() error {
 			_, err := g.TryKubectl(ctx, nil, "get", "gauges."+version+"."+g.group, "--namespace", g.Namespace)

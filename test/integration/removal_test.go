@@ -42,7 +42,7 @@ spec:
 		DeferCleanup(func(ctx SpecContext) { t.Kubectl(ctx, "delete", "crd", "databases."+group, "--wait=false") })
 		// kubectl wait --for=condition fails while the CRD has no conditions at all.
 		t.Kubectl(ctx, "wait", "--for=jsonpath={.status.conditions}", "crd/databases."+group)
-		t.Kubectl(ctx, "wait", "--for=condition=Established", "crd/databases."+group)
+		t.WaitEstablished(ctx, "databases."+group)
 		t.Grant(ctx, rbacv1.PolicyRule{APIGroups: []string{group}, Resources: []string{"*"}, Verbs: []string{"*"}})
 		t.Offer(ctx, fixture.Chart{Name: "shop", Version: "1.0.0", Files: fixture.Files{
 			"values.yaml":             "database: first\n",
