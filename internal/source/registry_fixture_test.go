@@ -133,10 +133,11 @@ func (c chartImage) Size() (int64, error) {
 	return int64(len(raw)), err
 }
 
+// openRegistry opens a registry as a source that shares its listings, as all sources of the operator do.
 func openRegistry(t *testing.T, cfg source.OCIConfig) source.Source {
 	t.Helper()
 	cfg.Insecure = true
-	opened, err := source.Open(source.Config{OCI: &cfg, Network: netguard.Policy{Loopback: true}})
+	opened, err := source.Open(source.Config{OCI: &cfg, Network: netguard.Policy{Loopback: true}, Shared: &source.SharedListings{}})
 	NewWithT(t).Expect(err).NotTo(HaveOccurred())
 	return opened
 }

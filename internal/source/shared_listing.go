@@ -52,17 +52,18 @@ type sharedSource struct {
 	key    string
 }
 
-// shareListings returns a Source that shares its listings with sources of the same configuration. A folder has a
-// cache of its own.
+// shareListings returns a Source that shares its listings with sources of the same configuration. The listings of
+// folders and of uploaded charts are not shared: they are read from the volume.
 func (s *SharedListings) shareListings(source Source, cfg Config) Source {
-	if s == nil || cfg.Directory != nil {
+	key := listingKey(cfg)
+	if s == nil || key == "" {
 		return source
 	}
-	return &sharedSource{Source: source, shared: s, key: listingKey(cfg)}
+	return &sharedSource{Source: source, shared: s, key: key}
 }
 
 // listingKey returns the digest of all parts of a configuration that a listing depends on, including the
-// credentials.
+// credentials. It is empty if listings of the type are not shared.
 func listingKey(cfg Config) string {
 	parts := []any{cfg.MaxVersions, cfg.Include, cfg.Exclude, cfg.UserAgent, cfg.Network}
 	switch {
@@ -80,6 +81,8 @@ func listingKey(cfg Config) string {
 		from := *cfg.Artifact
 		from.Checkouts = nil
 		parts = append(parts, "artifact", from)
+	default:
+		return ""
 	}
 	return chart.Digest(fmt.Appendf(nil, "%q", parts))
 }

@@ -34,7 +34,17 @@ const bundleMediaType = "application/vnd.dev.sigstore.bundle.v0.3+json"
 
 // FetchSignatures fetches the signatures of the chart of an offer. They are not verified.
 func (s *dependencySource) FetchSignatures(ctx context.Context, offer hydrate.Offer, provider v1alpha1.VerificationProvider) (hydrate.Signatures, error) {
-	fetcher, ok := s.Source.(hydrate.SignatureFetcher)
+	return fetchSignaturesOf(ctx, s.Source, offer, provider)
+}
+
+// FetchSignatures fetches the signatures of the chart of an offer. They are not verified.
+func (s *sharedSource) FetchSignatures(ctx context.Context, offer hydrate.Offer, provider v1alpha1.VerificationProvider) (hydrate.Signatures, error) {
+	return fetchSignaturesOf(ctx, s.Source, offer, provider)
+}
+
+// fetchSignaturesOf fetches the signatures of a chart from a source, if the source has signatures.
+func fetchSignaturesOf(ctx context.Context, source Source, offer hydrate.Offer, provider v1alpha1.VerificationProvider) (hydrate.Signatures, error) {
+	fetcher, ok := source.(hydrate.SignatureFetcher)
 	if !ok {
 		return hydrate.Signatures{}, outcome.Stalledf(v1alpha1.ReasonSignatureMissing, "sources of this type have no signatures: remove spec.verify of the source")
 	}
