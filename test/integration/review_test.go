@@ -136,7 +136,7 @@ subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: %[1]s}]
 		t := newTenant(ctx)
 		repository := fixture.NewRepository()
 		repository.Add(fixture.App("many", fixture.Files{
-			"templates/many.yaml": "{{ range until 20000 }}---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: {{ $.Release.Name }}-{{ . }}}\n{{ end }}"}, ""))
+			"templates/many.yaml": "{{ range until 4000 }}---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: {{ $.Release.Name }}-{{ . }}}\n{{ end }}"}, ""))
 		ten := "[1,2,3,4,5,6,7,8,9,10]"
 		t.AddSource(ctx, repository, fixture.AsOlares, reviewed, func(s *v1alpha1.MarketSourceSpec) {
 			s.Review = &v1alpha1.ReviewPolicy{Rules: []v1alpha1.AuditRule{{Name: "slow", Effect: v1alpha1.AuditWarn, Expression: fmt.Sprintf(
