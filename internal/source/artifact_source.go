@@ -244,7 +244,7 @@ func (s *artifactSource) toError(err error) error {
 	return outcome.Failed(v1alpha1.ReasonFetchFailed, fmt.Errorf("read artifact of %s: %w", s.Title, normalizeError(err)))
 }
 
-// volumeWriter distinguishes the errors of a file from those of a response.
+// volumeWriter marks the errors of a file, so that they differ from the errors of a response.
 type volumeWriter struct{ io.Writer }
 
 // volumeError is the error of a volumeWriter.
