@@ -17,6 +17,7 @@ var dryRuns = map[string]string{
 	"clone": "wiki --name second", "adopt": "old --app wiki", "stop": "wiki", "resume": "wiki", "restart": "wiki", "uninstall": "wiki --yes",
 	"cancel": "install-wiki-bbbbb", "retry": "install-wiki-bbbbb", "inputs": "install-wiki-bbbbb --input WIKI_LANGUAGE=en", "source add": "other https://charts.example/other", "source sync": "samples",
 	"source suspend": "samples", "source resume": "samples", "source remove": "samples --yes",
+	"review approve": "wiki", "review draft": "wiki", "review suspend": "wiki", "review withdraw": "wiki",
 }
 
 // TestDryRunsWriteNothing runs each command with --dry-run through a gateway that records the requests.
