@@ -81,11 +81,13 @@ func newInputForm(r *request, list []v1alpha1.Input) *inputForm {
 			if r.Method == http.MethodGet {
 				entered = "" // Only a user enters a confidential value.
 			}
-			field.SecretName, field.SecretKey = strings.TrimSpace(r.PostFormValue("secret."+input.Name)), strings.TrimSpace(r.PostFormValue("key."+input.Name))
+			if entered == "" { // An entered value replaces the value in the Secret.
+				field.SecretName, field.SecretKey = strings.TrimSpace(r.PostFormValue("secret."+input.Name)), strings.TrimSpace(r.PostFormValue("key."+input.Name))
+			}
 		} else {
 			field.Value = entered
 		}
-		if entered != "" && field.SecretName == "" {
+		if entered != "" {
 			form.given[input.Name] = entered
 		}
 		if input.Required && input.Default == "" {
