@@ -236,7 +236,7 @@ func notAllowed(r *request, action v1alpha1.Action, instance *v1alpha1.AppInstan
 	// The rules for a clone are about the clone, which does not exist.
 	if action != v1alpha1.ActionClone {
 		if err := transitions.Admit(action, instance.Name, instance); err != nil {
-			return sentenceOf(err), nil
+			return messageText(r.lang, sentenceOf(err)), nil
 		}
 	}
 	allowed, err := r.Allows(r.Context(), "create", kube.Tasks, instance.Namespace, "")

@@ -45,6 +45,7 @@ func textFunctions(l *locale.Language) template.FuncMap {
 	return template.FuncMap{
 		"t": l.Text, "word": l.Word, "reason": l.Reason,
 		"translated": func(text string) string { return translateText(l, text) },
+		"message":    func(text string) string { return messageText(l, text) },
 		"violation":  func(text string) string { return translateViolation(l, text) },
 		"marked":     func(id string, values ...any) template.HTML { return markCode(l.Text(id, values...)) },
 		"ago":        func(t time.Time) string { return formatAge(l, t) },
