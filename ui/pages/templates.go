@@ -26,7 +26,7 @@ func parseTemplates() (templates, error) {
 			"icon": assets.Icon, "asset": assets.URL, "clock": formatClock, "bytes": formatBytes,
 			"initial": initialOf, "tint": tintOf, "join": strings.Join,
 			"appURL": appURL, "appTabURL": appTabURL, "versionURL": versionURL, "reportURL": reportURL, "imageListURL": imageListURL,
-			"installURL": installURL, "adoptURL": adoptURL,
+			"isPrerelease": isPrerelease, "installURL": installURL, "adoptURL": adoptURL,
 			"previewURL": previewURL, "checkURL": checkURL, "fieldsURL": fieldsURL, "inputsURL": inputsURL, "defaultsURL": defaultsURL, "copyURL": copyURL,
 			"instanceURL": instanceURL, "instanceTabURL": instanceTabURL, "actionURL": actionURL,
 			"taskURL": taskURL, "taskActionURL": taskActionURL, "sourceURL": sourceURL, "refURL": refURL,
