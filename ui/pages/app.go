@@ -209,7 +209,7 @@ func (v *appView) addDependencies(r *request) {
 	}
 }
 
-// addInstances adds the instances of the app that the user may see.
+// addInstances adds the instances of the app that the user may see, without the records of uninstalled ones.
 func (v *appView) addInstances(r *request) error {
 	scope, err := r.ScopeFor(r.Context(), kube.Instances)
 	if err != nil {
@@ -220,6 +220,9 @@ func (v *appView) addInstances(r *request) error {
 		return err
 	}
 	for i := range all {
+		if isUninstalled(&all[i]) {
+			continue
+		}
 		ref := all[i].Spec.AppRef
 		if ref.Source == v.App.Spec.SourceRef.Name && ref.Name == v.App.Spec.App && cmp.Or(ref.Namespace, all[i].Namespace) == v.App.Namespace {
 			v.Instances = append(v.Instances, newInstanceRow(r.lang, &all[i]))

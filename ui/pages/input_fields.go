@@ -118,6 +118,9 @@ func newInputField(l *locale.Language, input v1alpha1.Input, index int) *inputFi
 	case input.Type == "url" || input.Type == "email":
 		field.HTMLType = input.Type
 	}
+	if field.Widget == "bool" {
+		input.Default = "" // The field shows it as an option.
+	}
 	field.Hint = hintOf(l, input)
 	return field
 }
