@@ -18,13 +18,14 @@ type Hub struct {
 	mu       sync.Mutex
 	streams  map[Topic]map[*stream]struct{}
 	sessions map[string][]*stream
+	recent   recentChanges
 	count    int
 	closed   bool
 }
 
 // NewHub returns a Hub with at most this number of streams.
 func NewHub(maxStreams int) *Hub {
-	return &Hub{maxStreams: maxStreams, streams: map[Topic]map[*stream]struct{}{}, sessions: map[string][]*stream{}}
+	return &Hub{maxStreams: maxStreams, streams: map[Topic]map[*stream]struct{}{}, sessions: map[string][]*stream{}, recent: recentChanges{completeSince: time.Now()}}
 }
 
 // Notify marks the topics of a change for all streams that follow them. It does not block.
@@ -32,6 +33,7 @@ func (h *Hub) Notify(change kube.Change) {
 	now := time.Now()
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.recent.add(change, now)
 	for _, topic := range topicsOf(change) {
 		for s := range h.streams[topic] {
 			s.markTopic(topic, now)
@@ -51,8 +53,8 @@ func (h *Hub) Close() {
 	}
 }
 
-// addStream adds a stream, and displaces the oldest of the session if it has too many. It returns
-// false if there are too many streams in all.
+// addStream adds a stream with the changes that it has missed, and displaces the oldest of the session if it
+// has too many. It returns false if there are too many streams in all.
 func (h *Hub) addStream(s *stream) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -71,6 +73,7 @@ func (h *Hub) addStream(s *stream) bool {
 		}
 		h.streams[topic][s] = struct{}{}
 	}
+	h.recent.markMissed(s, time.Now())
 	return true
 }
 

@@ -38,7 +38,8 @@ func serveHub(t *testing.T, h *Hub, allowed Allowed) *httptest.Server {
 			}
 			topics = append(topics, topic)
 		}
-		h.Serve(w, r, r.URL.Query().Get("session"), topics, allowed)
+		since, _ := time.Parse(time.RFC3339Nano, r.URL.Query().Get("since")) // Without it, the time is zero.
+		h.Serve(w, r, r.URL.Query().Get("session"), topics, since, allowed)
 	}))
 	t.Cleanup(func() {
 		server.CloseClientConnections()
@@ -54,7 +55,11 @@ func connect(t *testing.T, server *httptest.Server, session string, topics ...To
 	for _, topic := range topics {
 		query.Add("t", topic.String())
 	}
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+"?"+query.Encode(), nil)
+	join := "?"
+	if strings.Contains(server.URL, join) {
+		join = "&"
+	}
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+join+query.Encode(), nil)
 	NewWithT(t).Expect(err).NotTo(HaveOccurred())
 	response, err := http.DefaultClient.Do(request)
 	NewWithT(t).Expect(err).NotTo(HaveOccurred())
@@ -205,4 +210,55 @@ func TestTopicsAreParsed(t *testing.T) {
 		}
 	}
 	NewWithT(t).Expect(list.Signal()).To(MatchRegexp("^t[0-9a-f]{10}$"))
+}
+
+// TestMissedChangesAreSignaled opens streams after changes.
+func TestMissedChangesAreSignaled(t *testing.T) {
+	start := time.Now().Add(-time.Hour)
+	at := func(seconds int) time.Time { return start.Add(time.Duration(seconds) * time.Second) }
+	other := kube.Change{Resource: kube.Tasks, Namespace: "demo", Name: "wiki"}
+	for _, c := range []struct {
+		why     string
+		since   time.Time
+		changes int // of another kind, after the change of the instance
+		marked  []Topic
+	}{
+		{"no time of the page", time.Time{}, 0, nil},
+		{"changed after the page was read", at(99), 0, []Topic{list, object}},
+		{"changed at the same time by another clock", at(100).Add(clockMargin / 2), 0, []Topic{list, object}},
+		{"changed before the page was read", at(103), 0, nil},
+		{"changed before the page was read, with changes of other kinds", at(103), 10, nil},
+		{"read before the hub began", at(-1), 0, []Topic{list, object}},
+		{"more changes than are remembered", at(103), 2 * maxRecent, []Topic{list, object}},
+	} {
+		t.Run(c.why, func(t *testing.T) {
+			g := NewWithT(t)
+			h := NewHub(10)
+			h.recent.completeSince = start
+			h.recent.add(change, at(100))
+			for range c.changes {
+				h.recent.add(other, at(200))
+			}
+			g.Expect(len(h.recent.entries)).To(BeNumerically("<=", maxRecent))
+			s := &stream{topics: map[Topic]struct{}{list: {}, object: {}}, since: c.since, wake: make(chan struct{}, 1), marked: map[Topic]time.Time{}}
+			g.Expect(h.addStream(s)).To(BeTrue())
+			marked := []Topic{}
+			for topic := range s.marked {
+				marked = append(marked, topic)
+			}
+			g.Expect(marked).To(ConsistOf(c.marked))
+		})
+	}
+}
+
+func TestChangeBeforeTheConnectionIsSignaled(t *testing.T) {
+	g := NewWithT(t)
+	h := NewHub(10)
+	h.recent.completeSince = time.Now().Add(-time.Hour)
+	since := time.Now()
+	h.Notify(change)
+	server := serveHub(t, h, allowAll)
+	server.URL += "?since=" + url.QueryEscape(since.Format(time.RFC3339Nano))
+	lines := connect(t, server, "a", list)
+	g.Eventually(lines, "3s").Should(Receive(Equal("event: " + list.Signal())))
 }

@@ -40,8 +40,10 @@ type Allowed func(ctx context.Context, topic Topic) (bool, error)
 type stream struct {
 	session string
 	topics  map[Topic]struct{}
-	wake    chan struct{}
-	ended   chan struct{}
+	// since is the time at which the page was read, zero if the page reads its data after the connection.
+	since time.Time
+	wake  chan struct{}
+	ended chan struct{}
 
 	mu     sync.Mutex
 	marked map[Topic]time.Time
@@ -91,15 +93,15 @@ func (s *stream) takeDue(now time.Time) (due []Topic, next time.Time) {
 	return due, next
 }
 
-// Serve sends the signals of the topics of a request until the page closes the stream. Topics that
-// the user may not follow are left out without a message.
-func (h *Hub) Serve(w http.ResponseWriter, r *http.Request, session string, topics []Topic, allowed Allowed) {
+// Serve sends the signals of the topics of a request until the page closes the stream, beginning with the
+// changes since the page was read. Topics that the user may not follow are left out without a message.
+func (h *Hub) Serve(w http.ResponseWriter, r *http.Request, session string, topics []Topic, since time.Time, allowed Allowed) {
 	if len(topics) == 0 || len(topics) > maxTopics {
 		http.Error(w, fmt.Sprintf("from 1 to %d topics are possible", maxTopics), http.StatusBadRequest)
 		return
 	}
 	s := &stream{
-		session: session, topics: map[Topic]struct{}{}, wake: make(chan struct{}, 1), ended: make(chan struct{}),
+		session: session, since: since, topics: map[Topic]struct{}{}, wake: make(chan struct{}, 1), ended: make(chan struct{}),
 		marked: map[Topic]time.Time{}, sent: map[Topic]time.Time{},
 	}
 	for _, topic := range topics {

@@ -60,6 +60,8 @@ type actionView struct {
 	// Choices are the versions of an upgrade or the revisions of a rollback.
 	ChoiceLabel string
 	Choices     []option
+	// UpToDate reports that only pre-releases are newer than the installed version. None is selected.
+	UpToDate bool
 	// AsksAccount reports that the form has a field for the service account, which contains Account.
 	AsksAccount bool
 	Account     string
@@ -236,7 +238,7 @@ func notAllowed(r *request, action v1alpha1.Action, instance *v1alpha1.AppInstan
 	// The rules for a clone are about the clone, which does not exist.
 	if action != v1alpha1.ActionClone {
 		if err := transitions.Admit(action, instance.Name, instance); err != nil {
-			return sentenceOf(err), nil
+			return messageText(r.lang, sentenceOf(err)), nil
 		}
 	}
 	allowed, err := r.Allows(r.Context(), "create", kube.Tasks, instance.Namespace, "")
@@ -284,8 +286,14 @@ func (v *actionView) addNewerVersions(r *request, app *v1alpha1.AppInfo) string 
 		return ""
 	}
 	if !slices.ContainsFunc(v.Choices, func(o option) bool { return o.Chosen }) {
-		if r.Method == http.MethodPost {
+		if v.UpToDate = isPrerelease(v.Choices[0].Value); v.UpToDate {
+			v.Choices = slices.Insert(v.Choices, 0, option{Chosen: true})
+		}
+		switch {
+		case r.Method == http.MethodPost:
 			return r.Text("action.selectVersion")
+		case v.UpToDate:
+			return ""
 		}
 		v.Choices[0].Chosen, chosen = true, v.Choices[0].Value
 	}

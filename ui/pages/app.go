@@ -32,8 +32,10 @@ type appView struct {
 	Milestones []milestone
 	Instances  []instanceRow
 	// Readme is the sanitized README. Note says why something is not shown.
-	Readme      template.HTML
-	Note        string
+	Readme template.HTML
+	Note   string
+	// HasReports reports that the pages have the URL of the repository, from which they fetch reports.
+	HasReports  bool
 	Text        string
 	Dependency  []dependencyRow
 	Images      imageTable
@@ -127,7 +129,7 @@ func showAppTab(r *request) (*view, error) {
 }
 
 func newAppView(r *request, app *v1alpha1.AppInfo, current string) (*appView, error) {
-	v := &appView{lang: r.lang, App: app, Title: app.Spec.App, Summary: app.Status.Summary, Tab: current}
+	v := &appView{lang: r.lang, App: app, Title: app.Spec.App, Summary: app.Status.Summary, Tab: current, HasReports: r.server.Reports.HasRepository()}
 	if v.Summary == nil {
 		v.Summary = &v1alpha1.AppSummary{}
 	}
@@ -207,7 +209,7 @@ func (v *appView) addDependencies(r *request) {
 	}
 }
 
-// addInstances adds the instances of the app that the user may see.
+// addInstances adds the instances of the app that the user may see, without the records of uninstalled ones.
 func (v *appView) addInstances(r *request) error {
 	scope, err := r.ScopeFor(r.Context(), kube.Instances)
 	if err != nil {
@@ -218,6 +220,9 @@ func (v *appView) addInstances(r *request) error {
 		return err
 	}
 	for i := range all {
+		if isUninstalled(&all[i]) {
+			continue
+		}
 		ref := all[i].Spec.AppRef
 		if ref.Source == v.App.Spec.SourceRef.Name && ref.Name == v.App.Spec.App && cmp.Or(ref.Namespace, all[i].Namespace) == v.App.Namespace {
 			v.Instances = append(v.Instances, newInstanceRow(r.lang, &all[i]))
@@ -254,6 +259,8 @@ func fetchReport(r *request, version *v1alpha1.PublishedVersion, name string) (t
 		return text, ""
 	case errors.Is(err, reports.ErrNotFound):
 		return nil, ""
+	case errors.Is(err, reports.ErrNoRepository):
+		return nil, r.Text("app.noRepository")
 	case errors.Is(err, reports.ErrForbidden), errors.Is(err, reports.ErrTooLarge), errors.Is(err, reports.ErrOrigin):
 		return nil, r.Text("app.reportProblem", "Report", name, "Cause", err.Error())
 	}

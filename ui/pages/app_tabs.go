@@ -13,6 +13,9 @@ import (
 
 // showVersions adds the offers of the source that are not published, and the comparison of two versions.
 func showVersions(r *request, v *appView) {
+	if !v.HasReports {
+		v.Note = r.Text("app.noRepository")
+	}
 	v.Compare = newCompareView(r, v.App)
 	published := map[string]bool{}
 	for i := range v.App.Status.Versions {

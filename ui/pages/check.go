@@ -3,6 +3,7 @@ package pages
 import (
 	"cmp"
 	"slices"
+	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 
@@ -36,7 +37,7 @@ func newCheckView(l *locale.Language, task *v1alpha1.AppInstallTask) *checkView 
 	}
 	if !task.Finished() {
 		topic := live.Topic{Resource: kube.Tasks, Namespace: task.Namespace, Name: task.Name}
-		v.Live, v.Signal, v.State = liveURL([]live.Topic{topic}), topic.Signal(), badge{"busy", "loader", l.Text("check.running")}
+		v.Live, v.Signal, v.State = liveURL([]live.Topic{topic}, time.Time{}), topic.Signal(), badge{"busy", "loader", l.Text("check.running")}
 		return v
 	}
 	v.addInputs()

@@ -47,7 +47,7 @@ func newVersionNews(r *request, app *v1alpha1.AppInfo, from, to string) *version
 		return nil
 	}
 	news := &versionNews{From: from, To: to}
-	if from != to && publishedVersion(app, from) != nil {
+	if from != to && publishedVersion(app, from) != nil && r.server.Reports.HasRepository() {
 		news.URL = compareURL(app, from, to)
 	}
 	manifest, _ := fetchReport(r, target, reports.App) // The notes are an addition: without them, the page is complete.
@@ -69,9 +69,9 @@ func publishedVersion(app *v1alpha1.AppInfo, version string) *v1alpha1.Published
 }
 
 // newCompareView returns the comparison of the versions that the query selects, nil if the app has one
-// version only. The live part of the page does not contain it.
+// version only or the reports cannot be read. The live part of the page does not contain it.
 func newCompareView(r *request, app *v1alpha1.AppInfo) *compareView {
-	if len(app.Status.Versions) < 2 || strings.HasPrefix(r.URL.Path, "/parts/") {
+	if len(app.Status.Versions) < 2 || !r.server.Reports.HasRepository() || strings.HasPrefix(r.URL.Path, "/parts/") {
 		return nil
 	}
 	from, to := r.URL.Query().Get("from"), r.URL.Query().Get("to")

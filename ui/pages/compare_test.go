@@ -11,6 +11,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/ui/pages"
+	"github.com/appmarket/operator/ui/reports"
 )
 
 // oldDigest is the digest of the reports of the version 1.0.0 of an app with two versions.
@@ -127,4 +129,22 @@ func chartWithChanges(t *testing.T, changes string) string {
 	content, err := json.Marshal(map[string]any{"annotations": map[string]string{"artifacthub.io/changes": changes}})
 	NewWithT(t).Expect(err).NotTo(HaveOccurred())
 	return string(content)
+}
+
+func TestPagesWithoutRepository(t *testing.T) {
+	g := NewWithT(t)
+	none, err := reports.New("")
+	g.Expect(err).NotTo(HaveOccurred())
+	w := newFormWorld(t, func(o *pages.Options) { o.Reports = none })
+	w.addOldVersion(t, w.readApp(t, "wiki"))
+	app := strings.TrimSuffix(w.path, "/install")
+	const note = "not available, because these pages have no URL of the repository"
+	for _, tab := range []string{"", "/versions", "/values", "/versions?from=1.0.0&to=1.2.0"} {
+		page := shows(t, w.b, app+tab, note).text
+		g.Expect(page).NotTo(Or(ContainSubstring("has no README"), ContainSubstring("has no values.yaml"), ContainSubstring("No differences"),
+			ContainSubstring(`name="from"`), ContainSubstring("objects.yaml")), tab)
+	}
+	w.addInstance(t, w.tenant, "wiki", w.ref, func(i *v1alpha1.AppInstance) { i.Status.Version = "1.0.0" })
+	upgrade := shows(t, w.b, "/instances/"+w.tenant+"/wiki/actions/upgrade", "1.2.0").text
+	g.Expect(upgrade).NotTo(ContainSubstring("/versions?from="), "a comparison would show nothing")
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/Masterminds/semver/v3"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -168,16 +169,26 @@ func placeProblems(l *locale.Language, namespace, name, account string) []fieldE
 	return problems
 }
 
-// publishedVersions returns the published versions of an app as options.
+// publishedVersions returns the published versions of an app as options, pre-releases last.
 func publishedVersions(l *locale.Language, app *v1alpha1.AppInfo, chosen string) []option {
-	var versions []option
+	var versions, prereleases []option
 	for i := range app.Status.Versions {
 		version := &app.Status.Versions[i]
 		text := version.Version
 		if version.Deprecated {
 			text += " " + l.Text("app.deprecatedMark")
 		}
+		if isPrerelease(version.Version) {
+			prereleases = append(prereleases, option{version.Version, text + " " + l.Text("app.prereleaseMark"), version.Version == chosen})
+			continue
+		}
 		versions = append(versions, option{version.Version, text, version.Version == chosen})
 	}
-	return versions
+	return append(versions, prereleases...)
+}
+
+// isPrerelease reports whether a version is a pre-release. A version that is not a semantic version is none.
+func isPrerelease(version string) bool {
+	parsed, err := semver.NewVersion(version)
+	return err == nil && parsed.Prerelease() != ""
 }

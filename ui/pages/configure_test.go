@@ -132,3 +132,31 @@ func TestAdoptForm(t *testing.T) {
 	g.Expect(task.Spec.Adopt).To(Equal(&v1alpha1.AppParameters{AppConfiguration: v1alpha1.AppConfiguration{Title: "Wiki"}}), "a missing input is kept")
 	g.Expect(w.b.post(t, path+"/preview", url.Values{"to": {w.tenant}, "name": {"old-wiki"}}).text).To(ContainSubstring("kubectl market adopt old-wiki"))
 }
+
+// TestTypedPassword changes the password of a failed task, whose form refers to the Secret with the former one.
+func TestTypedPassword(t *testing.T) {
+	g := NewWithT(t)
+	w := newFormWorld(t)
+	g.Expect(w.b.post(t, w.path, w.validForm()).StatusCode).To(Equal(http.StatusSeeOther))
+	again := shows(t, w.b, w.path+"?namespace="+w.tenant+"&from=install-wiki-abcde", `name="secret.WIKI_ADMIN_PASSWORD" value="wiki-inputs"`)
+	g.Expect(again.text).To(ContainSubstring("A password that you enter replaces the reference to the Secret."))
+
+	form := w.validForm()
+	form.Set("key", "bcdef")
+	form.Set("secret.WIKI_ADMIN_PASSWORD", "mine")
+	form.Set("key.WIKI_ADMIN_PASSWORD", "password")
+	form.Set("input.WIKI_ADMIN_PASSWORD", "CANARY-changed")
+	preview := w.b.post(t, w.path+"/preview", form).text
+	g.Expect(preview).To(And(ContainSubstring("kind: Secret"), ContainSubstring("key: WIKI_ADMIN_PASSWORD"), Not(ContainSubstring("name: mine")), Not(ContainSubstring("CANARY"))))
+	g.Expect(w.b.post(t, w.path, form).StatusCode).To(Equal(http.StatusSeeOther))
+	g.Expect(w.readTask(t, "install-wiki-bcdef").Spec.Install.Inputs).To(ContainElement(v1alpha1.InputValue{
+		Name: "WIKI_ADMIN_PASSWORD", ValueFrom: &v1alpha1.InputValueSource{SecretKeyRef: &v1alpha1.KeyReference{Name: "wiki-inputs", Key: "WIKI_ADMIN_PASSWORD"}},
+	}))
+	secret := &corev1.Secret{}
+	g.Expect(w.Client.Get(t.Context(), client.ObjectKey{Namespace: w.tenant, Name: "wiki-inputs"}, secret)).To(Succeed())
+	g.Expect(secret.Data).To(HaveKeyWithValue("WIKI_ADMIN_PASSWORD", []byte("CANARY-changed")))
+
+	form.Set("key", "cdefg")
+	form.Set("input.WIKI_ADMIN_PASSWORD", "")
+	g.Expect(w.b.post(t, w.path+"/preview", form).text).To(ContainSubstring("name: mine"), "without a password, the reference is used")
+}

@@ -181,7 +181,7 @@ func installedApps(r *request) (installedMap, []live.Topic, error) {
 	for i := range instances {
 		instance := &instances[i]
 		ref := instance.Spec.AppRef
-		if instance.Status.Version == "" {
+		if instance.Status.Version == "" || isUninstalled(instance) {
 			continue
 		}
 		key := appKey(cmp.Or(ref.Namespace, instance.Namespace), ref.Source, ref.Name)

@@ -154,7 +154,6 @@ func TestInstallFormErrors(t *testing.T) {
 		{"an invalid address", "input.WIKI_ADMIN_EMAIL", "jane", "WIKI_ADMIN_EMAIL"},
 		{"a number out of range", "input.WIKI_SIZE", "10", "WIKI_SIZE"},
 		{"another option", "input.WIKI_THEME", "blue", "WIKI_THEME"},
-		{"a Secret without a key", "secret.WIKI_ADMIN_PASSWORD", "mine", "the Secret needs a name and a key"},
 		{"a missing input", "input.WIKI_ADMIN_EMAIL", "", "a value is required"},
 		{"invalid YAML", "values", "a: [", "line 1"},
 		{"a list as values", "values", "- a", "Values"},

@@ -81,11 +81,13 @@ func newInputForm(r *request, list []v1alpha1.Input) *inputForm {
 			if r.Method == http.MethodGet {
 				entered = "" // Only a user enters a confidential value.
 			}
-			field.SecretName, field.SecretKey = strings.TrimSpace(r.PostFormValue("secret."+input.Name)), strings.TrimSpace(r.PostFormValue("key."+input.Name))
+			if entered == "" { // An entered value replaces the value in the Secret.
+				field.SecretName, field.SecretKey = strings.TrimSpace(r.PostFormValue("secret."+input.Name)), strings.TrimSpace(r.PostFormValue("key."+input.Name))
+			}
 		} else {
 			field.Value = entered
 		}
-		if entered != "" && field.SecretName == "" {
+		if entered != "" {
 			form.given[input.Name] = entered
 		}
 		if input.Required && input.Default == "" {
@@ -115,6 +117,9 @@ func newInputField(l *locale.Language, input v1alpha1.Input, index int) *inputFi
 		field.Widget = "number"
 	case input.Type == "url" || input.Type == "email":
 		field.HTMLType = input.Type
+	}
+	if field.Widget == "bool" {
+		input.Default = "" // The field shows it as an option.
 	}
 	field.Hint = hintOf(l, input)
 	return field

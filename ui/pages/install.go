@@ -38,7 +38,9 @@ type installView struct {
 
 	Namespace, Name, DisplayTitle, Account, Values string
 	Namespaces                                     []string
-	Versions                                       []option
+	// Accounts are service accounts in the namespace, which the form proposes.
+	Accounts []string
+	Versions []option
 	// Dependencies reports that required apps are installed too.
 	Dependencies bool
 	Inputs       *inputForm
@@ -67,6 +69,7 @@ func (f installForm) showForm(r *request) (*view, error) {
 		return nil, err
 	}
 	v.Check = checkOf(r.lang, from)
+	v.addAccounts(r)
 	return v.view(), v.addManifest()
 }
 
@@ -76,6 +79,7 @@ func (f installForm) showPreview(r *request) (*view, error) {
 	if err != nil {
 		return nil, err
 	}
+	v.addAccounts(r)
 	return v.view(), v.addManifest()
 }
 
@@ -86,6 +90,7 @@ func (f installForm) submitForm(r *request) (next string, again *view, err error
 		return "", nil, err
 	}
 	if !v.acceptFields(r.PostFormValue("anyway") != "") {
+		v.addAccounts(r)
 		return "", v.view(), v.addManifest()
 	}
 	task, confidential, err := v.newTask()
@@ -140,7 +145,7 @@ func (f installForm) newView(r *request) (*installView, error) {
 	if v.Summary == nil {
 		v.Summary = &v1alpha1.AppSummary{}
 	}
-	v.Title = cmp.Or(v.Summary.Title, app.Spec.App)
+	v.Title = cmp.Or(kube.FindTranslation(v.Summary.Translations, r.lang.Tag).Title, v.Summary.Title, app.Spec.App)
 	v.Namespace = cmp.Or(strings.TrimSpace(r.PostFormValue("to")), namespaceOf(r))
 	v.Name = cmp.Or(strings.TrimSpace(r.PostFormValue("name")), app.Spec.App)
 	v.DisplayTitle, v.Account = strings.TrimSpace(r.PostFormValue("title")), strings.TrimSpace(r.PostFormValue("account"))

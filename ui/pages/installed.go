@@ -19,8 +19,8 @@ import (
 const (
 	// maxRows is the number of rows of a list on one page.
 	maxRows = 200
-	// maxCellRunes bounds a message in a row.
-	maxCellRunes = 160
+	// maxCellBytes bounds a message in a row.
+	maxCellBytes = 160
 )
 
 // instanceRow is an instance in a list.
@@ -75,7 +75,7 @@ func newInstanceRow(l *locale.Language, instance *v1alpha1.AppInstance) instance
 func readyMessage(instance *v1alpha1.AppInstance) string {
 	for _, name := range []string{v1alpha1.ConditionReady, v1alpha1.ConditionReconciling} {
 		if c := meta.FindStatusCondition(instance.Status.Conditions, name); c != nil && c.Message != "" {
-			return text.Truncate(c.Message, maxCellRunes)
+			return text.Shorten(c.Message, maxCellBytes)
 		}
 	}
 	return ""

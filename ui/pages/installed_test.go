@@ -31,3 +31,13 @@ func TestInstalledHasPages(t *testing.T) {
 	}
 	g.Expect(b.get(t, "/instances?namespace="+w.tenant+"&find=many-00").text).NotTo(ContainSubstring("page=2"))
 }
+
+// TestCardsNameTheirSource lists the same app of one source and of two.
+func TestCardsNameTheirSource(t *testing.T) {
+	g := NewWithT(t)
+	w := newFormWorld(t)
+	g.Expect(shows(t, w.b, "/apps", "1 app from 1 source").text).NotTo(ContainSubstring("1.2.0 · samples"))
+	w.addApp(t, w.market, "mirror", "wiki", v1alpha1.AppSummary{Title: "Wiki"})
+	shows(t, w.b, "/apps", "1.2.0 · samples", "1.2.0 · mirror", "2 apps from 2 sources")
+	g.Expect(w.b.get(t, "/apps?q=nothing").text).NotTo(Or(ContainSubstring("0 apps"), ContainSubstring("0 sources")))
+}

@@ -97,3 +97,27 @@ func TestRefusedTopicsAreBounded(t *testing.T) {
 	g.Expect(s.signInAsAdmin(t).get(t, "/live?t="+strings.Repeat("x", 5000)).StatusCode).To(Equal(http.StatusBadRequest))
 	g.Expect(time.Since(begun)).To(BeNumerically("<", 10*time.Second))
 }
+
+// TestChangeBeforeTheStreamIsSignaled changes an instance after its page was read and before the page connects.
+func TestChangeBeforeTheStreamIsSignaled(t *testing.T) {
+	g := NewWithT(t)
+	w := newWorld(t, true)
+	b := w.signInAsAdmin(t)
+	path := "/instances/" + w.tenant + "/wiki"
+	stream := ""
+	g.Eventually(func() bool {
+		page := shows(t, b, path, "Unhealthy")
+		stream = strings.ReplaceAll(followed.FindStringSubmatch(page.text)[1], "&amp;", "&")
+		select {
+		case <-openStream(t, b, stream):
+			return false
+		case <-time.After(time.Second):
+			return true
+		}
+	}, "15s", "100ms").Should(BeTrue(), "earlier changes are not signaled")
+
+	signal := live.Topic{Resource: kube.Instances, Namespace: w.tenant, Name: "wiki"}.Signal()
+	w.hub.Notify(kube.Change{Resource: kube.Instances, Namespace: w.tenant, Name: "wiki"})
+	g.Eventually(openStream(t, b, stream), "3s").Should(Receive(Equal("event: " + signal)))
+	g.Expect(b.get(t, "/live?t=appinstances//&since=x").StatusCode).To(Equal(http.StatusBadRequest))
+}

@@ -3,6 +3,7 @@ package pages_test
 import (
 	"net/http"
 	"net/url"
+	"strings"
 	"testing"
 
 	. "github.com/onsi/gomega"
@@ -72,4 +73,18 @@ func TestRecordIsDeleted(t *testing.T) {
 	g.Expect(answer.StatusCode).To(Equal(http.StatusSeeOther), answer.text)
 	g.Expect(w.Client.Get(t.Context(), client.ObjectKeyFromObject(record), record)).NotTo(Succeed())
 	g.Expect(owner.post(t, path, nil).StatusCode).To(Equal(http.StatusNotFound))
+}
+
+// TestRecordsAreNotInstalled shows the app of an uninstalled instance.
+func TestRecordsAreNotInstalled(t *testing.T) {
+	g := NewWithT(t)
+	w := newFormWorld(t)
+	w.addRecord(t, w.tenant, "wiki", w.ref)
+	shows(t, w.b, "/instances?state=uninstalled", "Old wiki")
+	app := strings.TrimSuffix(w.path, "/install")
+	g.Expect(w.b.get(t, app).text).NotTo(ContainSubstring("Old wiki"))
+	g.Expect(w.b.get(t, "/apps").text).NotTo(ContainSubstring("</svg>Installed</span>"))
+	w.addInstance(t, w.tenant, "board", w.ref)
+	shows(t, w.b, app, "/instances/"+w.tenant+"/board")
+	shows(t, w.b, "/apps", "</svg>Installed</span>")
 }

@@ -163,7 +163,7 @@ func (s *Server) writeView(w http.ResponseWriter, r *request, status int, v *vie
 	}
 	l := layout{
 		Title: strings.Join(append(slices.Clone(v.titles), "AppMarket"), " · "), Section: v.section, Query: v.query,
-		User: r.session.User, Live: liveURL(v.topics), Body: body, Path: pagePath(r), Preferences: preferencesOf(r.Request),
+		User: r.session.User, Live: liveURL(v.topics, r.begun), Body: body, Path: pagePath(r), Preferences: preferencesOf(r.Request),
 		ShowNamespaces: v.section == "apps" || v.section == "instances" || v.section == "tasks" || v.section == "about",
 	}
 	s.addNamespaces(r, &l)

@@ -23,6 +23,8 @@ type request struct {
 	session session.Session
 	// lang is the language of the request.
 	lang *locale.Language
+	// begun is the time before which nothing was read for the request.
+	begun time.Time
 }
 
 // Text returns a message in the language of the request.
@@ -38,9 +40,10 @@ func (s *Server) signedIn(next func(http.ResponseWriter, *request)) http.Handler
 		identify = s.identifyByProxy
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		begun := time.Now()
 		user, found, ok := identify(w, r)
 		if ok {
-			next(w, &request{Request: r, User: user, server: s, session: found, lang: locale.Of(r)})
+			next(w, &request{Request: r, User: user, server: s, session: found, lang: locale.Of(r), begun: begun})
 		}
 	})
 }

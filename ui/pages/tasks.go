@@ -59,7 +59,7 @@ func newTaskRow(l *locale.Language, task *v1alpha1.AppInstallTask) taskRow {
 		row.Duration = formatDuration(l, task.Status.CompletionTime.Sub(task.CreationTimestamp.Time))
 	}
 	if c := meta.FindStatusCondition(task.Status.Conditions, v1alpha1.ConditionSucceeded); c != nil && row.State.Class != "ok" {
-		row.Message = text.Truncate(c.Message, maxCellRunes)
+		row.Message = text.Shorten(c.Message, maxCellBytes)
 	}
 	return row
 }

@@ -26,7 +26,7 @@ func parseTemplates() (templates, error) {
 			"icon": assets.Icon, "asset": assets.URL, "clock": formatClock, "bytes": formatBytes,
 			"initial": initialOf, "tint": tintOf, "join": strings.Join,
 			"appURL": appURL, "appTabURL": appTabURL, "versionURL": versionURL, "reportURL": reportURL, "imageListURL": imageListURL,
-			"installURL": installURL, "adoptURL": adoptURL,
+			"isPrerelease": isPrerelease, "installURL": installURL, "adoptURL": adoptURL,
 			"previewURL": previewURL, "checkURL": checkURL, "fieldsURL": fieldsURL, "inputsURL": inputsURL, "defaultsURL": defaultsURL, "copyURL": copyURL,
 			"instanceURL": instanceURL, "instanceTabURL": instanceTabURL, "actionURL": actionURL,
 			"taskURL": taskURL, "taskActionURL": taskActionURL, "sourceURL": sourceURL, "refURL": refURL,
@@ -45,6 +45,7 @@ func textFunctions(l *locale.Language) template.FuncMap {
 	return template.FuncMap{
 		"t": l.Text, "word": l.Word, "reason": l.Reason,
 		"translated": func(text string) string { return translateText(l, text) },
+		"message":    func(text string) string { return messageText(l, text) },
 		"violation":  func(text string) string { return translateViolation(l, text) },
 		"marked":     func(id string, values ...any) template.HTML { return markCode(l.Text(id, values...)) },
 		"ago":        func(t time.Time) string { return formatAge(l, t) },

@@ -3,7 +3,9 @@ package pages
 import (
 	"cmp"
 	"net/url"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/ui/live"
@@ -138,13 +140,18 @@ func refURL(ref v1alpha1.AppReference, namespace string) string {
 	return appURL(namespace, ref.Source, ref.Name)
 }
 
-func liveURL(topics []live.Topic) string {
+// liveURL returns the address of the stream of a page whose data was read at a time. The time is zero if the
+// page reads its data after the connection.
+func liveURL(topics []live.Topic, since time.Time) string {
 	if len(topics) == 0 {
 		return ""
 	}
 	query := url.Values{}
 	for _, topic := range topics {
 		query.Add("t", topic.String())
+	}
+	if !since.IsZero() {
+		query.Set("since", strconv.FormatInt(since.UnixMilli(), 10))
 	}
 	return "/live?" + query.Encode()
 }

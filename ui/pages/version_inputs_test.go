@@ -152,3 +152,24 @@ func TestInputsOfActions(t *testing.T) {
 		And(ContainSubstring("The inputs of version 0.9.0 cannot be read."), ContainSubstring("WIKI_THEME")))
 	g.Expect(w.b.post(t, "/instances/"+w.tenant+"/wiki/actions/stop/inputs", url.Values{"key": {"abcde"}}).StatusCode).To(Equal(http.StatusNotFound))
 }
+
+// TestPrereleasesAreNotPreselected upgrades an instance for which only a pre-release is newer.
+func TestPrereleasesAreNotPreselected(t *testing.T) {
+	g := NewWithT(t)
+	w := newFormWorld(t)
+	w.addOtherVersion(t, inputsOfOther)
+	w.addInstance(t, w.tenant, "wiki", w.ref, func(i *v1alpha1.AppInstance) { i.Status.Version = "1.2.0" })
+	w.addInstance(t, w.tenant, "old", w.ref, func(i *v1alpha1.AppInstance) { i.Status.Version = "1.0.0" })
+	path := "/instances/" + w.tenant + "/wiki/actions/upgrade"
+	page := shows(t, w.b, path, "The instance is up to date").text
+	g.Expect(page).To(And(ContainSubstring(`<option value="" selected></option>`), ContainSubstring(`<option value="1.3.0-rc.1">1.3.0-rc.1 (pre-release)</option>`)))
+	answer := w.b.post(t, path, url.Values{"key": {"abcde"}, "choice": {""}})
+	g.Expect(answer.StatusCode).To(Equal(http.StatusUnprocessableEntity))
+	g.Expect(answer.text).To(ContainSubstring("Select one of the published versions."))
+	g.Expect(w.b.post(t, path, url.Values{"key": {"abcde"}, "choice": {otherVersion}}).StatusCode).To(Equal(http.StatusSeeOther))
+
+	old := shows(t, w.b, "/instances/"+w.tenant+"/old/actions/upgrade", `<option value="1.2.0" selected>`).text
+	g.Expect(strings.Index(old, `<option value="1.2.0"`)).To(BeNumerically("<", strings.Index(old, `<option value="1.3.0-rc.1">`)), "pre-releases are last")
+	g.Expect(old).NotTo(ContainSubstring("up to date"))
+	shows(t, w.b, strings.TrimSuffix(w.path, "install")+"versions", "Pre-release")
+}

@@ -51,6 +51,8 @@ var (
 	ErrForbidden = errors.New("the repository requires the permission to get the MarketSource")
 	// ErrTooLarge means that the report is larger than MaxBytes.
 	ErrTooLarge = errors.New("the report is too large to be shown")
+	// ErrNoRepository means that the client has no URL of a repository.
+	ErrNoRepository = errors.New("the URL of the repository is not configured")
 	// ErrOrigin means that the address is not one of the configured repository.
 	ErrOrigin = errors.New("its URL is not in the repository of this market")
 )
@@ -62,7 +64,7 @@ type Client struct {
 	http *http.Client
 }
 
-// New returns a client for the repository with a URL. If the URL is empty, no report is found.
+// New returns a client for the repository with a URL. If the URL is empty, no report can be fetched.
 func New(repository string) (*Client, error) {
 	c := &Client{http: &http.Client{
 		Timeout:       timeout,
@@ -83,9 +85,15 @@ func New(repository string) (*Client, error) {
 
 var digestPath = regexp.MustCompile(`/reports/([0-9a-f]{64})/?$`)
 
+// HasRepository reports whether the client has the URL of a repository.
+func (c *Client) HasRepository() bool { return c.base != nil }
+
 // addressOf returns the address of a report. Of the URL in the status only the digest is used.
 func (c *Client) addressOf(reportURL, name string) (string, error) {
-	if c.base == nil || reportURL == "" {
+	switch {
+	case c.base == nil:
+		return "", ErrNoRepository
+	case reportURL == "":
 		return "", ErrNotFound
 	}
 	given, err := url.Parse(reportURL)

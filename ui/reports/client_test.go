@@ -87,5 +87,6 @@ func TestFetch(t *testing.T) {
 	none, err := New("")
 	g.Expect(err).NotTo(HaveOccurred())
 	_, err = none.Fetch(t.Context(), from, Readme, "")
-	g.Expect(err).To(MatchError(ErrNotFound))
+	g.Expect(err).To(MatchError(ErrNoRepository))
+	g.Expect([]bool{c.HasRepository(), none.HasRepository()}).To(Equal([]bool{true, false}))
 }

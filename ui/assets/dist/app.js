@@ -78,8 +78,7 @@
     lost = 0;
     last = new Date();
     show("on", texts.textLive);
-    // Changes in between were not signaled: read them, but not all pages at the same time.
-    if (connections++) setTimeout(refresh, Math.random() * 2000);
+    connections++; // The server signals the changes since the page was read.
   });
   stream.addEventListener("closed", (event) => {
     closed = event.detail?.data || "ended";

@@ -75,6 +75,18 @@
 
     // The server judges the fields that were changed.
     const changed = new Set([...form.querySelectorAll(".field")].filter((field) => field.querySelector(".error")));
+    // The list of errors at the top loses those that are corrected.
+    const updateErrors = (states) => {
+      const errors = document.getElementById("errors"), heading = errors?.querySelector("[data-one]");
+      if (!heading) return;
+      errors.querySelectorAll("li").forEach((line) => {
+        const id = line.querySelector("a").hash.slice(1);
+        if (!states.querySelector(`[data-problem="${id}"]`)) line.remove();
+      });
+      const count = errors.querySelectorAll("li").length;
+      if (!count) errors.remove();
+      heading.textContent = count === 1 ? heading.dataset.one : heading.textContent.replace(/\d+/, count);
+    };
     const judge = async () => {
       let states;
       try {
@@ -82,6 +94,7 @@
         if (answer?.status !== 200) return;
         states = new DOMParser().parseFromString(await answer.text(), "text/html");
       } catch { return; } // Without a connection, the fields are judged when the form is submitted.
+      updateErrors(states);
       form.querySelector("#values-notices")?.replaceChildren(...states.querySelectorAll("[data-notices]"));
       for (const field of form.querySelectorAll(".field")) {
         const control = field.matches("fieldset") ? field : field.querySelector("input[id], select[id], textarea[id]");
