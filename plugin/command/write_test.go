@@ -148,6 +148,7 @@ func TestUpgradeToTheInstalledVersion(t *testing.T) {
 	add("unknown", func(i *v1alpha1.AppInstance) { i.Spec.AppRef.Name = "other" })
 	expectGolden(t, "up-to-date",
 		p.run("upgrade paper -n latest"), p.run("upgrade paper -n latest --wait -o name"),
+		p.run("plan upgrade paper -n latest"), p.run("plan upgrade paper -n latest --exit-code"),
 		p.run("upgrade paper -n latest --set replicas=2"), p.run("upgrade replaced -n latest"), p.run("upgrade older -n latest -o name"), p.run("upgrade unknown -n latest"))
 	var tasks v1alpha1.AppInstallTaskList
 	NewWithT(t).Expect(p.env.Client.List(t.Context(), &tasks, client.InNamespace("latest"))).To(Succeed())
