@@ -155,6 +155,23 @@ func TestUpgradeToTheInstalledVersion(t *testing.T) {
 	NewWithT(t).Expect(tasks.Items).To(HaveLen(4), "no task without a change")
 }
 
+// TestReinstallation installs an uninstalled instance again, whose record has values and inputs.
+func TestReinstallation(t *testing.T) {
+	p := newPlugin(t)
+	p.newMarket()
+	p.namespace("again")
+	language := "en"
+	p.createWithStatus(newInstance("again", "wiki", func(i *v1alpha1.AppInstance) {
+		i.Spec.DesiredState, i.Spec.Values = v1alpha1.StateUninstalled, &runtime.RawExtension{Raw: []byte(`{"replicas":2,"page":{"title":"Team"}}`)}
+		i.Spec.Inputs = []v1alpha1.InputValue{{Name: "WIKI_LANGUAGE", Value: &language}, taskbuilder.SecretInput("WIKI_ADMIN_PASSWORD", "wiki-inputs", "WIKI_ADMIN_PASSWORD")}
+		i.Status.Releases, i.Status.Revision = nil, 0
+	}))
+	p.createWithStatus(newInstance("again", "running", func(i *v1alpha1.AppInstance) { i.Spec.Values = &runtime.RawExtension{Raw: []byte(`{"replicas":2}`)} }))
+	expectGolden(t, "reinstall",
+		p.run("install samples/wiki -n again --dry-run=client -o name"), p.run("install samples/wiki -n again --set replicas=3 --input WIKI_LANGUAGE=zh --dry-run=client -o name"),
+		p.run("install samples/wiki --name running -n again --dry-run=client -o name"))
+}
+
 func TestCtrlCLeavesTheTask(t *testing.T) {
 	p := newPlugin(t)
 	p.newMarket()
