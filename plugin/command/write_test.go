@@ -95,7 +95,7 @@ func TestUsageErrors(t *testing.T) {
 	p.newMarket()
 	p.namespace("usage")
 	expectGolden(t, "usage",
-		p.run("install"), p.run("install wiki --unknown"), p.run("nothing"), p.run("upgrade nothing -n usage"),
+		p.run("install"), p.run("install wiki --unknown"), p.run("install wiki --nam wiki2"), p.run("install wiki --namspace demo"), p.run("install wiki -q"), p.run("nothing"), p.run("upgrade nothing -n usage"),
 		p.run("install wiki -n usage --on-failure explode"), p.run("install wiki -n usage --input A"), p.run("install wiki -n usage --set a[=1"),
 		p.run("install wiki -n usage --values-from wiki"), p.run("install wiki -n usage --secret-input A"), p.run("install wiki -n usage -f missing.yaml"),
 		p.run("install wiki -n usage --name Wiki_1"), p.run("install wiki -n usage --dry-run=perhaps"), p.run("adopt old -n usage"), p.run("clone wiki -n usage"),
@@ -111,6 +111,8 @@ func TestWaitingForATask(t *testing.T) {
 		{"succeeded", []func(*v1alpha1.AppInstallTask){isAdmitted, hasSucceeded}, "upgrade wiki --wait"},
 		{"succeeded-name", []func(*v1alpha1.AppInstallTask){hasSucceeded}, "upgrade wiki --wait -o name"},
 		{"rejected", []func(*v1alpha1.AppInstallTask){wasRejected}, "install samples/wiki --wait"},
+		{"installed", []func(*v1alpha1.AppInstallTask){wasInstalled}, "install samples/wiki --wait"},
+		{"release", []func(*v1alpha1.AppInstallTask){hasRelease}, "install samples/wiki --wait"},
 		{"waits-for-input", []func(*v1alpha1.AppInstallTask){waitsForInput}, "install samples/wiki --wait"},
 		{"failed", []func(*v1alpha1.AppInstallTask){isAdmitted, hasFailed}, "upgrade wiki --wait"},
 		{"timed-out", []func(*v1alpha1.AppInstallTask){isAdmitted}, "upgrade wiki --wait --timeout 2s"},
