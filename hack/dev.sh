@@ -239,8 +239,12 @@ hint() {
 things to try:
   ${first}$k get appinfos -n market
   $k apply -f config/samples/task-install-hello.yaml && $k wait -n demo --for=condition=Succeeded appinstalltask/install-hello
+  make plugin; bin/kubectl-market search -n demo; bin/kubectl-market install samples/hello -n demo --service-account appmarket-tenant --wait
   helm repo add samples $repository/market/samples && helm search repo samples
+
+The app broken of the sample market fails on purpose, to show an error.
 TEXT
+  [ "$cluster" != local ] || say "The nodes are simulated: apps have no logs and cannot be opened."
 }
 
 up() {

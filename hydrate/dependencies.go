@@ -77,7 +77,7 @@ func fetchDependencies(
 // missing, it sets MissingDependencies and returns an error that names them.
 func (d *Draft) addDependencies(files []chart.File, fetched []chart.FetchedDependency) ([]chart.File, error) {
 	vendoring := chart.Vendoring{Base: d.Request.Offer.URL, Fetched: fetched}
-	if _, isOlares := chart.FindFile(files, manifestFile); isOlares {
+	if _, isOlares := chart.FindFile(files, ManifestFile); isOlares {
 		vendoring.Dirs = chartFolders(files)
 	}
 	complete, missing, err := vendoring.AddDependencies(files)

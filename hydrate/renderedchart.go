@@ -14,8 +14,8 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-// manifestFile describes an app in more detail than Chart.yaml.
-const manifestFile = "OlaresManifest.yaml"
+// ManifestFile is the name of the file that describes an app in more detail than Chart.yaml.
+const ManifestFile = "OlaresManifest.yaml"
 
 // RenderedChart reads the app manifest, if there is one, and renders every chart unit with
 // the platform values of the source.
@@ -69,7 +69,7 @@ func (s RenderedChart) Apply(ctx context.Context, d *Draft) error {
 // ReadManifest returns the app manifest of the draft. A manifest in the old format is rendered
 // first. The result is nil for a chart without a manifest.
 func (s RenderedChart) ReadManifest(ctx context.Context, d *Draft) (*Manifest, error) {
-	text, ok := d.FindFile(manifestFile)
+	text, ok := d.FindFile(ManifestFile)
 	if !ok {
 		return nil, nil
 	}
@@ -81,11 +81,11 @@ func (s RenderedChart) ReadManifest(ctx context.Context, d *Draft) (*Manifest, e
 	}
 	manifest, err := s.Reader.Read(text)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", manifestFile, err)
+		return nil, fmt.Errorf("%s: %w", ManifestFile, err)
 	}
 	if manifest.Name != d.Chart.Name {
 		return nil, outcome.Stalled(v1alpha1.ReasonInvalidManifest, fmt.Errorf(
-			"%s: metadata.name: Invalid value: %q: must be the name %q of the chart", manifestFile, manifest.Name, d.Chart.Name))
+			"%s: metadata.name: Invalid value: %q: must be the name %q of the chart", ManifestFile, manifest.Name, d.Chart.Name))
 	}
 	return manifest, nil
 }
@@ -102,7 +102,7 @@ func (s RenderedChart) renderManifest(ctx context.Context, d *Draft, text []byte
 		Namespace: RenderNamespace,
 	})
 	if err != nil {
-		cause := errors.New(strings.ReplaceAll(err.Error(), notes, manifestFile))
+		cause := errors.New(strings.ReplaceAll(err.Error(), notes, ManifestFile))
 		return nil, outcome.Stalled(outcome.Reason(err, v1alpha1.ReasonInvalidManifest), cause)
 	}
 	return []byte(out.Notes), nil
@@ -119,7 +119,7 @@ func ListUnits(app string, files []chart.File, manifest *Manifest) ([]Unit, erro
 		unit := Unit{Name: sub.Name, Dir: sub.Name}
 		if _, ok := chart.FindFile(files, unit.Dir+"/"+chart.MetadataFile); !ok {
 			return nil, outcome.Stalled(v1alpha1.ReasonInvalidManifest, fmt.Errorf(
-				"%s: spec.subCharts: Invalid value: %q: file %s/%s not found", manifestFile, sub.Name, unit.Dir, chart.MetadataFile))
+				"%s: spec.subCharts: Invalid value: %q: file %s/%s not found", ManifestFile, sub.Name, unit.Dir, chart.MetadataFile))
 		}
 		units = append(units, unit)
 	}

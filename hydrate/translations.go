@@ -39,7 +39,7 @@ var localePattern = regexp.MustCompile(`^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}$`
 // localeOf returns the language of a file i18n/<language>/OlaresManifest.yaml, or "".
 func localeOf(name string) string {
 	locale, isTranslation := strings.CutPrefix(path.Dir(name), "i18n/")
-	if !isTranslation || path.Base(name) != manifestFile || strings.Contains(locale, "/") {
+	if !isTranslation || path.Base(name) != ManifestFile || strings.Contains(locale, "/") {
 		return ""
 	}
 	return locale

@@ -89,8 +89,8 @@ func (d *Requirements) Attempts(facts *Facts) []Attempt {
 // not belong to the release. An existing hook is replaced and therefore not reported.
 func (d *Requirements) checkAnswers(facts *Facts) []Problem {
 	var problems []Problem
-	taken := map[string][]string{}
-	var owners []string
+	taken := map[takenBy][]string{}
+	var owners []takenBy
 	for i, o := range d.attemptedObjects(facts) {
 		if i >= len(facts.Answers) {
 			break
@@ -103,17 +103,35 @@ func (d *Requirements) checkAnswers(facts *Facts) []Problem {
 		if !answer.Exists || o.hook || d.isOwnedByRelease(o, answer) {
 			continue
 		}
-		owner := answer.ownerText(d.request.Tenant.Namespace)
+		owner := takenBy{answer.ownerText(d.request.Tenant.Namespace), d.otherNameAdvice(o, answer, facts)}
 		if taken[owner] == nil {
 			owners = append(owners, owner)
 		}
 		taken[owner] = append(taken[owner], o.kindAndName())
 	}
 	for _, owner := range owners {
-		problems = append(problems, newFinalProblem(v1alpha1.ReasonObjectExists, "%s; %s, or use another name for the instance",
-			takenMessage(taken[owner], owner), removalAdvice(len(taken[owner]))))
+		advice := owner.advice
+		if advice == "" {
+			advice = removalAdvice(len(taken[owner])) + ", or use another name for the instance"
+		}
+		problems = append(problems, newFinalProblem(v1alpha1.ReasonObjectExists, "%s; %s", takenMessage(taken[owner], owner.text), advice))
 	}
 	return problems
+}
+
+// takenBy is the owner of existing objects, and the advice for them.
+type takenBy struct{ text, advice string }
+
+// otherNameAdvice returns the advice for an object that belongs to another Helm release, which must not be deleted.
+// It returns "" for an object that belongs to no release.
+func (d *Requirements) otherNameAdvice(o *object, answer Answer, facts *Facts) string {
+	switch {
+	case answer.Release == "":
+		return ""
+	case d.objectNamespace(o, facts) == d.request.Tenant.Namespace:
+		return "the app can be installed once in a namespace under these names: use another namespace"
+	}
+	return "the app can be installed once under these names: use values that change the names"
 }
 
 // isOwnedByRelease reports whether an existing object belongs to the installed release.

@@ -75,9 +75,9 @@ func TestAnswers(t *testing.T) {
 		{"of no release", []preflight.Answer{exists("", ""), none, none, none}, []want{{v1alpha1.ReasonObjectExists, true,
 			[]string{"ConfigMap/a already exists and is not managed by Helm; delete it, or use another name for the instance"}}}},
 		{"of another release", []preflight.Answer{none, exists("blog", "team"), none, none}, []want{{v1alpha1.ReasonObjectExists, true,
-			[]string{`ConfigMap/b already exists and is managed by Helm release "blog"; delete it`}}}},
+			[]string{`ConfigMap/b already exists and is managed by Helm release "blog"; the app can be installed once in a namespace under these names: use another namespace`}}}},
 		{"of the same name elsewhere", []preflight.Answer{none, exists("shop", "other"), none, none}, []want{{v1alpha1.ReasonObjectExists, true,
-			[]string{`ConfigMap/b already exists and is managed by Helm release "shop" in namespace "other"`}}}},
+			[]string{`ConfigMap/b already exists and is managed by Helm release "shop" in namespace "other"; the app can be installed once in a namespace under these names: use another namespace`}}}},
 		{"several", []preflight.Answer{exists("", ""), exists("blog", "team"), exists("", ""), none}, []want{
 			{v1alpha1.ReasonObjectExists, true, []string{"ConfigMap/a, ConfigMap/c already exist and are not managed by Helm; delete them"}},
 			{v1alpha1.ReasonObjectExists, true, []string{"ConfigMap/b already exists"}}}},

@@ -88,11 +88,15 @@ func (d *Requirements) permissionProblem(where string, facts *Facts) Problem {
 	return problem
 }
 
-// maxPhrases is the maximum number of rules or errors that a message contains.
-const maxPhrases = 2
+const (
+	// maxPhrases is the maximum number of rules or errors that a message contains.
+	maxPhrases = 2
+	// maxRights is the maximum number of permissions that a message names if they have more than maxPhrases rules.
+	maxRights = 3
+)
 
 // missingRightsText returns the number of missing permissions in a namespace, with the rules if there are
-// at most maxPhrases.
+// at most maxPhrases, and otherwise with the first maxRights permissions.
 func missingRightsText(where string, missing []Need) string {
 	rights := map[permission]bool{}
 	var rules []rbacv1.PolicyRule
@@ -109,14 +113,37 @@ func missingRightsText(where string, missing []Need) string {
 	if len(rights) == 1 {
 		number = "1 permission"
 	}
-	if rules = mergeRules(rules); len(rules) > maxPhrases {
-		return number
-	}
 	var parts []string
-	for _, rule := range rules {
+	merged := mergeRules(rules)
+	if len(merged) > maxPhrases {
+		parts = firstRights(rules)
+		return fmt.Sprintf("%s (%s and %d more)", number, truncateText(strings.Join(parts, ", ")), len(rights)-len(parts))
+	}
+	for _, rule := range merged {
 		parts = append(parts, formatRule(rule))
 	}
 	return fmt.Sprintf("%s (%s)", number, truncateText(strings.Join(parts, "; ")))
+}
+
+// firstRights describes the first maxRights permissions of rules with one resource and one verb each. The permissions
+// to create are the first ones, because they say the most about the app.
+func firstRights(rules []rbacv1.PolicyRule) []string {
+	sorted := slices.Clone(rules)
+	slices.SortStableFunc(sorted, func(a, b rbacv1.PolicyRule) int {
+		one, other := rightOf(a), rightOf(b)
+		return cmp.Or(strings.Compare(one.verb, other.verb), strings.Compare(one.group, other.group),
+			strings.Compare(one.resource, other.resource), strings.Compare(one.name, other.name))
+	})
+	var first []string
+	for _, rule := range sorted {
+		if described := formatRule(rule); !slices.Contains(first, described) {
+			first = append(first, described)
+		}
+		if len(first) == maxRights {
+			break
+		}
+	}
+	return first
 }
 
 // objectTitles returns the titles of the objects in a namespace, without duplicates.

@@ -134,7 +134,7 @@ func TestMissingRights(t *testing.T) {
 	f.Missing = requirements.Needs(f)
 	problems := requirements.Check(f)
 	expectProblems(t, "everything is missing", problems,
-		want{v1alpha1.ReasonPermissionDenied, false, []string{`service account "installer" lacks 19 permissions in namespace "team" that app "web" requires; apply the remedy`}},
+		want{v1alpha1.ReasonPermissionDenied, false, []string{`service account "installer" lacks 19 permissions (create secrets, create services, create deployments.apps and 16 more) in namespace "team" that app "web" requires; apply the remedy`}},
 		want{v1alpha1.ReasonClusterPermissionRequired, false, []string{`app "web" has cluster-scoped objects (Namespace/extra), for which service account "installer" lacks 4 permissions`,
 			"(create namespaces; delete, get, patch namespaces (extra)); a cluster administrator must apply the remedy"}},
 		want{v1alpha1.ReasonClusterPermissionRequired, false, []string{`app "web" has objects in namespace "other" (ConfigMap/a)`, `an administrator of namespace "other" must apply the remedy`}})
@@ -270,7 +270,7 @@ func TestAccounts(t *testing.T) {
 		w.Tenant.ServiceAccount, w.DefaultAccount = "default", true
 	})
 	g.Expect(unset.Reason).To(Equal(v1alpha1.ReasonPermissionDenied))
-	g.Expect(unset.Message).To(Equal(`spec.serviceAccountName is not set, and service account "default" lacks 12 permissions that app "web" requires; apply the remedy`))
+	g.Expect(unset.Message).To(Equal(`spec.serviceAccountName is not set, and service account "default" lacks 12 permissions (create configmaps, create secrets, delete configmaps and 9 more) that app "web" requires; apply the remedy`))
 
 	few := missing(func(_ *preflight.Request, f *preflight.Facts) { f.Missing = f.Missing[:1] })
 	g.Expect(few.Message).To(Equal(`service account "installer" lacks 1 permission (create configmaps) in namespace "team" that app "web" requires; apply the remedy`))

@@ -129,7 +129,10 @@ func (f *Factory) openRepository(ctx context.Context, k client.Client, flags *ai
 	}
 	repository, err := airgap.FindServiceRepository(ctx, config, k, flags.operator)
 	if err != nil && !apierrors.IsUnauthorized(err) {
-		return nil, &exitError{code: ExitError, cause: err, details: []string{"Name the namespace of the operator with --operator-namespace, or the repository with --repository-url."}}
+		return nil, &exitError{code: ExitError, cause: err, details: []string{
+			"Name the namespace of the operator with --operator-namespace.",
+			"If the operator runs outside of the cluster, as with make up, name the URL of its repository with --repository-url.",
+		}}
 	}
 	return repository, err
 }

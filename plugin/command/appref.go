@@ -35,18 +35,20 @@ func parseApp(name string) (v1alpha1.AppReference, error) {
 
 // appOfInstance returns the reference to an app for an instance to install. It is the reference of the
 // record of an earlier installation if there is one, because the reference of an instance is immutable.
-// A reference to the namespace of the instance has no namespace.
-func appOfInstance(ctx context.Context, c client.Client, namespace, instance string, app v1alpha1.AppReference) v1alpha1.AppReference {
+// A reference to the namespace of the instance has no namespace. It also returns that record, or nil.
+func appOfInstance(
+	ctx context.Context, c client.Client, namespace, instance string, app v1alpha1.AppReference,
+) (v1alpha1.AppReference, *v1alpha1.AppInstance) {
 	earlier, err := getInstance(ctx, c, namespace, cmp.Or(instance, app.Name))
 	// Without the permission to read the instance, the operator reports a conflict.
 	if err == nil && earlier.Spec.AppRef.Source == app.Source && earlier.Spec.AppRef.Name == app.Name &&
 		cmp.Or(earlier.Spec.AppRef.Namespace, namespace) == app.Namespace {
-		return earlier.Spec.AppRef
+		return earlier.Spec.AppRef, earlier
 	}
 	if app.Namespace == namespace {
 		app.Namespace = ""
 	}
-	return app
+	return app, nil
 }
 
 // resolveApp returns the reference to the app with a name, with its source and namespace. It reads

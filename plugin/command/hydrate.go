@@ -13,10 +13,11 @@ func (f *Factory) newHydrateCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "hydrate CHART", Short: "Hydrate a chart on this machine and print each step",
 		Long: "Runs the five steps by which a market publishes a chart, without a cluster, and prints the result of each step, the images, the required inputs " +
-			"and the warnings. CHART is a directory or an archive (.tgz). The exit code is 1 if a step fails.",
+			"and the warnings. CHART is a directory or an archive (.tgz). A chart with an OlaresManifest.yaml is hydrated with the profile Olares, " +
+			"other charts with the profile Helm, unless --profile is given. The exit code is 1 if a step fails.",
 		Example: f.example("# Find out whether a market accepts a chart", "hydrate charts/wiki",
 			"# Keep the published chart", "hydrate wiki-2.4.0.tgz --out repository",
-			"# Hydrate a chart with an Olares manifest and the values of a platform", "hydrate charts/wiki --profile Olares --values platform.yaml"),
+			"# Hydrate a chart with an Olares manifest and the values of a platform", "hydrate charts/wiki --values platform.yaml"),
 		Args: exactArgs(1, "a chart"),
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			return nil, cobra.ShellCompDirectiveDefault // Names of files.
@@ -24,7 +25,7 @@ func (f *Factory) newHydrateCommand() *cobra.Command {
 	}
 	c.Flags().StringVarP(&o.Values, "values", "f", "", "File with values for rendering. They override the values of the profile.")
 	c.Flags().StringVar(&o.Params, "params", "", "File with parameters that are merged into values.yaml of the published chart.")
-	c.Flags().StringVar(&o.Profile, "profile", "Helm", "Platform profile, Helm or Olares.")
+	c.Flags().StringVar(&o.Profile, "profile", "", "Platform profile, Helm or Olares. Defaults to the profile of the chart.")
 	c.Flags().StringVar(&o.Out, "out", "", "Directory to which the published chart is written as NAME-VERSION.tgz. If empty, the chart is not kept.")
 	c.Flags().StringToStringVar(&o.RegistryMirrors, "registry-mirror", nil, "URL of the mirror of a registry, for example docker.io=http://mirror:5000.")
 	completeFlag(c, "profile", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {

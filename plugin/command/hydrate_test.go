@@ -13,12 +13,14 @@ func TestHydrate(t *testing.T) {
 	p := newPlugin(t)
 	p.kubeconfig = filepath.Join(t.TempDir(), "none") // The command needs no cluster.
 	expectGolden(t, "hydrate",
-		p.run("hydrate "+charts+"hello"+mirror), p.run("hydrate "+charts+"wiki --profile Olares"+mirror), p.run("hydrate "+charts+"broken"),
+		p.run("hydrate "+charts+"hello"+mirror), p.run("hydrate "+charts+"wiki"+mirror), p.run("hydrate "+charts+"hello --profile HELM"+mirror), p.run("hydrate "+charts+"broken"),
 		p.run("hydrate "+charts+"hello --profile Other"), p.run("hydrate missing"), p.run("hydrate"))
 
 	out := filepath.Join(t.TempDir(), "repository")
 	g := NewWithT(t)
-	g.Expect(p.run("hydrate " + charts + "hello --out " + out + mirror).code).To(BeZero())
+	written := p.run("hydrate " + charts + "hello --out " + out + mirror)
+	g.Expect(written.code).To(BeZero())
+	g.Expect(written.out).To(HaveSuffix("\nwritten to " + out + "/hello-1.1.0.tgz\n"))
 	again := p.run("hydrate " + out + "/hello-1.1.0.tgz" + mirror)
 	g.Expect(again.code).To(BeZero(), again.errOut)
 	g.Expect(again.out).To(ContainSubstring("hello 1.1.0"))

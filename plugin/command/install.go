@@ -40,16 +40,18 @@ func (f *Factory) newInstallCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		app = appOfInstance(c.Context(), k, namespace, name, app)
+		app, earlier := appOfInstance(c.Context(), k, namespace, name, app)
 		r := taskbuilder.Request{Action: v1alpha1.ActionInstall, Namespace: namespace, App: app, Instance: name, Version: configuration.version}
-		return f.createConfigured(c.Context(), c, k, flags, configuration, r)
+		return f.createConfigured(c.Context(), c, k, flags, configuration, r, earlier)
 	}
 	return c
 }
 
-// createConfigured creates the task of a request for a new instance with a configuration.
+// createConfigured creates the task of a request for a new instance with a configuration. earlier is the record of
+// an earlier installation of the instance, or nil.
 func (f *Factory) createConfigured(
 	ctx context.Context, c *cobra.Command, k client.WithWatch, flags *taskFlags, g *configurationFlags, r taskbuilder.Request,
+	earlier *v1alpha1.AppInstance,
 ) error {
 	var asked []string
 	var err error
@@ -57,6 +59,9 @@ func (f *Factory) createConfigured(
 		return err
 	}
 	flags.options.OnMissingInput = g.onMissing
+	if err := printReinstallation(f.Streams.ErrOut, earlier, r, asked); err != nil {
+		return err
+	}
 	return f.createTask(ctx, c, k, flags, r, asked)
 }
 
@@ -104,9 +109,9 @@ func (f *Factory) newAdoptCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		ref = appOfInstance(c.Context(), k, namespace, arguments[0], ref)
+		ref, _ = appOfInstance(c.Context(), k, namespace, arguments[0], ref)
 		r := taskbuilder.Request{Action: v1alpha1.ActionAdopt, Namespace: namespace, App: ref, Instance: arguments[0], Version: configuration.version}
-		return f.createConfigured(c.Context(), c, k, flags, configuration, r)
+		return f.createConfigured(c.Context(), c, k, flags, configuration, r, nil)
 	}
 	return c
 }

@@ -76,7 +76,7 @@ func (f *Factory) newEventsCommand() *cobra.Command {
 		events.Items = slices.DeleteFunc(events.Items, func(event corev1.Event) bool {
 			return !related[event.InvolvedObject.Kind+"/"+event.InvolvedObject.Name]
 		})
-		return f.printList(l, &events, table.Events(events.Items, f.Now()), noneFound("events", namespace, false))
+		return f.printList(l, &events, table.Events(events.Items, f.Now()), noneFoundIn("events", namespace))
 	}
 	return c
 }

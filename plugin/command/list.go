@@ -86,10 +86,15 @@ func (f *Factory) printList(l *listFlags, list runtime.Object, table *metav1.Tab
 	return printer.PrintObj(table, f.Streams.Out)
 }
 
-// noneFound returns the sentence for an empty list, as kubectl prints it.
+// noneFound returns the sentence for an empty list of a command that has the flag --all-namespaces.
 func noneFound(what, namespace string, all bool) string {
 	if all {
 		return "No " + what + " found"
 	}
+	return noneFoundIn(what, namespace) + " Use -A for all namespaces."
+}
+
+// noneFoundIn returns the sentence for an empty list of a namespace, as kubectl prints it.
+func noneFoundIn(what, namespace string) string {
 	return fmt.Sprintf("No %s found in %s namespace.", what, namespace)
 }

@@ -124,9 +124,21 @@ func wasCanceled(task *v1alpha1.AppInstallTask) {
 func wasRejected(task *v1alpha1.AppInstallTask) {
 	task.Status.Preflight = []v1alpha1.Problem{
 		{Reason: v1alpha1.ReasonInsufficientResources, Message: "Deployment/ai requires nvidia.com/gpu: 1; no node has it"},
-		{Reason: v1alpha1.ReasonPermissionDenied, Message: "service account default cannot create roles", Remedy: "apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\n"},
+		{Reason: v1alpha1.ReasonPermissionDenied, Message: "service account default cannot create roles; apply status.preflight[1].remedy", Remedy: "apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\n"},
 	}
 	endTask(task, metav1.ConditionFalse, v1alpha1.ReasonInsufficientResources, "2 problems")
+}
+
+func wasInstalled(task *v1alpha1.AppInstallTask) {
+	message := "instance \"wiki\" is installed; use action Upgrade, or set another spec.instanceName"
+	task.Status.Preflight = []v1alpha1.Problem{{Reason: v1alpha1.ReasonAlreadyInstalled, Message: message}}
+	endTask(task, metav1.ConditionFalse, v1alpha1.ReasonAlreadyInstalled, message)
+}
+
+func hasRelease(task *v1alpha1.AppInstallTask) {
+	message := "Helm release \"wiki\" already exists in namespace \"demo\"; adopt it with action Adopt"
+	task.Status.Preflight = []v1alpha1.Problem{{Reason: v1alpha1.ReasonAlreadyInstalled, Message: message}}
+	endTask(task, metav1.ConditionFalse, v1alpha1.ReasonAlreadyInstalled, message)
 }
 
 func waitsForInput(task *v1alpha1.AppInstallTask) {

@@ -174,7 +174,7 @@ func subtaskText(step v1alpha1.PlannedSubtask, namespace string) string {
 // planError returns the error with all problems of a dry run.
 func planError(task *v1alpha1.AppInstallTask) error {
 	e := &exitError{code: ExitRejected, cause: fmt.Errorf("%s of instance %s is not possible", task.Spec.Action, task.Instance())}
-	if e.details = append(inputLines(task.Status.RequiredInputs), problemLines(task.Status.Preflight)...); len(e.details) == 0 {
+	if e.details = append(inputLines(task.Status.RequiredInputs), problemLines(task.Status.Preflight, "--"+remedyFlag)...); len(e.details) == 0 {
 		e.details = stateLines(task)
 	}
 	if hasRemedy(task.Status.Preflight) {

@@ -9,13 +9,17 @@ package command
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	cmdutil "k8s.io/kubectl/pkg/cmd/util"
 	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/appmarket/operator/internal/text"
 )
 
 // Groups of commands in the usage text.
@@ -54,7 +58,9 @@ func (f *Factory) NewRootCommand() *cobra.Command {
 	root.SetOut(f.Streams.Out)
 	root.SetErr(f.Streams.ErrOut)
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return cmdutil.UsageErrorf(c, "%v", err) })
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return cmdutil.UsageErrorf(c, "%v%s", err, suggestFlags(c, err))
+	})
 	f.flags.AddFlags(root.PersistentFlags())
 	root.PersistentFlags().StringVar(&f.market, "market", "", "Namespace of the market whose apps are used. Defaults to all namespaces whose apps you may list.")
 	root.AddGroup(
@@ -74,6 +80,31 @@ func (f *Factory) NewRootCommand() *cobra.Command {
 	f.addToGroup(root, groupSettings, f.newUICommand(), f.newDoctorCommand(), f.newVersionCommand(), f.newCompletionCommand(), f.newOptionsCommand(), f.newWorkerCommand())
 	f.completePersistentFlags(root)
 	return root
+}
+
+// maxFlagDistance is the maximum number of changed letters up to which a flag is suggested for an unknown one. It is a
+// third of the letters for short flags.
+const maxFlagDistance = 2
+
+// suggestFlags returns a question about the flags that are similar to the unknown flag of an error, "" for other
+// errors.
+func suggestFlags(c *cobra.Command, err error) string {
+	var unknown *pflag.NotExistError
+	if !errors.As(err, &unknown) || len(unknown.GetSpecifiedName()) <= maxFlagDistance {
+		return ""
+	}
+	// cobra compares names of commands only.
+	names := &cobra.Command{SuggestionsMinimumDistance: min(maxFlagDistance, len(unknown.GetSpecifiedName())/3)}
+	c.Flags().VisitAll(func(flag *pflag.Flag) {
+		if !flag.Hidden {
+			names.AddCommand(&cobra.Command{Use: flag.Name, Run: func(*cobra.Command, []string) {}})
+		}
+	})
+	similar := names.SuggestionsFor(unknown.GetSpecifiedName())
+	if len(similar) == 0 {
+		return ""
+	}
+	return "; did you mean --" + text.List(similar, " or --", maxListed) + "?"
 }
 
 func (f *Factory) addToGroup(root *cobra.Command, group string, commands ...*cobra.Command) {

@@ -58,6 +58,16 @@ func (f *Factory) newSourceCommand() *cobra.Command {
 	return c
 }
 
+// allowedNamespacesFlag is the flag that shares a source.
+const allowedNamespacesFlag = "allowed-namespaces"
+
+// warnAboutSharing prints that other namespaces cannot install the apps of a source, for a user who did not decide
+// about it.
+func (f *Factory) warnAboutSharing(source *v1alpha1.MarketSource) {
+	fmt.Fprintf(f.Streams.ErrOut, "warning: only namespace %s can install the apps of source %s; --%s all shares them with all namespaces\n",
+		source.Namespace, source.Name, allowedNamespacesFlag)
+}
+
 func (f *Factory) newSourceAddCommand() *cobra.Command {
 	var s sourcebuilder.Request
 	var interval time.Duration
@@ -87,7 +97,7 @@ func (f *Factory) newSourceAddCommand() *cobra.Command {
 	flags.StringVar(&s.Ref, "ref", "", "Commit of a git repository: branch:NAME, tag:NAME, semver:RANGE or commit:SHA. Defaults to the default branch.")
 	flags.StringVar(&s.Path, "path", "", "Directory of a git repository or an artifact that contains the charts. Defaults to its root.")
 	flags.StringVar(&s.SystemVersion, "system-version", "", "Version of Olares for which an app store lists its apps.")
-	flags.StringVar(&s.AllowedNamespaces, "allowed-namespaces", "same", "Namespaces that can use the apps: same, all, or a label selector of namespaces.")
+	flags.StringVar(&s.AllowedNamespaces, allowedNamespacesFlag, "same", "Namespaces that can use the apps: same, all, or a label selector of namespaces.")
 	flags.StringSliceVar(&s.Include, "include", nil, "Patterns of the names of apps to include.")
 	flags.StringSliceVar(&s.Exclude, "exclude", nil, "Patterns of the names of apps to exclude.")
 	flags.Int32Var(&s.MaxVersions, "max-versions", 0, "Number of versions of each app that are hydrated. Defaults to 3.")
@@ -122,6 +132,9 @@ func (f *Factory) newSourceAddCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		if !c.Flag(allowedNamespacesFlag).Changed {
+			f.warnAboutSharing(source)
+		}
 		if err := write.printObjects(f.Streams.Out, source); err != nil || !w.wait || write.dryRun != cmdutil.DryRunNone {
 			return err
 		}
@@ -151,7 +164,7 @@ func (f *Factory) followSource(ctx context.Context, k client.WithWatch, source *
 	if p.ready != nil {
 		state = []string{reasonLine(p.ready.Reason, p.ready.Message)}
 	}
-	hints := []string{f.Name + " sources"}
+	hints := []string{f.Name + " sources -o wide"}
 	switch {
 	case ctx.Err() != nil:
 		return &exitError{code: ExitInterrupted, cause: fmt.Errorf("interrupted; source %s continues", source.Name), details: state, hints: hints}

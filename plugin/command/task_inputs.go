@@ -10,6 +10,8 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/taskbuilder"
 	"github.com/appmarket/operator/internal/text"
+	"github.com/appmarket/operator/plugin/follow"
+	"github.com/appmarket/operator/plugin/table"
 )
 
 func (f *Factory) newInputsCommand() *cobra.Command {
@@ -42,6 +44,10 @@ func (f *Factory) runInputs(c *cobra.Command, flags *taskFlags, g *configuration
 	if err != nil {
 		return err
 	}
+	if task.Finished() {
+		// The operator does not read the inputs of a task that has ended.
+		return f.endedError(task)
+	}
 	if task.Spec.DeepCopy().EnsureConfiguration() == nil {
 		return fmt.Errorf("action %s of task %s has no inputs", task.Spec.Action, task.Name)
 	}
@@ -63,6 +69,15 @@ func (f *Factory) runInputs(c *cobra.Command, flags *taskFlags, g *configuration
 		return err
 	}
 	return f.followTask(c.Context(), k, flags, task)
+}
+
+// endedError returns the error for a task that has ended and cannot be changed any more.
+func (f *Factory) endedError(task *v1alpha1.AppInstallTask) error {
+	hint := fmt.Sprintf("%s retry %s -n %s", f.Name, task.Name, task.Namespace)
+	if follow.ResultOf(task) == follow.Succeeded {
+		hint = fmt.Sprintf("%s configure %s -n %s", f.Name, task.Instance(), task.Namespace)
+	}
+	return withHint(fmt.Errorf("task %s has already ended: %s; nothing was changed", task.Name, table.TaskState(task)), hint)
 }
 
 // answers are the inputs that the user has specified.

@@ -20,7 +20,12 @@ func TestInputsOfATask(t *testing.T) {
 	g := NewWithT(t)
 	r := p.run("install wiki -n inputs --wait")
 	g.Expect(r.code).To(Equal(3), r.errOut)
-	expectGolden(t, "inputs", p.run("inputs install-wiki-x7k2p -n inputs"))
+	p.namespace("inputs-ended")
+	p.createWithStatus(newTask("inputs-ended", "install-wiki-ended", v1alpha1.ActionInstall, hasFailed))
+	p.createWithStatus(newTask("inputs-ended", "install-wiki-done", v1alpha1.ActionInstall, hasSucceeded))
+	expectGolden(t, "inputs", p.run("inputs install-wiki-x7k2p -n inputs"),
+		p.run("inputs install-wiki-ended -n inputs-ended --input WIKI_LANGUAGE=en"), p.run("inputs install-wiki-done -n inputs-ended --input WIKI_LANGUAGE=en"))
+	g.Expect(p.task("inputs-ended", "install-wiki-ended").Spec.Install).To(BeNil())
 
 	p.terminal = answers{"WIKI_ADMIN_EMAIL": "admin@wiki.example", "WIKI_ADMIN_PASSWORD": "correct horse"}
 	r = p.run("inputs install-wiki-x7k2p -n inputs")

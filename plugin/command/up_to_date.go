@@ -16,8 +16,10 @@ import (
 // errUpToDate means that an upgrade would change nothing, so that no task is created.
 var errUpToDate = errors.New("the instance is up to date")
 
-// upgradeFlags are the flags with which an upgrade does not ask for anything but the latest version.
-var upgradeFlags = map[string]bool{"wait": true, "timeout": true, "output": true, "template": true, "show-managed-fields": true, "allow-missing-template-keys": true}
+// upgradeFlags are the flags with which an upgrade or its plan does not ask for anything but the latest version.
+var upgradeFlags = map[string]bool{
+	"wait": true, "timeout": true, "output": true, "template": true, "show-managed-fields": true, "allow-missing-template-keys": true, exitCodeFlag: true,
+}
 
 // settledStates are the states in which the installed version has been applied.
 var settledStates = []transitions.State{transitions.Running, transitions.Unhealthy, transitions.Stopped}
@@ -25,7 +27,7 @@ var settledStates = []transitions.State{transitions.Running, transitions.Unhealt
 // isUpToDate reports whether the command asks for the latest version only, and the instance has it. It is false
 // if that is not certain: the task decides then, and reports why it cannot upgrade the instance.
 func isUpToDate(c *cobra.Command, k client.Client, instance *v1alpha1.AppInstance) bool {
-	asksForMore := isPlan(c)
+	asksForMore := false
 	c.LocalNonPersistentFlags().VisitAll(func(flag *pflag.Flag) { asksForMore = asksForMore || flag.Changed && !upgradeFlags[flag.Name] })
 	status := &instance.Status
 	if asksForMore || status.AvailableUpdate != "" || status.ObservedGeneration != instance.Generation || !slices.Contains(settledStates, transitions.StateOf(instance)) {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"regexp"
 	"strings"
 	"syscall"
 	"text/tabwriter"
@@ -120,12 +121,13 @@ func (f *Factory) resultError(task *v1alpha1.AppInstallTask) error {
 		}
 	case follow.Rejected:
 		e := &exitError{code: ExitRejected, cause: fmt.Errorf("task %s was rejected; nothing was changed", task.Name)}
-		if e.details = append(inputLines(task.Status.RequiredInputs), problemLines(task.Status.Preflight)...); len(e.details) == 0 {
+		remedy := fmt.Sprintf("%s tasks %s%s --remedy", f.Name, task.Name, in)
+		if e.details = append(inputLines(task.Status.RequiredInputs), problemLines(task.Status.Preflight, remedy)...); len(e.details) == 0 {
 			e.details = stateLines(task)
 		}
-		if hasRemedy(task.Status.Preflight) {
+		if e.hints = f.takenHints(task); hasRemedy(task.Status.Preflight) {
 			e.hints = []string{
-				fmt.Sprintf("%s tasks %s%s --remedy | kubectl apply -f -", f.Name, task.Name, in),
+				remedy + " | kubectl apply -f -",
 				fmt.Sprintf("%s retry %s%s --wait", f.Name, task.Name, in),
 			}
 		}
@@ -174,12 +176,29 @@ func inputLines(inputs []v1alpha1.Input) []string {
 	return lines
 }
 
-// problemLines returns a line for each problem. The missing inputs of a task are not among them.
-func problemLines(problems []v1alpha1.Problem) []string {
+// takenHints returns commands for a task that was rejected because its instance is installed.
+func (f *Factory) takenHints(task *v1alpha1.AppInstallTask) []string {
+	c := meta.FindStatusCondition(task.Status.Conditions, v1alpha1.ConditionSucceeded)
+	// The message about a Helm release of no instance starts with the release, and names the actions.
+	if c == nil || c.Reason != v1alpha1.ReasonAlreadyInstalled || strings.HasPrefix(c.Message, "Helm release ") {
+		return nil
+	}
+	return []string{
+		fmt.Sprintf("%s upgrade %s -n %s", f.Name, task.Instance(), task.Namespace),
+		"add --name NAME to install the app again under another name",
+	}
+}
+
+// remedyPath matches the path of a remedy in the status of a task.
+var remedyPath = regexp.MustCompile(`status\.preflight\[\d+\]\.remedy`)
+
+// problemLines returns a line for each problem. The missing inputs of a task are not among them. remedy is the command
+// that prints the remedies, to which messages refer by the path of the field.
+func problemLines(problems []v1alpha1.Problem, remedy string) []string {
 	var lines []string
 	for _, problem := range problems {
 		if problem.Reason != v1alpha1.ReasonWaitingForInput {
-			lines = append(lines, reasonLine(problem.Reason, problem.Message))
+			lines = append(lines, reasonLine(problem.Reason, remedyPath.ReplaceAllLiteralString(problem.Message, "the output of "+remedy)))
 		}
 	}
 	return lines

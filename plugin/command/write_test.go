@@ -95,7 +95,7 @@ func TestUsageErrors(t *testing.T) {
 	p.newMarket()
 	p.namespace("usage")
 	expectGolden(t, "usage",
-		p.run("install"), p.run("install wiki --unknown"), p.run("nothing"), p.run("upgrade nothing -n usage"),
+		p.run("install"), p.run("install wiki --unknown"), p.run("install wiki --nam wiki2"), p.run("install wiki --namspace demo"), p.run("install wiki -q"), p.run("nothing"), p.run("upgrade nothing -n usage"),
 		p.run("install wiki -n usage --on-failure explode"), p.run("install wiki -n usage --input A"), p.run("install wiki -n usage --set a[=1"),
 		p.run("install wiki -n usage --values-from wiki"), p.run("install wiki -n usage --secret-input A"), p.run("install wiki -n usage -f missing.yaml"),
 		p.run("install wiki -n usage --name Wiki_1"), p.run("install wiki -n usage --dry-run=perhaps"), p.run("adopt old -n usage"), p.run("clone wiki -n usage"),
@@ -111,6 +111,8 @@ func TestWaitingForATask(t *testing.T) {
 		{"succeeded", []func(*v1alpha1.AppInstallTask){isAdmitted, hasSucceeded}, "upgrade wiki --wait"},
 		{"succeeded-name", []func(*v1alpha1.AppInstallTask){hasSucceeded}, "upgrade wiki --wait -o name"},
 		{"rejected", []func(*v1alpha1.AppInstallTask){wasRejected}, "install samples/wiki --wait"},
+		{"installed", []func(*v1alpha1.AppInstallTask){wasInstalled}, "install samples/wiki --wait"},
+		{"release", []func(*v1alpha1.AppInstallTask){hasRelease}, "install samples/wiki --wait"},
 		{"waits-for-input", []func(*v1alpha1.AppInstallTask){waitsForInput}, "install samples/wiki --wait"},
 		{"failed", []func(*v1alpha1.AppInstallTask){isAdmitted, hasFailed}, "upgrade wiki --wait"},
 		{"timed-out", []func(*v1alpha1.AppInstallTask){isAdmitted}, "upgrade wiki --wait --timeout 2s"},
@@ -148,10 +150,28 @@ func TestUpgradeToTheInstalledVersion(t *testing.T) {
 	add("unknown", func(i *v1alpha1.AppInstance) { i.Spec.AppRef.Name = "other" })
 	expectGolden(t, "up-to-date",
 		p.run("upgrade paper -n latest"), p.run("upgrade paper -n latest --wait -o name"),
+		p.run("plan upgrade paper -n latest"), p.run("plan upgrade paper -n latest --exit-code"),
 		p.run("upgrade paper -n latest --set replicas=2"), p.run("upgrade replaced -n latest"), p.run("upgrade older -n latest -o name"), p.run("upgrade unknown -n latest"))
 	var tasks v1alpha1.AppInstallTaskList
 	NewWithT(t).Expect(p.env.Client.List(t.Context(), &tasks, client.InNamespace("latest"))).To(Succeed())
 	NewWithT(t).Expect(tasks.Items).To(HaveLen(4), "no task without a change")
+}
+
+// TestReinstallation installs an uninstalled instance again, whose record has values and inputs.
+func TestReinstallation(t *testing.T) {
+	p := newPlugin(t)
+	p.newMarket()
+	p.namespace("again")
+	language := "en"
+	p.createWithStatus(newInstance("again", "wiki", func(i *v1alpha1.AppInstance) {
+		i.Spec.DesiredState, i.Spec.Values = v1alpha1.StateUninstalled, &runtime.RawExtension{Raw: []byte(`{"replicas":2,"page":{"title":"Team"}}`)}
+		i.Spec.Inputs = []v1alpha1.InputValue{{Name: "WIKI_LANGUAGE", Value: &language}, taskbuilder.SecretInput("WIKI_ADMIN_PASSWORD", "wiki-inputs", "WIKI_ADMIN_PASSWORD")}
+		i.Status.Releases, i.Status.Revision = nil, 0
+	}))
+	p.createWithStatus(newInstance("again", "running", func(i *v1alpha1.AppInstance) { i.Spec.Values = &runtime.RawExtension{Raw: []byte(`{"replicas":2}`)} }))
+	expectGolden(t, "reinstall",
+		p.run("install samples/wiki -n again --dry-run=client -o name"), p.run("install samples/wiki -n again --set replicas=3 --input WIKI_LANGUAGE=zh --dry-run=client -o name"),
+		p.run("install samples/wiki --name running -n again --dry-run=client -o name"))
 }
 
 func TestCtrlCLeavesTheTask(t *testing.T) {

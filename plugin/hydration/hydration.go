@@ -38,7 +38,8 @@ type Options struct {
 	Values string
 	// Params is a file with parameters that are merged into values.yaml.
 	Params string
-	// Profile is the platform profile, Helm or Olares.
+	// Profile is the platform profile, Helm or Olares in any case. If it is empty, it is Olares for a chart with an
+	// Olares manifest, and Helm for other charts.
 	Profile string
 	// Out is the directory to which the published chart is written. If it is empty, the chart is not kept.
 	Out string
@@ -82,22 +83,33 @@ func Run(ctx context.Context, o Options, out io.Writer) (err error) {
 	if o.Out == "" {
 		return nil
 	}
-	return saveChart(store, draft.Published, o.Out)
+	file, err := saveChart(store, draft.Published, o.Out)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "\nwritten to %s\n", file)
+	return nil
 }
 
 func newRequest(ctx context.Context, o Options) (hydrate.Request, error) {
-	profiles := map[string]hydrate.Profile{"Olares": olares.Profile{}, "Helm": olares.HelmProfile{}}
-	profile, ok := profiles[o.Profile]
-	if !ok {
-		return hydrate.Request{}, fmt.Errorf("--profile: Unsupported value: %q: supported values: Helm, Olares", o.Profile)
+	profile, err := parseProfile(o.Profile)
+	if err != nil {
+		return hydrate.Request{}, err
 	}
 	fetcher, offer, err := openChart(o.Chart)
 	if err != nil {
 		return hydrate.Request{}, err
 	}
-	meta, err := readMetadata(ctx, fetcher, offer)
+	files, err := readFiles(ctx, fetcher, offer)
 	if err != nil {
 		return hydrate.Request{}, fmt.Errorf("read %s: %w", o.Chart, err)
+	}
+	meta, err := chart.ReadMetadata(files)
+	if err != nil {
+		return hydrate.Request{}, fmt.Errorf("read %s: %w", o.Chart, err)
+	}
+	if profile == nil {
+		profile = profileOf(files)
 	}
 	offer.Version = meta.Version
 	request := hydrate.Request{
@@ -109,6 +121,27 @@ func newRequest(ctx context.Context, o Options) (hydrate.Request, error) {
 	}
 	request.Params, err = readValues(o.Params)
 	return request, err
+}
+
+// parseProfile returns the profile with a name in any case, nil for an empty name.
+func parseProfile(name string) (hydrate.Profile, error) {
+	switch strings.ToLower(name) {
+	case "":
+		return nil, nil
+	case "helm":
+		return olares.HelmProfile{}, nil
+	case "olares":
+		return olares.Profile{}, nil
+	}
+	return nil, fmt.Errorf("--profile: Unsupported value: %q: supported values: Helm, Olares", name)
+}
+
+// profileOf returns the profile for a chart with these files.
+func profileOf(files []chart.File) hydrate.Profile {
+	if _, isOlares := chart.FindFile(files, hydrate.ManifestFile); isOlares {
+		return olares.Profile{}
+	}
+	return olares.HelmProfile{}
 }
 
 // openChart returns a fetcher and an offer of a local chart, as a source of type Directory does.
@@ -130,18 +163,13 @@ func openChart(chart string) (hydrate.Fetcher, hydrate.Offer, error) {
 	return from, hydrate.Offer{URL: filepath.Base(file)}, err
 }
 
-func readMetadata(ctx context.Context, source hydrate.Fetcher, offer hydrate.Offer) (chart.Metadata, error) {
+// readFiles returns the files of a chart.
+func readFiles(ctx context.Context, source hydrate.Fetcher, offer hydrate.Offer) ([]chart.File, error) {
 	payload, err := source.Fetch(ctx, offer)
-	if err != nil {
-		return chart.Metadata{}, err
+	if err != nil || payload.Archive == nil {
+		return payload.Files, err
 	}
-	files := payload.Files
-	if payload.Archive != nil {
-		if files, err = chart.Unpack(payload.Archive); err != nil {
-			return chart.Metadata{}, err
-		}
-	}
-	return chart.ReadMetadata(files)
+	return chart.Unpack(payload.Archive)
 }
 
 func readValues(file string) (map[string]any, error) {
@@ -178,17 +206,19 @@ func newSteps(o Options, workers *worker.Pool, store *chartrepo.Store, observer 
 	}, nil
 }
 
-// saveChart writes the published chart to a directory, with the name that helm package gives it.
-func saveChart(store *chartrepo.Store, published hydrate.Published, directory string) error {
+// saveChart writes the published chart to a directory, with the name that helm package gives it. It returns the name
+// of the file.
+func saveChart(store *chartrepo.Store, published hydrate.Published, directory string) (string, error) {
 	archive, err := store.Archive(published.Digest)
 	if err != nil {
-		return fmt.Errorf("read published chart: %w", err)
+		return "", fmt.Errorf("read published chart: %w", err)
 	}
 	if err := os.MkdirAll(directory, 0o755); err != nil {
-		return fmt.Errorf("create directory: %w", err)
+		return "", fmt.Errorf("create directory: %w", err)
 	}
-	if err := os.WriteFile(filepath.Join(directory, path.Base(published.Chart)), archive, 0o644); err != nil {
-		return fmt.Errorf("save chart: %w", err)
+	file := filepath.Join(directory, path.Base(published.Chart))
+	if err := os.WriteFile(file, archive, 0o644); err != nil {
+		return "", fmt.Errorf("save chart: %w", err)
 	}
-	return nil
+	return file, nil
 }

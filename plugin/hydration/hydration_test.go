@@ -34,9 +34,6 @@ func TestRunRejectsInvalidOptions(t *testing.T) {
 		{"another profile", hydration.Options{Chart: chart, Profile: "Other"}, `--profile: Unsupported value: "Other": supported values: Helm, Olares`},
 	} {
 		t.Run(c.why, func(t *testing.T) {
-			if c.options.Profile == "" {
-				c.options.Profile = "Helm"
-			}
 			NewWithT(t).Expect(hydration.Run(t.Context(), c.options, io.Discard)).To(MatchError(c.want))
 		})
 	}

@@ -1,6 +1,7 @@
 package hydration
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"path"
@@ -10,6 +11,7 @@ import (
 	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/images"
 	"github.com/appmarket/operator/internal/inputs"
+	"github.com/appmarket/operator/internal/text"
 )
 
 // registryPause is how long a registry that did not respond is not asked again: the rest of the
@@ -31,16 +33,16 @@ func (p printer) StepDone(d *hydrate.Draft, step hydrate.Name, took time.Duratio
 func formatResult(d *hydrate.Draft, step hydrate.Name) string {
 	switch step {
 	case hydrate.StepSourceChart:
-		return fmt.Sprintf("%s %s, %d files, %s", d.Chart.Name, d.Chart.Version, d.FileCount, d.Digest)
+		return fmt.Sprintf("%s %s, %s, %s", d.Chart.Name, d.Chart.Version, text.Count(d.FileCount, "file", "files"), d.Digest)
 	case hydrate.StepRenderedChart:
-		return fmt.Sprintf("%d objects; releases: %d", len(d.AllObjects()), len(d.Units))
+		return text.Count(len(d.AllObjects()), "object", "objects") + ", " + text.Count(len(d.Units), "release", "releases")
 	case hydrate.StepCustomParams:
 		if d.Customized {
 			return "parameters merged"
 		}
 		return "no parameters"
 	case hydrate.StepImageAnalysis:
-		return fmt.Sprintf("%d images", len(d.Images))
+		return text.Count(len(d.Images), "image", "images")
 	case hydrate.StepRepoUpdate:
 		return path.Base(d.Published.Chart) + ", " + d.Published.Digest
 	}
@@ -61,7 +63,7 @@ func printDraft(out io.Writer, d *hydrate.Draft) {
 		fmt.Fprintln(out, "\nrequired inputs:")
 	}
 	for _, w := range wrong {
-		fmt.Fprintf(out, "  %s (%s)  %s\n", w.Input.Name, w.Input.Type, w.Input.Description)
+		fmt.Fprintf(out, "  %s (%s)  %s\n", w.Input.Name, w.Input.Type, cmp.Or(w.Input.Description, w.Input.Title))
 	}
 	warnings := d.ListWarnings()
 	if d.Manifest != nil {
@@ -81,7 +83,7 @@ func formatDetail(i images.Image) string {
 	}
 	var builds []string
 	for _, p := range i.Detail.Platforms {
-		builds = append(builds, fmt.Sprintf("%s/%s %.1f MB in %d layers", p.OS, p.Architecture, float64(p.Size)/1e6, p.Layers))
+		builds = append(builds, fmt.Sprintf("%s/%s %.1f MB in %s", p.OS, p.Architecture, float64(p.Size)/1e6, text.Count(p.Layers, "layer", "layers")))
 	}
 	return i.Detail.Digest + "  " + strings.Join(builds, ", ")
 }

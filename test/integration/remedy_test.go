@@ -90,7 +90,7 @@ rules:
 		t := newTenant(ctx)
 		t.Offer(ctx, templateChart("", "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {{ .Release.Name }}\n"))
 		message := t.Fail(ctx, v1alpha1.ReasonPermissionDenied, v1alpha1.ActionInstall, "forms", withServiceAccount(""))
-		Expect(message).To(MatchRegexp(`^spec.serviceAccountName is not set, and service account "default" lacks \d+ permissions that app "forms" requires; apply status.preflight\[0\].remedy$`))
+		Expect(message).To(MatchRegexp(`^spec.serviceAccountName is not set, and service account "default" lacks \d+ permissions \(create .+ more\) that app "forms" requires; apply status.preflight\[0\].remedy$`))
 		message = t.Fail(ctx, v1alpha1.ReasonNotInstalled, v1alpha1.ActionUpgrade, "forms", withServiceAccount(""), fixture.As("nothing"))
 		Expect(message).NotTo(ContainSubstring("rights"))
 	})
