@@ -96,7 +96,9 @@ var _ = Describe("A failure that kills the operator", Ordered, func() {
 	It("during the sync of a source stalls only that source after three attempts", func(ctx SpecContext) {
 		ns := createNamespace(ctx, "kill")
 		faulty.setFailpoint(failpointSetting{point: failpoint.SourceBegun, subject: ns + "/bad"})
-		bad, good := cluster.CreateSource(ctx, ns, "bad", repo.URL), cluster.CreateSource(ctx, ns, "good", repo.URL)
+		// With another filter, the sources do not share a listing.
+		bad := cluster.CreateSource(ctx, ns, "bad", repo.URL)
+		good := cluster.CreateSource(ctx, ns, "good", repo.URL, func(s *v1alpha1.MarketSourceSpec) { s.Filter = &v1alpha1.AppFilter{MaxVersions: 2} })
 		faulty.crashRepeatedly()
 		faulty.Start()
 		expectInterrupted(ctx, bad)
