@@ -65,7 +65,8 @@ func serveCluster(ctx context.Context, o *options, account *rest.Config, version
 		return fmt.Errorf("listen: %w", err)
 	}
 	po := pages.Options{
-		Cluster: cluster, Hub: hub, Terminals: terminals, Reports: fetcher, RepositoryURL: o.repositoryURL, SessionMaxAge: o.sessionMaxAge, HTTPS: o.usesHTTPS(), Version: version, Log: log,
+		Cluster: cluster, Hub: hub, Terminals: terminals, Reports: fetcher, RepositoryURL: o.repositoryURL,
+		SessionMaxAge: o.sessionMaxAge, HTTPS: o.usesHTTPS(), Version: version, Log: log,
 	}
 	if o.fetchImages {
 		po.Images = images.New(netguard.Policy{}, "appmarket-ui/"+version)

@@ -31,6 +31,15 @@ var stepConditions = map[hydrate.Name]string{
 	hydrate.StepRepoUpdate:    v1alpha1.ConditionPublished,
 }
 
+// toConditionError returns the error of a version for the condition of the step that failed.
+func toConditionError(err error, j hydrationJob) error {
+	named := withVersion(err, j)
+	if outcome.Reason(err, "") == v1alpha1.ReasonInterrupted {
+		return named // The step is unknown.
+	}
+	return status.ForCondition(stepConditions[hydrate.FailedStep(err, hydrate.StepSourceChart)], named)
+}
+
 // hydrateVersions runs the pipeline for every due version. A failure does not affect the
 // other versions. The conditions describe the newest version that failed, or else the
 // newest version.
@@ -67,10 +76,7 @@ func (r *Reconciler) hydrateVersions(ctx context.Context, s *scope) error {
 			markReachedConditions(s.statusWriter, draft, hydrate.FailedStep(err, ""))
 		}
 		if err != nil && first == nil {
-			first = withVersion(err, j)
-			if outcome.Reason(err, "") != v1alpha1.ReasonInterrupted { // The step is unknown.
-				first = status.ForCondition(stepConditions[hydrate.FailedStep(err, hydrate.StepSourceChart)], first)
-			}
+			first = toConditionError(err, j)
 		}
 	}
 	if ctx.Err() != nil {

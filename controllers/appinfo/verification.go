@@ -52,7 +52,8 @@ func (r *Reconciler) loadPolicy(ctx context.Context, s *scope) error {
 		return nil
 	}
 	err = status.ForCondition(v1alpha1.ConditionFetched, err)
-	if withdrawErr := r.withdrawVersions(s, func(v v1alpha1.PublishedVersion) bool { return v.Verification == nil && isOffered(s.app, v.Version) }); withdrawErr != nil {
+	isUnverified := func(v v1alpha1.PublishedVersion) bool { return v.Verification == nil && isOffered(s.app, v.Version) }
+	if withdrawErr := r.withdrawVersions(s, isUnverified); withdrawErr != nil {
 		return withdrawErr
 	}
 	return r.keepReady(s, err)

@@ -44,7 +44,8 @@ func (r *Reconciler) dependentApps(ctx context.Context, o client.Object) []recon
 		return nil
 	}
 	var list v1alpha1.AppInfoList
-	err := r.List(ctx, &list, client.InNamespace(app.Namespace), client.MatchingLabels{v1alpha1.SourceLabel: app.Spec.SourceRef.Name}, client.UnsafeDisableDeepCopy)
+	err := r.List(ctx, &list, client.InNamespace(app.Namespace), client.MatchingLabels{v1alpha1.SourceLabel: app.Spec.SourceRef.Name},
+		client.UnsafeDisableDeepCopy)
 	if err != nil {
 		ctrl.LoggerFrom(ctx).Error(err, "Could not list the apps that depend on a changed app", "app", app.Name)
 		return nil

@@ -60,7 +60,8 @@ func OfferedVersions(source *v1alpha1.MarketSource, published []v1alpha1.Publish
 // between two of its states.
 func HasListingChanged(before, after *v1alpha1.AppInfo) bool {
 	return before.Spec.Listing != after.Spec.Listing ||
-		meta.IsStatusConditionTrue(before.Status.Conditions, v1alpha1.ConditionListed) != meta.IsStatusConditionTrue(after.Status.Conditions, v1alpha1.ConditionListed)
+		meta.IsStatusConditionTrue(before.Status.Conditions, v1alpha1.ConditionListed) !=
+			meta.IsStatusConditionTrue(after.Status.Conditions, v1alpha1.ConditionListed)
 }
 
 // Listing returns the listing that applies to the app.

@@ -80,6 +80,7 @@ func parseLogEntry(encoded []byte) (*tlog.Entry, error) {
 		return nil, err
 	}
 	payload := parsed.Payload
+	//nolint:staticcheck // The payload is an entry of Rekor v1, which is what this function parses.
 	return tlog.NewEntry(payload.Body, payload.IntegratedTime, payload.LogIndex, log, parsed.SignedEntryTimestamp, nil)
 }
 

@@ -49,7 +49,9 @@ type signatureReader struct {
 
 // fetchSignatures fetches the signatures of the chart with a tag, and its manifest. The parameter
 // archive is the digest of its archive. It may be empty.
-func (c *registryClient) fetchSignatures(ctx context.Context, tag name.Tag, archive string, provider v1alpha1.VerificationProvider) (hydrate.Signatures, error) {
+func (c *registryClient) fetchSignatures(
+	ctx context.Context, tag name.Tag, archive string, provider v1alpha1.VerificationProvider,
+) (hydrate.Signatures, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	answer, err := c.puller.Get(ctx, tag)

@@ -77,7 +77,7 @@ func (r *testRegistry) chartDigest(t *testing.T, repository, tag string) name.Di
 func (r *testRegistry) writeReferrers(t *testing.T, chart name.Digest, artifact string, images ...mutate.Appendable) {
 	t.Helper()
 	g := NewWithT(t)
-	var list v1.ImageIndex = mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
+	list := mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
 	for i, image := range images {
 		descriptor := v1.Descriptor{ArtifactType: artifact, Annotations: map[string]string{"number": fmt.Sprint(i)}}
 		list = mutate.AppendManifests(list, mutate.IndexAddendum{Add: image, Descriptor: descriptor})

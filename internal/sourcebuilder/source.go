@@ -103,11 +103,16 @@ func SetSpec(spec *v1alpha1.MarketSourceSpec, r Request) error {
 		}
 	}
 	setProfile(spec, r.Profile)
-	spec.Filter = nil
-	if len(r.Include)+len(r.Exclude) > 0 || r.MaxVersions != 0 {
-		spec.Filter = &v1alpha1.AppFilter{Include: r.Include, Exclude: r.Exclude, MaxVersions: r.MaxVersions}
-	}
+	spec.Filter = r.newFilter()
 	return nil
+}
+
+// newFilter returns the filter of a request, nil if it has none.
+func (r Request) newFilter() *v1alpha1.AppFilter {
+	if len(r.Include)+len(r.Exclude) == 0 && r.MaxVersions == 0 {
+		return nil
+	}
+	return &v1alpha1.AppFilter{Include: r.Include, Exclude: r.Exclude, MaxVersions: r.MaxVersions}
 }
 
 // setProfile sets the platform profile, and keeps the values of the platform.

@@ -73,7 +73,8 @@ func (s *server) handleOrder(next order) (result answer) {
 			result = newErrorAnswer(outcome.Stalled(v1alpha1.ReasonRenderFailed, fmt.Errorf("panic: %.200s", text)))
 		}
 	}()
-	ctx, with := context.Background(), hydrate.InProcess{Renderer: render.Engine{}, Reader: olares.Reader{}, Verifier: signature.Verifier{}, Done: s.reportProgress}
+	ctx := context.Background()
+	with := hydrate.InProcess{Renderer: render.Engine{}, Reader: olares.Reader{}, Verifier: signature.Verifier{}, Done: s.reportProgress}
 	switch {
 	case next.Analysis != nil:
 		draft, took, err := with.Analyze(ctx, next.Analysis.Request.toRequest(), next.Analysis.Payload)

@@ -77,7 +77,8 @@ func (f *Factory) NewRootCommand() *cobra.Command {
 	f.addToGroup(root, groupInstall, append(f.newTaskCommands(), f.newPlanCommand())...)
 	f.addToGroup(root, groupInspect, f.newInstancesCommand(), f.newStatusCommand(), f.newEventsCommand(), f.newLogsCommand(), f.newOpenCommand())
 	f.addToGroup(root, groupTasks, f.newTasksCommand(), f.newInputsCommand(), f.newWaitCommand(), f.newWatchCommand(), f.newCancelCommand(), f.newRetryCommand())
-	f.addToGroup(root, groupSettings, f.newUICommand(), f.newDoctorCommand(), f.newVersionCommand(), f.newCompletionCommand(), f.newOptionsCommand(), f.newWorkerCommand())
+	f.addToGroup(root, groupSettings, f.newUICommand(), f.newDoctorCommand(), f.newVersionCommand(), f.newCompletionCommand(),
+		f.newOptionsCommand(), f.newWorkerCommand())
 	f.completePersistentFlags(root)
 	return root
 }

@@ -30,7 +30,8 @@ func isUpToDate(c *cobra.Command, k client.Client, instance *v1alpha1.AppInstanc
 	asksForMore := false
 	c.LocalNonPersistentFlags().VisitAll(func(flag *pflag.Flag) { asksForMore = asksForMore || flag.Changed && !upgradeFlags[flag.Name] })
 	status := &instance.Status
-	if asksForMore || status.AvailableUpdate != "" || status.ObservedGeneration != instance.Generation || !slices.Contains(settledStates, transitions.StateOf(instance)) {
+	if asksForMore || status.AvailableUpdate != "" || status.ObservedGeneration != instance.Generation ||
+		!slices.Contains(settledStates, transitions.StateOf(instance)) {
 		return false
 	}
 	app, err := getAppOf(c.Context(), k, instance)

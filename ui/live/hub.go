@@ -25,7 +25,10 @@ type Hub struct {
 
 // NewHub returns a Hub with at most this number of streams.
 func NewHub(maxStreams int) *Hub {
-	return &Hub{maxStreams: maxStreams, streams: map[Topic]map[*stream]struct{}{}, sessions: map[string][]*stream{}, recent: recentChanges{completeSince: time.Now()}}
+	return &Hub{
+		maxStreams: maxStreams, streams: map[Topic]map[*stream]struct{}{}, sessions: map[string][]*stream{},
+		recent: recentChanges{completeSince: time.Now()},
+	}
 }
 
 // Notify marks the topics of a change for all streams that follow them. It does not block.

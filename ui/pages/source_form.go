@@ -188,7 +188,8 @@ func (v *sourceForm) addEntries(r *request) {
 	}
 	v.Sharing, v.Selector = enter("sharing", v.Sharing), enter("selector", v.Selector)
 	v.Types = optionsOf(string(v.Type), "", r.Text("sourceForm.typeByLocation"), "Helm", r.Text("sourceForm.helm"), "OCI", r.Text("sourceForm.oci"),
-		"Git", r.Text("sourceForm.git"), "Olares", r.Text("sourceForm.olares"), "Artifact", r.Text("sourceForm.artifact"), "Directory", r.Text("sourceForm.directory"), "Upload", r.Text("sourceForm.upload"))
+		"Git", r.Text("sourceForm.git"), "Olares", r.Text("sourceForm.olares"), "Artifact", r.Text("sourceForm.artifact"),
+		"Directory", r.Text("sourceForm.directory"), "Upload", r.Text("sourceForm.upload"))
 	v.Profiles = optionsOf(string(v.Profile), "", r.Text("sourceForm.defaultProfile"), "Helm", "Helm", "Olares", "Olares")
 	v.Sharings = optionsOf(v.Sharing, "same", r.Text("sourceForm.sharedOwn"), "all", r.Text("sourceForm.sharedAll"), "selector", r.Text("sourceForm.sharedLabels"))
 }

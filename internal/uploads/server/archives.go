@@ -174,30 +174,42 @@ func (h *handler) putArchive(w http.ResponseWriter, r *http.Request, in request,
 	})
 }
 
-// receiveArchive receives a part of an archive. It reports whether the archive is still incomplete,
-// and responds with the part that was received.
-func receiveArchive(w http.ResponseWriter, session *uploads.Session, content *body, part contentRange, digest string) (uploads.Blob, bool, *problem) {
+// prepareSession checks that a part follows what a session has received, and discards what the client sends
+// again.
+func prepareSession(session *uploads.Session, part contentRange) *problem {
 	offset, err := session.Offset()
 	if err == nil && part.total < 0 {
 		offset, err = 0, session.Restart()
 	}
 	switch {
 	case err != nil:
-		return uploads.Blob{}, false, toProblem(err)
 	case part.first > offset:
-		return uploads.Blob{}, false, &problem{
+		return &problem{
 			status: http.StatusRequestedRangeNotSatisfiable, code: codeBlobInvalid, message: "the part does not follow what was received",
 			headers: receivedHeaders(offset),
 		}
-	case part.first >= 0 && part.first < offset: // The client does not know what was received: it begins again.
-		if part.first > 0 {
-			return uploads.Blob{}, false, &problem{
-				status: http.StatusRequestedRangeNotSatisfiable, code: codeBlobInvalid, message: "the part was received before", headers: receivedHeaders(offset),
-			}
+	case part.first > 0 && part.first < offset:
+		return &problem{
+			status: http.StatusRequestedRangeNotSatisfiable, code: codeBlobInvalid, message: "the part was received before", headers: receivedHeaders(offset),
 		}
+	case part.first == 0 && offset > 0: // The client does not know what was received: it begins again.
 		err = session.Restart()
 	}
-	if err == nil && part.first >= 0 {
+	if err != nil {
+		return toProblem(err)
+	}
+	return nil
+}
+
+// receiveArchive receives a part of an archive. It reports whether the archive is still incomplete,
+// and responds with the part that was received.
+func receiveArchive(w http.ResponseWriter, session *uploads.Session, content *body, part contentRange, digest string) (uploads.Blob, bool, *problem) {
+	if failed := prepareSession(session, part); failed != nil {
+		return uploads.Blob{}, false, failed
+	}
+	var offset int64
+	var err error
+	if part.first >= 0 {
 		err = session.Receive(content)
 	}
 	if err == nil {

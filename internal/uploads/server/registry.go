@@ -54,7 +54,12 @@ func (h *handler) handleRegistry(w http.ResponseWriter, r *http.Request) *proble
 	if !uploads.IsFileName(repo.chart + "-0.0.0.tgz") {
 		return &notAChart
 	}
-	kind, rest, _ := strings.Cut(parts[3], "/")
+	return h.routeRequest(w, r, repo, parts[3])
+}
+
+// routeRequest handles a request for a path of a repository.
+func (h *handler) routeRequest(w http.ResponseWriter, r *http.Request, repo repository, path string) *problem {
+	kind, rest, _ := strings.Cut(path, "/")
 	switch {
 	case kind == "tags" && rest == "list":
 		return h.listTags(w, r, repo)
