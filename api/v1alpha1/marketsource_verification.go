@@ -78,7 +78,7 @@ type KeylessVerification struct {
 	// +listType=atomic
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=10
-	Identities []SignerIdentity `json:"identities,omitempty"` //nolint:kubeapilinter // One field of each of two pairs is required, as the rules of SignerIdentity say.
+	Identities []SignerIdentity `json:"identities,omitempty"` //nolint:kubeapilinter // Rules of SignerIdentity require one field of each of two pairs.
 }
 
 // SignerIdentity specifies the identity of a signer.
