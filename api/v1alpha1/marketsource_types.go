@@ -201,7 +201,7 @@ type MarketSourceSpec struct {
 	// +default="Automatic"
 	Listing ListingPolicy `json:"listing,omitempty"`
 
-	// review specifies what is required of an app before it can be listed. It can be set only if
+	// review specifies the requirements that an app must meet before it can be listed. It can be set only if
 	// listing is Reviewed. If not specified, the default rules apply.
 	// +optional
 	Review *ReviewPolicy `json:"review,omitempty"`

@@ -12,8 +12,8 @@ const (
 	notation   = `{provider: Notation, notation: {certificatesRef: {name: trust, key: ca.pem}, identities: ["x509.subject: C=US, ST=WA, O=example"]}}`
 )
 
-// keyless returns a member with an identity.
-func keyless(identity string) string {
+// newKeylessSpec returns a member with an identity.
+func newKeylessSpec(identity string) string {
 	return `{provider: Cosign, cosign: {keyless: {trustedRootRef: {name: trust, key: root.json}, identities: [` + identity + `]}}}`
 }
 
@@ -33,7 +33,7 @@ var _ = Describe("The verification of a MarketSource", func() {
 		Entry("with provenance files of a registry", inRegistry(provenance)),
 		Entry("with a key of cosign", inRegistry(cosign)),
 		Entry("with a key of cosign in a Helm repository", change("spec.verify: "+cosign)),
-		Entry("with identities", inRegistry(keyless(`{issuer: "https://issuer.example", subjectRegExp: ".*@example[.]com"}`))),
+		Entry("with identities", inRegistry(newKeylessSpec(`{issuer: "https://issuer.example", subjectRegExp: ".*@example[.]com"}`))),
 		Entry("with certificates", inRegistry(notation)),
 		Entry("with versions that may change", change("spec.mutableVersions: Allow")),
 	)
@@ -48,9 +48,9 @@ var _ = Describe("The verification of a MarketSource", func() {
 		Entry("with a key and identities", inRegistry(`{provider: Cosign, cosign: {publicKeyRef: {name: a, key: b}, `+
 			`keyless: {trustedRootRef: {name: a, key: b}, identities: [{issuer: a, subject: b}]}}}`), "exactly one of publicKeyRef and keyless must be set"),
 		Entry("with neither a key nor identities", inRegistry(`{provider: Cosign, cosign: {}}`), "exactly one of publicKeyRef and keyless must be set"),
-		Entry("without identities", inRegistry(keyless("")), "should have at least 1 items"),
-		Entry("with an identity without an issuer", inRegistry(keyless(`{subject: a}`)), "exactly one of issuer and issuerRegExp must be set"),
-		Entry("with two subjects of an identity", inRegistry(keyless(`{issuer: a, subject: a, subjectRegExp: a}`)), "exactly one of subject and subjectRegExp must be set"),
+		Entry("without identities", inRegistry(newKeylessSpec("")), "should have at least 1 items"),
+		Entry("with an identity without an issuer", inRegistry(newKeylessSpec(`{subject: a}`)), "exactly one of issuer and issuerRegExp must be set"),
+		Entry("with two subjects of an identity", inRegistry(newKeylessSpec(`{issuer: a, subject: a, subjectRegExp: a}`)), "exactly one of subject and subjectRegExp must be set"),
 		Entry("with another form of subject", inRegistry(`{provider: Notation, notation: {certificatesRef: {name: a, key: b}, identities: ["*"]}}`), "should match"),
 		Entry("without a key of the trust root", inRegistry(`{provider: Notation, notation: {certificatesRef: {name: a}}}`), "key: Required value"),
 		Entry("with certificates in a Helm repository", change("spec.verify: "+notation), "verify.provider Notation is available only when type is OCI"),

@@ -55,7 +55,7 @@ const (
 	AuditTargetApp AuditTarget = "App"
 )
 
-// ReviewPolicy specifies what is required of an app before it can be listed.
+// ReviewPolicy specifies the requirements that an app must meet before it can be listed.
 type ReviewPolicy struct {
 	// rules specifies rules in addition to the default rules. A rule that has the name of a default
 	// rule replaces it; fields that are not specified have the values of the default rule. If not

@@ -101,7 +101,7 @@ func (s *hookServer) post(t *testing.T, path string, header map[string]string, b
 	return response.StatusCode, text.String()
 }
 
-func sign(body, key string) string {
+func signBody(body, key string) string {
 	sum := hmac.New(sha256.New, []byte(key))
 	sum.Write([]byte(body))
 	return "sha256=" + hex.EncodeToString(sum.Sum(nil))
@@ -113,11 +113,11 @@ func TestWebhooksOfProviders(t *testing.T) {
 		source, query string
 		header        map[string]string
 	}{
-		{"github", "", map[string]string{"X-Hub-Signature-256": sign("push", token)}},
+		{"github", "", map[string]string{"X-Hub-Signature-256": signBody("push", token)}},
 		{"gitlab", "", map[string]string{"X-Gitlab-Token": token}},
 		{"harbor", "", map[string]string{"Authorization": token}},
 		{"dockerhub", "?token=" + token, nil},
-		{"generic", "", map[string]string{"X-Signature": sign("push", token)}},
+		{"generic", "", map[string]string{"X-Signature": signBody("push", token)}},
 	} {
 		t.Run(c.source, func(t *testing.T) {
 			g := NewWithT(t)
@@ -144,9 +144,9 @@ func TestHostileWebhooks(t *testing.T) {
 		body      string
 	}{
 		{"no signature", s.namespace + "/github", nil, "push"},
-		{"the signature of another body", s.namespace + "/github", map[string]string{"X-Hub-Signature-256": sign("other", token)}, "push"},
-		{"another token", s.namespace + "/github", map[string]string{"X-Hub-Signature-256": sign("push", "other")}, "push"},
-		{"a signature without an algorithm", s.namespace + "/github", map[string]string{"X-Hub-Signature-256": sign("push", token)[7:]}, "push"},
+		{"the signature of another body", s.namespace + "/github", map[string]string{"X-Hub-Signature-256": signBody("other", token)}, "push"},
+		{"another token", s.namespace + "/github", map[string]string{"X-Hub-Signature-256": signBody("push", "other")}, "push"},
+		{"a signature without an algorithm", s.namespace + "/github", map[string]string{"X-Hub-Signature-256": signBody("push", token)[7:]}, "push"},
 		{"a signature that is not hexadecimal", s.namespace + "/github", map[string]string{"X-Hub-Signature-256": "sha256=x"}, "push"},
 		{"the header of another provider", s.namespace + "/github", map[string]string{"X-Gitlab-Token": token}, "push"},
 		{"an empty token", s.namespace + "/gitlab", map[string]string{"X-Gitlab-Token": ""}, ""},
@@ -155,11 +155,11 @@ func TestHostileWebhooks(t *testing.T) {
 		{"a Secret without the label", s.namespace + "/unlabeled", map[string]string{"X-Gitlab-Token": token}, ""},
 		{"a short token", s.namespace + "/short", map[string]string{"X-Gitlab-Token": "short"}, ""},
 		{"a Secret that does not exist", s.namespace + "/missing", map[string]string{"X-Gitlab-Token": ""}, ""},
-		{"a source without a receiver", s.namespace + "/none", map[string]string{"X-Signature": sign("push", "")}, "push"},
-		{"a source that does not exist", s.namespace + "/other", map[string]string{"X-Signature": sign("push", "")}, "push"},
-		{"a namespace that does not exist", "other/generic", map[string]string{"X-Signature": sign("push", token)}, "push"},
-		{"a name that is none", s.namespace + "/A_B/c", map[string]string{"X-Signature": sign("push", token)}, "push"},
-		{"a large body", s.namespace + "/generic", map[string]string{"X-Signature": sign(strings.Repeat("a", receiver.MaxBodyBytes+1), token)}, strings.Repeat("a", receiver.MaxBodyBytes+1)},
+		{"a source without a receiver", s.namespace + "/none", map[string]string{"X-Signature": signBody("push", "")}, "push"},
+		{"a source that does not exist", s.namespace + "/other", map[string]string{"X-Signature": signBody("push", "")}, "push"},
+		{"a namespace that does not exist", "other/generic", map[string]string{"X-Signature": signBody("push", token)}, "push"},
+		{"a name that is none", s.namespace + "/A_B/c", map[string]string{"X-Signature": signBody("push", token)}, "push"},
+		{"a large body", s.namespace + "/generic", map[string]string{"X-Signature": signBody(strings.Repeat("a", receiver.MaxBodyBytes+1), token)}, strings.Repeat("a", receiver.MaxBodyBytes+1)},
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			g := NewWithT(t)

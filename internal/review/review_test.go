@@ -19,11 +19,11 @@ func newApp(name string, listing v1alpha1.Listing, denied int32, needs ...v1alph
 	return app
 }
 
-func needed(name, versions string) v1alpha1.AppDependency {
+func newDependency(name, versions string) v1alpha1.AppDependency {
 	return v1alpha1.AppDependency{Name: name, Type: application, Version: versions, Required: true}
 }
 
-func listed(app *v1alpha1.AppInfo) *v1alpha1.AppInfo {
+func withListing(app *v1alpha1.AppInfo) *v1alpha1.AppInfo {
 	app.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionListed, Status: metav1.ConditionTrue}}
 	return app
 }
@@ -54,25 +54,25 @@ func TestDecide(t *testing.T) {
 				v1alpha1.PublishedVersion{Version: "1.0.0", Audit: &v1alpha1.AuditCounts{}})},
 		{why: "suspended", app: newApp("web", S, 0), canBeListed: true, reason: v1alpha1.ReasonListingSuspended, message: "cannot be newly installed"},
 		{why: "withdrawn", app: newApp("web", W, 0), canBeListed: true, reason: v1alpha1.ReasonListingWithdrawn, message: "neither installed nor upgraded"},
-		{why: "a dependency that does not exist", app: newApp("web", L, 0, needed("db", ">=1.0.0")), reason: v1alpha1.ReasonDependencyFailed,
+		{why: "a dependency that does not exist", app: newApp("web", L, 0, newDependency("db", ">=1.0.0")), reason: v1alpha1.ReasonDependencyFailed,
 			message: `app "web" requires app "db": source "main" has no such app`},
-		{why: "a dependency without a version that fits", app: newApp("web", L, 0, needed("db", ">=2.0.0")), others: []*v1alpha1.AppInfo{listed(newApp("db", L, 0))},
+		{why: "a dependency without a version that fits", app: newApp("web", L, 0, newDependency("db", ">=2.0.0")), others: []*v1alpha1.AppInfo{withListing(newApp("db", L, 0))},
 			reason: v1alpha1.ReasonDependencyFailed, message: `no version that matches ">=2.0.0"`},
-		{why: "a dependency whose only version is withheld", app: newApp("web", L, 0, needed("db", "")), others: []*v1alpha1.AppInfo{listed(newApp("db", L, 3))},
+		{why: "a dependency whose only version is withheld", app: newApp("web", L, 0, newDependency("db", "")), others: []*v1alpha1.AppInfo{withListing(newApp("db", L, 3))},
 			reason: v1alpha1.ReasonDependencyFailed, message: "no version that can be installed"},
-		{why: "a dependency that is a draft", app: newApp("web", L, 0, needed("db", "")), others: []*v1alpha1.AppInfo{newApp("db", "", 0)},
+		{why: "a dependency that is a draft", app: newApp("web", L, 0, newDependency("db", "")), others: []*v1alpha1.AppInfo{newApp("db", "", 0)},
 			reason: v1alpha1.ReasonDependencyFailed, message: "it is a draft; list it first"},
-		{why: "a dependency that is withdrawn", app: newApp("web", L, 0, needed("db", "")), others: []*v1alpha1.AppInfo{listed(newApp("db", W, 0))},
+		{why: "a dependency that is withdrawn", app: newApp("web", L, 0, newDependency("db", "")), others: []*v1alpha1.AppInfo{withListing(newApp("db", W, 0))},
 			reason: v1alpha1.ReasonDependencyFailed, message: "it is withdrawn"},
-		{why: "a listed dependency", app: newApp("web", L, 0, needed("db", "^1.0.0")), others: []*v1alpha1.AppInfo{listed(newApp("db", L, 0))},
+		{why: "a listed dependency", app: newApp("web", L, 0, newDependency("db", "^1.0.0")), others: []*v1alpha1.AppInfo{withListing(newApp("db", L, 0))},
 			isListed: true, canBeListed: true, reason: v1alpha1.ReasonListed, message: "can be installed"},
-		{why: "an indirect dependency that does not exist", app: newApp("web", L, 0, needed("db", "")), others: []*v1alpha1.AppInfo{listed(newApp("db", L, 0, needed("disk", "")))},
+		{why: "an indirect dependency that does not exist", app: newApp("web", L, 0, newDependency("db", "")), others: []*v1alpha1.AppInfo{withListing(newApp("db", L, 0, newDependency("disk", "")))},
 			reason: v1alpha1.ReasonDependencyFailed, message: `app "db" requires app "disk": source "main" has no such app`},
-		{why: "a cycle", app: newApp("web", L, 0, needed("db", "")),
-			others: []*v1alpha1.AppInfo{listed(newApp("db", L, 0, needed("cache", ""))), listed(newApp("cache", L, 0, needed("db", "")))},
+		{why: "a cycle", app: newApp("web", L, 0, newDependency("db", "")),
+			others: []*v1alpha1.AppInfo{withListing(newApp("db", L, 0, newDependency("cache", ""))), withListing(newApp("cache", L, 0, newDependency("db", "")))},
 			reason: v1alpha1.ReasonDependencyCycle, message: "form a cycle: cache → db → cache"},
-		{why: "an app that needs itself", app: listed(newApp("web", L, 0, needed("web", ""))), reason: v1alpha1.ReasonDependencyCycle, message: "web → web"},
-		{why: "all problems together", app: newApp("web", L, 1, needed("db", ""), needed("disk", "")), reason: v1alpha1.ReasonAuditFailed, message: `app "web" requires app "disk"`},
+		{why: "an app that needs itself", app: withListing(newApp("web", L, 0, newDependency("web", ""))), reason: v1alpha1.ReasonDependencyCycle, message: "web → web"},
+		{why: "all problems together", app: newApp("web", L, 1, newDependency("db", ""), newDependency("disk", "")), reason: v1alpha1.ReasonAuditFailed, message: `app "web" requires app "disk"`},
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			g := NewWithT(t)
@@ -98,7 +98,7 @@ func TestGraphIsBounded(t *testing.T) {
 	var needs []v1alpha1.AppDependency
 	for _, first := range "abcdefgh" {
 		for _, second := range "abcdefgh" {
-			needs = append(needs, needed(string(first)+string(second), ""))
+			needs = append(needs, newDependency(string(first)+string(second), ""))
 		}
 	}
 	got, err := Decide(reviewed, newApp("web", v1alpha1.ListingListed, 0, needs...), func(string) (*v1alpha1.AppInfo, error) { return nil, nil })
@@ -109,7 +109,7 @@ func TestGraphIsBounded(t *testing.T) {
 
 func TestAutomaticSourcesNeedNoChecks(t *testing.T) {
 	g := NewWithT(t)
-	got, err := Decide(&v1alpha1.MarketSource{}, newApp("web", v1alpha1.ListingSuspended, 5, needed("db", "")), nil)
+	got, err := Decide(&v1alpha1.MarketSource{}, newApp("web", v1alpha1.ListingSuspended, 5, newDependency("db", "")), nil)
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(got.Reason).To(Equal(v1alpha1.ReasonListingSuspended))
 	g.Expect(got.Review.CanBeListed).To(BeTrue())

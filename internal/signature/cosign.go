@@ -114,11 +114,11 @@ func newKeylessMethod(policy hydrate.SignaturePolicy) (method, error) {
 			return v1alpha1.SignatureVerdict{}, err
 		}
 		if result.Signature == nil || result.Signature.Certificate == nil {
-			return v1alpha1.SignatureVerdict{}, invalid("it has no certificate")
+			return v1alpha1.SignatureVerdict{}, newInvalidError("it has no certificate")
 		}
 		signer := result.Signature.Certificate
 		if _, err := identities.Verify(*signer); err != nil {
-			return v1alpha1.SignatureVerdict{}, mismatch("it is signed by " +
+			return v1alpha1.SignatureVerdict{}, newMismatchError("it is signed by " +
 				text.Printable(signer.SubjectAlternativeName, 200) + " of issuer " + text.Printable(signer.Issuer, 200) +
 				"; correct spec.verify.cosign.keyless.identities of the source if you trust this signer")
 		}
@@ -170,14 +170,14 @@ func verifyEntity(
 		entity, err = parseBundle(one.Content)
 	}
 	if err != nil {
-		return nil, invalid("it cannot be parsed")
+		return nil, newInvalidError("it cannot be parsed")
 	}
 	result, err := verifier.Verify(entity, verify.NewPolicy(verify.WithArtifact(bytes.NewReader(artifact)), identity))
 	if err != nil {
-		return nil, invalid(stageOf(err))
+		return nil, newInvalidError(stageOf(err))
 	}
 	if result.Statement != nil && result.Statement.GetPredicateType() != signPredicate {
-		return nil, invalid("it is an attestation about the chart, and not a signature")
+		return nil, newInvalidError("it is an attestation about the chart, and not a signature")
 	}
 	return result, nil
 }
@@ -211,11 +211,11 @@ type simplePayload struct {
 func checkSimpleSigning(payload, manifest []byte) error {
 	var parsed simplePayload
 	if json.Unmarshal(payload, &parsed) != nil || parsed.Critical.Type != "cosign container image signature" {
-		return invalid("its text is not one of cosign")
+		return newInvalidError("its text is not one of cosign")
 	}
 	sum := sha256.Sum256(manifest)
 	if parsed.Critical.Image.Digest != "sha256:"+hex.EncodeToString(sum[:]) {
-		return invalid("it is for another chart")
+		return newInvalidError("it is for another chart")
 	}
 	return nil
 }

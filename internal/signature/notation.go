@@ -98,7 +98,7 @@ func verifyNotation(ctx context.Context, notary notation.Verifier, signed hydrat
 // quote the signature.
 func notationError(result *notation.VerificationOutcome) error {
 	if result == nil {
-		return invalid("it cannot be parsed")
+		return newInvalidError("it cannot be parsed")
 	}
 	for _, each := range result.VerificationResults {
 		if each.Error == nil || each.Action != trustpolicy.ActionEnforce {
@@ -106,13 +106,13 @@ func notationError(result *notation.VerificationOutcome) error {
 		}
 		switch each.Type {
 		case trustpolicy.TypeAuthenticity:
-			return mismatch("its certificate is not issued by a trusted authority, or its subject is not trusted")
+			return newMismatchError("its certificate is not issued by a trusted authority, or its subject is not trusted")
 		case trustpolicy.TypeExpiry:
-			return invalid("it has expired")
+			return newInvalidError("it has expired")
 		case trustpolicy.TypeAuthenticTimestamp:
-			return invalid("the certificate of the signer has expired")
+			return newInvalidError("the certificate of the signer has expired")
 		}
-		return invalid("it was changed after it was made")
+		return newInvalidError("it was changed after it was made")
 	}
-	return invalid("it is for another chart")
+	return newInvalidError("it is for another chart")
 }

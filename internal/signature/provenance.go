@@ -64,26 +64,26 @@ func parseKeyring(data []byte) (openpgp.EntityList, error) {
 func verifyProvenance(keyring openpgp.EntityList, signed hydrate.SignedChart, one hydrate.Signature) (v1alpha1.SignatureVerdict, error) {
 	block, rest := clearsign.Decode(one.Content)
 	if block == nil {
-		return v1alpha1.SignatureVerdict{}, invalid("the provenance file is not a signed text of OpenPGP")
+		return v1alpha1.SignatureVerdict{}, newInvalidError("the provenance file is not a signed text of OpenPGP")
 	}
 	if len(bytes.TrimSpace(rest)) > 0 {
-		return v1alpha1.SignatureVerdict{}, invalid("the provenance file has text after the signature")
+		return v1alpha1.SignatureVerdict{}, newInvalidError("the provenance file has text after the signature")
 	}
 	signer, err := block.VerifySignature(keyring, nil)
 	switch {
 	case errors.Is(err, pgperrors.ErrUnknownIssuer):
-		return v1alpha1.SignatureVerdict{}, mismatch("the key of the provenance file is not in the keyring")
+		return v1alpha1.SignatureVerdict{}, newMismatchError("the key of the provenance file is not in the keyring")
 	case errors.Is(err, pgperrors.ErrKeyExpired), errors.Is(err, pgperrors.ErrSignatureExpired):
-		return v1alpha1.SignatureVerdict{}, invalid("the key or the signature of the provenance file has expired")
+		return v1alpha1.SignatureVerdict{}, newInvalidError("the key or the signature of the provenance file has expired")
 	case err != nil:
-		return v1alpha1.SignatureVerdict{}, invalid("the provenance file was changed after it was signed, or its key is revoked or too weak")
+		return v1alpha1.SignatureVerdict{}, newInvalidError("the provenance file was changed after it was signed, or its key is revoked or too weak")
 	}
 	digests, err := provenanceDigests(block.Plaintext)
 	if err != nil {
 		return v1alpha1.SignatureVerdict{}, err
 	}
 	if !slices.Contains(digests, signed.Digest) {
-		return v1alpha1.SignatureVerdict{}, invalid("the provenance file is for another archive")
+		return v1alpha1.SignatureVerdict{}, newInvalidError("the provenance file is for another archive")
 	}
 	return v1alpha1.SignatureVerdict{Identity: fmt.Sprintf("%X", signer.PrimaryKey.Fingerprint)}, nil
 }
@@ -92,13 +92,13 @@ func verifyProvenance(keyring openpgp.EntityList, signed hydrate.SignedChart, on
 func provenanceDigests(plain []byte) ([]string, error) {
 	_, list, found := bytes.Cut(plain, []byte(documentSeparator))
 	if !found || yamlbounds.CheckText(list, maxProvenanceBytes) != nil {
-		return nil, invalid("the provenance file does not contain the digests of files")
+		return nil, newInvalidError("the provenance file does not contain the digests of files")
 	}
 	var document struct {
 		Files map[string]string `json:"files"`
 	}
 	if yaml.Unmarshal(list, &document) != nil {
-		return nil, invalid("the provenance file does not contain the digests of files")
+		return nil, newInvalidError("the provenance file does not contain the digests of files")
 	}
 	var digests []string
 	for _, digest := range document.Files {

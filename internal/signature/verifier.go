@@ -67,13 +67,13 @@ func newMethod(policy hydrate.SignaturePolicy) (method, error) {
 	return nil, outcome.Stalledf(v1alpha1.ReasonInvalidSpec, "spec.verify.provider: Invalid value: %q: is not supported", policy.Provider)
 }
 
-// invalid returns the error for a signature that is not valid.
-func invalid(problem string) error {
+// newInvalidError returns the error for a signature that is not valid.
+func newInvalidError(problem string) error {
 	return outcome.Stalledf(v1alpha1.ReasonSignatureInvalid, "the signature is not valid: %s", problem)
 }
 
-// mismatch returns the error for a signature that is valid, but not of a trusted signer.
-func mismatch(problem string) error {
+// newMismatchError returns the error for a signature that is valid, but not of a trusted signer.
+func newMismatchError(problem string) error {
 	return outcome.Stalledf(v1alpha1.ReasonIdentityMismatch, "the chart is not signed by a trusted signer: %s", problem)
 }
 
@@ -98,7 +98,7 @@ const manifestType = "application/vnd.oci.image.manifest.v1+json"
 func parseManifest(signed hydrate.SignedChart) (manifest, error) {
 	var m manifest
 	if json.Unmarshal(signed.Manifest, &m) != nil {
-		return m, invalid("the manifest of the chart is not JSON")
+		return m, newInvalidError("the manifest of the chart is not JSON")
 	}
 	if m.MediaType == "" {
 		m.MediaType = manifestType
@@ -111,7 +111,7 @@ func parseManifest(signed hydrate.SignedChart) (manifest, error) {
 			break
 		}
 	}
-	return m, invalid("the manifest does not contain the archive of the chart")
+	return m, newInvalidError("the manifest does not contain the archive of the chart")
 }
 
 var errNoPEM = errors.New("contains no PEM block")

@@ -60,7 +60,7 @@ func expectVerifications(t *testing.T, rows []verification) {
 	}
 }
 
-func list(contents ...[]byte) hydrate.Signatures {
+func newSignatures(contents ...[]byte) hydrate.Signatures {
 	var all hydrate.Signatures
 	for _, each := range contents {
 		all.List = append(all.List, hydrate.Signature{Content: each})
@@ -76,25 +76,25 @@ func TestHelmProvenance(t *testing.T) {
 	policy, good := trust(key.Keyring(t)), key.SignArchive(t, archive)
 	both := append(other.ArmoredKeyring(t), append([]byte("\n"), key.ArmoredKeyring(t)...)...)
 	expectVerifications(t, []verification{
-		{why: "signed by the key", policy: policy, chart: archive, Signatures: list(good), identity: key.Fingerprint()},
-		{why: "signed by the second of two keys in ASCII armor", policy: trust(both), chart: archive, Signatures: list(good), identity: key.Fingerprint()},
-		{why: "the archive was changed", policy: policy, chart: []byte("changed"), Signatures: list(good), want: v1alpha1.ReasonSignatureInvalid},
+		{why: "signed by the key", policy: policy, chart: archive, Signatures: newSignatures(good), identity: key.Fingerprint()},
+		{why: "signed by the second of two keys in ASCII armor", policy: trust(both), chart: archive, Signatures: newSignatures(good), identity: key.Fingerprint()},
+		{why: "the archive was changed", policy: policy, chart: []byte("changed"), Signatures: newSignatures(good), want: v1alpha1.ReasonSignatureInvalid},
 		{why: "the signed text was changed", policy: policy, chart: archive, want: v1alpha1.ReasonSignatureInvalid,
-			Signatures: list(bytes.Replace(good, []byte("name: web"), []byte("name: bad"), 1))},
-		{why: "text after the signature", policy: policy, chart: archive, Signatures: list(append(bytes.Clone(good), "files: {}"...)), want: v1alpha1.ReasonSignatureInvalid},
-		{why: "signed by another key", policy: policy, chart: archive, Signatures: list(other.SignArchive(t, archive)), want: v1alpha1.ReasonIdentityMismatch},
+			Signatures: newSignatures(bytes.Replace(good, []byte("name: web"), []byte("name: bad"), 1))},
+		{why: "text after the signature", policy: policy, chart: archive, Signatures: newSignatures(append(bytes.Clone(good), "files: {}"...)), want: v1alpha1.ReasonSignatureInvalid},
+		{why: "signed by another key", policy: policy, chart: archive, Signatures: newSignatures(other.SignArchive(t, archive)), want: v1alpha1.ReasonIdentityMismatch},
 		{why: "signed by a key that has expired", policy: trust(expired.Keyring(t)), chart: archive,
-			Signatures: list(expired.SignArchive(t, archive)), want: v1alpha1.ReasonSignatureInvalid},
+			Signatures: newSignatures(expired.SignArchive(t, archive)), want: v1alpha1.ReasonSignatureInvalid},
 		{why: "not signed", policy: policy, chart: archive, want: v1alpha1.ReasonSignatureMissing},
-		{why: "a folder", policy: policy, Signatures: list(good), want: v1alpha1.ReasonSignatureMissing},
-		{why: "the keyring is no keyring", policy: trust([]byte("keys")), chart: archive, Signatures: list(good), want: v1alpha1.ReasonTrustRootUnavailable},
+		{why: "a folder", policy: policy, Signatures: newSignatures(good), want: v1alpha1.ReasonSignatureMissing},
+		{why: "the keyring is no keyring", policy: trust([]byte("keys")), chart: archive, Signatures: newSignatures(good), want: v1alpha1.ReasonTrustRootUnavailable},
 		{why: "the keyring is damaged", policy: trust([]byte("-----BEGIN PGP PUBLIC KEY BLOCK-----\n\n!")), chart: archive,
-			Signatures: list(good), want: v1alpha1.ReasonTrustRootUnavailable},
-		{why: "no provenance file", policy: policy, chart: archive, Signatures: list([]byte("<html>")), want: v1alpha1.ReasonSignatureInvalid},
-		{why: "a large file", policy: policy, chart: archive, Signatures: list(bytes.Repeat([]byte("-----BEGIN PGP"), 70_000)), want: v1alpha1.ReasonSignatureInvalid},
+			Signatures: newSignatures(good), want: v1alpha1.ReasonTrustRootUnavailable},
+		{why: "no provenance file", policy: policy, chart: archive, Signatures: newSignatures([]byte("<html>")), want: v1alpha1.ReasonSignatureInvalid},
+		{why: "a large file", policy: policy, chart: archive, Signatures: newSignatures(bytes.Repeat([]byte("-----BEGIN PGP"), 70_000)), want: v1alpha1.ReasonSignatureInvalid},
 		{why: "a list of digests that expands", policy: policy, chart: archive, want: v1alpha1.ReasonSignatureInvalid,
-			Signatures: list(key.SignText(t, "name: web\n...\nfiles: &a {a: &b {b: *a}, c: *b}\n"))},
-		{why: "no list of digests", policy: policy, chart: archive, Signatures: list(key.SignText(t, "name: web\n")), want: v1alpha1.ReasonSignatureInvalid},
+			Signatures: newSignatures(key.SignText(t, "name: web\n...\nfiles: &a {a: &b {b: *a}, c: *b}\n"))},
+		{why: "no list of digests", policy: policy, chart: archive, Signatures: newSignatures(key.SignText(t, "name: web\n")), want: v1alpha1.ReasonSignatureInvalid},
 	})
 }
 

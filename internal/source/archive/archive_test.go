@@ -24,8 +24,8 @@ type entry struct {
 	size          int64
 }
 
-// pack returns an archive. Without a name, each entry ends the archive.
-func pack(t *testing.T, entries ...entry) []byte {
+// packFiles returns an archive. Without a name, each entry ends the archive.
+func packFiles(t *testing.T, entries ...entry) []byte {
 	t.Helper()
 	g := NewWithT(t)
 	var out bytes.Buffer
@@ -58,8 +58,8 @@ func pack(t *testing.T, entries ...entry) []byte {
 	return out.Bytes()
 }
 
-// unpack unpacks an archive, and returns the names of the files that were written.
-func unpack(t *testing.T, data []byte, folder string) ([]string, error) {
+// unpackFiles unpacks an archive, and returns the names of the files that were written.
+func unpackFiles(t *testing.T, data []byte, folder string) ([]string, error) {
 	t.Helper()
 	g := NewWithT(t)
 	dir := t.TempDir()
@@ -98,7 +98,7 @@ func TestUnpackFindsCharts(t *testing.T) {
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			g := NewWithT(t)
-			got, err := unpack(t, pack(t, c.entries...), c.folder)
+			got, err := unpackFiles(t, packFiles(t, c.entries...), c.folder)
 			g.Expect(err).NotTo(HaveOccurred())
 			g.Expect(got).To(Equal(c.want))
 		})
@@ -125,7 +125,7 @@ func TestUnpackHostileArchives(t *testing.T) {
 	}{
 		{why: "not gzip", raw: []byte("s3cr3t"), reason: v1alpha1.ReasonInvalidIndex, says: "not a gzip archive"},
 		{why: "empty", raw: []byte{}, reason: v1alpha1.ReasonInvalidIndex, says: "not a gzip archive"},
-		{why: "truncated", raw: pack(t, chart)[:40], reason: v1alpha1.ReasonInvalidIndex, says: "truncated"},
+		{why: "truncated", raw: packFiles(t, chart)[:40], reason: v1alpha1.ReasonInvalidIndex, says: "truncated"},
 		{why: "a name that leaves the folder", entries: []entry{chart, {name: "web/../../x"}}, reason: v1alpha1.ReasonInvalidIndex, says: "not allowed"},
 		{why: "an absolute name", entries: []entry{{name: "/etc/cron.d/x"}}, reason: v1alpha1.ReasonInvalidIndex, says: "not allowed"},
 		{why: "a backslash", entries: []entry{{name: `web\..\..\x`}}, reason: v1alpha1.ReasonInvalidIndex, says: "not allowed"},
@@ -142,13 +142,13 @@ func TestUnpackHostileArchives(t *testing.T) {
 		t.Run(c.why, func(t *testing.T) {
 			g := NewWithT(t)
 			if c.raw == nil {
-				c.raw = pack(t, c.entries...)
+				c.raw = packFiles(t, c.entries...)
 			}
 			folder := ""
 			if c.reason == v1alpha1.ReasonNotFound {
 				folder = "charts"
 			}
-			_, err := unpack(t, c.raw, folder)
+			_, err := unpackFiles(t, c.raw, folder)
 			g.Expect(err).To(MatchError(ContainSubstring(c.says)))
 			g.Expect(outcome.Reason(err, "")).To(Equal(c.reason))
 			g.Expect(outcome.IsStalled(err)).To(BeTrue())
@@ -163,7 +163,7 @@ func TestUnpackWritesLinksToNothing(t *testing.T) {
 	root, err := os.OpenRoot(dir)
 	g.Expect(err).NotTo(HaveOccurred())
 	defer root.Close()
-	data := pack(t, entry{name: "web/Chart.yaml"}, entry{name: "web/link", kind: tar.TypeSymlink}, entry{name: "web/hard", kind: tar.TypeLink}, entry{name: "web/device", kind: tar.TypeChar})
+	data := packFiles(t, entry{name: "web/Chart.yaml"}, entry{name: "web/link", kind: tar.TypeSymlink}, entry{name: "web/hard", kind: tar.TypeLink}, entry{name: "web/device", kind: tar.TypeChar})
 	g.Expect(archive.Unpack(t.Context(), bytes.NewReader(data), "", root)).To(Succeed())
 	for _, name := range []string{"link", "hard", "device"} {
 		target, err := os.Readlink(dir + "/web/" + name)
