@@ -36,7 +36,7 @@ func TestInstalledCommands(t *testing.T) {
 	p.namespace("living")
 	p.createWithStatus(newInstance("living", "wiki", isUnhealthy))
 	p.createWithStatus(newInstance("living", "board", isStopped, func(i *v1alpha1.AppInstance) {
-		i.Status.Entrances[0].URL = "https://board.example.com/"
+		i.Status.Entrances[0].URL, i.Status.Verification = "https://board.example.com/", signed()
 	}))
 	task := newTask("living", "upgrade-wiki-2f8rk", v1alpha1.ActionUpgrade)
 	hasFailed(task)

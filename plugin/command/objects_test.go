@@ -16,6 +16,13 @@ func condition(name string, status metav1.ConditionStatus, reason, message strin
 	}
 }
 
+// signed returns the verdict on a chart that the release process of its developers has signed.
+func signed() *v1alpha1.SignatureVerdict {
+	return &v1alpha1.SignatureVerdict{
+		Provider: v1alpha1.VerificationProviderCosign, Identity: "release@samples.example", Issuer: "https://accounts.samples.example",
+	}
+}
+
 // newApp returns an app of the source samples.
 func newApp(namespace, name, version, description string) *v1alpha1.AppInfo {
 	return &v1alpha1.AppInfo{
@@ -37,7 +44,7 @@ func newApp(namespace, name, version, description string) *v1alpha1.AppInfo {
 				},
 				Kinds: []v1alpha1.KindCount{{Kind: "Deployment.apps", Count: 1}, {Kind: "Service", Count: 1}},
 			},
-			Versions: []v1alpha1.PublishedVersion{{Version: version, AppVersion: "2.4", Digest: "sha256:1", ImageCount: 1}, {Version: "0.9.0", Digest: "sha256:2", Deprecated: true}},
+			Versions: []v1alpha1.PublishedVersion{{Version: version, AppVersion: "2.4", Digest: "sha256:1", ImageCount: 1, Verification: signed()}, {Version: "0.9.0", Digest: "sha256:2", Deprecated: true}},
 			Images: []v1alpha1.AppImage{
 				{Name: "registry.example/" + name + ":" + version, Platforms: []string{"linux/amd64", "linux/arm64"}, LargestPlatformBytes: 21_400_000},
 				{Name: "registry.example/only:1", Platforms: []string{"linux/amd64"}, Problem: "registry.example does not respond"},

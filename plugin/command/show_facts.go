@@ -74,7 +74,11 @@ func signatureText(app *v1alpha1.AppInfo) string {
 		if version.Version != app.Status.SelectedVersion || verdict == nil {
 			continue
 		}
-		return "verified with " + string(verdict.Provider) + ", signed by " + verdict.Identity + prefixed(", confirmed by ", verdict.Issuer)
+		return verdictText(verdict)
 	}
 	return ""
+}
+
+func verdictText(verdict *v1alpha1.SignatureVerdict) string {
+	return "verified with " + string(verdict.Provider) + ", signed by " + verdict.Identity + prefixed(", confirmed by ", verdict.Issuer)
 }

@@ -192,6 +192,9 @@ func instanceBranches(instance *v1alpha1.AppInstance) []branch {
 		}
 		branches = append(branches, b)
 	}
+	if verdict := instance.Status.Verification; verdict != nil {
+		branches = append(branches, branch{line: "signature  " + printable(verdictText(verdict))})
+	}
 	for _, entrance := range instance.Status.Entrances {
 		if !entrance.Hidden {
 			branches = append(branches, branch{line: entranceLine(entrance)})

@@ -26,3 +26,15 @@ func TestSignatureOfAnApp(t *testing.T) {
 			ContainSubstring("Signature verified"), ContainSubstring("signed by &lt;b&gt;release@example.com, confirmed by https://issuer.example.com")))
 	}
 }
+
+// TestSignatureOfAnInstance shows the signer of the chart that is installed.
+func TestSignatureOfAnInstance(t *testing.T) {
+	w := newFormWorld(t)
+	w.addInstance(t, w.tenant, "plain", w.ref)
+	w.addInstance(t, w.tenant, "signed", w.ref, func(i *v1alpha1.AppInstance) {
+		i.Status.Verification = &v1alpha1.SignatureVerdict{Provider: v1alpha1.VerificationProviderHelmProvenance, Identity: "<b>ABCD"}
+	})
+	path := "/instances/" + w.tenant + "/"
+	shows(t, w.b, path+"signed", "HelmProvenance", "signed by &lt;b&gt;ABCD")
+	NewWithT(t).Expect(w.b.get(t, path+"plain").text).NotTo(ContainSubstring("signed by"))
+}
