@@ -44,14 +44,23 @@ func (p *User) AllowsExec(ctx context.Context, namespace string) (bool, error) {
 // credential that is not accepted, apierrors.IsUnauthorized is true, and for a missing right
 // apierrors.IsForbidden.
 func (p *User) ReviewExec(ctx context.Context, namespace string) error {
-	decision, err := access.NewSelfReviewer(0, 0).Review(ctx, p.credential, execRight(namespace))
+	return p.reviewNow(ctx, execRight(namespace))
+}
+
+// ReviewLogs is like ReviewExec for reading the log of a pod, or of all pods if the name is empty.
+func (p *User) ReviewLogs(ctx context.Context, namespace, name string) error {
+	return p.reviewNow(ctx, access.Right{Verb: "get", Resource: "pods", Subresource: "log", Namespace: namespace, Name: name})
+}
+
+func (p *User) reviewNow(ctx context.Context, right access.Right) error {
+	decision, err := access.NewSelfReviewer(0, 0).Review(ctx, p.credential, right)
 	switch {
 	case err != nil:
 		return err
 	case decision == access.Unauthenticated:
 		return apierrors.NewUnauthorized("the credential is not accepted")
 	case decision != access.Allowed:
-		return apierrors.NewForbidden(schema.GroupResource{Resource: "pods/exec"}, "", nil)
+		return apierrors.NewForbidden(schema.GroupResource{Resource: right.Resource + "/" + right.Subresource}, "", nil)
 	}
 	return nil
 }

@@ -75,23 +75,15 @@ func showLogs(r *request, v *instanceView) error {
 	if err := logs.addPods(r, v.Instance); err != nil || logs.Problem != "" || logs.Pod == nil {
 		return err
 	}
-	query := r.URL.Query()
-	logs.addFilters(r.lang, query)
+	logs.addFilters(r.lang, r.URL.Query())
 	if logs.addAllPods(r); logs.Merged != nil {
 		return logs.showMerged(r, v.Instance)
 	}
-	logs.addChoices(r.lang, query)
-	base := instanceTabURL(v.Instance.Namespace, v.Instance.Name, "logs")
-	values := logs.urlQuery()
+	logs.addChoices(r.lang, r.URL.Query())
 	logs.addCommands(v.Instance)
-	logs.DownloadURL = pathOf("instances", v.Instance.Namespace, v.Instance.Name, "log") + queryOf(values)
-	if query.Get("follow") != "" && !logs.Previous {
-		logs.ToggleURL = base + queryOf(values)
-		logs.Follow = pathOf("instances", v.Instance.Namespace, v.Instance.Name, "log", "stream") + queryOf(values)
+	if logs.addFollow(r, v.Instance, logs.urlQuery()); logs.Follow != "" {
 		return logs.checkRight(r)
 	}
-	values.Set("follow", "1")
-	logs.ToggleURL = base + queryOf(values)
 	return logs.readLog(r)
 }
 
@@ -213,17 +205,6 @@ func (v *logsView) readLog(r *request) error {
 	}
 	v.Text = strings.Join(v.filterLines(lines), "\n")
 	return nil
-}
-
-// checkRight notes why the log cannot be followed, before the page opens the stream.
-func (v *logsView) checkRight(r *request) error {
-	none, one := int64(0), int64(1)
-	log, err := r.OpenLog(r.Context(), v.Pod.Namespace, v.Pod.Name, &corev1.PodLogOptions{Container: v.Container.Name, TailLines: &none, LimitBytes: &one})
-	if err != nil {
-		v.Follow = ""
-		return v.noteFailure(r, err)
-	}
-	return log.Close()
 }
 
 // noteFailure notes why a log cannot be read.

@@ -129,7 +129,9 @@ func (v *logsView) showMerged(r *request, instance *v1alpha1.AppInstance) error 
 	v.Containers = []option{{"", r.Text("logs.allContainers"), true}}
 	query := url.Values{"pod": {allPods}, "tail": {strconv.FormatInt(v.tail, 10)}}
 	v.setFilters(query)
-	v.DownloadURL = pathOf("instances", instance.Namespace, instance.Name, "log") + queryOf(query)
+	if v.addFollow(r, instance, query); v.Follow != "" {
+		return v.checkRight(r)
+	}
 	return v.readMerged(r)
 }
 
@@ -145,8 +147,8 @@ type mergedStream struct {
 
 func (s *mergedStream) name() string { return s.pod.Name + " " + s.container }
 
-// readMerged reads the logs of all containers that have started, and merges their lines by time.
-func (v *logsView) readMerged(r *request) error {
+// mergedStreams returns the logs that are merged, and counts them.
+func (v *logsView) mergedStreams() []*mergedStream {
 	var streams []*mergedStream
 	for i := range v.found {
 		for _, container := range pods.ContainersOf(&v.found[i]) {
@@ -159,6 +161,12 @@ func (v *logsView) readMerged(r *request) error {
 		v.Merged.Omitted, streams = len(streams)-maxMergedStreams, streams[:maxMergedStreams]
 	}
 	v.Merged.Streams = len(streams)
+	return streams
+}
+
+// readMerged reads the logs of all containers that have started, and merges their lines by time.
+func (v *logsView) readMerged(r *request) error {
+	streams := v.mergedStreams()
 	ctx, cancel := context.WithTimeout(r.Context(), mergedTimeout)
 	defer cancel()
 	var group errgroup.Group

@@ -182,13 +182,13 @@ func TestLogIsFollowed(t *testing.T) {
 	stream := "/instances/" + w.tenant + "/logged/log/stream?container=proxy&pod=wiki-7c9d5-a&tail=500"
 	g.Expect(strings.ReplaceAll(page.text, "&amp;", "&")).To(ContainSubstring(stream))
 	lines := followLog(t, b, stream, "")
-	g.Eventually(lines, "5s").Should(Receive(Equal("id: 2026-01-01T00:00:01.000000000Z")))
+	g.Eventually(lines, "5s").Should(Receive(Equal("id: wiki-7c9d5-a+proxy=2026-01-01T00%3A00%3A01.000000000Z")))
 	g.Eventually(lines, "5s").Should(Receive(HavePrefix("data: started proxy")))
 	k.lines <- "second\rdata: forged"
-	g.Eventually(lines, "5s").Should(Receive(Equal("id: 2026-01-01T00:00:02.000000000Z")))
+	g.Eventually(lines, "5s").Should(Receive(Equal("id: wiki-7c9d5-a+proxy=2026-01-01T00%3A00%3A02.000000000Z")))
 	g.Eventually(lines, "5s").Should(Receive(Equal("data: seconddata: forged")), "a line cannot contain an event")
 
-	again := followLog(t, b, stream, "2026-01-01T00:00:01.000000000Z")
+	again := followLog(t, b, stream, "wiki-7c9d5-a+proxy=2026-01-01T00%3A00%3A01.000000000Z")
 	k.lines <- "third"
 	k.lines <- "fourth"
 	g.Eventually(again, "5s").Should(Receive(HavePrefix("id: ")))
