@@ -42,6 +42,17 @@ func remountVolume(ctx context.Context, dir string, flags uintptr) {
 	}).WithContext(ctx).Should(Succeed())
 }
 
+// waitForOtherApps waits until the apps of earlier specs are deleted. Their namespaces are deleted in the
+// background, and until then their charts are published on a volume of this spec, too.
+func waitForOtherApps(ctx context.Context) {
+	GinkgoHelper()
+	Eventually(func(g Gomega) {
+		var apps v1alpha1.AppInfoList
+		g.Expect(k8sClient.List(ctx, &apps)).To(Succeed())
+		g.Expect(apps.Items).To(BeEmpty())
+	}).WithContext(ctx).Should(Succeed())
+}
+
 // fillVolume fills a volume and returns the file that takes the space.
 func fillVolume(dir string) string {
 	GinkgoHelper()
@@ -138,6 +149,7 @@ var _ = Describe("A volume", func() {
 	}
 
 	It("that is full or read-only keeps its charts, and stores new ones when it is writable", func(ctx SpecContext) {
+		waitForOtherApps(ctx)
 		volume := mountSmallVolume()
 		other := defaultOperator.replaceStore(volume)
 		ns = createNamespace(ctx, "market")
@@ -236,6 +248,7 @@ var _ = Describe("A volume", func() {
 	})
 
 	It("that is emptied is filled again automatically", func(ctx SpecContext) {
+		waitForOtherApps(ctx)
 		store := GinkgoT().TempDir()
 		other := defaultOperator.replaceStore(store, "--scrub-interval", "1s")
 		ns = createNamespace(ctx, "market")
