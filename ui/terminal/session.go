@@ -161,7 +161,8 @@ func (s *Session) checkLife(ctx context.Context, b *bridge) error {
 			return NotRecorded
 		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, messageTimeout)
+	// A context that ends while a message is sent would close the connection before the reason is sent.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), messageTimeout)
 	defer cancel()
 	if b.conn.Ping(ctx) != nil {
 		return Disconnected
