@@ -70,6 +70,25 @@ func PreviousRevision(instance *v1alpha1.AppInstance) *v1alpha1.HistoryEntry {
 	return nil
 }
 
+// RollbackRevisions returns the revisions to which an instance can be rolled back, newest first. The installed
+// one is among them after a failed operation, which may have changed the releases.
+func RollbackRevisions(instance *v1alpha1.AppInstance) []*v1alpha1.HistoryEntry {
+	previous := PreviousRevision(instance)
+	seen := map[int32]bool{0: true}
+	if previous == nil || previous.Revision != instance.Status.Revision {
+		seen[instance.Status.Revision] = true
+	}
+	var revisions []*v1alpha1.HistoryEntry
+	for i := range instance.Status.History {
+		number := instance.Status.History[i].Revision
+		if entry := FindRevision(instance, number); entry != nil && !seen[number] && entry.Outcome == v1alpha1.OutcomeSucceeded {
+			seen[number] = true
+			revisions = append(revisions, entry)
+		}
+	}
+	return revisions
+}
+
 // FindTask returns the entry of a task in the completed tasks, nil if there is none.
 func FindTask(instance *v1alpha1.AppInstance, task, hash string) *v1alpha1.CompletedTask {
 	for i := range instance.Status.CompletedTasks {

@@ -91,25 +91,31 @@ func TestPreviousRevision(t *testing.T) {
 		current int32
 		history []v1alpha1.HistoryEntry // newest first
 		want    int32
+		all     []int32
 	}{
-		{"no previous revision", 1, []v1alpha1.HistoryEntry{historyEntry(1, 0, install, good)}, 0},
-		{"one previous revision", 2, []v1alpha1.HistoryEntry{historyEntry(2, 0, upgrade, good), historyEntry(1, 0, install, good)}, 1},
-		{"after a failure: the last successful revision", 1, []v1alpha1.HistoryEntry{historyEntry(0, 0, upgrade, bad), historyEntry(1, 0, install, good)}, 1},
+		{"no previous revision", 1, []v1alpha1.HistoryEntry{historyEntry(1, 0, install, good)}, 0, nil},
+		{"one previous revision", 2, []v1alpha1.HistoryEntry{historyEntry(2, 0, upgrade, good), historyEntry(1, 0, install, good)}, 1, []int32{1}},
+		{"after a failure: the last successful revision", 1, []v1alpha1.HistoryEntry{historyEntry(0, 0, upgrade, bad), historyEntry(1, 0, install, good)}, 1, []int32{1}},
 		{"after an interrupted upgrade: the last successful revision", 2, []v1alpha1.HistoryEntry{
-			historyEntry(0, 0, upgrade, v1alpha1.OutcomeInterrupted), historyEntry(2, 0, upgrade, good), historyEntry(1, 0, install, good)}, 2},
+			historyEntry(0, 0, upgrade, v1alpha1.OutcomeInterrupted), historyEntry(2, 0, upgrade, good), historyEntry(1, 0, install, good)}, 2, []int32{2, 1}},
 		{"after a failed rollback: the last successful revision", 2, []v1alpha1.HistoryEntry{
-			historyEntry(0, 1, rollback, bad), historyEntry(2, 0, upgrade, good), historyEntry(1, 0, install, good)}, 2},
+			historyEntry(0, 1, rollback, bad), historyEntry(2, 0, upgrade, good), historyEntry(1, 0, install, good)}, 2, []int32{2, 1}},
 		{"a revision that was rolled back is skipped", 4, []v1alpha1.HistoryEntry{
-			historyEntry(4, 2, rollback, good), historyEntry(3, 0, upgrade, good), historyEntry(2, 0, upgrade, good), historyEntry(1, 0, install, good)}, 1},
+			historyEntry(4, 2, rollback, good), historyEntry(3, 0, upgrade, good), historyEntry(2, 0, upgrade, good), historyEntry(1, 0, install, good)}, 1, []int32{3, 2, 1}},
 		{"a revision before an uninstallation cannot be rolled back to", 2, []v1alpha1.HistoryEntry{
-			historyEntry(2, 0, install, good), historyEntry(0, 0, uninstall, good), historyEntry(1, 0, install, good)}, 0},
+			historyEntry(2, 0, install, good), historyEntry(0, 0, uninstall, good), historyEntry(1, 0, install, good)}, 0, nil},
 		{"a failed uninstallation keeps the revisions", 2, []v1alpha1.HistoryEntry{
-			historyEntry(0, 0, uninstall, bad), historyEntry(2, 0, upgrade, good), historyEntry(1, 0, install, good)}, 1},
+			historyEntry(0, 0, uninstall, bad), historyEntry(2, 0, upgrade, good), historyEntry(1, 0, install, good)}, 1, []int32{1}},
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			g := NewWithT(t)
 			i := &v1alpha1.AppInstance{}
 			i.Status.Revision, i.Status.History = c.current, c.history
+			var all []int32
+			for _, entry := range transitions.RollbackRevisions(i) {
+				all = append(all, entry.Revision)
+			}
+			g.Expect(all).To(Equal(c.all))
 			got := transitions.PreviousRevision(i)
 			if c.want == 0 {
 				g.Expect(got).To(BeNil())

@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/transitions"
 	"github.com/appmarket/operator/ui/kube"
 )
 
@@ -52,7 +53,16 @@ func (v *actionView) addNewerVersions(r *request, app *v1alpha1.AppInfo) string 
 		case v.UpToDate:
 			return ""
 		}
-		v.Choices[0].Chosen, chosen = true, v.Choices[0].Value
+		selected := &v.Choices[0]
+		if previous := transitions.PreviousRevision(v.Instance); previous != nil {
+			number := strconv.Itoa(int(previous.Revision))
+			for i := range v.Choices {
+				if v.Choices[i].Value == number {
+					selected = &v.Choices[i]
+				}
+			}
+		}
+		selected.Chosen, chosen = true, selected.Value
 	}
 	v.request.Version = chosen
 	return ""
@@ -70,13 +80,7 @@ func isNewer(version, installed string) bool {
 func prepareRollback(r *request, v *actionView) (string, error) {
 	v.ChoiceLabel = r.Text("action.revision")
 	chosen := r.FormValue("choice")
-	seen := map[int32]bool{v.Instance.Status.Revision: true, 0: true}
-	for i := range v.Instance.Status.History {
-		entry := &v.Instance.Status.History[i]
-		if seen[entry.Revision] || entry.Outcome != v1alpha1.OutcomeSucceeded {
-			continue
-		}
-		seen[entry.Revision] = true
+	for _, entry := range transitions.RollbackRevisions(v.Instance) {
 		number := strconv.Itoa(int(entry.Revision))
 		label := r.Text("action.revisionOption", "Revision", number, "Version", entry.Operation.Version, "Age", formatAge(r.lang, entry.EndedAt.Time))
 		v.Choices = append(v.Choices, option{number, label, number == chosen})
@@ -89,7 +93,8 @@ func prepareRollback(r *request, v *actionView) (string, error) {
 		if r.Method == http.MethodPost {
 			return r.Text("action.selectRevision"), nil
 		}
-		v.Choices[0].Chosen, chosen = true, v.Choices[0].Value
+		selected := v.defaultRevision()
+		selected.Chosen, chosen = true, selected.Value
 	}
 	number, err := strconv.ParseInt(chosen, 10, 32)
 	if err != nil {
@@ -97,4 +102,17 @@ func prepareRollback(r *request, v *actionView) (string, error) {
 	}
 	v.request.Revision = int32(number)
 	return "", nil
+}
+
+// defaultRevision returns the choice that a task without a revision rolls back to.
+func (v *actionView) defaultRevision() *option {
+	if previous := transitions.PreviousRevision(v.Instance); previous != nil {
+		number := strconv.Itoa(int(previous.Revision))
+		for i := range v.Choices {
+			if v.Choices[i].Value == number {
+				return &v.Choices[i]
+			}
+		}
+	}
+	return &v.Choices[0]
 }

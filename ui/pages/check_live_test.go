@@ -57,7 +57,11 @@ func TestFormerChecksAreDeleted(t *testing.T) {
 	w := newFormWorld(t)
 	b := w.signIn(t, w.tenant, "deleter", append(tenant[:3:3], rbacv1.PolicyRule{APIGroups: []string{"appmarket.io"}, Resources: []string{"appinstalltasks"}, Verbs: []string{"delete"}})...)
 	w.allowMore(t, "deleter")
-	g.Expect(b.postPart(t, w.path+"/check", w.automatic("")).StatusCode).To(Equal(http.StatusOK))
+	// The API server learns of the new permissions a moment after they were written.
+	g.Eventually(func() []string {
+		b.postPart(t, w.path+"/check", w.automatic(""))
+		return w.taskNames(t)
+	}, "30s", "2100ms").Should(HaveLen(1))
 	former := w.taskNames(t)[0]
 	answer := b.postPart(t, w.path+"/check", w.automatic(w.tenant+"/"+former))
 	g.Expect(answer.StatusCode).To(Equal(http.StatusOK))

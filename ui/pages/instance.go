@@ -193,6 +193,10 @@ func (v *instanceView) admitsAction(name string) bool {
 	switch name {
 	case "clone":
 		return transitions.Cloneable(transitions.StateOf(v.Instance))
+	case "rollback":
+		if len(transitions.RollbackRevisions(v.Instance)) == 0 {
+			return false
+		}
 	case "install": // A failed installation is repeated by the form of its task, which contains its values.
 		return isUninstalled(v.Instance)
 	}
@@ -224,7 +228,8 @@ func troubleOf(l *locale.Language, instance *v1alpha1.AppInstance, state badge) 
 			continue
 		}
 		t := &trouble{Class: "bad", Title: troubleTitle(l, transitions.StateOf(instance)), Reason: c.Reason, Message: c.Message, Problems: instance.Status.Preflight}
-		t.CanRollBack = transitions.StateOf(instance) == transitions.ChangeFailed && transitions.Admit(v1alpha1.ActionRollback, instance.Name, instance) == nil
+		t.CanRollBack = transitions.StateOf(instance) == transitions.ChangeFailed && transitions.Admit(v1alpha1.ActionRollback, instance.Name, instance) == nil &&
+			len(transitions.RollbackRevisions(instance)) > 0
 		if name == v1alpha1.ConditionReconciling {
 			t.Class, t.Title = "busy", l.Text("state.waiting")
 			if c.Reason == v1alpha1.ReasonProgressingWithRetry {

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/appmarket/operator/api/v1alpha1"
 )
@@ -46,11 +47,17 @@ func TestFailedUpgrade(t *testing.T) {
 			}
 		}
 		i.Status.Conditions[0] = condition("Ready", "False", "UpgradeFailed", "Deployment/board: image registry.example/board:2 was not found")
+		now := metav1.Now()
+		i.Status.History = []v1alpha1.HistoryEntry{
+			{Operation: v1alpha1.Operation{Type: v1alpha1.OperationUpgrade, Version: "2.0.0", StartedAt: now}, Outcome: v1alpha1.OutcomeFailed, EndedAt: now},
+			{Operation: v1alpha1.Operation{Type: v1alpha1.OperationInstall, Version: "1.2.0", StartedAt: now}, Outcome: v1alpha1.OutcomeSucceeded, Revision: 4, EndedAt: now},
+		}
 		i.Status.Conditions = append(i.Status.Conditions, condition("Stalled", "True", "UpgradeFailed", "Deployment/board: image registry.example/board:2 was not found"))
 	})
 	page := "/instances/" + w.tenant + "/board"
 	back := `<a class="button" href="` + page + `/actions/rollback">Roll back</a> <a href="` + page + `/events">`
 	shows(t, w.b, page, "The last change failed", "registry.example/board:2 was not found", back)
+	shows(t, w.b, page+"/actions/rollback", `<option value="4" selected>`)
 	w.b.selectChinese(t)
 	shows(t, w.b, page, `/actions/rollback">回滚</a> <a href="`+page+`/events">`)
 	reader := w.signIn(t, w.tenant, "reader", viewer)

@@ -28,7 +28,12 @@ import (
 	"github.com/appmarket/operator/ui/session"
 )
 
-func TestMain(m *testing.M) { os.Exit(testenv.Run(m)) }
+func TestMain(m *testing.M) {
+	// A session may send only a limited number of requests in a second.
+	SetDefaultEventuallyPollingInterval(50 * time.Millisecond)
+	SetDefaultConsistentlyPollingInterval(50 * time.Millisecond)
+	os.Exit(testenv.Run(m))
+}
 
 // viewer is the rule of the role appmarket-viewer.
 var viewer = rbacv1.PolicyRule{
