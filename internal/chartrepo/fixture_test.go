@@ -50,28 +50,36 @@ func (r *damageRecorder) damagedApps() []string {
 	return apps
 }
 
-// openStore opens a store with a fixed clock.
+// appRecorder records the apps that a store passes to OnWritable.
+type appRecorder struct {
+	mu   sync.Mutex
+	apps []string
+}
+
+func (r *appRecorder) recordApp(owner hydrate.Owner, app string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.apps = append(r.apps, owner.Source+"/"+app)
+}
+
+func (r *appRecorder) recordedApps() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return append([]string{}, r.apps...)
+}
+
+// fixedTime is the clock of stores.
+func fixedTime() time.Time { return noon }
+
+// openStore opens a store on a volume with a fixed clock.
 func openStore(t testing.TB, dir string, recorder *damageRecorder) *chartrepo.Store {
 	t.Helper()
-	options := chartrepo.Options{Now: func() time.Time { return noon }}
-	if recorder != nil {
-		options.OnDamaged = recorder.recordDamage
-	}
-	return openStoreWith(t, dir, options)
+	return volumeKind.openStore(t, dir, recorder)
 }
 
 func openStoreWith(t testing.TB, dir string, options chartrepo.Options) *chartrepo.Store {
 	t.Helper()
-	store, err := chartrepo.Open(dir, options)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := store.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return store
+	return volumeKind.openStoreWith(t, dir, options)
 }
 
 func digestOf(data []byte) string {

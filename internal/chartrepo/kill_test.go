@@ -12,12 +12,18 @@ import (
 
 	"github.com/onsi/gomega"
 
+	"github.com/appmarket/operator/internal/bucket"
 	"github.com/appmarket/operator/internal/chartrepo"
+	"github.com/appmarket/operator/test/testbucket"
 )
 
 // writerFolder makes this test binary a process that publishes into the folder until it is
 // killed.
-const writerFolder = "CHARTREPO_TEST_WRITER_FOLDER"
+const (
+	writerFolder = "CHARTREPO_TEST_WRITER_FOLDER"
+	// writerBucket is the URL of a service with the objects of that folder, empty for a volume.
+	writerBucket = "CHARTREPO_TEST_WRITER_BUCKET"
+)
 
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(writerFolder); dir != "" {
@@ -30,7 +36,7 @@ func TestMain(m *testing.M) {
 }
 
 func publishForever(dir string) error {
-	store, err := chartrepo.Open(dir, chartrepo.Options{})
+	store, err := openWriter(dir, os.Getenv(writerBucket))
 	if err != nil {
 		return err
 	}
@@ -44,36 +50,54 @@ func publishForever(dir string) error {
 	}
 }
 
+func openWriter(dir, service string) (*chartrepo.Store, error) {
+	if service == "" {
+		return chartrepo.Open(dir, chartrepo.Options{})
+	}
+	files, err := bucket.New(bucket.Config{Name: testbucket.Name, Endpoint: service})
+	if err != nil {
+		return nil, err
+	}
+	return chartrepo.OpenStorage(files, chartrepo.Options{})
+}
+
 // TestKilledWriter kills a publishing process several times in the same folder: the versions
 // that it reported as published exist, and the folder can still be used.
 func TestKilledWriter(t *testing.T) {
-	g := gomega.NewWithT(t)
-	dir := t.TempDir()
-	for _, lines := range []int{1, 7, 23, 40} {
-		said := killAfter(t, dir, lines)
-		recorder := &damageRecorder{}
-		store := openStore(t, dir, recorder)
-		g.Expect(recorder.damagedApps()).To(gomega.BeEmpty(), "no version is published partially")
-		for version, digest := range said {
-			g.Expect(store.Has(main, "app", version, digest)).To(gomega.BeTrue(), version)
+	onEachStorage(t, func(t *testing.T, in storageKind) {
+		g := gomega.NewWithT(t)
+		dir := t.TempDir()
+		service := ""
+		if in.name == bucketKind.name {
+			service = serviceOf(t, dir).URL
 		}
-		g.Expect(len(store.Entries())).To(gomega.BeNumerically(">=", len(said)))
-		for name := range readFiles(t, dir) {
-			g.Expect(filepath.Base(name)).NotTo(gomega.HavePrefix("."))
+		for _, lines := range []int{1, 7, 23, 40} {
+			said := killAfter(t, dir, service, lines)
+			recorder := &damageRecorder{}
+			store := in.openStore(t, dir, recorder)
+			g.Expect(recorder.damagedApps()).To(gomega.BeEmpty(), "no version is published partially")
+			for version, digest := range said {
+				g.Expect(store.Has(main, "app", version, digest)).To(gomega.BeTrue(), version)
+			}
+			g.Expect(len(store.Entries())).To(gomega.BeNumerically(">=", len(said)))
+			for name := range readFiles(t, dir) {
+				g.Expect(filepath.Base(name)).NotTo(gomega.HavePrefix("."))
+			}
+			found, err := store.Scrub(context.Background())
+			g.Expect(err).NotTo(gomega.HaveOccurred())
+			g.Expect(found).To(gomega.BeEmpty())
 		}
-		found, err := store.Scrub(context.Background())
-		g.Expect(err).NotTo(gomega.HaveOccurred())
-		g.Expect(found).To(gomega.BeEmpty())
-	}
+	})
 }
 
 // killAfter runs the writer, kills it after the given number of lines, and returns the
 // versions that it reported.
-func killAfter(t *testing.T, dir string, lines int) map[string]string {
+func killAfter(t *testing.T, dir, service string, lines int) map[string]string {
 	t.Helper()
 	g := gomega.NewWithT(t)
 	writer := exec.CommandContext(t.Context(), os.Args[0])
-	writer.Env = append(os.Environ(), writerFolder+"="+dir)
+	writer.Env = append(os.Environ(), writerFolder+"="+dir, writerBucket+"="+service,
+		"AWS_ACCESS_KEY_ID="+testbucket.AccessKey, "AWS_SECRET_ACCESS_KEY="+testbucket.SecretKey)
 	output, err := writer.StdoutPipe()
 	g.Expect(err).NotTo(gomega.HaveOccurred())
 	g.Expect(writer.Start()).To(gomega.Succeed())

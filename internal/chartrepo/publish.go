@@ -21,8 +21,8 @@ import (
 // reports.
 //
 // An inconsistent publication is stalled with DigestMismatch, InvalidChart or LimitExceeded,
-// and one that exceeds the limit of its namespace with AllowanceExceeded. A file system error
-// has the reason StorageFull, StorageReadOnly or StorageFailed and leaves nothing behind;
+// and one that exceeds the limit of its namespace with AllowanceExceeded. An error of the
+// storage has the reason StorageFull, StorageReadOnly or StorageFailed and leaves nothing behind;
 // previously published versions are still served.
 func (s *Store) Publish(ctx context.Context, p hydrate.PublishRequest) (hydrate.Published, error) {
 	if err := checkPublication(p); err != nil {
@@ -108,14 +108,14 @@ func (s *Store) writePublication(ctx context.Context, next *record, contents [][
 // writeBlob writes a blob unless the same bytes are already stored. An unreferenced blob may
 // be about to be swept, so its modification time is refreshed.
 func (s *Store) writeBlob(digest string, content []byte) (fresh bool, err error) {
-	same, err := s.files.hasContent(blobPath(digest), content)
+	same, err := hasContent(s.files, blobPath(digest), content)
 	switch {
 	case err != nil:
 		return false, err
 	case !same:
-		return true, s.files.WriteFile(blobPath(digest), content)
+		return true, s.files.Write(blobPath(digest), content)
 	case len(s.index.referencing(digest)) == 0:
-		return false, s.files.refreshModTime(blobPath(digest))
+		return false, s.files.Touch(blobPath(digest), content)
 	}
 	return false, nil
 }
@@ -124,7 +124,7 @@ func (s *Store) writeBlob(digest string, content []byte) (fresh bool, err error)
 func (s *Store) rollBackBlobs(digests []string) error {
 	var errs []error
 	for _, digest := range digests {
-		_, err := s.index.ifUnreferenced(digest, 1, true, func() error { return volume.WithoutPath(s.files.discardFile(blobPath(digest))) })
+		_, err := s.index.ifUnreferenced(digest, 1, true, func() error { return s.files.Discard(blobPath(digest)) })
 		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
@@ -152,12 +152,11 @@ func (s *Store) commitRecord(next *record) error {
 	}
 	// A scrub may have removed a blob in the meantime.
 	for _, b := range kept.blobs() {
-		if _, err := s.files.Root.Stat(blobPath(b.Digest)); err != nil {
-			return s.recordWriteResult(kept, volume.StorageError(fmt.Errorf("find blob: %w", volume.WithoutPath(err))))
+		if _, err := s.files.Stat(blobPath(b.Digest)); err != nil {
+			return s.recordWriteResult(kept, volume.StorageError(fmt.Errorf("find blob: %w", err)))
 		}
 	}
 	if err := s.writeRecord(kept, data); err != nil {
-		s.files.PruneFolders(appFolder(kept.owner(), kept.App), recordsFolder)
 		return s.recordWriteResult(kept, volume.StorageError(fmt.Errorf("write record: %w", err)))
 	}
 	if old := s.index.find(kept.owner(), kept.App, kept.Version); old == nil || old.sum != kept.sum {
@@ -167,11 +166,11 @@ func (s *Store) commitRecord(next *record) error {
 }
 
 func (s *Store) writeRecord(r *record, data []byte) error {
-	same, err := s.files.hasContent(r.path(), data)
+	same, err := hasContent(s.files, r.path(), data)
 	if err != nil || same {
 		return err
 	}
-	if err := s.files.WriteFile(r.path(), data); err != nil {
+	if err := s.files.Write(r.path(), data); err != nil {
 		return err
 	}
 	return s.recordWriteResult(r, nil)
@@ -196,14 +195,11 @@ func (s *Store) Remove(owner hydrate.Owner, app string, keepVersions ...string) 
 		if slices.Contains(keepVersions, r.Version) {
 			continue
 		}
-		if err := s.files.RemoveFile(r.path()); err != nil {
-			errs = append(errs, volume.StorageError(fmt.Errorf("remove chart %q: %w", r.fileName(), volume.WithoutPath(err))))
+		if err := s.files.Remove(r.path()); err != nil {
+			errs = append(errs, volume.StorageError(fmt.Errorf("remove chart %q: %w", r.fileName(), err)))
 			continue
 		}
 		s.index.removeRecord(r)
-	}
-	if namePattern.MatchString(owner.Namespace) && namePattern.MatchString(owner.Source) && namePattern.MatchString(app) {
-		s.files.PruneFolders(appFolder(owner, app), recordsFolder)
 	}
 	return errors.Join(errs...)
 }

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 
 	"github.com/appmarket/operator/internal/chart"
 	"github.com/appmarket/operator/internal/volume"
@@ -23,7 +22,7 @@ var ErrDamaged = errors.New("content does not match its digest")
 type content struct {
 	data    []byte
 	section *io.SectionReader
-	file    *os.File
+	file    File
 }
 
 func (c content) close() error {
@@ -38,20 +37,14 @@ func (c content) reader() io.ReadSeeker {
 	switch {
 	case c.section == nil:
 		return bytes.NewReader(c.data)
-	case c.file != nil && c.section.Size() == fileSize(c.file):
-		// The kernel can send a whole file.
-		return c.file
-	default:
+	case c.file == nil || c.section.Size() != c.file.Info().Size:
 		return c.section
 	}
-}
-
-func fileSize(file *os.File) int64 {
-	info, err := file.Stat()
-	if err != nil {
-		return -1
+	if file, ok := c.file.(volumeFile); ok {
+		// The kernel can send a whole file.
+		return file.File
 	}
-	return info.Size()
+	return c.file
 }
 
 // Archive returns the archive with the digest "sha256:<hex>", published or not yet swept. The
@@ -72,19 +65,20 @@ func (s *Store) Archive(digest string) ([]byte, error) {
 // openArchive is Archive for the server, which does not need a large archive in memory.
 func (s *Store) openArchive(digest string) (content, error) {
 	return s.loadContent(digest, func() (content, error) {
-		file, info, err := s.openBlob(digest)
+		file, err := s.openBlob(digest)
 		if err != nil {
 			return content{}, err
 		}
-		if info.Size() > s.cache.maxItemSize() {
-			return openStream(file, io.NewSectionReader(file, 0, info.Size()), s.verifyDigest(digest, file, info))
+		info := file.Info()
+		if info.Size > s.cache.maxItemSize() {
+			return openStream(file, io.NewSectionReader(file, 0, info.Size), s.verifyDigest(digest, file))
 		}
-		data, err := io.ReadAll(file)
+		data, err := io.ReadAll(io.LimitReader(file, info.Size))
 		if err := errors.Join(err, file.Close()); err != nil {
 			return content{}, volume.StorageError(fmt.Errorf("read blob: %w", err))
 		}
 		if digestOf(data) != digest {
-			s.removeDamaged(digest, info, ErrDamaged)
+			s.removeDamaged(digest, &info, ErrDamaged)
 			return content{}, volume.StorageError(fmt.Errorf("check blob: %w", ErrDamaged))
 		}
 		return content{data: data}, nil
@@ -94,14 +88,15 @@ func (s *Store) openArchive(digest string) (content, error) {
 // openReport returns one file of packed reports.
 func (s *Store) openReport(digest, name string) (content, error) {
 	return s.loadContent(digest+"/"+name, func() (content, error) {
-		file, info, err := s.openBlob(digest)
+		file, err := s.openBlob(digest)
 		if err != nil {
 			return content{}, err
 		}
-		if err := s.verifyDigest(digest, file, info); err != nil {
+		if err := s.verifyDigest(digest, file); err != nil {
 			return content{}, errors.Join(err, file.Close())
 		}
-		found, err := findReport(file, info.Size(), name)
+		info := file.Info()
+		found, err := findReport(file, info.Size, name)
 		if err != nil {
 			return content{}, errors.Join(err, file.Close())
 		}
@@ -111,7 +106,7 @@ func (s *Store) openReport(digest, name string) (content, error) {
 		}
 		data, err := readReport(found)
 		if errors.Is(err, zip.ErrChecksum) {
-			s.removeDamaged(digest, info, ErrDamaged)
+			s.removeDamaged(digest, &info, ErrDamaged)
 		}
 		if err := errors.Join(err, file.Close()); err != nil {
 			return content{}, volume.StorageError(fmt.Errorf("read report: %w", err))
@@ -121,7 +116,7 @@ func (s *Store) openReport(digest, name string) (content, error) {
 }
 
 // openStream returns content to be streamed, or closes the file and returns the error.
-func openStream(file *os.File, section *io.SectionReader, err error) (content, error) {
+func openStream(file File, section *io.SectionReader, err error) (content, error) {
 	if err != nil {
 		return content{}, errors.Join(err, file.Close())
 	}
@@ -156,43 +151,35 @@ func (s *Store) loadContent(key string, read func() (content, error)) (content, 
 }
 
 // openBlob opens a blob, which may be damaged. A missing blob that is referenced is reported.
-func (s *Store) openBlob(digest string) (*os.File, os.FileInfo, error) {
+func (s *Store) openBlob(digest string) (File, error) {
 	if !digestPattern.MatchString(digest) {
-		return nil, nil, fmt.Errorf("open blob %q: %w", digest, fs.ErrNotExist)
+		return nil, fmt.Errorf("open blob %q: %w", digest, fs.ErrNotExist)
 	}
-	file, err := s.files.Root.Open(blobPath(digest))
+	file, err := s.files.Open(blobPath(digest))
 	if errors.Is(err, fs.ErrNotExist) {
 		s.removeDamaged(digest, nil, err)
 	}
 	if err != nil {
-		return nil, nil, volume.StorageError(fmt.Errorf("open blob: %w", err))
+		return nil, volume.StorageError(fmt.Errorf("open blob: %w", err))
 	}
-	info, err := file.Stat()
-	if err != nil {
-		return nil, nil, volume.StorageError(errors.Join(fmt.Errorf("open blob: %w", err), file.Close()))
-	}
-	return file, info, nil
+	return file, nil
 }
 
 // verifyDigest compares a file with its digest, unless the same file was compared before. A
 // damaged file is removed and reported.
-func (s *Store) verifyDigest(digest string, file *os.File, info os.FileInfo) error {
-	if old, ok := s.verified.Load(digest); ok && sameFile(old.(os.FileInfo), info) {
+func (s *Store) verifyDigest(digest string, file File) error {
+	info := file.Info()
+	if old, ok := s.verified.Load(digest); ok && info.isSameVersion(old.(FileInfo)) {
 		return nil
 	}
 	hash := sha256.New()
-	if _, err := io.Copy(hash, io.NewSectionReader(file, 0, info.Size())); err != nil {
+	if _, err := io.Copy(hash, io.NewSectionReader(file, 0, info.Size)); err != nil {
 		return volume.StorageError(fmt.Errorf("check blob: %w", err))
 	}
 	if "sha256:"+hex.EncodeToString(hash.Sum(nil)) != digest {
-		s.removeDamaged(digest, info, ErrDamaged)
+		s.removeDamaged(digest, &info, ErrDamaged)
 		return volume.StorageError(fmt.Errorf("check blob: %w", ErrDamaged))
 	}
 	s.verified.Store(digest, info)
 	return nil
-}
-
-// sameFile reports whether a file has not been written in the meantime.
-func sameFile(a, b os.FileInfo) bool {
-	return os.SameFile(a, b) && a.Size() == b.Size() && a.ModTime().Equal(b.ModTime())
 }

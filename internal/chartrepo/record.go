@@ -31,13 +31,27 @@ const (
 	maxChartBytes = 256 << 10
 )
 
+const (
+	recordsFolder = "records"
+	blobsFolder   = "blobs/sha256"
+)
+
+// digestPattern is the only form of digest that becomes part of a path.
+var digestPattern = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
+
+// blobPath returns the path of the blob with a digest that matches digestPattern.
+func blobPath(digest string) string {
+	hex := strings.TrimPrefix(digest, "sha256:")
+	return path.Join(blobsFolder, hex[:2], hex)
+}
+
 // blob identifies a file of the store by its content.
 type blob struct {
 	Digest string `json:"digest"`
 	Size   int64  `json:"size"`
 }
 
-// record is one published version as it is stored on disk.
+// record is one published version as it is stored.
 type record struct {
 	Format    int             `json:"format"`
 	Namespace string          `json:"namespace"`
@@ -57,6 +71,9 @@ type record struct {
 	semver *semver.Version
 	// entry is the YAML of the index entry, without the URL.
 	entry []byte
+	// file is the file from which the record was read. It has no name if the record was written by
+	// this process.
+	file FileInfo
 	// etag and length are header values, allocated once.
 	etag, length []string
 }
@@ -111,7 +128,7 @@ func digestOf(data []byte) string {
 	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
-// encode returns the record as stored on disk. The same record results in the same bytes.
+// encode returns the record as it is stored. The same record results in the same bytes.
 func (r *record) encode() ([]byte, error) {
 	inner, err := json.Marshal(r)
 	if err != nil {
@@ -169,7 +186,7 @@ func (r *record) validateFields() error {
 	return nil
 }
 
-// setDerivedFields sets the fields that are not stored on disk, and clears Chart.
+// setDerivedFields sets the fields that are not stored, and clears Chart.
 func (r *record) setDerivedFields() (err error) {
 	if r.semver, err = semver.NewVersion(r.Version); err != nil {
 		return fmt.Errorf("version %q is not a semantic version: %w", r.Version, err)

@@ -8,7 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
+	"path"
 	"strings"
 	"time"
 
@@ -49,7 +49,7 @@ func (s *Store) Scrub(ctx context.Context) ([]DamagedRecord, error) {
 }
 
 func (s *Store) scrubBlob(ctx context.Context, digest string, limiter *rate.Limiter) (damaged []DamagedRecord, err error) {
-	file, err := s.files.Root.Open(blobPath(digest))
+	file, err := s.files.Open(blobPath(digest))
 	if errors.Is(err, fs.ErrNotExist) {
 		return s.removeDamaged(digest, nil, err), nil
 	}
@@ -57,18 +57,18 @@ func (s *Store) scrubBlob(ctx context.Context, digest string, limiter *rate.Limi
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, file.Close()) }()
-	info, err := file.Stat()
-	if err != nil {
-		return nil, err
-	}
 	got, err := throttledDigest(ctx, file, limiter)
+	if errors.Is(err, fs.ErrNotExist) {
+		return s.removeDamaged(digest, nil, err), nil
+	}
 	if err != nil {
 		return nil, err
 	}
 	if got != digest {
-		return s.removeDamaged(digest, info, ErrDamaged), nil
+		info := file.Info()
+		return s.removeDamaged(digest, &info, ErrDamaged), nil
 	}
-	s.verified.Store(digest, info)
+	s.verified.Store(digest, file.Info())
 	return nil, nil
 }
 
@@ -91,7 +91,7 @@ func throttledDigest(ctx context.Context, file io.Reader, limiter *rate.Limiter)
 // removeDamaged removes a blob that is damaged, or missing if info is nil, and drops and
 // reports the records that cannot be served without it. It does nothing if the blob was
 // written again in the meantime.
-func (s *Store) removeDamaged(digest string, info os.FileInfo, cause error) []DamagedRecord {
+func (s *Store) removeDamaged(digest string, info *FileInfo, cause error) []DamagedRecord {
 	damaged := s.dropRecords(digest, info, cause)
 	for _, d := range damaged {
 		s.options.OnDamaged(d)
@@ -99,17 +99,17 @@ func (s *Store) removeDamaged(digest string, info os.FileInfo, cause error) []Da
 	return damaged
 }
 
-func (s *Store) dropRecords(digest string, info os.FileInfo, cause error) []DamagedRecord {
+func (s *Store) dropRecords(digest string, info *FileInfo, cause error) []DamagedRecord {
 	s.commit.Lock()
 	defer s.commit.Unlock()
 	name := blobPath(digest)
-	now, err := s.files.Root.Stat(name)
-	if err == nil && (info == nil || !sameFile(info, now)) {
+	now, err := s.files.Stat(name)
+	if errors.Is(err, ErrUnavailable) || err == nil && (info == nil || !info.isSameVersion(now)) {
 		return nil
 	}
-	if err == nil {
+	if err == nil && s.options.CanChange() {
 		// A writer that pinned the blob is writing it again.
-		_, err := s.index.ifUnreferenced(digest, 0, false, func() error { return s.files.discardFile(name) })
+		_, err := s.index.ifUnreferenced(digest, 0, false, func() error { return s.files.Discard(name) })
 		cause = errors.Join(cause, err)
 	}
 	s.verified.Delete(digest)
@@ -119,11 +119,19 @@ func (s *Store) dropRecords(digest string, info os.FileInfo, cause error) []Dama
 		problem := cause
 		if r.Archive.Digest == digest {
 			s.index.removeRecord(r)
-			problem = errors.Join(problem, s.files.RemoveFile(r.path()))
+			problem = errors.Join(problem, s.removeRecordFile(r.path()))
 		}
 		damaged = append(damaged, r.toDamagedRecord(name, problem))
 	}
 	return damaged
+}
+
+// removeRecordFile removes the file of a damaged record, unless another process does.
+func (s *Store) removeRecordFile(name string) error {
+	if !s.options.CanChange() {
+		return nil
+	}
+	return s.files.Remove(name)
 }
 
 // SweepResult counts the files that a sweep removed.
@@ -138,17 +146,14 @@ type SweepResult struct {
 func (s *Store) Sweep(ctx context.Context, keep func(digest string) bool, olderThan time.Duration) (SweepResult, error) {
 	var swept SweepResult
 	var errs []error
-	err := fs.WalkDir(s.files.Root.FS(), blobsFolder, func(name string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
+	err := s.files.List(blobsFolder, func(file FileInfo) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		size, err := s.sweepFile(name, d, keep, olderThan)
-		if size >= 0 {
+		removed, err := s.sweepFile(file, keep, olderThan)
+		if removed {
 			swept.Files++
-			swept.Bytes += size
+			swept.Bytes += file.Size
 		}
 		errs = append(errs, err)
 		return nil
@@ -159,29 +164,25 @@ func (s *Store) Sweep(ctx context.Context, keep func(digest string) bool, olderT
 	return swept, nil
 }
 
-// sweepFile returns the size of the removed file, or -1 if the file is kept.
-func (s *Store) sweepFile(name string, d fs.DirEntry, keep func(string) bool, olderThan time.Duration) (int64, error) {
-	info, err := d.Info()
-	if errors.Is(err, fs.ErrNotExist) {
-		return -1, nil
+// sweepFile reports whether it removed the file.
+func (s *Store) sweepFile(file FileInfo, keep func(string) bool, olderThan time.Duration) (bool, error) {
+	if time.Since(file.ModTime) < olderThan {
+		return false, nil
 	}
-	if err != nil || time.Since(info.ModTime()) < olderThan {
-		return -1, err
-	}
-	hex, unfinished := strings.CutPrefix(d.Name(), volume.TemporaryPrefix)
+	hex, unfinished := strings.CutPrefix(path.Base(file.Name), volume.TemporaryPrefix)
 	if unfinished {
 		// The rest of the name makes it unique.
 		hex = hex[:min(len(hex), 64)]
 	}
 	digest := "sha256:" + hex
 	if !unfinished && (!digestPattern.MatchString(digest) || len(s.index.referencing(digest)) > 0 || keep != nil && keep(digest)) {
-		return -1, nil
+		return false, nil
 	}
-	removed, err := s.index.ifUnreferenced(digest, 0, !unfinished, func() error { return s.files.discardFile(name) })
+	removed, err := s.index.ifUnreferenced(digest, 0, !unfinished, func() error { return s.files.Discard(file.Name) })
 	if !removed || err != nil {
-		return -1, err
+		return false, err
 	}
 	s.verified.Delete(digest)
 	s.cache.removeDigest(digest)
-	return info.Size(), nil
+	return true, nil
 }

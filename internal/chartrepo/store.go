@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"sync"
 	"time"
 
@@ -37,9 +35,12 @@ type Options struct {
 	// altered. It is called without locks held, possibly from several goroutines at the same
 	// time.
 	OnDamaged func(DamagedRecord)
-	// OnWritable is called for each app whose publication failed because of the file system,
+	// OnWritable is called for each app whose publication failed because of the storage,
 	// once a WriteCheck finds that the store can be written again.
 	OnWritable func(owner hydrate.Owner, app string)
+	// CanChange reports whether this process can change the files. A process that only serves charts
+	// leaves the removal of damaged files to the one that publishes. Defaults to true.
+	CanChange func() bool
 	// Indexed reports whether a version is in the indexes and can be read by everyone who can read its
 	// source. It must not block, and must not call the store. Call RefreshIndex when its result for a
 	// source changes. Defaults to all versions.
@@ -49,7 +50,7 @@ type Options struct {
 }
 
 // DamagedRecord is a published version, or a part of it, that cannot be served as it was
-// published. Path is the path of the file in the folder of the store. Owner, App and Version
+// published. Path is the name of the file in the storage. Owner, App and Version
 // are empty if the file does not contain them.
 type DamagedRecord struct {
 	Owner   hydrate.Owner
@@ -59,10 +60,10 @@ type DamagedRecord struct {
 	Err     error
 }
 
-// Store stores published charts in a folder. It is safe for concurrent use, and implements
+// Store stores published charts in a Storage. It is safe for concurrent use, and implements
 // hydrate.Publisher.
 type Store struct {
-	files   *fileStore
+	files   Storage
 	index   *memoryIndex
 	cache   *cache
 	options Options
@@ -71,7 +72,7 @@ type Store struct {
 	commit sync.Mutex
 	// loads deduplicates concurrent reads of the same bytes.
 	loads singleflight.Group
-	// verified maps a digest to the file that was last found to match it.
+	// verified maps a digest to the FileInfo of the file that was last found to match it.
 	verified sync.Map
 	// failures contains the publications that could not be written.
 	failures writeFailures
@@ -79,14 +80,23 @@ type Store struct {
 
 var _ hydrate.Publisher = (*Store)(nil)
 
-// Open opens the store in dir, which must exist, and reads the published records. It removes
-// temporary files of an earlier run. A record that is damaged, or whose archive is missing or
-// has the wrong size, is dropped and reported to Options.OnDamaged; it does not prevent the
-// store from opening.
-//
-// Several processes can open a folder if only one of them publishes and the others call
-// Reload.
+// Open opens the store in dir, which must exist, as OpenStorage does. It removes temporary files of
+// an earlier run.
 func Open(dir string, options Options) (*Store, error) {
+	files, err := openVolume(dir)
+	if err != nil {
+		return nil, volume.StorageError(fmt.Errorf("open chart store: %w", err))
+	}
+	return OpenStorage(files, options)
+}
+
+// OpenStorage opens the store in a Storage, which the store closes, and reads the published records.
+// A record that is damaged, or whose archive is missing or has the wrong size, is dropped and
+// reported to Options.OnDamaged; it does not prevent the store from opening.
+//
+// Several processes can open the same Storage if only one of them publishes and the others call
+// Refresh.
+func OpenStorage(files Storage, options Options) (*Store, error) {
 	if options.CacheBytes == 0 {
 		options.CacheBytes = DefaultCacheBytes
 	}
@@ -99,34 +109,20 @@ func Open(dir string, options Options) (*Store, error) {
 	if options.OnWritable == nil {
 		options.OnWritable = func(hydrate.Owner, string) {}
 	}
+	if options.CanChange == nil {
+		options.CanChange = func() bool { return true }
+	}
 	if options.Now == nil {
 		options.Now = time.Now
 	}
-	folder, err := openFileStore(dir)
-	if err != nil {
-		return nil, volume.StorageError(fmt.Errorf("open chart store: %w", explainDenied(dir, err)))
-	}
-	s := &Store{files: folder, index: newMemoryIndex(), cache: newCache(options.CacheBytes), options: options}
+	s := &Store{files: files, index: newMemoryIndex(), cache: newCache(options.CacheBytes), options: options}
 	if options.Indexed != nil {
 		s.index.isIndexed = func(r *record) bool { return options.Indexed(r.owner(), r.App, r.Version) }
-	}
-	if err := s.files.removeLeftovers(); err != nil {
-		return nil, volume.StorageError(fmt.Errorf("open chart store: %w", err))
 	}
 	if _, err := s.Reload(); err != nil {
 		return nil, err
 	}
 	return s, nil
-}
-
-// explainDenied adds to a permission error which user cannot write to the folder, and how to
-// fix it.
-func explainDenied(dir string, err error) error {
-	if !errors.Is(err, fs.ErrPermission) {
-		return err
-	}
-	return fmt.Errorf("user %d cannot write to %s: %w; set fsGroup in the pod's securityContext, or make this user the owner of the volume",
-		os.Getuid(), dir, volume.WithoutPath(err))
 }
 
 // RefreshIndex renders the index of a source again when it is requested next.
@@ -137,15 +133,19 @@ func (s *Store) Close() error { return s.files.Close() }
 
 // Has reports whether the version of the app is published with the given digest,
 // "sha256:<hex>" of the archive, and its files exist with the right sizes. It does not read
-// any file.
+// any file. A file counts as existing while the storage is unavailable, because charts that cannot be
+// stored need not be hydrated again.
 func (s *Store) Has(owner hydrate.Owner, app, version, digest string) bool {
 	r := s.index.find(owner, app, version)
 	if r == nil || r.Archive.Digest != digest {
 		return false
 	}
 	for _, b := range r.blobs() {
-		info, err := s.files.Root.Stat(blobPath(b.Digest))
-		if err != nil || info.Size() != b.Size {
+		info, err := s.files.Stat(blobPath(b.Digest))
+		if errors.Is(err, ErrUnavailable) {
+			continue
+		}
+		if err != nil || info.Size != b.Size {
 			return false
 		}
 	}
@@ -179,14 +179,14 @@ func (s *Store) Entries() []Entry {
 
 // Check returns an error if the store cannot be read.
 func (s *Store) Check(context.Context) error {
-	if _, err := s.files.Root.Stat(recordsFolder); err != nil {
+	if err := s.files.Check(); err != nil {
 		return volume.StorageError(fmt.Errorf("read chart store: %w", err))
 	}
 	return nil
 }
 
 // CheckWritten returns the error of the last publication, or nil if it succeeded or there was
-// none. It does not access the disk.
+// none. It does not access the storage.
 func (s *Store) CheckWritten(context.Context) error {
 	return s.failures.lastError()
 }

@@ -23,7 +23,7 @@ type appKey struct {
 	app   string
 }
 
-// writeFailures contains the publications that failed because of the file system. It is safe
+// writeFailures contains the publications that failed because of the storage. It is safe
 // for concurrent use.
 type writeFailures struct {
 	mu sync.Mutex
@@ -81,7 +81,7 @@ func (f *writeFailures) clear() []appKey {
 
 // WriteCheck checks at an interval whether a store in which publications failed can be written
 // again, and passes their apps to Options.OnWritable, so that they need not wait for their
-// backoff. Without failed publications, it does not access the disk. It is a Runnable of
+// backoff. Without failed publications, it does not access the storage. It is a Runnable of
 // controller-runtime's manager that runs on the leader only.
 type WriteCheck struct {
 	Store *Store
@@ -106,7 +106,7 @@ func (s *Store) retryFailed() error {
 	if !failed {
 		return nil
 	}
-	if err := s.files.checkSpace(size + checkMargin); err != nil {
+	if err := s.files.CheckSpace(size + checkMargin); err != nil {
 		return volume.StorageError(err)
 	}
 	for _, app := range s.failures.clear() {

@@ -6,35 +6,15 @@ import (
 	"context"
 	"os"
 	"path/filepath"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/onsi/gomega"
 
-	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/chartrepo"
 	"github.com/appmarket/operator/test/testvolume"
 )
-
-// appRecorder records the apps that a store passes to OnWritable.
-type appRecorder struct {
-	mu   sync.Mutex
-	apps []string
-}
-
-func (r *appRecorder) recordApp(owner hydrate.Owner, app string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.apps = append(r.apps, owner.Source+"/"+app)
-}
-
-func (r *appRecorder) recordedApps() []string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return append([]string{}, r.apps...)
-}
 
 // startWriteCheck opens a store in dir with a WriteCheck that runs until the test ends.
 func startWriteCheck(t *testing.T, dir string) (*chartrepo.Store, *appRecorder) {
