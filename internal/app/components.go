@@ -33,8 +33,9 @@ import (
 
 // components are the adapters that the controllers use.
 type components struct {
-	url      string
-	store    *chartrepo.Store
+	url   string
+	store *chartrepo.Store
+	// uploads is nil if uploads are not received.
 	uploads  *uploads.Store
 	listed   *listedApps
 	reviewer *access.Reviewer
@@ -78,7 +79,7 @@ func newComponents(mgr ctrl.Manager, known *kinds.Kinds, o *options) (*component
 		},
 		opener: sourceFactory{
 			secrets: mgr.GetAPIReader(), options: o, userAgent: userAgent(), folders: &source.FolderCache{},
-			checkouts: &source.Checkouts{Dir: filepath.Join(o.storeDir, "git")}, shared: &source.SharedListings{}, kinds: mgr.GetRESTMapper(),
+			checkouts: &source.Checkouts{Dir: filepath.Join(o.store.dir, "git")}, shared: &source.SharedListings{}, kinds: mgr.GetRESTMapper(),
 		},
 		tenants: &impersonation.Clients{Config: mgr.GetConfig(), Mapper: mgr.GetRESTMapper(), Scheme: mgr.GetScheme()},
 	}
@@ -88,18 +89,20 @@ func newComponents(mgr ctrl.Manager, known *kinds.Kinds, o *options) (*component
 	}
 	reporter := &appReporter{events: p.damaged}
 	p.listed = &listedApps{refresh: func(owner hydrate.Owner) { p.store.RefreshIndex(owner) }}
-	p.store, err = chartrepo.Open(o.storeDir, chartrepo.Options{
+	p.store, err = o.store.openStore(chartrepo.Options{
 		OnDamaged: reporter.reportDamage, OnWritable: reporter.reportApp, NamespaceBytes: o.limits.publishedBytes,
 		Indexed: p.listed.isIndexed,
-	})
+	}, mgr.Elected())
 	if err != nil {
-		return nil, fmt.Errorf("--store-dir: %w", err)
+		return nil, err
 	}
-	p.uploads, err = uploads.Open(filepath.Join(o.storeDir, uploadsFolder), uploads.Options{Reader: p.workers, NamespaceBytes: o.limits.uploadedBytes})
-	if err != nil {
-		return nil, fmt.Errorf("--store-dir: %w", err)
+	if o.receiveUploads {
+		p.uploads, err = uploads.Open(filepath.Join(o.store.dir, uploadsFolder), uploads.Options{Reader: p.workers, NamespaceBytes: o.limits.uploadedBytes})
+		if err != nil {
+			return nil, fmt.Errorf("--store-dir: %w", err)
+		}
+		p.opener.uploads = uploadStore{p.uploads}
 	}
-	p.opener.uploads = uploadStore{p.uploads}
 	if p.clients, err = helmrelease.NewClients(mgr.GetConfig(), known); err != nil {
 		return nil, fmt.Errorf("configure Helm: %w", err)
 	}

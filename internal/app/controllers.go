@@ -73,7 +73,8 @@ func (p *components) registerControllers(ctx context.Context, mgr ctrl.Manager, 
 		p.addArtifactWatcher(mgr, sources.RequestListing),
 		mgr.Add(&chartrepo.WriteCheck{Store: p.store, Interval: writeCheckInterval}),
 		mgr.Add(&chartrepo.Maintenance{Store: p.store, Interval: o.scrub, Keep: installedCharts(mgr.GetClient())}),
-		mgr.Add(&uploadSweep{store: p.uploads, objects: mgr.GetClient(), log: mgr.GetLogger()}),
+		p.addUploadSweep(mgr),
+		p.addRefresher(mgr, o),
 		p.addServers(ctx, mgr, o),
 	)
 }

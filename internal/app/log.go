@@ -71,7 +71,7 @@ func (s quietSink) WithName(name string) logr.LogSink { return quietSink{s.LogSi
 
 // logStart logs the version of the program and its configuration.
 func logStart(o *options, repositoryURL string) {
-	fields := []any{"version", ProgramVersion(), "store", o.storeDir, "repository", repositoryURL}
+	fields := []any{"version", ProgramVersion(), "store", o.store.description(), "repository", repositoryURL}
 	o.flags.Visit(func(f *flag.Flag) { fields = append(fields, "flag."+f.Name, f.Value.String()) })
 	ctrl.Log.Info("Starting AppMarket", fields...)
 }

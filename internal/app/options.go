@@ -28,11 +28,12 @@ type options struct {
 	leaderElection        bool
 	leaseNamespace        string
 
-	storeDir          string
+	store             storeOptions
 	repositoryAddress string
 	repositoryURL     string
 	repositoryCertDir string
 	receiveHooks      bool
+	receiveUploads    bool
 	connections       int
 	markets           stringList
 	allowed           directories
@@ -66,10 +67,11 @@ func parseFlags(args []string) (*options, error) {
 	f.StringVar(&o.probeAddress, "health-probe-bind-address", "127.0.0.1:8081", "Address of the probes /healthz and /readyz. 0 disables them.")
 	f.BoolVar(&o.leaderElection, "leader-elect", false, "Enable leader election.")
 	f.StringVar(&o.leaseNamespace, "leader-election-namespace", "", "Namespace of the lease for leader election. Defaults to the namespace of the pod.")
-	f.StringVar(&o.storeDir, "store-dir", "/var/lib/appmarket", "Directory for published charts. It must exist.")
+	o.store.addFlags(f)
 	f.StringVar(&o.repositoryAddress, "repository-bind-address", ":8879", "Address of the Helm repository.")
 	f.StringVar(&o.repositoryURL, "repository-url", "", "URL of the repository for clients. Defaults to http://localhost, or https://localhost with a certificate, with the port of the bind address.")
 	f.BoolVar(&o.receiveHooks, "receive-hooks", true, "Accept webhooks for sources with spec.receiver at the path /hooks/ of the repository.")
+	f.BoolVar(&o.receiveUploads, "receive-uploads", true, "Accept uploads for sources of type Upload, and store them in --store-dir. Disable it if the directory does not persist or is not shared by all replicas.")
 	f.StringVar(&o.repositoryCertDir, "repository-cert-dir", "", "Directory with tls.crt and tls.key for serving the repository over HTTPS. If empty, plain HTTP is used.")
 	f.IntVar(&o.connections, "repository-connections", chartrepo.DefaultConnections, "Maximum number of open connections of the repository. Idle connections are closed when it is reached.")
 	f.Var(&o.markets, "market-namespaces", "Comma-separated list of namespaces whose sources can be shared, be of type Directory and use private addresses, in the order of the aggregate index. Can be repeated. Defaults to none.")
@@ -99,7 +101,7 @@ func parseFlags(args []string) (*options, error) {
 	if o.connections < 1 {
 		return nil, fmt.Errorf("--repository-connections: Invalid value: %d: must be at least 1", o.connections)
 	}
-	if err := errors.Join(o.checkMarkets(), o.addresses.checkPolicy()); err != nil {
+	if err := errors.Join(o.checkMarkets(), o.addresses.checkPolicy(), o.store.validate()); err != nil {
 		return nil, err
 	}
 	var err error

@@ -56,13 +56,24 @@ func (s uploadStore) ListUploads(owner hydrate.Owner) ([]source.UploadedChart, e
 	return all, nil
 }
 
-// withUploads adds the paths for uploads to the handler of the repository.
+// withUploads adds the paths for uploads to the handler of the repository if uploads are received.
 func (p *components) withUploads(mgr ctrl.Manager, isReady func() bool, repository http.Handler) http.Handler {
+	if p.uploads == nil {
+		return repository
+	}
 	objects := uploadObjects{cached: mgr.GetClient(), writer: p.writer}
 	return server.Handler(server.Options{
 		Store: p.uploads, Review: p.reviewer.Review, Ready: isReady, Log: mgr.GetLogger(),
 		Source: objects.limitsOf, Users: objects.listUsers, Changed: objects.reportChange,
 	}, repository)
+}
+
+// addUploadSweep adds the removal of uploads that are not needed.
+func (p *components) addUploadSweep(mgr ctrl.Manager) error {
+	if p.uploads == nil {
+		return nil
+	}
+	return mgr.Add(&uploadSweep{store: p.uploads, objects: mgr.GetClient(), log: mgr.GetLogger()})
 }
 
 // uploadObjects reads and writes the objects that uploads concern.
