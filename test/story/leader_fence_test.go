@@ -32,18 +32,20 @@ type replica struct {
 }
 
 // newReplica starts an operator that takes part in the leader election of a namespace. It has its
-// own store and service account.
-func newReplica(ctx context.Context, ns, name string) *replica {
+// own store, repository and service account. The arguments override earlier ones.
+func newReplica(ctx context.Context, ns, name string, args ...string) *replica {
 	GinkgoHelper()
 	r := &replica{operator: defaultOperator.copySettings(), user: "system:serviceaccount:" + ns + ":" + name}
 	r.Process = nil
 	r.Metrics, r.Probes = fixture.FreeAddress(), fixture.FreeAddress()
 	r.Store = filepath.Join(GinkgoT().TempDir(), name)
 	Expect(os.Mkdir(r.Store, 0o755)).To(Succeed())
-	r.Args = append(slices.Clone(defaultOperator.Args),
-		"--store-dir", r.Store, "--repository-bind-address", fixture.FreeAddress(),
+	address := fixture.FreeAddress()
+	r.URL = "http://" + address
+	r.Args = append(append(slices.Clone(defaultOperator.Args),
+		"--store-dir", r.Store, "--repository-bind-address", address,
 		"--metrics-bind-address", r.Metrics, "--health-probe-bind-address", r.Probes,
-		"--leader-elect", "--leader-election-namespace", ns, "--kubeconfig", createAdminAccount(ctx, ns, name))
+		"--leader-elect", "--leader-election-namespace", ns, "--kubeconfig", createAdminAccount(ctx, ns, name)), args...)
 	DeferCleanup(func() {
 		if r.Process != nil {
 			r.Kill() // A suspended process handles no other signal.
