@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	. "github.com/onsi/gomega"
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 )
@@ -44,5 +45,53 @@ func TestStore(t *testing.T) {
 		volume := store(t, values...)
 		g.Expect(volume.PersistentVolumeClaim).To(BeNil())
 		g.Expect(volume.EmptyDir.SizeLimit.String()).To(Equal("2Gi"))
+	})
+}
+
+func TestBucket(t *testing.T) {
+	const bucket = "store.bucket={name: charts, endpoint: 'https://s3.example.com', prefix: market, secretName: keys, caSecret: authorities}"
+	t.Run("serves several replicas without a claim", func(t *testing.T) {
+		g := NewWithT(t)
+		values := []string{bucket, "store.persistent=false", "replicas=3"}
+		g.Expect(renderChart(t, values...).ofKind("PersistentVolumeClaim")).To(BeEmpty())
+		made := operatorDeployment(t, values...)
+		g.Expect(*made.Spec.Replicas).To(BeEquivalentTo(3))
+		g.Expect(made.Spec.Strategy.Type).To(Equal(appsv1.RollingUpdateDeploymentStrategyType))
+		container := made.Spec.Template.Spec.Containers[0]
+		g.Expect(container.Args).To(ContainElements(
+			"--store-bucket=charts", "--store-bucket-endpoint=https://s3.example.com", "--store-bucket-region=us-east-1",
+			"--store-bucket-addressing=Auto", "--store-bucket-refresh-interval=10s", "--store-bucket-prefix=market",
+			"--store-bucket-credentials-dir=/etc/appmarket/bucket-credentials", "--store-bucket-ca-file=/etc/appmarket/bucket-ca/ca.crt",
+			"--receive-uploads=false"))
+		secrets := map[string]string{}
+		for _, volume := range made.Spec.Template.Spec.Volumes {
+			if volume.Secret != nil {
+				secrets[volume.Name] = volume.Secret.SecretName
+			}
+		}
+		g.Expect(secrets).To(Equal(map[string]string{"bucket-credentials": "keys", "bucket-ca": "authorities"}))
+		mounts := map[string]string{}
+		for _, mount := range container.VolumeMounts {
+			mounts[mount.Name] = mount.MountPath
+		}
+		g.Expect(mounts).To(HaveKeyWithValue("bucket-credentials", "/etc/appmarket/bucket-credentials"))
+		g.Expect(mounts).To(HaveKeyWithValue("bucket-ca", "/etc/appmarket/bucket-ca"))
+	})
+	t.Run("keeps the claim for uploads", func(t *testing.T) {
+		g := NewWithT(t)
+		g.Expect(renderChart(t, bucket).ofKind("PersistentVolumeClaim")).To(HaveLen(1))
+		made := operatorDeployment(t, bucket)
+		g.Expect(made.Spec.Strategy.Type).To(Equal(appsv1.RecreateDeploymentStrategyType), "the claim can be attached to one node")
+		g.Expect(made.Spec.Template.Spec.Containers[0].Args).NotTo(ContainElement("--receive-uploads=false"))
+		shared := operatorDeployment(t, bucket, "store.accessModes=[ReadWriteMany]", "replicas=2")
+		g.Expect(*shared.Spec.Replicas).To(BeEquivalentTo(2))
+		g.Expect(shared.Spec.Template.Spec.Containers[0].Args).NotTo(ContainElement("--receive-uploads=false"))
+	})
+	t.Run("is not used by default", func(t *testing.T) {
+		g := NewWithT(t)
+		made := operatorDeployment(t)
+		g.Expect(*made.Spec.Replicas).To(BeEquivalentTo(1))
+		g.Expect(made.Spec.Strategy.Type).To(Equal(appsv1.RecreateDeploymentStrategyType))
+		g.Expect(made.Spec.Template.Spec.Containers[0].Args).NotTo(ContainElement(ContainSubstring("bucket")))
 	})
 }
