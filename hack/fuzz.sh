@@ -1,5 +1,6 @@
 #!/bin/bash
-# fuzz.sh: runs every fuzz target of the root module, one after the other, for FUZZTIME each (1m).
+# fuzz.sh: runs every fuzz target of the root module, one after the other, for FUZZTIME each (1m). By default, Go would
+# spend up to a minute on making each new input shorter, which is most of the time.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -9,7 +10,7 @@ for package in $(grep -rl --include='*_test.go' '^func Fuzz' . --exclude-dir=.lo
   for target in $(grep -ho '^func Fuzz[A-Za-z0-9_]*' "$package"/*_test.go | cut -d' ' -f2); do
     found=$((found + 1))
     echo "== $package $target"
-    go test -run '^$' -fuzz "^$target\$" -fuzztime "${FUZZTIME:-1m}" "$package"
+    go test -run '^$' -fuzz "^$target\$" -fuzztime "${FUZZTIME:-1m}" -fuzzminimizetime 1s "$package"
   done
 done
 echo "$found fuzz targets ran"

@@ -174,6 +174,23 @@ func TestHostileWebhooks(t *testing.T) {
 	NewWithT(t).Expect(responses).To(HaveLen(1), "a response reveals nothing")
 }
 
+// TestOtherMethodsOfWebhooks sends requests that are no webhooks, as crawlers and browsers do.
+func TestOtherMethodsOfWebhooks(t *testing.T) {
+	s := startHookServer(t)
+	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPut, http.MethodDelete, "PROPFIND"} {
+		t.Run(method, func(t *testing.T) {
+			g := NewWithT(t)
+			request, err := http.NewRequestWithContext(t.Context(), method, s.url+"/hooks/"+s.namespace+"/dockerhub?token="+token, nil)
+			g.Expect(err).NotTo(HaveOccurred())
+			response, err := http.DefaultClient.Do(request)
+			g.Expect(err).NotTo(HaveOccurred())
+			defer response.Body.Close()
+			g.Expect(response.StatusCode).To(Equal(http.StatusNotFound))
+			g.Expect(s.takeTriggered()).To(BeEmpty())
+		})
+	}
+}
+
 func TestWebhooksAreLimited(t *testing.T) {
 	g := NewWithT(t)
 	s := startHookServer(t)

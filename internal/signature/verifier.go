@@ -25,7 +25,7 @@ type method func(ctx context.Context, signed hydrate.SignedChart, one hydrate.Si
 
 // Verify returns the verdict about the first signature that satisfies the policy.
 func (Verifier) Verify(ctx context.Context, signed hydrate.SignedChart, policy hydrate.SignaturePolicy) (v1alpha1.SignatureVerdict, error) {
-	verify, err := newMethod(policy)
+	verify, err := guardParser(func() (method, error) { return newMethod(policy) }, badTrustRoot)
 	if err != nil {
 		return v1alpha1.SignatureVerdict{}, err
 	}
@@ -39,7 +39,7 @@ func (Verifier) Verify(ctx context.Context, signed hydrate.SignedChart, policy h
 	}
 	var failure error
 	for _, one := range signed.List {
-		verdict, err := verify(ctx, signed, one)
+		verdict, err := guardParser(func() (v1alpha1.SignatureVerdict, error) { return verify(ctx, signed, one) }, newInvalidError)
 		if err == nil {
 			verdict.Identity, verdict.Issuer = text.Printable(verdict.Identity, maxIdentityBytes), text.Printable(verdict.Issuer, maxIdentityBytes)
 			return verdict, nil
@@ -50,6 +50,20 @@ func (Verifier) Verify(ctx context.Context, signed hydrate.SignedChart, policy h
 		}
 	}
 	return v1alpha1.SignatureVerdict{}, failure
+}
+
+// guardParser returns the result of a function that parses with a library. A panic of the library is the error that
+// newError returns.
+func guardParser[T any](parse func() (T, error), newError func(problem string) error) (T, error) {
+	var result T
+	err := outcome.Guarded(func() (err error) {
+		result, err = parse()
+		return err
+	})()
+	if _, isPanic := errors.AsType[*outcome.Panic](err); isPanic {
+		err = newError("cannot be parsed")
+	}
+	return result, err
 }
 
 // newMethod returns the method of the provider with the parsed trust root.

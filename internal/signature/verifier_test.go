@@ -2,6 +2,8 @@ package signature_test
 
 import (
 	"bytes"
+	"encoding/base64"
+	"strings"
 	"testing"
 	"time"
 
@@ -21,6 +23,11 @@ const (
 )
 
 var archive = []byte("the archive of a chart")
+
+// shortSubpacket is a key whose signature, the last 50 bytes, has a subpacket without content. The parser of
+// OpenPGP panics when it reads it.
+var shortSubpacket = "\xc67\x040000\x16\t+\x06\x01\x04\x01\xdaG\x0f\x01\x01\a@" + strings.Repeat("0", 32) + "\xcd\x1b" + strings.Repeat("0", 27) +
+	"\xc20\x040\x16\b\x00\x06\x01\x040000" + strings.Repeat("0", 36)
 
 // manifestOf returns the manifest of a chart in a registry.
 func manifestOf(archive []byte) []byte {
@@ -90,6 +97,10 @@ func TestHelmProvenance(t *testing.T) {
 		{why: "the keyring is no keyring", policy: trust([]byte("keys")), chart: archive, Signatures: newSignatures(good), want: v1alpha1.ReasonTrustRootUnavailable},
 		{why: "the keyring is damaged", policy: trust([]byte("-----BEGIN PGP PUBLIC KEY BLOCK-----\n\n!")), chart: archive,
 			Signatures: newSignatures(good), want: v1alpha1.ReasonTrustRootUnavailable},
+		{why: "a keyring that the parser cannot read", policy: trust([]byte(shortSubpacket)), chart: archive, Signatures: newSignatures(good), want: v1alpha1.ReasonTrustRootUnavailable},
+		{why: "a signature that the parser cannot read", policy: policy, chart: archive, want: v1alpha1.ReasonSignatureInvalid, Signatures: newSignatures([]byte(
+			"-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA512\n\nname: web\n-----BEGIN PGP SIGNATURE-----\n\n" +
+				base64.StdEncoding.EncodeToString([]byte(shortSubpacket[len(shortSubpacket)-50:])) + "\n-----END PGP SIGNATURE-----\n"))},
 		{why: "no provenance file", policy: policy, chart: archive, Signatures: newSignatures([]byte("<html>")), want: v1alpha1.ReasonSignatureInvalid},
 		{why: "a large file", policy: policy, chart: archive, Signatures: newSignatures(bytes.Repeat([]byte("-----BEGIN PGP"), 70_000)), want: v1alpha1.ReasonSignatureInvalid},
 		{why: "a list of digests that expands", policy: policy, chart: archive, want: v1alpha1.ReasonSignatureInvalid,

@@ -145,10 +145,13 @@ func TestInvalidArchivesAreRejected(t *testing.T) {
 		{"another version than the tag", valid, uploads.Expectation{Version: "2.0.0"}, v1alpha1.ReasonInvalidChart},
 		{"another name than the file", valid, uploads.Expectation{File: "api-1.0.0.tgz"}, v1alpha1.ReasonInvalidChart},
 	} {
-		digest, err := receive(store, team, c.archive)
-		g.Expect(err).NotTo(HaveOccurred(), c.why)
-		_, _, err = store.AcceptArchive(t.Context(), team, uploads.Limits{}, digest, c.want)
-		g.Expect(outcome.Reason(err, "")).To(Equal(c.reason), "%s: %v", c.why, err)
+		t.Run(c.why, func(t *testing.T) {
+			g := NewWithT(t)
+			digest, err := receive(store, team, c.archive)
+			g.Expect(err).NotTo(HaveOccurred())
+			_, _, err = store.AcceptArchive(t.Context(), team, uploads.Limits{}, digest, c.want)
+			g.Expect(outcome.Reason(err, "")).To(Equal(c.reason), "%v", err)
+		})
 	}
 	g.Expect(readFiles(t, filepath.Join(dir, "charts"))).To(BeEmpty())
 	_, _, err := store.AcceptArchive(t.Context(), team, uploads.Limits{}, chart.Digest([]byte("unknown")), uploads.Expectation{})

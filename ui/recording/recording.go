@@ -17,6 +17,9 @@ import (
 	"unicode/utf8"
 )
 
+// maxYear is the last year that JSON can contain.
+const maxYear = 9999
+
 // ErrTooLarge is the error of a recording that has reached MaxBytes.
 var ErrTooLarge = errors.New("the recording has reached its maximum size")
 
@@ -203,7 +206,11 @@ func (s *Store) completeAbandoned(file storedFile) error {
 	if _, err := io.Copy(digest, io.LimitReader(reader, MaxBytes)); err != nil {
 		return fmt.Errorf("complete recording: %w", err)
 	}
-	entry := Entry{About: head.About, StartedAt: time.Unix(head.Timestamp, 0).UTC(), EndedAt: file.changed.UTC(), Outcome: "Interrupted", Bytes: file.size}
+	started := time.Unix(head.Timestamp, 0).UTC()
+	if started.Year() < 0 || started.Year() > maxYear { // The header is damaged.
+		started = file.changed.UTC()
+	}
+	entry := Entry{About: head.About, StartedAt: started, EndedAt: file.changed.UTC(), Outcome: "Interrupted", Bytes: file.size}
 	name, err := s.publishRecording(path, digest, entry)
 	if err == nil {
 		s.log.Info("Completed the recording of a process that had ended", "recording", name, "user", head.About.User)
