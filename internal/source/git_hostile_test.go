@@ -1,6 +1,7 @@
 package source_test
 
 import (
+	"crypto/sha1"
 	"encoding/hex"
 	"fmt"
 	"net/http"
@@ -25,8 +26,40 @@ func rawTree(t *testing.T, mode, name, hash string) []byte {
 	return append([]byte(mode+" "+name+"\x00"), raw...)
 }
 
+// newEmptyPack returns a valid pack without objects.
+func newEmptyPack() string {
+	pack := "PACK\x00\x00\x00\x02\x00\x00\x00\x00"
+	sum := sha1.Sum([]byte(pack))
+	return pack + string(sum[:])
+}
+
 // packetLine returns a text with its length, as the protocol requires.
 func packetLine(text string) string { return fmt.Sprintf("%04x%s", len(text)+4, text) }
+
+// storeObject stores an object, and returns its hash.
+func (s *gitServer) storeObject(t *testing.T, kind string, content []byte) string {
+	t.Helper()
+	hash, err := s.Git(string(content), "hash-object", "-t", kind, "-w", "--stdin")
+	NewWithT(t).Expect(err).NotTo(HaveOccurred())
+	return hash
+}
+
+// chartTree returns the tree of a repository with a chart whose folder contains folders in folders: each names
+// the next one as often as wide says.
+func (s *gitServer) chartTree(t *testing.T, wide, deep int) []byte {
+	t.Helper()
+	folder := s.storeObject(t, "tree", nil)
+	for range deep {
+		var entries []byte
+		for i := range wide {
+			entries = append(entries, rawTree(t, "40000", fmt.Sprint(i), folder)...)
+		}
+		folder = s.storeObject(t, "tree", entries)
+	}
+	file := s.storeObject(t, "blob", []byte(chartText("web", "1.0.0")))
+	chart := append(rawTree(t, "100644", "Chart.yaml", file), rawTree(t, "40000", "templates", folder)...)
+	return rawTree(t, "40000", "web", s.storeObject(t, "tree", chart))
+}
 
 func TestHostileGitRepositories(t *testing.T) {
 	endless := func(_ http.ResponseWriter, r *http.Request) bool {
@@ -85,6 +118,17 @@ func TestHostileGitRepositories(t *testing.T) {
 			NewWithT(t).Expect(err).NotTo(HaveOccurred())
 			return append(rawTree(t, "100644", "web.tgz", blob), rawTree(t, "100644", "web.tgz", blob)...)
 		}, stalled: true, reason: v1alpha1.ReasonInvalidIndex, says: "twice"},
+		{why: "a folder that is named many times", tree: func(t *testing.T, s *gitServer) []byte {
+			return s.chartTree(t, 8, 7)
+		}, stalled: true, reason: v1alpha1.ReasonLimitExceeded, says: "more than 200000 files"},
+		{why: "nested folders", tree: func(t *testing.T, s *gitServer) []byte {
+			return s.chartTree(t, 1, 70)
+		}, stalled: true, reason: v1alpha1.ReasonLimitExceeded, says: "nested more than 64 levels"},
+		{why: "a file instead of a folder", tree: func(t *testing.T, s *gitServer) []byte {
+			return rawTree(t, "40000", "web", s.storeObject(t, "blob", []byte("x")))
+		}, reason: v1alpha1.ReasonFetchFailed, says: "closed before the end"}, // The server notices it itself.
+		{why: "a pack without the commit", files: map[string]string{"web/Chart.yaml": chartText("web", "1.0.0")},
+			before: afterReferences("0000"+"0008NAK\n"+newEmptyPack(), 1), stalled: true, reason: v1alpha1.ReasonInvalidIndex, says: "has no object"},
 		{why: "a server that does not respond", before: endless, timeout: 200 * time.Millisecond, reason: v1alpha1.ReasonFetchFailed, says: "did not respond in time"},
 		{why: "a pack that does not end", files: map[string]string{"web/Chart.yaml": chartText("web", "1.0.0")},
 			before: afterReferences("0000"+"0008NAK\n"+"PACK"+strings.Repeat("x", 1<<20), 100), stalled: true, reason: v1alpha1.ReasonLimitExceeded, says: "too large"},

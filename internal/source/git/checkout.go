@@ -46,13 +46,13 @@ func Checkout(ctx context.Context, file *os.File, commit, folder string, to *os.
 	if err := decoded.Decode(found); err != nil {
 		return invalidError("the commit is invalid")
 	}
-	work := writer{pack: in, to: to}
+	work := writer{pack: in, to: to, counted: map[plumbing.Hash]int{}}
 	entries, err := work.findFolder(decoded.TreeHash, folder)
 	if err != nil {
 		return err
 	}
 	if hasFile(entries, chartFile) {
-		return work.writeFolder(entries, ChartFolder, 1)
+		return work.writeChartFolder(entries, ChartFolder)
 	}
 	for _, entry := range entries {
 		if err := work.writeChart(entry); err != nil {
@@ -70,8 +70,10 @@ func hasFile(entries []object.TreeEntry, name string) bool {
 type writer struct {
 	*pack
 	to    *os.Root
-	files int
 	bytes int64
+	// files is the number of files and folders of the charts, and counted the numbers in folders.
+	files   int
+	counted map[plumbing.Hash]int
 }
 
 // findFolder returns the entries of a folder of a tree.
@@ -126,20 +128,72 @@ func (w *writer) writeChart(entry object.TreeEntry) error {
 		if err != nil || !hasFile(entries, chartFile) {
 			return err
 		}
-		return w.writeFolder(entries, entry.Name, 1)
+		return w.writeChartFolder(entries, entry.Name)
 	case entry.Mode.IsFile() && strings.HasSuffix(entry.Name, ".tgz"):
+		if err := w.addFiles(1); err != nil {
+			return err
+		}
 		return w.writeEntry(entry, entry.Name, 1)
 	}
 	return nil
+}
+
+// writeChartFolder writes the folder of a chart. Its files are counted before one is written.
+func (w *writer) writeChartFolder(entries []object.TreeEntry, name string) error {
+	count, err := w.countFiles(entries, 1)
+	if err != nil {
+		return err
+	}
+	if err := w.addFiles(count + 1); err != nil {
+		return err
+	}
+	return w.writeFolder(entries, name, 1)
+}
+
+// countFiles returns the number of files and folders in a folder. A folder that is named many times is read once, so
+// that the time depends on the size of the pack only.
+func (w *writer) countFiles(entries []object.TreeEntry, depth int) (int, error) {
+	if depth > maxDepth {
+		return 0, limitError("the folders of the commit are nested more than %d levels deep", maxDepth)
+	}
+	total := len(entries)
+	for _, entry := range entries {
+		if entry.Mode != filemode.Dir {
+			continue
+		}
+		count, isKnown := w.counted[entry.Hash]
+		if !isKnown {
+			inside, err := w.readTree(entry.Hash)
+			if err != nil {
+				return 0, err
+			}
+			if count, err = w.countFiles(inside, depth+1); err != nil {
+				return 0, err
+			}
+			w.counted[entry.Hash] = count
+		}
+		if total += count; total > maxFiles {
+			return 0, tooManyFilesError()
+		}
+	}
+	return total, nil
+}
+
+func (w *writer) addFiles(count int) error {
+	if w.files += count; w.files > maxFiles {
+		return tooManyFilesError()
+	}
+	return nil
+}
+
+func tooManyFilesError() error {
+	return limitError("the charts of the commit have more than %d files", maxFiles)
 }
 
 // writeFolder writes the entries of a folder.
 func (w *writer) writeFolder(entries []object.TreeEntry, name string, depth int) error {
 	if depth > maxDepth {
 		return limitError("the folders of the commit are nested more than %d levels deep", maxDepth)
-	}
-	if err := w.countFile(); err != nil {
-		return err
 	}
 	if err := w.to.Mkdir(name, 0o700); err != nil {
 		return writeError(name, err)
@@ -161,9 +215,6 @@ func (w *writer) writeEntry(entry object.TreeEntry, name string, depth int) erro
 		}
 		return w.writeFolder(entries, name, depth+1)
 	case entry.Mode == filemode.Symlink:
-		if err := w.countFile(); err != nil {
-			return err
-		}
 		return writeError(name, w.to.Symlink(path.Base(name)+".target", name))
 	case entry.Mode.IsFile():
 		return w.writeFile(entry.Hash, name)
@@ -172,9 +223,6 @@ func (w *writer) writeEntry(entry object.TreeEntry, name string, depth int) erro
 }
 
 func (w *writer) writeFile(hash plumbing.Hash, name string) error {
-	if err := w.countFile(); err != nil {
-		return err
-	}
 	found, err := w.readObject(hash, plumbing.BlobObject)
 	if err != nil {
 		return err
@@ -192,13 +240,6 @@ func (w *writer) writeFile(hash plumbing.Hash, name string) error {
 	}
 	_, err = io.Copy(file, content)
 	return writeError(name, errors.Join(err, content.Close(), file.Close()))
-}
-
-func (w *writer) countFile() error {
-	if w.files++; w.files > maxFiles {
-		return limitError("the charts of the commit have more than %d files", maxFiles)
-	}
-	return nil
 }
 
 // writeError returns the error for a file that cannot be written. A name that exists twice in a
