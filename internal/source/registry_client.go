@@ -123,7 +123,7 @@ func (c *registryClient) readChart(ctx context.Context, tag name.Tag) (index.Ent
 		return index.Entry{}, err
 	}
 	entry, err := c.readManifest(ctx, at)
-	if outcome.Reason(err, "") == v1alpha1.ReasonInvalidChart {
+	if isInvalidChart(err) {
 		chartsByDigest.Add(at.Name(), err)
 	}
 	if err != nil {

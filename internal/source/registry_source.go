@@ -179,7 +179,7 @@ func (s *registrySource) listRepository(ctx context.Context, repository name.Rep
 	for _, version := range s.newestVersions(chartName(repository), tags) {
 		entry, err := s.client.readChart(ctx, repository.Tag(versionTag(version)))
 		switch {
-		case outcome.IsStalled(err) && outcome.Reason(err, "") == v1alpha1.ReasonInvalidChart:
+		case isInvalidChart(err), outcome.Reason(err, "") == v1alpha1.ReasonNotFound: // The tag was deleted, or has no content.
 			listed.invalid = append(listed.invalid, err)
 		case err != nil:
 			return chartListing{}, err
@@ -190,6 +190,15 @@ func (s *registrySource) listRepository(ctx context.Context, repository name.Rep
 		}
 	}
 	return listed, nil
+}
+
+// isInvalidChart reports whether an error is one of a single chart, which must not prevent the listing of others.
+func isInvalidChart(err error) bool {
+	switch outcome.Reason(err, "") {
+	case v1alpha1.ReasonInvalidChart, v1alpha1.ReasonLimitExceeded:
+		return outcome.IsStalled(err)
+	}
+	return false
 }
 
 // newestVersions returns the versions that are listed. Tags that are not semantic versions, such
