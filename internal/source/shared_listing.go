@@ -3,6 +3,7 @@ package source
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -21,8 +22,8 @@ const (
 	maxSharedAge = 15 * time.Minute
 )
 
-// SharedListings keeps the last listings of sources, so that sources with the same configuration read
-// their origin once. It is safe for concurrent use. A nil SharedListings keeps nothing.
+// SharedListings keeps the last listings of sources, and archives that other sources still need, so that sources
+// with the same configuration read their origin once. It is safe for concurrent use. A nil SharedListings keeps nothing.
 //
 // A listing is never used without asking the origin: the second source sends a conditional request for
 // the listing that the first one has received. Sources with different credentials, certificates,
@@ -34,6 +35,8 @@ type SharedListings struct {
 	// order contains the keys, the least recently used one first.
 	order  []string
 	offers int
+
+	archives sharedArchives
 }
 
 // sharedListing is the last listing of a configuration.
@@ -43,13 +46,17 @@ type sharedListing struct {
 	listing hydrate.Listing
 	size    int
 	usedAt  time.Time
+	// owners are the sources of the configuration, and the times at which they were listed.
+	owners map[string]time.Time
 }
 
-// sharedSource is a Source that shares its listings.
+// sharedSource is a Source that shares its listings and archives.
 type sharedSource struct {
 	Source
 	shared *SharedListings
 	key    string
+	// owner identifies the MarketSource.
+	owner string
 }
 
 // shareListings returns a Source that shares its listings with sources of the same configuration. The listings of
@@ -59,7 +66,7 @@ func (s *SharedListings) shareListings(source Source, cfg Config) Source {
 	if s == nil || key == "" {
 		return source
 	}
-	return &sharedSource{Source: source, shared: s, key: key}
+	return &sharedSource{Source: source, shared: s, key: key, owner: cfg.PublishedURL}
 }
 
 // listingKey returns the digest of all parts of a configuration that a listing depends on, including the
@@ -90,7 +97,7 @@ func listingKey(cfg Config) string {
 // List reads the origin, or waits until another source with the same configuration has read it and asks
 // whether it has changed since then.
 func (s *sharedSource) List(ctx context.Context, since hydrate.Cursor) (hydrate.Listing, error) {
-	entry := s.shared.findListing(s.key)
+	entry := s.shared.findListing(s.key, s.owner)
 	if err := takeSlot(ctx, entry.busy); err != nil {
 		return hydrate.Listing{}, err
 	}
@@ -111,8 +118,8 @@ func (s *sharedSource) List(ctx context.Context, since hydrate.Cursor) (hydrate.
 	return known, nil
 }
 
-// findListing returns the entry of a key, and marks it as the most recently used one.
-func (s *SharedListings) findListing(key string) *sharedListing {
+// findListing returns the entry of a key, and marks it as the most recently used one, by a source.
+func (s *SharedListings) findListing(key, owner string) *sharedListing {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
@@ -121,13 +128,31 @@ func (s *SharedListings) findListing(key string) *sharedListing {
 		if s.byKey == nil {
 			s.byKey = map[string]*sharedListing{}
 		}
-		entry = &sharedListing{busy: make(chan struct{}, 1)}
+		entry = &sharedListing{busy: make(chan struct{}, 1), owners: map[string]time.Time{}}
 		s.byKey[key] = entry
 	}
-	entry.usedAt = now
+	entry.usedAt, entry.owners[owner] = now, now
+	maps.DeleteFunc(entry.owners, func(_ string, listed time.Time) bool { return now.Sub(listed) > maxSharedAge })
 	s.order = append(slices.DeleteFunc(s.order, func(have string) bool { return have == key }), key)
 	s.removeOldest(now)
 	return entry
+}
+
+// listOtherOwners returns the sources that have listed the same configuration as a source within maxSharedAge.
+func (s *SharedListings) listOtherOwners(key, owner string) []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	entry := s.byKey[key]
+	if entry == nil || entry.owners[owner].IsZero() {
+		return nil
+	}
+	var others []string
+	for other, listed := range entry.owners {
+		if other != owner && time.Since(listed) <= maxSharedAge {
+			others = append(others, other)
+		}
+	}
+	return others
 }
 
 // keepListing replaces the listing of an entry. A failure removes nothing, because the next source asks
