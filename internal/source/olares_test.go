@@ -1,14 +1,12 @@
 package source_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -20,107 +18,18 @@ import (
 	"github.com/appmarket/operator/internal/chart"
 	"github.com/appmarket/operator/internal/netguard"
 	"github.com/appmarket/operator/internal/source"
+	"github.com/appmarket/operator/test/appstore"
 )
 
-// appStore speaks the app-store protocol of Olares. It counts requests and bytes.
+// appStore is an app store that is served.
 type appStore struct {
+	*appstore.Store
 	url string
-
-	mu       sync.Mutex
-	hash     string
-	apps     map[string]map[string]any
-	charts   map[string][]byte
-	requests []string
-	bytes    int
-	// before responds to a request instead of the app store if it returns true.
-	before func(w http.ResponseWriter, r *http.Request) bool
 }
 
 func startAppStore(t *testing.T) *appStore {
-	s := &appStore{hash: "h1", apps: map[string]map[string]any{}, charts: map[string][]byte{}}
-	s.url = startServer(t, s.serve).URL
-	return s
-}
-
-func (s *appStore) serve(w http.ResponseWriter, r *http.Request) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.requests = append(s.requests, strings.TrimSpace(r.Method+" "+r.URL.RequestURI()+" "+r.Header.Get("Authorization")))
-	if s.before != nil && s.before(w, r) {
-		return
-	}
-	var response any
-	switch path := strings.TrimPrefix(r.URL.Path, "/store/api/v1/"); {
-	case path == "appstore/hash":
-		response = map[string]any{"hash": s.hash, "last_updated": "2026-11-30T12:00:00Z"}
-	case path == "appstore/info":
-		overview := map[string]any{}
-		for id, app := range s.apps {
-			overview[id] = map[string]any{"id": id, "name": app["name"], "version": app["version"], "icon": "https://cdn.example/icon.png"}
-		}
-		response = map[string]any{"hash": s.hash, "data": map[string]any{"apps": overview, "topics": []any{}}}
-	case path == "applications/info" && r.Method == http.MethodPost:
-		response = s.details(r.Body)
-	default:
-		data, ok := s.charts[r.URL.Query().Get("fileName")]
-		if !ok {
-			http.NotFound(w, r)
-			return
-		}
-		s.bytes += len(data)
-		_, _ = w.Write(data) // The client can end a request.
-		return
-	}
-	data, err := json.Marshal(response)
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusInternalServerError)
-		return
-	}
-	s.bytes += len(data)
-	_, _ = w.Write(data)
-}
-
-// details returns the details of the apps of a request, of which there can be ten.
-func (s *appStore) details(body io.Reader) any {
-	var request struct {
-		IDs []string `json:"app_ids"`
-	}
-	if err := json.NewDecoder(body).Decode(&request); err != nil || len(request.IDs) > 10 {
-		return map[string]any{"message": "invalid request"}
-	}
-	found := map[string]any{}
-	missing := []string{}
-	for _, id := range request.IDs {
-		if app := s.apps[id]; app != nil && app["missing"] == nil {
-			found[id] = app
-		} else {
-			missing = append(missing, id)
-		}
-	}
-	return map[string]any{"apps": found, "not_found": missing}
-}
-
-// addApp adds an app with a chart.
-func (s *appStore) addApp(name, version string, data []byte, extra map[string]any) {
-	file := name + "-" + version + ".tgz"
-	app := map[string]any{
-		"id": "id-" + name, "name": name, "version": version, "chartName": file, "versionName": version + "-app", "cfgType": "app",
-		"title": map[string]any{"en-US": name}, "fullDescription": map[string]any{"en-US": "text"}, "updateTime": 1, "lastCommitHash": chart.Digest(data),
-	}
-	for key, value := range extra {
-		app[key] = value
-	}
-	s.apps["id-"+name] = app
-	s.charts[file] = data
-}
-
-// take returns the requests and bytes since the last call.
-func (s *appStore) take() ([]string, int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	requests, bytes := s.requests, s.bytes
-	s.requests, s.bytes = nil, 0
-	return requests, bytes
+	store := appstore.New()
+	return &appStore{store, startServer(t, store.ServeHTTP).URL}
 }
 
 func (s *appStore) open(t *testing.T, change func(*source.Config)) source.Source {
@@ -139,24 +48,24 @@ func TestOlaresListsInBatches(t *testing.T) {
 	store := startAppStore(t)
 	for i := range 23 {
 		name := fmt.Sprintf("app%02d", i)
-		store.addApp(name, "1.0.0", packTree(t, map[string]string{name + "/Chart.yaml": chartText(name, "1.0.0")}), nil)
+		store.AddApp(name, "1.0.0", packTree(t, map[string]string{name + "/Chart.yaml": chartText(name, "1.0.0")}))
 	}
-	store.apps["id-app03"]["appLabels"] = []any{"Suspend", 7}
-	store.apps["id-app04"]["appLabels"] = []any{"remove"}
-	store.apps["id-app05"]["missing"] = true
-	store.apps["id-app06"]["version"] = "latest"
-	store.apps["id-app07"]["name"] = "../../etc"
+	store.Apps["id-app03"]["appLabels"] = []any{"Suspend", 7}
+	store.Apps["id-app04"]["appLabels"] = []any{"remove"}
+	store.Apps["id-app05"]["missing"] = true
+	store.Apps["id-app06"]["version"] = "latest"
+	store.Apps["id-app07"]["name"] = "../../etc"
 	opened := store.open(t, func(cfg *source.Config) { cfg.Exclude = []string{"app2*"} })
 	listing, err := opened.List(t.Context(), hydrate.Cursor{})
 	g.Expect(err).NotTo(HaveOccurred())
-	requests, _ := store.take()
+	requests, _ := store.TakeRequests()
 	g.Expect(requests).To(Equal([]string{
 		"GET /store/api/v1/appstore/hash?version=1.12.6", "GET /store/api/v1/appstore/info?version=1.12.6",
 		"POST /store/api/v1/applications/info", "POST /store/api/v1/applications/info",
 	}))
 	g.Expect(listing.Apps).To(HaveLen(16))
 	g.Expect(listing.Unwanted).To(Equal(3))
-	g.Expect(listing.ETag).To(Equal("h1"))
+	g.Expect(listing.ETag).To(Equal(store.Hash))
 	for _, app := range listing.Apps {
 		g.Expect(app.Withdrawn).To(Equal(app.Name == "app03"), app.Name)
 	}
@@ -166,19 +75,18 @@ func TestOlaresListsInBatches(t *testing.T) {
 	unchanged, err := opened.List(t.Context(), cursor)
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(unchanged.NotModified).To(BeTrue())
-	requests, sent := store.take()
+	requests, sent := store.TakeRequests()
 	g.Expect(requests).To(HaveLen(1))
-	g.Expect(sent).To(BeNumerically("<", 100))
+	g.Expect(sent).To(BeNumerically("<", 200))
 
 	content, err := opened.Fetch(t.Context(), listing.Apps[0].Offers[0])
 	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(content.Archive).To(Equal(store.charts["app00-1.0.0.tgz"]))
-	requests, _ = store.take()
+	g.Expect(content.Archive).To(Equal(store.Charts["app00-1.0.0.tgz"]))
+	requests, _ = store.TakeRequests()
 	g.Expect(requests).To(Equal([]string{"GET /store/api/v1/applications/app00/chart?fileName=app00-1.0.0.tgz&version=1.0.0"}))
 
 	// The same version is published again.
-	store.hash = "h2"
-	store.addApp("app00", "1.0.0", packTree(t, map[string]string{"app00/Chart.yaml": chartText("app00", "1.0.0") + "description: new\n"}), nil)
+	store.AddApp("app00", "1.0.0", packTree(t, map[string]string{"app00/Chart.yaml": chartText("app00", "1.0.0") + "description: new\n"}))
 	changed, err := opened.List(t.Context(), cursor)
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(changed.NotModified).To(BeFalse())
@@ -189,19 +97,19 @@ func TestOlaresListsInBatches(t *testing.T) {
 func TestOlaresCredentials(t *testing.T) {
 	g := NewWithT(t)
 	store := startAppStore(t)
-	store.addApp("web", "1.0.0", packTree(t, map[string]string{"web/Chart.yaml": chartText("web", "1.0.0")}), nil)
+	store.AddApp("web", "1.0.0", packTree(t, map[string]string{"web/Chart.yaml": chartText("web", "1.0.0")}))
 	opened := store.open(t, func(cfg *source.Config) { cfg.Olares.Token = "tk" })
 	listing, err := opened.List(t.Context(), hydrate.Cursor{})
 	g.Expect(err).NotTo(HaveOccurred())
 	_, err = opened.Fetch(t.Context(), listing.Apps[0].Offers[0])
 	g.Expect(err).NotTo(HaveOccurred())
-	requests, _ := store.take()
+	requests, _ := store.TakeRequests()
 	g.Expect(requests).To(HaveLen(4))
 	g.Expect(requests).To(HaveEach(HaveSuffix(" Bearer tk")))
 
 	sent := "none"
 	other := startServer(t, func(_ http.ResponseWriter, r *http.Request) { sent = r.Header.Get("Authorization") })
-	store.before = func(w http.ResponseWriter, r *http.Request) bool {
+	store.Before = func(w http.ResponseWriter, r *http.Request) bool {
 		http.Redirect(w, r, other.URL, http.StatusTemporaryRedirect)
 		return true
 	}
@@ -258,8 +166,8 @@ func TestHostileAppStores(t *testing.T) {
 		t.Run(c.why, func(t *testing.T) {
 			g := NewWithT(t)
 			store := startAppStore(t)
-			store.addApp("web", "1.0.0", nil, nil)
-			store.before = c.before
+			store.AddApp("web", "1.0.0", nil)
+			store.Before = c.before
 			_, err := store.open(t, func(cfg *source.Config) {
 				if strings.Contains(c.says, "in time") {
 					cfg.Olares.Timeout = 200 * time.Millisecond
@@ -282,15 +190,17 @@ func manyApps(number int) string {
 
 func TestHostileChartsOfAppStores(t *testing.T) {
 	store := startAppStore(t)
-	store.charts["page"] = []byte("<html>s3cr3t")
+	store.Charts["page"] = []byte("<html>s3cr3t")
 	opened := store.open(t, nil)
 	for location, reason := range map[string]string{
 		"https://other.example/api/v1/applications/x/chart": v1alpha1.ReasonFetchFailed, "//other.example/api/v1/applications/x": v1alpha1.ReasonFetchFailed,
 		"api/v1/users": v1alpha1.ReasonFetchFailed, "api/v1/applications/x/chart?fileName=none": v1alpha1.ReasonNotFound,
 		"api/v1/applications/x/chart?fileName=page": v1alpha1.ReasonInvalidArchive,
 	} {
-		_, err := opened.Fetch(t.Context(), hydrate.Offer{URL: location})
-		expectOutcome(NewWithT(t), err, true, reason)
+		t.Run(location, func(t *testing.T) {
+			_, err := opened.Fetch(t.Context(), hydrate.Offer{URL: location})
+			expectOutcome(NewWithT(t), err, true, reason)
+		})
 	}
 }
 
@@ -321,7 +231,7 @@ func TestRealCatalogOfAnAppStore(t *testing.T) {
 			files[strings.TrimPrefix(path, filepath.Dir(root)+"/")] = string(content)
 			return err
 		})).To(Succeed())
-		store.addApp(head.Name, head.Version, packTree(t, files), nil)
+		store.AddApp(head.Name, head.Version, packTree(t, files))
 		want = append(want, head.Name+" "+head.Version)
 	}
 	opened := store.open(t, nil)
@@ -329,7 +239,7 @@ func TestRealCatalogOfAnAppStore(t *testing.T) {
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(offersOf(listing)).To(ConsistOf(want))
 	g.Expect(listing.Skipped).To(BeEmpty())
-	requests, _ := store.take()
+	requests, _ := store.TakeRequests()
 	g.Expect(requests).To(HaveLen(2+(len(want)+9)/10), "batches of ten")
 	for _, app := range listing.Apps {
 		content, err := opened.Fetch(t.Context(), app.Offers[0])

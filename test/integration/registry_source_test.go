@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"log"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -17,10 +18,15 @@ import (
 	"github.com/appmarket/operator/test/fixture"
 )
 
+// newRegistryHandler returns the handler of an empty registry.
+func newRegistryHandler() http.Handler {
+	return registry.New(registry.Logger(log.New(io.Discard, "", 0)))
+}
+
 // startChartRegistry starts a registry, and returns its host and port.
 func startChartRegistry() string {
 	GinkgoHelper()
-	server := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
+	server := httptest.NewServer(newRegistryHandler())
 	DeferCleanup(server.Close)
 	return strings.TrimPrefix(server.URL, "http://")
 }

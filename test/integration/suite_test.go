@@ -52,6 +52,7 @@ package integration_test
 
 import (
 	"encoding/json"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -77,17 +78,20 @@ var (
 func TestIntegration(t *testing.T) { fixture.RunSuite(t, "Integration", timeout, 50*time.Millisecond) }
 
 // suiteData is the data that the first process passes to the others: the folder of the cluster, the
-// program of the operator, the URL of its repository and the path of its log.
-type suiteData struct{ Cluster, Program, URL, Log string }
+// program of the operator, the URL of its repository, the path of its log, and a folder that sources of
+// type Directory may use.
+type suiteData struct{ Cluster, Program, URL, Log, Directory string }
 
 var _ = SynchronizedBeforeSuite(func(ctx SpecContext) []byte {
 	dir := GinkgoT().TempDir()
 	started := fixture.StartCluster(ctx, filepath.Join(dir, "cluster"))
 	_, samples := fixture.StartSampleMarket()
-	operator = fixture.NewOperator(fixture.BuildOperator(ctx, dir), started, dir,
+	directory := filepath.Join(dir, "directory")
+	Expect(os.Mkdir(directory, 0o755)).To(Succeed())
+	operator = fixture.NewOperator(fixture.BuildOperator(ctx, dir), started, dir, "--allowed-directories", directory,
 		"--registry-mirror", samplemarket.Registry+"="+samples.URL)
 	operator.Start()
-	text, err := json.Marshal(suiteData{Cluster: started.Dir, Program: operator.Program, URL: operator.URL, Log: operator.Log.Name()})
+	text, err := json.Marshal(suiteData{Cluster: started.Dir, Program: operator.Program, URL: operator.URL, Log: operator.Log.Name(), Directory: directory})
 	Expect(err).NotTo(HaveOccurred())
 	return text
 }, func(text []byte) {
