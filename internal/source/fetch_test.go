@@ -119,8 +119,10 @@ func TestFetch(t *testing.T) {
 		"http://u:s3cr3t@host.test": v1alpha1.ReasonFetchFailed,
 		"":                          v1alpha1.ReasonFetchFailed,
 	} {
-		_, err = opened.Fetch(t.Context(), hydrate.Offer{URL: url})
-		expectOutcome(g, err, true, reason)
+		t.Run(url, func(t *testing.T) {
+			_, err := opened.Fetch(t.Context(), hydrate.Offer{URL: url})
+			expectOutcome(NewWithT(t), err, true, reason)
+		})
 	}
 }
 

@@ -16,7 +16,7 @@ func FuzzControl(f *testing.F) {
 		g := NewWithT(t)
 		b := newBridge(&Session{}, nil, nil)
 		b.unacknowledged = max(sent, 0)
-		for range 3 { // A size or a confirmation that nobody takes does not block.
+		for range 3 { // A size or a confirmation that is not taken does not block.
 			_ = b.handleControl(content)
 		}
 		g.Expect(b.unacknowledged).To(And(BeNumerically(">=", 0), BeNumerically("<=", max(sent, 0))))
