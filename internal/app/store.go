@@ -31,7 +31,7 @@ func (o *storeOptions) addFlags(f *flag.FlagSet) {
 	f.StringVar(&o.bucket.Prefix, "store-bucket-prefix", "", "Folder in the bucket. Defaults to the whole bucket.")
 	f.TextVar(&o.bucket.Addressing, "store-bucket-addressing", bucket.AddressingAuto, "How requests name the bucket: Path, VirtualHost, or Auto, which uses virtual hosts for services that are known to require them.")
 	f.StringVar(&o.bucket.CredentialsDir, "store-bucket-credentials-dir", "", "Directory with the files accesskey and secretkey. If empty, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN of the environment are used.")
-	f.StringVar(&o.bucket.CAFile, "store-bucket-ca-file", "", "File with the certificates of the authorities that are trusted for the service of the bucket. Defaults to those of the system.")
+	f.StringVar(&o.bucket.CAFile, "store-bucket-ca-file", "", "File with the certificates of the authorities that are trusted for the service of the bucket. Defaults to the authorities of the system.")
 	f.DurationVar(&o.refresh, "store-bucket-refresh-interval", 10*time.Second, "Interval at which each replica lists the charts of the bucket, and thus the time until a replica that is not the leader serves a new chart.")
 }
 

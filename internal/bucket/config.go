@@ -67,8 +67,8 @@ type Config struct {
 	Prefix string
 	// Addressing defaults to AddressingAuto.
 	Addressing Addressing
-	// CAFile is a file with the certificates of the authorities that are trusted. Defaults to those
-	// of the system.
+	// CAFile is a file with the certificates of the authorities that are trusted. Defaults to the
+	// authorities of the system.
 	CAFile string
 	// CredentialsDir is a folder with the files accesskey and secretkey, which are read again when
 	// they change. Defaults to the environment variables AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and
@@ -157,7 +157,7 @@ func parsePrefix(prefix string) (string, error) {
 	return prefix + "/", nil
 }
 
-// readRoots returns the certificates of a file, or nil for those of the system.
+// readRoots returns the certificates of a file, or nil for the authorities of the system.
 func readRoots(file string) (*x509.CertPool, error) {
 	if file == "" {
 		return nil, nil

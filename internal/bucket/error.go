@@ -38,7 +38,7 @@ func (e *storageError) Error() string { return e.text }
 
 func (e *storageError) Unwrap() error { return e.cause }
 
-// Is reports that every error but that of a missing file is an ErrUnavailable.
+// Is reports that every error except for a missing file is an ErrUnavailable.
 func (e *storageError) Is(target error) bool {
 	return target == chartrepo.ErrUnavailable && !errors.Is(e.cause, fs.ErrNotExist)
 }

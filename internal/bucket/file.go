@@ -17,7 +17,7 @@ type file struct {
 	object *minio.Object
 	info   chartrepo.FileInfo
 	cancel context.CancelFunc
-	// offset is the position of Read, position that of the response.
+	// offset is where Read continues, position where the response continues.
 	offset, position int64
 }
 

@@ -1,15 +1,15 @@
-// Package chartrepo stores published charts on a volume and serves them as Helm repositories:
-// one for each source, and an aggregate of all shared sources.
+// Package chartrepo stores published charts on a volume or in a bucket, and serves them as Helm
+// repositories: one for each source, and an aggregate of all shared sources.
 //
-// The folder of a Store contains two trees:
+// The Storage of a Store contains two trees:
 //
 //	blobs/sha256/<aa>/<hex>                             archives and reports, by content
 //	records/<namespace>/<source>/<app>/<version>.json   published versions
 //
-// A blob is written under a temporary name, flushed and renamed; it never changes afterwards.
-// A record contains the digests of its blobs, and renaming the record into place publishes
-// the version. A crash can leave a temporary file, which Open removes, or an unreferenced
-// blob, which Sweep removes. It never leaves a partial version.
+// Each file is written atomically, and a blob never changes afterwards. A record contains the
+// digests of its blobs, and writing the record publishes the version. A crash can leave a
+// temporary file on a volume, which Open removes, or an unreferenced blob, which Sweep removes.
+// It never leaves a partial version.
 //
 // Everything else is derived: the index in memory from the records, and an index.yaml from
 // the index in memory when it is requested. Each file is compared with its digest before it

@@ -85,7 +85,7 @@ func (s volumeStorage) Open(name string) (File, error) {
 	return volumeFile{file, toFileInfo(name, info)}, nil
 }
 
-// Write also removes the folders again that it has created in vain.
+// Write also removes the folders of a record that it could not write.
 func (s volumeStorage) Write(name string, data []byte) error {
 	err := s.folder.WriteFile(name, data)
 	if err != nil {

@@ -55,7 +55,7 @@ type upload struct {
 
 func newUpload(cfg UploadConfig, listed listingOptions) (*upload, error) {
 	if cfg.Store == nil {
-		return nil, errors.New("spec.upload: this program does not store uploaded charts")
+		return nil, errors.New("spec.upload: uploads are not received (--receive-uploads)")
 	}
 	return &upload{listingOptions: listed, UploadConfig: cfg}, nil
 }
