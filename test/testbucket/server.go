@@ -3,10 +3,14 @@
 package testbucket
 
 import (
+	"bytes"
+	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -48,7 +52,7 @@ func Start(t testing.TB, dir string) *Server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &Server{Dir: dir, objects: gofakes3.New(folder{bucket, dir}).Server()}
+	s := &Server{Dir: dir, objects: gofakes3.New(&folder{SingleBucketBackend: bucket, dir: dir}).Server()}
 	server := httptest.NewServer(s)
 	t.Cleanup(server.Close)
 	s.URL = server.URL
@@ -85,21 +89,49 @@ func WriteKeys(t testing.TB) string {
 	return dir
 }
 
-// folder is a bucket whose objects have the modification times of their files.
+// folder is a bucket whose objects have the modification times of their files. As in a real service, a reader
+// gets either the old or the new content of an object.
 type folder struct {
 	*s3afero.SingleBucketBackend
-	dir string
+
+	dir   string
+	files sync.RWMutex
 }
 
-func (f folder) HeadObject(bucket, name string) (*gofakes3.Object, error) {
+func (f *folder) HeadObject(bucket, name string) (*gofakes3.Object, error) {
+	f.files.RLock()
+	defer f.files.RUnlock()
 	return f.withTime(f.SingleBucketBackend.HeadObject(bucket, name))
 }
 
-func (f folder) GetObject(bucket, name string, span *gofakes3.ObjectRangeRequest) (*gofakes3.Object, error) {
-	return f.withTime(f.SingleBucketBackend.GetObject(bucket, name, span))
+func (f *folder) GetObject(bucket, name string, span *gofakes3.ObjectRangeRequest) (*gofakes3.Object, error) {
+	f.files.RLock()
+	defer f.files.RUnlock()
+	object, err := f.withTime(f.SingleBucketBackend.GetObject(bucket, name, span))
+	if err != nil {
+		return nil, err
+	}
+	content, err := io.ReadAll(object.Contents)
+	if err := errors.Join(err, object.Contents.Close()); err != nil {
+		return nil, err
+	}
+	object.Contents = io.NopCloser(bytes.NewReader(content))
+	return object, nil
 }
 
-func (f folder) withTime(object *gofakes3.Object, err error) (*gofakes3.Object, error) {
+func (f *folder) PutObject(
+	bucket, name string, meta map[string]string, input io.Reader, size int64, conditions *gofakes3.PutConditions,
+) (gofakes3.PutObjectResult, error) {
+	content, err := io.ReadAll(input)
+	if err != nil {
+		return gofakes3.PutObjectResult{}, err
+	}
+	f.files.Lock()
+	defer f.files.Unlock()
+	return f.SingleBucketBackend.PutObject(bucket, name, meta, bytes.NewReader(content), size, conditions)
+}
+
+func (f *folder) withTime(object *gofakes3.Object, err error) (*gofakes3.Object, error) {
 	if err != nil {
 		return nil, err
 	}
