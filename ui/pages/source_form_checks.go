@@ -1,0 +1,38 @@
+package pages
+
+import (
+	"time"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/sourcebuilder"
+)
+
+// checkFields adds the problems of all fields that the API server does not report by field.
+func (v *sourceForm) checkFields() {
+	add := func(id, label, text string, values ...any) {
+		v.Errors = append(v.Errors, fieldError{id, v.lang.Text(label), v.lang.Text(text, values...)})
+	}
+	if !namespaceForm.MatchString(v.Namespace) {
+		add("to", "form.namespace", "fieldProblem.selectNamespace")
+	}
+	if !namespaceForm.MatchString(v.Name) {
+		add("name", "form.name", "fieldProblem.name", "Value", 63)
+	}
+	if v.Location == "" && v.Type != v1alpha1.SourceTypeUpload {
+		add("location", "sourceForm.address", "fieldProblem.location")
+	}
+	if v.MaxVersions != "" && v.newRequest().MaxVersions < 1 {
+		add("max-versions", "sourceForm.maxVersions", "fieldProblem.maxVersions")
+	}
+	if _, err := sourcebuilder.ParseRef(v.newRequest().Ref); err != nil {
+		add("ref", "sourceForm.ref", "fieldProblem.ref")
+	}
+	if v.Interval != "" {
+		if d, err := time.ParseDuration(v.Interval); err != nil || d <= 0 {
+			add("interval", "sourceForm.interval", "fieldProblem.interval")
+		}
+	}
+	if _, err := sourcebuilder.ParseAllowedNamespaces(v.newRequest().AllowedNamespaces); err != nil || v.Sharing == "selector" && v.Selector == "" {
+		add("selector", "sourceForm.selector", "fieldProblem.selector")
+	}
+}

@@ -1,0 +1,96 @@
+package pages
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/sourcebuilder"
+)
+
+// addEntries replaces the fields of the form by what is entered.
+func (v *sourceForm) addEntries(r *request) {
+	enter := func(field, present string) string { return strings.TrimSpace(enteredOr(r, field, present)) }
+	v.Type = v1alpha1.SourceType(enter("type", string(v.Type)))
+	v.Location, v.Secret, v.CertSecret = enter("location", v.Location), enter("secret", v.Secret), enter("cert-secret", v.CertSecret)
+	v.RegistrySecret = enter("registry-secret", v.RegistrySecret)
+	v.Ref, v.Path = enter("ref", v.Ref), enter("path", v.Path)
+	v.SystemVersion = enter("system-version", v.SystemVersion)
+	if r.Method == http.MethodPost {
+		v.AllCharts = r.PostFormValue("all-charts") != ""
+		v.Insecure = r.PostFormValue("insecure") != ""
+	}
+	v.Charts, v.Include = enter("charts", linesOf(v.Request.Charts)), enter("include", linesOf(v.Request.Include))
+	v.Exclude = enter("exclude", linesOf(v.Request.Exclude))
+	v.Profile = v1alpha1.PlatformProfile(enter("profile", string(v.Profile)))
+	if v.Request.MaxVersions != 0 {
+		v.MaxVersions = strconv.Itoa(int(v.Request.MaxVersions))
+	}
+	v.MaxVersions, v.Interval = enter("max-versions", v.MaxVersions), enter("interval", string(v.Request.Interval))
+	v.Sharing, v.Selector = "same", ""
+	switch v.AllowedNamespaces {
+	case "same", "all":
+		v.Sharing = v.AllowedNamespaces
+	default:
+		v.Sharing, v.Selector = "selector", v.AllowedNamespaces
+	}
+	v.Sharing, v.Selector = enter("sharing", v.Sharing), enter("selector", v.Selector)
+	v.Types = optionsOf(string(v.Type), "", r.Text("sourceForm.typeByLocation"), "Helm", r.Text("sourceForm.helm"), "OCI", r.Text("sourceForm.oci"),
+		"Git", r.Text("sourceForm.git"), "Olares", r.Text("sourceForm.olares"), "Artifact", r.Text("sourceForm.artifact"),
+		"Directory", r.Text("sourceForm.directory"), "Upload", r.Text("sourceForm.upload"))
+	v.Profiles = optionsOf(string(v.Profile), "", r.Text("sourceForm.defaultProfile"), "Helm", "Helm", "Olares", "Olares")
+	v.Sharings = optionsOf(v.Sharing, "same", r.Text("sourceForm.sharedOwn"), "all", r.Text("sourceForm.sharedAll"), "selector", r.Text("sourceForm.sharedLabels"))
+}
+
+// optionsOf returns options of which each is given as a value and a text.
+func optionsOf(chosen string, pairs ...string) []option {
+	var options []option
+	for i := 0; i+1 < len(pairs); i += 2 {
+		options = append(options, option{pairs[i], pairs[i+1], pairs[i] == chosen})
+	}
+	return options
+}
+
+// linesOf returns a list as lines, and listOf the list of lines or of texts between commas.
+func linesOf(list []string) string { return strings.Join(list, "\n") }
+
+func listOf(text string) []string {
+	return strings.FieldsFunc(text, func(c rune) bool { return c == ',' || c == ' ' || c == '\n' || c == '\r' || c == '\t' })
+}
+
+// newRequest returns the request of the entries. Fields that the type does not have are left out.
+func (v *sourceForm) newRequest() sourcebuilder.Request {
+	q := v.Request
+	if q.Type == "" {
+		q.Type = sourcebuilder.TypeOfLocation(q.Location)
+	}
+	q.Charts, q.Include, q.Exclude = listOf(v.Charts), listOf(v.Include), listOf(v.Exclude)
+	q.Interval = v1alpha1.Duration(v.Interval)
+	count, err := strconv.ParseInt(v.MaxVersions, 10, 32)
+	if q.MaxVersions = 0; err == nil {
+		q.MaxVersions = int32(count)
+	}
+	if q.AllowedNamespaces = v.Sharing; v.Sharing == "selector" {
+		q.AllowedNamespaces = v.Selector
+	}
+	if q.Type != v1alpha1.SourceTypeOCI {
+		q.Charts, q.AllCharts, q.Insecure = nil, false, false
+	}
+	if q.Type != v1alpha1.SourceTypeGit {
+		q.Ref = ""
+	}
+	if q.Type != v1alpha1.SourceTypeOlares {
+		q.SystemVersion = ""
+	}
+	if q.Type != v1alpha1.SourceTypeGit && q.Type != v1alpha1.SourceTypeArtifact {
+		q.Path = ""
+	}
+	switch q.Type {
+	case v1alpha1.SourceTypeUpload:
+		q.Location, q.Secret, q.CertSecret = "", "", ""
+	case v1alpha1.SourceTypeDirectory, v1alpha1.SourceTypeArtifact:
+		q.Secret, q.CertSecret = "", ""
+	}
+	return q
+}
