@@ -166,9 +166,13 @@ func describeConflict(m []string) string {
 }
 
 // alreadyExistsMessage describes which release manages an object, and the remedy. name and namespace
-// are empty if they equal those in the current release.
+// are empty if they equal those in the current release. An object of another release must not be
+// deleted.
 func alreadyExistsMessage(object, name, namespace string) string {
-	owner := "not managed by Helm"
+	owner, remedy := "not managed by Helm", "delete it, or use another name for the instance"
+	if name != "" || namespace != "" {
+		remedy = "use another name for the instance, or uninstall that release first"
+	}
 	switch {
 	case name != "" && namespace != "":
 		owner = fmt.Sprintf("managed by Helm release %q in namespace %q", name, namespace)
@@ -177,7 +181,7 @@ func alreadyExistsMessage(object, name, namespace string) string {
 	case namespace != "":
 		owner = fmt.Sprintf("managed by the Helm release with the same name in namespace %q", namespace)
 	}
-	return fmt.Sprintf("%s already exists and is %s; delete it, or use another name for the instance", object, owner)
+	return fmt.Sprintf("%s already exists and is %s; %s", object, owner, remedy)
 }
 
 // withoutDetails removes ports and timestamps from a text, which would differ between two attempts.

@@ -107,9 +107,9 @@ func TestHooksOfOthersAreLeft(t *testing.T) {
 		{why: "without an owner, and no policy to delete it", policy: "hook-succeeded",
 			want: "pre-install Job/setup already exists and is not managed by Helm; delete it, or use another name for the instance"},
 		{why: "of another release", policy: "hook-succeeded", marks: map[string]string{"meta.helm.sh/release-name": "shop"},
-			want: `pre-install Job/setup already exists and is managed by Helm release "shop"; delete it, or use another name for the instance`},
+			want: `pre-install Job/setup already exists and is managed by Helm release "shop"; use another name for the instance, or uninstall that release first`},
 		{why: "of another release, and a policy to delete it", policy: "before-hook-creation", marks: map[string]string{"meta.helm.sh/release-name": "shop"},
-			want: `pre-install Job/setup already exists and is managed by Helm release "shop"; delete it, or use another name for the instance`},
+			want: `pre-install Job/setup already exists and is managed by Helm release "shop"; use another name for the instance, or uninstall that release first`},
 	} {
 		t.Run(one.why, func(t *testing.T) {
 			c, namespace := helmtest.NewClient(t)

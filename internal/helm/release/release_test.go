@@ -82,7 +82,7 @@ func TestInstallKeepsItsHandsOffOthers(t *testing.T) {
 	other.Name = "shop"
 	_, err = c.Install(t.Context(), other)
 	g.Expect(err).To(MatchError(fmt.Sprintf(
-		`ConfigMap "blog" in namespace %q already exists and is managed by Helm release "blog"; delete it, or use another name for the instance`, namespace)))
+		`ConfigMap "blog" in namespace %q already exists and is managed by Helm release "blog"; use another name for the instance, or uninstall that release first`, namespace)))
 	g.Expect(c.Get(t.Context(), "shop")).To(BeNil())
 
 	_, err = helmtest.Server.Admin.CoreV1().ConfigMaps(namespace).Create(t.Context(),

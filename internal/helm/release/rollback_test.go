@@ -188,7 +188,7 @@ func TestRollbackTakesNothingFromOthers(t *testing.T) {
 	g.Expect(err).NotTo(HaveOccurred())
 
 	_, err = c.Rollback(ctx, helmtest.NewRollback(1))
-	g.Expect(err).To(MatchError(fmt.Sprintf(`ConfigMap "more" in namespace %q already exists and is managed by Helm release "shop"; delete it, or use another name for the instance`, namespace)))
+	g.Expect(err).To(MatchError(fmt.Sprintf(`ConfigMap "more" in namespace %q already exists and is managed by Helm release "shop"; use another name for the instance, or uninstall that release first`, namespace)))
 	g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonRollbackFailed))
 	r, err := c.Get(ctx, "blog")
 	g.Expect(err).NotTo(HaveOccurred())
