@@ -8,8 +8,12 @@
 // has chosen; other users could otherwise bypass the network policies of their namespace.
 //
 // An address is checked when a connection is opened, after name resolution, so that no name
-// server can bypass the check. The host of a URL is checked before a proxy is used, because
-// the operator does not connect to it then.
+// server can bypass the check. Before a proxy is used, the host of a URL is checked, and the
+// addresses of its name if the operator can resolve it, because the operator does not connect to
+// it then. A proxy of TransportOptions is checked as other servers; a proxy of the environment is
+// configured with the operator.
+//
+// A client certificate is presented to one host and port, and to no other server or proxy.
 //
 // The package also contains what all clients share: the user agent, redirects, Retry-After
 // and limits on bodies. No error contains a response.

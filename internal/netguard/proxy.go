@@ -62,13 +62,20 @@ func endsInNumber(host string) bool {
 	return last != "" && strings.Trim(last, "0123456789") == ""
 }
 
-// chooseProxy returns the proxy for a request. Connections to a proxy are not checked,
-// because the environment of the operator configures it. Requests for other content at the
-// address of a proxy are rejected.
+// chooseProxy returns the proxy for a request. Connections to a proxy of the environment are not
+// checked, because the configuration of the operator contains it. Requests for other content at its
+// address are rejected.
 func (d *dialer) chooseProxy(request *http.Request) (*url.URL, error) {
 	target := hostPort(request.URL)
-	if err := d.policyFor(target).CheckURL(request.URL); err != nil {
+	policy := d.policyFor(target)
+	if err := policy.CheckURL(request.URL); err != nil {
 		return nil, err
+	}
+	if d.proxy != nil && !d.trusted[target] {
+		if err := d.policy.CheckURL(d.proxy); err != nil {
+			return nil, proxyError(err)
+		}
+		return d.proxy, d.names.check(request.Context(), request.URL.Hostname(), policy)
 	}
 	proxy, err := d.environment(request)
 	if err != nil {
@@ -76,12 +83,18 @@ func (d *dialer) chooseProxy(request *http.Request) (*url.URL, error) {
 	}
 	if proxy != nil {
 		d.proxies.Store(hostPort(proxy), true)
-		return proxy, nil
+		return proxy, d.names.check(request.Context(), request.URL.Hostname(), policy)
 	}
 	if _, isProxy := d.proxies.Load(target); isProxy {
 		return nil, Refused("proxy")
 	}
 	return nil, nil
+}
+
+// isProxy reports whether connections to an address are connections to a proxy.
+func (d *dialer) isProxy(address string) bool {
+	_, isEnvironment := d.proxies.Load(strings.ToLower(address))
+	return isEnvironment || d.proxy != nil && hostPort(d.proxy) == strings.ToLower(address)
 }
 
 // defaultPorts are the ports for URLs without port.

@@ -27,13 +27,20 @@ type TransportOptions struct {
 	// requests for tokens. If empty, the header is not changed.
 	UserAgent string
 	// Trusted are hosts with ports that the configuration of the operator contains. They can
-	// have loopback and private addresses.
+	// have loopback and private addresses, and Proxy is not used for them.
 	Trusted []string
+	// Proxy is the http or https URL of a proxy, with its credentials, that is used instead of the
+	// proxy of the environment. Its address must be allowed as the addresses of other servers.
+	Proxy *url.URL
+	// Certificate is the client certificate. Optional.
+	Certificate *ClientCertificate
 }
 
 // Transport sends requests according to a policy.
 type Transport struct {
 	*http.Transport
+	// certified sends the requests to the server of the client certificate. It is nil without one.
+	certified *certifiedTransport
 	userAgent string
 }
 
@@ -43,23 +50,35 @@ func (t *Transport) RoundTrip(request *http.Request) (*http.Response, error) {
 		request = request.Clone(request.Context())
 		request.Header.Set("User-Agent", t.userAgent)
 	}
+	if t.certified.isFor(request) {
+		return t.certified.RoundTrip(request)
+	}
 	return t.Transport.RoundTrip(request)
 }
 
+// CloseIdleConnections closes connections that are not in use.
+func (t *Transport) CloseIdleConnections() {
+	t.Transport.CloseIdleConnections()
+	if t.certified != nil {
+		t.certified.CloseIdleConnections()
+	}
+}
+
 // NewTransport returns a transport that connects to addresses that the policy allows, through
-// the proxy of the environment, and limits the time of each phase. The context of a request
-// limits its total time.
+// the proxy of the options or of the environment, and limits the time of each phase. The context
+// of a request limits its total time.
 func NewTransport(options TransportOptions) *Transport {
 	waits := options.Timeouts
 	d := &dialer{
-		policy: options.Policy, trusted: map[string]bool{}, environment: http.ProxyFromEnvironment,
-		timeout: orDefault(waits.Dial, 10*time.Second),
+		policy: options.Policy, trusted: map[string]bool{}, proxy: options.Proxy, environment: http.ProxyFromEnvironment,
+		timeout: orDefault(waits.Dial, 10*time.Second), names: newNameChecker(net.DefaultResolver.LookupNetIP),
 	}
 	for _, host := range options.Trusted {
 		d.trusted[strings.ToLower(host)] = true
 	}
-	return &Transport{userAgent: options.UserAgent, Transport: &http.Transport{
+	transport := &Transport{userAgent: options.UserAgent, Transport: &http.Transport{
 		Proxy:                  d.chooseProxy,
+		OnProxyConnectResponse: checkProxyResponse,
 		DialContext:            d.dialChecked,
 		ForceAttemptHTTP2:      true,
 		TLSClientConfig:        &tls.Config{RootCAs: options.Roots, MinVersion: tls.VersionTLS12},
@@ -70,6 +89,10 @@ func NewTransport(options TransportOptions) *Transport {
 		MaxIdleConnsPerHost:    8,
 		MaxResponseHeaderBytes: 64 << 10,
 	}}
+	if options.Certificate != nil {
+		transport.certified = newCertifiedTransport(d, transport.Transport, *options.Certificate)
+	}
+	return transport
 }
 
 func orDefault(given, otherwise time.Duration) time.Duration {
@@ -84,10 +107,14 @@ type dialer struct {
 	policy  Policy
 	trusted map[string]bool
 	timeout time.Duration
-	// environment returns the proxy for a request.
+	// proxy is the proxy of the options, or nil.
+	proxy *url.URL
+	// environment returns the proxy of the environment for a request.
 	environment func(*http.Request) (*url.URL, error)
-	// proxies are the addresses of the proxies in use.
+	// proxies are the addresses of the proxies of the environment in use.
 	proxies sync.Map
+	// names checks the names that a proxy resolves.
+	names *nameChecker
 }
 
 // policyFor returns the policy for a host with its port.

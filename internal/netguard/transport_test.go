@@ -1,11 +1,13 @@
 package netguard
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"net/url"
 	"strings"
 	"sync/atomic"
@@ -87,7 +89,7 @@ func TestHostsAreCheckedBeforeTheProxyIsUsed(t *testing.T) {
 	}))
 	defer proxy.Close()
 	through := parseURL(t, proxy.URL)
-	d := &dialer{timeout: time.Second, environment: func(r *http.Request) (*url.URL, error) {
+	d := &dialer{timeout: time.Second, names: unknownNames(), environment: func(r *http.Request) (*url.URL, error) {
 		if r.URL.Hostname() == "direct.example" || r.URL.Host == through.Host {
 			return nil, nil // As with NO_PROXY.
 		}
@@ -108,13 +110,18 @@ func TestHostsAreCheckedBeforeTheProxyIsUsed(t *testing.T) {
 	g.Expect(asked.Load()).To(BeEquivalentTo(2))
 }
 
+// unknownNames returns a checker for which no name exists.
+func unknownNames() *nameChecker {
+	return newNameChecker(func(context.Context, string, string) ([]netip.Addr, error) { return nil, errors.New("no such host") })
+}
+
 // TestOtherContentOfAProxyIsRejected has a URL with the address of the proxy in the
 // environment.
 func TestOtherContentOfAProxyIsRejected(t *testing.T) {
 	g := NewWithT(t)
 	through := parseURL(t, "http://proxy.example:3128")
 	var chosen *url.URL
-	d := &dialer{environment: func(*http.Request) (*url.URL, error) { return chosen, nil }}
+	d := &dialer{names: unknownNames(), environment: func(*http.Request) (*url.URL, error) { return chosen, nil }}
 	ask := func(url string) error {
 		_, err := d.chooseProxy(&http.Request{URL: parseURL(t, url)})
 		return err
