@@ -1,6 +1,7 @@
 package v1alpha1
 
 // GitSource specifies charts in a git repository.
+// +kubebuilder:validation:XValidation:rule="!has(self.proxySecretRef) || self.url.startsWith('https://')",message="proxySecretRef may only be set when url begins with https://, because SSH does not use a proxy"
 type GitSource struct {
 	// url specifies the URL of the repository, such as https://git.example/team/charts.git or
 	// ssh://git@git.example/team/charts.git. The scheme must be https or ssh. The URL must not
@@ -34,11 +35,23 @@ type GitSource struct {
 	// +optional
 	SecretRef *LocalObjectReference `json:"secretRef,omitempty"`
 
-	// certSecretRef refers to a Secret in the same namespace whose key ca.crt contains PEM-encoded CA
-	// certificates. They are trusted in addition to the CA certificates of the system. It has no
-	// effect on ssh. If not specified, only the CA certificates of the system are trusted.
+	// certSecretRef refers to a Secret in the same namespace. Its key ca.crt contains PEM-encoded CA
+	// certificates, which are trusted in addition to the CA certificates of the system. Its keys tls.crt
+	// and tls.key contain a PEM-encoded client certificate and its private key, which are used only for
+	// the server in url. The Secret must contain ca.crt, or tls.crt and tls.key, or all of them. If it
+	// contains tls.key, it must have the label appmarket.io/credentials with the value "true". It has
+	// no effect on ssh. If not specified, only the CA certificates of the system are trusted, and no
+	// client certificate is used.
 	// +optional
 	CertSecretRef *LocalObjectReference `json:"certSecretRef,omitempty"`
+
+	// proxySecretRef refers to a Secret in the same namespace whose key address contains the http or
+	// https URL of a proxy for all requests of the source. Its optional keys username and password
+	// contain the credentials for the proxy. The Secret must have the label appmarket.io/credentials
+	// with the value "true". It cannot be set for ssh. If not specified, the proxy of the operator is
+	// used, if it has one.
+	// +optional
+	ProxySecretRef *LocalObjectReference `json:"proxySecretRef,omitempty"`
 }
 
 // GitReference specifies a commit of a git repository. Exactly one field must be set.

@@ -25,9 +25,19 @@ type OlaresSource struct {
 	// +optional
 	SecretRef *LocalObjectReference `json:"secretRef,omitempty"`
 
-	// certSecretRef refers to a Secret in the same namespace whose key ca.crt contains
-	// PEM-encoded CA certificates. They are trusted in addition to the CA certificates of the
-	// system. If not specified, only the CA certificates of the system are trusted.
+	// certSecretRef refers to a Secret in the same namespace. Its key ca.crt contains PEM-encoded CA
+	// certificates, which are trusted in addition to the CA certificates of the system. Its keys tls.crt
+	// and tls.key contain a PEM-encoded client certificate and its private key, which are used only for
+	// the server in url. The Secret must contain ca.crt, or tls.crt and tls.key, or all of them. If it
+	// contains tls.key, it must have the label appmarket.io/credentials with the value "true". If not
+	// specified, only the CA certificates of the system are trusted, and no client certificate is used.
 	// +optional
 	CertSecretRef *LocalObjectReference `json:"certSecretRef,omitempty"`
+
+	// proxySecretRef refers to a Secret in the same namespace whose key address contains the http or
+	// https URL of a proxy for all requests of the source. Its optional keys username and password
+	// contain the credentials for the proxy. The Secret must have the label appmarket.io/credentials
+	// with the value "true". If not specified, the proxy of the operator is used, if it has one.
+	// +optional
+	ProxySecretRef *LocalObjectReference `json:"proxySecretRef,omitempty"`
 }

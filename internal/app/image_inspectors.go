@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 
@@ -14,6 +15,7 @@ import (
 	"github.com/appmarket/operator/internal/images"
 	"github.com/appmarket/operator/internal/netguard"
 	"github.com/appmarket/operator/internal/registry"
+	"github.com/appmarket/operator/internal/source"
 )
 
 const (
@@ -37,25 +39,26 @@ type imageInspectors struct {
 	authenticated *lru.Cache
 }
 
-// credentialsKey identifies an inspector with credentials.
-type credentialsKey struct{ namespace, config string }
+// credentialsKey identifies an inspector with credentials. The fields config and transport are the
+// docker config, and the digest of the certificates and of the proxy.
+type credentialsKey struct{ namespace, config, transport string }
 
 func newImageInspectors(o *options, secrets client.Reader) (*imageInspectors, error) {
 	all := &imageInspectors{options: o, secrets: secrets, authenticated: lru.New(maxAuthenticated)}
 	var err error
-	if all.inMarket, err = all.newInspector(true, nil, imageCacheSize); err != nil {
+	if all.inMarket, err = all.newInspector(true, registry.Options{}, imageCacheSize); err != nil {
 		return nil, err
 	}
-	all.others, err = all.newInspector(false, nil, imageCacheSize)
+	all.others, err = all.newInspector(false, registry.Options{}, imageCacheSize)
 	return all, err
 }
 
-// newInspector returns an inspector with a docker config. private allows private addresses.
-func (i *imageInspectors) newInspector(private bool, config []byte, cacheSize int) (hydrate.Inspector, error) {
-	client, err := registry.New(registry.Options{
-		Mirrors: i.options.mirrors, PlainHTTP: i.options.plainHTTP, UserAgent: userAgent(), DockerConfig: config,
-		Network: netguard.Policy{Loopback: i.options.allowLoopback, Private: private},
-	})
+// newInspector returns an inspector with the credentials in the options. private allows private
+// addresses.
+func (i *imageInspectors) newInspector(private bool, options registry.Options, cacheSize int) (hydrate.Inspector, error) {
+	options.Mirrors, options.PlainHTTP, options.UserAgent = i.options.mirrors, i.options.plainHTTP, userAgent()
+	options.Network = netguard.Policy{Loopback: i.options.allowLoopback, Private: private}
+	client, err := registry.New(options)
 	if err != nil {
 		return nil, fmt.Errorf("configure image registries: %w", err)
 	}
@@ -63,15 +66,19 @@ func (i *imageInspectors) newInspector(private bool, config []byte, cacheSize in
 		registry.Limited(registry.Guarded(client, registryPause), maxInspectionsPerRegistry), imageCacheTTL, cacheSize), nil
 }
 
-// inspectorFor returns the inspector with the permissions and the credentials of a source. If the
-// credentials cannot be read, the inspector reports that for each image, because a registry that
-// cannot be accessed is not a failure of an app.
-func (i *imageInspectors) inspectorFor(ctx context.Context, source *v1alpha1.MarketSource) hydrate.Inspector {
-	private := i.options.marketNamespaces().Has(source.Namespace)
-	if ref := source.Spec.RegistrySecretRef; ref != nil {
-		inspector, err := i.authenticatedInspector(ctx, types.NamespacedName{Namespace: source.Namespace, Name: ref.Name}, private)
+// inspectorFor returns the inspector with the permissions, the credentials, the certificates and the
+// proxy of a source. If they cannot be read, the inspector reports that for each image, because a
+// registry that cannot be accessed is not a failure of an app.
+func (i *imageInspectors) inspectorFor(ctx context.Context, from *v1alpha1.MarketSource) hydrate.Inspector {
+	private := i.options.marketNamespaces().Has(from.Namespace)
+	transport, err := source.ReadTransport(ctx, i.secrets, from)
+	if err != nil {
+		return failingInspector{err.Error()}
+	}
+	if from.Spec.RegistrySecretRef != nil || !transport.IsEmpty() {
+		inspector, err := i.authenticatedInspector(ctx, from, transport, private)
 		if err != nil {
-			return failingInspector{err}
+			return failingInspector{err.Error()}
 		}
 		return inspector
 	}
@@ -81,18 +88,33 @@ func (i *imageInspectors) inspectorFor(ctx context.Context, source *v1alpha1.Mar
 	return i.others
 }
 
-func (i *imageInspectors) authenticatedInspector(ctx context.Context, secret types.NamespacedName, private bool) (hydrate.Inspector, error) {
-	config, err := registry.ReadCredentials(ctx, i.secrets, secret)
+func (i *imageInspectors) authenticatedInspector(
+	ctx context.Context, from *v1alpha1.MarketSource, transport source.TransportConfig, private bool,
+) (hydrate.Inspector, error) {
+	var config []byte
+	if ref := from.Spec.RegistrySecretRef; ref != nil {
+		var err error
+		if config, err = registry.ReadCredentials(ctx, i.secrets, types.NamespacedName{Namespace: from.Namespace, Name: ref.Name}); err != nil {
+			return nil, err
+		}
+	}
+	server, err := source.ServerOf(&from.Spec)
 	if err != nil {
 		return nil, err
 	}
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	key := credentialsKey{namespace: secret.Namespace, config: string(config)}
+	key := credentialsKey{namespace: from.Namespace, config: string(config), transport: transport.Digest(server)}
 	if known, ok := i.authenticated.Get(key); ok {
 		return known.(hydrate.Inspector), nil
 	}
-	made, err := i.newInspector(private, config, authenticatedCacheSize)
+	var options netguard.TransportOptions
+	if err := transport.Apply(&options, server); err != nil {
+		return nil, err
+	}
+	made, err := i.newInspector(private, registry.Options{
+		DockerConfig: config, Roots: options.Roots, Certificate: options.Certificate, Proxy: options.Proxy,
+	}, authenticatedCacheSize)
 	if err != nil {
 		return nil, err
 	}
@@ -100,10 +122,11 @@ func (i *imageInspectors) authenticatedInspector(ctx context.Context, secret typ
 	return made, nil
 }
 
-// failingInspector returns an error for each image.
-type failingInspector struct{ err error }
+// failingInspector returns a problem for each image. It is not the error with its outcome, because a
+// stalled error would be a failure of the app.
+type failingInspector struct{ problem string }
 
-// Inspect returns the error.
+// Inspect returns the problem.
 func (f failingInspector) Inspect(context.Context, string) (images.Detail, error) {
-	return images.Detail{}, f.err
+	return images.Detail{}, errors.New(f.problem)
 }

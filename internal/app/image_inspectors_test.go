@@ -1,6 +1,7 @@
 package app
 
 import (
+	"crypto/tls"
 	"encoding/base64"
 	"fmt"
 	"io"
@@ -21,6 +22,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/outcome"
+	"github.com/appmarket/operator/test/mutualtls"
+	"github.com/appmarket/operator/test/proxyserver"
 )
 
 // TestImagesAreInspectedWithTheCredentialsOfTheSource inspects an image of a registry that
@@ -66,4 +70,53 @@ func TestImagesAreInspectedWithTheCredentialsOfTheSource(t *testing.T) {
 	g.Expect(inspect("shop", "")).To(MatchError(ContainSubstring("denied")), "a source without credentials does not get the result of another")
 	g.Expect(inspect("team", "")).To(MatchError(ContainSubstring("denied")))
 	g.Expect(inspect("team", "registry")).To(MatchError(ContainSubstring(`Secret "registry" does not exist in namespace "team"`)))
+}
+
+// TestImagesAreInspectedWithTheCertificateAndTheProxyOfTheSource has a registry that requires a client
+// certificate, and that only a proxy can resolve.
+func TestImagesAreInspectedWithTheCertificateAndTheProxyOfTheSource(t *testing.T) {
+	g, authority := NewWithT(t), mutualtls.NewAuthority(t)
+	proxy := proxyserver.Start(t, nil)
+	store := registryserver.New(registryserver.Logger(log.New(io.Discard, "", 0)))
+	certificate, key := authority.Issue(t, "market")
+	for _, host := range []string{"registry.example", "other.example"} {
+		server := httptest.NewUnstartedServer(store)
+		server.TLS, server.Config.ErrorLog = authority.ServerConfig(t, tls.RequireAndVerifyClientCert, host), log.New(io.Discard, "", 0)
+		server.StartTLS()
+		t.Cleanup(server.Close)
+		proxy.Hosts[host+":443"] = server.Listener.Addr().String()
+	}
+	plain := httptest.NewServer(store)
+	t.Cleanup(plain.Close)
+	image, err := random.Image(100, 1)
+	g.Expect(err).NotTo(HaveOccurred())
+	ref, err := name.ParseReference(strings.TrimPrefix(plain.URL, "http://") + "/team/app:1")
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(remote.Write(ref, image)).To(Succeed())
+
+	labels := map[string]string{v1alpha1.CredentialsLabel: "true"}
+	cert := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "cert", Labels: labels},
+		Data: map[string][]byte{"ca.crt": authority.PEM, "tls.crt": certificate, "tls.key": key}}
+	through := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "proxy", Labels: labels},
+		Data: map[string][]byte{"address": []byte(proxy.URL)}}
+	o, err := parseFlags([]string{"--market-namespaces=shop", "--allow-loopback-addresses"})
+	g.Expect(err).NotTo(HaveOccurred())
+	inspectors, err := newImageInspectors(o, fake.NewClientBuilder().WithObjects(cert, through).Build())
+	g.Expect(err).NotTo(HaveOccurred())
+	inspect := func(image, certificate string) error {
+		source := &v1alpha1.MarketSource{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "main"}}
+		source.Spec.OCI = &v1alpha1.OCISource{URL: "oci://registry.example/charts/app", ProxySecretRef: &v1alpha1.LocalObjectReference{Name: "proxy"}}
+		if certificate != "" {
+			source.Spec.OCI.CertSecretRef = &v1alpha1.LocalObjectReference{Name: certificate}
+		}
+		_, err := inspectors.inspectorFor(t.Context(), source).Inspect(t.Context(), image)
+		return err
+	}
+	g.Expect(inspect("registry.example/team/app:1", "cert")).To(Succeed())
+	g.Expect(proxy.TakeRequests()).To(And(Not(BeEmpty()), HaveEach("CONNECT registry.example:443")))
+	g.Expect(inspect("other.example/team/app:1", "cert")).NotTo(Succeed(), "the certificate is for the server of the source")
+	g.Expect(inspect("registry.example/team/app:1", "")).NotTo(Succeed(), "a source without the certificate does not get the result of another")
+	problem := inspect("registry.example/team/app:1", "missing")
+	g.Expect(problem).To(MatchError(ContainSubstring(`spec.oci.certSecretRef: Secret "missing" does not exist in namespace "shop"`)))
+	g.Expect(outcome.IsStalled(problem)).To(BeFalse(), "a registry that cannot be accessed is not a failure of an app")
 }

@@ -1,8 +1,8 @@
 package registry_test
 
 import (
+	"crypto/x509"
 	"encoding/base64"
-	"encoding/pem"
 	"fmt"
 	"io"
 	"log"
@@ -99,7 +99,8 @@ func TestCertificateMustBeTrusted(t *testing.T) {
 	g.Expect(err).To(MatchError(ContainSubstring("certificate")))
 
 	trusting := newClient(t, server, func(o *registry.Options) {
-		o.Authorities = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
+		o.Roots = x509.NewCertPool()
+		o.Roots.AddCert(server.Certificate())
 	})
 	_, err = trusting.Inspect(t.Context(), host+"/web:1")
 	g.Expect(err).NotTo(HaveOccurred())

@@ -4,9 +4,9 @@ import (
 	"cmp"
 	"context"
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/authn"
@@ -35,7 +35,7 @@ const (
 )
 
 // Options configures the access to registries. The zero value accesses all registries
-// anonymously over https. The proxy settings of the environment apply.
+// anonymously over https, through the proxy of the environment if it has one.
 type Options struct {
 	// DockerConfig is the content of a docker config file, as in a Secret of type
 	// kubernetes.io/dockerconfigjson. Only auths is used; credential helpers are not run.
@@ -48,9 +48,12 @@ type Options struct {
 	// instead, such as http://127.0.0.1:5000 or https://harbor.example/hub. The path is added
 	// before the name of the repository. The mirrored registry itself is not accessed.
 	Mirrors map[string]string
-	// Authorities are certificates in PEM form that are trusted in addition to the
-	// certificates of the system.
-	Authorities []byte
+	// Roots are the trusted certificates. Defaults to the certificates of the system.
+	Roots *x509.CertPool
+	// Certificate is a client certificate, and Proxy the proxy for all registries that are not in
+	// Mirrors and PlainHTTP. Both are optional.
+	Certificate *netguard.ClientCertificate
+	Proxy       *url.URL
 	// Timeout is the time limit of one inspection. Defaults to DefaultTimeout.
 	Timeout time.Duration
 	// UserAgent is the User-Agent header of requests. Defaults to appmarket.
@@ -81,14 +84,10 @@ func New(opts Options) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read docker config: %w", err)
 	}
-	authorities, err := readAuthorities(opts.Authorities)
-	if err != nil {
-		return nil, err
-	}
 	c := &Client{
 		endpoints: places,
 		keychain:  keychain,
-		transport: newTransport(opts, authorities, places.trustedHosts()),
+		transport: newTransport(opts, places.trustedHosts()),
 		timeout:   opts.Timeout,
 	}
 	if c.timeout <= 0 {
@@ -97,23 +96,10 @@ func New(opts Options) (*Client, error) {
 	return c, nil
 }
 
-func readAuthorities(pem []byte) (*x509.CertPool, error) {
-	if len(pem) == 0 {
-		return nil, nil // The certificates of the system.
-	}
-	pool, err := x509.SystemCertPool()
-	if err != nil {
-		return nil, fmt.Errorf("read certificate authorities of the system: %w", err)
-	}
-	if !pool.AppendCertsFromPEM(pem) {
-		return nil, errors.New("read certificate authorities: want certificates in PEM form")
-	}
-	return pool, nil
-}
-
-func newTransport(opts Options, authorities *x509.CertPool, trusted []string) *netguard.Transport {
+func newTransport(opts Options, trusted []string) *netguard.Transport {
 	return netguard.NewTransport(netguard.TransportOptions{
-		Policy: opts.Network, UserAgent: cmp.Or(opts.UserAgent, "appmarket"), Roots: authorities, Trusted: trusted,
+		Policy: opts.Network, UserAgent: cmp.Or(opts.UserAgent, "appmarket"), Trusted: trusted,
+		Roots: opts.Roots, Certificate: opts.Certificate, Proxy: opts.Proxy,
 		Timeouts: netguard.Timeouts{Dial: dialTimeout, TLS: tlsTimeout, Header: headerTimeout},
 	})
 }

@@ -252,7 +252,6 @@ func TestInvalidOptionsAreRejected(t *testing.T) {
 		{"a mirror with credentials in its URL", registry.Options{Mirrors: map[string]string{host: "http://me:secret@a.example"}}},
 		{"a mirror of an empty name", registry.Options{Mirrors: map[string]string{"": "http://a.example"}}},
 		{"a registry with a path", registry.Options{PlainHTTP: []string{"a.example/team"}}},
-		{"authorities that are not certificates", registry.Options{Authorities: []byte("secret")}},
 	}
 	for _, c := range cases {
 		t.Run(c.why, func(t *testing.T) {

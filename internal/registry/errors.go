@@ -72,6 +72,9 @@ func (p endpoint) classifyError(err error) (text string, kind error) {
 	if answer, ok := errors.AsType[*transport.Error](err); ok {
 		return p.classifyResponse(answer)
 	}
+	if status, ok := errors.AsType[netguard.ProxyStatus](err); ok {
+		return status.Error(), ErrUnreachable
+	}
 	if _, isRefused := errors.AsType[netguard.Refused](err); isRefused {
 		return "address is not allowed", ErrUnusableResponse
 	}

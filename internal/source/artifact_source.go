@@ -65,8 +65,7 @@ func newArtifactSource(cfg Config, listed listingOptions) (*artifactSource, erro
 	if source.Checkouts == nil {
 		source.Checkouts = defaultCheckouts
 	}
-	cfg.Helm = &HelmConfig{Timeout: source.Timeout}
-	if source.client, err = newHTTPClient(cfg, location); err != nil {
+	if source.client, err = newHTTPClient(cfg, httpAccess{timeout: source.Timeout}, location); err != nil {
 		return nil, err
 	}
 	source.key = chart.Digest(fmt.Appendf(nil, "artifact %q", []any{cfg.Artifact.URL, cfg.Artifact.Path, cfg.Artifact.IsChart, cfg.Network}))
@@ -214,15 +213,14 @@ func (s *artifactSource) downloadArtifact(ctx context.Context, file io.Writer) e
 	return nil
 }
 
-// checkStatus returns an error for a status other than 200. Artifacts need no credentials, and Flux
-// removes old ones.
+// checkStatus returns an error for a status other than 200. Flux removes old artifacts.
 func (s *artifactSource) checkStatus(response *http.Response) error {
 	switch response.StatusCode {
-	case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusGone:
+	case http.StatusNotFound, http.StatusGone:
 		return outcome.Failed(v1alpha1.ReasonFetchFailed, fmt.Errorf("get %s: server returned %d %s for the artifact of %s",
 			redactURL(s.location), response.StatusCode, http.StatusText(response.StatusCode), s.Title))
 	}
-	return checkStatus(response, s.location, time.Now())
+	return s.client.checkStatus(response, s.location)
 }
 
 // folderOf returns the source that reads the charts of a checkout.

@@ -173,7 +173,7 @@ func TestHostileArtifacts(t *testing.T) {
 			<-r.Context().Done()
 		}, reason: v1alpha1.ReasonFetchFailed, says: "did not respond in time"},
 		{why: "an artifact that was removed", handler: respondWith(http.StatusNotFound, nil, "s3cr3t"), reason: v1alpha1.ReasonFetchFailed, says: "server returned 404"},
-		{why: "a server that asks for credentials", handler: respondWith(http.StatusUnauthorized, nil, "s3cr3t"), reason: v1alpha1.ReasonFetchFailed, says: "server returned 401"},
+		{why: "a server that asks for credentials", handler: respondWith(http.StatusUnauthorized, nil, "s3cr3t"), reason: v1alpha1.ReasonUnauthorized, says: "server returned 401"},
 		{why: "a redirect to a metadata service", handler: func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "http://169.254.169.254/latest", http.StatusFound)
 		}, stalled: true, reason: v1alpha1.ReasonNotAllowed, says: "link-local"},

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
@@ -113,7 +114,7 @@ func (s *dependencySource) openRepository(repository string) (offerFinder, error
 		}
 		return ownCharts{s.Source, s.config}, nil
 	case own && cfg.Helm != nil:
-		return newRepository(cfg, listingOptions{})
+		return newRepository(cfg, "spec.helm", listingOptions{})
 	case own && cfg.OCI != nil:
 		return newDependencyRegistry(cfg, cfg.OCI.URL)
 	case own:
@@ -129,21 +130,34 @@ func (s *dependencySource) openHelmRepository(repository string) (offerFinder, e
 	if err != nil || target.User != nil || len(repository) > maxURL {
 		return nil, outcome.Stalled(v1alpha1.ReasonInvalidChart, errors.New("the URL of the repository is invalid, or contains credentials"))
 	}
-	cfg := s.config
-	helm := HelmConfig{URL: repository}
-	switch own := cfg.Helm; {
-	case own != nil:
+	cfg, field := s.config, ""
+	transport, timeout := cfg.connections()
+	helm := HelmConfig{URL: repository, TransportConfig: transport.ForOtherServer(), Timeout: timeout}
+	if own := cfg.Helm; own != nil {
 		if home, err := url.Parse(own.URL); err == nil && sameOrigin(home, target) {
 			helm.Username, helm.Password, helm.Token = own.Username, own.Password, own.Token
+			helm.TransportConfig, field = own.TransportConfig, "spec.helm"
 		}
-		helm.CA, helm.Timeout = own.CA, own.Timeout
-	case cfg.OCI != nil:
-		helm.CA, helm.Timeout = cfg.OCI.CA, cfg.OCI.Timeout
-	case cfg.Git != nil:
-		helm.CA, helm.Timeout = cfg.Git.CA, cfg.Git.Timeout
 	}
-	cfg.Helm, cfg.OCI, cfg.Git, cfg.Directory = &helm, nil, nil, nil
-	return newRepository(cfg, listingOptions{})
+	cfg.Helm, cfg.OCI, cfg.Git, cfg.Olares, cfg.Artifact, cfg.Directory, cfg.Upload = &helm, nil, nil, nil, nil, nil, nil
+	return newRepository(cfg, field, listingOptions{})
+}
+
+// connections returns how connections to the servers of a source are opened, and their timeout.
+func (c Config) connections() (TransportConfig, time.Duration) {
+	switch {
+	case c.Helm != nil:
+		return c.Helm.TransportConfig, c.Helm.Timeout
+	case c.OCI != nil:
+		return c.OCI.TransportConfig, c.OCI.Timeout
+	case c.Git != nil:
+		return c.Git.TransportConfig, c.Git.Timeout
+	case c.Olares != nil:
+		return c.Olares.TransportConfig, c.Olares.Timeout
+	case c.Artifact != nil:
+		return TransportConfig{}, c.Artifact.Timeout
+	}
+	return TransportConfig{}, 0
 }
 
 // findOffers reads the index and finds the charts of dependencies.

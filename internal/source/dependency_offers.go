@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"time"
 
 	"github.com/Masterminds/semver/v3"
 
@@ -115,7 +114,7 @@ func (r *repository) readOffers(ctx context.Context, wanted *dependencyOffers) (
 		return nil, err
 	}
 	defer response.Body.Close()
-	if err := checkStatus(response, r.indexURL, time.Now()); err != nil {
+	if err := r.client.checkStatus(response, r.indexURL); err != nil {
 		if response.StatusCode == http.StatusUnauthorized || response.StatusCode == http.StatusForbidden {
 			err = outcome.Failed(v1alpha1.ReasonUnauthorized, fmt.Errorf(
 				"get %s: server returned %d %s: credentials are only sent to the server of the source", redactURL(r.indexURL), response.StatusCode, http.StatusText(response.StatusCode)))

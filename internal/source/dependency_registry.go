@@ -29,22 +29,18 @@ type dependencyRegistry struct {
 // the registry of the source.
 func newDependencyRegistry(cfg Config, location string) (*dependencyRegistry, error) {
 	d := &dependencyRegistry{base: strings.TrimSuffix(strings.TrimPrefix(location, ociScheme), "/")}
-	access := registryAccess{network: cfg.Network, userAgent: cfg.UserAgent}
+	transport, timeout := cfg.connections()
+	access := registryAccess{network: cfg.Network, userAgent: cfg.UserAgent, transport: transport.ForOtherServer(), timeout: timeout}
 	host, _, _ := strings.Cut(d.base, "/")
-	switch own := cfg.OCI; {
-	case own != nil:
+	if own := cfg.OCI; own != nil {
 		ownHost, _, _ := strings.Cut(strings.TrimPrefix(own.URL, ociScheme), "/")
 		if host == ownHost {
-			access.username, access.password, access.insecure = own.Username, own.Password, own.Insecure
+			access.field, access.username, access.password, access.insecure = "spec.oci", own.Username, own.Password, own.Insecure
+			access.transport = own.TransportConfig
 		}
-		access.ca, access.timeout = own.CA, own.Timeout
 		if location == own.URL && len(own.Charts) == 0 && !own.AllCharts {
 			d.base, d.only = splitRepository(d.base)
 		}
-	case cfg.Helm != nil:
-		access.ca, access.timeout = cfg.Helm.CA, cfg.Helm.Timeout
-	case cfg.Git != nil:
-		access.ca, access.timeout = cfg.Git.CA, cfg.Git.Timeout
 	}
 	d.insecure = access.insecure
 	registry, err := name.NewRegistry(host, name.StrictValidation)

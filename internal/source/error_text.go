@@ -32,6 +32,17 @@ func normalizeError(err error) error {
 
 // describeError returns the text for a network error.
 func describeError(err error) string {
+	if status, ok := errors.AsType[netguard.ProxyStatus](err); ok {
+		return status.Error()
+	}
+	if netguard.IsProxyError(err) {
+		return "proxy: " + describeConnectionError(err)
+	}
+	return describeConnectionError(err)
+}
+
+// describeConnectionError returns the text for a failed connection to a server or a proxy.
+func describeConnectionError(err error) string {
 	if errors.Is(err, context.Canceled) {
 		return "canceled"
 	}
@@ -46,6 +57,9 @@ func describeError(err error) string {
 	}
 	if invalid, ok := errors.AsType[x509.CertificateInvalidError](err); ok && invalid.Reason == x509.Expired {
 		return "certificate has expired or is not yet valid"
+	}
+	if rejected := rejectedHandshake(err); rejected != nil {
+		return "server rejected the TLS connection: " + strings.TrimPrefix(rejected.Error(), "tls: ")
 	}
 	if number, ok := errors.AsType[syscall.Errno](err); ok {
 		return number.Error()

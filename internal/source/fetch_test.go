@@ -143,9 +143,9 @@ func TestCertificates(t *testing.T) {
 
 	_, err := openHelm(t, source.HelmConfig{URL: server.URL}).List(t.Context(), hydrate.Cursor{})
 	expectOutcome(g, err, false, v1alpha1.ReasonFetchFailed)
-	_, err = openHelm(t, source.HelmConfig{URL: server.URL, CA: ca}).List(t.Context(), hydrate.Cursor{})
+	_, err = openHelm(t, source.HelmConfig{URL: server.URL, TransportConfig: source.TransportConfig{CA: ca}}).List(t.Context(), hydrate.Cursor{})
 	g.Expect(err).NotTo(HaveOccurred())
-	_, err = openHelm(t, source.HelmConfig{URL: server.URL + "/down", CA: ca}).List(t.Context(), hydrate.Cursor{})
+	_, err = openHelm(t, source.HelmConfig{URL: server.URL + "/down", TransportConfig: source.TransportConfig{CA: ca}}).List(t.Context(), hydrate.Cursor{})
 	expectOutcome(g, err, false, v1alpha1.ReasonFetchFailed)
 	g.Expect(err).To(MatchError(HaveSuffix("redirected from https to http")))
 }

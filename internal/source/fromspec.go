@@ -5,10 +5,8 @@ import (
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -137,7 +135,7 @@ func ociConfig(ctx context.Context, secrets client.Reader, ms *v1alpha1.MarketSo
 		}
 	}
 	var err error
-	cfg.CA, err = getCertificates(ctx, secrets, "spec.oci.certSecretRef", ms.Namespace, spec.CertSecretRef)
+	cfg.TransportConfig, err = ReadTransport(ctx, secrets, ms)
 	return cfg, err
 }
 
@@ -155,7 +153,7 @@ func helmConfig(ctx context.Context, secrets client.Reader, ms *v1alpha1.MarketS
 		}
 	}
 	var err error
-	cfg.CA, err = getCertificates(ctx, secrets, "spec.helm.certSecretRef", ms.Namespace, ms.Spec.Helm.CertSecretRef)
+	cfg.TransportConfig, err = ReadTransport(ctx, secrets, ms)
 	return cfg, err
 }
 
@@ -177,7 +175,7 @@ func gitConfig(ctx context.Context, secrets client.Reader, ms *v1alpha1.MarketSo
 		}
 	}
 	var err error
-	cfg.CA, err = getCertificates(ctx, secrets, "spec.git.certSecretRef", ms.Namespace, spec.CertSecretRef)
+	cfg.TransportConfig, err = ReadTransport(ctx, secrets, ms)
 	return cfg, err
 }
 
@@ -195,55 +193,6 @@ func olaresConfig(ctx context.Context, secrets client.Reader, ms *v1alpha1.Marke
 		}
 	}
 	var err error
-	cfg.CA, err = getCertificates(ctx, secrets, "spec.olares.certSecretRef", ms.Namespace, spec.CertSecretRef)
+	cfg.TransportConfig, err = ReadTransport(ctx, secrets, ms)
 	return cfg, err
-}
-
-// getCredentials returns the Secret with the credentials of a source. The label of the Secret
-// proves that its owner allows sources to send it, because everybody who may create a source
-// in the namespace can refer to any Secret.
-func getCredentials(ctx context.Context, secrets client.Reader, field, namespace, name string) (*corev1.Secret, error) {
-	secret, err := getSecret(ctx, secrets, field, namespace, name)
-	if err != nil {
-		return nil, err
-	}
-	if secret.Labels[v1alpha1.CredentialsLabel] != "true" {
-		return nil, secretError("%s: Secret %q does not have the label %s=true, so no source may send it: add the label if the Secret is for servers that sources of namespace %q name",
-			field, name, v1alpha1.CredentialsLabel, namespace)
-	}
-	return secret, nil
-}
-
-// getCertificates returns the certificates in a Secret, or nil without a reference.
-func getCertificates(ctx context.Context, secrets client.Reader, field, namespace string, ref *v1alpha1.LocalObjectReference) ([]byte, error) {
-	if ref == nil {
-		return nil, nil
-	}
-	secret, err := getSecret(ctx, secrets, field, namespace, ref.Name)
-	if err != nil {
-		return nil, err
-	}
-	if len(secret.Data["ca.crt"]) == 0 {
-		return nil, secretError("%s: Secret %q has no key %q: add it", field, ref.Name, "ca.crt")
-	}
-	return secret.Data["ca.crt"], nil
-}
-
-// getSecret returns the Secret that a field of a spec refers to.
-func getSecret(ctx context.Context, secrets client.Reader, field, namespace, name string) (*corev1.Secret, error) {
-	secret := &corev1.Secret{}
-	err := secrets.Get(ctx, types.NamespacedName{Namespace: namespace, Name: name}, secret)
-	switch {
-	case apierrors.IsNotFound(err):
-		return nil, secretError("%s: Secret %q does not exist in namespace %q: create it", field, name, namespace)
-	case apierrors.IsForbidden(err):
-		return nil, secretError("%s: the operator is not allowed to read Secret %q in namespace %q: bind the ClusterRole appmarket-market-secrets to its service account there", field, name, namespace)
-	case err != nil:
-		return nil, fmt.Errorf("%s: get Secret %q: %w", field, name, err)
-	}
-	return secret, nil
-}
-
-func secretError(format string, args ...any) error {
-	return outcome.Stalled(v1alpha1.ReasonReferenceNotFound, fmt.Errorf(format, args...))
 }

@@ -43,7 +43,7 @@ func TestSecretsOfSpec(t *testing.T) {
 		{why: "a label with another value", secret: "labeled-false", problem: `spec.helm.secretRef: Secret "labeled-false" does not have the label ` + v1alpha1.CredentialsLabel},
 		{why: "a Secret without credentials", secret: "empty", problem: `spec.helm.secretRef: Secret "empty" has no credentials`},
 		{why: "a Secret that does not exist", secret: "missing", problem: `spec.helm.secretRef: Secret "missing" does not exist in namespace`},
-		{why: "a Secret without certificates", certSecret: "empty", problem: `spec.helm.certSecretRef: Secret "empty" has no key "ca.crt"`},
+		{why: "a Secret without certificates", certSecret: "empty", problem: `spec.helm.certSecretRef: Secret "empty" has no certificate`},
 		{why: "a Secret of certificates that does not exist", certSecret: "missing", problem: `spec.helm.certSecretRef: Secret "missing" does not exist in namespace`},
 	} {
 		t.Run(c.why, func(t *testing.T) {

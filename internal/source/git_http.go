@@ -4,12 +4,10 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/outcome"
@@ -32,13 +30,11 @@ type gitHTTP struct {
 
 func newGitHTTP(cfg Config, location *url.URL) (*gitHTTP, error) {
 	from := *cfg.Git
-	if from.Token != "" && (from.Username != "" || from.Password != "") {
-		return nil, errors.New("spec.git.secretRef: the Secret must have the keys username and password or the key token, not both: remove one of them")
-	}
-	cfg.Helm = &HelmConfig{URL: from.URL, Username: from.Username, Password: from.Password, Token: from.Token, CA: from.CA, Timeout: from.Timeout}
-	client, err := newHTTPClient(cfg, location)
+	client, err := newHTTPClient(cfg, httpAccess{
+		field: "spec.git", username: from.Username, password: from.Password, token: from.Token, transport: from.TransportConfig, timeout: from.Timeout,
+	}, location)
 	if err != nil {
-		return nil, fmt.Errorf("spec.git.certSecretRef: %w", err)
+		return nil, err
 	}
 	base := *location
 	base.Path = strings.TrimRight(base.Path, "/")
@@ -56,7 +52,7 @@ func (g *gitHTTP) connect(ctx context.Context) (gitSession, error) {
 		return nil, err
 	}
 	defer response.Body.Close()
-	if err := checkGitStatus(response, &target); err != nil {
+	if err := g.client.checkStatus(response, &target); err != nil {
 		return nil, err
 	}
 	if response.Header.Get("Content-Type") != "application/x-"+packService+"-advertisement" {
@@ -100,21 +96,11 @@ func (s *gitHTTPSession) fetchPack(ctx context.Context, commit string, to io.Wri
 		return err
 	}
 	defer response.Body.Close()
-	if err := checkGitStatus(response, s.target); err != nil {
+	if err := s.client.checkStatus(response, s.target); err != nil {
 		return err
 	}
 	if response.Header.Get("Content-Type") != "application/x-"+packService+"-result" {
 		return errNotGit
 	}
 	return request.ReadPack(response.Body, to)
-}
-
-// checkGitStatus returns an error for a status other than 200.
-func checkGitStatus(response *http.Response, target *url.URL) error {
-	switch response.StatusCode {
-	case http.StatusUnauthorized, http.StatusForbidden:
-		return outcome.Failed(v1alpha1.ReasonUnauthorized, fmt.Errorf(
-			"server returned %d %s: check the credentials in the Secret of spec.git.secretRef, and that the repository exists", response.StatusCode, http.StatusText(response.StatusCode)))
-	}
-	return checkStatus(response, target, time.Now())
 }

@@ -12,7 +12,6 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/chart"
-	"github.com/appmarket/operator/internal/netguard"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/source/git"
 )
@@ -33,9 +32,7 @@ type GitConfig struct {
 	Username, Password, Token string
 	// PrivateKey and KnownHosts are required for ssh.
 	PrivateKey, KnownHosts []byte
-	// CA contains certificates in PEM that are trusted in addition to the certificates of the
-	// system.
-	CA []byte
+	TransportConfig
 	// Timeout is the timeout of one request, including its body. Defaults to DefaultTimeout.
 	Timeout time.Duration
 	// Checkouts holds the files of commits. Defaults to a folder for temporary files.
@@ -84,12 +81,15 @@ func newGitSource(cfg Config, listed listingOptions) (*gitSource, error) {
 	}
 	source.key = chart.Digest(fmt.Appendf(nil, "%q", []any{
 		cfg.Git.URL, cfg.Git.Selection, cfg.Git.Path, cfg.Git.Username, cfg.Git.Password, cfg.Git.Token,
-		cfg.Git.PrivateKey, cfg.Git.KnownHosts, cfg.Git.CA, cfg.Network,
+		cfg.Git.PrivateKey, cfg.Git.KnownHosts, cfg.Git.TransportConfig, cfg.Network,
 	}))
 	switch location.Scheme {
 	case "https":
 		source.remote, err = newGitHTTP(cfg, location)
 	case "ssh":
+		if cfg.Git.Proxy != (ProxyConfig{}) {
+			return nil, errors.New("spec.git.proxySecretRef: SSH does not use a proxy: remove the field, or use an https URL")
+		}
 		source.remote, err = newGitSSH(cfg, location, source.Checkouts)
 	default:
 		err = fmt.Errorf("spec.git.url: %q must have the scheme https or ssh", source.title)
@@ -197,9 +197,6 @@ func (s *gitSource) toError(err error) error {
 	if err == nil {
 		return nil
 	}
-	if refused, ok := errors.AsType[netguard.Refused](err); ok {
-		return outcome.Stalled(v1alpha1.ReasonNotAllowed, fmt.Errorf("get %s: %w", s.title, refused))
-	}
 	if outcome.Reason(err, "") != "" {
 		return fmt.Errorf("get %s: %w", s.title, err)
 	}
@@ -209,5 +206,5 @@ func (s *gitSource) toError(err error) error {
 	if panicked, ok := errors.AsType[*outcome.Panic](err); ok {
 		return outcome.Stalled(v1alpha1.ReasonInvalidIndex, fmt.Errorf("get %s: read commit: %w", s.title, panicked))
 	}
-	return outcome.Failed(v1alpha1.ReasonFetchFailed, fmt.Errorf("get %s: %w", s.title, normalizeError(err)))
+	return accessError(s.title, "spec.git", err)
 }

@@ -133,7 +133,7 @@ func TestGitHasDependencies(t *testing.T) {
 		"charts/web/Chart.yaml":    chartText("web", "1.0.0") + "dependencies:\n- {name: common, version: 1.x, repository: 'file://../common'}\n",
 		"charts/common/Chart.yaml": chartText("common", "1.2.0"),
 	})
-	cfg := source.Config{Git: &source.GitConfig{URL: server.url, CA: server.ca, Path: "./charts/", Checkouts: &source.Checkouts{Dir: server.dir}}, Network: netguard.Policy{Loopback: true}}
+	cfg := source.Config{Git: &source.GitConfig{URL: server.url, TransportConfig: source.TransportConfig{CA: server.ca}, Path: "./charts/", Checkouts: &source.Checkouts{Dir: server.dir}}, Network: netguard.Policy{Loopback: true}}
 	draft, err := hydrateApp(t.Context(), t, cfg, "web")
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(archiveNames(t, draft.Archive)).To(ContainElement("charts/common-1.2.0.tgz"))

@@ -32,24 +32,38 @@ type httpClient struct {
 	client       *retryablehttp.Client
 	baseURL      *url.URL
 	authenticate func(*http.Request)
-	timeout      time.Duration
+	httpAccess
 }
 
-func newHTTPClient(from Config, home *url.URL) (*httpClient, error) {
-	cfg := *from.Helm
-	transport, err := transports.getTransport(netguard.TransportOptions{Policy: from.Network, UserAgent: from.UserAgent}, cfg.CA)
-	if err != nil {
-		return nil, err
+// httpAccess configures the access to one server.
+type httpAccess struct {
+	// field is the field of the spec with the references to the Secrets for the server, such as
+	// spec.helm. It is empty if no credentials can be specified for the server.
+	field string
+	// username and password, or token, are empty for anonymous access.
+	username, password, token string
+	transport                 TransportConfig
+	timeout                   time.Duration
+}
+
+// newHTTPClient returns a client for the server of a URL. An error begins with the field of the spec.
+func newHTTPClient(from Config, access httpAccess, home *url.URL) (*httpClient, error) {
+	if access.token != "" && (access.username != "" || access.password != "") {
+		return nil, fmt.Errorf("%s.secretRef: the Secret must have the keys username and password or the key token, not both: remove one of them", access.field)
 	}
-	c := &httpClient{baseURL: home, timeout: cfg.Timeout, authenticate: func(*http.Request) {}}
+	transport, err := transports.getTransport(netguard.TransportOptions{Policy: from.Network, UserAgent: from.UserAgent}, access.transport, home)
+	if err != nil {
+		return nil, fmt.Errorf("%s.%w", access.field, err)
+	}
+	c := &httpClient{baseURL: home, httpAccess: access, authenticate: func(*http.Request) {}}
 	if c.timeout <= 0 {
 		c.timeout = DefaultTimeout
 	}
 	switch {
-	case cfg.Token != "":
-		c.authenticate = func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+cfg.Token) }
-	case cfg.Username != "" || cfg.Password != "":
-		c.authenticate = func(r *http.Request) { r.SetBasicAuth(cfg.Username, cfg.Password) }
+	case c.token != "":
+		c.authenticate = func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+c.token) }
+	case c.username != "" || c.password != "":
+		c.authenticate = func(r *http.Request) { r.SetBasicAuth(c.username, c.password) }
 	}
 	c.client = &retryablehttp.Client{
 		HTTPClient:   &http.Client{Transport: transport, CheckRedirect: c.checkRedirect},
@@ -97,10 +111,11 @@ func (c *httpClient) send(ctx context.Context, method string, target *url.URL, h
 
 // connectionError returns the error for a request without a complete response.
 func (c *httpClient) connectionError(target *url.URL, err error) error {
-	if refused, ok := errors.AsType[netguard.Refused](err); ok {
-		return outcome.Stalled(v1alpha1.ReasonNotAllowed, fmt.Errorf("get %s: %w", redactURL(target), refused))
+	field := c.field
+	if !sameOrigin(target, c.baseURL) {
+		field = "" // The Secrets of the source are not for this server.
 	}
-	return outcome.Failed(v1alpha1.ReasonFetchFailed, fmt.Errorf("get %s: %w", redactURL(target), normalizeError(err)))
+	return accessError(redactURL(target), field, err)
 }
 
 // checkRedirect is the CheckRedirect function of an http.Client, which by default sends
@@ -122,7 +137,8 @@ func shouldRetry(ctx context.Context, response *http.Response, err error) (bool,
 		return false, nil
 	}
 	timeout, ok := errors.AsType[net.Error](err)
-	if ok && timeout.Timeout() || policyError(err) != nil {
+	_, isProxyStatus := errors.AsType[netguard.ProxyStatus](err)
+	if ok && timeout.Timeout() || policyError(err) != nil || isProxyStatus || rejectedHandshake(err) != nil {
 		return false, err
 	}
 	return retryablehttp.DefaultRetryPolicy(ctx, response, err)

@@ -15,7 +15,7 @@ import (
 )
 
 // checkStatus returns an error for a status other than 200.
-func checkStatus(response *http.Response, target *url.URL, now time.Time) error {
+func (c *httpClient) checkStatus(response *http.Response, target *url.URL) error {
 	if response.StatusCode == http.StatusOK {
 		return nil
 	}
@@ -24,9 +24,11 @@ func checkStatus(response *http.Response, target *url.URL, now time.Time) error 
 	case http.StatusNotFound, http.StatusGone:
 		return outcome.Stalled(v1alpha1.ReasonNotFound, fmt.Errorf("%w: check the URL", err))
 	case http.StatusUnauthorized, http.StatusForbidden:
-		return outcome.Failed(v1alpha1.ReasonUnauthorized, fmt.Errorf("%w: check the credentials in the Secret of spec.helm.secretRef", err))
+		return outcome.Failed(v1alpha1.ReasonUnauthorized, fmt.Errorf("%w: %s", err, c.credentialsAdvice(response.Request.URL)))
+	case http.StatusProxyAuthRequired:
+		return accessError(redactURL(target), c.field, netguard.ProxyStatus(response.StatusCode))
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
-		if after := netguard.RetryAfter(response.Header, now); after > 0 {
+		if after := netguard.RetryAfter(response.Header, time.Now()); after > 0 {
 			return outcome.Waiting(v1alpha1.ReasonRateLimited, after, err)
 		}
 	}
@@ -34,6 +36,14 @@ func checkStatus(response *http.Response, target *url.URL, now time.Time) error 
 		return outcome.Failed(v1alpha1.ReasonRateLimited, err)
 	}
 	return outcome.Failed(v1alpha1.ReasonFetchFailed, err)
+}
+
+// credentialsAdvice returns what to do if a server rejects a request.
+func (c *httpClient) credentialsAdvice(server *url.URL) string {
+	if c.field == "" || !sameOrigin(server, c.baseURL) {
+		return "the operator sends no credentials to this server"
+	}
+	return "check the credentials in the Secret of " + c.field + ".secretRef, and the URL"
 }
 
 // readArchiveBody reads the body of a response, which must be an archive within the limit.

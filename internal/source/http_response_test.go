@@ -13,6 +13,7 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/netguard"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/source"
 )
@@ -137,4 +138,35 @@ func TestConnectionRefused(t *testing.T) {
 	_, err = openHelm(t, source.HelmConfig{URL: "http://" + address}).List(t.Context(), hydrate.Cursor{})
 	expectOutcome(g, err, false, v1alpha1.ReasonFetchFailed)
 	g.Expect(err).To(MatchError(HaveSuffix("index.yaml: connection refused")))
+}
+
+// TestUnauthorizedNamesTheSecret has servers that reject the credentials of each type of source, and another
+// server that receives none.
+func TestUnauthorizedNamesTheSecret(t *testing.T) {
+	reject := func(w http.ResponseWriter, _ *http.Request) bool {
+		w.WriteHeader(http.StatusForbidden)
+		return true
+	}
+	server := startServer(t, func(w http.ResponseWriter, r *http.Request) { reject(w, r) })
+	other := startServer(t, func(w http.ResponseWriter, r *http.Request) { reject(w, r) })
+	git := startGitServer(t)
+	git.Before = reject
+	olares, err := source.Open(source.Config{Olares: &source.OlaresConfig{URL: server.URL}, Network: netguard.Policy{Loopback: true}})
+	NewWithT(t).Expect(err).NotTo(HaveOccurred())
+	helm := openHelm(t, source.HelmConfig{URL: server.URL})
+	list := func(from source.Source) error {
+		_, err := from.List(t.Context(), hydrate.Cursor{})
+		return err
+	}
+	_, elsewhere := helm.Fetch(t.Context(), hydrate.Offer{URL: other.URL + "/a.tgz"})
+	for advice, err := range map[string]error{
+		"check the credentials in the Secret of spec.helm.secretRef, and the URL":   list(helm),
+		"check the credentials in the Secret of spec.olares.secretRef, and the URL": list(olares),
+		"check the credentials in the Secret of spec.git.secretRef, and the URL":    list(git.open(t, source.GitConfig{})),
+		"the operator sends no credentials to this server":                          elsewhere,
+	} {
+		g := NewWithT(t)
+		expectOutcome(g, err, false, v1alpha1.ReasonUnauthorized)
+		g.Expect(err).To(MatchError(HaveSuffix("server returned 403 Forbidden: " + advice)))
+	}
 }

@@ -28,9 +28,7 @@ type OlaresConfig struct {
 	SystemVersion string
 	// Username and Password, or Token, are sent only to the scheme, host and port of URL.
 	Username, Password, Token string
-	// CA contains certificates in PEM that are trusted in addition to the certificates of the
-	// system.
-	CA []byte
+	TransportConfig
 	// Timeout is the timeout of one request, including its body. Defaults to DefaultTimeout.
 	Timeout time.Duration
 }
@@ -52,15 +50,13 @@ func newOlaresSource(cfg Config, listed listingOptions) (*olaresSource, error) {
 	if base.User != nil {
 		return nil, fmt.Errorf("spec.olares.url: %q must not contain credentials: put them into the Secret of spec.olares.secretRef", redactURL(base))
 	}
-	if from.Token != "" && (from.Username != "" || from.Password != "") {
-		return nil, errors.New("spec.olares.secretRef: the Secret must have the keys username and password or the key token, not both: remove one of them")
-	}
 	base.RawQuery, base.Fragment = "", ""
 	base = base.JoinPath("/")
-	cfg.Helm = &HelmConfig{Username: from.Username, Password: from.Password, Token: from.Token, CA: from.CA, Timeout: from.Timeout}
-	client, err := newHTTPClient(cfg, base)
+	client, err := newHTTPClient(cfg, httpAccess{
+		field: "spec.olares", username: from.Username, password: from.Password, token: from.Token, transport: from.TransportConfig, timeout: from.Timeout,
+	}, base)
 	if err != nil {
-		return nil, fmt.Errorf("spec.olares.certSecretRef: %w", err)
+		return nil, err
 	}
 	return &olaresSource{listingOptions: listed, client: client, baseURL: base, version: from.SystemVersion}, nil
 }
@@ -177,7 +173,7 @@ func (s *olaresSource) getDocument(ctx context.Context, path string, limit int64
 
 // decodeResponse decodes a response. Errors do not quote it.
 func (s *olaresSource) decodeResponse(response *http.Response, target *url.URL, limit int64, into any) error {
-	if err := checkStoreStatus(response, target); err != nil {
+	if err := s.client.checkStatus(response, target); err != nil {
 		return err
 	}
 	data, err := netguard.ReadBody(response, limit)
@@ -197,17 +193,6 @@ func (s *olaresSource) decodeResponse(response *http.Response, target *url.URL, 
 	return nil
 }
 
-// checkStoreStatus returns an error for a status other than 200. An app store that still loads its apps
-// responds with 202.
-func checkStoreStatus(response *http.Response, target *url.URL) error {
-	switch response.StatusCode {
-	case http.StatusUnauthorized, http.StatusForbidden:
-		return outcome.Failed(v1alpha1.ReasonUnauthorized, fmt.Errorf(
-			"get %s: server returned %d %s: check the credentials in the Secret of spec.olares.secretRef", redactURL(target), response.StatusCode, http.StatusText(response.StatusCode)))
-	}
-	return checkStatus(response, target, time.Now())
-}
-
 // Fetch fetches the archive of an app.
 func (s *olaresSource) Fetch(ctx context.Context, offer hydrate.Offer) (hydrate.ChartContent, error) {
 	reference, err := url.Parse(offer.URL)
@@ -221,7 +206,7 @@ func (s *olaresSource) Fetch(ctx context.Context, offer hydrate.Offer) (hydrate.
 		return hydrate.ChartContent{}, err
 	}
 	defer response.Body.Close()
-	if err := checkStoreStatus(response, target); err != nil {
+	if err := s.client.checkStatus(response, target); err != nil {
 		return hydrate.ChartContent{}, err
 	}
 	data, err := s.client.readArchiveBody(response, target)

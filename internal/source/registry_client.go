@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/authn"
@@ -46,27 +47,31 @@ type registryClient struct {
 	puller  *remote.Puller
 	timeout time.Duration
 	guard   *registryTransport
+	// field is the field of the spec with the references to the Secrets for the registry, or empty.
+	field string
 }
 
 // registryAccess configures the access to one registry.
 type registryAccess struct {
+	// field is spec.oci. It is empty if no credentials can be specified for the registry.
+	field     string
 	network   netguard.Policy
 	userAgent string
 	// username and password are empty for anonymous access.
 	username, password string
-	ca                 []byte
+	transport          TransportConfig
 	insecure           bool
 	timeout            time.Duration
 }
 
 func newRegistryClient(access registryAccess, registry name.Registry) (*registryClient, error) {
-	base, err := transports.getTransport(netguard.TransportOptions{Policy: access.network, UserAgent: access.userAgent}, access.ca)
+	base, err := transports.getTransport(netguard.TransportOptions{Policy: access.network, UserAgent: access.userAgent}, access.transport, &url.URL{Host: registry.RegistryStr()})
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%s.%w", access.field, err)
 	}
 	c := &registryClient{
-		timeout: cmp.Or(access.timeout, DefaultTimeout),
-		guard:   &registryTransport{base: base, registry: registry, insecure: access.insecure},
+		timeout: cmp.Or(access.timeout, DefaultTimeout), field: access.field,
+		guard: &registryTransport{base: base, registry: registry, insecure: access.insecure},
 	}
 	credentials := authn.Anonymous
 	if access.username != "" {

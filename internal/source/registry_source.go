@@ -51,13 +51,10 @@ func newRegistrySource(cfg Config, listed listingOptions) (*registrySource, erro
 		return nil, err
 	}
 	source.client, err = newRegistryClient(registryAccess{
-		network: cfg.Network, userAgent: cfg.UserAgent, ca: cfg.OCI.CA, timeout: cfg.OCI.Timeout,
+		field: "spec.oci", network: cfg.Network, userAgent: cfg.UserAgent, transport: cfg.OCI.TransportConfig, timeout: cfg.OCI.Timeout,
 		username: cfg.OCI.Username, password: cfg.OCI.Password, insecure: cfg.OCI.Insecure,
 	}, registry)
-	if err != nil {
-		return nil, fmt.Errorf("spec.oci.certSecretRef: %w", err)
-	}
-	return source, nil
+	return source, err
 }
 
 // addRepositories sets the repositories below a path, or the catalog that contains them, and returns their

@@ -1,6 +1,7 @@
 package source
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -88,6 +89,14 @@ func (t *registryTransport) isOwnServer(server *url.URL) bool {
 	return err == nil && (server.Hostname() == domain || strings.HasSuffix(server.Hostname(), "."+domain))
 }
 
+// credentialsAdvice returns what to do if the registry rejects a request.
+func (c *registryClient) credentialsAdvice() string {
+	if c.field == "" {
+		return "the operator accesses this registry anonymously; check that the repository exists"
+	}
+	return "check the credentials in the Secret of " + c.field + ".secretRef, and that the repository exists"
+}
+
 // toError returns the error for a failed request about a repository, tag or digest.
 func (c *registryClient) toError(target fmt.Stringer, err error) error {
 	about := urlOf(target)
@@ -99,13 +108,10 @@ func (c *registryClient) toError(target fmt.Stringer, err error) error {
 			return outcome.Stalled(v1alpha1.ReasonNotAllowed, fmt.Errorf("get %s: %w", about, known))
 		}
 	}
-	if refused, ok := errors.AsType[netguard.Refused](err); ok {
-		return outcome.Stalled(v1alpha1.ReasonNotAllowed, fmt.Errorf("get %s: %w", about, refused))
-	}
 	if errors.Is(err, netguard.ErrTooLarge) {
 		return outcome.Stalled(v1alpha1.ReasonLimitExceeded, fmt.Errorf("get %s: the response is too large", about))
 	}
-	return outcome.Failed(v1alpha1.ReasonFetchFailed, fmt.Errorf("get %s: %w", about, normalizeError(err)))
+	return accessError(about, c.field, err)
 }
 
 // responseError returns the error for a response with an error status. The text of the response
@@ -114,9 +120,11 @@ func (c *registryClient) responseError(about string, answer *transport.Error) er
 	err := fmt.Errorf("get %s: registry returned %d %s", about, answer.StatusCode, http.StatusText(answer.StatusCode))
 	switch answer.StatusCode {
 	case http.StatusNotFound:
-		return outcome.Stalled(v1alpha1.ReasonNotFound, fmt.Errorf("%w: check spec.oci", err))
+		return outcome.Stalled(v1alpha1.ReasonNotFound, fmt.Errorf("%w: check %s", err, cmp.Or(c.field, "the URL")))
 	case http.StatusUnauthorized, http.StatusForbidden:
-		return outcome.Failed(v1alpha1.ReasonUnauthorized, fmt.Errorf("%w: check the credentials in the Secret of spec.oci.secretRef, and that the repository exists", err))
+		return outcome.Failed(v1alpha1.ReasonUnauthorized, fmt.Errorf("%w: %s", err, c.credentialsAdvice()))
+	case http.StatusProxyAuthRequired:
+		return accessError(about, c.field, netguard.ProxyStatus(answer.StatusCode))
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
 		if after := time.Duration(c.guard.retryAfter.Load()); after > 0 {
 			return outcome.Waiting(v1alpha1.ReasonRateLimited, after, err)

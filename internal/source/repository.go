@@ -35,7 +35,9 @@ type repository struct {
 	registries registryAccess
 }
 
-func newRepository(cfg Config, listed listingOptions) (*repository, error) {
+// newRepository opens the repository of cfg.Helm. The field is the field of the spec with the references to
+// its Secrets, or empty.
+func newRepository(cfg Config, field string, listed listingOptions) (*repository, error) {
 	base, err := url.Parse(cfg.Helm.URL)
 	if err != nil {
 		return nil, errors.New("spec.helm.url: the URL cannot be parsed")
@@ -51,16 +53,18 @@ func newRepository(cfg Config, listed listingOptions) (*repository, error) {
 	if path, ok := strings.CutSuffix(base.Path, "/index.yaml/"); ok {
 		base.Path, base.RawPath = path+"/", ""
 	}
-	if cfg.Helm.Token != "" && (cfg.Helm.Username != "" || cfg.Helm.Password != "") {
-		return nil, errors.New("spec.helm.secretRef: the Secret must have the keys username and password or the key token, not both: remove one of them")
-	}
-	web, err := newHTTPClient(cfg, base)
+	web, err := newHTTPClient(cfg, httpAccess{
+		field: field, username: cfg.Helm.Username, password: cfg.Helm.Password, token: cfg.Helm.Token,
+		transport: cfg.Helm.TransportConfig, timeout: cfg.Helm.Timeout,
+	}, base)
 	if err != nil {
-		return nil, fmt.Errorf("spec.helm.certSecretRef: %w", err)
+		return nil, err
 	}
 	return &repository{
 		listingOptions: listed, client: web, baseURL: base, indexURL: base.JoinPath("index.yaml"),
-		registries: registryAccess{network: cfg.Network, userAgent: cfg.UserAgent, timeout: cfg.Helm.Timeout},
+		registries: registryAccess{
+			network: cfg.Network, userAgent: cfg.UserAgent, transport: cfg.Helm.ForOtherServer(), timeout: cfg.Helm.Timeout,
+		},
 	}, nil
 }
 
@@ -75,7 +79,7 @@ func (r *repository) List(ctx context.Context, since hydrate.Cursor) (hydrate.Li
 	if response.StatusCode == http.StatusNotModified && len(header) > 0 {
 		return hydrate.Listing{Revision: since.Revision, ETag: since.ETag, NotModified: true}, nil
 	}
-	if err := checkStatus(response, r.indexURL, time.Now()); err != nil {
+	if err := r.client.checkStatus(response, r.indexURL); err != nil {
 		return hydrate.Listing{}, err
 	}
 	if err := hydrate.ReportReading(ctx, responseValidator(response.Header)); err != nil {
@@ -147,7 +151,7 @@ func (r *repository) Fetch(ctx context.Context, offer hydrate.Offer) (hydrate.Ch
 		return hydrate.ChartContent{}, err
 	}
 	defer response.Body.Close()
-	if err := checkStatus(response, target, time.Now()); err != nil {
+	if err := r.client.checkStatus(response, target); err != nil {
 		return hydrate.ChartContent{}, err
 	}
 	data, err := r.client.readArchiveBody(response, target)

@@ -273,7 +273,9 @@ func TestOpenInvalidConfig(t *testing.T) {
 		"an invalid URL":          {Helm: &source.HelmConfig{URL: "http://s3cr3t:x y@h"}},
 		"credentials in a URL":    {Helm: &source.HelmConfig{URL: "http://me:s3cr3t@h?s3cr3t"}},
 		"a user name and a token": {Helm: &source.HelmConfig{URL: "http://h", Username: "s3cr3t", Token: "s3cr3t"}},
-		"an invalid CA":           {Helm: &source.HelmConfig{URL: "http://h", CA: []byte("s3cr3t")}},
+		"an invalid CA":           {Helm: &source.HelmConfig{URL: "http://h", TransportConfig: source.TransportConfig{CA: []byte("s3cr3t")}}},
+		"an invalid certificate":  {Helm: &source.HelmConfig{URL: "http://h", TransportConfig: source.TransportConfig{Certificate: []byte("s3cr3t"), Key: []byte("s3cr3t")}}},
+		"an invalid proxy":        {Helm: &source.HelmConfig{URL: "http://h", TransportConfig: source.TransportConfig{Proxy: source.ProxyConfig{Address: "s3cr3t"}}}},
 		"an invalid pattern":      {Helm: &source.HelmConfig{URL: "http://h"}, Include: []string{"a["}},
 		"a relative path":         {Directory: &source.DirectoryConfig{Path: "x"}},
 	} {

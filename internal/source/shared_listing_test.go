@@ -12,6 +12,8 @@ import (
 	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/netguard"
 	"github.com/appmarket/operator/internal/source"
+	"github.com/appmarket/operator/test/mutualtls"
+	"github.com/appmarket/operator/test/proxyserver"
 )
 
 // countedIndex is a repository whose index has an ETag. It counts complete and conditional responses by
@@ -96,13 +98,17 @@ func TestSourcesWithTheSameURLShareOneListing(t *testing.T) {
 // TestListingsAreNotSharedAcrossCredentials has configurations that must not receive the listing of
 // another one.
 func TestListingsAreNotSharedAcrossCredentials(t *testing.T) {
+	authority, proxy := mutualtls.NewAuthority(t), proxyserver.Start(t, nil)
 	for why, change := range map[string]func(*source.Config){
-		"without credentials": func(cfg *source.Config) { cfg.Helm.Token = "" },
-		"another token":       func(cfg *source.Config) { cfg.Helm.Token = "other" },
-		"basic":               func(cfg *source.Config) { cfg.Helm.Token, cfg.Helm.Username, cfg.Helm.Password = "", "tk", "" },
-		"another filter":      func(cfg *source.Config) { cfg.Exclude = []string{"x"} },
-		"more versions":       func(cfg *source.Config) { cfg.MaxVersions = 9 },
-		"another policy":      func(cfg *source.Config) { cfg.Network.Private = true },
+		"a client certificate": func(cfg *source.Config) { cfg.Helm.Certificate, cfg.Helm.Key = authority.Issue(t, "market") },
+		"an authority":         func(cfg *source.Config) { cfg.Helm.CA = authority.PEM },
+		"a proxy":              func(cfg *source.Config) { cfg.Helm.Proxy = source.ProxyConfig{Address: proxy.URL} },
+		"without credentials":  func(cfg *source.Config) { cfg.Helm.Token = "" },
+		"another token":        func(cfg *source.Config) { cfg.Helm.Token = "other" },
+		"basic":                func(cfg *source.Config) { cfg.Helm.Token, cfg.Helm.Username, cfg.Helm.Password = "", "tk", "" },
+		"another filter":       func(cfg *source.Config) { cfg.Exclude = []string{"x"} },
+		"more versions":        func(cfg *source.Config) { cfg.MaxVersions = 9 },
+		"another policy":       func(cfg *source.Config) { cfg.Network.Private = true },
 	} {
 		t.Run(why, func(t *testing.T) {
 			g := NewWithT(t)

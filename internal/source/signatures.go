@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
@@ -92,7 +91,7 @@ func (r *repository) FetchSignatures(ctx context.Context, offer hydrate.Offer, p
 	if response.StatusCode == http.StatusNotFound || response.StatusCode == http.StatusGone {
 		return hydrate.Signatures{}, nil
 	}
-	if err := checkStatus(response, target, time.Now()); err != nil {
+	if err := r.client.checkStatus(response, target); err != nil {
 		return hydrate.Signatures{}, err
 	}
 	content, err := netguard.ReadBody(response, maxSignatureBytes)

@@ -86,9 +86,8 @@ type HelmConfig struct {
 	Username string
 	Password string
 	Token    string
-	// CA contains certificates in PEM that are trusted in addition to the certificates of
-	// the system.
-	CA []byte
+	// TransportConfig configures the connections to this server and to the other servers of the source.
+	TransportConfig
 	// Timeout is the timeout of one request, including its body. Defaults to
 	// DefaultTimeout.
 	Timeout time.Duration
@@ -105,9 +104,7 @@ type OCIConfig struct {
 	// Username and Password are sent only to the registry, and to its server for tokens.
 	Username string
 	Password string
-	// CA contains certificates in PEM that are trusted in addition to the certificates of
-	// the system.
-	CA []byte
+	TransportConfig
 	// Insecure allows plain http.
 	Insecure bool
 	// Timeout is the timeout of one request, including its body. Defaults to
@@ -172,5 +169,5 @@ func openSource(cfg Config) (Source, error) {
 	case cfg.Upload != nil:
 		return newUpload(*cfg.Upload, listed)
 	}
-	return newRepository(cfg, listed)
+	return newRepository(cfg, "spec.helm", listed)
 }

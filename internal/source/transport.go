@@ -1,27 +1,26 @@
 package source
 
 import (
-	"crypto/sha256"
-	"crypto/x509"
-	"errors"
+	"net/url"
 	"sync"
 
 	"github.com/appmarket/operator/internal/netguard"
 )
 
 // maxTransports is the maximum number of cached transports, which limits the number of
-// idle connections. There is one transport for each policy and set of certificates.
+// idle connections. There is one transport for each policy and TransportConfig.
 const maxTransports = 16
 
 // transports caches the transports of all sources. A source is opened for every reconcile,
 // and a new transport for each of them would not reuse connections.
 var transports = transportPool{byKey: map[transportKey]*netguard.Transport{}}
 
-// transportKey identifies a transport. The field ca is the digest of the certificates.
+// transportKey identifies a transport. The field config is the digest of its TransportConfig and of
+// the server of the client certificate.
 type transportKey struct {
 	policy    netguard.Policy
 	userAgent string
-	ca        [sha256.Size]byte
+	config    string
 }
 
 type transportPool struct {
@@ -31,18 +30,18 @@ type transportPool struct {
 	order []transportKey
 }
 
-// getTransport returns the transport for options that trusts the certificates in addition
-// to the certificates of the system. Only Policy and UserAgent of the options may be set.
-func (p *transportPool) getTransport(options netguard.TransportOptions, ca []byte) (*netguard.Transport, error) {
-	id := transportKey{options.Policy, options.UserAgent, sha256.Sum256(ca)}
+// getTransport returns the transport for options and a configuration. Only Policy and UserAgent of the
+// options may be set. The server is the URL of the server to which the client certificate is presented.
+func (p *transportPool) getTransport(options netguard.TransportOptions, cfg TransportConfig, server *url.URL) (*netguard.Transport, error) {
+	id := transportKey{options.Policy, options.UserAgent, cfg.Digest(server)}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	transport, ok := p.byKey[id]
 	if !ok {
-		var err error
-		if transport, err = newTransport(options, ca); err != nil {
+		if err := cfg.Apply(&options, server); err != nil {
 			return nil, err
 		}
+		transport = netguard.NewTransport(options)
 		p.byKey[id] = transport
 	}
 	p.markUsed(id)
@@ -65,20 +64,4 @@ func (p *transportPool) markUsed(id transportKey) {
 		p.byKey[oldest].CloseIdleConnections()
 		delete(p.byKey, oldest)
 	}
-}
-
-// newTransport returns a transport that trusts the certificates in addition to the
-// certificates of the system.
-func newTransport(options netguard.TransportOptions, ca []byte) (*netguard.Transport, error) {
-	if len(ca) > 0 {
-		roots, err := x509.SystemCertPool()
-		if err != nil {
-			roots = x509.NewCertPool()
-		}
-		if !roots.AppendCertsFromPEM(ca) {
-			return nil, errors.New("key ca.crt of the Secret contains no certificate in PEM: add one")
-		}
-		options.Roots = roots
-	}
-	return netguard.NewTransport(options), nil
 }

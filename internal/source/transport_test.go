@@ -8,6 +8,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"math/big"
+	"net/url"
 	"testing"
 
 	. "github.com/onsi/gomega"
@@ -16,16 +17,16 @@ import (
 )
 
 func TestTransportsAreShared(t *testing.T) {
-	g := NewWithT(t)
+	g, server := NewWithT(t), &url.URL{Host: "charts.example"}
 	kept := transportPool{byKey: map[transportKey]*netguard.Transport{}}
 	get := func(ca []byte) *netguard.Transport {
-		transport, err := kept.getTransport(netguard.TransportOptions{}, ca)
+		transport, err := kept.getTransport(netguard.TransportOptions{}, TransportConfig{CA: ca}, server)
 		g.Expect(err).NotTo(HaveOccurred())
 		return transport
 	}
 	plain, first := get(nil), newCertificate(t)
 	g.Expect(get(nil)).To(BeIdenticalTo(plain))
-	market, err := kept.getTransport(netguard.TransportOptions{Policy: netguard.Policy{Private: true}}, nil)
+	market, err := kept.getTransport(netguard.TransportOptions{Policy: netguard.Policy{Private: true}}, TransportConfig{}, server)
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(market).NotTo(BeIdenticalTo(plain), "sources of different policies do not share connections")
 	own := get(first)
@@ -39,7 +40,7 @@ func TestTransportsAreShared(t *testing.T) {
 	g.Expect(kept.order).To(HaveLen(maxTransports))
 	g.Expect(get(nil)).To(BeIdenticalTo(plain), "it was used recently")
 	g.Expect(get(first)).NotTo(BeIdenticalTo(own), "it was the least recently used")
-	_, err = kept.getTransport(netguard.TransportOptions{}, []byte("no certificate"))
+	_, err = kept.getTransport(netguard.TransportOptions{}, TransportConfig{CA: []byte("no certificate")}, server)
 	g.Expect(err).To(HaveOccurred())
 	g.Expect(kept.byKey).To(HaveLen(maxTransports))
 }
