@@ -190,8 +190,11 @@ func TestConfiguredHostsNeedNoProxy(t *testing.T) {
 	mirror := httptest.NewServer(http.NotFoundHandler())
 	defer mirror.Close()
 	host := parseURL(t, mirror.URL).Host
+	own := &dialer{trusted: map[string]bool{host: true}, proxy: parseURL(t, mirror.URL), timeout: time.Second}
+	_, err := own.dialChecked(t.Context(), "tcp", host)
+	g.Expect(err).To(MatchError(ContainSubstring("loopback")), "a user who names the mirror as a proxy")
 	transport := NewTransport(TransportOptions{Trusted: []string{host}, Proxy: parseURL(t, "http://10.0.0.1:3128")})
 	defer transport.CloseIdleConnections()
-	_, err := getHeader(t, transport, mirror.URL)
+	_, err = getHeader(t, transport, mirror.URL)
 	g.Expect(err).NotTo(HaveOccurred())
 }

@@ -94,7 +94,12 @@ func (d *dialer) chooseProxy(request *http.Request) (*url.URL, error) {
 // isProxy reports whether connections to an address are connections to a proxy.
 func (d *dialer) isProxy(address string) bool {
 	_, isEnvironment := d.proxies.Load(strings.ToLower(address))
-	return isEnvironment || d.proxy != nil && hostPort(d.proxy) == strings.ToLower(address)
+	return isEnvironment || d.isOwnProxy(address)
+}
+
+// isOwnProxy reports whether connections to an address are connections to the proxy of the options.
+func (d *dialer) isOwnProxy(address string) bool {
+	return d.proxy != nil && hostPort(d.proxy) == strings.ToLower(address)
 }
 
 // defaultPorts are the ports for URLs without port.

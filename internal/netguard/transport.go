@@ -128,7 +128,12 @@ func (d *dialer) policyFor(address string) Policy {
 func (d *dialer) dialChecked(ctx context.Context, network, address string) (net.Conn, error) {
 	address = strings.ToLower(address)
 	connect := net.Dialer{Timeout: d.timeout, KeepAlive: 30 * time.Second}
-	if _, isProxy := d.proxies.Load(address); !isProxy {
+	_, isEnvironment := d.proxies.Load(address)
+	switch {
+	case d.isOwnProxy(address):
+		// A user names the proxy, so that a trusted host is not trusted as a proxy.
+		connect.Control = d.policy.Control
+	case !isEnvironment:
 		connect.Control = d.policyFor(address).Control
 	}
 	return connect.DialContext(ctx, network, address)
