@@ -28,6 +28,7 @@ func AddCommand(r Request) string {
 	add("charts", strings.Join(r.Charts, ","))
 	add("secret", r.Secret)
 	add("cert-secret", r.CertSecret)
+	add("proxy-secret", r.ProxySecret)
 	add("registry-secret", r.RegistrySecret)
 	if r.AllCharts {
 		arguments = append(arguments, "--all-charts")
@@ -45,5 +46,12 @@ func AddCommand(r Request) string {
 	}
 	add("profile", strings.ToLower(string(r.Profile)))
 	add("interval", string(r.Interval))
+	add("receiver", strings.ToLower(string(r.Receiver)))
+	add("receiver-secret", r.ReceiverSecret)
+	add("verify", strings.ToLower(string(r.Verify.Provider)))
+	add("trust-root", r.Verify.TrustRoot)
+	for _, identity := range r.Verify.Identities {
+		add("identity", identity)
+	}
 	return taskbuilder.PluginCommand(arguments)
 }

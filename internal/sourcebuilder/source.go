@@ -7,6 +7,7 @@
 package sourcebuilder
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -34,9 +35,10 @@ type Request struct {
 	Charts []string
 	// AllCharts offers all charts below the URL of a registry.
 	AllCharts bool
-	// Secret contains the credentials of the repository or registry, CertSecret its CA certificates,
-	// and RegistrySecret the credentials of the registries of images.
-	Secret, CertSecret, RegistrySecret string
+	// Secret contains the credentials of the repository or registry, CertSecret its CA certificates and
+	// the client certificate, ProxySecret the proxy, and RegistrySecret the credentials of the
+	// registries of images.
+	Secret, CertSecret, ProxySecret, RegistrySecret string
 	// Insecure allows a registry over HTTP.
 	Insecure bool
 	// AllowedNamespaces is same, all or a label selector.
@@ -45,6 +47,11 @@ type Request struct {
 	MaxVersions       int32
 	Profile           v1alpha1.PlatformProfile
 	Interval          v1alpha1.Duration
+	// Receiver is the kind of server that reports changes, and ReceiverSecret contains its token.
+	Receiver       v1alpha1.ReceiverType
+	ReceiverSecret string
+	// Verify specifies the signature that charts must have.
+	Verify VerifyRequest
 }
 
 // NewSource returns the source of a request. It returns an error if the request has a field that the
@@ -69,15 +76,33 @@ func SetSpec(spec *v1alpha1.MarketSourceSpec, r Request) error {
 	if err != nil {
 		return err
 	}
+	if err := r.Verify.setSpec(spec); err != nil {
+		return err
+	}
+	if err := r.setMember(spec); err != nil {
+		return err
+	}
 	spec.Type, spec.AllowedNamespaces, spec.Interval, spec.RegistrySecretRef = r.Type, allowed, r.Interval, refOf(r.RegistrySecret)
+	spec.Receiver = nil
+	if r.Receiver != "" {
+		spec.Receiver = &v1alpha1.Receiver{Type: r.Receiver, SecretRef: v1alpha1.LocalObjectReference{Name: r.ReceiverSecret}}
+	}
+	setProfile(spec, r.Profile)
+	spec.Filter = r.newFilter()
+	return nil
+}
+
+// setMember sets the member of the type, and removes the members of other types.
+func (r Request) setMember(spec *v1alpha1.MarketSourceSpec) error {
 	upload := spec.Upload
 	spec.Helm, spec.OCI, spec.Git, spec.Olares, spec.Artifact, spec.Directory = nil, nil, nil, nil, nil, nil
 	spec.Upload = nil
+	secret, cert, proxy := refOf(r.Secret), refOf(r.CertSecret), refOf(r.ProxySecret)
 	switch r.Type {
 	case v1alpha1.SourceTypeHelm:
-		spec.Helm = &v1alpha1.HelmSource{URL: r.Location, SecretRef: refOf(r.Secret), CertSecretRef: refOf(r.CertSecret)}
+		spec.Helm = &v1alpha1.HelmSource{URL: r.Location, SecretRef: secret, CertSecretRef: cert, ProxySecretRef: proxy}
 	case v1alpha1.SourceTypeOCI:
-		spec.OCI = &v1alpha1.OCISource{URL: r.Location, Charts: r.Charts, SecretRef: refOf(r.Secret), CertSecretRef: refOf(r.CertSecret)}
+		spec.OCI = &v1alpha1.OCISource{URL: r.Location, Charts: r.Charts, SecretRef: secret, CertSecretRef: cert, ProxySecretRef: proxy}
 		if r.AllCharts {
 			spec.OCI.AllCharts = &r.AllCharts
 		}
@@ -89,9 +114,9 @@ func SetSpec(spec *v1alpha1.MarketSourceSpec, r Request) error {
 		if err != nil {
 			return err
 		}
-		spec.Git = &v1alpha1.GitSource{URL: r.Location, Ref: ref, Path: r.Path, SecretRef: refOf(r.Secret), CertSecretRef: refOf(r.CertSecret)}
+		spec.Git = &v1alpha1.GitSource{URL: r.Location, Ref: ref, Path: r.Path, SecretRef: secret, CertSecretRef: cert, ProxySecretRef: proxy}
 	case v1alpha1.SourceTypeOlares:
-		spec.Olares = &v1alpha1.OlaresSource{URL: r.Location, SystemVersion: r.SystemVersion, SecretRef: refOf(r.Secret), CertSecretRef: refOf(r.CertSecret)}
+		spec.Olares = &v1alpha1.OlaresSource{URL: r.Location, SystemVersion: r.SystemVersion, SecretRef: secret, CertSecretRef: cert, ProxySecretRef: proxy}
 	case v1alpha1.SourceTypeArtifact:
 		kind, name, _ := strings.Cut(r.Location, "/")
 		spec.Artifact = &v1alpha1.ArtifactSource{Kind: v1alpha1.ArtifactKind(kind), Name: name, Path: r.Path}
@@ -102,8 +127,6 @@ func SetSpec(spec *v1alpha1.MarketSourceSpec, r Request) error {
 			spec.Upload = &v1alpha1.UploadSource{}
 		}
 	}
-	setProfile(spec, r.Profile)
-	spec.Filter = r.newFilter()
 	return nil
 }
 
@@ -144,12 +167,16 @@ func (r Request) checkType() error {
 		{"charts", "no list of charts", len(r.Charts) > 0, r.Type == v1alpha1.SourceTypeOCI},
 		{"all-charts", "no registry", r.AllCharts, r.Type == v1alpha1.SourceTypeOCI},
 		{"secret", "no credentials", r.Secret != "", isRemote},
-		{"cert-secret", "no CA certificates", r.CertSecret != "", isRemote},
+		{"cert-secret", "no certificates", r.CertSecret != "", isRemote},
+		{"proxy-secret", "no proxy", r.ProxySecret != "", isRemote},
 		{"insecure", "no registry", r.Insecure, r.Type == v1alpha1.SourceTypeOCI},
 	} {
 		if field.given && !field.allowed {
 			return fmt.Errorf("--%s: a source of type %s has %s", field.flag, r.Type, field.what)
 		}
+	}
+	if (r.Receiver != "") != (r.ReceiverSecret != "") {
+		return errors.New("--receiver and --receiver-secret must be specified together")
 	}
 	return nil
 }
@@ -160,20 +187,27 @@ func RequestFor(source *v1alpha1.MarketSource) Request {
 	spec := &source.Spec
 	r := Request{
 		Namespace: source.Namespace, Name: source.Name, Type: spec.Type, RegistrySecret: nameOf(spec.RegistrySecretRef),
-		AllowedNamespaces: AllowedNamespacesText(spec.AllowedNamespaces), Interval: spec.Interval,
+		AllowedNamespaces: AllowedNamespacesText(spec.AllowedNamespaces), Interval: spec.Interval, Verify: verifyRequestFor(spec.Verify),
+	}
+	if spec.Receiver != nil {
+		r.Receiver, r.ReceiverSecret = spec.Receiver.Type, spec.Receiver.SecretRef.Name
 	}
 	switch {
 	case spec.Helm != nil:
-		r.Location, r.Secret, r.CertSecret = spec.Helm.URL, nameOf(spec.Helm.SecretRef), nameOf(spec.Helm.CertSecretRef)
+		r.Location, r.Secret = spec.Helm.URL, nameOf(spec.Helm.SecretRef)
+		r.CertSecret, r.ProxySecret = nameOf(spec.Helm.CertSecretRef), nameOf(spec.Helm.ProxySecretRef)
 	case spec.OCI != nil:
-		r.Location, r.Secret, r.CertSecret = spec.OCI.URL, nameOf(spec.OCI.SecretRef), nameOf(spec.OCI.CertSecretRef)
+		r.Location, r.Secret = spec.OCI.URL, nameOf(spec.OCI.SecretRef)
+		r.CertSecret, r.ProxySecret = nameOf(spec.OCI.CertSecretRef), nameOf(spec.OCI.ProxySecretRef)
 		r.Charts, r.AllCharts = slices.Clone(spec.OCI.Charts), spec.OCI.AllCharts != nil && *spec.OCI.AllCharts
 		r.Insecure = spec.OCI.Insecure != nil && *spec.OCI.Insecure
 	case spec.Git != nil:
-		r.Location, r.Secret, r.CertSecret = spec.Git.URL, nameOf(spec.Git.SecretRef), nameOf(spec.Git.CertSecretRef)
+		r.Location, r.Secret = spec.Git.URL, nameOf(spec.Git.SecretRef)
+		r.CertSecret, r.ProxySecret = nameOf(spec.Git.CertSecretRef), nameOf(spec.Git.ProxySecretRef)
 		r.Ref, r.Path = RefText(spec.Git.Ref), spec.Git.Path
 	case spec.Olares != nil:
-		r.Location, r.Secret, r.CertSecret = spec.Olares.URL, nameOf(spec.Olares.SecretRef), nameOf(spec.Olares.CertSecretRef)
+		r.Location, r.Secret = spec.Olares.URL, nameOf(spec.Olares.SecretRef)
+		r.CertSecret, r.ProxySecret = nameOf(spec.Olares.CertSecretRef), nameOf(spec.Olares.ProxySecretRef)
 		r.SystemVersion = spec.Olares.SystemVersion
 	case spec.Artifact != nil:
 		r.Location, r.Path = string(spec.Artifact.Kind)+"/"+spec.Artifact.Name, spec.Artifact.Path

@@ -55,6 +55,13 @@ func TestNewSource(t *testing.T) {
 			Type: v1alpha1.SourceTypeDirectory, Directory: &v1alpha1.DirectorySource{Path: "/charts"}, Interval: "1h",
 			Filter: &v1alpha1.AppFilter{Include: []string{"a*"}, Exclude: []string{"b"}, MaxVersions: 2}, Platform: &v1alpha1.Platform{Profile: v1alpha1.ProfileOlares},
 		}, "kubectl market source add samples /charts --namespace market --include 'a*' --exclude b --max-versions 2 --profile olares --interval 1h"},
+		{"a certificate and a proxy", sourcebuilder.Request{Location: "https://charts.example", CertSecret: "cert", ProxySecret: "proxy"}, v1alpha1.MarketSourceSpec{
+			Type: v1alpha1.SourceTypeHelm, Helm: &v1alpha1.HelmSource{URL: "https://charts.example", CertSecretRef: ref("cert"), ProxySecretRef: ref("proxy")},
+		}, "kubectl market source add samples https://charts.example --namespace market --cert-secret cert --proxy-secret proxy"},
+		{"a receiver", sourcebuilder.Request{Location: "https://charts.example", Receiver: v1alpha1.ReceiverDockerHub, ReceiverSecret: "hook"}, v1alpha1.MarketSourceSpec{
+			Type: v1alpha1.SourceTypeHelm, Helm: &v1alpha1.HelmSource{URL: "https://charts.example"},
+			Receiver: &v1alpha1.Receiver{Type: v1alpha1.ReceiverDockerHub, SecretRef: *ref("hook")},
+		}, "kubectl market source add samples https://charts.example --namespace market --receiver dockerhub --receiver-secret hook"},
 		{"uploads", sourcebuilder.Request{Type: v1alpha1.SourceTypeUpload, AllowedNamespaces: "all"}, v1alpha1.MarketSourceSpec{
 			Type: v1alpha1.SourceTypeUpload, Upload: &v1alpha1.UploadSource{}, AllowedNamespaces: &v1alpha1.AllowedNamespaces{From: v1alpha1.NamespacesFromAll},
 		}, "kubectl market source add samples --namespace market --type upload --allowed-namespaces all"},
@@ -77,6 +84,7 @@ func TestNewSource(t *testing.T) {
 		{Location: "https://charts.example", Ref: "main"}, {Location: "/charts", Path: "a"}, {Location: "ssh://git.example/a", Ref: "head:main"},
 		{Location: "https://charts.example", SystemVersion: "1"}, {Location: "Bucket/charts", Secret: "login"}, {Location: "https://charts.example", Insecure: true}, {Location: "https://charts.example", AllCharts: true}, {Location: "/charts", AllowedNamespaces: "team"},
 		{Type: v1alpha1.SourceTypeUpload, Location: "/charts"}, {Type: v1alpha1.SourceTypeUpload, Secret: "login"}, {Type: v1alpha1.SourceTypeUpload, CertSecret: "ca"},
+		{Location: "/charts", ProxySecret: "proxy"}, {Location: "https://charts.example", Receiver: v1alpha1.ReceiverGitHub}, {Location: "https://charts.example", ReceiverSecret: "hook"},
 	} {
 		_, err := sourcebuilder.NewSource(wrong)
 		NewWithT(t).Expect(err).To(HaveOccurred())

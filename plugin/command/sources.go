@@ -81,6 +81,10 @@ func (f *Factory) newSourceAddCommand() *cobra.Command {
 			"# Add the charts in a directory of a git repository", "source add apps https://git.example/apps.git -n market --ref semver:1.x --path charts",
 			"# Add the charts in the artifact of an object of Flux", "source add apps GitRepository/apps -n market --path charts",
 			"# Add an app store of Olares", "source add store https://store.example -n market --type olares --profile olares",
+			"# Add a registry behind a proxy that requires a client certificate",
+			"source add team oci://registry.example/charts -n market --charts web --cert-secret registry --proxy-secret proxy",
+			"# Require signatures of a workflow of GitHub",
+			"source add team oci://ghcr.io/example/charts -n market --charts web --verify cosign --trust-root trust/trusted_root.json --identity 'https://token.actions.githubusercontent.com ~https://github\\.com/example/.*'",
 			"# Add a source to which users upload charts", "source add uploads --type upload -n market"),
 		Args: locationArgs(&s.Type), ValidArgsFunction: noCompletion,
 	}
@@ -89,7 +93,8 @@ func (f *Factory) newSourceAddCommand() *cobra.Command {
 	addChoice(c, &s.Type, "type", "Type of the source. Defaults to the type of the location.", v1alpha1.SourceTypeHelm, v1alpha1.SourceTypeOCI, v1alpha1.SourceTypeGit, v1alpha1.SourceTypeOlares, v1alpha1.SourceTypeArtifact, v1alpha1.SourceTypeDirectory, v1alpha1.SourceTypeUpload)
 	addChoice(c, &s.Profile, "profile", "Platform profile with which the charts are rendered. Defaults to helm.", v1alpha1.ProfileHelm, v1alpha1.ProfileOlares)
 	flags.StringVar(&s.Secret, "secret", "", "Secret with the credentials of the repository or the registry.")
-	flags.StringVar(&s.CertSecret, "cert-secret", "", "Secret with the CA certificates of the repository or the registry.")
+	flags.StringVar(&s.CertSecret, "cert-secret", "", "Secret with CA certificates (ca.crt) and a client certificate (tls.crt, tls.key) for the repository or the registry.")
+	flags.StringVar(&s.ProxySecret, "proxy-secret", "", "Secret with the address of a proxy, and its username and password.")
 	flags.StringVar(&s.RegistrySecret, "registry-secret", "", "Secret with the credentials of the registries of images.")
 	flags.BoolVar(&s.AllCharts, "all-charts", false, "Offer all charts below the URL of a registry that has a catalog.")
 	flags.BoolVar(&s.Insecure, "insecure", false, "Allow a registry of charts over HTTP.")
@@ -102,6 +107,9 @@ func (f *Factory) newSourceAddCommand() *cobra.Command {
 	flags.StringSliceVar(&s.Exclude, "exclude", nil, "Patterns of the names of apps to exclude.")
 	flags.Int32Var(&s.MaxVersions, "max-versions", 0, "Number of versions of each app that are hydrated. Defaults to 3.")
 	flags.DurationVar(&interval, "interval", 0, "Interval at which the source is checked for changes. Defaults to 10m.")
+	addChoice(c, &s.Receiver, "receiver", "Server that reports changes of the source.", v1alpha1.ReceiverGitHub, v1alpha1.ReceiverGitLab, v1alpha1.ReceiverHarbor, v1alpha1.ReceiverDockerHub, v1alpha1.ReceiverGeneric)
+	flags.StringVar(&s.ReceiverSecret, "receiver-secret", "", "Secret with the token of the server that reports changes.")
+	addVerifyFlags(c, &s.Verify)
 	w.addFlags(c, "the source is ready")
 	c.RunE = func(c *cobra.Command, arguments []string) error {
 		if err := write.readDryRun(c); err != nil {
@@ -141,6 +149,15 @@ func (f *Factory) newSourceAddCommand() *cobra.Command {
 		return f.followSource(c.Context(), k, source, w.timeout, "")
 	}
 	return c
+}
+
+// addVerifyFlags adds the flags for the signature that charts must have.
+func addVerifyFlags(c *cobra.Command, verify *sourcebuilder.VerifyRequest) {
+	addChoice(c, &verify.Provider, "verify", "Signature that each chart must have.",
+		v1alpha1.VerificationProviderHelmProvenance, v1alpha1.VerificationProviderCosign, v1alpha1.VerificationProviderNotation)
+	c.Flags().StringVar(&verify.TrustRoot, "trust-root", "", "Keys or certificates of the signers: NAME/KEY of a ConfigMap, or secret/NAME/KEY.")
+	c.Flags().StringArrayVar(&verify.Identities, "identity", nil,
+		"Signer, can be repeated. For cosign without a key, 'ISSUER SUBJECT', of which a part that begins with ~ is a regular expression; for notation, 'x509.subject: NAME'.")
 }
 
 // locationArgs requires the name of a source, and its location unless its type has none.

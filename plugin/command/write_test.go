@@ -309,6 +309,8 @@ func TestSourceChanges(t *testing.T) {
 		p.run("source add team https://charts.example/team --allowed-namespaces all --profile olares --include wiki* --max-versions 2 --interval 1h --dry-run=client -o yaml"+in),
 		p.run("source add folder /charts --allowed-namespaces team=web --dry-run=client -o yaml"+in),
 		p.run("source add registry oci://registry.example/charts --charts web,db --secret login --dry-run=client -o yaml"+in),
+		p.run("source add registry oci://registry.example/charts --cert-secret cert --proxy-secret proxy --receiver harbor --receiver-secret hook --verify cosign --trust-root trust/cosign.pub --dry-run=client -o yaml"+in),
+		p.run("source add registry oci://registry.example/charts --receiver harbor"+in), p.run("source add registry oci://registry.example/charts --verify cosign"+in),
 		p.run("source add uploads --type upload --dry-run=client -o yaml"+in), p.run("source add uploads --type upload --dry-run=server -o name"+in),
 		p.run("source add uploads /charts --type upload"+in), p.run("source add uploads"+in), p.run("source add uploads --type upload --secret login"+in),
 		p.run("source add flux GitRepository/charts --path stable --dry-run=client -o yaml"+in),
