@@ -31,6 +31,7 @@ for (const variant of variants) {
     })) {
       const response = await open(page, path);
       assert.equal(response.status(), 200, name);
+      if (name === "source-new") for (const summary of await page.locator("form summary").all()) await summary.click();
       await picture(page, `${name}-${variant.suffix}`, true);
       await checkWidth(page, name);
       await checkAccessibility(page, name);

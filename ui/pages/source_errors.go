@@ -18,6 +18,7 @@ var sourceFields = []struct{ path, id, label string }{
 	{"spec.helm.url", "location", "sourceForm.address"},
 	{"spec.oci.url", "location", "sourceForm.address"},
 	{"spec.directory.path", "location", "sourceForm.address"},
+	{"spec.git", "proxy-secret", "sourceForm.proxySecret"},
 	{"spec.git.url", "location", "sourceForm.address"},
 	{"spec.git.ref", "ref", "sourceForm.ref"},
 	{"spec.git.path", "path", "sourceForm.path"},
@@ -28,6 +29,15 @@ var sourceFields = []struct{ path, id, label string }{
 	{"spec.oci.certSecretRef", "cert-secret", "sourceForm.certSecret"},
 	{"spec.git.secretRef", "secret", "sourceForm.secret"},
 	{"spec.git.certSecretRef", "cert-secret", "sourceForm.certSecret"},
+	{"spec.helm.proxySecretRef", "proxy-secret", "sourceForm.proxySecret"},
+	{"spec.oci.proxySecretRef", "proxy-secret", "sourceForm.proxySecret"},
+	{"spec.git.proxySecretRef", "proxy-secret", "sourceForm.proxySecret"},
+	{"spec.olares.url", "location", "sourceForm.address"},
+	{"spec.olares.secretRef", "secret", "sourceForm.secret"},
+	{"spec.olares.certSecretRef", "cert-secret", "sourceForm.certSecret"},
+	{"spec.olares.proxySecretRef", "proxy-secret", "sourceForm.proxySecret"},
+	{"spec.receiver.secretRef", "receiver-secret", "sourceForm.receiverSecret"},
+	{"spec.verify", "trust-root", "sourceForm.trustRoot"},
 	{"spec.registrySecretRef", "registry-secret", "sourceForm.registrySecret"},
 	{"spec.filter.include", "include", "sourceForm.include"},
 	{"spec.filter.exclude", "exclude", "sourceForm.exclude"},
@@ -49,6 +59,9 @@ func sourceErrorsOf(l *locale.Language, err error) []fieldError {
 			if strings.HasPrefix(cause.Field, field.path) {
 				problem.ID, problem.Label = field.id, l.Text(field.label)
 			}
+		}
+		if cause.Field == "spec" && strings.Contains(cause.Message, "verify.provider") {
+			problem.ID, problem.Label = "verify", l.Text("sourceForm.verify")
 		}
 		problems = append(problems, problem)
 	}

@@ -25,14 +25,16 @@ type sourceForm struct {
 	Generation string
 	// Sharing is same, all or selector, and Selector the label selector of namespaces.
 	Sharing, Selector string
-	// Types are the types of sources, and Profiles the platform profiles.
-	Types, Profiles, Sharings []option
-	Namespaces                []string
+	// Types are the types of sources, Profiles the platform profiles, and Receivers and Providers the
+	// choices for spec.receiver.type and spec.verify.provider.
+	Types, Profiles, Sharings, Receivers, Providers []option
+	Namespaces                                      []string
 	// TypedNamespace reports that there are too many namespaces for a list.
 	TypedNamespace bool
 	Charts         string
 	Include        string
 	Exclude        string
+	Identities     string
 	MaxVersions    string
 	Interval       string
 	NotAllowed     string
@@ -116,8 +118,8 @@ func newSourceForm(r *request) (*sourceForm, error) {
 func (v *sourceForm) addSource() error {
 	q := v.newRequest()
 	source, err := sourcebuilder.NewSource(q)
-	if err != nil { // The label selector or the reference is invalid.
-		q.AllowedNamespaces, q.Ref = "same", ""
+	if err != nil { // A field is invalid that checkFields reports.
+		q.AllowedNamespaces, q.Ref, q.Receiver, q.ReceiverSecret, q.Verify = "same", "", "", "", sourcebuilder.VerifyRequest{}
 		if source, err = sourcebuilder.NewSource(q); err != nil {
 			return err
 		}

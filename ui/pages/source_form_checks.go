@@ -7,6 +7,28 @@ import (
 	"github.com/appmarket/operator/internal/sourcebuilder"
 )
 
+// checkTrust adds the problems of the fields about the receiver and signatures.
+func (v *sourceForm) checkTrust(add func(id, label, text string, values ...any)) {
+	if v.Receiver != "" && v.ReceiverSecret == "" {
+		add("receiver-secret", "sourceForm.receiverSecret", "fieldProblem.receiverSecret")
+	}
+	if v.Receiver == "" && v.ReceiverSecret != "" {
+		add("receiver", "sourceForm.receiver", "fieldProblem.receiver")
+	}
+	verify := v.newRequest().Verify
+	if verify.Provider == "" {
+		if verify.TrustRoot != "" || len(verify.Identities) > 0 {
+			add("verify", "sourceForm.verify", "fieldProblem.verify")
+		}
+		return
+	}
+	if _, err := sourcebuilder.ParseTrustRoot(verify.TrustRoot); err != nil {
+		add("trust-root", "sourceForm.trustRoot", "fieldProblem.trustRoot")
+	} else if _, err := verify.Parse(); err != nil {
+		add("identities", "sourceForm.identities", "fieldProblem.identities")
+	}
+}
+
 // checkFields adds the problems of all fields that the API server does not report by field.
 func (v *sourceForm) checkFields() {
 	add := func(id, label, text string, values ...any) {
@@ -27,6 +49,7 @@ func (v *sourceForm) checkFields() {
 	if _, err := sourcebuilder.ParseRef(v.newRequest().Ref); err != nil {
 		add("ref", "sourceForm.ref", "fieldProblem.ref")
 	}
+	v.checkTrust(add)
 	if v.Interval != "" {
 		if d, err := time.ParseDuration(v.Interval); err != nil || d <= 0 {
 			add("interval", "sourceForm.interval", "fieldProblem.interval")

@@ -14,7 +14,8 @@ func (v *sourceForm) addEntries(r *request) {
 	enter := func(field, present string) string { return strings.TrimSpace(enteredOr(r, field, present)) }
 	v.Type = v1alpha1.SourceType(enter("type", string(v.Type)))
 	v.Location, v.Secret, v.CertSecret = enter("location", v.Location), enter("secret", v.Secret), enter("cert-secret", v.CertSecret)
-	v.RegistrySecret = enter("registry-secret", v.RegistrySecret)
+	v.ProxySecret, v.RegistrySecret = enter("proxy-secret", v.ProxySecret), enter("registry-secret", v.RegistrySecret)
+	v.addTrustEntries(r, enter)
 	v.Ref, v.Path = enter("ref", v.Ref), enter("path", v.Path)
 	v.SystemVersion = enter("system-version", v.SystemVersion)
 	if r.Method == http.MethodPost {
@@ -43,6 +44,18 @@ func (v *sourceForm) addEntries(r *request) {
 	v.Sharings = optionsOf(v.Sharing, "same", r.Text("sourceForm.sharedOwn"), "all", r.Text("sourceForm.sharedAll"), "selector", r.Text("sourceForm.sharedLabels"))
 }
 
+// addTrustEntries replaces the fields about the receiver and signatures by what is entered.
+func (v *sourceForm) addTrustEntries(r *request, enter func(field, present string) string) {
+	v.Receiver = v1alpha1.ReceiverType(enter("receiver", string(v.Receiver)))
+	v.ReceiverSecret = enter("receiver-secret", v.ReceiverSecret)
+	v.Verify.Provider = v1alpha1.VerificationProvider(enter("verify", string(v.Verify.Provider)))
+	v.Verify.TrustRoot, v.Identities = enter("trust-root", v.Verify.TrustRoot), enter("identities", linesOf(v.Verify.Identities))
+	v.Receivers = optionsOf(string(v.Receiver), "", r.Text("sourceForm.noReceiver"), "GitHub", "GitHub", "GitLab", "GitLab", "Harbor", "Harbor",
+		"DockerHub", "Docker Hub", "Generic", r.Text("sourceForm.genericReceiver"))
+	v.Providers = optionsOf(string(v.Verify.Provider), "", r.Text("sourceForm.notVerified"), "HelmProvenance", r.Text("sourceForm.provenance"),
+		"Cosign", "cosign", "Notation", "notation")
+}
+
 // optionsOf returns options of which each is given as a value and a text.
 func optionsOf(chosen string, pairs ...string) []option {
 	var options []option
@@ -55,6 +68,17 @@ func optionsOf(chosen string, pairs ...string) []option {
 // linesOf returns a list as lines, and listOf the list of lines or of texts between commas.
 func linesOf(list []string) string { return strings.Join(list, "\n") }
 
+// trimmedLines returns the lines of a text that are not empty.
+func trimmedLines(text string) []string {
+	var lines []string
+	for line := range strings.Lines(text) {
+		if line = strings.TrimSpace(line); line != "" {
+			lines = append(lines, line)
+		}
+	}
+	return lines
+}
+
 func listOf(text string) []string {
 	return strings.FieldsFunc(text, func(c rune) bool { return c == ',' || c == ' ' || c == '\n' || c == '\r' || c == '\t' })
 }
@@ -66,7 +90,7 @@ func (v *sourceForm) newRequest() sourcebuilder.Request {
 		q.Type = sourcebuilder.TypeOfLocation(q.Location)
 	}
 	q.Charts, q.Include, q.Exclude = listOf(v.Charts), listOf(v.Include), listOf(v.Exclude)
-	q.Interval = v1alpha1.Duration(v.Interval)
+	q.Interval, q.Verify.Identities = v1alpha1.Duration(v.Interval), trimmedLines(v.Identities)
 	count, err := strconv.ParseInt(v.MaxVersions, 10, 32)
 	if q.MaxVersions = 0; err == nil {
 		q.MaxVersions = int32(count)
@@ -88,9 +112,12 @@ func (v *sourceForm) newRequest() sourcebuilder.Request {
 	}
 	switch q.Type {
 	case v1alpha1.SourceTypeUpload:
-		q.Location, q.Secret, q.CertSecret = "", "", ""
+		q.Location, q.Secret, q.CertSecret, q.ProxySecret = "", "", "", ""
 	case v1alpha1.SourceTypeDirectory, v1alpha1.SourceTypeArtifact:
-		q.Secret, q.CertSecret = "", ""
+		q.Secret, q.CertSecret, q.ProxySecret = "", "", ""
+	}
+	if !sourcebuilder.HasSignatures(q.Type) {
+		q.Verify = sourcebuilder.VerifyRequest{}
 	}
 	return q
 }

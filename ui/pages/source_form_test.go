@@ -102,6 +102,53 @@ func TestSourceOfUploadsIsAdded(t *testing.T) {
 	g.Expect(b.get(t, page).StatusCode).To(Equal(http.StatusOK))
 }
 
+// TestSourceWithProxyReceiverAndSignaturesIsAdded fills in the fields about credentials, changes one, and looks
+// at rejections of the API server.
+func TestSourceWithProxyReceiverAndSignaturesIsAdded(t *testing.T) {
+	g := NewWithT(t)
+	w := newWorld(t, false)
+	b := w.signIn(t, w.market, "admin", marketAdmin...)
+	form := url.Values{
+		"to": {w.market}, "name": {"team"}, "location": {"oci://registry.example/charts"}, "cert-secret": {"cert"}, "proxy-secret": {"proxy"},
+		"receiver": {"Harbor"}, "receiver-secret": {"hook"}, "verify": {"Cosign"}, "trust-root": {"trust/root.json"},
+		"identities": {"https://issuer.example jane@example.com\r\n\r\n~https://.* ~.*@example\\.com"},
+	}
+	preview := b.post(t, "/sources/new/preview", form)
+	g.Expect(preview.text).To(And(ContainSubstring("--cert-secret cert --proxy-secret proxy"), ContainSubstring("--receiver harbor --receiver-secret hook"),
+		ContainSubstring("--verify cosign --trust-root trust/root.json --identity")))
+	answer := b.post(t, "/sources/new", form)
+	g.Expect(answer.StatusCode).To(Equal(http.StatusSeeOther), answer.text)
+	spec := w.readSource(t, "team").Spec
+	g.Expect(spec.OCI.ProxySecretRef).To(HaveValue(HaveField("Name", "proxy")))
+	g.Expect(spec.Receiver).To(HaveValue(Equal(v1alpha1.Receiver{Type: v1alpha1.ReceiverHarbor, SecretRef: v1alpha1.LocalObjectReference{Name: "hook"}})))
+	g.Expect(spec.Verify.Cosign.Keyless.Identities).To(Equal([]v1alpha1.SignerIdentity{
+		{Issuer: "https://issuer.example", Subject: "jane@example.com"}, {IssuerRegExp: "https://.*", SubjectRegExp: `.*@example\.com`},
+	}))
+
+	page := "/sources/" + w.market + "/team"
+	g.Expect(b.get(t, page+"/edit").text).To(And(ContainSubstring("Nothing is changed yet"), ContainSubstring(`value="trust/root.json"`), ContainSubstring(`value="proxy"`)))
+	g.Expect(b.post(t, page+"/edit", url.Values{"generation": {"1"}, "interval": {"2h"}}).StatusCode).To(Equal(http.StatusSeeOther))
+	changed := w.readSource(t, "team").Spec
+	g.Expect(changed.Verify).To(Equal(spec.Verify))
+	g.Expect(changed.Receiver).To(Equal(spec.Receiver))
+	g.Expect(b.post(t, page+"/edit", url.Values{"generation": {"2"}, "verify": {""}, "trust-root": {""}, "identities": {""}, "receiver": {""}, "receiver-secret": {""}, "proxy-secret": {""}}).StatusCode).To(Equal(http.StatusSeeOther))
+	changed = w.readSource(t, "team").Spec
+	g.Expect(changed.Verify).To(BeNil())
+	g.Expect(changed.Receiver).To(BeNil())
+	g.Expect(changed.OCI.ProxySecretRef).To(BeNil())
+
+	form.Set("name", "other")
+	form.Set("location", "https://charts.example")
+	form.Set("verify", "Notation")
+	form.Set("identities", "")
+	answer = b.post(t, "/sources/new", form)
+	g.Expect(answer.StatusCode).To(Equal(http.StatusUnprocessableEntity))
+	g.Expect(answer.text).To(And(ContainSubstring(`<a href="#verify">`), ContainSubstring("available only when type is OCI")))
+	form.Set("location", "ssh://git@git.example/charts.git")
+	answer = b.post(t, "/sources/new", form)
+	g.Expect(answer.text).To(And(ContainSubstring(`<a href="#proxy-secret">`), ContainSubstring("SSH does not use a proxy")))
+}
+
 func TestSourceFormErrors(t *testing.T) {
 	w := newWorld(t, false)
 	b := w.signIn(t, w.market, "admin", marketAdmin...)
@@ -109,6 +156,8 @@ func TestSourceFormErrors(t *testing.T) {
 		{"to", "", "to", "select a namespace"}, {"name", "Wrong.name", "name", "at most 63"}, {"location", "", "location", "enter the URL"},
 		{"location", "https://jane:secret@charts.example", "location", "must not contain credentials"}, {"location", "relative", "location", "must begin with http"},
 		{"max-versions", "many", "max-versions", "from 1 to 50"}, {"max-versions", "99", "max-versions", "less than or equal to 50"}, {"interval", "soon", "interval", "must be a duration"},
+		{"receiver", "GitHub", "receiver-secret", "the Secret with the token"}, {"receiver-secret", "hook", "receiver", "select the server"},
+		{"verify", "Cosign", "trust-root", "must be NAME/KEY"}, {"trust-root", "trust/key", "verify", "select the required signature"},
 		{"interval", "1s", "interval", "at least 10s"}, {"selector", "", "selector", "label selector"}, {"selector", "a b c", "selector", "label selector"}, {"name", "samples", "name", "already has a source"},
 	} {
 		t.Run(c.field+" "+c.value, func(t *testing.T) {
