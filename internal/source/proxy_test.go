@@ -1,11 +1,16 @@
 package source_test
 
 import (
+	"bufio"
 	"crypto/tls"
+	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	. "github.com/onsi/gomega"
 
@@ -171,4 +176,58 @@ func TestSSHWithAProxyIsRejected(t *testing.T) {
 	g := NewWithT(t)
 	expectOutcome(g, err, true, v1alpha1.ReasonInvalidSpec)
 	g.Expect(strings.HasPrefix(err.Error(), "spec.git.proxySecretRef: SSH does not use a proxy")).To(BeTrue(), err.Error())
+}
+
+// TestHostileProxies has proxies that respond with text that must not be quoted, or not at all.
+func TestHostileProxies(t *testing.T) {
+	endless := func(w io.Writer) {
+		for line := []byte("S3cr3t: " + strings.Repeat("s3cr3t", 100) + "\r\n"); ; {
+			if _, err := w.Write(line); err != nil {
+				return
+			}
+		}
+	}
+	for _, c := range []struct {
+		why     string
+		respond func(w net.Conn)
+		text    string
+	}{
+		{"no response", func(w net.Conn) { _, _ = io.Copy(io.Discard, w) }, "server did not respond in time"},
+		{"the connection is closed", func(net.Conn) {}, "connection was closed before the end of the response"},
+		{"endless headers", func(w net.Conn) { fmt.Fprint(w, "HTTP/1.1 200 OK\r\n"); endless(w) }, ""},
+		{"another protocol", func(w net.Conn) { fmt.Fprint(w, "SSH-2.0-s3cr3t\r\n") }, ""},
+		{"an invalid status", func(w net.Conn) { fmt.Fprint(w, "HTTP/1.1 s3cr3t\r\n\r\n") }, ""},
+		{"a status with a text", func(w net.Conn) { fmt.Fprint(w, "HTTP/1.1 599 s3cr3t\r\nContent-Length: 6\r\n\r\ns3cr3t") }, "the proxy returned 599"},
+		{"a redirect", func(w net.Conn) {
+			fmt.Fprint(w, "HTTP/1.1 302 Found\r\nLocation: http://169.254.169.254/s3cr3t\r\nContent-Length: 0\r\n\r\n")
+		}, "the proxy returned 302 Found"},
+		{"a web page as the server", func(w net.Conn) { fmt.Fprint(w, "HTTP/1.1 200 OK\r\n\r\nHTTP/1.1 200 OK\r\n\r\ns3cr3t") }, ""},
+	} {
+		t.Run(c.why, func(t *testing.T) {
+			g := NewWithT(t)
+			listener, err := net.Listen("tcp", "127.0.0.1:0")
+			g.Expect(err).NotTo(HaveOccurred())
+			defer listener.Close()
+			go func() {
+				for {
+					connection, err := listener.Accept()
+					if err != nil {
+						return
+					}
+					go func() {
+						defer connection.Close()
+						if _, err := http.ReadRequest(bufio.NewReader(connection)); err == nil {
+							c.respond(connection)
+						}
+					}()
+				}
+			}()
+			opened := openHelm(t, source.HelmConfig{URL: "https://charts.example", Timeout: time.Second, TransportConfig: source.TransportConfig{
+				Proxy: source.ProxyConfig{Address: "http://" + listener.Addr().String(), Username: "me", Password: "s3cr3t"},
+			}})
+			_, err = opened.List(t.Context(), hydrate.Cursor{})
+			expectOutcome(g, err, false, v1alpha1.ReasonFetchFailed)
+			g.Expect(err).To(MatchError(HavePrefix("get https://charts.example/index.yaml: " + c.text)))
+		})
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"strings"
 
 	"github.com/appmarket/operator/internal/chart"
 	"github.com/appmarket/operator/internal/netguard"
@@ -109,13 +110,12 @@ func (c TransportConfig) parseCertificates() (*x509.CertPool, *tls.Certificate, 
 // parse returns the URL of the proxy with its credentials, nil if there is none. Errors name the key of
 // the Secret and quote no value, because users also write credentials into the URL.
 func (p ProxyConfig) parse() (*url.URL, error) {
-	if p.Address == "" && p.Username == "" && p.Password == "" {
+	if p == (ProxyConfig{}) {
 		return nil, nil
 	}
 	address, err := url.Parse(p.Address)
 	switch {
-	case err != nil || address.Scheme != "http" && address.Scheme != "https" || address.Hostname() == "" || address.RawQuery != "" || address.Fragment != "" ||
-		address.Path != "" && address.Path != "/":
+	case err != nil || !isServerURL(address):
 		return nil, fmt.Errorf("key %q must be the http or https URL of a proxy, such as http://proxy.example:3128", proxyAddressKey)
 	case address.User != nil:
 		return nil, fmt.Errorf("key %q must not contain credentials: put them into the keys %q and %q", proxyAddressKey, "username", "password")
@@ -126,4 +126,10 @@ func (p ProxyConfig) parse() (*url.URL, error) {
 		address.User = url.UserPassword(p.Username, p.Password)
 	}
 	return address, nil
+}
+
+// isServerURL reports whether a URL is the http or https URL of a server, without a path and a query.
+func isServerURL(u *url.URL) bool {
+	isHTTP := u.Scheme == "http" || u.Scheme == "https"
+	return isHTTP && u.Hostname() != "" && strings.Trim(u.Path, "/") == "" && u.RawQuery == "" && u.Fragment == ""
 }
