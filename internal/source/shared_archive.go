@@ -40,6 +40,8 @@ type sharedArchive struct {
 	archive []byte
 	// waiting are the sources that can take the archive.
 	waiting []string
+	// expiry removes the archive after maxSharedAge.
+	expiry *time.Timer
 }
 
 // Fetch fetches the archive of an offer, or takes it if another source has fetched it.
@@ -110,19 +112,19 @@ func (a *sharedArchives) keepArchive(key archiveKey, archive []byte, owners []st
 	a.removeArchive(key)
 	kept := a.byKey[key]
 	kept.archive, kept.waiting = archive, owners
+	kept.expiry = time.AfterFunc(maxSharedAge, func() { a.expireArchive(key) })
 	a.order = append(a.order, key)
 	a.bytes += len(archive)
 	for a.bytes > maxSharedArchiveBytes || len(a.order) > maxSharedArchives {
 		a.removeArchive(a.order[0])
 	}
-	time.AfterFunc(maxSharedAge, func() { a.expireArchive(key, archive) })
 }
 
-// expireArchive removes an archive that was kept, unless it was replaced.
-func (a *sharedArchives) expireArchive(key archiveKey, archive []byte) {
+// expireArchive removes an archive that was kept for a time.
+func (a *sharedArchives) expireArchive(key archiveKey) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if kept := a.byKey[key]; kept != nil && kept.archive != nil && &kept.archive[0] == &archive[0] {
+	if a.byKey[key] != nil {
 		a.removeArchive(key)
 	}
 }
@@ -133,6 +135,7 @@ func (a *sharedArchives) removeArchive(key archiveKey) {
 	if kept.archive == nil {
 		return
 	}
+	kept.expiry.Stop()
 	a.bytes -= len(kept.archive)
 	kept.archive, kept.waiting = nil, nil
 	a.order = slices.DeleteFunc(a.order, func(have archiveKey) bool { return have == key })
