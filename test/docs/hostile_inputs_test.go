@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -20,14 +21,17 @@ const minHostileInputs = 60
 var (
 	// hostileTestForm is the column "test": a package, and a test with its subtest, or the text of a spec.
 	hostileTestForm = regexp.MustCompile("^`([a-z/]+)` `(?:(Test[A-Za-z0-9]+)(?:/(.+))?|([^`]+))`$")
-	// hostileReasonForm is a reason or an HTTP status in the column "outcome".
-	hostileReasonForm = regexp.MustCompile("`([A-Z][A-Za-z]+|[0-9]{3})`")
+	// hostileReasonForm is a reason or an HTTP status in the column "outcome", and hostileConditionForm a condition
+	// with its reason.
+	hostileReasonForm    = regexp.MustCompile("`([A-Z][A-Za-z]+|[0-9]{3})`")
+	hostileConditionForm = regexp.MustCompile("`([A-Za-z]+)=False` `([A-Za-z]+)`")
 )
 
-// TestHostileInputs checks that each row of docs/hostile-inputs.md names a test that exists, and that the test
-// contains the reason or the HTTP status of the row.
+// TestHostileInputs checks that each row of docs/hostile-inputs.md names a test that exists, that the test contains
+// the reason or the HTTP status of the row, and that the reason is one of the condition.
 func TestHostileInputs(t *testing.T) {
 	p, reasons, sources := readPage(t, "docs/hostile-inputs.md"), declaredReasons(t), map[string][]*ast.File{}
+	ofCondition := failureReasons(t)
 	rows, seen := 0, map[string]int{}
 	for i, line := range p.textLines() {
 		row := splitCells(line)
@@ -50,6 +54,9 @@ func TestHostileInputs(t *testing.T) {
 		if found == nil {
 			t.Errorf("%s:%d: %s does not exist", p.path, i+1, row[3])
 			continue
+		}
+		if of := hostileConditionForm.FindStringSubmatch(row[2]); of != nil && !slices.Contains(ofCondition[of[1]], of[2]) {
+			t.Errorf("%s:%d: %s is not a reason for %s=False", p.path, i+1, of[2], of[1])
 		}
 		for _, outcome := range hostileReasonForm.FindAllStringSubmatch(row[2], -1) {
 			if name := constantOf(outcome[1], reasons); name == "" || !found.uses(name) {
