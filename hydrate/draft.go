@@ -15,7 +15,7 @@ import (
 
 // Revision is part of the inputs. Raise it when the steps produce a different result from
 // the same inputs; every app is then hydrated again.
-const Revision int32 = 8
+const Revision int32 = 9
 
 // Request specifies the version of an app to hydrate, and the values and parameters to use.
 type Request struct {

@@ -24,6 +24,7 @@ const masked = "(masked)"
 //	permissions.json           what the objects may do outside their Pods; only if they are known
 //	audit.json                 the findings of the rules of the market; only if the source requires a review
 //	images.json                the images with their details from the registries
+//	layers.json                the layers of the images; added when the version is published
 //	objects.yaml               the rendered objects, with the contents of Secrets and the platform values masked
 //	README.md, values.yaml, …  files of the chart for users
 func NewReports(d *Draft) (map[string][]byte, error) {

@@ -7,6 +7,7 @@ import (
 	"maps"
 
 	"github.com/appmarket/operator/internal/chart"
+	"github.com/appmarket/operator/internal/images"
 )
 
 // RepoUpdate packs the chart and publishes it in the repository with its reports. The same
@@ -32,6 +33,9 @@ func (s RepoUpdate) Apply(ctx context.Context, d *Draft) error {
 	reports := maps.Clone(d.Reports)
 	if reports["images.json"], err = indentedJSON(d.Images); err != nil {
 		return fmt.Errorf("encode images.json: %w", err)
+	}
+	if reports[images.LayersReport], err = images.EncodeLayers(images.ListLayers(d.Images)); err != nil {
+		return err
 	}
 	published, err := s.Publisher.Publish(ctx, PublishRequest{
 		Owner:   d.Request.Owner,

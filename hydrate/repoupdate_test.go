@@ -71,7 +71,7 @@ func TestRepoUpdateHandsOver(t *testing.T) {
 	g.Expect(p.got.Version).To(Equal("1.0.0"))
 	g.Expect(p.got.Digest).To(Equal(chart.Digest(p.got.Archive)))
 	g.Expect(p.got.Chart).To(MatchJSON(`{"apiVersion": "v2", "name": "web", "version": "1.0.0"}`))
-	g.Expect(p.got.Reports).To(And(HaveKey("objects.yaml"), HaveKey("images.json"), HaveKey("app.json"), HaveKey("values.yaml")))
+	g.Expect(p.got.Reports).To(And(HaveKey("objects.yaml"), HaveKey("images.json"), HaveKey("app.json"), HaveKey("values.yaml"), HaveKey("layers.json")))
 	var images any
 	g.Expect(json.Unmarshal(p.got.Reports["images.json"], &images)).To(Succeed())
 }

@@ -38,10 +38,32 @@ type AppFootprint struct {
 	// +kubebuilder:validation:MaxLength=64
 	Storage string `json:"storage,omitempty"`
 
-	// pullBytes is the sum of the compressed sizes in bytes of the images, each for the platform
-	// with the largest image. Images that could not be looked up are not counted.
+	// pullBytes is the compressed size in bytes of the images for the platform with the largest
+	// size in pullSizes.
 	// +optional
 	PullBytes int64 `json:"pullBytes,omitempty"`
+
+	// pullSizes lists the compressed sizes of the images for each platform that all images support,
+	// the largest first, at most 16. If there is no such platform, all platforms are listed. A layer
+	// that several images contain counts once. Images that could not be looked up are not counted.
+	// +optional
+	// +listType=map
+	// +listMapKey=platform
+	// +kubebuilder:validation:MaxItems=16
+	PullSizes []PlatformPullSize `json:"pullSizes,omitempty"`
+}
+
+// PlatformPullSize is the size of the images of an app for a platform.
+type PlatformPullSize struct {
+	// platform is the platform in the form os/architecture or os/architecture/variant.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=64
+	Platform string `json:"platform,omitempty"`
+
+	// bytes is the compressed size in bytes.
+	// +required
+	Bytes *int64 `json:"bytes,omitempty"`
 }
 
 // AccessScope specifies where an app needs permissions.

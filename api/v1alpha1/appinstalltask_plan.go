@@ -52,6 +52,17 @@ type Plan struct {
 	// +kubebuilder:validation:MaxItems=100
 	ImagesRemoved []PlannedImage `json:"imagesRemoved,omitempty"`
 
+	// imageBytesAdded is the compressed size in bytes of the layers of all added images that no image
+	// of the installed version contains, each layer once, for the platform with the largest size.
+	// Images that are not in the reports of the versions are not counted.
+	// +optional
+	ImageBytesAdded int64 `json:"imageBytesAdded,omitempty"`
+
+	// imageBytesRemoved is the compressed size in bytes of the layers of all removed images that no
+	// image of the new version contains.
+	// +optional
+	ImageBytesRemoved int64 `json:"imageBytesRemoved,omitempty"`
+
 	// permissionsAdded lists the first 50 permissions that the roles and bindings of the app
 	// would grant and the installed version does not, such as
 	// `get, list secrets in namespace "demo"`.
@@ -80,7 +91,7 @@ type PlannedImage struct {
 	Name string `json:"name,omitempty"`
 
 	// largestPlatformBytes is the compressed size in bytes of the image for the platform with the
-	// largest image. It is not set if the AppInfo does not contain the image.
+	// largest image. It is not set if the reports of the versions do not contain the image.
 	// +optional
 	LargestPlatformBytes int64 `json:"largestPlatformBytes,omitempty"`
 }

@@ -18,6 +18,7 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/catalog"
 	"github.com/appmarket/operator/internal/fairlimiter"
 	"github.com/appmarket/operator/internal/market"
 	"github.com/appmarket/operator/internal/outcome"
@@ -27,6 +28,7 @@ import (
 
 // Repository stores the published charts.
 type Repository interface {
+	catalog.Reports
 	// Has reports whether the repository contains a version with this digest.
 	Has(owner hydrate.Owner, app, version, digest string) bool
 	// Remove deletes all versions of an app except those to keep.

@@ -2,6 +2,7 @@ package appinfo
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -108,33 +109,38 @@ func imagesCheckedAt(app *v1alpha1.AppInfo) time.Time {
 func lookUpImages(ctx context.Context, r *Reconciler, s *scope, due []int) error {
 	inspector := r.Inspector(ctx, s.source)
 	found := append([]v1alpha1.AppImage(nil), s.app.Status.Images...)
+	layers := make([]images.ImageLayers, len(due))
 	group := errgroup.Group{}
 	group.SetLimit(maxLookups)
-	for _, i := range due {
+	for n, i := range due {
 		group.Go(outcome.Guarded(func() error {
-			found[i] = lookUpImage(ctx, inspector, found[i])
+			found[i], layers[n] = lookUpImage(ctx, inspector, found[i])
 			return ctx.Err()
 		}))
 	}
 	if err := group.Wait(); err != nil {
 		return err
 	}
+	changed := slices.ContainsFunc(due, func(i int) bool { return found[i].Digest != s.app.Status.Images[i].Digest })
 	s.app.Status.Images = found
-	updatePullBytes(&s.app.Status)
-	return nil
+	if !changed {
+		return nil
+	}
+	return updatePullSizes(r, s.app, images.LayersByName(layers))
 }
 
-func lookUpImage(ctx context.Context, inspector hydrate.Inspector, known v1alpha1.AppImage) v1alpha1.AppImage {
+// lookUpImage returns an image with its present details, and its layers. The layers are empty if the lookup failed.
+func lookUpImage(ctx context.Context, inspector hydrate.Inspector, known v1alpha1.AppImage) (v1alpha1.AppImage, images.ImageLayers) {
 	detail, err := inspector.Inspect(ctx, known.Name)
 	if err != nil {
 		known.Problem = text.Limit(err.Error(), maxSentence)
-		return known
+		return known, images.ImageLayers{}
 	}
 	found := toAppImage(images.Image{Name: known.Name, Detail: &detail})
 	if known.Digest != "" && len(known.Platforms) == 0 {
 		found.Platforms = nil // They were removed because status was too large.
 	}
-	return found
+	return found, images.LayersOf(known.Name, &detail)
 }
 
 // reportImages emits an event for images whose digest has changed, and updates the message of the

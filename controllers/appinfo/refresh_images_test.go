@@ -2,6 +2,7 @@ package appinfo_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -14,8 +15,10 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 	registryserver "github.com/google/go-containerregistry/pkg/registry"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/random"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/types"
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -23,6 +26,7 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/chartrepo"
 	images "github.com/appmarket/operator/internal/registry"
 )
 
@@ -64,13 +68,56 @@ func (r *imageRegistry) push() string {
 	GinkgoHelper()
 	image, err := random.Image(100, 1)
 	Expect(err).NotTo(HaveOccurred())
-	ref, err := name.ParseReference(strings.Replace(r.image, "images.example.com", strings.TrimPrefix(r.url, "http://"), 1))
-	Expect(err).NotTo(HaveOccurred())
-	Expect(remote.Write(ref, image)).To(Succeed())
+	r.write(r.image, image)
 	var digest v1.Hash
 	digest, err = image.Digest()
 	Expect(err).NotTo(HaveOccurred())
 	return digest.String()
+}
+
+// write pushes an image.
+func (r *imageRegistry) write(to string, image v1.Image) {
+	GinkgoHelper()
+	ref, err := name.ParseReference(strings.Replace(to, "images.example.com", strings.TrimPrefix(r.url, "http://"), 1))
+	Expect(err).NotTo(HaveOccurred())
+	Expect(remote.Write(ref, image)).To(Succeed())
+}
+
+// randomImage returns an image with one layer.
+func randomImage(size int64) v1.Image {
+	GinkgoHelper()
+	image, err := random.Image(size, 1)
+	Expect(err).NotTo(HaveOccurred())
+	return image
+}
+
+// withLayer returns an image with the layers of another one and a layer of its own.
+func withLayer(base v1.Image) v1.Image {
+	GinkgoHelper()
+	layer, err := random.Layer(300, types.DockerLayer)
+	Expect(err).NotTo(HaveOccurred())
+	image, err := mutate.AppendLayers(base, layer)
+	Expect(err).NotTo(HaveOccurred())
+	return image
+}
+
+// unreadableReports is a repository whose reports cannot be read.
+type unreadableReports struct{ *chartrepo.Store }
+
+var errUnreadable = errors.New("the volume is not readable")
+
+func (unreadableReports) Report(string, string) ([]byte, error) { return nil, errUnreadable }
+
+func sizeOfLayers(image v1.Image) (sum int64) {
+	GinkgoHelper()
+	layers, err := image.Layers()
+	Expect(err).NotTo(HaveOccurred())
+	for _, layer := range layers {
+		size, err := layer.Size()
+		Expect(err).NotTo(HaveOccurred())
+		sum += size
+	}
+	return sum
 }
 
 // podFiles returns the files of an app with one Pod for each image.
@@ -170,6 +217,47 @@ var _ = Describe("Images of a served version", func() {
 		Expect(b.app.Status.Images).To(HaveExactElements(And(HaveField("Problem", ContainSubstring("502")), HaveField("Digest", digest))))
 		Expect(b.conditionMessage(v1alpha1.ConditionAnalyzed)).To(HavePrefix("1 image, 1 not looked up: "))
 		b.expectNoWrites()
+	})
+
+	It("count a layer that they share once, also after a tag has moved", func() {
+		const web, db = "images.example.com/team/web:1", "images.example.com/team/db:1"
+		base := randomImage(5000)
+		first, second, other := withLayer(base), withLayer(base), randomImage(700)
+		registry.write(web, first)
+		registry.write(db, second)
+		digest, err := second.Digest()
+		Expect(err).NotTo(HaveOccurred())
+		b.addVersion("1.0.0", podFiles(web, strings.TrimSuffix(db, ":1")+"@"+digest.String(), "images.example.invalid/app:1"))
+		b.writeListing()
+		reconcile()
+		expectSize := func(size int64) {
+			GinkgoHelper()
+			footprint := b.app.Status.Summary.Footprint
+			Expect(footprint.PullSizes).To(ConsistOf(HaveField("Bytes", HaveValue(Equal(size)))))
+			Expect(footprint.PullBytes).To(Equal(size))
+		}
+		shared := sizeOfLayers(first) + sizeOfLayers(second) - sizeOfLayers(base)
+		expectSize(shared)
+
+		registry.write(web, other)
+		lookedUp(25 * time.Hour)
+		reconcile()
+		expectSize(sizeOfLayers(other) + sizeOfLayers(second))
+
+		registry.write(web, first)
+		lookedUp(25 * time.Hour)
+		reconcile()
+		expectSize(shared)
+		Expect(b.app.Status.Images).To(ContainElement(And(HaveField("Name", web), HaveField("LargestPlatformBytes", sizeOfLayers(first)))))
+
+		b.reconciler.Repository = unreadableReports{b.store}
+		lookedUp(25 * time.Hour)
+		reconcile()
+		expectSize(shared)
+		registry.write(web, other)
+		lookedUp(25 * time.Hour)
+		_, err = b.reconcileApp()
+		Expect(err).To(MatchError(errUnreadable))
 	})
 
 	It("are not looked up again if they are pinned by digest", func() {

@@ -4,6 +4,7 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/catalog"
+	"github.com/appmarket/operator/internal/images"
 	"github.com/appmarket/operator/internal/objects"
 	"github.com/appmarket/operator/internal/text"
 )
@@ -26,8 +27,8 @@ func fillFromObjects(out *v1alpha1.AppSummary, d *hydrate.Draft) {
 	}
 	out.Footprint = &v1alpha1.AppFootprint{
 		CPU: d.Description.Footprint.CPU, Memory: d.Description.Footprint.Memory, Storage: d.Description.Footprint.Storage,
-		PullBytes: pullBytes(toAppImages(d.Images)),
 	}
+	setPullSizes(out.Footprint, images.PullSizes(images.ListLayers(d.Images)))
 	out.Access = toAccess(d.Description.Access)
 	out.Requirements = toRequirements(d.Description.Requirements)
 	out.Requirements.KubernetesVersion = text.Limit(d.Chart.KubeVersion, maxRange)
@@ -59,21 +60,4 @@ func toRequirements(r objects.Requirements) *v1alpha1.AppRequirements {
 		}
 	}
 	return out
-}
-
-// pullBytes returns the sum of the sizes of images.
-func pullBytes(images []v1alpha1.AppImage) int64 {
-	var sum int64
-	for _, image := range images {
-		sum += image.LargestPlatformBytes
-	}
-	return sum
-}
-
-// updatePullBytes updates the sum of the sizes of images after they were looked up again, unless status omits
-// some of them.
-func updatePullBytes(st *v1alpha1.AppInfoStatus) {
-	if s := st.Summary; s != nil && s.Footprint != nil && int(s.ImageCount) == len(st.Images) {
-		s.Footprint.PullBytes = pullBytes(st.Images)
-	}
 }

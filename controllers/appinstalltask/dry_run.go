@@ -39,7 +39,7 @@ func (r *Reconciler) planOperation(ctx context.Context, s *scope) error {
 		return status.ForCondition(v1alpha1.ConditionAdmitted, err)
 	}
 	plan := newPlan(s, p.subtasks, changes.objects)
-	if err := addContents(plan, s, changes); err != nil {
+	if err := addContents(plan, r.Reports, s, changes); err != nil {
 		return status.ForCondition(v1alpha1.ConditionAdmitted, err)
 	}
 	s.task.Status.Plan = plan

@@ -71,6 +71,7 @@ func newTaskFixture() *taskFixture {
 		Client: b.client, Live: server.Client, Recorder: &events.FakeRecorder{}, Cluster: surroundings, Inputs: inputs,
 		Turns:   fairlimiter.NewForShortWork(16, func(types.NamespacedName) {}),
 		Tenants: tenants, Catalog: &catalog.Catalog{Objects: server.Client, Markets: []string{b.source.Namespace}},
+		Reports: b.store,
 		Planner: &installplan.Planner{
 			Objects: server.Client, Tenants: tenants, Archives: b.store,
 			Worker:   hydrate.InProcess{Renderer: render.Engine{}, Reader: olares.Reader{}},

@@ -19,7 +19,7 @@ const (
 // addContents adds the images, the permissions and the unused values to a plan. It adds nothing if the
 // operation installs no version. A version that cannot be rendered counts as a version without images
 // and permissions.
-func addContents(plan *v1alpha1.Plan, s *scope, changes plannedChanges) error {
+func addContents(plan *v1alpha1.Plan, reports catalog.Reports, s *scope, changes plannedChanges) error {
 	if changes.after == nil {
 		return nil
 	}
@@ -37,9 +37,9 @@ func addContents(plan *v1alpha1.Plan, s *scope, changes plannedChanges) error {
 	if err != nil {
 		return err
 	}
-	sizes := knownImageSizes(s.app)
-	plan.ImagesAdded = catalog.FirstItems(otherImages(has, had, sizes), maxPlannedImages)
-	plan.ImagesRemoved = catalog.FirstItems(otherImages(had, has, sizes), maxPlannedImages)
+	if err := addImages(plan, reports, s, had, has); err != nil {
+		return err
+	}
 	added, err := objects.ListAddedPermissions(before.AllDocuments(), after.AllDocuments(), s.task.Namespace)
 	if err != nil {
 		return err
@@ -57,32 +57,6 @@ func usedImages(draft *hydrate.Draft) ([]images.Image, error) {
 		declared = draft.Manifest.Images
 	}
 	return images.FindImages(draft.AllDocuments(), declared)
-}
-
-// knownImageSizes returns the sizes in bytes of the images in the status of an app, by full reference.
-func knownImageSizes(app *catalog.App) map[string]int64 {
-	sizes := map[string]int64{}
-	if app != nil {
-		for _, image := range app.Info.Status.Images {
-			sizes[image.Name] = image.LargestPlatformBytes
-		}
-	}
-	return sizes
-}
-
-// otherImages returns the images of a list that another list does not contain.
-func otherImages(list, without []images.Image, sizes map[string]int64) []v1alpha1.PlannedImage {
-	excluded := map[string]bool{}
-	for _, image := range without {
-		excluded[image.Name] = true
-	}
-	var others []v1alpha1.PlannedImage
-	for _, image := range list {
-		if !excluded[image.Name] {
-			others = append(others, v1alpha1.PlannedImage{Name: image.Name, LargestPlatformBytes: sizes[image.Name]})
-		}
-	}
-	return others
 }
 
 // isClaim reports whether an object is a PersistentVolumeClaim, which no operation but an uninstallation

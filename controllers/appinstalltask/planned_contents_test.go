@@ -1,8 +1,10 @@
 package appinstalltask_test
 
 import (
+	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync/atomic"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -17,6 +19,7 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	helmrelease "github.com/appmarket/operator/internal/helm/release"
+	"github.com/appmarket/operator/internal/images"
 	"github.com/appmarket/operator/internal/installplan"
 	"github.com/appmarket/operator/internal/license"
 	"github.com/appmarket/operator/internal/release"
@@ -72,7 +75,7 @@ var _ = Describe("The plan of a dry run", func() {
 			"templates/pod.yaml": podYAML("images.example.com/web:2"), "templates/role.yaml": roleYAML("[get, list, delete]"),
 		})
 		b.editApp(func(app *v1alpha1.AppInfo) {
-			app.Status.Images = []v1alpha1.AppImage{{Name: "images.example.com/web:2", LargestPlatformBytes: 4200}}
+			app.Status.Images = []v1alpha1.AppImage{{Name: "images.example.com/web:2", Digest: "sha256:2", Platforms: []string{"linux/amd64"}, LargestPlatformBytes: 4200}}
 		})
 		plan := createPlan(v1alpha1.ActionUpgrade, account)
 		Expect(plan.ImagesAdded).To(Equal([]v1alpha1.PlannedImage{{Name: "images.example.com/web:2", LargestPlatformBytes: 4200}}))
@@ -80,6 +83,37 @@ var _ = Describe("The plan of a dry run", func() {
 		Expect(plan.PermissionsAdded).To(Equal([]string{`delete, list secrets in namespace "` + b.namespace + `"`}))
 		Expect(plan.Objects).To(ContainElement(v1alpha1.PlannedObject{Change: v1alpha1.ObjectRetained, Object: claim(), Storage: "8Gi"}))
 		Expect(plan.ObjectsDeleted).To(BeZero())
+	})
+
+	It("counts layers that images share once, and not those of the installed version", func() {
+		layer := func(number int, bytes int64) images.Layer {
+			digest, err := images.ParseLayerDigest(fmt.Sprintf("sha256:%064x", number))
+			Expect(err).NotTo(HaveOccurred())
+			return images.Layer{Digest: digest, Bytes: bytes}
+		}
+		image := func(name string, layers ...images.Layer) images.ImageLayers {
+			return images.ImageLayers{Name: "images.example.com/" + name, Digest: "sha256:" + name, Platforms: map[string][]images.Layer{"linux/amd64": layers}}
+		}
+		pods := func(names ...string) map[string]string {
+			files := filesWithoutInputs()
+			for i, name := range names {
+				files[fmt.Sprintf("templates/pod-%d.yaml", i)] = strings.Replace(podYAML("images.example.com/"+name), "{name: web}", fmt.Sprintf("{name: web-%d}", i), 1)
+			}
+			return files
+		}
+		b.publishVersion("1.0.0", pods("web:1", "db:1", "kept:1"),
+			image("web:1", layer(1, 1000), layer(2, 1)), image("db:1", layer(3, 300), layer(4, 20)), image("kept:1", layer(4, 20), layer(5, 7)))
+		b.installVersion("1.0.0")
+		b.publishVersion("1.1.0", pods("web:2", "worker:2", "kept:1", "unknown:1"),
+			image("web:2", layer(1, 1000), layer(6, 50), layer(7, 5)), image("worker:2", layer(1, 1000), layer(7, 5)), image("kept:1", layer(4, 20), layer(5, 7)))
+		plan := createPlan(v1alpha1.ActionUpgrade)
+		Expect(plan.ImagesAdded).To(Equal([]v1alpha1.PlannedImage{
+			{Name: "images.example.com/unknown:1"}, {Name: "images.example.com/web:2", LargestPlatformBytes: 1055}, {Name: "images.example.com/worker:2", LargestPlatformBytes: 1005},
+		}))
+		Expect(plan.ImagesRemoved).To(Equal([]v1alpha1.PlannedImage{
+			{Name: "images.example.com/db:1", LargestPlatformBytes: 320}, {Name: "images.example.com/web:1", LargestPlatformBytes: 1001},
+		}))
+		Expect([]int64{plan.ImageBytesAdded, plan.ImageBytesRemoved}).To(Equal([]int64{55, 301}))
 	})
 
 	It("lists values that the new version does not have, but no values", func() {

@@ -47,6 +47,8 @@ type Reconciler struct {
 	Recorder events.EventRecorder
 	Catalog  *catalog.Catalog
 	Planner  *installplan.Planner
+	// Reports contains the layers of images for dry runs.
+	Reports catalog.Reports
 	// Tenants returns the clients that read values and inputs as the service account.
 	Tenants Tenants
 	// Clients returns the clients that read releases for dry runs, as the service account.

@@ -16,6 +16,7 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/chartrepo"
+	"github.com/appmarket/operator/internal/images"
 )
 
 // sourceFixture is a source with the app web, whose versions are published by the test.
@@ -56,8 +57,9 @@ func (m *sourceFixture) appReference() v1alpha1.AppReference {
 	return v1alpha1.AppReference{Source: "main", Name: "web", Namespace: m.source.Namespace}
 }
 
-// publishVersion stores a version with these files in the repository, as hydration does.
-func (m *sourceFixture) publishVersion(version string, content map[string]string) {
+// publishVersion stores a version with these files, and a report of the layers of its images, in the repository, as
+// hydration does.
+func (m *sourceFixture) publishVersion(version string, content map[string]string, layers ...images.ImageLayers) {
 	GinkgoHelper()
 	files := []chart.File{{Name: "Chart.yaml", Data: []byte("apiVersion: v2\nname: web\nversion: " + version + "\n")}}
 	for name, text := range content {
@@ -69,15 +71,18 @@ func (m *sourceFixture) publishVersion(version string, content map[string]string
 	Expect(err).NotTo(HaveOccurred())
 	packed, err := json.Marshal(meta)
 	Expect(err).NotTo(HaveOccurred())
+	report, err := images.EncodeLayers(layers)
+	Expect(err).NotTo(HaveOccurred())
 	published, err := m.store.Publish(GinkgoT().Context(), hydrate.PublishRequest{
 		Owner: hydrate.Owner{Namespace: m.source.Namespace, Source: "main"}, App: "web", Version: version,
 		Chart: packed, Archive: archive, Digest: chart.Digest(archive),
+		Reports: map[string][]byte{images.LayersReport: report},
 	})
 	Expect(err).NotTo(HaveOccurred())
 
 	before := client.MergeFrom(m.app.DeepCopy())
 	status := &m.app.Status
-	versions := []v1alpha1.PublishedVersion{{Version: version, Digest: published.Digest}}
+	versions := []v1alpha1.PublishedVersion{{Version: version, Digest: published.Digest, ReportURL: "http://market.example.com/" + published.Report}}
 	for _, v := range status.Versions {
 		if v.Version != version {
 			versions = append(versions, v)

@@ -57,7 +57,7 @@ func (p *components) registerControllers(ctx context.Context, mgr ctrl.Manager, 
 	}
 	tasks := &appinstalltask.Reconciler{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: mgr.GetEventRecorder("appinstalltask"),
-		Catalog: p.catalog, Planner: p.planner, Tenants: p.tenants, Cluster: p.cluster, Clients: p.releaseClientFor,
+		Catalog: p.catalog, Planner: p.planner, Reports: p.store, Tenants: p.tenants, Cluster: p.cluster, Clients: p.releaseClientFor,
 		MaxTasks: o.limits.tasks, MaxValueBytes: o.limits.taskBytes,
 	}
 	tasks.Inputs = inputwatch.NewWatcher(mgr.GetConfig(), o.limits.watches, tasks.Wake)

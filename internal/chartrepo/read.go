@@ -85,6 +85,20 @@ func (s *Store) openArchive(digest string) (content, error) {
 	})
 }
 
+// Report returns one file of the reports with the digest "sha256:<hex>". The error for a missing file matches
+// fs.ErrNotExist.
+func (s *Store) Report(digest, name string) ([]byte, error) {
+	c, err := s.openReport(digest, name)
+	if err != nil || c.data != nil {
+		return c.data, err
+	}
+	data, err := io.ReadAll(c.reader())
+	if err := errors.Join(err, c.close()); err != nil {
+		return nil, volume.StorageError(fmt.Errorf("read report: %w", err))
+	}
+	return data, nil
+}
+
 // openReport returns one file of packed reports.
 func (s *Store) openReport(digest, name string) (content, error) {
 	return s.loadContent(digest+"/"+name, func() (content, error) {

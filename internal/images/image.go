@@ -32,7 +32,11 @@ type Platform struct {
 	Variant      string `json:"variant,omitempty"`
 	// Digest is the digest of the manifest of this build.
 	Digest string `json:"digest"`
-	// Size is the total size of the compressed layers in bytes, and Layers is their number.
+	// Size is the total size of the compressed layers in bytes, each different layer once, and
+	// Layers is their number.
 	Size   int64 `json:"size"`
 	Layers int   `json:"layers"`
+	// Blobs are the different layers. It is one item with the digest of the manifest if the image
+	// has more than MaxLayers layers.
+	Blobs []Layer `json:"-"`
 }

@@ -111,6 +111,15 @@ func sizeOf(t *testing.T, image v1.Image) int64 {
 	return size
 }
 
+func layersOf(t *testing.T, image v1.Image) (layers []images.Layer) {
+	t.Helper()
+	for _, layer := range must[[]v1.Layer](t)(image.Layers()) {
+		digest := must[images.LayerDigest](t)(images.ParseLayerDigest(must[v1.Hash](t)(layer.Digest()).String()))
+		layers = append(layers, images.Layer{Digest: digest, Bytes: must[int64](t)(layer.Size())})
+	}
+	return layers
+}
+
 func indexEntry(image v1.Image, platform *v1.Platform) mutate.IndexAddendum {
 	return mutate.IndexAddendum{Add: image, Descriptor: v1.Descriptor{Platform: platform}}
 }
@@ -144,9 +153,9 @@ func TestIndexResultsInAllPlatforms(t *testing.T) {
 		g.Expect(detail).To(Equal(images.Detail{
 			Digest: digestOf(t, pushed),
 			Platforms: []images.Platform{
-				{OS: "linux", Architecture: "amd64", Digest: digestOf(t, first), Size: sizeOf(t, first), Layers: 2},
-				{OS: "linux", Architecture: "arm", Variant: "v7", Digest: digestOf(t, second), Size: sizeOf(t, second), Layers: 3},
-				{OS: "linux", Architecture: "arm", Variant: "v7", Digest: digestOf(t, third), Size: sizeOf(t, third), Layers: 1},
+				{OS: "linux", Architecture: "amd64", Digest: digestOf(t, first), Size: sizeOf(t, first), Layers: 2, Blobs: layersOf(t, first)},
+				{OS: "linux", Architecture: "arm", Variant: "v7", Digest: digestOf(t, second), Size: sizeOf(t, second), Layers: 3, Blobs: layersOf(t, second)},
+				{OS: "linux", Architecture: "arm", Variant: "v7", Digest: digestOf(t, third), Size: sizeOf(t, third), Layers: 1, Blobs: layersOf(t, third)},
 			},
 		}), "attestations are omitted; the platform of an entry defaults to its configuration")
 	}
@@ -164,7 +173,7 @@ func TestSingleImageHasPlatformOfItsConfiguration(t *testing.T) {
 	g.Expect(detail).To(Equal(images.Detail{
 		Digest: digestOf(t, pushed),
 		Platforms: []images.Platform{
-			{OS: "linux", Architecture: "arm", Variant: "v7", Digest: digestOf(t, pushed), Size: sizeOf(t, pushed), Layers: 2},
+			{OS: "linux", Architecture: "arm", Variant: "v7", Digest: digestOf(t, pushed), Size: sizeOf(t, pushed), Layers: 2, Blobs: layersOf(t, pushed)},
 		},
 	}))
 }

@@ -101,7 +101,7 @@ func (q *inspectRequest) readPlatforms(ctx context.Context, raw []byte) ([]image
 	if len(out) == 0 {
 		return nil, errors.Join(missing...)
 	}
-	return out, nil
+	return out, limitLayers(out)
 }
 
 func readIndex(raw []byte) ([]v1.Descriptor, error) {
@@ -183,11 +183,43 @@ func sumLayers(d *remote.Descriptor, platform v1.Platform) (images.Platform, err
 		Digest:       d.Digest.String(),
 		Layers:       len(manifest.Layers),
 	}
+	seen := map[v1.Hash]bool{}
 	for _, layer := range manifest.Layers {
 		if layer.Size < 0 || layer.Size > math.MaxInt64-out.Size {
 			return images.Platform{}, errors.New("sizes of the layers are invalid")
 		}
+		if seen[layer.Digest] {
+			continue // A container runtime pulls it once.
+		}
+		seen[layer.Digest] = true
 		out.Size += layer.Size
+		digest, err := images.ParseLayerDigest(layer.Digest.String())
+		if err != nil {
+			return images.Platform{}, fmt.Errorf("layer: %w", err)
+		}
+		out.Blobs = append(out.Blobs, images.Layer{Digest: digest, Bytes: layer.Size})
 	}
-	return out, nil
+	if len(out.Blobs) > images.MaxLayers {
+		out.Blobs, err = singleLayer(&out)
+	}
+	return out, err
+}
+
+// singleLayer returns one layer with the size of an image and the digest of its manifest.
+func singleLayer(of *images.Platform) ([]images.Layer, error) {
+	digest, err := images.ParseLayerDigest(of.Digest)
+	return []images.Layer{{Digest: digest, Bytes: of.Size}}, err
+}
+
+// limitLayers replaces the layers of the last platforms if the image has more than images.MaxLayers layers.
+func limitLayers(platforms []images.Platform) (err error) {
+	count := 0
+	for i := range platforms {
+		if count += len(platforms[i].Blobs); count > images.MaxLayers {
+			if platforms[i].Blobs, err = singleLayer(&platforms[i]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }

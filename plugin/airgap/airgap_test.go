@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/images"
 )
 
 // files is a repository with files by path.
@@ -23,7 +25,7 @@ func (f files) Get(_ context.Context, limit int64, path ...string) ([]byte, erro
 	content, exists := f[strings.Join(path, "/")]
 	switch {
 	case !exists:
-		return nil, errors.New("not found")
+		return nil, fmt.Errorf("not found: %w", fs.ErrNotExist)
 	case int64(len(content)) > limit:
 		return nil, errTooLarge
 	}
@@ -58,6 +60,46 @@ func (f files) collect(t *testing.T, app *v1alpha1.AppInfo, others ...*v1alpha1.
 		return nil, errors.New("not found")
 	}}
 	return c.Collect(t.Context(), []Request{{App: app}})
+}
+
+func TestSizeOfImages(t *testing.T) {
+	g := NewWithT(t)
+	repository := files{}
+	web := repository.add("web", "1.0.0", detailedList("web", "db", "tool"), "{\"Needs\": [{\"Name\": \"store\", \"Type\": \"application\", \"Mandatory\": true}]}")
+	store := repository.add("store", "1.0.0", detailedList("db", "cache"), none)
+	report := "reports/" + hexDigest("reports of web 1.0.0") + "/layers.json"
+	layers := func(numbers ...byte) (all []images.Layer) {
+		for _, number := range numbers {
+			all = append(all, images.Layer{Digest: images.LayerDigest{number}, Bytes: 1 << number})
+		}
+		return all
+	}
+	image := func(name string, platforms map[string][]images.Layer) images.ImageLayers {
+		return images.ImageLayers{Name: "r.io/" + name + ":1", Digest: "sha256:" + hexDigest(name), Platforms: platforms}
+	}
+	text, err := images.EncodeLayers([]images.ImageLayers{
+		image("web", map[string][]images.Layer{"linux/amd64": layers(0, 1), "linux/arm64": layers(0, 2)}), image("db", map[string][]images.Layer{"linux/amd64": layers(1, 3)}),
+		{Name: "r.io/tool:1", Digest: "sha256:" + hexDigest("another"), Platforms: map[string][]images.Layer{"linux/amd64": layers(9)}},
+	})
+	g.Expect(err).NotTo(HaveOccurred())
+	repository[report] = string(text)
+	content, err := repository.collect(t, web, store)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(content.Images).To(HaveLen(4))
+	g.Expect(content.ImageBytes).To(BeEquivalentTo(1+2+4+8), "each layer once, for all platforms")
+	g.Expect(content.Unsized).To(Equal(2), "an image of a version without a report, and one with another digest")
+	repository[report] = "<html>"
+	_, err = repository.collect(t, web, store)
+	g.Expect(err).To(MatchError(ContainSubstring("layers.json")))
+}
+
+// detailedList returns a report of images with digests.
+func detailedList(names ...string) string {
+	var list []string
+	for _, name := range names {
+		list = append(list, fmt.Sprintf(`{"name":"r.io/%s:1","detail":{"digest":"sha256:%s"}}`, name, hexDigest(name)))
+	}
+	return "[" + strings.Join(list, ",") + "]"
 }
 
 const none = "null"

@@ -11,7 +11,9 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"regexp"
 	"slices"
 	"strings"
@@ -66,6 +68,10 @@ type Content struct {
 	Charts []Chart
 	// Images contains each image once, sorted by name.
 	Images []Image
+	// ImageBytes is the compressed size of the images for all their platforms, each layer once. Unsized is the
+	// number of images whose layers are unknown.
+	ImageBytes int64
+	Unsized    int
 }
 
 // Request is an app to collect. The version is a version or a range, or empty for the latest stable version.
@@ -88,7 +94,7 @@ type Collector struct {
 // Collect returns the charts and the images of apps and of the apps that they require.
 func (c *Collector) Collect(ctx context.Context, requests []Request) (*Content, error) {
 	content := &Content{}
-	found := map[string]Image{}
+	found, layers := map[string]Image{}, map[string]images.ImageLayers{}
 	done, files, size := map[string]bool{}, map[string]string{}, 0
 	for open := requests; len(open) > 0; open = open[1:] {
 		request := open[0]
@@ -103,7 +109,7 @@ func (c *Collector) Collect(ctx context.Context, requests []Request) (*Content, 
 		if done[key] = true; len(done) > MaxApps {
 			return nil, fmt.Errorf("the apps and their dependencies are more than %d apps", MaxApps)
 		}
-		fetched, needs, err := c.fetchApp(ctx, request, version, found)
+		fetched, needs, err := c.fetchApp(ctx, request, version, found, layers)
 		if err != nil {
 			return nil, fmt.Errorf("app %q: %w", request.App.Spec.App, err)
 		}
@@ -123,13 +129,25 @@ func (c *Collector) Collect(ctx context.Context, requests []Request) (*Content, 
 			open = append(open, Request{App: app, Version: need.Version, requiredBy: request.App.Spec.App})
 		}
 	}
-	for _, image := range found {
-		content.Images = append(content.Images, image)
+	content.addImages(found, layers)
+	return content, nil
+}
+
+// addImages adds images and their size.
+func (c *Content) addImages(found map[string]Image, layers map[string]images.ImageLayers) {
+	var sized []images.ImageLayers
+	for name, image := range found {
+		c.Images = append(c.Images, image)
+		if known := layers[name]; known.Digest != "" && known.Digest == image.Digest {
+			sized = append(sized, known)
+		} else {
+			c.Unsized++
+		}
 	}
-	slices.SortFunc(content.Images, func(a, b Image) int {
+	c.ImageBytes = images.AllBytes(sized)
+	slices.SortFunc(c.Images, func(a, b Image) int {
 		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.Digest, b.Digest))
 	})
-	return content, nil
 }
 
 // selectVersion returns the version of an app that is collected.
@@ -150,10 +168,10 @@ func selectVersion(r Request) (*v1alpha1.PublishedVersion, error) {
 	return version, nil
 }
 
-// fetchApp returns the chart of a version and the apps that it requires, and adds its images to those that
-// were found.
+// fetchApp returns the chart of a version and the apps that it requires, and adds its images and their layers to
+// those that were found.
 func (c *Collector) fetchApp(
-	ctx context.Context, r Request, version *v1alpha1.PublishedVersion, found map[string]Image,
+	ctx context.Context, r Request, version *v1alpha1.PublishedVersion, found map[string]Image, layers map[string]images.ImageLayers,
 ) (*Chart, []hydrate.Dependency, error) {
 	fetched := &Chart{
 		Namespace: r.App.Namespace, Source: r.App.Spec.SourceRef.Name, App: r.App.Spec.App, Version: version.Version,
@@ -190,11 +208,36 @@ func (c *Collector) fetchApp(
 			return nil, nil, err
 		}
 	}
+	if err := c.addLayers(ctx, report[1], layers); err != nil {
+		return nil, nil, err
+	}
 	var manifest hydrate.Manifest // A plain chart has none.
 	if err := c.readReport(ctx, report[1], "app.json", &manifest); err != nil {
 		return nil, nil, err
 	}
 	return fetched, slices.DeleteFunc(manifest.Needs, func(d hydrate.Dependency) bool { return d.Type != application || !d.Mandatory }), nil
+}
+
+// addLayers adds the layers of the images of a version. A version of an earlier release of the operator has no
+// report of them.
+func (c *Collector) addLayers(ctx context.Context, digest string, layers map[string]images.ImageLayers) error {
+	text, err := c.Repository.Get(ctx, maxReportBytes, "reports", digest, images.LayersReport)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	list, err := images.DecodeLayers(text)
+	if err != nil {
+		return err
+	}
+	for _, image := range list {
+		if _, exists := layers[image.Name]; !exists {
+			layers[image.Name] = image
+		}
+	}
+	return nil
 }
 
 // readReport reads a report of a version.

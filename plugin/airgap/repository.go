@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"net/url"
 	"strings"
@@ -25,7 +26,8 @@ const catalogLabel = "catalog.headlamp.dev/is-catalog"
 
 // Repository returns the files of the repository of a market.
 type Repository interface {
-	// Get returns the file with a path. A file with more than limit bytes is an error.
+	// Get returns the file with a path. A file with more than limit bytes is an error. The error for a missing
+	// file matches fs.ErrNotExist.
 	Get(ctx context.Context, limit int64, path ...string) ([]byte, error)
 }
 
@@ -67,6 +69,8 @@ func (r *urlRepository) Get(ctx context.Context, limit int64, path ...string) ([
 	switch response.StatusCode {
 	case http.StatusOK:
 		return readLimited(response.Body, limit, address.Path)
+	case http.StatusNotFound:
+		return nil, fmt.Errorf("get %s: %w", address.Path, fs.ErrNotExist)
 	case http.StatusUnauthorized, http.StatusForbidden:
 		return nil, fmt.Errorf("get %s: the source is not shared with all namespaces; give a token of an account that can get the MarketSource with --token-file", address.Path)
 	}
@@ -113,6 +117,9 @@ func (r *serviceRepository) Get(ctx context.Context, limit int64, path ...string
 	body, err := r.clients.CoreV1().Services(r.namespace).ProxyGet(scheme, r.service, r.port, strings.Join(path, "/"), nil).Stream(ctx)
 	if apierrors.IsUnauthorized(err) {
 		return nil, fmt.Errorf("get %s: the source is not shared with all namespaces, and the API server does not forward a token; use --repository-url and --token-file", strings.Join(path, "/"))
+	}
+	if apierrors.IsNotFound(err) {
+		return nil, fmt.Errorf("get %s: %w", strings.Join(path, "/"), fs.ErrNotExist)
 	}
 	if err != nil {
 		return nil, err

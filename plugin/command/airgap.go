@@ -15,6 +15,7 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/text"
 	"github.com/appmarket/operator/plugin/airgap"
+	"github.com/appmarket/operator/plugin/table"
 )
 
 // maxTokenBytes is the maximum size of the file of a token.
@@ -109,9 +110,22 @@ func (f *Factory) collectApps(ctx context.Context, flags *airgapFlags, names []s
 	if err := content.Write(flags.folder, flags.force); err != nil {
 		return err
 	}
-	fmt.Fprintf(f.Streams.ErrOut, "%s, %s\n", text.Count(len(content.Charts), "chart", "charts"), text.Count(len(content.Images), "image", "images"))
+	fmt.Fprintf(f.Streams.ErrOut, "%s, %s%s\n", text.Count(len(content.Charts), "chart", "charts"), text.Count(len(content.Images), "image", "images"),
+		imageSizeText(content))
 	f.printResult("%s", flags.folder)
 	return nil
+}
+
+// imageSizeText returns the size of the images in a folder, "" if it is unknown.
+func imageSizeText(content *airgap.Content) string {
+	if content.ImageBytes == 0 {
+		return ""
+	}
+	size := " (" + table.SizeText(content.ImageBytes) + " for all platforms, each layer once"
+	if content.Unsized > 0 {
+		size += "; the size of " + text.Count(content.Unsized, "image", "images") + " is unknown"
+	}
+	return size + ")"
 }
 
 // openRepository returns the repository of the flags.

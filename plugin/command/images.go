@@ -111,6 +111,23 @@ func (f *Factory) printImages(l *listFlags, flags imagesFlags, apps []v1alpha1.A
 	case flags.source != "":
 		return f.printList(l, &v1alpha1.AppInfoList{Items: apps}, table.Images(images), "No images found")
 	}
+	if summary := apps[0].Status.Summary; summary != nil && flags.platform == "" && *l.print.OutputFormat == "" {
+		f.printPullSizes(summary.Footprint)
+	}
 	apps[0].Status.Images = images
 	return f.printList(l, &apps[0], table.Images(images), "No images found")
+}
+
+// printPullSizes prints the sizes of the images of an app for each platform.
+func (f *Factory) printPullSizes(footprint *v1alpha1.AppFootprint) {
+	if footprint == nil || len(footprint.PullSizes) == 0 {
+		return
+	}
+	var sizes []string
+	for _, size := range footprint.PullSizes {
+		if size.Bytes != nil {
+			sizes = append(sizes, printable(size.Platform)+" "+table.SizeText(*size.Bytes))
+		}
+	}
+	fmt.Fprintf(f.Streams.ErrOut, "Compressed size, each layer once: %s\n", strings.Join(sizes, ", "))
 }

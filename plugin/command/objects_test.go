@@ -42,6 +42,9 @@ func newApp(namespace, name, version, description string) *v1alpha1.AppInfo {
 					{Name: "WIKI_ADMIN_PASSWORD", Type: "password", Description: "Password of the administrator", Required: true, Secret: true},
 					{Name: "WIKI_LANGUAGE", Type: "string", Default: "en", Options: []v1alpha1.InputOption{{Value: "en"}, {Value: "zh"}}},
 				},
+				Footprint: &v1alpha1.AppFootprint{PullBytes: 21_400_000, PullSizes: []v1alpha1.PlatformPullSize{
+					{Platform: "linux/amd64", Bytes: new(int64(21_400_000))}, {Platform: "linux/arm64", Bytes: new(int64(20_100_000))},
+				}},
 				Kinds: []v1alpha1.KindCount{{Kind: "Deployment.apps", Count: 1}, {Kind: "Service", Count: 1}},
 			},
 			Versions: []v1alpha1.PublishedVersion{{Version: version, AppVersion: "2.4", Digest: "sha256:1", ImageCount: 1, Verification: signed()}, {Version: "0.9.0", Digest: "sha256:2", Deprecated: true}},

@@ -41,7 +41,13 @@ func PlannedContents(plan *v1alpha1.Plan) []string {
 		}
 	}
 	addImages("image added: ", plan.ImagesAdded)
+	if size := plan.ImageBytesAdded; size > 0 {
+		lines = append(lines, "new layers of images: "+SizeText(size))
+	}
 	addImages("image removed: ", plan.ImagesRemoved)
+	if size := plan.ImageBytesRemoved; size > 0 {
+		lines = append(lines, "unused layers of images: "+SizeText(size))
+	}
 	for _, permission := range plan.PermissionsAdded {
 		lines = append(lines, "permission added: "+permission)
 	}

@@ -46,9 +46,27 @@ func showImages(r *request, v *appView) {
 			v.Images.Rows = append(v.Images.Rows, toAppImage(image))
 		}
 	}
-	for i := range v.Images.Rows {
-		v.Images.Total += v.Images.Rows[i].LargestPlatformBytes
+	v.Images.Total = pullBytes(r, v)
+}
+
+// pullBytes returns the size of the images of the version, each layer once, 0 if it is unknown.
+func pullBytes(r *request, v *appView) int64 {
+	if v.Shown == nil || v.Shown.Version == v.App.Status.SelectedVersion {
+		if v.Summary.Footprint == nil {
+			return 0
+		}
+		return v.Summary.Footprint.PullBytes
 	}
+	text, ok := v.fetch(r, reports.Layers)
+	if !ok {
+		return 0
+	}
+	list, err := images.DecodeLayers(text)
+	if err != nil {
+		v.Note = r.Text("app.imagesProblem")
+		return 0
+	}
+	return images.LargestPull(images.PullSizes(list))
 }
 
 // serveImageList serves the names of the images of a version, one per line, for copying them to another

@@ -62,7 +62,7 @@ func planned(namespace string) v1alpha1.AppInstallTaskStatus {
 		Plan: &v1alpha1.Plan{
 			Subtasks:       []v1alpha1.PlannedSubtask{{Action: v1alpha1.ActionInstall, Instance: "notes", Version: "1.0.1"}},
 			ObjectsCreated: 3, ObjectsDeleted: 1,
-			ImagesAdded:      []v1alpha1.PlannedImage{{Name: "registry.example/wiki:2.4.0", LargestPlatformBytes: 412e6}},
+			ImagesAdded:      []v1alpha1.PlannedImage{{Name: "registry.example/wiki:2.4.0", LargestPlatformBytes: 412e6}}, ImageBytesAdded: 17e6, ImageBytesRemoved: 3e6,
 			ImagesRemoved:    []v1alpha1.PlannedImage{{Name: "registry.example/wiki:2.3.1"}},
 			PermissionsAdded: []string{`get secrets in namespace "demo"`}, UnusedValues: []string{"page.color"},
 			Objects: []v1alpha1.PlannedObject{object(v1alpha1.ObjectCreated, "Deployment", "wiki-web"), object(v1alpha1.ObjectCreated, "Service", "wiki-web"), object(v1alpha1.ObjectDeleted, "Secret", "wiki-old")},
@@ -115,7 +115,7 @@ func TestCheckOfAnInstallation(t *testing.T) {
 	w.endCheck(t, task, planned(w.tenant))
 	for _, path := range []string{part, page, "/tasks/" + w.tenant + "/" + task.Name} {
 		g.Expect(w.b.get(t, path).text).To(And(ContainSubstring("dry run: the operation is possible"), ContainSubstring("Install notes"), ContainSubstring(w.tenant+"/wiki-web"),
-			ContainSubstring(w.tenant+"/wiki-old"), ContainSubstring("1 other object is not listed"), ContainSubstring("registry.example/wiki:2.4.0"), ContainSubstring("412 MB"),
+			ContainSubstring(w.tenant+"/wiki-old"), ContainSubstring("1 other object is not listed"), ContainSubstring("registry.example/wiki:2.4.0"), ContainSubstring("412 MB"), ContainSubstring("each layer once: 17"), ContainSubstring("each layer once: 3"),
 			ContainSubstring("Not used any more"), ContainSubstring("get secrets in namespace &#34;demo&#34;"), ContainSubstring("page.color")), path)
 	}
 	g.Expect(w.b.get(t, "/parts/checks/"+w.tenant+"/none").StatusCode).To(Equal(http.StatusNotFound))

@@ -50,6 +50,20 @@ func (w world) addReports(t *testing.T) {
 	}
 }
 
+func TestImagesOfAnEarlierVersion(t *testing.T) {
+	g := NewWithT(t)
+	w := newFormWorld(t)
+	w.addOldVersion(t, w.readApp(t, "wiki"))
+	w.addReports(t)
+	path := strings.TrimSuffix(w.path, "install") + "images?version=1.0.0"
+	g.Expect(w.b.get(t, path).text).To(And(ContainSubstring("registry.example/wiki:1.0.0"), Not(ContainSubstring("in total"))), "without a report of layers")
+	w.reports.mu.Lock()
+	w.reports.texts["/reports/"+oldDigest+"/layers.json"] = `{"layers":[{"digest":"sha256:` + digest + `","bytes":17000000}],"images":[` +
+		`{"name":"a","digest":"x","platforms":{"linux/amd64":[0]}},{"name":"b","digest":"y","platforms":{"linux/amd64":[0]}}]}`
+	w.reports.mu.Unlock()
+	g.Expect(w.b.get(t, path).text).To(And(ContainSubstring("17"), ContainSubstring("in total for the largest platform, each layer once")))
+}
+
 func TestVersionsAreCompared(t *testing.T) {
 	g := NewWithT(t)
 	w := newFormWorld(t)

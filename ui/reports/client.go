@@ -16,6 +16,8 @@ import (
 	"regexp"
 	"strings"
 	"time"
+
+	"github.com/appmarket/operator/internal/images"
 )
 
 const (
@@ -31,6 +33,7 @@ const (
 	Schema  = "values.schema.json"
 	App     = "app.json"
 	Images  = "images.json"
+	Layers  = images.LayersReport
 	Objects = "objects.yaml"
 	Chart   = "chart.json"
 	Inputs  = "inputs.json"
@@ -41,7 +44,7 @@ const (
 )
 
 // Names contains the reports that a user can download.
-var Names = []string{Readme, Values, Schema, App, Images, Objects, Chart, Inputs, Permissions, Audit}
+var Names = []string{Readme, Values, Schema, App, Images, Layers, Objects, Chart, Inputs, Permissions, Audit}
 
 // Errors of Fetch.
 var (
