@@ -103,6 +103,7 @@ func findImages(d *Draft) ([]images.Image, error) {
 
 func inspectImage(ctx context.Context, inspector Inspector, image *images.Image) error {
 	detail, err := inspector.Inspect(ctx, image.Name)
+	image.Access = images.AccessOf(&detail, err)
 	switch {
 	case err == nil:
 		image.Detail = &detail

@@ -132,8 +132,8 @@ type Profile interface {
 
 // Inspector requests the details of an image from its registry. The reference must be one
 // that images.NormalizeReference returns. If the registry does not have the image, the
-// error is Stalled with ImageNotFound. All other errors mean that the registry is not
-// available.
+// error is Stalled with ImageNotFound. If the registry denies access, the error matches
+// images.ErrDenied. All other errors mean that the registry is not available.
 type Inspector interface {
 	Inspect(ctx context.Context, reference string) (images.Detail, error)
 }

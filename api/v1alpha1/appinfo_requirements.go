@@ -141,6 +141,15 @@ type AppRequirements struct {
 	// +kubebuilder:validation:items:MaxLength=253
 	IngressClassNames []string `json:"ingressClassNames,omitempty"`
 
+	// imagePullSecretNames are the names of the image pull Secrets of the Pods and service accounts
+	// that the app does not create. They are only required for images that cannot be pulled without
+	// credentials.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=20
+	// +kubebuilder:validation:items:MaxLength=253
+	ImagePullSecretNames []string `json:"imagePullSecretNames,omitempty"`
+
 	// podRequests are the largest requests of one Pod for each resource.
 	// +optional
 	// +listType=map

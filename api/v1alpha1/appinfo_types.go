@@ -288,6 +288,19 @@ type PublishedVersion struct {
 	Purchase *PurchaseTerms `json:"purchase,omitempty"`
 }
 
+// ImageAccess specifies what the registry of an image requires.
+// +kubebuilder:validation:Enum=Public;Credentials;Denied
+type ImageAccess string
+
+const (
+	// ImagePublic means that the image was looked up without credentials.
+	ImagePublic ImageAccess = "Public"
+	// ImageWithCredentials means that the image was looked up with credentials of the source.
+	ImageWithCredentials ImageAccess = "Credentials"
+	// ImageDenied means that the registry denied access.
+	ImageDenied ImageAccess = "Denied"
+)
+
 // AppImage is a container image of an app.
 type AppImage struct {
 	// name is the full reference of the image.
@@ -317,6 +330,12 @@ type AppImage struct {
 	// layers is the number of layers of the image for the platform with the largest image.
 	// +optional
 	Layers int32 `json:"layers,omitempty"`
+
+	// access specifies whether the image was looked up without credentials (Public) or with the
+	// credentials of the source (Credentials), or whether the registry denied access (Denied). If not
+	// set, the registry has not responded.
+	// +optional
+	Access ImageAccess `json:"access,omitempty"`
 
 	// problem describes why the image could not be looked up in its registry. It is looked up
 	// again later. The other fields contain the result of the last successful lookup.

@@ -28,6 +28,7 @@ const (
 	// * "ServiceAccountNotFound"
 	// * "NoKindMatch"
 	// * "StorageClassNotFound"
+	// * "RegistryCredentialsRequired"
 	// * "InsufficientResources"
 	// * "QuotaExceeded"
 	// * "Unschedulable"
@@ -350,6 +351,7 @@ const (
 	// * "ConflictingApp"
 	// * "SingleInstance"
 	// * "StorageClassNotFound"
+	// * "RegistryCredentialsRequired"
 	// * "ClusterPermissionRequired"
 	ConditionResolved = "Resolved"
 
@@ -436,6 +438,7 @@ const (
 // * "QuotaExceeded"
 // * "AllowanceExceeded"
 // * "StorageClassNotFound"
+// * "RegistryCredentialsRequired"
 // * "NoKindMatch"
 // * "IncompatibleKubernetes"
 // * "PodSecurityViolation"

@@ -141,6 +141,9 @@ const (
 	ReasonServiceAccountNotFound    = "ServiceAccountNotFound"
 	ReasonInvalidObject             = "InvalidObject"
 	ReasonObjectExists              = "ObjectExists"
+	// ReasonRegistryCredentialsRequired indicates that no image pull Secret of a Pod contains the
+	// credentials that the registry of its image requires.
+	ReasonRegistryCredentialsRequired = "RegistryCredentialsRequired"
 
 	// Reasons why an app is not listed.
 

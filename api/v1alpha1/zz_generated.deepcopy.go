@@ -904,6 +904,11 @@ func (in *AppRequirements) DeepCopyInto(out *AppRequirements) {
 		*out = make([]string, len(*in))
 		copy(*out, *in)
 	}
+	if in.ImagePullSecretNames != nil {
+		in, out := &in.ImagePullSecretNames, &out.ImagePullSecretNames
+		*out = make([]string, len(*in))
+		copy(*out, *in)
+	}
 	if in.PodRequests != nil {
 		in, out := &in.PodRequests, &out.PodRequests
 		*out = make([]ResourceAmount, len(*in))

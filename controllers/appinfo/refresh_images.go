@@ -134,9 +134,12 @@ func lookUpImage(ctx context.Context, inspector hydrate.Inspector, known v1alpha
 	detail, err := inspector.Inspect(ctx, known.Name)
 	if err != nil {
 		known.Problem = text.Limit(err.Error(), maxSentence)
+		if access := images.AccessOf(nil, err); access != "" {
+			known.Access = v1alpha1.ImageAccess(access)
+		}
 		return known, images.ImageLayers{}
 	}
-	found := toAppImage(images.Image{Name: known.Name, Detail: &detail})
+	found := toAppImage(images.Image{Name: known.Name, Detail: &detail, Access: images.AccessOf(&detail, nil)})
 	if known.Digest != "" && len(known.Platforms) == 0 {
 		found.Platforms = nil // They were removed because status was too large.
 	}

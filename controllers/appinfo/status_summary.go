@@ -134,7 +134,7 @@ func toAppImages(found []images.Image) []v1alpha1.AppImage {
 }
 
 func toAppImage(i images.Image) v1alpha1.AppImage {
-	image := v1alpha1.AppImage{Name: text.Limit(i.Name, 512), Problem: text.Limit(i.Problem, maxSentence)}
+	image := v1alpha1.AppImage{Name: text.Limit(i.Name, 512), Problem: text.Limit(i.Problem, maxSentence), Access: v1alpha1.ImageAccess(i.Access)}
 	if i.Detail == nil {
 		return image
 	}

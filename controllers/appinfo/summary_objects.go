@@ -48,6 +48,7 @@ func toAccess(a objects.Access) *v1alpha1.AppAccess {
 func toRequirements(r objects.Requirements) *v1alpha1.AppRequirements {
 	out := &v1alpha1.AppRequirements{
 		StorageClassNames: r.StorageClasses, DefaultStorageClass: r.NeedsDefaultStorageClass, IngressClassNames: r.IngressClasses,
+		ImagePullSecretNames: r.PullSecrets,
 	}
 	for _, kind := range r.Kinds {
 		if kind.APIVersion != "" {

@@ -1,5 +1,7 @@
 package images
 
+import "errors"
+
 // Image is an image of an app and the facts that its registry reports.
 type Image struct {
 	// Reference is the reference as written in the chart.
@@ -12,15 +14,45 @@ type Image struct {
 	// Announced reports that no pod spec and not the app manifest names the image. An annotation,
 	// an environment variable, an argument or a field of a custom resource names it.
 	Announced bool `json:"announced,omitempty"`
+	// Access describes how the registry has responded. It is empty if the registry has not responded.
+	Access Access `json:"access,omitempty"`
 	// Detail is nil if no registry returned the image. Problem then describes the error.
 	Detail  *Detail `json:"detail,omitempty"`
 	Problem string  `json:"problem,omitempty"`
+}
+
+// Access describes what the registry of an image requires.
+type Access string
+
+// Kinds of access. Public images were looked up without credentials.
+const (
+	AccessPublic          Access = "Public"
+	AccessWithCredentials Access = "Credentials"
+	AccessDenied          Access = "Denied"
+)
+
+// ErrDenied indicates that a registry requires other credentials.
+var ErrDenied = errors.New("access denied")
+
+// AccessOf returns the access to an image that was looked up with a result.
+func AccessOf(detail *Detail, err error) Access {
+	switch {
+	case errors.Is(err, ErrDenied):
+		return AccessDenied
+	case err != nil:
+		return ""
+	case detail.Authenticated:
+		return AccessWithCredentials
+	}
+	return AccessPublic
 }
 
 // Detail describes an image as its registry reports it.
 type Detail struct {
 	// Digest is the digest of the manifest or index that the reference resolves to.
 	Digest string `json:"digest"`
+	// Authenticated reports whether credentials for the registry were used.
+	Authenticated bool `json:"-"`
 	// Platforms has one entry if the image is not an index.
 	Platforms []Platform `json:"platforms"`
 }

@@ -53,7 +53,7 @@ func (a Access) IsLimitedToNamespace() bool { return len(a.ClusterObjects) == 0 
 // DescribeObjects describes the objects of documents. namespace is the namespace of objects without one.
 func DescribeObjects(docs []Document, namespace string) (Description, error) {
 	d := describer{namespace: namespace, kinds: map[RequiredKind]bool{}, own: map[string]bool{}, ownScoped: map[string]bool{},
-		storageClasses: map[string]bool{}, ingressClasses: map[string]bool{}}
+		storageClasses: map[string]bool{}, ingressClasses: map[string]bool{}, pullSecrets: map[string]bool{}}
 	var all []Map
 	for _, doc := range docs {
 		err := EachObject(doc, func(o Map) error {
@@ -73,7 +73,7 @@ func DescribeObjects(docs []Document, namespace string) (Description, error) {
 		d.addRequirements(o)
 	}
 	for _, o := range all {
-		d.omitOwnClasses(o)
+		d.omitOwnObjects(o)
 	}
 	if err := d.addRules(docs); err != nil {
 		return Description{}, err
@@ -91,6 +91,7 @@ type describer struct {
 	// "<group>/<kind>". Those in ownScoped are cluster-scoped.
 	own, ownScoped                 map[string]bool
 	storageClasses, ingressClasses map[string]bool
+	pullSecrets                    map[string]bool
 	needsDefaultStorageClass       bool
 }
 
@@ -180,6 +181,7 @@ func (d *describer) description() Description {
 	required := Requirements{
 		StorageClasses:           firstKeys(d.storageClasses, maxRequiredClasses),
 		IngressClasses:           firstKeys(d.ingressClasses, maxRequiredClasses),
+		PullSecrets:              firstKeys(d.pullSecrets, maxRequiredClasses),
 		NeedsDefaultStorageClass: d.needsDefaultStorageClass,
 		PodRequests:              d.requests.largestPod(),
 		Kinds: slices.SortedFunc(maps.Keys(d.kinds), func(a, b RequiredKind) int {

@@ -156,10 +156,13 @@ spec: {group: example.com, scope: Namespaced, names: {kind: Widget}}`, "apiVersi
 		"apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: a}\nspec: {storageClassName: fast}",
 		"apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: b}\nspec: {storageClassName: own}",
 		"apiVersion: storage.k8s.io/v1\nkind: StorageClass\nmetadata: {name: own}",
-		"apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: c}\nspec: {storageClassName: \"\"}").Requirements
+		"apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: c}\nspec: {storageClassName: \"\"}",
+		"apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: a}\nimagePullSecrets: [{name: pull}, {name: own}]",
+		"apiVersion: batch/v1\nkind: Job\nmetadata: {name: a}\nspec: {template: {spec: {imagePullSecrets: [{name: hub}, {name: \"\"}]}}}",
+		"apiVersion: v1\nkind: Secret\nmetadata: {name: own}").Requirements
 	g.Expect(needs).To(Equal(objects.Requirements{
 		Kinds:          []objects.RequiredKind{{APIVersion: "monitoring.example.com/v1", Kind: "Monitor"}},
-		StorageClasses: []string{"fast"}, IngressClasses: []string{"nginx"},
+		StorageClasses: []string{"fast"}, IngressClasses: []string{"nginx"}, PullSecrets: []string{"hub", "pull"},
 		PodRequests: []objects.ResourceRequest{{Name: "cpu", Amount: "1"}, {Name: "memory", Amount: "1088Mi"}, {Name: "nvidia.com/gpu", Amount: "1"}},
 	}))
 	g.Expect(describe(t, "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: a}\nspec: {}").Requirements.NeedsDefaultStorageClass).To(BeTrue())

@@ -10,6 +10,9 @@ type Requirements struct {
 	// StorageClasses and IngressClasses are the names of the classes to which objects refer, at most 20.
 	// A StorageClass or IngressClass of the app is omitted.
 	StorageClasses, IngressClasses []string
+	// PullSecrets are the names of the image pull Secrets of Pods and service accounts that the app does not
+	// create, at most 20.
+	PullSecrets []string
 	// NeedsDefaultStorageClass reports whether a claim does not specify a storage class.
 	NeedsDefaultStorageClass bool
 	// PodRequests are the largest requests of one Pod for each resource, sorted by name, at most 20.
@@ -40,9 +43,12 @@ func (d *describer) addRequirements(o Map) {
 	if !servedVersions[version] && !d.own[o.Group()+"/"+o.Kind()] && len(version) <= maxNameBytes && len(o.Kind()) <= maxNameBytes {
 		d.kinds[RequiredKind{APIVersion: version, Kind: o.Kind()}] = true
 	}
+	d.addPullSecrets(o.PodSpec())
 	switch {
 	case o.IsClaim():
 		d.addStorageClass(o)
+	case o.Group() == "" && o.Kind() == "ServiceAccount":
+		d.addPullSecrets(o)
 	case o.Group() == "apps" && o.Kind() == "StatefulSet":
 		for _, template := range o.MapAt("spec").MapsAt("volumeClaimTemplates") {
 			d.addStorageClass(template)
@@ -68,9 +74,20 @@ func (d *describer) addStorageClass(claim Map) {
 	}
 }
 
-// omitOwnClasses removes the classes that the app creates.
-func (d *describer) omitOwnClasses(o Map) {
+// addPullSecrets adds the image pull Secrets of the spec of a Pod, or of a service account.
+func (d *describer) addPullSecrets(of Map) {
+	for _, secret := range of.MapsAt("imagePullSecrets") {
+		if name := secret.TextAt("name"); name != "" && len(name) <= maxNameBytes {
+			d.pullSecrets[name] = true
+		}
+	}
+}
+
+// omitOwnObjects removes the classes and Secrets that the app creates.
+func (d *describer) omitOwnObjects(o Map) {
 	switch o.Group() + "/" + o.Kind() {
+	case "/Secret":
+		delete(d.pullSecrets, o.Name())
 	case "storage.k8s.io/StorageClass":
 		delete(d.storageClasses, o.Name())
 	case "networking.k8s.io/IngressClass":

@@ -43,6 +43,9 @@ type Facts struct {
 	Records map[string]Record
 	// Accounts contains the existing service accounts of Requirements.Accounts.
 	Accounts map[string]bool
+	// PullSecrets contains the image pull Secrets of Requirements.PullSecrets that the tenant has permission to
+	// read, nil for one that does not exist.
+	PullSecrets map[string]*PullSecret
 	// AccountMissing reports whether the tenant's service account does not exist.
 	AccountMissing bool
 }

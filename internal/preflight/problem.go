@@ -62,6 +62,7 @@ func (d *Requirements) Check(facts *Facts) []Problem {
 		d.checkQuotas,
 		d.checkPermissions,
 		d.checkAccounts,
+		d.checkPullSecrets,
 	} {
 		problems = append(problems, check(facts)...)
 	}

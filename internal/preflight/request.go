@@ -40,6 +40,9 @@ type Request struct {
 	// os/architecture/variant, by normalized reference. An image without platforms is
 	// assumed to run on any node.
 	Platforms map[string][]string
+	// PrivateImages contains the images, by normalized reference, that cannot be pulled without credentials as
+	// far as the market knows: their registry has denied access, or they were looked up with credentials.
+	PrivateImages map[string]bool
 	// Architectures, CPU and Memory are the requirements in the manifest of the app:
 	// architectures such as amd64, and quantities. Empty fields are not checked.
 	Architectures []string
@@ -90,9 +93,17 @@ func (w *Request) SetAppRequirements(app *v1alpha1.AppInfo) {
 	if w.Platforms == nil {
 		w.Platforms = map[string][]string{}
 	}
+	private := maps.Clone(w.PrivateImages)
 	for _, image := range app.Status.Images {
 		w.Platforms[image.Name] = image.Platforms
+		if image.Access == v1alpha1.ImageDenied || image.Access == v1alpha1.ImageWithCredentials {
+			if private == nil {
+				private = map[string]bool{}
+			}
+			private[image.Name] = true
+		}
 	}
+	w.PrivateImages = private
 	summary := app.Status.Summary
 	if summary == nil {
 		return

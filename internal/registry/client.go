@@ -112,6 +112,11 @@ func (c *Client) Inspect(ctx context.Context, reference string) (images.Detail, 
 	if err != nil {
 		return images.Detail{}, outcome.Stalled(v1alpha1.ReasonInvalidImage, err)
 	}
+	credentials, err := c.keychain.Resolve(place.ref.Context())
+	if err != nil {
+		return images.Detail{}, fmt.Errorf("read credentials for registry %s: %w", place.registry, err)
+	}
+	place.authenticated = credentials != authn.Anonymous
 	asking, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	by := &policyTransport{base: c.transport, endpoints: c.endpoints, registry: place.ref.Context().RegistryStr()}
@@ -119,6 +124,7 @@ func (c *Client) Inspect(ctx context.Context, reference string) (images.Detail, 
 	if err != nil {
 		return images.Detail{}, place.toError(ctx, err, time.Duration(by.retryAfter.Load()))
 	}
+	detail.Authenticated = place.authenticated
 	return detail, nil
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/images"
 	"github.com/appmarket/operator/internal/netguard"
 	"github.com/appmarket/operator/internal/outcome"
 )
@@ -23,7 +24,7 @@ var (
 	ErrUnreachable = errors.New("unreachable")
 	// ErrDenied indicates that the registry requires other credentials. Some registries also
 	// respond this way for a repository that does not exist.
-	ErrDenied = errors.New("access denied")
+	ErrDenied = images.ErrDenied
 	// ErrRateLimited indicates that the rate limit of the registry was reached.
 	ErrRateLimited = errors.New("rate limit exceeded")
 	// ErrUnusableResponse indicates a response that cannot be used: a server error, a
@@ -97,7 +98,10 @@ func (p endpoint) classifyResponse(answer *transport.Error) (text string, kind e
 		return ErrRateLimited.Error(), ErrRateLimited
 	case answer.StatusCode == http.StatusUnauthorized, answer.StatusCode == http.StatusForbidden,
 		hasCode(answer, transport.UnauthorizedErrorCode, transport.DeniedErrorCode):
-		return fmt.Sprintf("access to %q denied, or the repository does not exist", p.image), ErrDenied
+		if p.authenticated {
+			return fmt.Sprintf("access to %q denied with the credentials of the source, or the repository does not exist", p.image), ErrDenied
+		}
+		return fmt.Sprintf("access to %q requires credentials, or the repository does not exist; set spec.registrySecretRef of the source", p.image), ErrDenied
 	}
 	return fmt.Sprintf("unexpected HTTP status %d", answer.StatusCode), ErrUnusableResponse
 }

@@ -35,6 +35,8 @@ type endpoint struct {
 	image    string
 	// plainHTTP reports whether http is allowed.
 	plainHTTP bool
+	// authenticated reports whether there are credentials for the registry.
+	authenticated bool
 }
 
 func newEndpointResolver(mirrors map[string]string, plain []string) (endpointResolver, error) {

@@ -52,6 +52,8 @@ package integration_test
 
 import (
 	"encoding/json"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"testing"
@@ -75,6 +77,9 @@ var (
 	suite suiteData
 )
 
+// privateRegistry is a registry that denies access to all its images.
+const privateRegistry = "private.example"
+
 func TestIntegration(t *testing.T) { fixture.RunSuite(t, "Integration", timeout, 50*time.Millisecond) }
 
 // suiteData is the data that the first process passes to the others: the folder of the cluster, the
@@ -88,8 +93,10 @@ var _ = SynchronizedBeforeSuite(func(ctx SpecContext) []byte {
 	_, samples := fixture.StartSampleMarket()
 	directory := filepath.Join(dir, "directory")
 	Expect(os.Mkdir(directory, 0o755)).To(Succeed())
+	denying := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) }))
+	DeferCleanup(denying.Close)
 	operator = fixture.NewOperator(fixture.BuildOperator(ctx, dir), started, dir, "--allowed-directories", directory,
-		"--registry-mirror", samplemarket.Registry+"="+samples.URL)
+		"--registry-mirror", samplemarket.Registry+"="+samples.URL, "--registry-mirror", privateRegistry+"="+denying.URL)
 	operator.Start()
 	text, err := json.Marshal(suiteData{Cluster: started.Dir, Program: operator.Program, URL: operator.URL, Log: operator.Log.Name(), Directory: directory})
 	Expect(err).NotTo(HaveOccurred())

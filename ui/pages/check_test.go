@@ -62,7 +62,7 @@ func planned(namespace string) v1alpha1.AppInstallTaskStatus {
 		Plan: &v1alpha1.Plan{
 			Subtasks:       []v1alpha1.PlannedSubtask{{Action: v1alpha1.ActionInstall, Instance: "notes", Version: "1.0.1"}},
 			ObjectsCreated: 3, ObjectsDeleted: 1,
-			ImagesAdded:      []v1alpha1.PlannedImage{{Name: "registry.example/wiki:2.4.0", LargestPlatformBytes: 412e6}}, ImageBytesAdded: 17e6, ImageBytesRemoved: 3e6,
+			ImagesAdded: []v1alpha1.PlannedImage{{Name: "registry.example/wiki:2.4.0", LargestPlatformBytes: 412e6}}, ImageBytesAdded: 17e6, ImageBytesRemoved: 3e6,
 			ImagesRemoved:    []v1alpha1.PlannedImage{{Name: "registry.example/wiki:2.3.1"}},
 			PermissionsAdded: []string{`get secrets in namespace "demo"`}, UnusedValues: []string{"page.color"},
 			Objects: []v1alpha1.PlannedObject{object(v1alpha1.ObjectCreated, "Deployment", "wiki-web"), object(v1alpha1.ObjectCreated, "Service", "wiki-web"), object(v1alpha1.ObjectDeleted, "Secret", "wiki-old")},

@@ -190,9 +190,12 @@ func (c *Collector) collectState(ctx context.Context, request preflight.Request,
 	return facts, group.Wait()
 }
 
-// addNames adds which object names are taken, and which required service accounts exist.
+// addNames adds which object names are taken, and which required service accounts and image pull Secrets exist.
 func (c *Collector) addNames(ctx context.Context, of release.Tenant, requirements *preflight.Requirements, facts *preflight.Facts) (err error) {
 	if facts.Accounts, err = c.existingAccounts(ctx, of.Namespace, requirements.Accounts(facts)); err != nil {
+		return err
+	}
+	if facts.PullSecrets, err = c.readPullSecrets(ctx, of, requirements.PullSecrets(facts)); err != nil {
 		return err
 	}
 	facts.Answers, err = c.tryObjects(ctx, of, requirements.Attempts(facts), facts.Kinds)
