@@ -4,6 +4,7 @@ package testbucket
 
 import (
 	"bytes"
+	"encoding/pem"
 	"errors"
 	"io"
 	"net/http"
@@ -47,16 +48,31 @@ type Fault func(w http.ResponseWriter, r *http.Request, service http.Handler) bo
 // Start starts a service with the objects of a folder, which ends after the test.
 func Start(t testing.TB, dir string) *Server {
 	t.Helper()
+	s := newServer(t, dir)
+	server := httptest.NewServer(s)
+	t.Cleanup(server.Close)
+	s.URL = server.URL
+	return s
+}
+
+// StartTLS starts a service that is reached over TLS, and returns its certificate in PEM.
+func StartTLS(t testing.TB, dir string) (*Server, []byte) {
+	t.Helper()
+	s := newServer(t, dir)
+	server := httptest.NewTLSServer(s)
+	t.Cleanup(server.Close)
+	s.URL = server.URL
+	return s, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
+}
+
+func newServer(t testing.TB, dir string) *Server {
+	t.Helper()
 	files := afero.NewBasePathFs(afero.NewOsFs(), dir)
 	bucket, err := s3afero.SingleBucket(Name, files, afero.NewMemMapFs())
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &Server{Dir: dir, objects: gofakes3.New(&folder{SingleBucketBackend: bucket, dir: dir}).Server()}
-	server := httptest.NewServer(s)
-	t.Cleanup(server.Close)
-	s.URL = server.URL
-	return s
+	return &Server{Dir: dir, objects: gofakes3.New(&folder{SingleBucketBackend: bucket, dir: dir}).Server()}
 }
 
 // ServeHTTP handles a request.
