@@ -65,7 +65,8 @@ type registryAccess struct {
 }
 
 func newRegistryClient(access registryAccess, registry name.Registry) (*registryClient, error) {
-	base, err := transports.getTransport(netguard.TransportOptions{Policy: access.network, UserAgent: access.userAgent}, access.transport, &url.URL{Host: registry.RegistryStr()})
+	options := netguard.TransportOptions{Policy: access.network, UserAgent: access.userAgent}
+	base, err := transports.getTransport(options, access.transport, &url.URL{Host: registry.RegistryStr()})
 	if err != nil {
 		return nil, fmt.Errorf("%s.%w", access.field, err)
 	}
