@@ -1,6 +1,7 @@
 package source_test
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -61,7 +62,7 @@ func TestSourcesWithTheSameURLShareArchives(t *testing.T) {
 		group.Go(func() error {
 			content, err := each.Fetch(t.Context(), offer)
 			if err == nil && string(content.Archive) != string(archive) {
-				err = fmt.Errorf("another archive")
+				err = errors.New("another archive")
 			}
 			return err
 		})
