@@ -7,7 +7,7 @@ import (
 )
 
 // addImages adds the images that an operation adds and removes to a plan, with their sizes. had are the images of
-// the installed version, and has those of the new one.
+// the installed version, and has the images of the new one.
 func addImages(plan *v1alpha1.Plan, reports catalog.Reports, s *scope, had, has []images.Image) error {
 	known, err := knownLayers(reports, s)
 	if err != nil {

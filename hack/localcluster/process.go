@@ -107,7 +107,12 @@ func (p *process) start(binary, dir string, args ...string) error {
 		return fmt.Errorf("start %s: %w", p.name, err)
 	}
 	who, err := identify(cmd.Process.Pid)
-	if err == nil {
+	switch {
+	case errors.Is(err, fs.ErrNotExist): // It has ended already, and died says why.
+		if err = os.Remove(p.pidFile); errors.Is(err, fs.ErrNotExist) {
+			err = nil
+		}
+	case err == nil:
 		err = os.WriteFile(p.pidFile, []byte(who.String()), 0o600)
 	}
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/volume"
 )
 
@@ -78,7 +79,7 @@ func (s *Store) readRecords(all bool) (map[string]*record, map[string]DamagedRec
 			mu.Unlock()
 			continue
 		}
-		group.Go(func() error {
+		group.Go(outcome.Guarded(func() error {
 			r, problem := s.readRecord(file, sizeOf)
 			if errors.Is(problem, ErrUnavailable) {
 				return problem
@@ -91,7 +92,7 @@ func (s *Store) readRecords(all bool) (map[string]*record, map[string]DamagedRec
 				found[file.Name] = r
 			}
 			return nil
-		})
+		}))
 	}
 	err = group.Wait()
 	return found, bad, err

@@ -38,6 +38,9 @@ var allowedWithoutRecover = map[string]string{
 	"internal/artifactwatch/watch.go: w.sendNotification":                           "notifies a source",
 	"internal/source/checkouts.go: func() { used.expire() }":                        "removes a folder",
 	"internal/source/git_ssh.go: func() { _ = connection.Close() }":                 "closes a connection",
+	"internal/source/shared_archive.go: func() { a.expireArchive(key) }":            "removes content from memory",
+	"ui/pages/log_follow.go: cancel":                                                "cancels a context",
+	"ui/pages/log_stream.go: s.readFollowed(ctx, logs, v.Filter, lines)":            "waits for goroutines that recover",
 	"ui/terminal/manager.go: func() {":                                              "waits and closes a channel",
 	"ui/terminal/session.go: b.closeBridge":                                         "wakes waiters",
 }

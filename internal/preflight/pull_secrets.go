@@ -63,7 +63,7 @@ func (d *Requirements) pullSecretNames(pod *corev1.PodSpec, facts *Facts) []stri
 	return names
 }
 
-// privateImages returns the images of a Pod that require credentials: those of the request, and images that the
+// privateImages returns the images of a Pod that require credentials: the images of the request, and images that the
 // market does not know in a registry of one of them.
 func (d *Requirements) privateImages(pod *corev1.PodSpec) []string {
 	var private []string

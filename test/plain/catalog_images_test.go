@@ -72,7 +72,7 @@ func pulledImages(g *WithT, documents []objects.Document, manifest *hydrate.Mani
 	return pulled
 }
 
-// TestImagesOfTheCatalog finds the images of real charts, and prints recall and precision beside those of the line
+// TestImagesOfTheCatalog finds the images of real charts, and prints recall and precision, also of the line
 // pattern. Images are right if a Pod pulls them or the manifest declares them. Images that only a convention or an
 // annotation names are printed, because only a person can tell whether they are right. No image of a Pod may be missing.
 func TestImagesOfTheCatalog(t *testing.T) {

@@ -138,7 +138,7 @@ func sendLogLines(ctx context.Context, w *eventWriter, lines <-chan logLine, pos
 	}
 }
 
-// logEvent gathers lines for one event. positions are those of all lines of the stream until then.
+// logEvent gathers lines for one event. positions are the positions of all lines of the stream until then.
 type logEvent struct {
 	lines     []logLine
 	bytes     int

@@ -256,6 +256,10 @@ func TestUploadWithAServiceAccount(t *testing.T) {
 func TestOneUploadOfASession(t *testing.T) {
 	g, w := NewWithT(t), newUploadWorld(t, false)
 	b := w.signIn(t, w.market, "admin", append(marketAdmin[:2:2], publisher)...)
+	// The API server learns of the new permissions a moment after they were written.
+	g.Eventually(func() int {
+		return b.send(t, b.newUpload(t, w.page(), "", "web-1.0.0.tgz", newArchive(t, "a"))).StatusCode
+	}).WithTimeout(10 * time.Second).Should(Equal(http.StatusSeeOther))
 	slow := b.newUpload(t, w.page(), "", "web-1.0.0.tgz", newArchive(t, "a"))
 	reading, ctx := make(chan struct{}), slow.Context()
 	ended := make(chan error, 1)
