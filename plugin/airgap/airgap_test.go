@@ -16,6 +16,7 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/images"
+	"github.com/appmarket/operator/plugin/hydration"
 )
 
 // files is a repository with files by path.
@@ -91,6 +92,37 @@ func TestSizeOfImages(t *testing.T) {
 	repository[report] = "<html>"
 	_, err = repository.collect(t, web, store)
 	g.Expect(err).To(MatchError(ContainSubstring("layers.json")))
+}
+
+func TestImagesOfOtherValues(t *testing.T) {
+	g := NewWithT(t)
+	repository := files{}
+	web := repository.add("web", "1.0.0", imageList("r.io/web:1"), "{\"Needs\": [{\"Name\": \"store\", \"Type\": \"application\", \"Mandatory\": true}]}")
+	store := repository.add("store", "1.0.0", imageList("r.io/proxy:1"), none)
+	rendered := map[string][]hydration.ValuesImages{
+		"web": {
+			{File: "ci/a-values.yaml", Images: []images.Image{{Name: "r.io/web:1"}, {Name: "r.io/proxy:1"}, {Name: "r.io/cache:1"}}},
+			{File: "ci/b-values.yaml", Problem: "values\nare \x1b[31mred"},
+			{File: "ci/c-values.yaml", Images: []images.Image{{Name: "r.io/cache:1"}}},
+		},
+	}
+	c := Collector{Repository: repository, Report: func(string, string) {},
+		Find: func(context.Context, *v1alpha1.AppInfo, string) (*v1alpha1.AppInfo, error) { return store, nil },
+		FindImages: func(_ context.Context, fetched *Chart) ([]hydration.ValuesImages, error) {
+			return rendered[fetched.App], nil
+		},
+	}
+	content, err := c.Collect(t.Context(), []Request{{App: web}})
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(content.ImageList()).To(Equal("r.io/cache:1\nr.io/proxy:1\nr.io/web:1\n"))
+	g.Expect(content.Images[0].Values).To(Equal([]string{"web: ci/a-values.yaml", "web: ci/c-values.yaml"}))
+	g.Expect(content.Images[1].Values).To(BeEmpty(), "another app uses it with its default values")
+	g.Expect(content.Images[2].Values).To(BeEmpty())
+	g.Expect(content.Readme()).To(And(ContainSubstring("r.io/cache:1\n       web: ci/a-values.yaml, web: ci/c-values.yaml\n"), ContainSubstring("web: ci/b-values.yaml: values are"),
+		Not(ContainSubstring("\x1b"))))
+	rendered["web"][0].Images[0].Name = "../web"
+	_, err = c.Collect(t.Context(), []Request{{App: web}})
+	g.Expect(err).To(MatchError(ContainSubstring("is not the full reference")))
 }
 
 // detailedList returns a report of images with digests.

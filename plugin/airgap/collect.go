@@ -23,6 +23,7 @@ import (
 	"github.com/appmarket/operator/internal/catalog"
 	"github.com/appmarket/operator/internal/chart"
 	"github.com/appmarket/operator/internal/images"
+	"github.com/appmarket/operator/plugin/hydration"
 )
 
 // Limits of a folder.
@@ -58,6 +59,8 @@ type Chart struct {
 	Archive []byte
 	// RequiredBy is the name of the app that requires this one, empty for an app of the request.
 	RequiredBy string
+	// Problems describe the files with values with which the chart could not be rendered.
+	Problems []string
 }
 
 // FileName returns the name of the archive.
@@ -87,6 +90,8 @@ type Collector struct {
 	Repository Repository
 	// Find returns the app with a name in the source of another app.
 	Find func(ctx context.Context, of *v1alpha1.AppInfo, name string) (*v1alpha1.AppInfo, error)
+	// FindImages returns the images that a chart uses with other values than the default ones. It may be nil.
+	FindImages func(ctx context.Context, fetched *Chart) ([]hydration.ValuesImages, error)
 	// Report is called for each app before its chart is fetched.
 	Report func(app, version string)
 }
@@ -211,11 +216,36 @@ func (c *Collector) fetchApp(
 	if err := c.addLayers(ctx, report[1], layers); err != nil {
 		return nil, nil, err
 	}
+	if err := c.addValuesImages(ctx, fetched, found); err != nil {
+		return nil, nil, err
+	}
 	var manifest hydrate.Manifest // A plain chart has none.
 	if err := c.readReport(ctx, report[1], "app.json", &manifest); err != nil {
 		return nil, nil, err
 	}
 	return fetched, slices.DeleteFunc(manifest.Needs, func(d hydrate.Dependency) bool { return d.Type != application || !d.Mandatory }), nil
+}
+
+// addValuesImages adds the images that a chart uses with other values.
+func (c *Collector) addValuesImages(ctx context.Context, fetched *Chart, found map[string]Image) error {
+	if c.FindImages == nil {
+		return nil
+	}
+	all, err := c.FindImages(ctx, fetched)
+	if err != nil {
+		return err
+	}
+	for _, rendered := range all {
+		if rendered.Problem != "" {
+			fetched.Problems = append(fetched.Problems, rendered.File+": "+rendered.Problem)
+		}
+		for _, image := range rendered.Images {
+			if err := addValuesImage(found, image.Name, fetched.App+": "+rendered.File); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // addLayers adds the layers of the images of a version. A version of an earlier release of the operator has no

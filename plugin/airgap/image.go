@@ -18,6 +18,9 @@ type Image struct {
 	Name string
 	// Digest is the digest that the reference has resolved to, empty if the registry did not return it.
 	Digest string
+	// Values are the files with values that use the image, in the form "<app>: <file>". They are empty for an image
+	// that an app uses with its default values.
+	Values []string
 
 	registry, repository, tag string
 }
@@ -51,9 +54,34 @@ func addImage(found map[string]Image, listed images.Image) error {
 	if err != nil {
 		return err
 	}
-	if _, exists := found[image.Name]; !exists || found[image.Name].Digest == "" {
-		found[image.Name] = image
+	known, exists := found[image.Name]
+	if !exists || known.Digest == "" {
+		known = image
 	}
+	known.Values = nil
+	found[image.Name] = known
+	return checkCount(found)
+}
+
+// addValuesImage adds an image that an app uses with the values of a file.
+func addValuesImage(found map[string]Image, name, file string) error {
+	image, err := newImage(name, "")
+	if err != nil {
+		return err
+	}
+	known, exists := found[image.Name]
+	switch {
+	case !exists:
+		image.Values = []string{file}
+		found[image.Name] = image
+	case len(known.Values) > 0:
+		known.Values = append(known.Values, file)
+		found[image.Name] = known
+	}
+	return checkCount(found)
+}
+
+func checkCount(found map[string]Image) error {
 	if len(found) > MaxImages {
 		return fmt.Errorf("the apps have more than %d images", MaxImages)
 	}

@@ -29,14 +29,20 @@ type copyList struct {
 	Images     []listedLock `json:"images,omitempty"`
 }
 
-// named is an object of a list with a name.
+// named is the metadata of a list.
 type named struct {
 	Name string `json:"name"`
 }
 
 // listSpec is the spec of a list of Hauler.
 type listSpec struct {
-	Images []named `json:"images"`
+	Images []listedImage `json:"images"`
+}
+
+// listedImage is an image of a list of Hauler. Hauler copies all platforms if none is specified.
+type listedImage struct {
+	Name     string `json:"name"`
+	Platform string `json:"platform,omitempty"`
 }
 
 // listedLock is an image of an ImagesLock.
@@ -45,8 +51,12 @@ type listedLock struct {
 	Annotations map[string]string `json:"annotations"`
 }
 
-// PrintList prints images for a program that copies them, in one of the ListFormats.
-func PrintList(out io.Writer, format string, images []v1alpha1.AppImage) error {
+// PrintList prints images for a program that copies them, in one of the ListFormats. If platform is not empty, Hauler
+// copies this platform only.
+//
+// The list of Hauler contains tags: a store of Hauler loses images without tags when it is saved and loaded, and the
+// copy of an image that is listed by digest has no tag, so that Pods that refer to the tag could not pull it.
+func PrintList(out io.Writer, format, platform string, images []v1alpha1.AppImage) error {
 	parsed := make([]Image, 0, len(images))
 	for _, image := range images {
 		valid, err := newImage(image.Name, image.Digest)
@@ -57,9 +67,9 @@ func PrintList(out io.Writer, format string, images []v1alpha1.AppImage) error {
 	}
 	switch format {
 	case formatHauler:
-		spec := listSpec{Images: []named{}}
+		spec := listSpec{Images: []listedImage{}}
 		for _, image := range parsed {
-			spec.Images = append(spec.Images, named{image.Source()})
+			spec.Images = append(spec.Images, listedImage{image.Name, platform})
 		}
 		return printYAML(out, copyList{APIVersion: "content.hauler.cattle.io/v1", Kind: "Images", Metadata: &named{"appmarket"}, Spec: &spec})
 	case formatImgpkg:

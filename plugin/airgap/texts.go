@@ -3,6 +3,8 @@ package airgap
 import (
 	"fmt"
 	"strings"
+
+	"github.com/appmarket/operator/internal/text"
 )
 
 // scriptBegin is the begin of mirror.sh. The images follow, one line each.
@@ -71,7 +73,7 @@ Charts:
 
    The copy of docker.io/library/nginx:1.27 is
    registry.example/mirror/docker.io/library/nginx:1.27.
-%s
+%s%s
 2. Make the nodes pull from your registry: configure it as a mirror of each
    registry in the container runtime, with the name of the registry as part of
    the path, or change the images with the values of the apps.
@@ -87,6 +89,38 @@ Charts:
 
    If the apps are Olares charts, add --profile olares.
 `
+
+// valuesNote returns the text about the images that only other values use, "" if there is none.
+func (c *Content) valuesNote() string {
+	var out strings.Builder
+	for _, image := range c.Images {
+		if len(image.Values) > 0 {
+			fmt.Fprintf(&out, "     %s\n       %s\n", image.Name, lineOf(strings.Join(image.Values, ", ")))
+		}
+	}
+	note := ""
+	if out.Len() > 0 {
+		note = "\n   The apps use these images only with the values of the named files:\n\n" + out.String()
+	}
+	out.Reset()
+	for i := range c.Charts {
+		for _, problem := range c.Charts[i].Problems {
+			fmt.Fprintf(&out, "     %s: %s\n", c.Charts[i].App, lineOf(problem))
+		}
+	}
+	if out.Len() > 0 {
+		note += "\n   Charts could not be rendered with the values of these files:\n\n" + out.String()
+	}
+	return note
+}
+
+// lineOf returns a text of a chart as one line without control characters.
+func lineOf(content string) string {
+	return text.Printable(text.OneLine(content, maxLine), maxLine)
+}
+
+// maxLine is the maximum length of a text of a chart in README.txt.
+const maxLine = 500
 
 // Readme returns the text that explains the files.
 func (c *Content) Readme() string {
@@ -109,5 +143,5 @@ func (c *Content) Readme() string {
 	if unresolved.Len() > 0 {
 		note = "\n   The market does not know the digests of these images. They are copied by tag:\n\n" + unresolved.String()
 	}
-	return fmt.Sprintf(readme, charts.String(), note, strings.Join(names, ","))
+	return fmt.Sprintf(readme, charts.String(), note, c.valuesNote(), strings.Join(names, ","))
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/text"
 	"github.com/appmarket/operator/plugin/airgap"
+	"github.com/appmarket/operator/plugin/hydration"
 	"github.com/appmarket/operator/plugin/table"
 )
 
@@ -24,7 +25,8 @@ const maxTokenBytes = 64 << 10
 // airgapFlags are the flags of the command airgap.
 type airgapFlags struct {
 	version, folder, operator, repositoryURL, tokenFile string
-	force                                               bool
+	values                                              []string
+	force, ciValues                                     bool
 }
 
 func (f *Factory) newAirgapCommand() *cobra.Command {
@@ -33,9 +35,12 @@ func (f *Factory) newAirgapCommand() *cobra.Command {
 		Use: "airgap APP...", Short: "Collect the charts and image names of apps for a cluster without internet access",
 		Long: "Writes the charts of apps and of the apps that they require to a folder, with a list of their images and a script that copies the images " +
 			"to a registry. The charts are read from the repository of the market through the API server, which requires the permission to get services/proxy " +
-			"in the namespace of the operator, or directly with --repository-url. README.txt in the folder explains how to use the files.",
+			"in the namespace of the operator, or directly with --repository-url. README.txt in the folder explains how to use the files. " +
+			"The images are those that the apps use with their default values. With --ci-values and --values, the charts are also rendered with other values " +
+			"on this machine, to find images that an option of the chart enables.",
 		Example: f.example("# Collect two apps", "airgap samples/wiki samples/board --out bundle",
 			"# Collect a version, from a repository that this machine reaches", "airgap samples/wiki --version 2.4.0 --repository-url https://market.example.com",
+			"# Include the images that an app uses with your values", "airgap samples/wiki --values wiki.yaml",
 			"# Copy the images to a registry", "airgap samples/wiki --out bundle && bundle/mirror.sh registry.example/mirror"),
 		Args: func(c *cobra.Command, arguments []string) error {
 			if len(arguments) == 0 {
@@ -53,12 +58,16 @@ func (f *Factory) newAirgapCommand() *cobra.Command {
 	c.Flags().StringVar(&flags.operator, "operator-namespace", "appmarket-system", "Namespace of the operator, which contains the Service of the repository.")
 	c.Flags().StringVar(&flags.repositoryURL, "repository-url", "", "URL of the repository. If empty, it is reached through the API server.")
 	c.Flags().StringVar(&flags.tokenFile, "token-file", "", "With --repository-url: file with a token for sources that are not shared with all namespaces.")
+	c.Flags().BoolVar(&flags.ciValues, "ci-values", false, "Also find the images that the charts use with the values of their tests (ci/*-values.yaml), at most 30 files for each chart.")
+	c.Flags().StringArrayVar(&flags.values, "values", nil, "Also find the images that the app uses with the values in a file, if one app is given. Can be repeated.")
 	completeFlag(c, "operator-namespace", f.completeNamespaces)
 	completeFlag(c, "version", noCompletion)
 	c.RunE = func(c *cobra.Command, arguments []string) error {
 		switch {
 		case flags.version != "" && len(arguments) > 1:
 			return cmdutil.UsageErrorf(c, "--version requires a single app")
+		case len(flags.values) > 0 && len(arguments) > 1:
+			return cmdutil.UsageErrorf(c, "--values requires a single app")
 		case flags.tokenFile != "" && flags.repositoryURL == "":
 			return cmdutil.UsageErrorf(c, "--token-file requires --repository-url")
 		}
@@ -102,6 +111,16 @@ func (f *Factory) collectApps(ctx context.Context, flags *airgapFlags, names []s
 		Report: func(app, version string) {
 			fmt.Fprintf(f.Streams.ErrOut, "%s %s\n", printable(app), printable(version))
 		},
+	}
+	if flags.ciValues || len(flags.values) > 0 {
+		finder, err := hydration.NewImageFinder(flags.values, flags.ciValues)
+		if err != nil {
+			return err
+		}
+		defer finder.Close()
+		collector.FindImages = func(ctx context.Context, fetched *airgap.Chart) ([]hydration.ValuesImages, error) {
+			return finder.Find(ctx, fetched.App, fetched.Archive, fetched.RequiredBy == "")
+		}
 	}
 	content, err := collector.Collect(ctx, requests)
 	if err != nil {

@@ -96,7 +96,8 @@ func TestAirgap(t *testing.T) {
 	expectGolden(t, "airgap",
 		run("airgap wiki --out bundle"+in), run("airgap wiki --out bundle"+in), run("airgap wiki store --out bundle --force"+in), run("airgap wiki --version 9.0.0 --out other"+in),
 		run("airgap nothing --out other"+in), run("airgap wiki store --version 1.0.0"+in), run("airgap"), run("airgap wiki --token-file x"),
-		run("airgap wiki --out other --market airgap --operator-namespace missing"))
+		run("airgap wiki --out other --market airgap --operator-namespace missing"), run("airgap wiki store --values a.yaml"),
+		run("airgap wiki --out other --ci-values"+in), run("airgap wiki --out other --values missing.yaml"+in))
 	for _, request := range requests.take() {
 		g.Expect(request).To(HavePrefix("GET "), "the command writes nothing")
 	}

@@ -26,7 +26,7 @@ func wasPlanned(task *v1alpha1.AppInstallTask) {
 			{Change: v1alpha1.ObjectCreated, Object: object("ConfigMap", "theme")},
 			{Change: v1alpha1.ObjectChanged, Object: object("Service", "wiki")},
 		},
-		ImagesAdded:      []v1alpha1.PlannedImage{{Name: "registry.example/wiki:2.4.0", LargestPlatformBytes: 21400000}}, ImageBytesAdded: 2300000, ImageBytesRemoved: 1100000,
+		ImagesAdded: []v1alpha1.PlannedImage{{Name: "registry.example/wiki:2.4.0", LargestPlatformBytes: 21400000}}, ImageBytesAdded: 2300000, ImageBytesRemoved: 1100000,
 		ImagesRemoved:    []v1alpha1.PlannedImage{{Name: "registry.example/wiki:2.3.1"}},
 		PermissionsAdded: []string{`get, list secrets in namespace "demo"`}, UnusedValues: []string{"page.color"},
 	}
