@@ -85,7 +85,7 @@ var _ = Describe("The plan of a dry run", func() {
 		Expect(plan.ObjectsDeleted).To(BeZero())
 	})
 
-	It("counts layers that images share once, and not the layers of the installed version", func() {
+	It("counts layers that images share once, and no layers of the installed version", func() {
 		layer := func(number int, bytes int64) images.Layer {
 			digest, err := images.ParseLayerDigest(fmt.Sprintf("sha256:%064x", number))
 			Expect(err).NotTo(HaveOccurred())

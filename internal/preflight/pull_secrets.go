@@ -55,7 +55,7 @@ func (d *Requirements) pullSecretNames(pod *corev1.PodSpec, facts *Facts) []stri
 		}
 	}
 	var names []string
-	for _, reference := range references {
+	for _, reference := range references[:min(len(references), maxPullSecrets)] {
 		if reference.Name != "" && !slices.Contains(names, reference.Name) {
 			names = append(names, reference.Name)
 		}
@@ -63,16 +63,18 @@ func (d *Requirements) pullSecretNames(pod *corev1.PodSpec, facts *Facts) []stri
 	return names
 }
 
-// privateImages returns the images of a Pod that require credentials: the images of the request, and images that the
+// privateImages returns the images of a Pod that require credentials: the images in the request, and images that the
 // market does not know in a registry of one of them.
 func (d *Requirements) privateImages(pod *corev1.PodSpec) []string {
 	var private []string
+	seen := map[string]bool{}
 	for _, list := range [][]corev1.Container{pod.InitContainers, pod.Containers} {
 		for i := range list {
 			name, err := images.NormalizeReference(list[i].Image)
-			if err != nil || slices.Contains(private, name) {
+			if err != nil || seen[name] {
 				continue
 			}
+			seen[name] = true
 			_, isKnown := d.request.Platforms[name]
 			if d.request.PrivateImages[name] || !isKnown && d.isPrivateRegistry(registryOf(name)) {
 				private = append(private, name)
@@ -95,24 +97,44 @@ func (d *Requirements) isPrivateRegistry(registry string) bool {
 // PullSecrets returns the names of the image pull Secrets to read, sorted: those that the app does not create.
 func (d *Requirements) PullSecrets(facts *Facts) []string {
 	var names []string
-	for _, required := range d.pullRequirements(facts) {
-		for _, name := range required.secrets {
-			if d.createdPullSecret(name, facts) == nil && !slices.Contains(names, name) {
-				names = append(names, name)
-			}
+	for name, state := range d.pullSecretStates(d.pullRequirements(facts), facts) {
+		if !state.isCreated {
+			names = append(names, name)
 		}
 	}
 	slices.Sort(names)
-	return names[:min(len(names), maxPullSecrets)]
+	return names
 }
 
-// createdPullSecret returns the image pull Secret that the app creates, or nil. The content is nil if another
-// controller creates the Secret for an object of the app, such as an ExternalSecret.
-func (d *Requirements) createdPullSecret(name string, facts *Facts) *pullSecretState {
+// pullSecretState is the known content of an image pull Secret.
+type pullSecretState struct {
+	// secret is nil if the Secret does not exist. isKnown reports whether the content is known, and isCreated whether
+	// the app creates the Secret.
+	secret             *PullSecret
+	isKnown, isCreated bool
+}
+
+// pullSecretStates returns the states of the first maxPullSecrets Secrets that workloads specify, by name. The content
+// of others is unknown.
+func (d *Requirements) pullSecretStates(all []pullRequirement, facts *Facts) map[string]pullSecretState {
+	states := map[string]pullSecretState{}
+	for _, required := range all {
+		for _, name := range required.secrets {
+			if _, exists := states[name]; !exists && len(states) < maxPullSecrets {
+				states[name] = d.pullSecretState(name, facts)
+			}
+		}
+	}
+	return states
+}
+
+// pullSecretState returns the state of a Secret. The content is unknown if another controller creates the Secret for an
+// object of the app, such as an ExternalSecret.
+func (d *Requirements) pullSecretState(name string, facts *Facts) pullSecretState {
 	if created := d.createdObject(corev1.SchemeGroupVersion, "Secret", name, facts); created != nil {
 		secret, err := decodeObject[corev1.Secret](created)
 		if err != nil {
-			return &pullSecretState{}
+			return pullSecretState{isCreated: true}
 		}
 		for key, value := range secret.StringData {
 			if secret.Data == nil {
@@ -121,19 +143,17 @@ func (d *Requirements) createdPullSecret(name string, facts *Facts) *pullSecretS
 			secret.Data[key] = []byte(value)
 		}
 		found := ToPullSecret(secret)
-		return &pullSecretState{secret: &found}
+		return pullSecretState{secret: &found, isKnown: true, isCreated: true}
 	}
 	for i := range d.objects {
 		o := &d.objects[i]
 		if strings.Contains(o.gvk.Group, ".") && !strings.HasSuffix(o.gvk.Group, ".k8s.io") && bytes.Contains(o.text, []byte(`"`+name+`"`)) {
-			return &pullSecretState{}
+			return pullSecretState{isCreated: true}
 		}
 	}
-	return nil
+	secret, isKnown := facts.PullSecrets[name]
+	return pullSecretState{secret: secret, isKnown: isKnown}
 }
-
-// pullSecretState is the content of an image pull Secret, nil if it is unknown.
-type pullSecretState struct{ secret *PullSecret }
 
 // createdObject returns the object of the app with a kind and a name in the tenant's namespace, nil without one.
 func (d *Requirements) createdObject(group schema.GroupVersion, kind, name string, facts *Facts) *object {
@@ -149,52 +169,60 @@ func (d *Requirements) createdObject(group schema.GroupVersion, kind, name strin
 // checkPullSecrets reports image pull Secrets that do not exist or have no credentials for an image that requires
 // them, one problem for each registry and list of Secrets.
 func (d *Requirements) checkPullSecrets(facts *Facts) []Problem {
-	type gap struct{ registry, faults string }
-	titles, secrets := map[gap][]string{}, map[gap]string{}
+	type gap struct{ registry, faults, advice string }
+	titles := map[gap][]string{}
 	var order []gap
-	for _, required := range d.pullRequirements(facts) {
+	requirements := d.pullRequirements(facts)
+	states := d.pullSecretStates(requirements, facts)
+	for _, required := range requirements {
 		for _, image := range required.images {
-			faults := d.pullFaults(required.secrets, image, facts)
+			faults, advice := d.pullFaults(required.secrets, image, states)
 			if faults == "" {
 				continue
 			}
-			found := gap{registryOf(image), faults}
+			found := gap{registryOf(image), faults, advice}
 			if titles[found] == nil {
 				order = append(order, found)
 			}
 			if title := required.object.kindAndName(); !slices.Contains(titles[found], title) {
-				titles[found], secrets[found] = append(titles[found], title), required.secrets[0]
+				titles[found] = append(titles[found], title)
 			}
 		}
 	}
 	var problems []Problem
 	for _, found := range order {
 		problems = append(problems, newTransientProblem(v1alpha1.ReasonRegistryCredentialsRequired,
-			"%s: registry %q requires credentials: %s in namespace %q; run kubectl create secret docker-registry %s --namespace %s --docker-server=%s --docker-username=USER --docker-password=PASSWORD, or set another image pull Secret in the values",
-			joinNames(titles[found]), found.registry, found.faults, d.request.Tenant.Namespace, secrets[found], d.request.Tenant.Namespace, serverFor(found.registry)))
+			"%s: registry %q requires credentials, and in namespace %q %s; %s, or set another image pull Secret in the values",
+			joinNames(titles[found]), found.registry, d.request.Tenant.Namespace, found.faults, found.advice))
 	}
 	return problems
 }
 
-// pullFaults describes why none of the Secrets contains credentials for an image. It returns "" if one does, or if
-// the content of one is unknown.
-func (d *Requirements) pullFaults(names []string, image string, facts *Facts) string {
+// pullFaults describes why none of the Secrets contains credentials for an image, and what to do about the first one.
+// It returns "" if one does, or if the content of one is unknown.
+func (d *Requirements) pullFaults(names []string, image string, states map[string]pullSecretState) (described, advice string) {
 	var faults []string
 	for _, name := range names {
-		secret, isKnown := facts.PullSecrets[name]
-		if created := d.createdPullSecret(name, facts); created != nil {
-			secret, isKnown = created.secret, created.secret != nil
+		state := states[name]
+		if !state.isKnown || state.secret != nil && state.secret.Fault == "" && state.secret.covers(image) {
+			return "", ""
 		}
-		switch {
-		case !isKnown || secret != nil && secret.Fault == "" && secret.covers(image):
-			return ""
-		case secret == nil:
-			faults = append(faults, fmt.Sprintf("Secret %q not found", name))
-		case secret.Fault != "":
-			faults = append(faults, fmt.Sprintf("Secret %q %s", name, secret.Fault))
-		default:
-			faults = append(faults, fmt.Sprintf("Secret %q has no entry for the image", name))
-		}
+		fault, solution := d.pullFault(name, image, state.secret)
+		faults, advice = append(faults, fault), cmp.Or(advice, solution)
 	}
-	return joinNamesWith(", ", faults)
+	return joinNamesWith(", ", faults), advice
+}
+
+// pullFault describes why a Secret contains no credentials for an image, and what to do. secret is nil if the Secret
+// does not exist.
+func (d *Requirements) pullFault(name, image string, secret *PullSecret) (fault, advice string) {
+	create := fmt.Sprintf("run kubectl create secret docker-registry %s --namespace %s --docker-server=%s --docker-username=USER --docker-password=PASSWORD",
+		name, d.request.Tenant.Namespace, serverFor(registryOf(image)))
+	switch {
+	case secret == nil:
+		return fmt.Sprintf("Secret %q not found", name), create
+	case secret.Fault != "":
+		return fmt.Sprintf("Secret %q %s", name, secret.Fault), "delete it and " + create
+	}
+	return fmt.Sprintf("Secret %q has no entry for the image", name), "add the registry to the Secret"
 }

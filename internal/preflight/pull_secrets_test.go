@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	. "github.com/onsi/gomega"
@@ -41,15 +42,15 @@ func TestPullSecrets(t *testing.T) {
 		secrets   map[string]*preflight.PullSecret
 		wants     []want
 	}{
-		{"a Secret that does not exist", pullingPod(private, named), absent, reported("Deployment/web", `registry "r.io"`, `Secret "pull" not found in namespace "team"`,
+		{"a Secret that does not exist", pullingPod(private, named), absent, reported("Deployment/web", `registry "r.io"`, `in namespace "team" Secret "pull" not found`,
 			"kubectl create secret docker-registry pull --namespace team --docker-server=r.io ")},
 		{"a Secret with the registry", pullingPod(private, named), entries("q.io", "r.io"), nil},
 		{"a Secret with the repository", pullingPod(private, named), entries("r.io/team"), nil},
 		{"a Secret with another repository", pullingPod(private, named), entries("r.io/other"), reported(`Secret "pull" has no entry for the image`)},
 		{"a Secret with a pattern", pullingPod("a.r.io/web:1", named), entries("*.r.io"), nil},
 		{"a Secret with a pattern of fewer parts", pullingPod("a.b.r.io/web:1", named), entries("*.r.io"), reported("no entry")},
-		{"a Secret with another registry", pullingPod(private, named), entries("q.io"), reported(`Secret "pull" has no entry for the image`)},
-		{"a Secret of another type", pullingPod(private, named), map[string]*preflight.PullSecret{"pull": {Fault: "has the type"}}, reported(`Secret "pull" has the type`)},
+		{"a Secret with another registry", pullingPod(private, named), entries("q.io"), reported(`Secret "pull" has no entry for the image; add the registry to the Secret, or`)},
+		{"a Secret of another type", pullingPod(private, named), map[string]*preflight.PullSecret{"pull": {Fault: "has the type"}}, reported(`Secret "pull" has the type`, "; delete it and run kubectl create")},
 		{"a Secret that may not be read", pullingPod(private, named), nil, nil},
 		{"one of two Secrets", pullingPod(private, "imagePullSecrets: [{name: other}, {name: pull}], "), map[string]*preflight.PullSecret{"other": nil, "pull": {Registries: []string{"r.io"}}}, nil},
 		{"none of two Secrets", pullingPod(private, "imagePullSecrets: [{name: other}, {name: pull}], "), map[string]*preflight.PullSecret{"other": nil, "pull": {}},
@@ -109,4 +110,34 @@ func TestRegistriesOfPullSecrets(t *testing.T) {
 			NewWithT(t).Expect(preflight.ToPullSecret(c.secret)).To(Equal(preflight.PullSecret{Fault: c.fault, Registries: c.registries}))
 		})
 	}
+}
+
+// TestPullSecretsAreLimited checks many Pods with many Secrets and images.
+func TestPullSecretsAreLimited(t *testing.T) {
+	g := NewWithT(t)
+	var text strings.Builder
+	for i := range 300 {
+		if i > 0 {
+			text.WriteString("\n---\n")
+		}
+		secrets := ""
+		for n := range 30 {
+			secrets += fmt.Sprintf("{name: pull-%d-%d}, ", i, n)
+		}
+		fmt.Fprintf(&text, "apiVersion: v1\nkind: Pod\nmetadata: {name: web-%d}\nspec: {imagePullSecrets: [%s], containers: [{name: a, image: 'r.io/web:1'}]}", i, secrets)
+	}
+	w := newRequest(text.String())
+	w.PrivateImages = map[string]bool{"r.io/web:1": true}
+	requirements, err := preflight.ParseRequest(w)
+	g.Expect(err).NotTo(HaveOccurred())
+	facts := newFacts()
+	names := requirements.PullSecrets(facts)
+	g.Expect(names).To(HaveLen(20))
+	facts.PullSecrets = map[string]*preflight.PullSecret{}
+	for _, name := range names {
+		facts.PullSecrets[name] = nil
+	}
+	problems := slices.DeleteFunc(requirements.Check(facts), func(p preflight.Problem) bool { return p.Reason != v1alpha1.ReasonRegistryCredentialsRequired })
+	g.Expect(problems).To(HaveLen(1), "the Secrets of other Pods were not read")
+	g.Expect(problems[0].Message).To(ContainSubstring("and 15 more"))
 }

@@ -30,7 +30,7 @@ var _ = Describe("An image of a registry that requires credentials", func() {
 			GinkgoHelper()
 			return t.Fail(ctx, v1alpha1.ReasonRegistryCredentialsRequired, v1alpha1.ActionInstall, "forms")
 		}
-		Expect(failInstall()).To(ContainSubstring(`Secret "pull" not found in namespace`))
+		Expect(failInstall()).To(ContainSubstring(`Secret "pull" not found; run kubectl create`))
 		t.Apply(ctx, secret("Opaque", ".dockerconfigjson", privateRegistry))
 		Expect(failInstall()).To(ContainSubstring(`Secret "pull" has the type "Opaque"`))
 		t.Kubectl(ctx, "delete", "secret", "pull", "-n", t.Namespace)
