@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	. "github.com/onsi/gomega"
 
+	"github.com/appmarket/operator/internal/images"
 	"github.com/appmarket/operator/internal/registry"
 )
 
@@ -72,13 +73,15 @@ func TestCredentialsComeFromTheDockerConfig(t *testing.T) {
 			t.Run(c.why+" "+token, func(t *testing.T) {
 				g := NewWithT(t)
 
-				_, err := newClient(t, server, c.opts).Inspect(t.Context(), host+"/team/web:1")
+				detail, err := newClient(t, server, c.opts).Inspect(t.Context(), host+"/team/web:1")
 
 				if c.kind == nil {
 					g.Expect(err).NotTo(HaveOccurred())
+					g.Expect(images.AccessOf(&detail, err)).To(Equal(images.AccessWithCredentials))
 					return
 				}
 				expectUnavailable(g, err, c.kind)
+				g.Expect(images.AccessOf(nil, err)).To(Equal(images.AccessDenied))
 				g.Expect(err.Error()).NotTo(Or(ContainSubstring("s3cret"), ContainSubstring("wr0ng"), ContainSubstring("t0ken")))
 			})
 		}

@@ -119,7 +119,7 @@ func (f *Factory) collectApps(ctx context.Context, flags *airgapFlags, names []s
 		}
 		defer finder.Close()
 		collector.FindImages = func(ctx context.Context, fetched *airgap.Chart) ([]hydration.ValuesImages, error) {
-			return finder.Find(ctx, fetched.App, fetched.Archive, fetched.RequiredBy == "")
+			return finder.Find(ctx, fetched.Archive, fetched.RequiredBy == "")
 		}
 	}
 	content, err := collector.Collect(ctx, requests)

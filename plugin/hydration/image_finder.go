@@ -68,7 +68,7 @@ func (f *ImageFinder) Close() { f.workers.Close() }
 
 // Find returns the images of a chart for each file with values. A chart that cannot be rendered with a file of the user
 // is an error. isRequested reports that the user has requested the chart, so that the files of the user apply.
-func (f *ImageFinder) Find(ctx context.Context, app string, archive []byte, isRequested bool) ([]ValuesImages, error) {
+func (f *ImageFinder) Find(ctx context.Context, archive []byte, isRequested bool) ([]ValuesImages, error) {
 	files, err := chart.Unpack(archive)
 	if err != nil {
 		return nil, err
@@ -77,7 +77,7 @@ func (f *ImageFinder) Find(ctx context.Context, app string, archive []byte, isRe
 	if err != nil {
 		return nil, err
 	}
-	request := hydrate.Request{App: app, Offer: hydrate.Offer{Version: meta.Version}, Profile: profileOf(files)}
+	request := hydrate.Request{App: meta.Name, Offer: hydrate.Offer{Version: meta.Version}, Profile: profileOf(files)}
 	var all []ValuesImages
 	if isRequested {
 		for _, file := range f.own {
