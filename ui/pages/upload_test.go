@@ -259,7 +259,7 @@ func TestOneUploadOfASession(t *testing.T) {
 	// The API server learns of the new permissions a moment after they were written.
 	g.Eventually(func() int {
 		return b.send(t, b.newUpload(t, w.page(), "", "web-1.0.0.tgz", newArchive(t, "a"))).StatusCode
-	}).WithTimeout(10 * time.Second).Should(Equal(http.StatusSeeOther))
+	}).WithTimeout(30 * time.Second).Should(Equal(http.StatusSeeOther))
 	slow := b.newUpload(t, w.page(), "", "web-1.0.0.tgz", newArchive(t, "a"))
 	reading, ctx := make(chan struct{}), slow.Context()
 	ended := make(chan error, 1)
@@ -284,14 +284,14 @@ func TestOneUploadOfASession(t *testing.T) {
 	<-reading
 	g.Eventually(func() int {
 		return b.send(t, b.newUpload(t, w.page(), "", "web-1.0.0.tgz", newArchive(t, "a"))).StatusCode
-	}).WithTimeout(10 * time.Second).Should(Equal(http.StatusTooManyRequests))
+	}).WithTimeout(30 * time.Second).Should(Equal(http.StatusTooManyRequests))
 	cancel()
 	g.Expect((<-ended).Error()).To(ContainSubstring("context canceled"))
 	g.Eventually(func() int {
 		return b.send(t, b.newUpload(t, w.page(), "", "web-1.0.0.tgz", newArchive(t, "a"))).StatusCode
-	}).WithTimeout(10*time.Second).Should(Equal(http.StatusSeeOther), "the slot is free again")
+	}).WithTimeout(30*time.Second).Should(Equal(http.StatusSeeOther), "the slot is free again")
 	// The requests before may have reached the limit of the session.
-	g.Eventually(func() int { return strings.Count(b.get(t, w.page()).text, "Delete web-1.0.0.tgz") }).WithTimeout(10 * time.Second).Should(Equal(1))
+	g.Eventually(func() int { return strings.Count(b.get(t, w.page()).text, "Delete web-1.0.0.tgz") }).WithTimeout(30 * time.Second).Should(Equal(1))
 }
 
 // readCloser is a body that is read by a function.
