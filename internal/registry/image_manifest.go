@@ -9,13 +9,11 @@ import (
 	"math"
 
 	"github.com/google/go-containerregistry/pkg/name"
-
-	"github.com/appmarket/operator/internal/images"
-
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/appmarket/operator/internal/images"
 	"github.com/appmarket/operator/internal/outcome"
 )
 

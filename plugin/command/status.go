@@ -183,14 +183,7 @@ func instanceBranches(instance *v1alpha1.AppInstance) []branch {
 		branches = append(branches, b)
 	}
 	if inventory != nil {
-		b := branch{line: fmt.Sprintf("objects  %d of %d ready", inventory.Ready, inventory.Total)}
-		if healthy != nil && healthy.Status != metav1.ConditionTrue {
-			b.below = append(b.below, printable(healthy.Message))
-		}
-		for _, drifted := range instance.Status.Drift {
-			b.below = append(b.below, printable("drifted "+drifted.Object.String()+" "+strings.Join(drifted.Fields, ", ")))
-		}
-		branches = append(branches, b)
+		branches = append(branches, objectsBranch(instance, healthy))
 	}
 	if verdict := instance.Status.Verification; verdict != nil {
 		branches = append(branches, branch{line: "signature  " + printable(verdictText(verdict))})
@@ -201,6 +194,18 @@ func instanceBranches(instance *v1alpha1.AppInstance) []branch {
 		}
 	}
 	return branches
+}
+
+// objectsBranch returns the branch about the objects of an instance with an inventory.
+func objectsBranch(instance *v1alpha1.AppInstance, healthy *metav1.Condition) branch {
+	b := branch{line: fmt.Sprintf("objects  %d of %d ready", instance.Status.Inventory.Ready, instance.Status.Inventory.Total)}
+	if healthy != nil && healthy.Status != metav1.ConditionTrue {
+		b.below = append(b.below, printable(healthy.Message))
+	}
+	for _, drifted := range instance.Status.Drift {
+		b.below = append(b.below, printable("drifted "+drifted.Object.String()+" "+strings.Join(drifted.Fields, ", ")))
+	}
+	return b
 }
 
 // entranceLine returns the name, the URL or the Service, and the title of an entrance.

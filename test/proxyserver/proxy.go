@@ -3,6 +3,7 @@
 package proxyserver
 
 import (
+	"context"
 	"crypto/tls"
 	"encoding/base64"
 	"io"
@@ -67,32 +68,32 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	forward := &httputil.ReverseProxy{
 		Rewrite:   func(*httputil.ProxyRequest) {},
-		Transport: &http.Transport{DisableKeepAlives: true, Dial: func(_, address string) (net.Conn, error) { return p.dialHost(address) }},
+		Transport: &http.Transport{DisableKeepAlives: true, DialContext: p.dialHost},
 	}
 	forward.ServeHTTP(w, r)
 }
 
 // dialHost connects to the address of a host.
-func (p *Proxy) dialHost(host string) (net.Conn, error) {
+func (p *Proxy) dialHost(ctx context.Context, network, host string) (net.Conn, error) {
 	if address, ok := p.Hosts[host]; ok {
 		host = address
 	}
-	return net.Dial("tcp", host)
+	return new(net.Dialer).DialContext(ctx, network, host)
 }
 
 // openTunnel copies bytes between the client and a server until one of them ends the connection.
 func (p *Proxy) openTunnel(w http.ResponseWriter, r *http.Request) {
-	server, err := p.dialHost(r.Host)
+	server, err := p.dialHost(r.Context(), "tcp", r.Host)
 	if err != nil {
 		http.Error(w, "s3cr3t of the proxy", http.StatusBadGateway)
 		return
 	}
-	defer server.Close()
+	defer func() { _ = server.Close() }() // One of the two has ended the connection.
 	connection, buffered, err := w.(http.Hijacker).Hijack()
 	if err != nil {
 		return
 	}
-	defer connection.Close()
+	defer func() { _ = connection.Close() }() // One of the two has ended the connection.
 	if _, err := io.WriteString(connection, "HTTP/1.1 200 Connection established\r\n\r\n"); err != nil {
 		return
 	}

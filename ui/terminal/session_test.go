@@ -28,7 +28,7 @@ func serve(t *testing.T, manager *terminal.Manager, run terminal.Run) string {
 			t.Error(err)
 			return
 		}
-		defer conn.CloseNow() //nolint:errcheck // The connection is usually closed already.
+		defer conn.CloseNow()
 		session, err := manager.Begin("session", recording.About{User: "jane"}, terminal.Size{Width: 80, Height: 24})
 		if err != nil {
 			terminal.SendEnd(r.Context(), conn, terminal.Explanation{Text: err.Error()})
@@ -52,7 +52,7 @@ func openAndRead(t *testing.T, url, input string) (output, why string) {
 	defer cancel()
 	conn, _, err := websocket.Dial(ctx, url, nil)
 	g.Expect(err).NotTo(HaveOccurred())
-	defer conn.CloseNow() //nolint:errcheck // The server usually closes it.
+	defer conn.CloseNow()
 	if input != "" {
 		g.Expect(conn.Write(ctx, websocket.MessageBinary, []byte(input))).To(Succeed())
 	}
