@@ -22,7 +22,9 @@ func TestSharedArchivesExpire(t *testing.T) {
 		taken := archiveKey{listing: "l", url: "taken", digest: "d"}
 		g.Expect(archives.takeArchive(taken, "a")).To(BeNil(), "a source that fetched it")
 		g.Expect(archives.takeArchive(taken, "b")).To(BeEquivalentTo("taken"))
+		archives.mu.Lock()
 		g.Expect(archives.bytes).To(Equal(len("left")))
+		archives.mu.Unlock()
 
 		time.Sleep(maxSharedAge)
 		synctest.Wait()
