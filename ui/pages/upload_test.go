@@ -270,7 +270,7 @@ func TestOneUploadOfASession(t *testing.T) {
 		case <-ctx.Done():
 			return 0, ctx.Err()
 		}
-	}}, 1000
+	}}, -1 // With a length, the client would wait for more bytes before it sends any.
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go func() {
@@ -281,10 +281,13 @@ func TestOneUploadOfASession(t *testing.T) {
 		}
 		ended <- err
 	}()
-	<-reading
-	g.Eventually(func() int {
-		return b.send(t, b.newUpload(t, w.page(), "", "web-1.0.0.tgz", newArchive(t, "a"))).StatusCode
-	}).WithTimeout(30 * time.Second).Should(Equal(http.StatusTooManyRequests))
+	for range 2 { // The first part was sent when the second one is read.
+		<-reading
+	}
+	time.Sleep(time.Second) // If the other upload were received first, the slow one would be refused.
+	refused := b.send(t, b.newUpload(t, w.page(), "", "web-1.0.0.tgz", newArchive(t, "a")))
+	g.Expect(refused.StatusCode).To(Equal(http.StatusTooManyRequests))
+	g.Expect(refused.text).To(ContainSubstring("Too many uploads"), "the limit of uploads, not of requests")
 	cancel()
 	g.Expect((<-ended).Error()).To(ContainSubstring("context canceled"))
 	g.Eventually(func() int {
