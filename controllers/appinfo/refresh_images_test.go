@@ -91,7 +91,7 @@ func randomImage(size int64) v1.Image {
 	return image
 }
 
-// withLayer returns an image with the layers of another one and a layer of its own.
+// withLayer returns an image with the layers of another one and an additional layer.
 func withLayer(base v1.Image) v1.Image {
 	GinkgoHelper()
 	layer, err := random.Layer(300, types.DockerLayer)

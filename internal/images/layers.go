@@ -90,7 +90,7 @@ func LayersOf(name string, detail *Detail) ImageLayers {
 	return found
 }
 
-// UnknownLayers returns an image with one layer of its own for each platform, for an image of which only the
+// UnknownLayers returns an image with a separate layer for each platform, for an image of which only the
 // size is known.
 func UnknownLayers(name, digest string, platforms []string, size int64) ImageLayers {
 	found := ImageLayers{Name: name, Digest: digest, Platforms: map[string][]Layer{}}

@@ -1,4 +1,4 @@
-{{/* Whether several pods can run at the same time: the charts are in a bucket, and no pod needs a volume of its own. */}}
+{{/* Whether several pods can run at the same time: the charts are in a bucket, and pods do not need separate volumes. */}}
 {{- define "appmarket.isVolumeShared" -}}
 {{- $store := .Values.store -}}
 {{- and $store.bucket.name (or (not $store.persistent) (has "ReadWriteMany" $store.accessModes)) | not | not -}}
