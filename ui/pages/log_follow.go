@@ -80,6 +80,13 @@ func (v *logsView) addFollow(r *request, instance *v1alpha1.AppInstance, query u
 
 // checkRight notes why the logs cannot be followed, before the page opens the stream.
 func (v *logsView) checkRight(r *request) error {
+	if v.Merged != nil { // To open all logs would take the time of the slowest node.
+		if err := v.reviewRight(r.Context(), r); err != nil {
+			v.Follow = ""
+			return v.noteFailure(r, err)
+		}
+		return nil
+	}
 	logs, err := v.openFollowed(r.Context(), r, logPositions{})
 	if err != nil {
 		v.Follow = ""
