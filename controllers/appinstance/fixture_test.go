@@ -2,6 +2,7 @@ package appinstance_test
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/appmarket/operator/internal/impersonation"
@@ -161,6 +162,18 @@ func (b *instanceFixture) reconcileUntilObserved() (result ctrl.Result, err erro
 	return result, err
 }
 
+// unobserved is part of the message of Ready while the monitor has not observed the last change of an object.
+const unobserved = "its latest change is not observed yet"
+
+// waitForObservation reconciles until the monitor has observed the last change of each object.
+func (b *instanceFixture) waitForObservation() {
+	GinkgoHelper()
+	Eventually(func() string {
+		_, _ = b.reconcileInstance() // the result is checked by the caller
+		return b.conditionMessage(v1alpha1.ConditionReady)
+	}).WithTimeout(20 * time.Second).ShouldNot(ContainSubstring(unobserved))
+}
+
 // expectUnresolved reconciles an instance whose spec cannot be resolved. The instance must be
 // requeued after some time, because the cause may change without triggering a reconcile.
 func (b *instanceFixture) expectUnresolved(reason string) {
@@ -199,6 +212,9 @@ func (b *instanceFixture) ageConditions() {
 // expectNoWrites expects another reconcile to write nothing.
 func (b *instanceFixture) expectNoWrites() {
 	GinkgoHelper()
+	if strings.Contains(b.conditionMessage(v1alpha1.ConditionReady), unobserved) {
+		b.waitForObservation()
+	}
 	b.ageConditions()
 	b.writes.Take()
 	before := b.instance
