@@ -100,6 +100,7 @@ var _ = Describe("A failed instance", func() {
 		Expect(b.conditionStatus(v1alpha1.ConditionStalled)).To(Equal("True " + reason))
 		tries := len(b.instance.Status.History)
 		b.setFakeHelmClient()
+		b.waitForObservation()
 		b.expectNoWrites()
 		Expect(b.instance.Status.History).To(HaveLen(tries), "not without a request")
 
