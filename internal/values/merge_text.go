@@ -102,9 +102,29 @@ func pairsOf(mapping *yaml.Node, end int) map[string]pair {
 			next = mapping.Content[i+2].Line
 		}
 		key := mapping.Content[i]
-		pairs[key.Value] = pair{key: key, value: mapping.Content[i+1], end: next}
+		pairs[keyText(key)] = pair{key: key, value: mapping.Content[i+1], end: next}
 	}
 	return pairs
+}
+
+// keyText returns the text of a key in decoded values: a key such as 010 or yes is not a string in YAML.
+func keyText(key *yaml.Node) string {
+	if key.Kind != yaml.ScalarNode || key.Style != 0 || isWord(key.Value) {
+		return key.Value
+	}
+	decoded := map[string]any{}
+	if sigsyaml.Unmarshal([]byte(key.Value+": 0"), &decoded) == nil {
+		for text := range decoded {
+			return text
+		}
+	}
+	return key.Value
+}
+
+// isWord reports whether a plain scalar is certainly a string: it begins with a letter, and is longer than false, the
+// longest of the words with another type.
+func isWord(text string) bool {
+	return len(text) > len("false") && (text[0]|0x20 >= 'a' && text[0]|0x20 <= 'z')
 }
 
 // removePair removes a pair with the comments inside it. The comments above it are kept.

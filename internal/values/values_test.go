@@ -317,6 +317,8 @@ func FuzzMergeValues(f *testing.F) {
 	f.Add("a: &a\n  b: |\n    x\n\nc: *a\n", "c", "b", "")
 	f.Add("# x\na:\n- b: 'c'\n  d: \"e\"\n# y", "a", "b", "p\nq")
 	f.Add("a:\r\n  b:\r\n", "a", "b", "")
+	f.Add(" 00:\n.0000000", "0", "0", "y") // A key that is a number.
+	f.Add("yes:\n  a: 1\n", "true", "a", "y")
 	f.Fuzz(func(t *testing.T, text, outer, inner, value string) {
 		g := NewWithT(t)
 		base, err := values.Decode([]byte(text))
