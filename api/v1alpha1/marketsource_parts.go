@@ -203,6 +203,19 @@ type AppFilter struct {
 	// +kubebuilder:validation:items:MaxLength=253
 	Exclude []string `json:"exclude,omitempty"`
 
+	// versions specifies a range of semantic versions, such as ">=1.2.0 <3". Only versions in the range are
+	// hydrated. If not specified, all versions are included.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=128
+	Versions string `json:"versions,omitempty"`
+
+	// prereleases specifies whether prereleases, such as 2.0.0-rc.1, are hydrated. If not specified,
+	// prereleases are hydrated, or, if versions is set, only those that the range mentions, such as
+	// ">=2.0.0-0".
+	// +optional
+	Prereleases *bool `json:"prereleases,omitempty"`
+
 	// maxVersions specifies the maximum number of versions of each app that are hydrated. The latest
 	// versions are used, which always include the latest stable version. Must be from 1 to 50.
 	// Defaults to 3.

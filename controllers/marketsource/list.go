@@ -143,6 +143,8 @@ func (s *scope) markIndexed(unwanted int) {
 func noMatchMessage(spec v1alpha1.MarketSourceSpec, unwanted int) string {
 	offered, filter := text.Count(unwanted, "app", "apps")+" offered", ptr.Deref(spec.Filter, v1alpha1.AppFilter{})
 	switch {
+	case filter.Versions != "" || filter.Prereleases != nil:
+		return "spec.filter selects no version of an app of the source (" + offered + "); correct the range of versions and the patterns"
 	case len(filter.Include) == 0:
 		return "spec.filter.exclude matches all apps of the source (" + offered + "); correct the patterns"
 	case len(filter.Exclude) == 0:

@@ -186,6 +186,7 @@ func (o ownCharts) findOffers(ctx context.Context, wanted []chart.Dependency) ([
 	}
 	cfg := o.config
 	cfg.Include, cfg.Exclude, cfg.MaxVersions = nil, nil, MaxApps
+	cfg.Versions, cfg.Prereleases = "", nil
 	all, err := openSource(cfg)
 	if err != nil {
 		return nil, err

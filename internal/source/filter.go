@@ -4,12 +4,60 @@ import (
 	"errors"
 	"fmt"
 	"path"
+
+	"github.com/Masterminds/semver/v3"
 )
 
-// listingOptions determines which apps and how many versions of each are listed.
+// listingOptions determines which apps and versions are listed, and how many versions of each app.
 type listingOptions struct {
-	names nameFilter
-	keep  int
+	names    nameFilter
+	versions versionFilter
+	keep     int
+}
+
+// newListingOptions validates the filter of a Config.
+func newListingOptions(cfg Config) (listingOptions, error) {
+	names, namesErr := newNameFilter(cfg.Include, cfg.Exclude)
+	versions, versionsErr := newVersionFilter(cfg.Versions, cfg.Prereleases)
+	if err := errors.Join(namesErr, versionsErr); err != nil {
+		return listingOptions{}, err
+	}
+	keep := cfg.MaxVersions
+	if keep <= 0 {
+		keep = DefaultMaxVersions
+	}
+	return listingOptions{names: names, versions: versions, keep: keep}, nil
+}
+
+// versionFilter selects versions of apps. The zero value selects all.
+type versionFilter struct {
+	// allowed is nil if all versions are allowed.
+	allowed *semver.Constraints
+	// withoutPrereleases excludes prereleases even if allowed contains them.
+	withoutPrereleases bool
+}
+
+// newVersionFilter returns the filter for a range of versions, which may be empty.
+func newVersionFilter(allowed string, prereleases *bool) (versionFilter, error) {
+	filter := versionFilter{withoutPrereleases: prereleases != nil && !*prereleases}
+	if allowed == "" {
+		return filter, nil
+	}
+	constraint, err := semver.NewConstraint(allowed)
+	if err != nil {
+		return versionFilter{}, fmt.Errorf("spec.filter.versions: %q is not a range of versions: %w", allowed, err)
+	}
+	constraint.IncludePrerelease = prereleases != nil && *prereleases
+	filter.allowed = constraint
+	return filter, nil
+}
+
+// matchesVersion reports whether a version is listed.
+func (f versionFilter) matchesVersion(version *semver.Version) bool {
+	if f.withoutPrereleases && version.Prerelease() != "" {
+		return false
+	}
+	return f.allowed == nil || f.allowed.Check(version)
 }
 
 // nameFilter selects apps by name.

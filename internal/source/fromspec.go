@@ -49,6 +49,7 @@ func FromSpec(ctx context.Context, secrets client.Reader, ms *v1alpha1.MarketSou
 	cfg := Config{UserAgent: options.UserAgent, Network: options.Network, PublishedURL: options.PublishedURL, Shared: options.Shared}
 	if filter := ms.Spec.Filter; filter != nil {
 		cfg.Include, cfg.Exclude, cfg.MaxVersions = filter.Include, filter.Exclude, int(filter.MaxVersions)
+		cfg.Versions, cfg.Prereleases = filter.Versions, filter.Prereleases
 	}
 	if ms.Spec.Directory != nil {
 		cfg.Directory = &DirectoryConfig{Path: ms.Spec.Directory.Path, AllowedRoots: options.AllowedRoots, Cache: options.Cache}

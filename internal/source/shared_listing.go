@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"k8s.io/utils/ptr"
+
 	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/chart"
 )
@@ -72,7 +74,7 @@ func (s *SharedListings) shareListings(source Source, cfg Config) Source {
 // listingKey returns the digest of all parts of a configuration that a listing depends on, including the
 // credentials. It is empty if listings of the type are not shared.
 func listingKey(cfg Config) string {
-	parts := []any{cfg.MaxVersions, cfg.Include, cfg.Exclude, cfg.UserAgent, cfg.Network}
+	parts := []any{cfg.MaxVersions, cfg.Include, cfg.Exclude, cfg.Versions, cfg.Prereleases != nil, ptr.Deref(cfg.Prereleases, false), cfg.UserAgent, cfg.Network}
 	switch {
 	case cfg.Helm != nil:
 		parts = append(parts, "helm", *cfg.Helm)

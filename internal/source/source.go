@@ -65,6 +65,11 @@ type Config struct {
 	// of Exclude matches.
 	Include []string
 	Exclude []string
+	// Versions is a range of semantic versions. Only versions in the range are listed. If it is empty, all are.
+	Versions string
+	// Prereleases specifies whether prereleases are listed. If it is nil, they are, unless Versions is a
+	// range that mentions none.
+	Prereleases *bool
 	// UserAgent is the User-Agent header of requests.
 	UserAgent string
 	// Network determines the addresses to which connections are made.
@@ -147,13 +152,9 @@ func openSource(cfg Config) (Source, error) {
 	if types != 1 {
 		return nil, errors.New("spec: exactly one of helm, oci, git, olares, artifact, directory and upload must be set")
 	}
-	names, err := newNameFilter(cfg.Include, cfg.Exclude)
+	listed, err := newListingOptions(cfg)
 	if err != nil {
 		return nil, err
-	}
-	listed := listingOptions{names: names, keep: cfg.MaxVersions}
-	if listed.keep <= 0 {
-		listed.keep = DefaultMaxVersions
 	}
 	switch {
 	case cfg.Directory != nil:

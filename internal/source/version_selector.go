@@ -38,7 +38,8 @@ type versionSelector struct {
 	skippedEntries int
 	// incomplete is set if a part of the index could not be parsed.
 	incomplete bool
-	// unwanted contains the hashes of the names that the filter excludes, to count them.
+	// unwanted contains the hashes of the names of apps that the filter excludes, or of which it excludes a
+	// version, to count the apps that are not listed.
 	unwanted map[uint64]struct{}
 }
 
@@ -87,11 +88,15 @@ func (s *versionSelector) Add(name string, e index.Entry) error {
 	return s.addVersion(name, r)
 }
 
-// addVersion stores an offer if it is one of the newest of its app, or the newest that
+// addVersion stores an offer that the filter includes if it is one of the newest of its app, or the newest that
 // is not a prerelease. Of two entries with the same version the first one is used. An
 // entry that was removed from the list was older than the whole list, so a second entry
 // with its version is not added again.
 func (s *versionSelector) addVersion(name string, r rankedOffer) error {
+	if !s.versions.matchesVersion(r.version) {
+		s.countUnwanted(name)
+		return nil
+	}
 	app, ok := s.apps[name]
 	if !ok {
 		if len(s.apps) >= MaxApps {
@@ -134,10 +139,16 @@ var nameHashSeed = maphash.MakeSeed()
 // Wants reports whether an app is listed, and counts it if it is not.
 func (s *versionSelector) Wants(name string) bool {
 	wanted := s.names.matchesName(name)
-	if !wanted && len(s.unwanted) < MaxApps {
-		s.unwanted[maphash.String(nameHashSeed, name)] = struct{}{}
+	if !wanted {
+		s.countUnwanted(name)
 	}
 	return wanted
+}
+
+func (s *versionSelector) countUnwanted(name string) {
+	if len(s.unwanted) < MaxApps {
+		s.unwanted[maphash.String(nameHashSeed, name)] = struct{}{}
+	}
 }
 
 // markWithdrawn marks an app as withdrawn, unless none of its versions was added.
@@ -177,6 +188,9 @@ func (s *skippedApp) addProblem(problem string) {
 // toListing returns the listing of the selected versions, or a listing that is not modified
 // if it has the revision of since.
 func (s *versionSelector) toListing(etag string, since hydrate.Cursor) hydrate.Listing {
+	for name := range s.apps {
+		delete(s.unwanted, maphash.String(nameHashSeed, name))
+	}
 	list := hydrate.Listing{ETag: etag, SkippedEntries: s.skippedEntries, Unwanted: len(s.unwanted), Incomplete: s.incomplete}
 	for _, name := range slices.Sorted(maps.Keys(s.apps)) {
 		app := s.apps[name]

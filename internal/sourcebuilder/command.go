@@ -44,6 +44,10 @@ func AddCommand(r Request) string {
 	if r.MaxVersions != 0 {
 		add("max-versions", fmt.Sprint(r.MaxVersions))
 	}
+	add("versions", r.Versions)
+	if r.Prereleases != nil {
+		arguments = append(arguments, fmt.Sprintf("--prereleases=%t", *r.Prereleases))
+	}
 	add("profile", strings.ToLower(string(r.Profile)))
 	add("interval", string(r.Interval))
 	add("receiver", strings.ToLower(string(r.Receiver)))

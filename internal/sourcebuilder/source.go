@@ -45,8 +45,11 @@ type Request struct {
 	AllowedNamespaces string
 	Include, Exclude  []string
 	MaxVersions       int32
-	Profile           v1alpha1.PlatformProfile
-	Interval          v1alpha1.Duration
+	// Versions is a range of versions, and Prereleases specifies whether prereleases are included.
+	Versions    string
+	Prereleases *bool
+	Profile     v1alpha1.PlatformProfile
+	Interval    v1alpha1.Duration
 	// Receiver is the kind of server that reports changes, and ReceiverSecret contains its token.
 	Receiver       v1alpha1.ReceiverType
 	ReceiverSecret string
@@ -132,10 +135,12 @@ func (r Request) setMember(spec *v1alpha1.MarketSourceSpec) error {
 
 // newFilter returns the filter of a request, nil if it has none.
 func (r Request) newFilter() *v1alpha1.AppFilter {
-	if len(r.Include)+len(r.Exclude) == 0 && r.MaxVersions == 0 {
+	if len(r.Include)+len(r.Exclude) == 0 && r.MaxVersions == 0 && r.Versions == "" && r.Prereleases == nil {
 		return nil
 	}
-	return &v1alpha1.AppFilter{Include: r.Include, Exclude: r.Exclude, MaxVersions: r.MaxVersions}
+	return &v1alpha1.AppFilter{
+		Include: r.Include, Exclude: r.Exclude, MaxVersions: r.MaxVersions, Versions: r.Versions, Prereleases: r.Prereleases,
+	}
 }
 
 // setProfile sets the platform profile, and keeps the values of the platform.
@@ -219,6 +224,7 @@ func RequestFor(source *v1alpha1.MarketSource) Request {
 	}
 	if spec.Filter != nil {
 		r.Include, r.Exclude, r.MaxVersions = slices.Clone(spec.Filter.Include), slices.Clone(spec.Filter.Exclude), spec.Filter.MaxVersions
+		r.Versions, r.Prereleases = spec.Filter.Versions, spec.Filter.Prereleases
 	}
 	return r
 }

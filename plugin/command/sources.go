@@ -106,12 +106,17 @@ func (f *Factory) newSourceAddCommand() *cobra.Command {
 	flags.StringSliceVar(&s.Include, "include", nil, "Patterns of the names of apps to include.")
 	flags.StringSliceVar(&s.Exclude, "exclude", nil, "Patterns of the names of apps to exclude.")
 	flags.Int32Var(&s.MaxVersions, "max-versions", 0, "Number of versions of each app that are hydrated. Defaults to 3.")
+	flags.StringVar(&s.Versions, "versions", "", "Range of the versions that are hydrated, such as \">=1.2.0 <3\". If not specified, all versions are.")
+	prereleases := flags.Bool("prereleases", true, "Hydrate prereleases. With --versions, the default is to hydrate those that the range mentions.")
 	flags.DurationVar(&interval, "interval", 0, "Interval at which the source is checked for changes. Defaults to 10m.")
 	addChoice(c, &s.Receiver, "receiver", "Server that reports changes of the source.", v1alpha1.ReceiverGitHub, v1alpha1.ReceiverGitLab, v1alpha1.ReceiverHarbor, v1alpha1.ReceiverDockerHub, v1alpha1.ReceiverGeneric)
 	flags.StringVar(&s.ReceiverSecret, "receiver-secret", "", "Secret with the token of the server that reports changes.")
 	addVerifyFlags(c, &s.Verify)
 	w.addFlags(c, "the source is ready")
 	c.RunE = func(c *cobra.Command, arguments []string) error {
+		if c.Flags().Changed("prereleases") {
+			s.Prereleases = prereleases
+		}
 		if err := write.readDryRun(c); err != nil {
 			return err
 		}
