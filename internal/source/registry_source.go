@@ -1,10 +1,12 @@
 package source
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -117,13 +119,11 @@ func (s *registrySource) List(ctx context.Context, since hydrate.Cursor) (hydrat
 		}
 	}
 	selector := newVersionSelector(s.listingOptions, v1alpha1.ReasonInvalidChart)
-	listed := make([]chartListing, len(repositories))
+	wanted := slices.DeleteFunc(slices.Clone(repositories), func(r name.Repository) bool { return !selector.Wants(chartName(r)) })
+	listed := make([]chartListing, len(wanted))
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(concurrentRepositories)
-	for i, repository := range repositories {
-		if !selector.Wants(chartName(repository)) {
-			continue
-		}
+	for i, repository := range wanted {
 		group.Go(outcome.Guarded(func() (err error) {
 			listed[i], err = s.listRepository(ctx, repository)
 			return err
@@ -132,11 +132,24 @@ func (s *registrySource) List(ctx context.Context, since hydrate.Cursor) (hydrat
 	if err := group.Wait(); err != nil {
 		return hydrate.Listing{}, err
 	}
+	if err := commonFailure(listed); err != nil {
+		return hydrate.Listing{}, err
+	}
 	for i, each := range listed {
+		app := chartName(wanted[i])
+		if s.catalog != nil && outcome.Reason(each.failure, "") == v1alpha1.ReasonNotFound {
+			continue // Catalogs contain repositories whose tags were deleted.
+		}
+		if each.failure != nil {
+			selector.Skip(app, each.failure)
+			continue
+		}
+		if each.isUnwanted {
+			selector.countUnwanted(app)
+		}
 		if s.catalog != nil && len(each.entries) == 0 {
 			continue // A registry can contain repositories of other artifacts.
 		}
-		app := chartName(repositories[i])
 		for _, entry := range each.entries {
 			if err := selector.Add(app, entry); err != nil {
 				return hydrate.Listing{}, err
@@ -160,20 +173,46 @@ func reportReadingOnce(ctx context.Context) context.Context {
 type chartListing struct {
 	entries []index.Entry
 	invalid []error
+	// failure is the error of a repository that does not prevent the listing of others.
+	failure error
+	// isUnwanted is set if the filter excludes all versions.
+	isUnwanted bool
 }
 
-// listRepository lists the newest versions of one repository. If other repositories are listed,
-// a missing repository is an invalid entry.
+// commonFailure returns the error of the first repository if no repository could be listed, such as with
+// invalid credentials.
+func commonFailure(listed []chartListing) error {
+	var first error
+	for _, each := range listed {
+		if each.failure == nil {
+			return nil
+		}
+		first = cmp.Or(first, each.failure)
+	}
+	return first
+}
+
+// isRepositoryFailure reports whether the cause of an error is one repository and not the registry.
+func isRepositoryFailure(err error) bool {
+	switch outcome.Reason(err, "") {
+	case v1alpha1.ReasonNotFound, v1alpha1.ReasonUnauthorized, v1alpha1.ReasonLimitExceeded:
+		return true
+	}
+	return false
+}
+
+// listRepository lists the newest versions of one repository.
 func (s *registrySource) listRepository(ctx context.Context, repository name.Repository) (chartListing, error) {
 	tags, err := s.client.listTags(ctx, repository)
-	if len(s.repositories) != 1 && outcome.Reason(err, "") == v1alpha1.ReasonNotFound {
-		return chartListing{invalid: []error{err}}, nil
+	if isRepositoryFailure(err) {
+		return chartListing{failure: err}, nil
 	}
 	if err != nil {
 		return chartListing{}, err
 	}
-	var listed chartListing
-	for _, version := range s.newestVersions(chartName(repository), tags) {
+	versions, isUnwanted := s.newestVersions(chartName(repository), tags)
+	listed := chartListing{isUnwanted: isUnwanted}
+	for _, version := range versions {
 		entry, err := s.client.readChart(ctx, repository.Tag(versionTag(version)))
 		switch {
 		case isInvalidChart(err), outcome.Reason(err, "") == v1alpha1.ReasonNotFound: // The tag was deleted, or has no content.
@@ -198,9 +237,9 @@ func isInvalidChart(err error) bool {
 	return false
 }
 
-// newestVersions returns the versions that are listed. Tags that are not semantic versions, such
-// as latest and the tags of signatures, are no versions of a chart.
-func (s *registrySource) newestVersions(app string, tags []string) []string {
+// newestVersions returns the versions that are listed, and whether the filter excludes all versions. Tags that
+// are not semantic versions, such as latest and the tags of signatures, are no versions of a chart.
+func (s *registrySource) newestVersions(app string, tags []string) (versions []string, isUnwanted bool) {
 	selector := newVersionSelector(s.listingOptions, v1alpha1.ReasonInvalidChart)
 	for _, tag := range tags {
 		version, err := parseVersion(strings.ReplaceAll(tag, "_", "+"))
@@ -213,13 +252,12 @@ func (s *registrySource) newestVersions(app string, tags []string) []string {
 		}
 	}
 	if selector.apps[app] == nil {
-		return nil
+		return nil, len(selector.unwanted) > 0
 	}
-	var versions []string
 	for _, offer := range selector.apps[app].listOffers() {
 		versions = append(versions, offer.Version)
 	}
-	return versions
+	return versions, false
 }
 
 // versionTag returns the tag of a version: a tag cannot contain the character +.

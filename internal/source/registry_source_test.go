@@ -2,7 +2,9 @@ package source_test
 
 import (
 	"context"
+	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/google/go-containerregistry/pkg/v1/random"
@@ -102,6 +104,71 @@ func TestListedChartsOfARegistry(t *testing.T) {
 		HavePrefix(`renamed: InvalidChart: version "1.0.0" has the name "web"`),
 		Equal(`versions: InvalidChart: the chart of tag "1.0.0" has the version "3.0.0"`),
 	))
+}
+
+// TestRepositoriesWithoutAccess expects that repositories that cannot be listed do not prevent the listing of the
+// others, and that their apps are kept.
+func TestRepositoriesWithoutAccess(t *testing.T) {
+	endless := strings.Repeat(`1.0.0","`, 21_000)
+	for _, allCharts := range []bool{false, true} {
+		g := NewWithT(t)
+		r := startRegistry(t)
+		for _, chart := range []string{"web", "denied", "private", "endless"} {
+			r.push(t, "team/"+chart, "1.0.0", map[string]any{"name": chart, "version": "1.0.0"})
+		}
+		denied := map[string]int{"/v2/team/denied/tags/list": http.StatusForbidden, "/v2/team/private/tags/list": http.StatusUnauthorized}
+		r.before = func(w http.ResponseWriter, request *http.Request) bool {
+			if request.URL.Path == "/v2/team/endless/tags/list" {
+				fmt.Fprintf(w, `{"tags":["%s1.0.0"]}`, endless)
+				return true
+			}
+			if denied[request.URL.Path] == 0 {
+				return false
+			}
+			w.WriteHeader(denied[request.URL.Path])
+			return true
+		}
+		cfg := &source.OCIConfig{URL: "oci://" + r.host + "/team", AllCharts: allCharts, Insecure: true}
+		if !allCharts {
+			cfg.Charts = []string{"web", "denied", "private", "endless"}
+		}
+		opened, err := source.Open(source.Config{OCI: cfg, Network: netguard.Policy{Loopback: true}})
+		g.Expect(err).NotTo(HaveOccurred())
+		listing, err := opened.List(t.Context(), hydrate.Cursor{})
+		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(listing.Apps).To(ConsistOf(HaveField("Name", "web")))
+		var skipped []string
+		for _, each := range listing.Skipped {
+			skipped = append(skipped, each.Name+": "+outcome.Reason(each.Err, ""))
+		}
+		g.Expect(skipped).To(Equal([]string{"denied: Unauthorized", "endless: LimitExceeded", "private: Unauthorized"}))
+
+		denied["/v2/team/web/tags/list"] = http.StatusForbidden
+		_, err = opened.List(t.Context(), hydrate.Cursor{})
+		g.Expect(err).To(HaveOccurred(), "without access to any repository, the credentials are wrong")
+	}
+}
+
+func TestVersionsOfARegistryInARange(t *testing.T) {
+	g := NewWithT(t)
+	r := startRegistry(t)
+	for _, version := range []string{"1.0.0", "1.1.0", "2.0.0"} {
+		r.push(t, "team/web", version, web(version))
+	}
+	r.push(t, "team/other", "0.1.0", map[string]any{"name": "other", "version": "0.1.0"})
+	opened, err := source.Open(source.Config{
+		OCI:      &source.OCIConfig{URL: "oci://" + r.host + "/team", Charts: []string{"web", "other"}, Insecure: true},
+		Versions: ">=1 <2", Network: netguard.Policy{Loopback: true},
+	})
+	g.Expect(err).NotTo(HaveOccurred())
+	r.takeRequests()
+	listing, err := opened.List(t.Context(), hydrate.Cursor{})
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(listing.Apps).To(ConsistOf(And(HaveField("Name", "web"),
+		HaveField("Offers", HaveExactElements(HaveField("Version", "1.1.0"), HaveField("Version", "1.0.0"))))))
+	g.Expect(listing.Unwanted).To(Equal(1))
+	g.Expect(listing.Skipped).To(BeEmpty())
+	g.Expect(r.takeRequests()).NotTo(ContainElement(ContainSubstring("/manifests/2.0.0")), "no manifest of another version is read")
 }
 
 func TestChartsInTheRegistryOfAnIndex(t *testing.T) {
