@@ -23,6 +23,7 @@ import (
 	"github.com/go-logr/logr"
 	"golang.org/x/time/rate"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -164,7 +165,10 @@ func (h *Handler) acceptRequest(r *http.Request, name types.NamespacedName) erro
 		return fmt.Errorf("get source: %w", err)
 	}
 	spec := source.Spec.Receiver
-	token := h.readToken(ctx, source)
+	token, err := h.readToken(ctx, source)
+	if err != nil {
+		return err
+	}
 	if spec == nil {
 		spec = &v1alpha1.Receiver{Type: v1alpha1.ReceiverGeneric}
 	}
@@ -174,22 +178,26 @@ func (h *Handler) acceptRequest(r *http.Request, name types.NamespacedName) erro
 	return h.requestSync(ctx, name)
 }
 
-// readToken returns the token of a source, nil if it has none. A Secret that cannot be used is like one that
-// does not exist.
-func (h *Handler) readToken(ctx context.Context, source *v1alpha1.MarketSource) []byte {
+// readToken returns the token of a source, nil if it has none. A Secret without the label, and one that may not be
+// read, are like one that does not exist.
+func (h *Handler) readToken(ctx context.Context, source *v1alpha1.MarketSource) ([]byte, error) {
 	if source.Spec.Receiver == nil {
-		return nil
+		return nil, nil
 	}
 	secret := &corev1.Secret{}
 	key := types.NamespacedName{Namespace: source.Namespace, Name: source.Spec.Receiver.SecretRef.Name}
-	if err := h.secrets.Get(ctx, key, secret); err != nil {
+	err := h.secrets.Get(ctx, key, secret)
+	if apierrors.IsNotFound(err) || apierrors.IsForbidden(err) {
 		h.log.Info("Could not read the token of a receiver", "namespace", source.Namespace, "source", source.Name, "error", err.Error())
-		return nil
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("get token: %w", err)
 	}
 	if secret.Labels[v1alpha1.CredentialsLabel] != "true" {
-		return nil
+		return nil, nil
 	}
-	return secret.Data["token"]
+	return secret.Data["token"], nil
 }
 
 // requestSync requests the synchronization of a source now, or at the end of its interval.

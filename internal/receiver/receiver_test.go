@@ -19,6 +19,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/receiver"
@@ -35,7 +37,8 @@ type hookServer struct {
 
 	mu        sync.Mutex
 	triggered []string
-	failure   error
+	// failure is the error of a request for a synchronization, and secretFailure that of reading a Secret.
+	failure, secretFailure error
 }
 
 func startHookServer(t *testing.T) *hookServer {
@@ -60,7 +63,16 @@ func startHookServer(t *testing.T) *hookServer {
 		create(secret, &v1alpha1.Receiver{Type: v1alpha1.ReceiverGitLab, SecretRef: v1alpha1.LocalObjectReference{Name: secret}})
 	}
 	create("none", nil)
-	handler := receiver.New(env.Client, env.Client, func(_ context.Context, source types.NamespacedName) error {
+	secrets := interceptor.NewClient(env.Client, interceptor.Funcs{Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, o client.Object, options ...client.GetOption) error {
+		s.mu.Lock()
+		failure := s.secretFailure
+		s.mu.Unlock()
+		if failure != nil {
+			return failure
+		}
+		return c.Get(ctx, key, o, options...)
+	}})
+	handler := receiver.New(env.Client, secrets, func(_ context.Context, source types.NamespacedName) error {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.triggered = append(s.triggered, source.Name)
@@ -215,11 +227,19 @@ func TestWebhooksAreLimited(t *testing.T) {
 	g.Expect(status).To(Equal(http.StatusNotFound), "another namespace has a limit of its own")
 }
 
+// TestWebhookThatCannotBeCarriedOut expects that the server is told to send a webhook again.
 func TestWebhookThatCannotBeCarriedOut(t *testing.T) {
-	g := NewWithT(t)
-	s := startHookServer(t)
-	s.failure = errors.New("s3cr3t")
-	status, response := s.post(t, s.namespace+"/gitlab", map[string]string{"X-Gitlab-Token": token}, "")
-	g.Expect(status).To(Equal(http.StatusServiceUnavailable))
-	g.Expect(response).NotTo(ContainSubstring("s3cr3t"))
+	for why, set := range map[string]func(s *hookServer){
+		"the synchronization cannot be requested": func(s *hookServer) { s.failure = errors.New("s3cr3t") },
+		"the Secret cannot be read":               func(s *hookServer) { s.secretFailure = errors.New("s3cr3t") },
+	} {
+		t.Run(why, func(t *testing.T) {
+			g := NewWithT(t)
+			s := startHookServer(t)
+			set(s)
+			status, response := s.post(t, s.namespace+"/gitlab", map[string]string{"X-Gitlab-Token": token}, "")
+			g.Expect(status).To(Equal(http.StatusServiceUnavailable))
+			g.Expect(response).NotTo(ContainSubstring("s3cr3t"))
+		})
+	}
 }

@@ -87,6 +87,9 @@ func offeredVersion(source *v1alpha1.MarketSource, d v1alpha1.AppDependency, fou
 	if found == nil {
 		return "", fmt.Sprintf("source %q has no such app; add it, or ask the developer to remove the dependency", source.Name)
 	}
+	if _, err := semver.NewConstraint(d.Version); d.Version != "" && err != nil {
+		return "", fmt.Sprintf("%q is not a range of versions; correct the dependency in the chart", d.Version)
+	}
 	versions := catalog.OfferedVersions(source, found.Status.Versions)
 	match := newestInRange(versions, d.Version)
 	if match == nil {
@@ -107,13 +110,13 @@ func offeredVersion(source *v1alpha1.MarketSource, d v1alpha1.AppDependency, fou
 	}
 }
 
-// newestInRange returns the latest version in a range, nil if there is none. An empty or invalid range
-// contains every version.
+// newestInRange returns the latest version in a valid range, nil if there is none. An empty range contains every
+// version.
 func newestInRange(versions []v1alpha1.PublishedVersion, allowed string) *v1alpha1.PublishedVersion {
 	if len(versions) == 0 {
 		return nil
 	}
-	if _, err := semver.NewConstraint(allowed); allowed == "" || err != nil {
+	if allowed == "" {
 		return catalog.NewestVersion(versions)
 	}
 	found, err := catalog.SelectVersion(versions, allowed)

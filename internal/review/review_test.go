@@ -58,6 +58,8 @@ func TestDecide(t *testing.T) {
 			message: `app "web" requires app "db": source "main" has no such app`},
 		{why: "a dependency without a version that fits", app: newApp("web", L, 0, newDependency("db", ">=2.0.0")), others: []*v1alpha1.AppInfo{withListing(newApp("db", L, 0))},
 			reason: v1alpha1.ReasonDependencyFailed, message: `no version that matches ">=2.0.0"`},
+		{why: "a dependency with an invalid range", app: newApp("web", L, 0, newDependency("db", "newest")), others: []*v1alpha1.AppInfo{withListing(newApp("db", L, 0))},
+			reason: v1alpha1.ReasonDependencyFailed, message: `app "web" requires app "db": "newest" is not a range of versions; correct the dependency in the chart`},
 		{why: "a dependency whose only version is withheld", app: newApp("web", L, 0, newDependency("db", "")), others: []*v1alpha1.AppInfo{withListing(newApp("db", L, 3))},
 			reason: v1alpha1.ReasonDependencyFailed, message: "no version that can be installed"},
 		{why: "a dependency that is a draft", app: newApp("web", L, 0, newDependency("db", "")), others: []*v1alpha1.AppInfo{newApp("db", "", 0)},
