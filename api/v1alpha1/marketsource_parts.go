@@ -113,9 +113,10 @@ type OCISource struct {
 	AllCharts *bool `json:"allCharts,omitempty"`
 
 	// secretRef refers to a Secret in the same namespace that contains the keys username and
-	// password. The Secret must have the label appmarket.io/credentials with the value "true". The
-	// credentials are sent only to the registry, and to its server for tokens if that is in the
-	// same domain. If not specified, the registry is accessed anonymously.
+	// password, or has the type kubernetes.io/dockerconfigjson and an entry for the registry. The
+	// Secret must have the label appmarket.io/credentials with the value "true". The credentials are
+	// sent only to the registry, and to its server for tokens if that is in the same domain. If not
+	// specified, the registry is accessed anonymously.
 	// +optional
 	SecretRef *LocalObjectReference `json:"secretRef,omitempty"`
 

@@ -15,7 +15,7 @@ type keychain map[string]authn.AuthConfig
 
 // readDockerConfig parses the auths of a docker config. Empty content results in an empty
 // keychain. Errors contain the registry but no credentials.
-func readDockerConfig(content []byte) (authn.Keychain, error) {
+func readDockerConfig(content []byte) (keychain, error) {
 	keys := keychain{}
 	if len(content) == 0 {
 		return keys, nil
@@ -52,16 +52,35 @@ func normalKey(key string) string {
 	return host + "/" + path
 }
 
-// Resolve implements authn.Keychain. The longest matching key is used.
+// Resolve implements authn.Keychain.
 func (k keychain) Resolve(target authn.Resource) (authn.Authenticator, error) {
-	for key := target.String(); ; {
+	if auth, ok := k.findEntry(target.String()); ok {
+		return authn.FromConfig(auth), nil
+	}
+	return authn.Anonymous, nil
+}
+
+// findEntry returns the entry of a repository. The longest matching key is used.
+func (k keychain) findEntry(repository string) (authn.AuthConfig, bool) {
+	for key := repository; ; {
 		if auth, ok := k[key]; ok {
-			return authn.FromConfig(auth), nil
+			return auth, true
 		}
 		cut := strings.LastIndexByte(key, '/')
 		if cut < 0 {
-			return authn.Anonymous, nil
+			return authn.AuthConfig{}, false
 		}
 		key = key[:cut]
 	}
+}
+
+// FindLogin returns the username and the password that a docker config contains for a repository, such as
+// registry.example/charts/web. They are empty if it has none. Errors contain no credentials.
+func FindLogin(config []byte, repository string) (username, password string, err error) {
+	keys, err := readDockerConfig(config)
+	if err != nil {
+		return "", "", err
+	}
+	entry, _ := keys.findEntry(normalKey(repository))
+	return entry.Username, entry.Password, nil
 }

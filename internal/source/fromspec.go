@@ -3,6 +3,7 @@ package source
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -14,6 +15,7 @@ import (
 	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/netguard"
 	"github.com/appmarket/operator/internal/outcome"
+	"github.com/appmarket/operator/internal/registry"
 	"github.com/appmarket/operator/internal/source/git"
 )
 
@@ -130,14 +132,35 @@ func ociConfig(ctx context.Context, secrets client.Reader, ms *v1alpha1.MarketSo
 		if err != nil {
 			return nil, err
 		}
-		cfg.Username, cfg.Password = string(secret.Data["username"]), string(secret.Data["password"])
-		if cfg.Username == "" {
-			return nil, secretError("spec.oci.secretRef: Secret %q has no credentials: add the keys username and password", ref.Name)
+		if err := cfg.setLogin(secret); err != nil {
+			return nil, err
 		}
 	}
 	var err error
 	cfg.TransportConfig, err = ReadTransport(ctx, secrets, ms)
 	return cfg, err
+}
+
+// setLogin sets the username and the password in a Secret, or in the entry of the registry in its docker config.
+func (c *OCIConfig) setLogin(secret *corev1.Secret) error {
+	const field = "spec.oci.secretRef"
+	c.Username, c.Password = string(secret.Data["username"]), string(secret.Data["password"])
+	config, isDockerConfig := secret.Data[corev1.DockerConfigJsonKey]
+	if isDockerConfig && c.Username == "" {
+		repository := strings.TrimPrefix(c.URL, ociScheme)
+		var err error
+		if c.Username, c.Password, err = registry.FindLogin(config, repository); err != nil {
+			return secretError("%s: key %q of Secret %q: %w", field, corev1.DockerConfigJsonKey, secret.Name, err)
+		}
+		if c.Username == "" {
+			return secretError("%s: the docker config in Secret %q has no username and password for %s: add an entry", field, secret.Name, repository)
+		}
+	}
+	if c.Username == "" {
+		return secretError("%s: Secret %q has no credentials: add the keys username and password, or use a Secret of type %s",
+			field, secret.Name, corev1.SecretTypeDockerConfigJson)
+	}
+	return nil
 }
 
 func helmConfig(ctx context.Context, secrets client.Reader, ms *v1alpha1.MarketSource) (*HelmConfig, error) {
