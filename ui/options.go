@@ -4,7 +4,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"net"
 	"net/url"
 	"strings"
 	"time"
@@ -71,12 +70,6 @@ func (o *options) validateFlags() error {
 		return err
 	}
 	return o.validateSignIn()
-}
-
-// isLoopback reports whether a server with a bind address is reached from this machine only.
-func isLoopback(address string) bool {
-	host, _, err := net.SplitHostPort(address)
-	return err == nil && isLocalName(host)
 }
 
 // usesHTTPS reports whether browsers use HTTPS.

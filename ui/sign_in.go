@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 
+	"github.com/appmarket/operator/internal/netguard"
 	"github.com/appmarket/operator/ui/issuer"
 	"github.com/appmarket/operator/ui/pages"
 	"github.com/appmarket/operator/ui/session"
@@ -47,7 +48,7 @@ func (o *options) newProxy() (*session.Proxy, error) {
 			return nil, err
 		}
 	}
-	return &session.Proxy{Trusted: networks, ClientCAFile: o.proxyClientCA, Loopback: isLoopback(o.address)}, nil
+	return &session.Proxy{Trusted: networks, ClientCAFile: o.proxyClientCA, Loopback: netguard.IsLoopback(o.address)}, nil
 }
 
 // newCookies returns the cookies of the sessions. The cookies of a local server have its port in

@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+
+	"github.com/appmarket/operator/internal/netguard"
 )
 
 // Sign-in methods.
@@ -55,7 +57,7 @@ func (o *options) validateSignIn() error {
 		_, err := o.proxyNetworks()
 		return err
 	case authLocal:
-		if !isLoopback(o.address) {
+		if !netguard.IsLoopback(o.address) {
 			return fmt.Errorf("--bind-address: Invalid value: %q: must be a loopback address such as 127.0.0.1:8090 with --auth=local, "+
 				"because every client that reaches the pages could try to use the kubeconfig", o.address)
 		}
@@ -74,7 +76,7 @@ func (o *options) validateIssuer() error {
 	}
 	public, err := url.Parse(o.publicURL)
 	isOrigin := err == nil && strings.Trim(public.Path, "/") == "" && public.RawQuery == "" && public.Fragment == "" && public.User == nil
-	if !isOrigin || public.Scheme != "https" && !isLocalName(public.Hostname()) {
+	if !isOrigin || public.Scheme != "https" && !netguard.IsLoopback(public.Hostname()) {
 		return fmt.Errorf("--public-url: Invalid value: %q: must be an https URL without a path with --auth=oidc, because the issuer sends users back to it", o.publicURL)
 	}
 	return nil
@@ -125,10 +127,4 @@ func (o *signInOptions) proxyNetworks() ([]netip.Prefix, error) {
 // splitList returns the items of a list that is separated by commas.
 func splitList(text string) []string {
 	return strings.FieldsFunc(text, func(c rune) bool { return c == ',' || c == ' ' })
-}
-
-// isLocalName reports whether a host is this machine. Browsers accept secure cookies from it without HTTPS.
-func isLocalName(host string) bool {
-	address, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && address.IsLoopback()
 }

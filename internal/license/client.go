@@ -9,7 +9,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"strings"
 	"time"
@@ -75,7 +74,7 @@ func (c *client) parseURL(raw string) (*url.URL, error) {
 	if u.User != nil {
 		return nil, errUserInfo
 	}
-	if u.Scheme != "https" && (u.Scheme != "http" || !c.plainHTTP || !isLoopback(u.Hostname())) {
+	if u.Scheme != "https" && (u.Scheme != "http" || !c.plainHTTP || !netguard.IsLoopback(u.Hostname())) {
 		return nil, errScheme
 	}
 	return u, nil
@@ -167,12 +166,4 @@ func requestErrorText(err error) string {
 		return "response is incomplete"
 	}
 	return "connection failed"
-}
-
-func isLoopback(host string) bool {
-	if host == "localhost" {
-		return true
-	}
-	addr, err := netip.ParseAddr(host)
-	return err == nil && addr.Unmap().IsLoopback()
 }

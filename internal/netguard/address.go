@@ -1,7 +1,9 @@
 package netguard
 
 import (
+	"net"
 	"net/netip"
+	"strings"
 	"syscall"
 )
 
@@ -130,4 +132,17 @@ func (p Policy) Control(_, address string, _ syscall.RawConn) error {
 		return Refused("not an IP address")
 	}
 	return p.CheckAddress(port.Addr())
+}
+
+// IsLoopback reports whether a host is this machine, by its name or address. The host can have a port.
+func IsLoopback(host string) bool {
+	name, _, err := net.SplitHostPort(host)
+	if err != nil {
+		name = strings.Trim(host, "[]")
+	}
+	if name == "localhost" || strings.HasSuffix(name, ".localhost") {
+		return true
+	}
+	address, err := netip.ParseAddr(name)
+	return err == nil && address.Unmap().IsLoopback()
 }

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -17,6 +18,7 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/appmarket/operator/internal/images"
+	"github.com/appmarket/operator/internal/netguard"
 	"github.com/appmarket/operator/internal/registry"
 )
 
@@ -107,4 +109,44 @@ func TestCertificateMustBeTrusted(t *testing.T) {
 	})
 	_, err = trusting.Inspect(t.Context(), host+"/web:1")
 	g.Expect(err).NotTo(HaveOccurred())
+}
+
+// TestCredentialsAreForTheSiteOfTheRegistry has registries that refer to a token server of another owner,
+// with a password and with an identity token.
+func TestCredentialsAreForTheSiteOfTheRegistry(t *testing.T) {
+	var received atomic.Int32
+	other := newServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if body, err := io.ReadAll(r.Body); err != nil || len(body) > 0 || r.Header.Get("Authorization") != "" {
+			received.Add(1)
+		}
+		_, _ = io.WriteString(w, `{"token":"t0ken"}`)
+	}))
+	realm := strings.Replace(other.URL, "127.0.0.1", "localhost", 1) + "/token"
+	redirecting := func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/token" {
+			http.Redirect(w, r, realm, http.StatusTemporaryRedirect)
+			return
+		}
+		serveChallenge("http://"+r.Host+"/token")(w, r)
+	}
+	for why, handler := range map[string]http.HandlerFunc{"a token realm": serveChallenge(realm), "a redirect of the token server": redirecting} {
+		for kind, entry := range map[string]string{"a password": `"username":"me","password":"s3cret"`, "an identity token": `"identitytoken":"s3cret"`} {
+			t.Run(why+" and "+kind, func(t *testing.T) {
+				g := NewWithT(t)
+				server := newServer(t, handler)
+				address := strings.TrimPrefix(server.URL, "http://")
+				client, err := registry.New(registry.Options{
+					Network: netguard.Policy{Loopback: true}, DockerConfig: fmt.Appendf(nil, `{"auths":{%q:{%s}}}`, address, entry),
+				})
+				g.Expect(err).NotTo(HaveOccurred())
+				_, err = client.Inspect(t.Context(), address+"/web:1")
+				g.Expect(err).To(HaveOccurred())
+				if why == "a token realm" {
+					g.Expect(err).To(MatchError(registry.ErrUnusableResponse))
+					g.Expect(err).To(MatchError(HaveSuffix("a token server of another domain, to which credentials are not sent")))
+				}
+				g.Expect(received.Load()).To(BeZero(), "the other server receives no credentials")
+			})
+		}
+	}
 }

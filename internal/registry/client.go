@@ -119,7 +119,9 @@ func (c *Client) Inspect(ctx context.Context, reference string) (images.Detail, 
 	place.authenticated = credentials != authn.Anonymous
 	asking, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	by := &policyTransport{base: c.transport, endpoints: c.endpoints, registry: place.ref.Context().RegistryStr()}
+	by := &policyTransport{
+		base: c.transport, endpoints: c.endpoints, registry: place.ref.Context().RegistryStr(), authenticated: place.authenticated,
+	}
 	detail, err := c.inspectEndpoint(asking, by, place)
 	if err != nil {
 		return images.Detail{}, place.toError(ctx, err, time.Duration(by.retryAfter.Load()))

@@ -84,6 +84,8 @@ func (p endpoint) classifyError(err error) (text string, kind error) {
 		return errTooLarge.Error(), ErrUnusableResponse
 	case errors.Is(err, netguard.ErrRedirects):
 		return netguard.ErrRedirects.Error(), ErrUnusableResponse
+	case errors.Is(err, netguard.ErrTokenServer):
+		return netguard.ErrTokenServer.Error(), ErrUnusableResponse
 	case errors.Is(err, errPlainHTTP) && (p.plainHTTP || !isLost):
 		return "plain http is not allowed", ErrUnusableResponse
 	case isLost, errors.Is(err, context.DeadlineExceeded):

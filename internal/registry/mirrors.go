@@ -3,12 +3,13 @@ package registry
 import (
 	"fmt"
 	"net"
-	"net/netip"
 	"net/url"
 	"path"
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/name"
+
+	"github.com/appmarket/operator/internal/netguard"
 )
 
 // dockerHub is the name of Docker Hub in image references. The library uses index.docker.io.
@@ -121,7 +122,7 @@ func (p endpointResolver) resolveEndpoint(reference string) (endpoint, error) {
 // allowsPlainHTTP reports whether plain http is allowed for a host, as it occurs in a URL,
 // during an inspection of another registry.
 func (p endpointResolver) allowsPlainHTTP(host, asked string) bool {
-	return p.plainHTTP[host] || (isLoopback(host) && isLoopback(asked))
+	return p.plainHTTP[host] || (netguard.IsLoopback(host) && netguard.IsLoopback(asked))
 }
 
 // registryOf returns the registry of an image, or an empty string for an invalid reference.
@@ -138,16 +139,4 @@ func displayHost(host string) string {
 		return dockerHub
 	}
 	return host
-}
-
-func isLoopback(hostport string) bool {
-	host, _, err := net.SplitHostPort(hostport)
-	if err != nil {
-		host = strings.Trim(hostport, "[]")
-	}
-	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
-		return true
-	}
-	addr, err := netip.ParseAddr(host)
-	return err == nil && addr.Unmap().IsLoopback()
 }

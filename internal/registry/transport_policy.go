@@ -24,6 +24,8 @@ type policyTransport struct {
 	base      http.RoundTripper
 	endpoints endpointResolver
 	registry  string
+	// authenticated reports whether there are credentials for the registry.
+	authenticated bool
 	// retryAfter is the value of the last Retry-After header, in nanoseconds.
 	retryAfter atomic.Int64
 }
@@ -36,7 +38,7 @@ func (l *connectionError) Unwrap() error { return l.err }
 
 // RoundTrip implements http.RoundTripper.
 func (e *policyTransport) RoundTrip(req *http.Request) (*http.Response, error) {
-	if err := errors.Join(e.checkURL(req.URL), netguard.CheckRedirected(req)); err != nil {
+	if err := e.checkRequest(req); err != nil {
 		return nil, errors.Join(err, closeBody(req))
 	}
 	resp, err := e.base.RoundTrip(req)
@@ -51,6 +53,15 @@ func (e *policyTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	resp.Body = &trackedBody{netguard.LimitBody(resp.Body, MaxResponseBytes)}
 	return resp, nil
+}
+
+func (e *policyTransport) checkRequest(req *http.Request) error {
+	if e.authenticated {
+		if err := netguard.CheckCredentials(req, e.registry); err != nil {
+			return err
+		}
+	}
+	return errors.Join(e.checkURL(req.URL), netguard.CheckRedirected(req))
 }
 
 // checkURL returns an error for plain http if it is not allowed.

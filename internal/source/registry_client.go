@@ -72,7 +72,7 @@ func newRegistryClient(access registryAccess, registry name.Registry) (*registry
 	}
 	c := &registryClient{
 		timeout: cmp.Or(access.timeout, DefaultTimeout), field: access.field,
-		guard: &registryTransport{base: base, registry: registry, insecure: access.insecure},
+		guard: &registryTransport{base: base, registry: registry, insecure: access.insecure, authenticated: access.username != ""},
 	}
 	credentials := authn.Anonymous
 	if access.username != "" {

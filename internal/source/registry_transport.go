@@ -5,15 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/netip"
-	"net/url"
 	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
-	"golang.org/x/net/publicsuffix"
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/chart"
@@ -21,10 +18,7 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-var (
-	errRegistryHTTP = errors.New("the registry does not support https; set spec.oci.insecure to true to allow http")
-	errTokenServer  = errors.New("the registry refers to a token server of another domain, to which credentials are not sent")
-)
+var errRegistryHTTP = errors.New("the registry does not support https; set spec.oci.insecure to true to allow http")
 
 // registryTransport sends the requests to a registry, including requests for tokens and
 // redirected ones.
@@ -32,6 +26,8 @@ type registryTransport struct {
 	base     http.RoundTripper
 	registry name.Registry
 	insecure bool
+	// authenticated reports whether there are credentials for the registry.
+	authenticated bool
 	// retryAfter is the value of the last Retry-After header, in nanoseconds.
 	retryAfter atomic.Int64
 }
@@ -60,33 +56,15 @@ func (t *registryTransport) RoundTrip(request *http.Request) (*http.Response, er
 }
 
 func (t *registryTransport) checkRequest(request *http.Request) error {
-	if request.URL.Scheme != "https" && !t.insecure && !isLoopback(request.URL.Hostname()) {
+	if request.URL.Scheme != "https" && !t.insecure && !netguard.IsLoopback(request.URL.Hostname()) {
 		return errRegistryHTTP
 	}
-	if request.Header.Get("Authorization") != "" && !t.isOwnServer(request.URL) {
-		return errTokenServer
+	if t.authenticated {
+		if err := netguard.CheckCredentials(request, t.registry.RegistryStr()); err != nil {
+			return err
+		}
 	}
 	return netguard.CheckRedirected(request)
-}
-
-// isLoopback reports whether a host is this machine, which only a local run can access.
-func isLoopback(host string) bool {
-	address, err := netip.ParseAddr(host)
-	return err == nil && address.IsLoopback()
-}
-
-// isOwnServer reports whether a server is the registry, or is in the same domain. A registry
-// often has a token server with another name, such as auth.docker.io. An address is in no domain.
-func (t *registryTransport) isOwnServer(server *url.URL) bool {
-	registry := &url.URL{Host: t.registry.RegistryStr()}
-	if server.Host == registry.Host {
-		return true
-	}
-	if _, err := netip.ParseAddr(registry.Hostname()); err == nil {
-		return false
-	}
-	domain, err := publicsuffix.EffectiveTLDPlusOne(registry.Hostname())
-	return err == nil && (server.Hostname() == domain || strings.HasSuffix(server.Hostname(), "."+domain))
 }
 
 // credentialsAdvice returns what to do if the registry rejects a request.
@@ -103,7 +81,7 @@ func (c *registryClient) toError(target fmt.Stringer, err error) error {
 	if answer, ok := errors.AsType[*transport.Error](err); ok {
 		return c.responseError(about, answer)
 	}
-	for _, known := range []error{errRegistryHTTP, errTokenServer} {
+	for _, known := range []error{errRegistryHTTP, netguard.ErrTokenServer} {
 		if errors.Is(err, known) {
 			return outcome.Stalled(v1alpha1.ReasonNotAllowed, fmt.Errorf("get %s: %w", about, known))
 		}
