@@ -56,8 +56,10 @@ func serveHTTP(ctx context.Context, o *options, handler http.Handler, listener n
 	// The context is done: what is under way has its own limit.
 	stop, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
 	defer cancel()
+	// The server does not know the connections of streams and terminals.
+	hub.WaitForStreams(stop)
 	var closing error
-	if terminals != nil { // The server does not know their connections.
+	if terminals != nil {
 		closing = terminals.Close(stop)
 	}
 	if err := server.Shutdown(stop); err != nil && !errors.Is(err, context.DeadlineExceeded) {

@@ -1,6 +1,7 @@
 package live
 
 import (
+	"context"
 	"sync"
 	"time"
 
@@ -21,6 +22,8 @@ type Hub struct {
 	recent   recentChanges
 	count    int
 	closed   bool
+	// open counts the streams that have not ended, including displaced ones.
+	open sync.WaitGroup
 }
 
 // NewHub returns a Hub with at most this number of streams.
@@ -44,7 +47,7 @@ func (h *Hub) Notify(change kube.Change) {
 	}
 }
 
-// Close closes all streams and refuses new ones.
+// Close tells all streams to end, and refuses new ones.
 func (h *Hub) Close() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -53,6 +56,19 @@ func (h *Hub) Close() {
 		for _, s := range all {
 			s.endWith(reasonShutdown)
 		}
+	}
+}
+
+// WaitForStreams waits until all streams have ended, or the context is done. The hub must be closed.
+func (h *Hub) WaitForStreams(ctx context.Context) {
+	ended := make(chan struct{})
+	go func() {
+		h.open.Wait()
+		close(ended)
+	}()
+	select {
+	case <-ended:
+	case <-ctx.Done():
 	}
 }
 
@@ -69,6 +85,7 @@ func (h *Hub) addStream(s *stream) bool {
 		h.dropStream(own[0])
 	}
 	h.count++
+	h.open.Add(1)
 	h.sessions[s.session] = append(h.sessions[s.session], s)
 	for topic := range s.topics {
 		if h.streams[topic] == nil {
@@ -80,7 +97,9 @@ func (h *Hub) addStream(s *stream) bool {
 	return true
 }
 
+// removeStream removes a stream that has ended.
 func (h *Hub) removeStream(s *stream) {
+	defer h.open.Done()
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.dropStream(s)

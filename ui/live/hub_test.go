@@ -39,7 +39,7 @@ func serveHub(t *testing.T, h *Hub, allowed Allowed) *httptest.Server {
 			topics = append(topics, topic)
 		}
 		since, _ := time.Parse(time.RFC3339Nano, r.URL.Query().Get("since")) // Without it, the time is zero.
-		h.Serve(w, r, r.URL.Query().Get("session"), topics, since, allowed)
+		h.Serve(w, r, Request{Session: r.URL.Query().Get("session"), Topics: topics, Since: since, Allowed: allowed})
 	}))
 	t.Cleanup(func() {
 		server.CloseClientConnections()
@@ -133,7 +133,7 @@ func TestStreamThatDoesNotReadUsesNoQueue(t *testing.T) {
 		h.Notify(kube.Change{Resource: kube.Instances, Namespace: "demo", Name: fmt.Sprint(i)})
 	}
 	g.Expect(s.marked).To(HaveLen(1))
-	h.removeStream(s)
+	h.dropStream(s)
 	h.removeStream(s)
 	g.Expect(h.count).To(BeZero())
 	g.Expect(h.streams).To(BeEmpty())
@@ -179,17 +179,17 @@ func TestRightsAreReviewedAgain(t *testing.T) {
 		}
 		return topic == list, nil
 	}
-	s := &stream{topics: map[Topic]struct{}{list: {}, object: {}}}
+	s := &stream{topics: map[Topic]struct{}{list: {}, object: {}}, allowed: allowed}
 	h.streams[list] = map[*stream]struct{}{s: {}}
 	h.streams[object] = map[*stream]struct{}{s: {}}
 	w := httptest.NewRecorder()
-	out := &writer{w: deadlines{w}, control: http.NewResponseController(deadlines{w})}
-	g.Expect(h.reviewTopics(t.Context(), out, s, allowed)).To(Succeed())
+	out := newResponse(deadlines{w})
+	g.Expect(h.reviewTopics(t.Context(), out, s)).To(Succeed())
 	g.Expect(h.streams[list]).To(HaveKey(s))
 	g.Expect(h.streams[object]).NotTo(HaveKey(s), "the topic is dropped")
 	g.Expect(w.Body.String()).To(BeEmpty(), "without a message")
 	revoked.Store(true)
-	g.Expect(h.reviewTopics(t.Context(), out, s, allowed)).NotTo(Succeed())
+	g.Expect(h.reviewTopics(t.Context(), out, s)).NotTo(Succeed())
 	g.Expect(w.Body.String()).To(ContainSubstring("event: closed\ndata: ended"))
 }
 

@@ -9,7 +9,11 @@ import (
 	"sync"
 	"time"
 
+	"github.com/go-logr/logr"
+	"golang.org/x/sync/errgroup"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/appmarket/operator/internal/outcome"
 )
 
 const (
@@ -19,8 +23,6 @@ const (
 	heartbeat = 20 * time.Second
 	// reviewInterval is the time after which the rights of the user are reviewed again.
 	reviewInterval = 60 * time.Second
-	// writeTimeout bounds the time that a page takes to read.
-	writeTimeout = 10 * time.Second
 	// streamAge and streamSpread bound the life of a stream, so that it connects again.
 	streamAge, streamSpread = 12 * time.Minute, 6 * time.Minute
 )
@@ -36,14 +38,31 @@ const (
 // apierrors.IsUnauthorized is true for it, the page does not connect again.
 type Allowed func(ctx context.Context, topic Topic) (bool, error)
 
+// Request is what a page requests of a stream.
+type Request struct {
+	// Session is the session of the user.
+	Session string
+	Topics  []Topic
+	// Since is the time at which the page was read, zero if the page reads its data after the connection.
+	Since time.Time
+	// Until is the time at which the credential of the user ends, zero if that is not known. The page then connects
+	// again.
+	Until time.Time
+	// Allowed reviews the rights of the user. It must not refer to the HTTP request, which would be kept.
+	Allowed Allowed
+	// Log reports panics.
+	Log logr.Logger
+}
+
 // stream is an open connection of a page.
 type stream struct {
-	session string
-	topics  map[Topic]struct{}
-	// since is the time at which the page was read, zero if the page reads its data after the connection.
-	since time.Time
-	wake  chan struct{}
-	ended chan struct{}
+	session      string
+	topics       map[Topic]struct{}
+	since, until time.Time
+	allowed      Allowed
+	log          logr.Logger
+	wake         chan struct{}
+	ended        chan struct{}
 
 	mu     sync.Mutex
 	marked map[Topic]time.Time
@@ -95,17 +114,15 @@ func (s *stream) takeDue(now time.Time) (due []Topic, next time.Time) {
 
 // Serve sends the signals of the topics of a request until the page closes the stream, beginning with the
 // changes since the page was read. Topics that the user may not follow are left out without a message.
-func (h *Hub) Serve(w http.ResponseWriter, r *http.Request, session string, topics []Topic, since time.Time, allowed Allowed) {
-	if len(topics) == 0 || len(topics) > maxTopics {
+// Serve can return before the stream ends.
+func (h *Hub) Serve(w http.ResponseWriter, r *http.Request, request Request) {
+	if len(request.Topics) == 0 || len(request.Topics) > maxTopics {
 		http.Error(w, fmt.Sprintf("from 1 to %d topics are possible", maxTopics), http.StatusBadRequest)
 		return
 	}
-	s := &stream{
-		session: session, since: since, topics: map[Topic]struct{}{}, wake: make(chan struct{}, 1), ended: make(chan struct{}),
-		marked: map[Topic]time.Time{}, sent: map[Topic]time.Time{},
-	}
-	for _, topic := range topics {
-		ok, err := allowed(r.Context(), topic)
+	s := newStream(request)
+	for _, topic := range request.Topics {
+		ok, err := s.allowed(r.Context(), topic)
 		if err != nil {
 			http.Error(w, "the rights could not be reviewed", http.StatusServiceUnavailable)
 			return
@@ -119,48 +136,44 @@ func (h *Hub) Serve(w http.ResponseWriter, r *http.Request, session string, topi
 		http.Error(w, "too many streams are open", http.StatusServiceUnavailable)
 		return
 	}
-	defer h.removeStream(s)
-	control := http.NewResponseController(w)
+	response := newResponse(w)
 	// The time limit of the server for reading a request would end the stream.
-	if err := control.SetReadDeadline(time.Time{}); err != nil {
+	if err := response.SetReadDeadline(time.Time{}); err != nil {
+		h.removeStream(s)
 		http.Error(w, "streams are not supported", http.StatusInternalServerError)
 		return
 	}
-	header := w.Header()
-	header.Set("Content-Type", "text/event-stream")
-	header.Set("Cache-Control", "no-store")
-	header.Set("X-Accel-Buffering", "no")
-	w.WriteHeader(http.StatusOK)
-	h.sendSignals(r.Context(), &writer{w: w, control: control}, s, allowed)
-}
-
-// writer writes events, each within a time limit.
-type writer struct {
-	w       http.ResponseWriter
-	control *http.ResponseController
-}
-
-func (w *writer) write(text string) error {
-	if err := w.control.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
-		return err
+	if response.open(r.ProtoMajor) != nil {
+		h.removeStream(s)
+		return
 	}
-	if _, err := w.w.Write([]byte(text)); err != nil {
-		return err
-	}
-	return w.control.Flush()
+	h.serveStream(r.Context(), response, s)
 }
 
-func (h *Hub) sendSignals(ctx context.Context, w *writer, s *stream, allowed Allowed) {
+func newStream(request Request) *stream {
+	return &stream{
+		session: request.Session, topics: map[Topic]struct{}{}, since: request.Since, until: request.Until, allowed: request.Allowed,
+		log: request.Log, wake: make(chan struct{}, 1), ended: make(chan struct{}), marked: map[Topic]time.Time{}, sent: map[Topic]time.Time{},
+	}
+}
+
+// age returns the time for which a stream is open at most.
+func (s *stream) age(now time.Time) time.Duration {
+	age := streamAge + rand.N(streamSpread)
+	if s.until.IsZero() {
+		return age
+	}
+	return min(age, s.until.Sub(now))
+}
+
+func (h *Hub) sendSignals(ctx context.Context, c connection, s *stream) {
 	beat, review := time.NewTicker(heartbeat), time.NewTicker(reviewInterval)
 	defer beat.Stop()
 	defer review.Stop()
-	life := time.NewTimer(streamAge + rand.N(streamSpread))
+	life := time.NewTimer(s.age(time.Now()))
 	defer life.Stop()
 	due := time.NewTimer(0)
 	defer due.Stop()
-	if w.write(": open\n\n") != nil {
-		return
-	}
 	for {
 		var err error
 		select {
@@ -169,16 +182,16 @@ func (h *Hub) sendSignals(ctx context.Context, w *writer, s *stream, allowed All
 		case <-life.C:
 			return
 		case <-s.ended:
-			_ = w.write(closingEvent(s.reason)) // The stream ends in any case.
+			_ = writeEvents(c, closingEvent(s.reason)) // The stream ends in any case.
 			return
 		case <-beat.C:
-			err = w.write(": beat\n\n")
+			err = writeEvents(c, ": beat\n\n")
 		case <-review.C:
-			err = h.reviewTopics(ctx, w, s, allowed)
+			err = h.reviewTopics(ctx, c, s)
 		case <-s.wake:
-			err = flushDue(w, s, due)
+			err = sendDue(c, s, due)
 		case <-due.C:
-			err = flushDue(w, s, due)
+			err = sendDue(c, s, due)
 		}
 		if err != nil {
 			return
@@ -186,8 +199,8 @@ func (h *Hub) sendSignals(ctx context.Context, w *writer, s *stream, allowed All
 	}
 }
 
-// flushDue sends the signals that are due, and sets the timer for the next ones.
-func flushDue(w *writer, s *stream, timer *time.Timer) error {
+// sendDue sends the signals that are due, and sets the timer for the next ones.
+func sendDue(c connection, s *stream, timer *time.Timer) error {
 	now := time.Now()
 	topics, next := s.takeDue(now)
 	if !next.IsZero() {
@@ -200,24 +213,30 @@ func flushDue(w *writer, s *stream, timer *time.Timer) error {
 	for _, topic := range topics {
 		fmt.Fprintf(&events, "event: %s\ndata:\n\n", topic.Signal())
 	}
-	return w.write(events.String())
+	return writeEvents(c, events.String())
 }
 
-// reviewTopics drops the topics that the user may not follow any more.
-func (h *Hub) reviewTopics(ctx context.Context, w *writer, s *stream, allowed Allowed) error {
-	for topic := range s.topics {
-		ok, err := allowed(ctx, topic)
-		if apierrors.IsUnauthorized(err) {
-			_ = w.write(closingEvent(reasonEnded)) // The stream ends in any case.
+// reviewTopics drops the topics that the user may not follow any more. The reviews run in a goroutine of their
+// own, because they need a large stack, which the goroutine of a stream would keep until the next garbage collections.
+func (h *Hub) reviewTopics(ctx context.Context, c connection, s *stream) error {
+	var group errgroup.Group
+	group.Go(outcome.Guarded(func() error {
+		for topic := range s.topics {
+			ok, err := s.allowed(ctx, topic)
+			if err != nil {
+				return err
+			}
+			if !ok {
+				h.dropTopic(s, topic)
+			}
 		}
-		if err != nil {
-			return err
-		}
-		if !ok {
-			h.dropTopic(s, topic)
-		}
+		return nil
+	}))
+	err := group.Wait()
+	if apierrors.IsUnauthorized(err) {
+		_ = writeEvents(c, closingEvent(reasonEnded)) // The stream ends in any case.
 	}
-	return nil
+	return err
 }
 
 // closingEvent returns the event that ends a stream. A page connects again after a shutdown, each

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/appmarket/operator/ui/kube"
 	"github.com/appmarket/operator/ui/live"
 )
 
@@ -25,20 +26,23 @@ func (s *Server) serveLive(w http.ResponseWriter, r *request) {
 		http.Error(w, "the time of the page is not valid", http.StatusBadRequest)
 		return
 	}
-	streamed := r.Request
+	requested := live.Request{Session: r.session.ID, Topics: topics, Since: since, Allowed: allowedTopics(r.User), Log: s.Log}
 	if r.session.Refresh != "" {
 		// The page connects again, and its request refreshes the token.
-		ctx, cancel := context.WithDeadline(r.Context(), r.session.TokenExpires)
-		defer cancel()
-		streamed = streamed.WithContext(ctx)
+		requested.Until = r.session.TokenExpires
 	}
-	s.Hub.Serve(w, streamed, r.session.ID, topics, since, func(ctx context.Context, topic live.Topic) (bool, error) {
+	s.Hub.Serve(w, r.Request, requested)
+}
+
+// allowedTopics returns the function that reviews which topics a user may follow.
+func allowedTopics(user *kube.User) live.Allowed {
+	return func(ctx context.Context, topic live.Topic) (bool, error) {
 		verb := "list"
 		if topic.Name != "" {
 			verb = "get"
 		}
-		return r.Allows(ctx, verb, topic.Resource, topic.Namespace, topic.Name)
-	})
+		return user.Allows(ctx, verb, topic.Resource, topic.Namespace, topic.Name)
+	}
 }
 
 // parseSince returns the time in the address of a stream, zero if the address has none.
