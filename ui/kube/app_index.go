@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 
 	"github.com/appmarket/operator/api/v1alpha1"
@@ -46,6 +47,20 @@ func (r *AppRow) Matches(words []string) bool {
 	return true
 }
 
+// cachedApp is what the shared cache contains of an app: the metadata that the cache needs, and the row. Pages that
+// show more of an app read it with the credential of the user.
+type cachedApp struct {
+	metav1.ObjectMeta
+
+	row *AppRow
+}
+
+func newCachedApp(app *v1alpha1.AppInfo) *cachedApp {
+	return &cachedApp{
+		ObjectMeta: metav1.ObjectMeta{Namespace: app.Namespace, Name: app.Name, ResourceVersion: app.ResourceVersion}, row: NewAppRow(app),
+	}
+}
+
 // appIndex contains a row for each app, by namespace, sorted by title.
 type appIndex struct {
 	mu     sync.Mutex
@@ -57,21 +72,22 @@ func newAppIndex() *appIndex {
 	return &appIndex{rows: map[string]map[string]*AppRow{}, sorted: map[string][]*AppRow{}}
 }
 
-func (a *appIndex) setApp(app *v1alpha1.AppInfo, gone bool) {
+// setRow sets the row of an app, or removes it.
+func (a *appIndex) setRow(row *AppRow, gone bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	delete(a.sorted, app.Namespace)
+	delete(a.sorted, row.Namespace)
 	if gone {
-		delete(a.rows[app.Namespace], app.Name)
-		if len(a.rows[app.Namespace]) == 0 {
-			delete(a.rows, app.Namespace)
+		delete(a.rows[row.Namespace], row.Name)
+		if len(a.rows[row.Namespace]) == 0 {
+			delete(a.rows, row.Namespace)
 		}
 		return
 	}
-	if a.rows[app.Namespace] == nil {
-		a.rows[app.Namespace] = map[string]*AppRow{}
+	if a.rows[row.Namespace] == nil {
+		a.rows[row.Namespace] = map[string]*AppRow{}
 	}
-	a.rows[app.Namespace][app.Name] = NewAppRow(app)
+	a.rows[row.Namespace][row.Name] = row
 }
 
 // namespaces returns the namespaces that have apps, sorted.

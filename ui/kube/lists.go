@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	toolscache "k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -19,11 +20,12 @@ const (
 	Sources   = "marketsources"
 )
 
-// trimObject removes what no list shows before an object is cached.
+// trimObject removes what no list shows before an object is cached. It replaces an app with its row, and accepts
+// objects that it returned.
 func trimObject(object any) (any, error) {
 	switch o := object.(type) {
 	case *v1alpha1.AppInfo:
-		trimApp(o)
+		return newCachedApp(o), nil
 	case *v1alpha1.AppInstance:
 		o.Spec.Values, o.Spec.ValuesFrom, o.Spec.Inputs = nil, nil, nil
 		o.Status.History, o.Status.CompletedTasks, o.Status.Releases, o.Status.Outputs = nil, nil, nil, nil
@@ -43,17 +45,6 @@ func trimObject(object any) (any, error) {
 		o.SetAnnotations(nil)
 	}
 	return object, nil
-}
-
-func trimApp(app *v1alpha1.AppInfo) {
-	app.Spec.Offers, app.Spec.CustomParams = nil, nil
-	app.Status.Images, app.Status.Attempts = nil, nil
-	if len(app.Status.Versions) > 1 {
-		app.Status.Versions = app.Status.Versions[:1]
-	}
-	if s := app.Status.Summary; s != nil {
-		s.Inputs, s.Kinds, s.Permissions, s.SubCharts, s.Conflicts, s.Warnings, s.Clone = nil, nil, nil, nil, nil, nil, nil
-	}
 }
 
 // watchKinds has the cache watch the kinds of AppMarket, and reports changes.
@@ -77,19 +68,19 @@ func (c *Cluster) handlerFor(resource string) toolscache.ResourceEventHandler {
 		if unknown, ok := object.(toolscache.DeletedFinalStateUnknown); ok {
 			object = unknown.Obj
 		}
-		o, ok := object.(client.Object)
+		o, ok := object.(metav1.Object)
 		if !ok {
 			return
 		}
-		if app, isApp := o.(*v1alpha1.AppInfo); isApp {
-			c.apps.setApp(app, gone)
+		if app, isApp := o.(*cachedApp); isApp {
+			c.apps.setRow(app.row, gone)
 		}
 		c.notify(Change{Resource: resource, Namespace: o.GetNamespace(), Name: o.GetName()})
 	}
 	return toolscache.ResourceEventHandlerFuncs{
 		AddFunc: func(object any) { changed(object, false) },
 		UpdateFunc: func(before, after any) {
-			b, a := before.(client.Object), after.(client.Object)
+			b, a := before.(metav1.Object), after.(metav1.Object)
 			if a.GetResourceVersion() != b.GetResourceVersion() {
 				changed(after, false)
 			}
