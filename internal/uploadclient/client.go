@@ -73,7 +73,7 @@ func (c *Client) Push(ctx context.Context, file string, archive []byte) (Result,
 		return Unchanged, nil
 	}
 	target := c.targetOf(file, digest)
-	offset, attempts := 0, 0
+	offset, furthest, attempts := 0, 0, 0
 	for {
 		result, next, err := c.pushFrom(ctx, target, archive, offset)
 		refused, isResponse := errors.AsType[*ResponseError](err)
@@ -82,8 +82,8 @@ func (c *Client) Push(ctx context.Context, file string, archive []byte) (Result,
 			return result, nil
 		case isResponse && !refused.IsTemporary(), ctx.Err() != nil:
 			return result, err
-		case next > offset:
-			attempts = 0
+		case next > furthest: // Less than before is no progress, even if the server lost a part.
+			furthest, attempts = next, 0
 		}
 		if attempts++; attempts > maxAttempts {
 			return result, errors.Join(err, fmt.Errorf("the upload did not complete after %d attempts", maxAttempts))
@@ -113,7 +113,7 @@ func (c *Client) pushFrom(ctx context.Context, target string, archive []byte, of
 	case got.status == http.StatusOK:
 		return Unchanged, len(archive), nil
 	case got.status == http.StatusPermanentRedirect, got.status == http.StatusRequestedRangeNotSatisfiable:
-		return Created, got.received, nil
+		return Created, min(got.received, len(archive)), nil
 	}
 	return Created, offset, &ResponseError{Status: got.status, Message: got.message}
 }
@@ -125,7 +125,7 @@ func (c *Client) receivedBytes(ctx context.Context, target string, total int) (i
 	case err != nil:
 		return 0, err
 	case got.status == http.StatusPermanentRedirect:
-		return got.received, nil
+		return min(got.received, total), nil
 	case got.status == http.StatusOK, got.status == http.StatusCreated:
 		return total, nil
 	}
@@ -186,8 +186,8 @@ func (c *Client) readAnswer(request *http.Request, limit int64) (answer, error) 
 		got.message = response.Status
 	}
 	if _, last, found := strings.Cut(response.Header.Get("Range"), "bytes=0-"); found {
-		if n, err := strconv.Atoi(last); err == nil {
-			got.received = n + 1
+		if n, err := strconv.ParseInt(last, 10, 32); err == nil && n >= 0 {
+			got.received = int(n) + 1
 		}
 	}
 	return got, nil
