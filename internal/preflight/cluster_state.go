@@ -43,6 +43,9 @@ type Facts struct {
 	Records map[string]Record
 	// Accounts contains the existing service accounts of Requirements.Accounts.
 	Accounts map[string]bool
+	// AccountPullSecrets contains the image pull Secrets of the existing service accounts of Requirements.PullAccounts
+	// that the tenant has permission to read. Requirements.PullSecrets depends on it.
+	AccountPullSecrets map[string][]corev1.LocalObjectReference
 	// PullSecrets contains the image pull Secrets of Requirements.PullSecrets that the tenant has permission to
 	// read, nil for one that does not exist.
 	PullSecrets map[string]*PullSecret

@@ -12,6 +12,8 @@ import (
 const (
 	// maxPullSecrets is the maximum number of image pull Secrets that are read for one app.
 	maxPullSecrets = 20
+	// maxPullAccounts is the maximum number of service accounts whose image pull Secrets are read for one app.
+	maxPullAccounts = 20
 	// maxRegistryEntries is the maximum number of entries of a Secret that are compared with an image.
 	maxRegistryEntries = 1000
 	dockerHub          = "docker.io"

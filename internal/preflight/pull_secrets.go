@@ -20,11 +20,30 @@ type pullRequirement struct {
 	// secrets contains the names of the image pull Secrets, and images the images that require credentials.
 	secrets []string
 	images  []string
+	// account is the service account of Pods that specify no Secrets, "" for other Pods. isExisting reports that the app
+	// does not create it.
+	account    string
+	isExisting bool
 }
 
-// pullRequirements returns the workloads in the tenant's namespace that specify image pull Secrets and have images
-// that require credentials. Whether nodes have credentials for other workloads is unknown.
+// pullRequirements returns the workloads in the tenant's namespace that have image pull Secrets and images that
+// require credentials. Whether nodes have credentials for other workloads is unknown.
 func (d *Requirements) pullRequirements(facts *Facts) []pullRequirement {
+	var all []pullRequirement
+	for _, required := range d.privateWorkloads(facts) {
+		if required.isExisting {
+			required.secrets = uniqueNames(facts.AccountPullSecrets[required.account])
+		}
+		if len(required.secrets) > 0 {
+			all = append(all, required)
+		}
+	}
+	return all
+}
+
+// privateWorkloads returns the workloads in the tenant's namespace with images that require credentials, without the
+// Secrets of existing service accounts. The Secrets of a service account apply only to Pods that specify none.
+func (d *Requirements) privateWorkloads(facts *Facts) []pullRequirement {
 	if len(d.request.PrivateImages) == 0 {
 		return nil
 	}
@@ -34,30 +53,52 @@ func (d *Requirements) pullRequirements(facts *Facts) []pullRequirement {
 		if d.objectNamespace(w.object, facts) != d.request.Tenant.Namespace {
 			continue
 		}
-		required := pullRequirement{object: w.object, secrets: d.pullSecretNames(&w.pod.Spec, facts), images: d.privateImages(&w.pod.Spec)}
-		if len(required.secrets) > 0 && len(required.images) > 0 {
-			all = append(all, required)
+		pod := &w.pod.Spec
+		required := pullRequirement{object: w.object, images: d.privateImages(pod), secrets: uniqueNames(pod.ImagePullSecrets)}
+		if len(required.images) == 0 {
+			continue
 		}
+		if len(pod.ImagePullSecrets) == 0 {
+			required.account = cmp.Or(pod.ServiceAccountName, pod.DeprecatedServiceAccount, defaultAccount)
+			created := d.createdObject(corev1.SchemeGroupVersion, "ServiceAccount", required.account, facts)
+			required.isExisting = created == nil
+			required.secrets = secretsOfAccount(created)
+		}
+		all = append(all, required)
 	}
 	return all
 }
 
-// pullSecretNames returns the names of the image pull Secrets of a Pod, or else of its service account if the app
-// creates it.
-func (d *Requirements) pullSecretNames(pod *corev1.PodSpec, facts *Facts) []string {
-	references := pod.ImagePullSecrets
-	if len(references) == 0 {
-		account := cmp.Or(pod.ServiceAccountName, pod.DeprecatedServiceAccount, defaultAccount)
-		if created := d.createdObject(corev1.SchemeGroupVersion, "ServiceAccount", account, facts); created != nil {
-			if typed, err := decodeObject[corev1.ServiceAccount](created); err == nil {
-				references = typed.ImagePullSecrets
-			}
-		}
+// secretsOfAccount returns the names of the image pull Secrets of a service account that the app creates.
+func secretsOfAccount(created *object) []string {
+	if created == nil {
+		return nil
 	}
+	account, err := decodeObject[corev1.ServiceAccount](created)
+	if err != nil {
+		return nil
+	}
+	return uniqueNames(account.ImagePullSecrets)
+}
+
+// uniqueNames returns the names of the first maxPullSecrets Secrets, without duplicates.
+func uniqueNames(references []corev1.LocalObjectReference) []string {
 	var names []string
 	for _, reference := range references[:min(len(references), maxPullSecrets)] {
 		if reference.Name != "" && !slices.Contains(names, reference.Name) {
 			names = append(names, reference.Name)
+		}
+	}
+	return names
+}
+
+// PullAccounts returns the names of the service accounts whose image pull Secrets are to be read, at most
+// maxPullAccounts: the accounts of Pods with images that require credentials, unless the app creates the account.
+func (d *Requirements) PullAccounts(facts *Facts) []string {
+	var names []string
+	for _, required := range d.privateWorkloads(facts) {
+		if required.isExisting && !slices.Contains(names, required.account) && len(names) < maxPullAccounts {
+			names = append(names, required.account)
 		}
 	}
 	return names
@@ -176,7 +217,7 @@ func (d *Requirements) checkPullSecrets(facts *Facts) []Problem {
 	states := d.pullSecretStates(requirements, facts)
 	for _, required := range requirements {
 		for _, image := range required.images {
-			faults, advice := d.pullFaults(required.secrets, image, states)
+			faults, advice := d.pullFaults(&required, image, states)
 			if faults == "" {
 				continue
 			}
@@ -199,16 +240,25 @@ func (d *Requirements) checkPullSecrets(facts *Facts) []Problem {
 }
 
 // pullFaults describes why none of the Secrets contains credentials for an image, and what to do about the first one.
-// It returns "" if one does, or if the content of one is unknown.
-func (d *Requirements) pullFaults(names []string, image string, states map[string]pullSecretState) (described, advice string) {
+// It returns "" if one does, or if the content of one is unknown. A valid Secret of an existing service account that has
+// no entry for the image is no fault: it can be for other images, as the nodes can have credentials for this one.
+func (d *Requirements) pullFaults(of *pullRequirement, image string, states map[string]pullSecretState) (described, advice string) {
 	var faults []string
-	for _, name := range names {
+	for _, name := range of.secrets {
 		state := states[name]
-		if !state.isKnown || state.secret != nil && state.secret.Fault == "" && state.secret.covers(image) {
+		isValid := state.secret != nil && state.secret.Fault == ""
+		if !state.isKnown || isValid && state.secret.covers(image) {
 			return "", ""
 		}
+		if isValid && of.isExisting {
+			continue
+		}
+		title := fmt.Sprintf("Secret %q", name)
+		if of.isExisting {
+			title += fmt.Sprintf(" of service account %q", of.account)
+		}
 		fault, solution := d.pullFault(name, image, state.secret)
-		faults, advice = append(faults, fault), cmp.Or(advice, solution)
+		faults, advice = append(faults, title+" "+fault), cmp.Or(advice, solution)
 	}
 	return joinNamesWith(", ", faults), advice
 }
@@ -220,9 +270,9 @@ func (d *Requirements) pullFault(name, image string, secret *PullSecret) (fault,
 		name, d.request.Tenant.Namespace, serverFor(registryOf(image)))
 	switch {
 	case secret == nil:
-		return fmt.Sprintf("Secret %q not found", name), create
+		return "not found", create
 	case secret.Fault != "":
-		return fmt.Sprintf("Secret %q %s", name, secret.Fault), "delete it and " + create
+		return secret.Fault, "delete it and " + create
 	}
-	return fmt.Sprintf("Secret %q has no entry for the image", name), "add the registry to the Secret"
+	return "has no entry for the image", "add the registry to the Secret"
 }

@@ -77,6 +77,69 @@ func TestPullSecrets(t *testing.T) {
 	}
 }
 
+// TestPullSecretsOfExistingAccounts checks Pods that have the Secrets of a service account that the app does not create.
+func TestPullSecretsOfExistingAccounts(t *testing.T) {
+	const private = "r.io/team/web:1"
+	references := func(names ...string) (all []corev1.LocalObjectReference) {
+		for _, name := range names {
+			all = append(all, corev1.LocalObjectReference{Name: name})
+		}
+		return all
+	}
+	reported := func(words ...string) []want {
+		return []want{{v1alpha1.ReasonRegistryCredentialsRequired, false, words}}
+	}
+	runner := pullingPod(private, "serviceAccountName: runner, ")
+	for _, c := range []struct {
+		why, text string
+		accounts  map[string][]corev1.LocalObjectReference
+		secrets   map[string]*preflight.PullSecret
+		wants     []want
+	}{
+		{"a Secret that does not exist", pullingPod(private, ""), map[string][]corev1.LocalObjectReference{"default": references("pull")}, map[string]*preflight.PullSecret{"pull": nil},
+			reported(`Secret "pull" of service account "default" not found; run kubectl create secret docker-registry pull`)},
+		{"a Secret of another type", runner, map[string][]corev1.LocalObjectReference{"runner": references("pull")}, map[string]*preflight.PullSecret{"pull": {Fault: "has the type"}},
+			reported(`Secret "pull" of service account "runner" has the type; delete it and`)},
+		{"a Secret with the registry", runner, map[string][]corev1.LocalObjectReference{"runner": references("pull")}, map[string]*preflight.PullSecret{"pull": {Registries: []string{"r.io"}}}, nil},
+		{"one of two Secrets", runner, map[string][]corev1.LocalObjectReference{"runner": references("other", "pull")},
+			map[string]*preflight.PullSecret{"other": nil, "pull": {Registries: []string{"r.io"}}}, nil},
+		{"a Secret for other registries, and nodes can have credentials", runner, map[string][]corev1.LocalObjectReference{"runner": references("pull")},
+			map[string]*preflight.PullSecret{"pull": {Registries: []string{"q.io"}}}, nil},
+		{"a Secret for other registries, and one that does not exist", runner, map[string][]corev1.LocalObjectReference{"runner": references("pull", "gone")},
+			map[string]*preflight.PullSecret{"pull": {Registries: []string{"q.io"}}, "gone": nil}, reported(`in namespace "team" Secret "gone" of service account "runner" not found; run`)},
+		{"an account without Secrets", runner, map[string][]corev1.LocalObjectReference{"runner": nil}, nil, nil},
+		{"an account that does not exist or may not be read", runner, nil, nil, nil},
+		{"a Secret that may not be read", runner, map[string][]corev1.LocalObjectReference{"runner": references("pull")}, nil, nil},
+		{"the Secrets of the Pod replace the Secrets of the account", pullingPod(private, "imagePullSecrets: [{name: own}], "),
+			map[string][]corev1.LocalObjectReference{"default": references("pull")}, map[string]*preflight.PullSecret{"pull": nil, "own": {Registries: []string{"r.io"}}}, nil},
+		{"a public image", pullingPod("public.io/web:1", ""), map[string][]corev1.LocalObjectReference{"default": references("pull")}, map[string]*preflight.PullSecret{"pull": nil}, nil},
+	} {
+		f, w := newFacts(), newRequest(c.text)
+		w.PrivateImages = map[string]bool{private: true}
+		f.AccountPullSecrets, f.PullSecrets = c.accounts, c.secrets
+		problems := slices.DeleteFunc(checkRequest(t, w, f), func(p preflight.Problem) bool { return p.Reason == v1alpha1.ReasonNoKindMatch })
+		expectProblems(t, c.why, problems, c.wants...)
+	}
+}
+
+func TestPullAccountsToRead(t *testing.T) {
+	g := NewWithT(t)
+	texts := []string{"apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: created}", pullingPod("r.io/web:1", "serviceAccountName: created, "), pullingPod("r.io/web:1", ""),
+		pullingPod("q.io/web:1", "serviceAccountName: public, "), pullingPod("r.io/web:1", "serviceAccountName: unused, imagePullSecrets: [{name: pull}], ")}
+	for i := range 30 {
+		texts = append(texts, pullingPod("r.io/web:1", fmt.Sprintf("serviceAccountName: runner-%d, ", i/2)))
+	}
+	w := newRequest(strings.Join(texts, "\n---\n"))
+	w.PrivateImages = map[string]bool{"r.io/web:1": true}
+	requirements, err := preflight.ParseRequest(w)
+	g.Expect(err).NotTo(HaveOccurred())
+	facts := newFacts()
+	g.Expect(requirements.PullAccounts(facts)).To(And(HaveLen(16), HaveExactElements("default", "runner-0", "runner-1", "runner-2", "runner-3", "runner-4", "runner-5", "runner-6", "runner-7",
+		"runner-8", "runner-9", "runner-10", "runner-11", "runner-12", "runner-13", "runner-14")))
+	facts.AccountPullSecrets = map[string][]corev1.LocalObjectReference{"runner-3": {{Name: "b"}, {Name: ""}, {Name: "b"}, {Name: "pull"}}, "unused": {{Name: "c"}}}
+	g.Expect(requirements.PullSecrets(facts)).To(Equal([]string{"b", "pull"}))
+}
+
 func TestPullSecretsToRead(t *testing.T) {
 	g := NewWithT(t)
 	w := newRequest(pullSecret("kubernetes.io/dockerconfigjson", "r.io") + "\n---\n" + pullingPod("r.io/web:1", "imagePullSecrets: [{name: pull}, {name: b}, {name: a}, {name: ''}], "))

@@ -3,6 +3,7 @@ package integration_test
 import (
 	"encoding/base64"
 	"fmt"
+	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -41,6 +42,17 @@ var _ = Describe("An image of a registry that requires credentials", func() {
 		t.WaitReconciling(ctx, wait, v1alpha1.ReasonRegistryCredentialsRequired)
 		t.Apply(ctx, secret("kubernetes.io/dockerconfigjson", ".dockerconfigjson", privateRegistry))
 		Expect(t.WaitEnd(ctx, wait).Reason).To(Equal(v1alpha1.ReasonSucceeded))
+	})
+
+	It("is pulled with the image pull Secrets of a service account that the app does not create", func(ctx SpecContext) {
+		t := newTenant(ctx)
+		t.Offer(ctx, templateChart("", strings.Replace(fmt.Sprintf(pods, "{{ .Release.Name }}", privateRegistry+"/team/web:1"), "imagePullSecrets: [{name: pull}], ", "", 1)))
+		t.App(ctx, "forms")
+		t.Apply(ctx, "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: default}\nimagePullSecrets: [{name: pull}]\n")
+		Expect(t.Fail(ctx, v1alpha1.ReasonRegistryCredentialsRequired, v1alpha1.ActionInstall, "forms")).To(
+			ContainSubstring(`Secret "pull" of service account "default" not found; run kubectl create`))
+		t.Apply(ctx, secret("kubernetes.io/dockerconfigjson", ".dockerconfigjson", privateRegistry))
+		t.Succeed(ctx, v1alpha1.ActionInstall, "forms")
 	})
 
 	It("is installed with the image pull Secret of the chart", func(ctx SpecContext) {

@@ -195,7 +195,7 @@ func (c *Collector) addNames(ctx context.Context, of release.Tenant, requirement
 	if facts.Accounts, err = c.existingAccounts(ctx, of.Namespace, requirements.Accounts(facts)); err != nil {
 		return err
 	}
-	if facts.PullSecrets, err = c.readPullSecrets(ctx, of, requirements.PullSecrets(facts)); err != nil {
+	if err := c.addPullSecrets(ctx, of, requirements, facts); err != nil {
 		return err
 	}
 	facts.Answers, err = c.tryObjects(ctx, of, requirements.Attempts(facts), facts.Kinds)
