@@ -40,6 +40,8 @@ type Options struct {
 	// DockerConfig is the content of a docker config file, as in a Secret of type
 	// kubernetes.io/dockerconfigjson. Only auths is used; credential helpers are not run.
 	DockerConfig []byte
+	// UserCredentials uses the docker config of the user who runs the program instead, with its credential helpers.
+	UserCredentials bool
 	// PlainHTTP is the list of registries that can be accessed over http if they do not
 	// support https, with the host and port as in image references. Registries on the
 	// loopback interface always can.
@@ -70,6 +72,7 @@ type Client struct {
 	keychain  authn.Keychain
 	transport http.RoundTripper
 	timeout   time.Duration
+	texts     credentialTexts
 }
 
 var _ hydrate.Inspector = (*Client)(nil)
@@ -89,6 +92,10 @@ func New(opts Options) (*Client, error) {
 		keychain:  keychain,
 		transport: newTransport(opts, places.trustedHosts()),
 		timeout:   opts.Timeout,
+		texts:     sourceTexts,
+	}
+	if opts.UserCredentials {
+		c.keychain, c.texts = userKeychain{}, userTexts
 	}
 	if c.timeout <= 0 {
 		c.timeout = DefaultTimeout
@@ -112,6 +119,7 @@ func (c *Client) Inspect(ctx context.Context, reference string) (images.Detail, 
 	if err != nil {
 		return images.Detail{}, outcome.Stalled(v1alpha1.ReasonInvalidImage, err)
 	}
+	place.texts = c.texts
 	credentials, err := c.keychain.Resolve(place.ref.Context())
 	if err != nil {
 		return images.Detail{}, fmt.Errorf("read credentials for registry %s: %w", place.registry, err)

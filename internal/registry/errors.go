@@ -94,6 +94,14 @@ func (p endpoint) classifyError(err error) (text string, kind error) {
 	return "response is not the requested manifest", ErrUnusableResponse
 }
 
+// credentialTexts are parts of messages about the owner of credentials.
+type credentialTexts struct{ owner, advice string }
+
+var (
+	sourceTexts = credentialTexts{"the source", "set spec.registrySecretRef of the source"}
+	userTexts   = credentialTexts{"the docker config", "sign in with docker login"}
+)
+
 func (p endpoint) classifyResponse(answer *transport.Error) (text string, kind error) {
 	switch {
 	case answer.StatusCode == http.StatusTooManyRequests, hasCode(answer, transport.TooManyRequestsErrorCode):
@@ -101,9 +109,9 @@ func (p endpoint) classifyResponse(answer *transport.Error) (text string, kind e
 	case answer.StatusCode == http.StatusUnauthorized, answer.StatusCode == http.StatusForbidden,
 		hasCode(answer, transport.UnauthorizedErrorCode, transport.DeniedErrorCode):
 		if p.authenticated {
-			return fmt.Sprintf("access to %q denied with the credentials of the source, or the repository does not exist", p.image), ErrDenied
+			return fmt.Sprintf("access to %q denied with the credentials of %s, or the repository does not exist", p.image, p.texts.owner), ErrDenied
 		}
-		return fmt.Sprintf("access to %q requires credentials, or the repository does not exist; set spec.registrySecretRef of the source", p.image), ErrDenied
+		return fmt.Sprintf("access to %q requires credentials, or the repository does not exist; %s", p.image, p.texts.advice), ErrDenied
 	}
 	return fmt.Sprintf("unexpected HTTP status %d", answer.StatusCode), ErrUnusableResponse
 }

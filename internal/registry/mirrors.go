@@ -38,6 +38,7 @@ type endpoint struct {
 	plainHTTP bool
 	// authenticated reports whether there are credentials for the registry.
 	authenticated bool
+	texts         credentialTexts
 }
 
 func newEndpointResolver(mirrors map[string]string, plain []string) (endpointResolver, error) {

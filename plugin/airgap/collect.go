@@ -77,6 +77,11 @@ type Content struct {
 	Unsized    int
 }
 
+// Undigested returns the images whose digest is unknown.
+func (c *Content) Undigested() []Image {
+	return slices.DeleteFunc(slices.Clone(c.Images), func(image Image) bool { return image.Digest != "" })
+}
+
 // Request is an app to collect. The version is a version or a range, or empty for the latest stable version.
 type Request struct {
 	App     *v1alpha1.AppInfo
@@ -92,8 +97,12 @@ type Collector struct {
 	Find func(ctx context.Context, of *v1alpha1.AppInfo, name string) (*v1alpha1.AppInfo, error)
 	// FindImages returns the images that a chart uses with other values than the default ones. It may be nil.
 	FindImages func(ctx context.Context, fetched *Chart) ([]hydration.ValuesImages, error)
-	// Report is called for each app before its chart is fetched.
-	Report func(app, version string)
+	// Inspector looks up images that the market has not looked up. If it is nil, their digests are unknown.
+	Inspector hydrate.Inspector
+	// Report is called for each app before its chart is fetched, and ReportLookups with the number of images before
+	// they are looked up.
+	Report        func(app, version string)
+	ReportLookups func(count int)
 }
 
 // Collect returns the charts and the images of apps and of the apps that they require.
@@ -133,6 +142,9 @@ func (c *Collector) Collect(ctx context.Context, requests []Request) (*Content, 
 			}
 			open = append(open, Request{App: app, Version: need.Version, requiredBy: request.App.Spec.App})
 		}
+	}
+	if err := c.lookUpImages(ctx, found, layers); err != nil {
+		return nil, err
 	}
 	content.addImages(found, layers)
 	return content, nil

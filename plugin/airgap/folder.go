@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // Names of the files of a folder.
@@ -14,10 +15,12 @@ const (
 	imagesFile   = "images.txt"
 	scriptFile   = "mirror.sh"
 	readmeFile   = "README.txt"
+	haulerFile   = "hauler.yaml"
+	lockFile     = "images.lock.yml"
 )
 
 // entries are the files of a folder, which Write replaces if it is forced to.
-var entries = []string{chartsFolder, imagesFile, scriptFile, readmeFile}
+var entries = []string{chartsFolder, imagesFile, scriptFile, readmeFile, haulerFile, lockFile}
 
 // ErrExists is the error for a folder that already contains files.
 var ErrExists = errors.New("it already contains files")
@@ -85,10 +88,17 @@ func (c *Content) writeFiles(folder string) (err error) {
 			return err
 		}
 	}
+	var hauler, lock strings.Builder
+	if err := errors.Join(printHauler(&hauler, "", c.Images), printLock(&lock, c.Images)); err != nil {
+		return err
+	}
 	for _, file := range []struct {
 		name, text string
 		mode       fs.FileMode
-	}{{imagesFile, c.ImageList(), 0o644}, {scriptFile, c.Script(), 0o755}, {readmeFile, c.Readme(), 0o644}} {
+	}{
+		{imagesFile, c.ImageList(), 0o644}, {scriptFile, c.Script(), 0o755}, {readmeFile, c.Readme(), 0o644},
+		{haulerFile, hauler.String(), 0o644}, {lockFile, lock.String(), 0o644},
+	} {
 		if err := root.WriteFile(file.name, []byte(file.text), file.mode); err != nil {
 			return err
 		}

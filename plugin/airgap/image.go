@@ -21,6 +21,8 @@ type Image struct {
 	// Values are the files with values that use the image, in the form "<app>: <file>". They are empty for an image
 	// that an app uses with its default values.
 	Values []string
+	// Problem describes why the digest is unknown, "" if this is unknown too.
+	Problem string
 
 	registry, repository, tag string
 }
@@ -54,6 +56,7 @@ func addImage(found map[string]Image, listed images.Image) error {
 	if err != nil {
 		return err
 	}
+	image.Problem = listed.Problem
 	known, exists := found[image.Name]
 	if !exists || known.Digest == "" {
 		known = image

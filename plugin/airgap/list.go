@@ -67,12 +67,17 @@ func PrintList(out io.Writer, format, platform string, images []v1alpha1.AppImag
 	}
 	switch format {
 	case formatHauler:
-		spec := listSpec{Images: []listedImage{}}
-		for _, image := range parsed {
-			spec.Images = append(spec.Images, listedImage{image.Name, platform})
-		}
-		return printYAML(out, copyList{APIVersion: "content.hauler.cattle.io/v1", Kind: "Images", Metadata: &named{"appmarket"}, Spec: &spec})
+		return printHauler(out, platform, parsed)
 	case formatImgpkg:
+		var missing []error
+		for _, image := range parsed {
+			if image.Digest == "" {
+				missing = append(missing, fmt.Errorf("image %s: the digest is not known", image.Name))
+			}
+		}
+		if len(missing) > 0 {
+			return errors.Join(missing...)
+		}
 		return printLock(out, parsed)
 	}
 	for _, image := range parsed {
@@ -81,18 +86,22 @@ func PrintList(out io.Writer, format, platform string, images []v1alpha1.AppImag
 	return nil
 }
 
-// printLock prints an ImagesLock. An image without a digest is an error.
+// printHauler prints a list of Hauler.
+func printHauler(out io.Writer, platform string, images []Image) error {
+	spec := listSpec{Images: []listedImage{}}
+	for _, image := range images {
+		spec.Images = append(spec.Images, listedImage{image.Name, platform})
+	}
+	return printYAML(out, copyList{APIVersion: "content.hauler.cattle.io/v1", Kind: "Images", Metadata: &named{"appmarket"}, Spec: &spec})
+}
+
+// printLock prints an ImagesLock of the images whose digest is known.
 func printLock(out io.Writer, images []Image) error {
 	lock := copyList{APIVersion: "imgpkg.carvel.dev/v1alpha1", Kind: "ImagesLock"}
-	var missing []error
 	for _, image := range images {
-		if image.Digest == "" {
-			missing = append(missing, fmt.Errorf("image %s: the digest is not known", image.Name))
+		if image.Digest != "" {
+			lock.Images = append(lock.Images, listedLock{Image: image.Source(), Annotations: map[string]string{"kbld.carvel.dev/id": image.Name}})
 		}
-		lock.Images = append(lock.Images, listedLock{Image: image.Source(), Annotations: map[string]string{"kbld.carvel.dev/id": image.Name}})
-	}
-	if len(missing) > 0 {
-		return errors.Join(missing...)
 	}
 	return printYAML(out, lock)
 }

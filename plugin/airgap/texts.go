@@ -23,15 +23,26 @@ fi
 registry=${1%/}
 
 if command -v crane >/dev/null 2>&1; then
-  copy() { crane copy "$1" "$registry/$2"; }
+  copy_image() { crane copy "$1" "$registry/$2"; }
 elif command -v skopeo >/dev/null 2>&1; then
-  copy() { skopeo copy --all --preserve-digests "docker://$1" "docker://$registry/$2"; }
+  copy_image() { skopeo copy --all --preserve-digests "docker://$1" "docker://$registry/$2"; }
 else
   echo "mirror.sh requires crane or skopeo" >&2
   exit 1
 fi
 
+failed=0
+copy() {
+  copy_image "$1" "$2" || {
+    echo "mirror.sh: $1 was not copied" >&2
+    failed=1
+  }
+}
+
 `
+
+// scriptEnd is the end of mirror.sh. An image that cannot be copied does not prevent the copies of others.
+const scriptEnd = "\nexit \"$failed\"\n"
 
 // Script returns the script that copies the images to a registry.
 func (c *Content) Script() string {
@@ -40,6 +51,7 @@ func (c *Content) Script() string {
 	for _, image := range c.Images {
 		fmt.Fprintf(&out, "copy %s %s\n", quoteForShell(image.Source()), quoteForShell(image.Target()))
 	}
+	out.WriteString(scriptEnd)
 	return out.String()
 }
 
@@ -59,9 +71,11 @@ func (c *Content) ImageList() string {
 const readme = `Charts and images of an app market
 ==================================
 
-charts/     the charts of the apps and of the apps that they require
-images.txt  the names of the images that the apps use
-mirror.sh   copies the images to a registry
+charts/          the charts of the apps and of the apps that they require
+images.txt       the names of the images that the apps use
+mirror.sh        copies the images to a registry
+hauler.yaml      the images as a manifest of Hauler, by tag
+images.lock.yml  the images as an ImagesLock of imgpkg, by digest
 
 Charts:
 
@@ -73,6 +87,11 @@ Charts:
 
    The copy of docker.io/library/nginx:1.27 is
    registry.example/mirror/docker.io/library/nginx:1.27.
+
+   If no machine reaches both, save the images in a file, and copy the file:
+
+     hauler store sync --filename hauler.yaml
+     imgpkg copy --lock images.lock.yml --to-tar images.tar
 %s%s
 2. Make the nodes pull from your registry: configure it as a mirror of each
    registry in the container runtime, with the name of the registry as part of
@@ -134,14 +153,15 @@ func (c *Content) Readme() string {
 		}
 		names = append(names, chart.App)
 	}
-	for _, image := range c.Images {
-		if image.Digest == "" {
-			fmt.Fprintf(&unresolved, "     %s\n", image.Name)
+	for _, image := range c.Undigested() {
+		fmt.Fprintf(&unresolved, "     %s\n", image.Name)
+		if image.Problem != "" {
+			fmt.Fprintf(&unresolved, "       %s\n", lineOf(image.Problem))
 		}
 	}
 	note := ""
 	if unresolved.Len() > 0 {
-		note = "\n   The market does not know the digests of these images. They are copied by tag:\n\n" + unresolved.String()
+		note = "\n   The digests of these images are not known. They are copied by tag, and\n   images.lock.yml does not contain them:\n\n" + unresolved.String()
 	}
 	return fmt.Sprintf(readme, charts.String(), note, c.valuesNote(), strings.Join(names, ","))
 }

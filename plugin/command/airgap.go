@@ -26,18 +26,19 @@ const maxTokenBytes = 64 << 10
 type airgapFlags struct {
 	version, folder, operator, repositoryURL, tokenFile string
 	values                                              []string
-	force, ciValues                                     bool
+	force, ciValues, lookUp                             bool
 }
 
 func (f *Factory) newAirgapCommand() *cobra.Command {
 	flags := &airgapFlags{}
 	c := &cobra.Command{
 		Use: "airgap APP...", Short: "Collect the charts and image names of apps for a cluster without internet access",
-		Long: "Writes the charts of apps and of the apps that they require to a folder, with a list of their images and a script that copies the images " +
+		Long: "Writes the charts of apps and of the apps that they require to a folder, with lists of their images and a script that copies the images " +
 			"to a registry. The charts are read from the repository of the market through the API server, which requires the permission to get services/proxy " +
 			"in the namespace of the operator, or directly with --repository-url. README.txt in the folder explains how to use the files. " +
 			"The images are those that the apps use with their default values. With --ci-values and --values, the charts are also rendered with other values " +
-			"on this machine, to find images that an option of the chart enables.",
+			"on this machine, to find images that an option of the chart enables. Images that the market has not looked up are looked up in their registries, " +
+			"with the docker config of this machine, to copy them by digest.",
 		Example: f.example("# Collect two apps", "airgap samples/wiki samples/board --out bundle",
 			"# Collect a version, from a repository that this machine reaches", "airgap samples/wiki --version 2.4.0 --repository-url https://market.example.com",
 			"# Include the images that an app uses with your values", "airgap samples/wiki --values wiki.yaml",
@@ -60,6 +61,7 @@ func (f *Factory) newAirgapCommand() *cobra.Command {
 	c.Flags().StringVar(&flags.tokenFile, "token-file", "", "With --repository-url: file with a token for sources that are not shared with all namespaces.")
 	c.Flags().BoolVar(&flags.ciValues, "ci-values", false, "Also find the images that the charts use with the values of their tests (ci/*-values.yaml), at most 30 files for each chart.")
 	c.Flags().StringArrayVar(&flags.values, "values", nil, "Also find the images that the app uses with the values in a file, if one app is given. Can be repeated.")
+	c.Flags().BoolVar(&flags.lookUp, "look-up", true, "Look up the digests of images that the market has not looked up in their registries, at most 500 images.")
 	completeFlag(c, "operator-namespace", f.completeNamespaces)
 	completeFlag(c, "version", noCompletion)
 	c.RunE = func(c *cobra.Command, arguments []string) error {
@@ -112,6 +114,9 @@ func (f *Factory) collectApps(ctx context.Context, flags *airgapFlags, names []s
 			fmt.Fprintf(f.Streams.ErrOut, "%s %s\n", printable(app), printable(version))
 		},
 	}
+	if err := f.addInspector(&collector, flags); err != nil {
+		return err
+	}
 	if flags.ciValues || len(flags.values) > 0 {
 		finder, err := hydration.NewImageFinder(flags.values, flags.ciValues)
 		if err != nil {
@@ -129,10 +134,34 @@ func (f *Factory) collectApps(ctx context.Context, flags *airgapFlags, names []s
 	if err := content.Write(flags.folder, flags.force); err != nil {
 		return err
 	}
-	fmt.Fprintf(f.Streams.ErrOut, "%s, %s%s\n", text.Count(len(content.Charts), "chart", "charts"), text.Count(len(content.Images), "image", "images"),
-		imageSizeText(content))
+	f.printCounts(content)
 	f.printResult("%s", flags.folder)
 	return nil
+}
+
+// addInspector makes a collector look up images if the flags allow it.
+func (f *Factory) addInspector(collector *airgap.Collector, flags *airgapFlags) (err error) {
+	if !flags.lookUp {
+		return nil
+	}
+	collector.ReportLookups = func(count int) {
+		fmt.Fprintf(f.Streams.ErrOut, "Looking up %s in registries\n", text.Count(count, "image", "images"))
+	}
+	collector.Inspector, err = hydration.NewUserInspector()
+	return err
+}
+
+// printCounts prints the numbers of charts and images, and of images that can be copied only by tag.
+func (f *Factory) printCounts(content *airgap.Content) {
+	fmt.Fprintf(f.Streams.ErrOut, "%s, %s%s\n", text.Count(len(content.Charts), "chart", "charts"), text.Count(len(content.Images), "image", "images"),
+		imageSizeText(content))
+	switch count := len(content.Undigested()); count {
+	case 0:
+	case 1:
+		fmt.Fprintln(f.Streams.ErrOut, "The digest of 1 image is not known: README.txt contains the reason, and images.lock.yml does not contain the image")
+	default:
+		fmt.Fprintf(f.Streams.ErrOut, "The digests of %d images are not known: README.txt contains the reasons, and images.lock.yml does not contain these images\n", count)
+	}
 }
 
 // imageSizeText returns the size of the images in a folder, "" if it is unknown.

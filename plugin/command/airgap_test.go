@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -11,6 +13,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-containerregistry/pkg/name"
+	registryserver "github.com/google/go-containerregistry/pkg/registry"
+	"github.com/google/go-containerregistry/pkg/v1/random"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -92,7 +98,7 @@ func TestAirgap(t *testing.T) {
 		r.out, r.errOut = strings.ReplaceAll(r.out, dir, "DIR"), strings.ReplaceAll(r.errOut, dir, "DIR")
 		return r
 	}
-	in := " --market airgap --operator-namespace airgap"
+	in := " --look-up=false --market airgap --operator-namespace airgap"
 	expectGolden(t, "airgap",
 		run("airgap wiki --out bundle"+in), run("airgap wiki --out bundle"+in), run("airgap wiki store --out bundle --force"+in), run("airgap wiki --version 9.0.0 --out other"+in),
 		run("airgap nothing --out other"+in), run("airgap wiki store --version 1.0.0"+in), run("airgap"), run("airgap wiki --token-file x"),
@@ -110,11 +116,11 @@ func TestAirgap(t *testing.T) {
 		return err
 	})).To(Succeed())
 	g.Expect(found).To(Equal([]string{
-		"bundle/README.txt", "bundle/charts/store-1.0.1.tgz", "bundle/charts/wiki-2.4.0.tgz", "bundle/images.txt", "bundle/mirror.sh",
+		"bundle/README.txt", "bundle/charts/store-1.0.1.tgz", "bundle/charts/wiki-2.4.0.tgz", "bundle/hauler.yaml", "bundle/images.lock.yml", "bundle/images.txt", "bundle/mirror.sh",
 	}))
 	g.Expect(os.ReadFile(dir + "/bundle/images.txt")).To(BeEquivalentTo("docker.io/library/db:2\nregistry.example/web:1\n"))
 	g.Expect(os.ReadFile(dir + "/bundle/charts/wiki-2.4.0.tgz")).To(BeEquivalentTo("archive of wiki 2.4.0"))
-	g.Expect(os.ReadFile(dir + "/bundle/mirror.sh")).To(HaveSuffix("copy 'docker.io/library/db:2' 'docker.io/library/db:2'\n" +
+	g.Expect(os.ReadFile(dir + "/bundle/mirror.sh")).To(ContainSubstring("copy 'docker.io/library/db:2' 'docker.io/library/db:2'\n" +
 		"copy 'registry.example/web@sha256:" + fmt.Sprintf("%064d", 1) + "' 'registry.example/web:1'\n"))
 	readme, err := os.ReadFile(dir + "/bundle/README.txt")
 	g.Expect(err).NotTo(HaveOccurred())
@@ -133,7 +139,7 @@ func TestAirgapFromAURL(t *testing.T) {
 	dir := t.TempDir()
 	token := filepath.Join(dir, "token")
 	g.Expect(os.WriteFile(token, []byte("token of jane\n"), 0o600)).To(Succeed())
-	line := "airgap wiki --market airgap-url --out " + filepath.Join(dir, "bundle") + " --repository-url "
+	line := "airgap wiki --look-up=false --market airgap-url --out " + filepath.Join(dir, "bundle") + " --repository-url "
 	denied := p.run(line + server.URL)
 	g.Expect(denied.code).To(Equal(1))
 	g.Expect(denied.errOut).To(ContainSubstring("give a token of an account that can get the MarketSource with --token-file"))
@@ -149,4 +155,32 @@ func TestAirgapFromAURL(t *testing.T) {
 	forged := p.run(line + server.URL + " --force --token-file " + token)
 	g.Expect(forged.errOut).To(ContainSubstring("the archive of version 2.4.0 has the digest"))
 	g.Expect(forged.code).To(Equal(1))
+}
+
+// TestAirgapLooksUpImages collects an app with an image that the market has not looked up.
+func TestAirgapLooksUpImages(t *testing.T) {
+	g := NewWithT(t)
+	p := newPlugin(t)
+	s := p.newServedApps()
+	registry := httptest.NewServer(registryserver.New(registryserver.Logger(log.New(io.Discard, "", 0))))
+	t.Cleanup(registry.Close)
+	image, err := random.Image(1000, 1)
+	g.Expect(err).NotTo(HaveOccurred())
+	address := strings.TrimPrefix(registry.URL, "http://")
+	pushed, err := name.ParseReference(address + "/web:1")
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(remote.Write(pushed, image)).To(Succeed())
+	digest, err := image.Digest()
+	g.Expect(err).NotTo(HaveOccurred())
+	s.add(p.namespace("airgap-lookup"), "wiki", "2.4.0", fmt.Sprintf(`[{"name": "%[1]s/web:1"}, {"name": "%[1]s/gone:1"}]`, address), "null")
+	server := httptest.NewServer(s.handler())
+	t.Cleanup(server.Close)
+	t.Setenv("HOME", t.TempDir())
+	folder := filepath.Join(t.TempDir(), "bundle")
+	collected := p.run("airgap wiki --market airgap-lookup --out " + folder + " --repository-url " + server.URL)
+	g.Expect(collected.code).To(BeZero(), collected.errOut)
+	g.Expect(collected.errOut).To(And(ContainSubstring("Looking up 2 images in registries\n1 chart, 2 images ("),
+		ContainSubstring("The digest of 1 image is not known: README.txt contains the reason, and images.lock.yml does not contain the image\n")))
+	g.Expect(os.ReadFile(folder + "/images.lock.yml")).To(ContainSubstring("image: " + address + "/web@" + digest.String()))
+	g.Expect(os.ReadFile(folder + "/README.txt")).To(ContainSubstring(address + "/gone:1\n       registry " + address + `: image "gone:1" not found`))
 }

@@ -190,6 +190,21 @@ func readValues(file string) (map[string]any, error) {
 	return values, nil
 }
 
+// maxPerRegistry is the maximum number of images that are looked up in one registry at a time.
+const maxPerRegistry = 4
+
+// NewUserInspector returns an inspector that looks up images with the docker config of the user of this program.
+func NewUserInspector() (hydrate.Inspector, error) {
+	inspector, err := registry.New(registry.Options{
+		// The user of this program can reach these addresses without it.
+		UserCredentials: true, Network: netguard.Policy{Loopback: true, Private: true},
+	})
+	if err != nil {
+		return nil, err
+	}
+	return registry.Limited(registry.Guarded(inspector, registryPause), maxPerRegistry), nil
+}
+
 // newSteps returns the steps of the operator, which publish to a store.
 func newSteps(o Options, workers *worker.Pool, store *chartrepo.Store, observer hydrate.Observer) ([]hydrate.Step, error) {
 	inspector, err := registry.New(registry.Options{
