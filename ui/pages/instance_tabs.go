@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -13,19 +12,14 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/ui/locale"
 )
 
-const (
-	// maxYAMLBytes bounds an object that is shown as YAML.
-	maxYAMLBytes = 256 << 10
-	// maxEvents is the number of events that are read and shown.
-	maxEvents = 200
-)
+// maxYAMLBytes bounds an object that is shown as YAML.
+const maxYAMLBytes = 256 << 10
 
 // objectsView is the list of the objects of an instance, of which one may be open.
 type objectsView struct {
@@ -157,65 +151,4 @@ func showInstanceYAML(r *request, v *instanceView) error {
 	shown.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("AppInstance"))
 	v.Text, _ = formatYAML(r.lang, shown)
 	return nil
-}
-
-// eventsView are the events of an instance and its objects, newest first.
-type eventsView struct {
-	Rows []eventRow
-	// Problem says why there are none.
-	Problem string
-	Cut     bool
-}
-
-type eventRow struct {
-	Warning                 bool
-	At                      time.Time
-	Object, Reason, Message string
-	Count                   int
-}
-
-// showEvents reads the events of the namespace with the rights of the user, and keeps the ones
-// of the instance, of its objects, and of the objects that these have made.
-func showEvents(r *request, v *instanceView) error {
-	var found corev1.EventList
-	err := r.List(r.Context(), &found, client.InNamespace(v.Instance.Namespace), client.Limit(2000))
-	if apierrors.IsForbidden(err) {
-		v.Events.Problem = r.Text("object.noEvents", "Namespace", v.Instance.Namespace)
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("list events: %w", err)
-	}
-	v.Events.Cut = found.Continue != ""
-	own := []string{v.Instance.Name}
-	if v.Instance.Status.Inventory != nil {
-		for _, ref := range v.Instance.Status.Inventory.Objects {
-			own = append(own, ref.Name)
-		}
-	}
-	for i := range found.Items {
-		event := &found.Items[i]
-		name := event.InvolvedObject.Name
-		if !slices.ContainsFunc(own, func(each string) bool { return name == each || strings.HasPrefix(name, each+"-") }) {
-			continue
-		}
-		v.Events.Rows = append(v.Events.Rows, newEventRow(event))
-	}
-	slices.SortFunc(v.Events.Rows, func(a, b eventRow) int { return b.At.Compare(a.At) })
-	v.Events.Rows = v.Events.Rows[:min(len(v.Events.Rows), maxEvents)]
-	return nil
-}
-
-func newEventRow(event *corev1.Event) eventRow {
-	row := eventRow{
-		Warning: event.Type == corev1.EventTypeWarning, At: event.LastTimestamp.Time, Reason: event.Reason, Message: event.Message,
-		Object: event.InvolvedObject.Kind + "/" + event.InvolvedObject.Name, Count: int(max(event.Count, 1)),
-	}
-	if row.At.IsZero() {
-		row.At = cmp.Or(event.EventTime.Time, event.CreationTimestamp.Time)
-	}
-	if event.Series != nil {
-		row.At, row.Count = event.Series.LastObservedTime.Time, int(event.Series.Count)
-	}
-	return row
 }
