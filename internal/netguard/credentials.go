@@ -27,7 +27,7 @@ func CheckCredentials(request *http.Request, registry string) error {
 
 // isSameSite reports whether a server is the registry, or is in the same domain. A registry often
 // has a token server with another name, such as auth.docker.io. An address with another port is
-// another server. Names that are not below a public suffix of the internet, such as those of
+// another server. Names that are not below a public suffix of the internet, such as the names of
 // Services, can belong to other owners, so they are in no domain.
 func isSameSite(server *url.URL, registry string) bool {
 	own := (&url.URL{Host: strings.ToLower(registry)}).Hostname()

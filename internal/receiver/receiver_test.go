@@ -37,7 +37,7 @@ type hookServer struct {
 
 	mu        sync.Mutex
 	triggered []string
-	// failure is the error of a request for a synchronization, and secretFailure that of reading a Secret.
+	// failure is the error of each request for a synchronization, and secretFailure the error of reading a Secret.
 	failure, secretFailure error
 }
 
@@ -227,7 +227,7 @@ func TestWebhooksAreLimited(t *testing.T) {
 	g.Expect(status).To(Equal(http.StatusNotFound), "another namespace has a limit of its own")
 }
 
-// TestWebhookThatCannotBeCarriedOut expects that the server is told to send a webhook again.
+// TestWebhookThatCannotBeCarriedOut expects a response after which a server sends a webhook again.
 func TestWebhookThatCannotBeCarriedOut(t *testing.T) {
 	for why, set := range map[string]func(s *hookServer){
 		"the synchronization cannot be requested": func(s *hookServer) { s.failure = errors.New("s3cr3t") },
