@@ -125,12 +125,12 @@ func TestFinalizerThatHoldsARemovalIsNamed(t *testing.T) {
 	_, err := c.Install(t.Context(), helmtest.NewSpec(map[string]string{"held.yaml": held, "cm.yaml": helmtest.ConfigMap}))
 	g.Expect(err).NotTo(HaveOccurred())
 	ctx, seen := observeAll(t.Context())
-	err = c.Uninstall(ctx, plain.Removal{Name: "blog", Timeout: 1500 * time.Millisecond})
+	err = c.Uninstall(ctx, plain.Removal{Name: "blog", Timeout: 4 * time.Second})
 	want := "waiting for ConfigMap/stuck to be deleted: held by finalizer test.example/never; " +
 		"if the controller that removes it does not exist any more, remove it from metadata.finalizers"
 	g.Expect(err).To(MatchError(want))
 	g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonTimedOut))
-	g.Expect(seen.waitingMessages()).To(Equal([]string{want}))
+	g.Expect(seen.waitingMessages()).To(ContainElement(want), "on a busy machine, the first message can precede the deletion")
 	r, err := c.Get(t.Context(), "blog")
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(r).NotTo(BeNil(), "the release is known as long as it has objects")
