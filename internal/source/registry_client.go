@@ -38,15 +38,21 @@ const (
 	createdAnnotation = "org.opencontainers.image.created"
 )
 
-// chartsByDigest caches the entries of charts, and the errors of manifests of other artifacts, by
-// their repository and the digest of their manifest. It is shared by all sources, because a source is opened for every reconcile.
+// chartsByDigest caches the entries of charts, and the errors of other artifacts, by chartKey. It is shared by all sources,
+// because a source is opened for every reconcile. It contains only what follows from bytes whose digest was compared.
 var chartsByDigest = lru.New(10_000)
+
+// chartKey identifies a manifest. The field access is the digest of the configuration of the client, so that an answer that
+// another source got through its own proxy, or with its credentials, is never used.
+type chartKey struct{ access, manifest string }
 
 // registryClient reads charts in one registry.
 type registryClient struct {
 	puller  *remote.Puller
 	timeout time.Duration
 	guard   *registryTransport
+	// access is the digest of the configuration.
+	access string
 	// field is the field of the spec with the references to the Secrets for the registry, or empty.
 	field string
 }
@@ -65,12 +71,16 @@ type registryAccess struct {
 }
 
 func newRegistryClient(access registryAccess, registry name.Registry) (*registryClient, error) {
+	server := &url.URL{Host: registry.RegistryStr()}
 	options := netguard.TransportOptions{Policy: access.network, UserAgent: access.userAgent}
-	base, err := transports.getTransport(options, access.transport, &url.URL{Host: registry.RegistryStr()})
+	base, err := transports.getTransport(options, access.transport, server)
 	if err != nil {
 		return nil, fmt.Errorf("%s.%w", access.field, err)
 	}
 	c := &registryClient{
+		access: chart.Digest(fmt.Appendf(nil, "%q", []any{
+			access.network, access.username, access.password, access.transport.Digest(server), access.insecure,
+		})),
 		timeout: cmp.Or(access.timeout, DefaultTimeout), field: access.field,
 		guard: &registryTransport{base: base, registry: registry, insecure: access.insecure, authenticated: access.username != ""},
 	}
@@ -119,7 +129,8 @@ func (c *registryClient) readChart(ctx context.Context, tag name.Tag) (index.Ent
 		return index.Entry{}, c.toError(tag, err)
 	}
 	at := tag.Digest(known.Digest.String())
-	if cached, ok := chartsByDigest.Get(at.Name()); ok {
+	key := chartKey{c.access, at.Name()}
+	if cached, ok := chartsByDigest.Get(key); ok {
 		if err, isError := cached.(error); isError {
 			return index.Entry{}, err
 		}
@@ -129,13 +140,13 @@ func (c *registryClient) readChart(ctx context.Context, tag name.Tag) (index.Ent
 		return index.Entry{}, err
 	}
 	entry, err := c.readManifest(ctx, at)
-	if isInvalidChart(err) {
-		chartsByDigest.Add(at.Name(), err)
+	if outcome.Reason(err, "") == v1alpha1.ReasonInvalidChart {
+		chartsByDigest.Add(key, err)
 	}
 	if err != nil {
 		return index.Entry{}, err
 	}
-	chartsByDigest.Add(at.Name(), entry)
+	chartsByDigest.Add(key, entry)
 	return withURL(entry, tag), nil
 }
 
@@ -145,7 +156,8 @@ func withURL(entry index.Entry, tag name.Tag) index.Entry {
 	return entry
 }
 
-// readManifest reads a manifest and its configuration, which is the Chart.yaml in JSON.
+// readManifest reads a manifest and its configuration, which is the Chart.yaml in JSON. An error with InvalidChart is about
+// bytes whose digest was compared.
 func (c *registryClient) readManifest(ctx context.Context, at name.Digest) (index.Entry, error) {
 	answer, err := c.puller.Get(ctx, at)
 	if err != nil {
@@ -158,6 +170,9 @@ func (c *registryClient) readManifest(ctx context.Context, at name.Digest) (inde
 	archive := archiveLayer(manifest)
 	if archive == nil {
 		return index.Entry{}, invalidChart("%s has no layer with a Helm chart", urlOf(at))
+	}
+	if manifest.Config.Size > maxManifestBytes {
+		return index.Entry{}, invalidChart("the configuration of %s is larger than %d bytes", urlOf(at), maxManifestBytes)
 	}
 	config, err := c.readBlob(ctx, at.Context().Digest(manifest.Config.Digest.String()), maxManifestBytes)
 	if err != nil {

@@ -2,6 +2,7 @@ package source_test
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -39,7 +40,7 @@ func TestHostileChartsOfARegistry(t *testing.T) {
 		{why: "an image", image: mutate.MediaType(empty.Image, types.OCIManifestSchema1), reason: v1alpha1.ReasonInvalidChart, says: "is not a Helm chart"},
 		{why: "no archive", image: image("{}", "text/plain"), reason: v1alpha1.ReasonInvalidChart, says: "has no layer with a Helm chart"},
 		{why: "a configuration that is not JSON", image: image("s3cr3t", chartLayer), reason: v1alpha1.ReasonInvalidChart, says: "is not a Chart.yaml in JSON"},
-		{why: "a large configuration", image: image(`{"name":"`+strings.Repeat("x", 5<<20)+`"}`, chartLayer), reason: v1alpha1.ReasonLimitExceeded, says: "too large"},
+		{why: "a large configuration", image: image(`{"name":"`+strings.Repeat("x", 5<<20)+`"}`, chartLayer), reason: v1alpha1.ReasonInvalidChart, says: "is larger than"},
 		{why: "another version", image: image(`{"name":"bad","version":"9.0.0"}`, chartLayer), reason: v1alpha1.ReasonInvalidChart, says: `has the version "9.0.0"`},
 		{why: "another name", image: image(`{"name":"../web","version":"1.0.0"}`, chartLayer), reason: v1alpha1.ReasonInvalidChart, says: `has the name "../web"`},
 		{why: "a tag without a manifest", image: image(`{"name":"bad","version":"1.0.0"}`, chartLayer), before: func(w http.ResponseWriter, r *http.Request) bool {
@@ -93,4 +94,54 @@ func TestHostileTagsOfARegistry(t *testing.T) {
 	for _, request := range r.takeRequests() {
 		g.Expect(request).To(MatchRegexp(`^(GET|HEAD) /v2/charts/web/(tags/list|manifests/[a-z0-9:.]+|blobs/[a-z0-9:]+)$`))
 	}
+}
+
+// TestWrongContentIsNotRemembered has a registry that sends the wrong content for the digest of a chart, as the proxy of
+// another tenant can for the registry of a victim.
+func TestWrongContentIsNotRemembered(t *testing.T) {
+	for why, wrong := range map[string]struct{ path, body string }{
+		"an endless manifest":      {"/manifests/sha256:", ""},
+		"another manifest":         {"/manifests/sha256:", "{}"},
+		"an endless configuration": {"/blobs/", ""},
+		"another configuration":    {"/blobs/", "{}"},
+	} {
+		t.Run(why, func(t *testing.T) {
+			g := NewWithT(t)
+			r := startRegistry(t)
+			r.push(t, "charts/web", "1.0.0", web("1.0.0"))
+			r.before = func(w http.ResponseWriter, request *http.Request) bool {
+				if request.Method != http.MethodGet || !strings.Contains(request.URL.Path, wrong.path) {
+					return false
+				}
+				content := io.Reader(strings.NewReader(wrong.body))
+				if wrong.body == "" {
+					content = io.LimitReader(zeros{}, 16<<20)
+				}
+				_, _ = io.Copy(w, content) // The client stops reading.
+				return true
+			}
+			opened := openRegistry(t, source.OCIConfig{URL: "oci://" + r.host + "/charts", Charts: []string{"web"}})
+			if listing, err := opened.List(t.Context(), hydrate.Cursor{}); err == nil {
+				g.Expect(offersOf(listing)).To(BeEmpty())
+			}
+			r.before = nil
+			listing, err := opened.List(t.Context(), hydrate.Cursor{})
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(offersOf(listing)).To(Equal([]string{"web 1.0.0"}))
+		})
+	}
+}
+
+// TestChartsAreNotSharedAcrossAccesses has two sources with the same URL, but other credentials.
+func TestChartsAreNotSharedAcrossAccesses(t *testing.T) {
+	g := NewWithT(t)
+	r := startRegistry(t)
+	r.push(t, "charts/web", "1.0.0", web("1.0.0"))
+	url := "oci://" + r.host + "/charts/web"
+	_, err := openRegistry(t, source.OCIConfig{URL: url}).List(t.Context(), hydrate.Cursor{})
+	g.Expect(err).NotTo(HaveOccurred())
+	r.takeRequests()
+	_, err = openRegistry(t, source.OCIConfig{URL: url, Username: "me", Password: "pw"}).List(t.Context(), hydrate.Cursor{})
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(r.takeRequests()).To(ContainElement(HavePrefix("GET /v2/charts/web/blobs/")), "another access reads the chart itself")
 }
