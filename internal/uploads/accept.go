@@ -29,13 +29,15 @@ type Expectation struct {
 }
 
 // AcceptArchive adds the chart in an archive that was received. It reports whether the chart is new:
-// an archive that is already a chart of the source changes nothing.
+// an archive that is already a chart of the source changes nothing, or replaces content that was lost.
 func (s *Store) AcceptArchive(ctx context.Context, owner hydrate.Owner, limits Limits, digest string, want Expectation) (Chart, bool, error) {
 	meta, size, err := s.readChart(ctx, owner, digest, want)
 	if err != nil {
 		return Chart{}, false, err
 	}
-	if old, err := s.Find(owner, meta.Name, meta.Version); err == nil && old.Archive.Digest == digest && s.HasBlob(owner, digest) {
+	old, findErr := s.Find(owner, meta.Name, meta.Version)
+	isKnown := findErr == nil && old.Archive.Digest == digest
+	if isKnown && s.IsComplete(owner, old) {
 		return old, false, nil
 	}
 	made, config, err := newArtifact(meta, Blob{Digest: digest, Size: size})
@@ -43,7 +45,10 @@ func (s *Store) AcceptArchive(ctx context.Context, owner hydrate.Owner, limits L
 		return Chart{}, false, err
 	}
 	next := newChart(meta, made)
-	isNew, err := s.commitChart(owner, limits, &next, map[string][]byte{next.Config.Digest: config, next.Manifest.Digest: made.manifest})
+	if isKnown && s.isArtifactPlaced(owner, old) {
+		next = old // Only the archive was lost. The manifest that was pushed can have a signature.
+	}
+	isNew, err := s.commitChart(owner, limits, &next, map[string][]byte{made.config.Digest: config, DigestOf(made.manifest): made.manifest})
 	return next, isNew, err
 }
 
@@ -175,7 +180,7 @@ func (s *Store) checkConflict(owner hydrate.Owner, limits Limits, next *Chart) (
 	case found.App != next.App:
 		return nil, false, fmt.Errorf("%w: %s is already the archive of chart %q version %q", ErrConflict, next.FileName(), found.App, found.Version)
 	case found.Archive.Digest == next.Archive.Digest:
-		next.Created = found.Created
+		next.Created = s.creationTime(owner, found, next.Created)
 		return &found, false, nil
 	case !limits.AllowOverwrite:
 		return nil, false, conflictError(owner, next)
@@ -183,17 +188,33 @@ func (s *Store) checkConflict(owner hydrate.Owner, limits Limits, next *Chart) (
 	return &found, true, nil
 }
 
+// creationTime returns the time of a chart that is uploaded again. It is a new one if the archive was lost, so that the
+// source offers a change, and the app is hydrated.
+func (s *Store) creationTime(owner hydrate.Owner, found Chart, now time.Time) time.Time {
+	if s.isPlaced(owner, found.Archive.Digest) {
+		return found.Created
+	}
+	if now.After(found.Created) {
+		return now
+	}
+	return found.Created.Add(time.Second)
+}
+
 func conflictError(owner hydrate.Owner, next *Chart) error {
 	return fmt.Errorf("%w: source %q already has chart %q version %q with another content: upload it as another version, or set spec.upload.allowOverwrite",
 		ErrConflict, owner.Source, next.App, next.Version)
 }
 
-// placeBlob puts content that was received, or that is given, into the folder of the source.
+// placeBlob puts content that was received, or that is given, into the folder of the source. Content that
+// is damaged is replaced.
 func (s *Store) placeBlob(owner hydrate.Owner, digest string, given []byte) error {
 	name := blobPath(owner, digest)
 	now := s.options.Now()
 	if err := s.files.Root.Chtimes(name, now, now); err == nil {
-		return nil // Sweep does not remove it before the record is written.
+		_, err := s.compareBlob(owner, digest)
+		if outcome.Reason(err, "") != v1alpha1.ReasonDigestMismatch {
+			return err // Sweep does not remove it before the record is written.
+		}
 	}
 	if given != nil {
 		if err := s.files.WriteFile(name, given); err != nil {

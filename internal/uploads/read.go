@@ -130,18 +130,11 @@ func (s *Store) OpenBlob(owner hydrate.Owner, digest string) (*os.File, Blob, er
 	return file, Blob{Digest: digest, Size: info.Size()}, nil
 }
 
-// HasBlob reports whether a source has content with a digest.
-func (s *Store) HasBlob(owner hydrate.Owner, digest string) bool {
-	file, _, err := s.OpenBlob(owner, digest)
-	if err != nil {
-		return false
-	}
-	_ = file.Close() // Nothing was read.
-	return true
-}
-
 // readBlob returns content, compared with its digest.
 func (s *Store) readBlob(owner hydrate.Owner, digest string) ([]byte, error) {
+	if _, err := s.checkBlob(owner, digest); err != nil {
+		return nil, err
+	}
 	file, _, err := s.OpenBlob(owner, digest)
 	if err != nil {
 		return nil, err
@@ -151,7 +144,7 @@ func (s *Store) readBlob(owner hydrate.Owner, digest string) ([]byte, error) {
 		return nil, toReadError("read upload", err)
 	}
 	if DigestOf(data) != digest {
-		return nil, outcome.Stalled(v1alpha1.ReasonDigestMismatch, errors.New("the content on the volume does not have its digest: upload the chart again"))
+		return nil, errDamaged
 	}
 	return data, nil
 }

@@ -126,6 +126,52 @@ var _ = Describe("A source of type Upload", func() {
 		t.WaitTrue(ctx, t.App(ctx, "site"), v1alpha1.ConditionReady)
 	})
 
+	DescribeTable("serves an app whose archive on the volume was damaged, after it was uploaded again", Serial,
+		func(ctx SpecContext, damage func(path string, content []byte) error, reason string) {
+			t := newTenant(ctx)
+			addUploadSource(ctx, t, v1alpha1.UploadSource{})
+			content := siteChart("1.0.0").Archive()
+			known := "site-1.0.0.tgz?digest=" + chart.Digest(content)
+			status, body := sendUpload(ctx, t, http.MethodPut, known, content)
+			Expect(status).To(Equal(http.StatusCreated), body)
+			Eventually(func(g Gomega) {
+				app := &v1alpha1.AppInfo{}
+				g.Expect(t.Client.Get(ctx, client.ObjectKey{Namespace: t.Namespace, Name: "charts.site"}, app)).To(Succeed())
+				g.Expect(app.Status.SelectedVersion).To(Equal("1.0.0"))
+			}).WithContext(ctx).Should(Succeed())
+			t.Succeed(ctx, v1alpha1.ActionInstall, "site")
+
+			By("damaging the volume while the operator is stopped")
+			operator.Kill()
+			for _, folder := range []string{"records", "blobs"} {
+				Expect(os.RemoveAll(filepath.Join(operator.Store, folder))).To(Succeed())
+			}
+			files, err := filepath.Glob(filepath.Join(operator.Store, "uploads/charts", t.Namespace, "charts/blobs/*"))
+			Expect(err).NotTo(HaveOccurred())
+			Expect(files).NotTo(BeEmpty())
+			for _, file := range files {
+				content, err := os.ReadFile(file)
+				Expect(err).NotTo(HaveOccurred())
+				Expect(damage(file, content)).To(Succeed())
+			}
+			operator.Start()
+			message := t.WaitCondition(ctx, t.App(ctx, "site"), v1alpha1.ConditionReady, metav1.ConditionFalse, reason)
+			Expect(message).To(ContainSubstring("upload the chart again"))
+
+			By("uploading the same archive again")
+			status, _ = sendUpload(ctx, t, http.MethodHead, known, nil)
+			Expect(status).To(Equal(http.StatusNotFound), "the archive was lost")
+			status, body = sendUpload(ctx, t, http.MethodPut, known, content)
+			Expect(status).To(Equal(http.StatusOK), body)
+			t.WaitTrue(ctx, t.App(ctx, "site"), v1alpha1.ConditionReady)
+		},
+		Entry("a changed bit", func(path string, content []byte) error {
+			content[len(content)/2] ^= 4
+			return os.WriteFile(path, content, 0o600)
+		}, v1alpha1.ReasonDigestMismatch),
+		Entry("a lost file", func(path string, _ []byte) error { return os.Remove(path) }, v1alpha1.ReasonNotFound),
+	)
+
 	It("offers charts in ConfigMaps", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		chartMap := func(name, key string, data []byte) *corev1.ConfigMap {
@@ -146,5 +192,27 @@ var _ = Describe("A source of type Upload", func() {
 			Expect(t.Client.Get(ctx, client.ObjectKeyFromObject(t.Source), t.Source)).To(Succeed())
 			return t.Source.Status.Failures
 		}).WithContext(ctx).Should(ContainElement(And(HaveField("App", "site"), HaveField("Message", ContainSubstring("another content")))))
+	})
+
+	It("does not replace the chart of a version in a ConfigMap, unless the source allows it", func(ctx SpecContext) {
+		t := newTenant(ctx)
+		charts := &corev1.ConfigMap{
+			ObjectMeta: metav1.ObjectMeta{Namespace: t.Namespace, Name: "site", Labels: map[string]string{"chart-of": "team"}},
+			BinaryData: map[string][]byte{"site.tgz": siteChart("1.0.0").Archive()},
+		}
+		Expect(t.Client.Create(ctx, charts)).To(Succeed())
+		addUploadSource(ctx, t, v1alpha1.UploadSource{ConfigMapSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"chart-of": "team"}}})
+		before := t.App(ctx, "site").Status.Versions[0].Digest
+
+		t.Patch(ctx, charts, func() {
+			charts.BinaryData["site.tgz"] = siteChart("1.0.0").With("1.0.0", fixture.Files{"README.md": "other\n"}).Archive()
+		})
+		t.Sync(ctx)
+		t.WaitCondition(ctx, t.App(ctx, "site"), v1alpha1.ConditionFetched, metav1.ConditionFalse, v1alpha1.ReasonMutated)
+		Expect(t.App(ctx, "site").Status.Versions[0].Digest).To(Equal(before))
+
+		t.Patch(ctx, t.Source, func() { t.Source.Spec.Upload.AllowOverwrite = new(true) })
+		t.WaitTrue(ctx, t.App(ctx, "site"), v1alpha1.ConditionFetched)
+		Expect(t.App(ctx, "site").Status.Versions[0].Digest).NotTo(Equal(before))
 	})
 })

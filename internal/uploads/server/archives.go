@@ -82,13 +82,14 @@ func (h *handler) listCharts(w http.ResponseWriter, in request) *problem {
 	return writeObject(w, http.StatusOK, list)
 }
 
-// headArchive responds whether an archive was uploaded, with the digest in the query if there is one.
+// headArchive responds whether an archive was uploaded, with the digest in the query if there is one. An archive
+// that was lost or damaged was not uploaded, so that a client uploads it again.
 func (h *handler) headArchive(w http.ResponseWriter, r *http.Request, in request, file string) *problem {
 	found, err := h.Store.FindFile(in.owner, file)
 	if err != nil {
 		return toProblem(err)
 	}
-	if digest := r.URL.Query().Get("digest"); digest != "" && digest != found.Archive.Digest {
+	if digest := r.URL.Query().Get("digest"); digest != "" && digest != found.Archive.Digest || !h.Store.IsComplete(in.owner, found) {
 		return notFound
 	}
 	w.Header().Set("Cache-Control", "no-store")

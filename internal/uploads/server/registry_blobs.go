@@ -18,8 +18,12 @@ func (h *handler) serveBlob(w http.ResponseWriter, r *http.Request, repo reposit
 	return h.sendBlob(w, r, repo, digest, "application/octet-stream", codeBlobUnknown)
 }
 
-// sendBlob responds with content of the source.
+// sendBlob responds with content of the source. A request with HEAD decides whether a client pushes the content, so
+// that it is compared with its digest.
 func (h *handler) sendBlob(w http.ResponseWriter, r *http.Request, repo repository, digest, mediaType, unknown string) *problem {
+	if r.Method == http.MethodHead && !h.Store.HasContent(repo.owner, digest) {
+		return withCode(notFound, unknown)
+	}
 	file, found, err := h.Store.OpenBlob(repo.owner, digest)
 	if err != nil {
 		return withCode(toProblem(err), unknown)

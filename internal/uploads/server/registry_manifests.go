@@ -51,24 +51,34 @@ func (h *handler) serveManifest(w http.ResponseWriter, r *http.Request, repo rep
 	return newNotAllowed("GET, HEAD, PUT")
 }
 
+// getManifest responds with a manifest. A client that pushes skips all content of a manifest that it finds with HEAD, so
+// that all of it must exist.
 func (h *handler) getManifest(w http.ResponseWriter, r *http.Request, repo repository, reference string) *problem {
-	digest := reference
-	if !isDigest(reference) {
-		found, err := h.Store.Find(repo.owner, repo.chart, versionOf(reference))
-		if err != nil {
-			return withCode(toProblem(err), codeManifestUnknown)
-		}
-		digest = found.Manifest.Digest
-	} else if !h.hasManifest(repo, digest) {
-		return withCode(notFound, codeManifestUnknown)
+	found, err := h.findManifest(repo, reference)
+	if err == nil && r.Method == http.MethodHead && !h.Store.IsComplete(repo.owner, found) {
+		err = fs.ErrNotExist
 	}
-	return h.sendBlob(w, r, repo, digest, uploads.MediaTypeManifest, codeManifestUnknown)
+	if err != nil {
+		return withCode(toProblem(err), codeManifestUnknown)
+	}
+	return h.sendBlob(w, r, repo, found.Manifest.Digest, uploads.MediaTypeManifest, codeManifestUnknown)
 }
 
-// hasManifest reports whether the repository has a manifest with a digest.
-func (h *handler) hasManifest(repo repository, digest string) bool {
+// findManifest returns the chart of a manifest with a tag or a digest.
+func (h *handler) findManifest(repo repository, reference string) (uploads.Chart, error) {
+	if !isDigest(reference) {
+		return h.Store.Find(repo.owner, repo.chart, versionOf(reference))
+	}
 	charts, _, err := h.Store.List(repo.owner)
-	return err == nil && slices.ContainsFunc(charts, func(c uploads.Chart) bool { return c.App == repo.chart && c.Manifest.Digest == digest })
+	if err != nil {
+		return uploads.Chart{}, err
+	}
+	for _, c := range charts {
+		if c.App == repo.chart && c.Manifest.Digest == reference {
+			return c, nil
+		}
+	}
+	return uploads.Chart{}, fs.ErrNotExist
 }
 
 // withCode returns a problem with another code.

@@ -1,0 +1,86 @@
+package uploads
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io"
+	"io/fs"
+	"slices"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/outcome"
+)
+
+// errDamaged is the error about content that does not have its digest.
+var errDamaged = outcome.Stalled(v1alpha1.ReasonDigestMismatch, errors.New("the content on the volume does not have its digest: upload the chart again"))
+
+// checkBlob reads content of a source, uploaded or incoming, and compares it with its digest. Content
+// that is damaged is removed, so that a client that asks for it uploads it again. The error matches
+// fs.ErrNotExist if there is no content, and has the reason DigestMismatch if it was removed.
+func (s *Store) checkBlob(owner hydrate.Owner, digest string) (Blob, error) {
+	found, err := s.compareBlob(owner, digest)
+	if outcome.Reason(err, "") != v1alpha1.ReasonDigestMismatch {
+		return found, err
+	}
+	s.commit.Lock()
+	defer s.commit.Unlock()
+	for _, name := range []string{blobPath(owner, digest), completePath(owner, digest)} {
+		// The file was replaced in the meantime, or another one is opened after the first one was removed.
+		if found, err = s.compareBlob(owner, digest); outcome.Reason(err, "") != v1alpha1.ReasonDigestMismatch {
+			break
+		}
+		if err := s.discardFile(name); err != nil {
+			return Blob{}, err
+		}
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		err = errDamaged
+	}
+	return found, err
+}
+
+// compareBlob compares content with its digest.
+func (s *Store) compareBlob(owner hydrate.Owner, digest string) (Blob, error) {
+	file, found, err := s.OpenBlob(owner, digest)
+	if err != nil {
+		return Blob{}, err
+	}
+	hash := sha256.New()
+	_, err = io.Copy(hash, file)
+	if err := errors.Join(err, file.Close()); err != nil {
+		return Blob{}, toReadError("read upload", err)
+	}
+	if "sha256:"+hex.EncodeToString(hash.Sum(nil)) != digest {
+		return Blob{}, errDamaged
+	}
+	return found, nil
+}
+
+// HasContent reports whether a source has content with a digest, which is not damaged.
+func (s *Store) HasContent(owner hydrate.Owner, digest string) bool {
+	_, err := s.checkBlob(owner, digest)
+	return err == nil
+}
+
+// IsComplete reports whether a source has all content of a chart. Otherwise, a client that uploads the chart
+// again repairs it.
+func (s *Store) IsComplete(owner hydrate.Owner, c Chart) bool {
+	return !slices.ContainsFunc(c.blobs(), func(b Blob) bool { return !s.isPlaced(owner, b.Digest) })
+}
+
+// isPlaced reports whether content is in the folder of a source, where Sweep keeps it, and is not damaged.
+func (s *Store) isPlaced(owner hydrate.Owner, digest string) bool {
+	if _, err := s.compareBlob(owner, digest); err != nil {
+		return false
+	}
+	_, err := s.files.Root.Stat(blobPath(owner, digest))
+	return err == nil
+}
+
+// isArtifactPlaced reports whether the source has all content of a chart except its archive.
+func (s *Store) isArtifactPlaced(owner hydrate.Owner, c Chart) bool {
+	c.Archive = c.Manifest
+	return s.IsComplete(owner, c)
+}
