@@ -215,8 +215,8 @@ type MarketSourceSpec struct {
 	// mutableVersions specifies whether a version is served with another chart after the source has
 	// changed its chart without changing the version: Allow or Deny. If Deny, the previous chart is
 	// served until spec.acceptedDigests of the AppInfo contains the new digest. Defaults to Deny if
-	// type is Helm or OCI, and to Allow otherwise, because the charts of a folder change while they
-	// are developed.
+	// type is Helm or OCI, or Upload without upload.allowOverwrite, and to Allow otherwise, because
+	// the charts of a folder change while they are developed.
 	// +optional
 	MutableVersions MutableVersions `json:"mutableVersions,omitempty"`
 

@@ -71,27 +71,34 @@ func notHydratedError(s *scope, message string) error {
 	return errors.New(message)
 }
 
+func (r *Reconciler) locateSource(ctx context.Context, s *scope) error {
+	key := types.NamespacedName{Namespace: s.app.Namespace, Name: s.app.Spec.SourceRef.Name}
+	source := &v1alpha1.MarketSource{}
+	if err := r.Get(ctx, key, source); apierrors.IsNotFound(err) {
+		return nil
+	} else if err != nil {
+		return fmt.Errorf("get source %q: %w", key.Name, err)
+	}
+	s.source = source
+	return nil
+}
+
+// checkSuspended returns an error if the app cannot be hydrated: it or its source is suspended, or the source does
+// not exist.
 func (r *Reconciler) checkSuspended(_ context.Context, s *scope) error {
-	if s.app.Spec.Suspend != nil && *s.app.Spec.Suspend {
+	name := s.app.Spec.SourceRef.Name
+	switch {
+	case isTrue(s.app.Spec.Suspend):
 		return outcome.Waiting(v1alpha1.ReasonSuspended, 0, notHydratedError(s, "suspended by spec.suspend"))
+	case s.source == nil:
+		return outcome.Waiting(v1alpha1.ReasonWaitingForSource, 0, notHydratedError(s, fmt.Sprintf("source %q not found", name)))
+	case isTrue(s.source.Spec.Suspend):
+		return outcome.Waiting(v1alpha1.ReasonSuspended, 0, notHydratedError(s, fmt.Sprintf("source %q is suspended by spec.suspend", name)))
 	}
 	return nil
 }
 
-func (r *Reconciler) locateSource(ctx context.Context, s *scope) error {
-	s.source = &v1alpha1.MarketSource{}
-	key := types.NamespacedName{Namespace: s.app.Namespace, Name: s.app.Spec.SourceRef.Name}
-	err := r.Get(ctx, key, s.source)
-	switch {
-	case apierrors.IsNotFound(err):
-		return outcome.Waiting(v1alpha1.ReasonWaitingForSource, 0, notHydratedError(s, fmt.Sprintf("source %q not found", key.Name)))
-	case err != nil:
-		return fmt.Errorf("get source %q: %w", key.Name, err)
-	case s.source.Spec.Suspend != nil && *s.source.Spec.Suspend:
-		return outcome.Waiting(v1alpha1.ReasonSuspended, 0, notHydratedError(s, fmt.Sprintf("source %q is suspended by spec.suspend", key.Name)))
-	}
-	return nil
-}
+func isTrue(value *bool) bool { return value != nil && *value }
 
 func ownerFor(app *v1alpha1.AppInfo) hydrate.Owner {
 	return hydrate.Owner{Namespace: app.Namespace, Source: app.Spec.SourceRef.Name}

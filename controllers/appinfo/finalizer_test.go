@@ -24,20 +24,6 @@ var _ = Describe("An app", func() {
 		b.writeListing()
 	})
 
-	// instance creates an instance of the app with an installed version.
-	instance := func(version string) *v1alpha1.AppInstance {
-		GinkgoHelper()
-		i := &v1alpha1.AppInstance{
-			ObjectMeta: metav1.ObjectMeta{Namespace: server.Namespace(GinkgoTB(), nil), Name: "mine"},
-			Spec:       v1alpha1.AppInstanceSpec{AppRef: v1alpha1.AppReference{Source: "main", Name: "web", Namespace: b.app.Namespace}},
-		}
-		Expect(objects.Create(b.ctx, i)).To(Succeed())
-		before := client.MergeFrom(i.DeepCopy())
-		i.Status.Version = version
-		Expect(objects.Status().Patch(b.ctx, i, before)).To(Succeed())
-		return i
-	}
-
 	It("waits while its source is gone", func() {
 		Expect(server.Client.Delete(b.ctx, b.source)).To(Succeed())
 		_, err := b.reconcileApp()
@@ -102,7 +88,7 @@ var _ = Describe("An app", func() {
 
 	It("keeps its charts until no instance uses them, and names these instances", func() {
 		b.expectServed("1.0.0")
-		mine := instance("1.0.0")
+		mine := b.installVersion("1.0.0")
 		Expect(server.Client.Delete(b.ctx, b.app)).To(Succeed())
 		_, err := b.reconcileApp()
 		Expect(err).NotTo(HaveOccurred())
@@ -123,7 +109,7 @@ var _ = Describe("An app", func() {
 
 	It("keeps a version that the history of an instance names", func() {
 		b.expectServed("1.0.0")
-		mine := instance("2.0.0")
+		mine := b.installVersion("2.0.0")
 		before := client.MergeFrom(mine.DeepCopy())
 		mine.Status.History = []v1alpha1.HistoryEntry{{
 			Operation: v1alpha1.Operation{Type: v1alpha1.OperationInstall, ChartDigest: b.app.Status.Versions[0].Digest, StartedAt: metav1.Now()},
@@ -159,7 +145,7 @@ var _ = Describe("An app", func() {
 
 	It("keeps a version that an instance has, for as long as it has it", func() {
 		b.expectServed("1.0.0")
-		mine := instance("1.0.0")
+		mine := b.installVersion("1.0.0")
 		b.addVersion("2.0.0", configMapFiles())
 		b.removeVersion("1.0.0")
 		b.writeListing()
@@ -174,7 +160,7 @@ var _ = Describe("An app", func() {
 		b.addVersion("2.0.0", configMapFiles())
 		b.writeListing()
 		b.expectServed("2.0.0", "1.0.0")
-		instance("2.0.0")
+		b.installVersion("2.0.0")
 		b.removeVersion("2.0.0")
 		b.writeListing()
 		b.expectServed("2.0.0", "1.0.0")

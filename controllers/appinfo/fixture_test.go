@@ -148,6 +148,20 @@ func (b *appFixture) editApp(change func(*v1alpha1.AppInfo)) {
 	Expect(server.Client.Patch(b.ctx, b.app, before)).To(Succeed())
 }
 
+// installVersion creates an instance of the app with an installed version.
+func (b *appFixture) installVersion(version string) *v1alpha1.AppInstance {
+	GinkgoHelper()
+	instance := &v1alpha1.AppInstance{
+		ObjectMeta: metav1.ObjectMeta{Namespace: server.Namespace(GinkgoTB(), nil), Name: "mine"},
+		Spec:       v1alpha1.AppInstanceSpec{AppRef: v1alpha1.AppReference{Source: "main", Name: "web", Namespace: b.app.Namespace}},
+	}
+	Expect(objects.Create(b.ctx, instance)).To(Succeed())
+	before := client.MergeFrom(instance.DeepCopy())
+	instance.Status.Version = version
+	Expect(objects.Status().Patch(b.ctx, instance, before)).To(Succeed())
+	return instance
+}
+
 // editStatus changes the status of the app.
 func (b *appFixture) editStatus(change func(*v1alpha1.AppInfoStatus)) {
 	GinkgoHelper()

@@ -90,6 +90,13 @@ func (s *helmServer) signVersion(version string, key *signing.ProvenanceKey) {
 	}
 }
 
+// addFile adds a file.
+func (s *helmServer) addFile(path string, content []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.files[path] = content
+}
+
 // removeVersion removes a version.
 func (s *helmServer) removeVersion(version string) {
 	s.mu.Lock()

@@ -48,6 +48,7 @@ func (r *Reconciler) hydrateVersions(ctx context.Context, s *scope) error {
 	if len(s.jobs) == 0 {
 		return nil
 	}
+	failedBefore := hasFailedBefore(s.app)
 	attempts.addNewAttempts()
 	if err := r.reportProgress(ctx, s); err != nil {
 		return err
@@ -58,7 +59,7 @@ func (r *Reconciler) hydrateVersions(ctx context.Context, s *scope) error {
 	}
 	fetcher, err := r.Open(ctx, s.source)
 	if err != nil {
-		return r.keepReady(s, status.ForCondition(v1alpha1.ConditionFetched, err))
+		return r.failVersions(s, status.ForCondition(v1alpha1.ConditionFetched, err), failedBefore)
 	}
 	inspector := r.Inspector(ctx, s.source)
 	var first error
@@ -82,7 +83,7 @@ func (r *Reconciler) hydrateVersions(ctx context.Context, s *scope) error {
 	if ctx.Err() != nil {
 		return attempts.restoreOnShutdown(ctx)
 	}
-	if err := r.withdrawUnverified(s, failed); err != nil {
+	if err := r.withdrawUnverified(s, failed, failedBefore); err != nil {
 		return err
 	}
 	if first != nil {

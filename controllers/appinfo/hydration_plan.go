@@ -25,7 +25,7 @@ type hydrationJob struct {
 func (r *Reconciler) planHydration(_ context.Context, s *scope) error {
 	request, err := newBaseRequest(r, s)
 	if err != nil {
-		return r.keepReady(s, err) // No step has started, so no step has failed.
+		return r.failVersions(s, err, hasFailedBefore(s.app)) // No step has started, so no step has failed.
 	}
 	for _, o := range s.app.Spec.Offers {
 		request.Offer, request.AcceptedDigests = toOffer(o), acceptedDigests(s, o.Version)

@@ -73,7 +73,8 @@ func (r *Reconciler) Wake(app types.NamespacedName) { r.queue.Wake(app) }
 type scope struct {
 	app          *v1alpha1.AppInfo
 	statusWriter *status.Writer
-	source       *v1alpha1.MarketSource
+	// source is nil if it does not exist.
+	source *v1alpha1.MarketSource
 	// policy is the signature policy, nil if it is not needed. policyDigest is its digest.
 	policy       *hydrate.SignaturePolicy
 	policyDigest string
@@ -113,8 +114,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, app *v1alpha1.AppInfo) (resu
 		r.assessPlacement,
 		r.reviewListing,
 		r.checkArtifacts, // sets s.missingCharts
+		r.locateSource,   // sets s.source
+		r.withdrawUncheckable,
 		r.checkSuspended,
-		r.locateSource,    // sets s.source
 		r.readPolicy,      // sets s.policyDigest, and s.policy if a version is not verified with it
 		r.planHydration,   // sets s.jobs, empty if nothing is due
 		r.hydrateVersions, // sets the published versions in status

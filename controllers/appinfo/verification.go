@@ -40,6 +40,29 @@ func (r *Reconciler) readPolicy(ctx context.Context, s *scope) error {
 	return r.loadPolicy(ctx, s)
 }
 
+// withdrawUncheckable stops serving versions that are not verified and cannot be verified now, because the
+// app or its source is suspended, or because the source no longer offers them.
+func (r *Reconciler) withdrawUncheckable(ctx context.Context, s *scope) error {
+	if s.source == nil || s.source.Spec.Verify == nil {
+		return nil
+	}
+	digest := s.source.Status.VerificationDigest
+	isSuspended := isTrue(s.app.Spec.Suspend) || isTrue(s.source.Spec.Suspend)
+	if isSuspended {
+		digest = "" // Nothing updates the status of a suspended source.
+		if policy, err := r.Policy(ctx, s.source); err == nil {
+			digest = policy.Digest
+		}
+	}
+	err := r.withdrawVersions(s, func(v v1alpha1.PublishedVersion) bool {
+		return (isSuspended || !isOffered(s.app, v.Version)) && (v.Verification == nil || digest != "" && verdictDigest(&v) != digest)
+	})
+	if err == nil && isSuspended && len(s.app.Status.Versions) == 0 {
+		s.statusWriter.SetNotReady(v1alpha1.ReasonSignatureMissing, "no version was verified as spec.verify of the source requires")
+	}
+	return err
+}
+
 // loadPolicy reads the verification policy with its trust root. If that fails, versions that were never
 // verified are no longer served.
 func (r *Reconciler) loadPolicy(ctx context.Context, s *scope) error {
@@ -71,25 +94,33 @@ func isOffered(app *v1alpha1.AppInfo, version string) bool {
 	return slices.ContainsFunc(app.Spec.Offers, func(o v1alpha1.Offer) bool { return o.Version == version })
 }
 
-// isUntrusted reports whether an error means that a chart does not satisfy the policy.
-func isUntrusted(err error) bool {
-	switch outcome.Reason(err, "") {
-	case v1alpha1.ReasonSignatureMissing, v1alpha1.ReasonSignatureInvalid, v1alpha1.ReasonIdentityMismatch:
-		return true
-	}
-	return false
-}
-
 // withdrawUnverified stops serving versions whose hydration failed, if they were not verified with
-// the current policy: those that were never verified, and those that the current policy rejects.
-func (r *Reconciler) withdrawUnverified(s *scope, failed map[string]error) error {
+// the current policy. A version that was verified with another policy is kept if the server did not respond
+// for the first time, because the next attempt decides.
+func (r *Reconciler) withdrawUnverified(s *scope, failed map[string]error, hasFailedBefore bool) error {
 	if s.source.Spec.Verify == nil {
 		return nil
 	}
+	isFirstFailure := func(err error) bool {
+		return !hasFailedBefore && !outcome.IsStalled(err) && outcome.Reason(err, v1alpha1.ReasonFetchFailed) == v1alpha1.ReasonFetchFailed
+	}
 	return r.withdrawVersions(s, func(v v1alpha1.PublishedVersion) bool {
 		err := failed[v.Version]
-		return err != nil && (v.Verification == nil || verdictDigest(&v) != s.policyDigest && isUntrusted(err))
+		return err != nil && (v.Verification == nil || verdictDigest(&v) != s.policyDigest && !isFirstFailure(err))
 	})
+}
+
+// failVersions returns an error that prevents the hydration of all versions, after it has stopped serving those that
+// are not verified.
+func (r *Reconciler) failVersions(s *scope, err error, hasFailedBefore bool) error {
+	failed := map[string]error{}
+	for _, o := range s.app.Spec.Offers {
+		failed[o.Version] = err
+	}
+	if withdrawErr := r.withdrawUnverified(s, failed, hasFailedBefore); withdrawErr != nil {
+		return withdrawErr
+	}
+	return r.keepReady(s, err)
 }
 
 // withdrawVersions removes published versions from the repository and the status. Instances keep
@@ -140,7 +171,13 @@ func areVersionsMutable(source *v1alpha1.MarketSource) bool {
 	if source.Spec.MutableVersions != "" {
 		return source.Spec.MutableVersions == v1alpha1.MutableVersionsAllow
 	}
-	return source.Spec.Type != v1alpha1.SourceTypeHelm && source.Spec.Type != v1alpha1.SourceTypeOCI
+	switch source.Spec.Type {
+	case v1alpha1.SourceTypeHelm, v1alpha1.SourceTypeOCI:
+		return false
+	case v1alpha1.SourceTypeUpload:
+		return source.Spec.Upload != nil && isTrue(source.Spec.Upload.AllowOverwrite)
+	}
+	return true
 }
 
 // toVerdict returns the verdict for the status.

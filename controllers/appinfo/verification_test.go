@@ -1,6 +1,7 @@
 package appinfo_test
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
 
@@ -11,8 +12,10 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/chart"
 	"github.com/appmarket/operator/internal/chartrepo"
+	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/signature/trustroot"
 	"github.com/appmarket/operator/test/signing"
 )
@@ -166,6 +169,133 @@ var _ = Describe("A source that requires signatures", func() {
 		b.writeListing()
 		b.reconcileWithReason(v1alpha1.ReasonIdentityMismatch)
 		Expect(b.repositoryVersions()).To(Equal([]string{"1.1.0"}))
+	})
+})
+
+var _ = Describe("A source that begins to require signatures", func() {
+	var (
+		b   *appFixture
+		key *signing.ProvenanceKey
+	)
+
+	BeforeEach(func() {
+		b, key = newAppFixture(), signing.NewProvenanceKey(GinkgoTB())
+		b.addVersion("1.0.0", configMapFiles())
+		b.addVersion("1.1.0", configMapFiles())
+		b.signVersion("1.1.0", key)
+		b.writeListing()
+		b.expectServed("1.1.0", "1.0.0")
+	})
+
+	It("withdraws a version that is not signed and that it no longer offers, although an instance has installed it", func() {
+		b.installVersion("1.0.0")
+		b.removeVersion("1.0.0")
+		b.writeListing()
+		b.expectServed("1.1.0", "1.0.0")
+		b.requireProvenance(key)
+		b.expectServed("1.1.0")
+		Expect(b.repositoryVersions()).To(Equal([]string{"1.1.0"}))
+	})
+
+	DescribeTable("withdraws versions that are not signed while hydration is suspended",
+		func(suspend func(suspended *bool)) {
+			suspend(new(true))
+			b.requireProvenance(key)
+			_, err := b.reconcileApp()
+			Expect(err).NotTo(HaveOccurred())
+			Expect(b.repositoryVersions()).To(BeEmpty())
+			Expect(b.conditionStatus(v1alpha1.ConditionReady)).To(Equal("False " + v1alpha1.ReasonSignatureMissing))
+			b.expectNoWrites()
+			suspend(nil)
+			b.reconcileWithReason(v1alpha1.ReasonSignatureMissing)
+			Expect(b.repositoryVersions()).To(Equal([]string{"1.1.0"}))
+		},
+		Entry("of the app", func(suspended *bool) { b.editApp(func(app *v1alpha1.AppInfo) { app.Spec.Suspend = suspended }) }),
+		Entry("of the source", func(suspended *bool) {
+			b.editSource(func(spec *v1alpha1.MarketSourceSpec) { spec.Suspend = suspended })
+		}),
+	)
+})
+
+var _ = Describe("A signer that is no longer trusted", func() {
+	var (
+		b          *appFixture
+		key, other *signing.ProvenanceKey
+	)
+
+	BeforeEach(func() {
+		b, key, other = newAppFixture(), signing.NewProvenanceKey(GinkgoTB()), signing.NewProvenanceKey(GinkgoTB())
+		b.addVersion("1.0.0", configMapFiles())
+		b.signVersion("1.0.0", key)
+		b.writeListing()
+		b.requireProvenance(key)
+		b.expectServed("1.0.0")
+		b.writeKeyring(other)
+	})
+
+	It("is served for one attempt if the server does not respond", func() {
+		b.setFailure("1.0.0", http.StatusBadGateway)
+		b.writePolicyDigest()
+		_, err := b.reconcileApp()
+		Expect(err).To(HaveOccurred())
+		Expect(b.repositoryVersions()).To(Equal([]string{"1.0.0"}))
+		_, err = b.reconcileApp()
+		Expect(err).To(HaveOccurred())
+		Expect(b.repositoryVersions()).To(BeEmpty())
+		Expect(b.conditionStatus(v1alpha1.ConditionReady)).To(Equal("False " + v1alpha1.ReasonFetchFailed))
+	})
+
+	DescribeTable("is not served if the check fails for another reason",
+		func(status int, reason string) {
+			b.setFailure("1.0.0", status)
+			b.writePolicyDigest()
+			_, _ = b.reconcileApp() // The condition contains the error.
+			Expect(b.conditionStatus(v1alpha1.ConditionFetched)).To(Equal("False " + reason))
+			Expect(b.repositoryVersions()).To(BeEmpty())
+		},
+		Entry("without access", http.StatusForbidden, v1alpha1.ReasonUnauthorized),
+		Entry("a limit of requests", http.StatusTooManyRequests, v1alpha1.ReasonRateLimited),
+		Entry("an archive that was deleted", http.StatusNotFound, v1alpha1.ReasonNotFound),
+	)
+
+	It("is not served if a signature that is too large was added", func() {
+		b.addFile("/web-1.0.0.tgz.prov", make([]byte, 2<<20))
+		b.writePolicyDigest()
+		b.reconcileWithReason(v1alpha1.ReasonLimitExceeded)
+		Expect(b.repositoryVersions()).To(BeEmpty())
+	})
+
+	DescribeTable("is not served if the app cannot be hydrated",
+		func(prevent func()) {
+			prevent()
+			b.writePolicyDigest()
+			_, err := b.reconcileApp()
+			Expect(err).To(HaveOccurred())
+			Expect(b.repositoryVersions()).To(BeEmpty())
+		},
+		Entry("because the platform is not supported", func() { b.reconciler.Profiles = nil }),
+		Entry("because the source cannot be opened", func() {
+			b.reconciler.Open = func(context.Context, *v1alpha1.MarketSource) (hydrate.Fetcher, error) {
+				return nil, outcome.Stalledf(v1alpha1.ReasonReferenceNotFound, "Secret not found")
+			}
+		}),
+	)
+
+	It("is not served while the app is suspended", func() {
+		b.editApp(func(app *v1alpha1.AppInfo) { app.Spec.Suspend = new(true) })
+		_, err := b.reconcileApp()
+		Expect(err).NotTo(HaveOccurred())
+		Expect(b.repositoryVersions()).To(BeEmpty())
+	})
+
+	It("is not served if its version is no longer offered", func() {
+		b.installVersion("1.0.0")
+		b.removeVersion("1.0.0")
+		b.addVersion("1.1.0", configMapFiles())
+		b.signVersion("1.1.0", other)
+		b.writeListing()
+		b.writePolicyDigest()
+		b.expectServed("1.1.0")
 	})
 })
 

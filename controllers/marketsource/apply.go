@@ -72,14 +72,23 @@ func unlistedNames(listing *hydrate.Listing) map[string]bool {
 	return names
 }
 
-// changePlan contains the AppInfos that a listing writes and removes.
-type changePlan struct{ write, remove []*v1alpha1.AppInfo }
+// changePlan contains the AppInfos that a listing writes and removes. Those in unlisted are written without offers.
+type changePlan struct{ write, remove, unlisted []*v1alpha1.AppInfo }
+
+// isRetained reports whether an AppInfo is kept while the source does not offer the app, because it contains
+// a decision of a user that must apply when the source offers the app again.
+func isRetained(app *v1alpha1.AppInfo) bool {
+	listing := app.Spec.Listing
+	return listing == v1alpha1.ListingSuspended || listing == v1alpha1.ListingWithdrawn || len(app.Spec.AcceptedDigests) > 0
+}
 
 func (r *Reconciler) planChanges(s *scope) (changePlan, error) {
 	var p changePlan
 	existing := make(map[string]*v1alpha1.AppInfo, len(s.apps))
-	for i := range s.apps {
-		existing[s.apps[i].Name] = &s.apps[i]
+	for _, apps := range [][]v1alpha1.AppInfo{s.apps, s.retained} {
+		for i := range apps {
+			existing[apps[i].Name] = &apps[i]
+		}
 	}
 	for _, app := range s.listing.Apps {
 		want, err := newAppInfo(r, s.source, app)
@@ -100,7 +109,18 @@ func (r *Reconciler) planChanges(s *scope) (changePlan, error) {
 		if s.listing.Incomplete || hasMatchingName(app, damaged) {
 			continue // The state of its entry is currently unknown.
 		}
-		p.remove = append(p.remove, app)
+		if !isRetained(app) {
+			p.remove = append(p.remove, app)
+			continue
+		}
+		if len(app.Spec.Offers) == 0 || !app.DeletionTimestamp.IsZero() {
+			continue
+		}
+		want, err := newAppInfo(r, s.source, hydrate.App{Name: app.Spec.App, Withdrawn: app.Spec.Withdrawn})
+		if err != nil {
+			return changePlan{}, err
+		}
+		p.unlisted = append(p.unlisted, want)
 	}
 	return p, nil
 }
@@ -110,23 +130,26 @@ func (r *Reconciler) writeApps(ctx context.Context, s *scope) error {
 	if err != nil {
 		return err
 	}
-	if err := r.checkAllowance(ctx, s, len(p.write)+len(p.remove)); err != nil {
+	if err := r.checkAllowance(ctx, s, len(p.write)+len(p.remove)+len(p.unlisted)); err != nil {
 		return err
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(maxConcurrentWrites)
-	for _, want := range p.write {
+	for _, want := range slices.Concat(p.write, p.unlisted) {
 		group.Go(outcome.Guarded(func() error { return applyAppInfo(ctx, r, want) }))
 	}
-	deleted := map[string]bool{}
+	gone := map[string]bool{}
+	for _, app := range p.unlisted {
+		gone[app.Name] = true
+	}
 	for _, app := range p.remove {
-		deleted[app.Name] = true
+		gone[app.Name] = true
 		group.Go(outcome.Guarded(func() error { return client.IgnoreNotFound(r.Delete(ctx, app)) }))
 	}
 	if err := group.Wait(); err != nil {
 		return err
 	}
-	s.apps = slices.DeleteFunc(s.apps, func(app v1alpha1.AppInfo) bool { return deleted[app.Name] })
+	s.apps = slices.DeleteFunc(s.apps, func(app v1alpha1.AppInfo) bool { return gone[app.Name] })
 	return nil
 }
 

@@ -89,6 +89,44 @@ var _ = Describe("The apps of a source", func() {
 		b.expectNoWrites()
 	})
 
+	DescribeTable("stay without versions where a user has made a decision that applies when the source offers them again",
+		func(decide func(*v1alpha1.AppInfoSpec)) {
+			b.syncAndServe()
+			blog := b.getApp("blog")
+			before := client.MergeFrom(blog.DeepCopy())
+			decide(&blog.Spec)
+			Expect(server.Client.Patch(b.ctx, blog, before)).To(Succeed())
+			decided := blog.Spec
+			b.removeApp("blog")
+			b.expectSuccess("1ns")
+			Expect(b.appNames()).To(Equal([]string{"blog", "web"}))
+			Expect(b.getApp("blog").Spec.Offers).To(BeEmpty())
+			b.expectSuccess()
+			Expect(b.source.Status.Apps).To(HaveValue(And(HaveField("Total", int32(1)), HaveField("Offered", int32(1)), HaveField("Ready", int32(1)))))
+			b.expectNoWrites()
+
+			b.addVersions("blog", "2.0.0")
+			b.expectSuccess("1ns")
+			Expect(b.getApp("blog").Spec).To(Equal(decided))
+			Expect(b.source.Status.Apps.Total).To(Equal(int32(2)))
+
+			b.removeApp("blog")
+			b.expectSuccess("1ns")
+			blog = b.getApp("blog")
+			before = client.MergeFrom(blog.DeepCopy())
+			blog.Spec.Listing, blog.Spec.AcceptedDigests = "", nil
+			Expect(server.Client.Patch(b.ctx, blog, before)).To(Succeed())
+			b.addVersions("shop", "1.0.0")
+			b.expectSuccess("1ns")
+			Expect(b.appNames()).To(Equal([]string{"shop", "web"}), "the decision was revoked")
+		},
+		Entry("an app that is withdrawn", func(spec *v1alpha1.AppInfoSpec) { spec.Listing = v1alpha1.ListingWithdrawn }),
+		Entry("an app that is suspended", func(spec *v1alpha1.AppInfoSpec) { spec.Listing = v1alpha1.ListingSuspended }),
+		Entry("an accepted digest", func(spec *v1alpha1.AppInfoSpec) {
+			spec.AcceptedDigests = []v1alpha1.AcceptedDigest{{Version: "2.0.0", Digest: chart.Digest(nil)}}
+		}),
+	)
+
 	It("stay where an index that is no YAML may only hide them", func() {
 		b.addVersions("zoo", "1.0.0")
 		b.syncAndServe()

@@ -41,7 +41,11 @@ func (r *Reconciler) readApps(ctx context.Context, s *scope) error {
 		return fmt.Errorf("list apps: %w", err)
 	}
 	for _, app := range list.Items {
-		if metav1.IsControlledBy(&app, s.source) {
+		switch {
+		case !metav1.IsControlledBy(&app, s.source):
+		case isRetained(&app) && len(app.Spec.Offers) == 0:
+			s.retained = append(s.retained, app)
+		default:
 			s.apps = append(s.apps, app)
 		}
 	}

@@ -96,8 +96,10 @@ func (r *Reconciler) takeChange(source types.NamespacedName) bool {
 type scope struct {
 	source       *v1alpha1.MarketSource
 	statusWriter *status.Writer
-	apps         []v1alpha1.AppInfo
-	listing      *hydrate.Listing
+	// apps are the AppInfos of the apps that the source offers. retained are the AppInfos of others, which contain
+	// a decision of a user.
+	apps, retained []v1alpha1.AppInfo
+	listing        *hydrate.Listing
 	// isRecorded reports whether this reconcile recorded an attempt. left is the attempt before
 	// it.
 	isRecorded      bool
@@ -132,7 +134,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, source *v1alpha1.MarketSourc
 		r.protectUsed,
 		r.checkSharing,
 		r.checkSuspended,
-		r.readApps,     // sets s.apps
+		r.readApps,     // sets s.apps and s.retained
 		r.fetchListing, // sets s.listing, nil if no listing is due or nothing has changed
 		r.applyApps,
 		r.reportVerification,
