@@ -129,7 +129,8 @@ func checkCRDs(ctx context.Context, cfg *rest.Config) error {
 }
 
 // newLeaderLock returns the lock for leader election, nil without election, and a
-// configuration that rejects writes while this process is not certain to be the leader.
+// configuration that rejects writes while this process is not certain to be the leader. Writes to a
+// bucket are rejected, too.
 func newLeaderLock(ctx context.Context, cfg *rest.Config, o *options) (*rest.Config, resourcelock.Interface, error) {
 	if !o.leaderElection {
 		return cfg, nil, nil
@@ -139,6 +140,7 @@ func newLeaderLock(ctx context.Context, cfg *rest.Config, o *options) (*rest.Con
 		return nil, nil, fmt.Errorf("configure leader election: %w", err)
 	}
 	guard := leaderfence.New()
+	o.store.bucket.GuardWrites = guard.Transport
 	if cfg, err = guard.Config(cfg); err != nil {
 		return nil, nil, fmt.Errorf("configure leader fence: %w", err)
 	}

@@ -16,9 +16,11 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"path"
 	"strings"
 	"sync/atomic"
 	"time"
+	"unicode/utf8"
 
 	"github.com/minio/minio-go/v7"
 
@@ -32,6 +34,8 @@ const (
 	transferTimeout = 10 * time.Minute
 	// maxAttempts is the number of attempts of a request.
 	maxAttempts = 3
+	// maxListed is the maximum number of objects of a list, which are described in memory.
+	maxListed = 1_000_000
 	// spaceCheck is the name of the object that CheckSpace writes.
 	spaceCheck = "space-check"
 )
@@ -39,10 +43,14 @@ const (
 // Bucket is a Storage in a bucket. It is safe for concurrent use.
 type Bucket struct {
 	client *minio.Client
+	// writer is the client of a process that may write.
+	writer *minio.Client
 	name   string
 	// prefix is empty or ends with a slash.
 	prefix string
-	close  func()
+	// maxListed is the maximum number of objects of a list.
+	maxListed int
+	close     func()
 	// last is the result of the last request.
 	last atomic.Pointer[error]
 }
@@ -90,7 +98,15 @@ func (b *Bucket) Stat(name string) (chartrepo.FileInfo, error) {
 	if err != nil {
 		return chartrepo.FileInfo{}, err
 	}
-	return b.toFileInfo(object), nil
+	return b.toFileInfo(object), checkSize(object)
+}
+
+// checkSize returns an error for a response without a size, from which no empty file can be distinguished.
+func checkSize(object minio.ObjectInfo) error {
+	if object.Size < 0 {
+		return newUnavailableError("the response has no size", nil)
+	}
+	return nil
 }
 
 func (b *Bucket) toFileInfo(object minio.ObjectInfo) chartrepo.FileInfo {
@@ -122,10 +138,15 @@ func (b *Bucket) findInList(ctx context.Context, name string) (chartrepo.FileInf
 }
 
 // Write writes a file with one request.
-func (b *Bucket) Write(name string, data []byte) error {
+func (b *Bucket) Write(name string, data []byte) error { return b.writeWith(b.writer, name, data) }
+
+// Mark writes a small file.
+func (b *Bucket) Mark(name string) error { return b.writeWith(b.client, name, []byte(path.Base(name)+"\n")) }
+
+func (b *Bucket) writeWith(client *minio.Client, name string, data []byte) error {
 	ctx, cancel := context.WithTimeout(context.Background(), transferTimeout)
 	defer cancel()
-	_, err := b.client.PutObject(ctx, b.name, b.prefix+name, bytes.NewReader(data), int64(len(data)), minio.PutObjectOptions{
+	_, err := client.PutObject(ctx, b.name, b.prefix+name, bytes.NewReader(data), int64(len(data)), minio.PutObjectOptions{
 		ContentType: "application/octet-stream", DisableMultipart: true,
 	})
 	return b.recordWrite(err)
@@ -150,7 +171,7 @@ func (b *Bucket) Touch(name string, data []byte) error { return b.Write(name, da
 func (b *Bucket) Remove(name string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), requestTimeout)
 	defer cancel()
-	return b.recordWrite(b.client.RemoveObject(ctx, b.name, b.prefix+name, minio.RemoveObjectOptions{}))
+	return b.recordWrite(b.writer.RemoveObject(ctx, b.name, b.prefix+name, minio.RemoveObjectOptions{}))
 }
 
 // Discard removes a file if it exists.
@@ -161,12 +182,15 @@ func (b *Bucket) List(folder string, visit func(chartrepo.FileInfo) error) error
 	ctx, cancel := context.WithTimeout(context.Background(), transferTimeout)
 	defer cancel()
 	options := minio.ListObjectsOptions{Prefix: b.prefix + folder + "/", Recursive: true}
+	listed := 0
 	for object := range b.client.ListObjectsIter(ctx, b.name, options) {
 		if object.Err != nil {
 			return b.recordResult(object.Err)
 		}
-		// Some programs create an object for each folder.
-		if strings.HasSuffix(object.Key, "/") || !strings.HasPrefix(object.Key, options.Prefix) {
+		if listed++; listed > b.maxListed {
+			return b.recordResult(newUnavailableError(fmt.Sprintf("the bucket lists more than %d objects", b.maxListed), nil))
+		}
+		if !strings.HasPrefix(object.Key, options.Prefix) || !isFileName(strings.TrimPrefix(object.Key, b.prefix)) {
 			continue
 		}
 		if err := visit(b.toFileInfo(object)); err != nil {
@@ -176,6 +200,10 @@ func (b *Bucket) List(folder string, visit func(chartrepo.FileInfo) error) error
 	// The list ends without an error when the time is over.
 	return b.recordResult(ctx.Err())
 }
+
+// isFileName reports whether an object can be a file. Some programs create an object for each folder, and a
+// server or a proxy in between could take a name with ".." for another object.
+func isFileName(name string) bool { return fs.ValidPath(name) && utf8.ValidString(name) }
 
 // CheckSpace writes and removes an object.
 func (b *Bucket) CheckSpace(size int64) error {

@@ -4,6 +4,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"os"
 	"strings"
@@ -77,6 +78,9 @@ type Config struct {
 	// StallTimeout is how long a connection can wait for the service. Defaults to
 	// DefaultStallTimeout.
 	StallTimeout time.Duration
+	// GuardWrites returns a transport that rejects requests of a process that may not write. It
+	// defaults to the transport of reads.
+	GuardWrites func(reads *http.Transport) http.RoundTripper
 }
 
 // Validate returns an error if the endpoint or the prefix is invalid. The error does not contain the
@@ -117,14 +121,23 @@ func New(config Config) (*Bucket, error) {
 		config.StallTimeout = DefaultStallTimeout
 	}
 	transport := newTransport(roots, config.StallTimeout)
-	client, err := minio.New(host, &minio.Options{
-		Creds: keys, Secure: secure, Region: config.Region, BucketLookup: config.Addressing.lookup(),
-		Transport: listChecker{transport}, MaxRetries: maxAttempts,
-	})
-	if err != nil {
+	var guarded http.RoundTripper = transport
+	if config.GuardWrites != nil {
+		guarded = config.GuardWrites(transport)
+	}
+	options := minio.Options{
+		Creds: keys, Secure: secure, Region: config.Region, BucketLookup: config.Addressing.lookup(), MaxRetries: maxAttempts,
+	}
+	b := &Bucket{name: config.Name, prefix: prefix, maxListed: maxListed, close: transport.CloseIdleConnections}
+	options.Transport = responseChecker{transport}
+	if b.client, err = minio.New(host, &options); err != nil {
 		return nil, fmt.Errorf("endpoint: %w", toError(err))
 	}
-	return &Bucket{client: client, name: config.Name, prefix: prefix, close: transport.CloseIdleConnections}, nil
+	options.Transport = responseChecker{guarded}
+	if b.writer, err = minio.New(host, &options); err != nil {
+		return nil, fmt.Errorf("endpoint: %w", toError(err))
+	}
+	return b, nil
 }
 
 // parseEndpoint returns the host and port of an endpoint, and whether it uses TLS. Errors do not

@@ -19,6 +19,8 @@ const (
 	maxIdleConns = 32
 	// maxListBytes is the maximum size of a page of a list, which has at most 1,000 names.
 	maxListBytes = 8 << 20
+	// maxOtherBytes is the maximum size of a response that is neither a list nor an object.
+	maxOtherBytes = 1 << 20
 	// rootBytes is the size of the start of a list that contains its root element.
 	rootBytes = 512
 )
@@ -66,25 +68,37 @@ func (c *stallConn) Write(data []byte) (int, error) {
 	return c.Conn.Write(data)
 }
 
-// listChecker checks the pages of lists: the client would take any other document, such as the page of
-// a proxy, for the list of an empty bucket. It also limits their size, because they are decoded in
-// memory.
-type listChecker struct{ http.RoundTripper }
+// responseChecker checks the pages of lists: the client would take any other document, such as the page of
+// a proxy, for the list of an empty bucket. It also limits the size of pages, which are decoded in memory,
+// and of errors, which the client reads to their end.
+type responseChecker struct{ http.RoundTripper }
 
 // RoundTrip sends a request.
-func (c listChecker) RoundTrip(r *http.Request) (*http.Response, error) {
+func (c responseChecker) RoundTrip(r *http.Request) (*http.Response, error) {
 	response, err := c.RoundTripper.RoundTrip(r)
-	if err != nil || response.StatusCode != http.StatusOK || !r.URL.Query().Has("list-type") {
-		return response, err
+	if err != nil {
+		return nil, err
+	}
+	if response.StatusCode >= http.StatusMultipleChoices || r.Method != http.MethodGet {
+		replaceBody(response, io.LimitReader(response.Body, maxOtherBytes))
+		return response, nil
+	}
+	if response.StatusCode != http.StatusOK || !r.URL.Query().Has("list-type") {
+		return response, nil
 	}
 	page := bufio.NewReader(io.LimitReader(response.Body, maxListBytes))
 	// Errors of the connection are returned by the next read.
 	if start, _ := page.Peek(rootBytes); !bytes.Contains(start, []byte("<ListBucketResult")) {
 		return nil, errors.Join(errors.New("the response is not a list of objects"), response.Body.Close())
 	}
+	replaceBody(response, page)
+	return response, nil
+}
+
+// replaceBody replaces the reader of a body.
+func replaceBody(response *http.Response, body io.Reader) {
 	response.Body = struct {
 		io.Reader
 		io.Closer
-	}{page, response.Body}
-	return response, nil
+	}{body, response.Body}
 }

@@ -3,10 +3,13 @@ package chartrepo_test
 import (
 	"context"
 	"io"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -98,9 +101,40 @@ func TestReplicaChangesNoFiles(t *testing.T) {
 				_, err := replica.Reload()
 				g.Expect(err).NotTo(HaveOccurred())
 			}
-			g.Expect(readFiles(t, dir)).To(Equal(damaged))
+			after := readFiles(t, dir)
+			maps.DeleteFunc(after, func(name, _ string) bool { return strings.HasPrefix(name, "damaged/") })
+			g.Expect(after).To(Equal(damaged), "except for marks for the leader")
 		})
 	}
+}
+
+// TestContentWithoutEnd replaces an archive with content that is larger than any archive. It is not read.
+func TestContentWithoutEnd(t *testing.T) {
+	g := NewWithT(t)
+	dir, recorder := t.TempDir(), &damageRecorder{}
+	store := bucketKind.openStoreWith(t, dir, chartrepo.Options{OnDamaged: recorder.recordDamage, CacheBytes: -1})
+	p := newPublication(t, main, "web", "1.0.0")
+	path := "/" + publishAll(t, store, p)[0].Chart
+	handler := chartrepo.Handler(store, chartrepo.HandlerOptions{})
+	var sent atomic.Int64
+	serviceOf(t, dir).SetFault(func(w http.ResponseWriter, r *http.Request, _ http.Handler) bool {
+		if r.Method == http.MethodDelete || !strings.Contains(r.URL.Path, "/blobs/") {
+			return false
+		}
+		w.Header().Set("Content-Length", strconv.Itoa(1<<40))
+		w.Header().Set("Last-Modified", noon.Format(http.TimeFormat))
+		w.Header().Set("ETag", `"large"`)
+		for r.Method == http.MethodGet {
+			n, err := w.Write(make([]byte, 64<<10))
+			if sent.Add(int64(n)); err != nil {
+				break
+			}
+		}
+		return true
+	})
+	g.Expect(getPath(t, handler, path).Code).NotTo(Equal(http.StatusOK))
+	g.Expect(recorder.damagedApps()).To(Equal([]string{"web 1.0.0"}))
+	g.Expect(sent.Load()).To(BeNumerically("<", 64<<20), "the buffers of the connection")
 }
 
 // TestBucketThatCannotBeRead checks that versions stay published while nothing is known about their

@@ -164,7 +164,8 @@ func (s *Store) loadContent(key string, read func() (content, error)) (content, 
 	return read()
 }
 
-// openBlob opens a blob, which may be damaged. A missing blob that is referenced is reported.
+// openBlob opens a blob, which may be damaged. A missing blob that is referenced is reported, and
+// one that is too large to be read.
 func (s *Store) openBlob(digest string) (File, error) {
 	if !digestPattern.MatchString(digest) {
 		return nil, fmt.Errorf("open blob %q: %w", digest, fs.ErrNotExist)
@@ -175,6 +176,10 @@ func (s *Store) openBlob(digest string) (File, error) {
 	}
 	if err != nil {
 		return nil, volume.StorageError(fmt.Errorf("open blob: %w", err))
+	}
+	if info := file.Info(); info.Size > maxBlobBytes {
+		s.removeDamaged(digest, &info, ErrDamaged)
+		return nil, volume.StorageError(fmt.Errorf("open blob: %w", errors.Join(ErrDamaged, file.Close())))
 	}
 	return file, nil
 }

@@ -17,7 +17,8 @@ const failureLogInterval = time.Minute
 
 // Refresher reads at an interval the records that another process has changed, so that all replicas
 // serve the same versions. It is a Runnable of controller-runtime's manager that runs on every
-// replica: on the leader, it finds records that another program has removed.
+// replica: on the leader, it finds records that another program has removed, and files that other
+// replicas have found to be damaged.
 type Refresher struct {
 	Store *Store
 	// Interval is the time between two lists of the records.
@@ -31,7 +32,10 @@ func (*Refresher) NeedLeaderElection() bool { return false }
 func (r *Refresher) Start(ctx context.Context) error {
 	logged := rate.Sometimes{Interval: failureLogInterval}
 	refresh := outcome.Guarded(func() error {
-		_, err := r.Store.Refresh()
+		if _, err := r.Store.Refresh(); err != nil {
+			return err
+		}
+		_, err := r.Store.CheckMarked(ctx)
 		return err
 	})
 	wait.JitterUntilWithContext(ctx, func(ctx context.Context) {

@@ -168,14 +168,18 @@ func (s *Store) discardRecord(name string, problem error) DamagedRecord {
 }
 
 // reconcileIndex makes the index in memory match the records found in the storage. Unchanged records
-// are kept. Records that were not found are added to the damaged ones.
+// are kept. Records that were not found are added to the damaged ones. If this process is the only one that may
+// change records, those that changed are, too: they are served, but may not be what their app has published.
 func (s *Store) reconcileIndex(found map[string]*record, bad map[string]DamagedRecord) []DamagedRecord {
+	var changed []DamagedRecord
 	for _, old := range s.index.allRecords() {
 		name := old.path()
 		if next := found[name]; next != nil {
 			if next.sum == old.sum {
 				old.file = next.file
 				delete(found, name)
+			} else if s.options.CanChange() {
+				changed = append(changed, next.toDamagedRecord(name, errors.New("find record: another process changed it")))
 			}
 			continue
 		}
@@ -191,5 +195,5 @@ func (s *Store) reconcileIndex(found map[string]*record, bad map[string]DamagedR
 	for _, name := range slices.Sorted(maps.Keys(bad)) {
 		damaged = append(damaged, bad[name])
 	}
-	return damaged
+	return append(damaged, changed...)
 }

@@ -21,6 +21,9 @@ import (
 const (
 	maxReports     = 256
 	maxReportBytes = 64 << 20
+	// maxBlobBytes is the maximum size of packed reports, which can be larger than an archive: their content, and
+	// two headers with the name for each of them.
+	maxBlobBytes = maxReportBytes + 1<<20
 )
 
 // packReports returns one blob with all reports: a zip file without compression, sorted by
@@ -67,7 +70,8 @@ func findReport(packed io.ReaderAt, size int64, name string) (*zip.File, error) 
 		return nil, errors.Join(fs.ErrNotExist, err)
 	}
 	for _, file := range archive.File {
-		if file.Name == name && file.Method == zip.Store {
+		// Files that are not compressed have one size. With another one, a reader would continue in the next file.
+		if file.Name == name && file.Method == zip.Store && file.UncompressedSize64 == file.CompressedSize64 {
 			return file, nil
 		}
 	}

@@ -57,6 +57,10 @@ func (s *Store) scrubBlob(ctx context.Context, digest string, limiter *rate.Limi
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, file.Close()) }()
+	info := file.Info()
+	if info.Size > maxBlobBytes {
+		return s.removeDamaged(digest, &info, ErrDamaged), nil
+	}
 	got, err := throttledDigest(ctx, file, limiter)
 	if errors.Is(err, fs.ErrNotExist) {
 		return s.removeDamaged(digest, nil, err), nil
@@ -65,10 +69,9 @@ func (s *Store) scrubBlob(ctx context.Context, digest string, limiter *rate.Limi
 		return nil, err
 	}
 	if got != digest {
-		info := file.Info()
 		return s.removeDamaged(digest, &info, ErrDamaged), nil
 	}
-	s.verified.Store(digest, file.Info())
+	s.verified.Store(digest, info)
 	return nil, nil
 }
 
@@ -93,6 +96,9 @@ func throttledDigest(ctx context.Context, file io.Reader, limiter *rate.Limiter)
 // written again in the meantime.
 func (s *Store) removeDamaged(digest string, info *FileInfo, cause error) []DamagedRecord {
 	damaged := s.dropRecords(digest, info, cause)
+	if len(damaged) > 0 {
+		s.markDamaged(digest)
+	}
 	for _, d := range damaged {
 		s.options.OnDamaged(d)
 	}

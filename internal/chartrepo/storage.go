@@ -27,6 +27,8 @@ type Storage interface {
 	Open(name string) (File, error)
 	// Write replaces a file, atomically and durably.
 	Write(name string, data []byte) error
+	// Mark writes a small file, whose content has no meaning. Other than Write, a process that must not change files can call it.
+	Mark(name string) error
 	// Touch sets the modification time of a file with this content to the current time.
 	Touch(name string, data []byte) error
 	// Remove removes a file if it exists, durably.

@@ -74,6 +74,8 @@ type Store struct {
 	loads singleflight.Group
 	// verified maps a digest to the FileInfo of the file that was last found to match it.
 	verified sync.Map
+	// marked maps a digest to the time at which this process marked its file as damaged.
+	marked sync.Map
 	// failures contains the publications that could not be written.
 	failures writeFailures
 }

@@ -7,6 +7,14 @@ import (
 	"net/http"
 )
 
+// Transport returns a transport for another service that the leader writes to, such as the bucket of the charts. It
+// has its own connections, and sends a request that is no read only while this process certainly holds the lease.
+func (f *Fence) Transport(base *http.Transport) http.RoundTripper {
+	guarded := base.Clone()
+	guarded.DialContext = f.guardDialer(base.DialContext)
+	return f.wrapTransport(guarded)
+}
+
 // wrapTransport returns a transport that always sends reads, and sends other requests if
 // the Fence is open when they are sent.
 func (f *Fence) wrapTransport(next http.RoundTripper) http.RoundTripper {
