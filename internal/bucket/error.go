@@ -27,6 +27,10 @@ var fullCodes = []string{
 	"InsufficientStorage", "ServiceQuotaExceededException", "NotEnoughSpace",
 }
 
+// requestCodes are the error codes with the status of a missing permission for requests that the service does not
+// accept from this process: its clock or its region is wrong.
+var requestCodes = []string{"RequestTimeTooSkewed", "RequestExpired", "AuthorizationHeaderMalformed"}
+
 // storageError is an error of the service or of the connection. Its cause is the error of a file
 // system with the same meaning, if there is one.
 type storageError struct {
@@ -78,6 +82,8 @@ func causeOf(response minio.ErrorResponse) error {
 		return syscall.ENOSPC
 	case response.Code == minio.NoSuchKey:
 		return fs.ErrNotExist
+	case slices.Contains(requestCodes, response.Code):
+		return nil
 	case response.StatusCode == http.StatusForbidden || response.StatusCode == http.StatusUnauthorized:
 		return fs.ErrPermission
 	}

@@ -36,6 +36,10 @@ func errorBody(code string) string {
 // TestFailures checks for each failure that every call ends with an error that is no evidence that a
 // file is missing, that has the right reason, and that contains neither keys nor texts of the service.
 func TestFailures(t *testing.T) {
+	other := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		t.Errorf("a request is sent to another host: %s %s", r.Method, r.Header.Get("Authorization"))
+	}))
+	t.Cleanup(other.Close) // After the parallel tests.
 	for _, c := range []struct {
 		why    string
 		fault  testbucket.Fault
@@ -49,6 +53,23 @@ func TestFailures(t *testing.T) {
 		{"a proxy that does not find the service", respondWith(404, "default backend - 404"), v1alpha1.ReasonStorageFailed},
 		{"service broken", respondWith(500, errorBody("InternalError")), v1alpha1.ReasonStorageFailed},
 		{"an error code that is a text", respondWith(400, errorBody("a b "+testbucket.SecretKey)), v1alpha1.ReasonStorageFailed},
+		{"a clock that is wrong", respondWith(403, errorBody("RequestTimeTooSkewed")), v1alpha1.ReasonStorageFailed},
+		{"another region", respondWith(400, errorBody("AuthorizationHeaderMalformed</Code><Region>eu-central-1</Region><Code>AuthorizationHeaderMalformed")), v1alpha1.ReasonStorageFailed},
+		{"a condition that does not hold", respondWith(412, errorBody("PreconditionFailed")), v1alpha1.ReasonStorageFailed},
+		{"too many requests", respondWith(429, errorBody("SlowDown")), v1alpha1.ReasonStorageFailed},
+		{"a service that is overloaded", respondWith(503, errorBody("SlowDown")), v1alpha1.ReasonStorageFailed},
+		{"an error that is no XML", respondWith(400, "<Error><Code>"+testbucket.SecretKey), v1alpha1.ReasonStorageFailed},
+		{"an error that does not end", func(w http.ResponseWriter, r *http.Request, _ http.Handler) bool {
+			w.WriteHeader(http.StatusBadRequest)
+			for err := error(nil); err == nil && r.Method != http.MethodHead; {
+				_, err = io.WriteString(w, strings.Repeat(" ", 64<<10))
+			}
+			return true
+		}, v1alpha1.ReasonStorageFailed},
+		{"a redirect to another host", func(w http.ResponseWriter, r *http.Request, _ http.Handler) bool {
+			http.Redirect(w, r, other.URL+r.URL.Path, http.StatusTemporaryRedirect)
+			return true
+		}, v1alpha1.ReasonStorageFailed},
 		{"connection closed", func(http.ResponseWriter, *http.Request, http.Handler) bool { panic(http.ErrAbortHandler) }, v1alpha1.ReasonStorageFailed},
 		{"no response", func(_ http.ResponseWriter, r *http.Request, _ http.Handler) bool {
 			_, _ = io.Copy(io.Discard, r.Body)

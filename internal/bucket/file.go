@@ -48,7 +48,10 @@ func (b *Bucket) openObject(ctx context.Context, cancel context.CancelFunc, name
 		return nil, b.recordResult(err)
 	}
 	found, err := object.Stat()
-	if err = b.recordResult(err); err != nil {
+	if err = b.recordResult(err); err == nil {
+		err = checkSize(found)
+	}
+	if err != nil {
 		return nil, errors.Join(err, object.Close())
 	}
 	return &file{bucket: b, object: object, info: b.toFileInfo(found), cancel: cancel}, nil

@@ -82,6 +82,18 @@ var damages = []damage{
 		}
 		writeFile(t, recordFile(dir, p), string(other))
 	}},
+	{why: "record of a newer version", atOpen: true, do: func(t testing.TB, dir string, p hydrate.PublishRequest, _ string) {
+		data, err := os.ReadFile(recordFile(dir, p))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, inner, _ := strings.Cut(strings.TrimSuffix(string(data), "}\n"), `"record":`)
+		inner = strings.Replace(inner, `"format":1`, `"format":2`, 1)
+		writeFile(t, recordFile(dir, p), `{"digest":"`+digestOf([]byte(inner))+`","record":`+inner+"}\n")
+	}},
+	{why: "archive longer", atOpen: true, do: func(t testing.TB, dir string, p hydrate.PublishRequest, _ string) {
+		writeFile(t, blobFile(dir, p.Digest), string(p.Archive)+"more")
+	}},
 	{why: "record is a link", onVolume: true, atOpen: true, do: func(t testing.TB, dir string, p hydrate.PublishRequest, _ string) {
 		removeFile(t, recordFile(dir, p))
 		if err := os.Symlink("/etc/hostname", recordFile(dir, p)); err != nil {
