@@ -124,6 +124,22 @@ func expectSameObjects(t *testing.T, chart, manifests objects, onlyChart, onlyMa
 // impersonationObjects are the objects of the chart that restrict impersonation.
 var impersonationObjects = []string{"ClusterRole appmarket-impersonated-accounts", "ClusterRoleBinding appmarket-impersonated-accounts"}
 
+// bucketValues are the values of the chart that are equivalent to the component bucket, which reads the bucket from
+// a ConfigMap.
+var bucketValues = []string{
+	"replicas=2", "store.persistent=false",
+	"store.bucket={name: charts, endpoint: 'https://s3.example.com', region: eu-central-1, prefix: market, secretName: market-bucket}",
+	`env=[` +
+		`{name: STORE_BUCKET, valueFrom: {configMapKeyRef: {name: market-bucket, key: name}}},` +
+		`{name: STORE_BUCKET_ENDPOINT, valueFrom: {configMapKeyRef: {name: market-bucket, key: endpoint}}},` +
+		`{name: STORE_BUCKET_REGION, valueFrom: {configMapKeyRef: {name: market-bucket, key: region}}},` +
+		`{name: STORE_BUCKET_PREFIX, valueFrom: {configMapKeyRef: {name: market-bucket, key: prefix}}}]`,
+}
+
+// bucketEnvironment replaces the variables of the component by the values of bucketValues.
+var bucketEnvironment = strings.NewReplacer("$(STORE_BUCKET)", "charts", "$(STORE_BUCKET_ENDPOINT)", "https://s3.example.com",
+	"$(STORE_BUCKET_REGION)", "eu-central-1", "$(STORE_BUCKET_PREFIX)", "market")
+
 // equivalentValues are values of the chart, each with the equivalent components.
 var equivalentValues = map[string]struct{ values, components []string }{
 	"by default":              {},
@@ -131,6 +147,7 @@ var equivalentValues = map[string]struct{ values, components []string }{
 	"on metrics":              {[]string{"metrics.enabled=true"}, []string{"metrics"}},
 	"on a ServiceMonitor":     {[]string{"metrics={enabled: true, serviceMonitor: true}"}, []string{"metrics", "prometheus"}},
 	"on authenticated access": {[]string{"metrics={enabled: true, authentication: true}"}, []string{"metrics", "metrics-authentication"}},
+	"on a bucket":             {bucketValues, []string{"bucket"}},
 	"on an authenticated ServiceMonitor": {
 		[]string{"metrics={enabled: true, authentication: true, serviceMonitor: true}"},
 		[]string{"metrics", "prometheus", "metrics-authentication"},
@@ -143,7 +160,11 @@ func TestChartAndManifestsAgree(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			chart, manifests := renderChart(t, c.values...), buildKustomization(t, "default", c.components...)
 			expectSameObjects(t, chart, manifests, append([]string{"Pod appmarket-test"}, impersonationObjects...), []string{"Namespace appmarket-system"})
-			expectSameArguments(t, operatorArguments(t, chart), operatorArguments(t, manifests))
+			arguments := operatorArguments(t, manifests)
+			for i := range arguments {
+				arguments[i] = bucketEnvironment.Replace(arguments[i])
+			}
+			expectSameArguments(t, operatorArguments(t, chart), arguments)
 		})
 	}
 }
