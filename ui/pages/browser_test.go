@@ -147,7 +147,7 @@ func (w browserWorld) controlHandler(t *testing.T) http.Handler {
 		return nil
 	})
 	handle("/disconnect", func(url.Values) error {
-		w.server.CloseClientConnections()
+		w.closeConnections()
 		return nil
 	})
 	return mux

@@ -3,6 +3,7 @@ package pages_test
 import (
 	"context"
 	"io"
+	"net"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
@@ -49,6 +50,17 @@ type site struct {
 	hub     *live.Hub
 	link    *session.Link
 	reports *reportServer
+	// taken contains the connections that handlers have taken from the server.
+	taken sync.Map
+}
+
+// closeConnections breaks the connections of all browsers.
+func (s *site) closeConnections() {
+	s.server.CloseClientConnections()
+	s.taken.Range(func(conn, _ any) bool {
+		_ = conn.(net.Conn).Close() // It can be closed already.
+		return true
+	})
 }
 
 // reportServer serves reports by path, and counts the requests.
@@ -117,6 +129,11 @@ func startSiteOf(t *testing.T, env *testenv.Env, local bool, change func(*site, 
 		Cluster: cluster, Hub: s.hub, Reports: fetcher, Cookies: cookies, SessionMaxAge: time.Hour, Version: "1.2.3", Log: logr.Discard(),
 	}
 	s.server = httptest.NewUnstartedServer(nil)
+	s.server.Config.ConnState = func(conn net.Conn, state http.ConnState) {
+		if state == http.StateHijacked {
+			s.taken.Store(conn, nil)
+		}
+	}
 	if local {
 		s.link = &session.Link{}
 		o.Link, o.LocalAuthority = s.link, s.server.Listener.Addr().String()
@@ -127,7 +144,7 @@ func startSiteOf(t *testing.T, env *testenv.Env, local bool, change func(*site, 
 	s.server.Start()
 	t.Cleanup(func() {
 		s.hub.Close()
-		s.server.CloseClientConnections()
+		s.closeConnections()
 		s.server.Close()
 	})
 	return s
