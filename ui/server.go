@@ -56,8 +56,7 @@ func serveHTTP(ctx context.Context, o *options, handler http.Handler, listener n
 	// The context is done: what is under way has its own limit.
 	stop, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
 	defer cancel()
-	// The server does not know the connections of streams and terminals.
-	hub.WaitForStreams(stop)
+	// The server does not know the connections of terminals and streams.
 	var closing error
 	if terminals != nil {
 		closing = terminals.Close(stop)
@@ -65,6 +64,7 @@ func serveHTTP(ctx context.Context, o *options, handler http.Handler, listener n
 	if err := server.Shutdown(stop); err != nil && !errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("stop the pages: %w", err)
 	}
+	hub.WaitForStreams(stop)
 	return errors.Join(closing, server.Close())
 }
 
