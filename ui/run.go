@@ -42,6 +42,7 @@ func Run(args []string, version string) error {
 		return fmt.Errorf("read kubeconfig: %w", err)
 	}
 	account.UserAgent = "appmarket-ui/" + version
+	limitGarbage()
 	return serveCluster(ctrl.SetupSignalHandler(), o, account, version, log, os.Stdout)
 }
 
