@@ -20,6 +20,9 @@ const (
 // ListFormats are the formats of PrintList.
 var ListFormats = []string{formatPlain, formatHauler, formatImgpkg}
 
+// ErrNoDigest is the error of PrintList for an image that an ImagesLock cannot contain.
+var ErrNoDigest = errors.New("the digest is not known")
+
 // copyList is a list of images of Hauler or imgpkg.
 type copyList struct {
 	APIVersion string       `json:"apiVersion"`
@@ -72,7 +75,7 @@ func PrintList(out io.Writer, format, platform string, images []v1alpha1.AppImag
 		var missing []error
 		for _, image := range parsed {
 			if image.Digest == "" {
-				missing = append(missing, fmt.Errorf("image %s: the digest is not known", image.Name))
+				missing = append(missing, fmt.Errorf("image %s: %w", image.Name, ErrNoDigest))
 			}
 		}
 		if len(missing) > 0 {

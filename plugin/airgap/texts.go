@@ -90,7 +90,7 @@ Charts:
 
    If no machine reaches both, save the images in a file, and copy the file:
 
-     hauler store sync --filename hauler.yaml
+     hauler store sync -f hauler.yaml
      imgpkg copy --lock images.lock.yml --to-tar images.tar
 %s%s
 2. Make the nodes pull from your registry: configure it as a mirror of each

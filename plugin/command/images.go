@@ -2,6 +2,7 @@ package command
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -24,7 +25,8 @@ func (f *Factory) newImagesCommand() *cobra.Command {
 		Use: "images [APP]", Short: "List the container images of an app or a source",
 		Long: "Lists the images of the selected version of an app, or of all apps of a source. With -o name, each line is the reference of an image. " +
 			"With --list, the images are printed for a program that copies them: plain for one reference per line, by digest if it is known, hauler for " +
-			"a manifest of Hauler, by tag because Hauler loses images without tags, and imgpkg for an ImagesLock of Carvel, which requires the digest of each image.",
+			"a manifest of Hauler, by tag because Hauler loses images without tags, and imgpkg for an ImagesLock of Carvel, which requires the digest of each image. " +
+			"The images are those that the apps use with their default values. The command airgap writes the same lists, also with images of other values.",
 		Example: f.example("# List the images of an app", "images samples/wiki",
 			"# Pull the images of an app", "images samples/wiki -o name | xargs -n 1 docker pull",
 			"# Copy the images of a source to a store of Hauler", "images --source samples --list hauler > images.yaml && hauler store sync --filename images.yaml"),
@@ -102,7 +104,11 @@ func (f *Factory) printImages(l *listFlags, flags imagesFlags, apps []v1alpha1.A
 	slices.SortFunc(images, func(a, b v1alpha1.AppImage) int { return strings.Compare(a.Name, b.Name) })
 	switch {
 	case flags.list != "":
-		return airgap.PrintList(f.Streams.Out, flags.list, flags.platform, images)
+		err := airgap.PrintList(f.Streams.Out, flags.list, flags.platform, images)
+		if errors.Is(err, airgap.ErrNoDigest) {
+			return withHint(err, f.Name+" airgap APP")
+		}
+		return err
 	case *l.print.OutputFormat == "name":
 		for _, image := range images {
 			f.printResult("%s", printable(image.Name))
