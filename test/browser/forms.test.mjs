@@ -190,6 +190,20 @@ test("a command is copied", async (t) => {
   assert.match(await page.evaluate(() => navigator.clipboard.readText()), /^kubectl market install /);
 });
 
+test("a command breaks at spaces", async (t) => {
+  const context = await signedIn(browser, { viewport: { width: 320, height: 900 } });
+  t.after(() => context.close());
+  const page = await newPage(context);
+  for (const path of [installPath, paths.instance, "/sources/new"]) {
+    await open(page, path);
+    const words = await page.locator(".command span").evaluateAll((all) => all.map((word) => ({
+      text: word.textContent, broken: word.offsetHeight > 30 && word.offsetWidth < word.parentElement.parentElement.clientWidth - 26 })));
+    assert.ok(words.some((word) => word.text.startsWith("-")), path);
+    assert.deepEqual(words.filter((word) => word.broken), [], path);
+    await checkWidth(page, path);
+  }
+});
+
 test("Back after a rejected form returns to the entries", async (t) => {
   const context = await signedIn(browser);
   t.after(() => context.close());
@@ -244,12 +258,22 @@ test("a source is added, changed and deleted", async (t) => {
   await open(page, "/sources");
   await page.getByRole("link", { name: "Add a source" }).click();
   await page.getByLabel("Name", { exact: true }).fill("added");
-  await page.getByLabel("URL or path").fill("charts.example");
+  // Only the fields of the selected type are shown.
+  const shownFields = () => page.locator("#location, #ref, #path, #system-version, #charts, #secret").filter({ visible: true })
+    .evaluateAll((fields) => fields.map((field) => field.id));
+  assert.deepEqual(await shownFields(), ["location"], "a new source is a Helm repository");
+  for (const [type, label, fields] of [["Git", "URL", ["location", "ref", "path"]], ["OCI", "URL", ["location", "charts"]], ["Olares", "URL", ["location", "system-version"]],
+    ["Artifact", "Object of Flux", ["location", "path"]], ["Directory", "Path", ["location"]], ["Upload", "", []], ["Helm", "URL", ["location"]]]) {
+    await page.getByLabel("Type", { exact: true }).selectOption(type);
+    assert.deepEqual(await shownFields(), fields, type);
+    if (label) assert.equal(await page.getByRole("textbox", { name: label, exact: true }).first().getAttribute("id"), "location", type);
+  }
+  await page.locator("#location").fill("charts.example");
   await page.getByRole("button", { name: "Add source" }).click();
   await page.locator("#errors").getByRole("link", { name: "URL or path" }).click();
   await page.getByLabel("Type", { exact: true }).selectOption("Helm");
   assert.equal(await page.locator("#charts").isVisible(), false, "fields of other types are hidden");
-  await page.getByLabel("URL or path").fill("https://charts.example");
+  await page.locator("#location").fill("https://charts.example");
   await page.getByRole("button", { name: "Add source" }).click();
   await page.waitForURL(/\/sources\/.*\/added$/);
   await page.getByRole("link", { name: "Change", exact: true }).click();

@@ -24,6 +24,7 @@ func prepareUpgrade(r *request, v *actionView) (string, error) {
 		return "", asProblem(r, err, "get", kube.Apps, cmp.Or(ref.Namespace, v.Instance.Namespace))
 	}
 	problem := v.addNewerVersions(r, app)
+	v.addAccount(r)
 	if err := v.addConfiguration(r, app, v.request.Version); err != nil {
 		return "", err
 	}

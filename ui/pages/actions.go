@@ -55,9 +55,11 @@ type actionView struct {
 	Choices     []option
 	// UpToDate reports that only pre-releases are newer than the installed version. None is selected.
 	UpToDate bool
-	// AsksAccount reports that the form has a field for the service account, which contains Account.
+	// AsksAccount reports that the form has a field for the service account, which contains Account. Accounts are
+	// the service accounts that the form proposes.
 	AsksAccount bool
 	Account     string
+	Accounts    []string
 	// Uninstall is what an uninstallation deletes and keeps. It is nil for other actions.
 	Uninstall *uninstallView
 	// Clone is where a clone is created. It is nil for other actions.

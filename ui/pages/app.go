@@ -31,6 +31,8 @@ type appView struct {
 	Shown      *v1alpha1.PublishedVersion
 	Milestones []milestone
 	Instances  []instanceRow
+	// InstalledHere are the instances in the selected namespace.
+	InstalledHere []instanceRow
 	// Readme is the sanitized README. Note says why something is not shown.
 	Readme template.HTML
 	Note   string
@@ -229,6 +231,12 @@ func (v *appView) addInstances(r *request) error {
 		}
 	}
 	slices.SortFunc(v.Instances, compareInstances)
+	namespace := namespaceOf(r)
+	for _, row := range v.Instances {
+		if row.Instance.Namespace == namespace {
+			v.InstalledHere = append(v.InstalledHere, row)
+		}
+	}
 	return nil
 }
 

@@ -41,6 +41,7 @@ func prepareConfigure(r *request, v *actionView) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	v.addAccount(r)
 	return "", v.addConfiguration(r, app, v.Instance.Status.Version)
 }
 
@@ -98,6 +99,7 @@ func prepareClone(r *request, v *actionView) (string, error) {
 		v.request.CloneFrom.Namespace = v.Instance.Namespace
 		v.request.App.Namespace = cmp.Or(v.request.App.Namespace, v.Instance.Namespace)
 	}
+	v.Accounts = listAccounts(r, clone.Namespace)
 	v.addVersionOfClone(r, app)
 	if r.Method == http.MethodPost {
 		v.Errors = clone.checkPlace(r.lang, v.Instance)

@@ -95,6 +95,9 @@ func TestInstallForm(t *testing.T) {
 	g.Expect(preview.StatusCode).To(Equal(http.StatusOK))
 	g.Expect(preview.text).To(And(ContainSubstring("kind: AppInstallTask"), ContainSubstring("kind: Secret"), ContainSubstring("jane@example.com"), ContainSubstring("kubectl market install"), Not(ContainSubstring("CANARY"))))
 	g.Expect(w.taskNames(t)).To(BeEmpty(), "a preview changes nothing")
+	unplaced := w.validForm()
+	unplaced.Set("to", "")
+	g.Expect(w.b.post(t, w.path+"/preview", unplaced).text).To(ContainSubstring("--namespace NAMESPACE"), "no namespace is selected")
 
 	answer := w.b.post(t, w.path, w.validForm())
 	g.Expect(answer.StatusCode).To(Equal(http.StatusSeeOther), answer.text)

@@ -69,7 +69,7 @@ func (f installForm) showForm(r *request) (*view, error) {
 		return nil, err
 	}
 	v.Check = checkOf(r.lang, from)
-	v.addAccounts(r)
+	v.Accounts = listAccounts(r, v.Namespace)
 	return v.view(), v.addManifest()
 }
 
@@ -79,7 +79,7 @@ func (f installForm) showPreview(r *request) (*view, error) {
 	if err != nil {
 		return nil, err
 	}
-	v.addAccounts(r)
+	v.Accounts = listAccounts(r, v.Namespace)
 	return v.view(), v.addManifest()
 }
 
@@ -90,7 +90,7 @@ func (f installForm) submitForm(r *request) (next string, again *view, err error
 		return "", nil, err
 	}
 	if !v.acceptFields(r.PostFormValue("anyway") != "") {
-		v.addAccounts(r)
+		v.Accounts = listAccounts(r, v.Namespace)
 		return "", v.view(), v.addManifest()
 	}
 	task, confidential, err := v.newTask()
@@ -268,6 +268,17 @@ func (v *installView) addManifest() error {
 	}
 	v.formTask, err = newFormTask(task, confidential)
 	return err
+}
+
+// RequiredApps returns the apps that the selected version of the market requires, with their versions.
+func (v *installView) RequiredApps() []string {
+	var apps []string
+	for _, dependency := range v.Summary.Dependencies {
+		if dependency.Required {
+			apps = append(apps, strings.TrimSpace(dependency.Name+" "+dependency.Version))
+		}
+	}
+	return apps
 }
 
 // URL returns the URL of the form.

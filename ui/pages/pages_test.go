@@ -98,6 +98,7 @@ func TestPagesShowTheCluster(t *testing.T) {
 		{"/tasks?namespace=" + w.tenant, []string{"1 task", "Waiting for input", "1 of 5 inputs is missing"}},
 		{"/tasks/" + w.tenant + "/install-wiki-x7k2p", []string{"Install wiki", "WIKI_ADMIN_EMAIL", "a value is required", "PermissionDenied", "kind: Role", "in 59 minutes", "by jane@example.com"}},
 		{"/sources", []string{"samples", "7 of 8", "all namespaces"}},
+		{app + "/install", []string{"(notes &gt;=1.0)"}},
 		{"/sources/" + w.market + "/samples", []string{"broken", "RenderFailed", "https://charts.example.com", "helm repo add samples"}},
 		{"/about", []string{"1.2.3", "Install and change apps", "one-time link"}},
 	} {

@@ -25,7 +25,7 @@ func TestPermissionsFootprintAndPlacement(t *testing.T) {
 	w.reports.texts["/reports/"+digest+"/permissions.json"] = `{"rules": ["list nodes in all namespaces"], "ruleCount": 7, "hasClusterRules": true, "hostPaths": ["Pod/agent: /run"]}`
 	w.reports.mu.Unlock()
 	address := "/apps/" + w.market + "/samples/agent"
-	shows(t, b, address, "Storage 3Gi", "Pull 412 MB", "does not run on this cluster", "StorageClass &#34;slow&#34; not found")
+	shows(t, b, address, ">Storage</span> 3Gi", ">Pull</span> 412 MB", "does not run on this cluster", "StorageClass &#34;slow&#34; not found")
 	shows(t, b, address+"/permissions", "objects or permissions outside its namespace", "list nodes in all namespaces", "Directories of nodes", "Pod/agent: /run")
 	w.addApp(t, w.market, "samples", "modest", v1alpha1.AppSummary{Title: "Modest", Access: &v1alpha1.AppAccess{Scope: v1alpha1.AccessNamespace}})
 	shows(t, b, "/apps/"+w.market+"/samples/modest/permissions", "The app asks for nothing outside its namespace.")

@@ -2,9 +2,7 @@ package pages
 
 import (
 	"cmp"
-	"net/http"
 	"slices"
-	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -30,17 +28,14 @@ func prepareInstall(r *request, v *actionView) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	v.AsksAccount, v.Account = true, strings.TrimSpace(enteredOr(r, "account", v.Instance.Spec.ServiceAccountName))
-	v.request.ServiceAccountName = v.Account
+	v.addAccount(r)
+	v.request.ServiceAccountName = v.Account // A task without one would not use the account of the instance.
 	chosen := r.FormValue("choice")
 	if app != nil {
 		chosen = cmp.Or(chosen, app.Status.SelectedVersion)
 	}
 	if err := v.addConfiguration(r, app, chosen); err != nil {
 		return "", err
-	}
-	if r.Method == http.MethodPost {
-		v.Errors = append(v.Errors, placeProblems(r.lang, v.Instance.Namespace, v.Instance.Name, v.Account)...)
 	}
 	if app == nil {
 		v.NotAllowed = cmp.Or(v.NotAllowed, r.Text("action.noApp"))

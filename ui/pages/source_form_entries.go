@@ -1,6 +1,7 @@
 package pages
 
 import (
+	"cmp"
 	"net/http"
 	"strconv"
 	"strings"
@@ -12,8 +13,8 @@ import (
 // addEntries replaces the fields of the form by what is entered.
 func (v *sourceForm) addEntries(r *request) {
 	enter := func(field, present string) string { return strings.TrimSpace(enteredOr(r, field, present)) }
-	v.Type = v1alpha1.SourceType(enter("type", string(v.Type)))
 	v.Location, v.Secret, v.CertSecret = enter("location", v.Location), enter("secret", v.Secret), enter("cert-secret", v.CertSecret)
+	v.Type = cmp.Or(v1alpha1.SourceType(enter("type", string(v.Type))), sourcebuilder.TypeOfLocation(v.Location))
 	v.ProxySecret, v.RegistrySecret = enter("proxy-secret", v.ProxySecret), enter("registry-secret", v.RegistrySecret)
 	v.addTrustEntries(r, enter)
 	v.Ref, v.Path = enter("ref", v.Ref), enter("path", v.Path)
@@ -37,7 +38,7 @@ func (v *sourceForm) addEntries(r *request) {
 		v.Sharing, v.Selector = "selector", v.AllowedNamespaces
 	}
 	v.Sharing, v.Selector = enter("sharing", v.Sharing), enter("selector", v.Selector)
-	v.Types = optionsOf(string(v.Type), "", r.Text("sourceForm.typeByLocation"), "Helm", r.Text("sourceForm.helm"), "OCI", r.Text("sourceForm.oci"),
+	v.Types = optionsOf(string(v.Type), "Helm", r.Text("sourceForm.helm"), "OCI", r.Text("sourceForm.oci"),
 		"Git", r.Text("sourceForm.git"), "Olares", r.Text("sourceForm.olares"), "Artifact", r.Text("sourceForm.artifact"),
 		"Directory", r.Text("sourceForm.directory"), "Upload", r.Text("sourceForm.upload"))
 	v.Profiles = optionsOf(string(v.Profile), "", r.Text("sourceForm.defaultProfile"), "Helm", "Helm", "Olares", "Olares")
@@ -86,9 +87,6 @@ func listOf(text string) []string {
 // newRequest returns the request of the entries. Fields that the type does not have are left out.
 func (v *sourceForm) newRequest() sourcebuilder.Request {
 	q := v.Request
-	if q.Type == "" {
-		q.Type = sourcebuilder.TypeOfLocation(q.Location)
-	}
 	q.Charts, q.Include, q.Exclude = listOf(v.Charts), listOf(v.Include), listOf(v.Exclude)
 	q.Interval, q.Verify.Identities = v1alpha1.Duration(v.Interval), trimmedLines(v.Identities)
 	count, err := strconv.ParseInt(v.MaxVersions, 10, 32)

@@ -30,6 +30,7 @@ func TestSourceIsAddedChangedAndDeleted(t *testing.T) {
 	w := newWorld(t, false)
 	b := w.signIn(t, w.market, "admin", marketAdmin...)
 	g.Expect(shows(t, b, "/sources/new", "Add a source").text).To(ContainSubstring("<option selected>"+w.market), "the only namespace is selected")
+	g.Expect(b.get(t, "/sources/new").text).To(ContainSubstring(`<option value="Helm" selected>`))
 	form := url.Values{"to": {w.market}, "name": {"team"}, "location": {"oci://registry.example/charts"}, "type": {""}, "charts": {"web\r\ndb"}, "sharing": {"selector"}, "selector": {"team=web"}, "max-versions": {"2"}, "interval": {"1h"}, "secret": {"login"}}
 	preview := b.post(t, "/sources/new/preview", form)
 	g.Expect(preview.text).To(And(ContainSubstring("kind: MarketSource"), ContainSubstring("kubectl market source add team oci://registry.example/charts"), ContainSubstring("--charts web,db")))

@@ -21,6 +21,8 @@ type sourceRow struct {
 	State  badge
 	Shared string
 	Apps   v1alpha1.AppCounts
+	// Reason and Message are those of the condition Ready, empty if the source is ready.
+	Reason, Message string
 }
 
 type sourcesView struct {
@@ -34,6 +36,9 @@ func newSourceRow(l *locale.Language, source *v1alpha1.MarketSource) sourceRow {
 	}
 	if source.Status.Apps != nil {
 		row.Apps = *source.Status.Apps
+	}
+	if c := meta.FindStatusCondition(source.Status.Conditions, v1alpha1.ConditionReady); c != nil && row.State.Class != "ok" {
+		row.Reason, row.Message = c.Reason, c.Message
 	}
 	return row
 }
@@ -87,10 +92,9 @@ func showSources(r *request) (*view, error) {
 type sourceView struct {
 	sourceRow
 
-	Milestones      []milestone
-	Reason, Message string
-	Address         string
-	FailedURL       string
+	Milestones []milestone
+	Address    string
+	FailedURL  string
 	// MoreFailed reports that more apps failed than the status lists.
 	MoreFailed bool
 	AppsURL    string
@@ -117,9 +121,6 @@ func showSource(r *request) (*view, error) {
 	v.Milestones = milestonesOf(r.lang, source.Status.Conditions, source.CreationTimestamp.Time, false, steps...)
 	for i := range v.Milestones { // They are checked again and again.
 		v.Milestones[i].Took = ""
-	}
-	if c := meta.FindStatusCondition(source.Status.Conditions, v1alpha1.ConditionReady); c != nil {
-		v.Reason, v.Message = c.Reason, c.Message
 	}
 	v.Address = sourcebuilder.RequestFor(source).Location
 	v.AppsURL = "/apps" + queryOf(url.Values{"source": {source.Name}})

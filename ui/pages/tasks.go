@@ -59,7 +59,7 @@ func newTaskRow(l *locale.Language, task *v1alpha1.AppInstallTask) taskRow {
 		row.Duration = formatDuration(l, task.Status.CompletionTime.Sub(task.CreationTimestamp.Time))
 	}
 	if c := meta.FindStatusCondition(task.Status.Conditions, v1alpha1.ConditionSucceeded); c != nil && row.State.Class != "ok" {
-		row.Message = text.Shorten(c.Message, maxCellBytes)
+		row.Message = text.Shorten(messageText(l, c.Message), maxCellBytes)
 	}
 	return row
 }
@@ -149,6 +149,8 @@ type taskView struct {
 	Instance string
 	// Problems are the problems of preflight, without one that repeats Message.
 	Problems []v1alpha1.Problem
+	// Repeated reports that Message consists of the messages of Problems.
+	Repeated bool
 	// Check is the result of a dry run. It is nil for other tasks.
 	Check *checkView
 	// CanCancel reports that the task can be canceled.
@@ -180,6 +182,7 @@ func showTask(r *request) (*view, error) {
 		v.Until = task.CreationTimestamp.Add(limit)
 	}
 	v.Problems = slices.DeleteFunc(slices.Clone(task.Status.Preflight), func(p v1alpha1.Problem) bool { return p.Message == v.Message && p.Remedy == "" })
+	v.Repeated = len(v.Problems) > 0 && strings.Contains(v.Message, v.Problems[0].Message)
 	if task.IsDryRun() {
 		v.Check = newCheckView(r.lang, task)
 	}

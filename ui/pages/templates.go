@@ -24,7 +24,7 @@ func parseTemplates() (templates, error) {
 	for _, l := range locale.All {
 		all, err := template.New("").Funcs(template.FuncMap{
 			"icon": assets.Icon, "asset": assets.URL, "clock": formatClock, "bytes": formatBytes,
-			"initial": initialOf, "tint": tintOf, "join": strings.Join,
+			"initial": initialOf, "command": commandHTML, "tint": tintOf, "join": strings.Join,
 			"appURL": appURL, "appTabURL": appTabURL, "versionURL": versionURL, "reportURL": reportURL, "imageListURL": imageListURL,
 			"isPrerelease": isPrerelease, "installURL": installURL, "adoptURL": adoptURL,
 			"previewURL": previewURL, "checkURL": checkURL, "fieldsURL": fieldsURL, "inputsURL": inputsURL, "defaultsURL": defaultsURL, "copyURL": copyURL,
@@ -63,6 +63,22 @@ func markCode(text string) template.HTML {
 			part = "<code>" + part + "</code>"
 		}
 		out.WriteString(part)
+	}
+	return template.HTML(out.String())
+}
+
+// commandHTML returns a command as HTML in which lines break at spaces, and not after the hyphens of words.
+func commandHTML(command string) template.HTML {
+	var out strings.Builder
+	for i, word := range strings.Split(command, " ") {
+		if i > 0 {
+			out.WriteString(" ")
+		}
+		word = template.HTMLEscapeString(word)
+		if strings.Contains(word, "-") && !strings.Contains(word, "\n") {
+			word = "<span>" + word + "</span>"
+		}
+		out.WriteString(word)
 	}
 	return template.HTML(out.String())
 }

@@ -9,10 +9,11 @@ import (
 
 // uninstallView is what an uninstallation deletes and keeps.
 type uninstallView struct {
-	Deleted    []v1alpha1.KindCount
-	Total      int
-	Claims     []v1alpha1.VolumeClaim
-	Secret     string
+	Deleted []v1alpha1.KindCount
+	Total   int
+	Claims  []v1alpha1.VolumeClaim
+	// Secrets are the Secrets from which inputs are read. They are kept.
+	Secrets    []string
 	Delete     bool
 	Dependents bool
 }
@@ -25,6 +26,13 @@ func prepareUninstall(r *request, v *actionView) (string, error) {
 		u.Delete, u.Dependents = r.PostFormValue("data") == "delete", r.PostFormValue("dependents") != ""
 	}
 	v.Uninstall = u
+	for _, input := range v.Instance.Spec.Inputs {
+		if input.ValueFrom != nil && input.ValueFrom.SecretKeyRef != nil {
+			u.Secrets = append(u.Secrets, input.ValueFrom.SecretKeyRef.Name)
+		}
+	}
+	slices.Sort(u.Secrets)
+	u.Secrets = slices.Compact(u.Secrets)
 	counts := map[string]int32{}
 	if inventory := v.Instance.Status.Inventory; inventory != nil {
 		u.Total = int(inventory.Total)

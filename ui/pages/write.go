@@ -176,6 +176,10 @@ type formTask struct {
 // newFormTask returns how a form shows a task and the Secret with the entered confidential inputs, which is
 // written before.
 func newFormTask(task *v1alpha1.AppInstallTask, confidential map[string]string) (formTask, error) {
+	if task.Namespace == "" { // None is selected yet.
+		task = task.DeepCopy()
+		task.Namespace = "NAMESPACE"
+	}
 	manifest, err := taskbuilder.Manifest(append(maskedSecret(task, confidential), task)...)
 	if err != nil {
 		return formTask{}, fmt.Errorf("write manifest: %w", err)
