@@ -11,6 +11,7 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/taskbuilder"
+	"github.com/appmarket/operator/internal/transitions"
 )
 
 func (f *Factory) newInstallCommand() *cobra.Command {
@@ -59,6 +60,10 @@ func (f *Factory) createConfigured(
 		return err
 	}
 	flags.options.OnMissingInput = g.onMissing
+	if transitions.StateOf(earlier) == transitions.Uninstalled && flags.options.ServiceAccountName == "" && earlier.Spec.ServiceAccountName != "" {
+		flags.options.ServiceAccountName = earlier.Spec.ServiceAccountName
+		printLine(f.Streams.ErrOut, "Account", fmt.Sprintf("%s of the uninstalled instance %q", earlier.Spec.ServiceAccountName, earlier.Name))
+	}
 	if err := printReinstallation(f.Streams.ErrOut, earlier, r, asked); err != nil {
 		return err
 	}

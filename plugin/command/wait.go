@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"text/tabwriter"
@@ -131,6 +132,9 @@ func (f *Factory) resultError(task *v1alpha1.AppInstallTask) error {
 				fmt.Sprintf("%s retry %s%s --wait", f.Name, task.Name, in),
 			}
 		}
+		if task.Spec.ServiceAccountName == "" && isDenied(task.Status.Preflight) {
+			e.hints = append(e.hints, "add --service-account NAME to use a service account that has the permissions")
+		}
 		return e
 	case follow.Canceled, follow.Interrupted:
 		return &exitError{code: ExitCanceled, cause: fmt.Errorf("task %s was %s", task.Name, strings.ToLower(string(result))), details: stateLines(task)}
@@ -202,6 +206,11 @@ func problemLines(problems []v1alpha1.Problem, remedy string) []string {
 		}
 	}
 	return lines
+}
+
+// isDenied reports whether the service account of a task lacks permissions.
+func isDenied(problems []v1alpha1.Problem) bool {
+	return slices.ContainsFunc(problems, func(p v1alpha1.Problem) bool { return p.Reason == v1alpha1.ReasonPermissionDenied })
 }
 
 func hasRemedy(problems []v1alpha1.Problem) bool {

@@ -166,11 +166,12 @@ func TestReinstallation(t *testing.T) {
 	p.createWithStatus(newInstance("again", "wiki", func(i *v1alpha1.AppInstance) {
 		i.Spec.DesiredState, i.Spec.Values = v1alpha1.StateUninstalled, &runtime.RawExtension{Raw: []byte(`{"replicas":2,"page":{"title":"Team"}}`)}
 		i.Spec.Inputs = []v1alpha1.InputValue{{Name: "WIKI_LANGUAGE", Value: &language}, taskbuilder.SecretInput("WIKI_ADMIN_PASSWORD", "wiki-inputs", "WIKI_ADMIN_PASSWORD")}
-		i.Status.Releases, i.Status.Revision = nil, 0
+		i.Spec.ServiceAccountName, i.Status.Releases, i.Status.Revision = "tenant", nil, 0
 	}))
 	p.createWithStatus(newInstance("again", "running", func(i *v1alpha1.AppInstance) { i.Spec.Values = &runtime.RawExtension{Raw: []byte(`{"replicas":2}`)} }))
 	expectGolden(t, "reinstall",
-		p.run("install samples/wiki -n again --dry-run=client -o name"), p.run("install samples/wiki -n again --set replicas=3 --input WIKI_LANGUAGE=zh --dry-run=client -o name"),
+		p.run("install samples/wiki -n again --dry-run=client -o name"), p.run("install samples/wiki -n again --service-account other --set replicas=3 --input WIKI_LANGUAGE=zh --dry-run=client -o name"),
+		p.run("install samples/wiki -n again --dry-run=client -o yaml"),
 		p.run("install samples/wiki --name running -n again --dry-run=client -o name"))
 }
 
