@@ -21,7 +21,7 @@ type sourceRow struct {
 	State  badge
 	Shared string
 	Apps   v1alpha1.AppCounts
-	// Reason and Message are those of the condition Ready, empty if the source is ready.
+	// Reason and Message belong to the condition Ready. They are empty if the source is ready.
 	Reason, Message string
 }
 
