@@ -20,6 +20,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/random"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	. "github.com/onsi/gomega"
+	"sigs.k8s.io/yaml"
 
 	"github.com/appmarket/operator/internal/images"
 	"github.com/appmarket/operator/plugin/hydration"
@@ -139,6 +140,19 @@ func TestImagesAreLookedUp(t *testing.T) {
 	lock, err := os.ReadFile(filepath.Join(folder, "images.lock.yml"))
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(string(lock)).To(And(ContainSubstring("image: "+open+"/proxy@"+public+"\n"), ContainSubstring("image: "+guarded+"/team/db@"+private+"\n"), Not(ContainSubstring("missing"))))
+	var parsed struct {
+		APIVersion, Kind string
+		Images           []struct {
+			Image       string
+			Annotations map[string]string
+		}
+	}
+	g.Expect(yaml.UnmarshalStrict(lock, &parsed)).To(Succeed(), "imgpkg rejects other fields")
+	g.Expect(parsed.Images).To(HaveLen(4))
+	for _, image := range parsed.Images {
+		_, err := name.NewDigest(image.Image)
+		g.Expect(err).NotTo(HaveOccurred(), "imgpkg rejects other references")
+	}
 	g.Expect(os.ReadFile(filepath.Join(folder, "hauler.yaml"))).To(ContainSubstring("  - name: " + open + "/missing:2\n"))
 }
 
