@@ -141,7 +141,9 @@ func (b *Bucket) findInList(ctx context.Context, name string) (chartrepo.FileInf
 func (b *Bucket) Write(name string, data []byte) error { return b.writeWith(b.writer, name, data) }
 
 // Mark writes a small file.
-func (b *Bucket) Mark(name string) error { return b.writeWith(b.client, name, []byte(path.Base(name)+"\n")) }
+func (b *Bucket) Mark(name string) error {
+	return b.writeWith(b.client, name, []byte(path.Base(name)+"\n"))
+}
 
 func (b *Bucket) writeWith(client *minio.Client, name string, data []byte) error {
 	ctx, cancel := context.WithTimeout(context.Background(), transferTimeout)

@@ -70,7 +70,8 @@ func FuzzService(f *testing.F) {
 	f.Add(uint16(404), "", `<Error><Code>NoSuchKey</Code><Message>`+fuzzSecret+`</Message></Error>`, `<ListBucketResult></ListBucketResult>`)
 	f.Add(uint16(404), "", `<Error><Code>NoSuchKey</Code></Error>`, "<ListBucketResult><Contents><Key>market/records/../../x</Key></Contents>")
 	f.Add(uint16(403), "X-Minio-Error-Code: "+fuzzSecret, `<Error><Code>`+strings.Repeat("A", 1000)+`</Code></Error>`, list)
-	f.Add(uint16(307), "Location: https://other.example.com/", "", `<ListBucketResult><IsTruncated>true</IsTruncated><NextContinuationToken>a</NextContinuationToken></ListBucketResult>`)
+	f.Add(uint16(307), "Location: https://other.example.com/", "",
+		`<ListBucketResult><IsTruncated>true</IsTruncated><NextContinuationToken>a</NextContinuationToken></ListBucketResult>`)
 	f.Fuzz(func(t *testing.T, status uint16, header, body, list string) {
 		g := NewWithT(t)
 		given, requests := parseHeader(header), 0
