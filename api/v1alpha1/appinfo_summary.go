@@ -178,6 +178,12 @@ type AppSummary struct {
 	Warnings []string `json:"warnings,omitempty"`
 }
 
+// IsSingleInstance reports whether the app allows only one instance in a namespace. A chart without
+// an Olares manifest has no such restriction.
+func (s *AppSummary) IsSingleInstance() bool {
+	return s.ClusterSingleton || (s.Type == "app" || s.Type == "middleware") && !s.Cloneable
+}
+
 // CloneVerdict specifies where a second instance of an app can be installed.
 // +kubebuilder:validation:Enum=Safe;NamespacedOnly;Unsafe
 type CloneVerdict string

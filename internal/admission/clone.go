@@ -17,7 +17,7 @@ func CheckCloneSafety(crossNamespace bool) Check {
 			return nil
 		}
 		app := o.App.Info.Spec.App
-		if IsSingleInstance(summary) {
+		if summary.IsSingleInstance() {
 			f.Add(outcome.Stalledf(v1alpha1.ReasonSingleInstance, "app %q allows only one instance and cannot be cloned; use the existing instance", app))
 		}
 		clone := summary.Clone

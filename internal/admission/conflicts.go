@@ -38,7 +38,7 @@ func CheckConflicts(ctx context.Context, o *Operation, f *Findings) error {
 // CheckSingleInstance checks that an app that allows only one instance per namespace has no other
 // instance.
 func CheckSingleInstance(ctx context.Context, o *Operation, f *Findings) error {
-	if summary := o.summary(); summary == nil || !IsSingleInstance(summary) {
+	if summary := o.summary(); summary == nil || !summary.IsSingleInstance() {
 		return nil
 	}
 	others, err := precedingInstances(ctx, o)
@@ -52,12 +52,6 @@ func CheckSingleInstance(ctx context.Context, o *Operation, f *Findings) error {
 		}
 	}
 	return nil
-}
-
-// IsSingleInstance reports whether an app allows only one instance in a namespace. A chart without
-// an Olares manifest has no such restriction.
-func IsSingleInstance(summary *v1alpha1.AppSummary) bool {
-	return summary.ClusterSingleton || (summary.Type == "app" || summary.Type == "middleware") && !summary.Cloneable
 }
 
 // precedingInstances returns the other instances in the namespace that the operation must not

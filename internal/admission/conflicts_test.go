@@ -52,7 +52,7 @@ func TestAppsThatMayBeInstalledOnce(t *testing.T) {
 		{"an app that can be cloned and serves the whole cluster", v1alpha1.AppSummary{Type: "app", Cloneable: true, ClusterSingleton: true}, true},
 		{"a plain chart", v1alpha1.AppSummary{}, false},
 	} {
-		NewWithT(t).Expect(IsSingleInstance(&c.summary)).To(Equal(c.want), c.why)
+		NewWithT(t).Expect(c.summary.IsSingleInstance()).To(Equal(c.want), c.why)
 	}
 }
 

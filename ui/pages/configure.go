@@ -22,6 +22,9 @@ type cloneView struct {
 	Namespaces               []string
 	// OnlyOtherNamespace reports that two instances conflict in one namespace.
 	OnlyOtherNamespace bool
+
+	// nameProblem says why the clone cannot have its name, empty if it can or if that is unknown.
+	nameProblem string
 }
 
 // findApp returns the app of an instance, nil if the user cannot read it.
@@ -72,8 +75,11 @@ func prepareClone(r *request, v *actionView) (string, error) {
 		return "", err
 	}
 	clone := &cloneView{
-		Namespace: strings.TrimSpace(enteredOr(r, "to", v.Instance.Namespace)), Name: strings.TrimSpace(enteredOr(r, "name", v.Instance.Name+"-2")),
+		Namespace: strings.TrimSpace(enteredOr(r, "to", v.Instance.Namespace)), Name: strings.TrimSpace(r.PostFormValue("name")),
 		Account: strings.TrimSpace(r.PostFormValue("account")),
+	}
+	if err := clone.addName(r, v); err != nil {
+		return "", err
 	}
 	v.Clone = clone
 	v.NotAllowed = cmp.Or(cloneProblem(r.lang, v.Instance, app), v.NotAllowed)
@@ -105,6 +111,20 @@ func prepareClone(r *request, v *actionView) (string, error) {
 		v.Errors = clone.checkPlace(r.lang, v.Instance)
 	}
 	return "", v.addConfiguration(r, app, cmp.Or(v.request.Version, v.Instance.Status.Version))
+}
+
+// addName suggests a name that no instance in the namespace has, and adds what is wrong with an entered name.
+func (c *cloneView) addName(r *request, v *actionView) error {
+	if hasEntries(r) {
+		app := v.Instance.Spec.AppRef
+		app.Namespace = cmp.Or(app.Namespace, v.Instance.Namespace)
+		problem, err := nameProblem(r, v1alpha1.ActionClone, app, c.Namespace, c.Name, v.Key)
+		c.nameProblem = problem
+		return err
+	}
+	all, err := listInstances(r, c.Namespace)
+	c.Name = unusedInstanceName(v.Instance.Name, all, 2)
+	return err
 }
 
 // addVersionOfClone offers the version of the cloned instance, and the published versions.
@@ -147,6 +167,8 @@ func (c *cloneView) checkPlace(l *locale.Language, origin *v1alpha1.AppInstance)
 		problems = append(problems, fieldError{"to", l.Text("form.namespace"), l.Text("fieldProblem.otherNamespace")})
 	case c.Namespace == origin.Namespace && c.Name == origin.Name:
 		problems = append(problems, fieldError{"name", l.Text("form.name"), l.Text("fieldProblem.sameName")})
+	case c.nameProblem != "":
+		problems = append(problems, fieldError{"name", l.Text("form.name"), c.nameProblem})
 	}
 	return problems
 }

@@ -26,15 +26,19 @@ var (
 type installView struct {
 	App   *v1alpha1.AppInfo
 	Title string
-	// Adopt reports that the form adopts a Helm release, and Verb is the action.
+	// Adopt reports that the form adopts a Helm release, and Action is the action.
 	Adopt   bool
-	Verb    string
+	Action  v1alpha1.Action
 	Summary *v1alpha1.AppSummary
 	Key     string
 	// NotAllowed is the reason why the app cannot be installed, empty if it can.
 	NotAllowed string
 	// notShared says that the app is not shared with the namespace, empty if it is or if that is unknown.
 	notShared string
+	// nameProblem says why the instance cannot have its name, empty if it can or if that is unknown.
+	nameProblem string
+	// OnlyInstance is the instance of an app that allows no other one, nil if the user knows none.
+	OnlyInstance *v1alpha1.AppInstance
 
 	Namespace, Name, DisplayTitle, Account, Values string
 	Namespaces                                     []string
@@ -141,7 +145,7 @@ func (f installForm) newView(r *request) (*installView, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := &installView{lang: r.lang, App: app, Summary: app.Status.Summary, Key: formKeyOf(r), Adopt: f.action == v1alpha1.ActionAdopt, Verb: string(f.action)}
+	v := &installView{lang: r.lang, App: app, Summary: app.Status.Summary, Key: formKeyOf(r), Adopt: f.action == v1alpha1.ActionAdopt, Action: f.action}
 	if v.Summary == nil {
 		v.Summary = &v1alpha1.AppSummary{}
 	}
@@ -162,39 +166,7 @@ func (f installForm) newView(r *request) (*installView, error) {
 	if !scope.Cut {
 		v.Namespaces = scope.Namespaces
 	}
-	if hasEntries(r) {
-		v.notShared, err = sharingProblem(r, app, v.Namespace)
-		return v, err
-	}
-	if v.Namespace == "" && len(v.Namespaces) == 1 {
-		v.Namespace = v.Namespaces[0]
-	}
-	return v, v.suggestAccount(r)
-}
-
-// suggestAccount suggests the service account of the newest instance in the namespace.
-func (v *installView) suggestAccount(r *request) error {
-	if v.Namespace == "" || !namespaceForm.MatchString(v.Namespace) {
-		return nil
-	}
-	allowed, err := r.Allows(r.Context(), "list", kube.Instances, v.Namespace, "")
-	if err != nil || !allowed {
-		return err
-	}
-	all, err := r.server.Cluster.ListInstances(r.Context(), kube.Scope{Namespaces: []string{v.Namespace}})
-	if err != nil {
-		return err
-	}
-	newest := -1
-	for i := range all {
-		if newest < 0 || all[newest].CreationTimestamp.Before(&all[i].CreationTimestamp) {
-			newest = i
-		}
-	}
-	if newest >= 0 {
-		v.Account = all[newest].Spec.ServiceAccountName
-	}
-	return nil
+	return v, v.addPlace(r)
 }
 
 // installProblem returns why an app cannot be installed, empty if it can.
@@ -222,8 +194,11 @@ func (v *installView) addVersions(r *request) {
 func (v *installView) checkFields() {
 	v.Errors = append(v.Errors, placeProblems(v.lang, v.Namespace, v.Name, v.Account)...)
 	add := func(id, label, text string) { v.Errors = append(v.Errors, fieldError{id, v.lang.Text(label), text}) }
-	if v.notShared != "" {
-		add("to", "form.namespace", v.notShared)
+	if problem := cmp.Or(v.notShared, v.OnlyInstanceText()); problem != "" {
+		add("to", "form.namespace", problem)
+	}
+	if v.nameProblem != "" {
+		add("name", "form.name", v.nameProblem)
 	}
 	if len([]rune(v.DisplayTitle)) > 200 {
 		add("title", "form.title", v.lang.Text("fieldProblem.maxLength", "Value", 200))
@@ -237,11 +212,16 @@ func (v *installView) checkFields() {
 	v.Inputs.check()
 }
 
+// appRef returns the reference to the app.
+func (v *installView) appRef() v1alpha1.AppReference {
+	return v1alpha1.AppReference{Namespace: v.App.Namespace, Source: v.App.Spec.SourceRef.Name, Name: v.App.Spec.App}
+}
+
 // newTask returns the task of the form, and the confidential inputs by their keys in the Secret.
 func (v *installView) newTask() (*v1alpha1.AppInstallTask, map[string]string, error) {
 	request := taskbuilder.Request{
-		Action: v1alpha1.Action(v.Verb), Namespace: v.Namespace, Instance: v.Name, Suffix: v.Key, Version: v.version,
-		App:           v1alpha1.AppReference{Namespace: v.App.Namespace, Source: v.App.Spec.SourceRef.Name, Name: v.App.Spec.App},
+		Action: v.Action, Namespace: v.Namespace, Instance: v.Name, Suffix: v.Key, Version: v.version,
+		App:           v.appRef(),
 		Configuration: v1alpha1.AppConfiguration{Title: v.DisplayTitle},
 		Options:       taskbuilder.Options{ServiceAccountName: v.Account},
 	}

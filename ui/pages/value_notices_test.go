@@ -20,6 +20,7 @@ func TestValuesAreJudged(t *testing.T) {
 	judge := func(text string) string {
 		form := w.validForm()
 		form.Set("values", text)
+		form.Set("name", "other-wiki")
 		answer := w.b.postPart(t, w.path+"/fields", form)
 		g.Expect(answer.StatusCode).To(Equal(http.StatusOK))
 		g.Expect(activeMarkup(t, answer.text)).To(BeEmpty())
