@@ -31,6 +31,15 @@ func NewInputsSecret(namespace, instance, writer string, texts map[string]string
 	}
 }
 
+// writers are the programs that write the Secret of NewInputsSecret: the web pages and the kubectl plugin.
+var writers = []string{"appmarket-ui", "kubectl-market"}
+
+// IsInputsSecret reports whether a Secret is the Secret of NewInputsSecret of an instance.
+func IsInputsSecret(secret *corev1.Secret, instance string) bool {
+	return secret.Name == InputsSecretName(instance) && secret.Labels[v1alpha1.InstanceLabel] == instance &&
+		slices.Contains(writers, secret.Labels[ManagedByLabel])
+}
+
 // SecretInput returns an input that is read from a key of a Secret.
 func SecretInput(name, secret, key string) v1alpha1.InputValue {
 	return v1alpha1.InputValue{Name: name, ValueFrom: &v1alpha1.InputValueSource{
