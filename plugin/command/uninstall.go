@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/preview"
 	"github.com/appmarket/operator/internal/taskbuilder"
 	"github.com/appmarket/operator/internal/text"
 )
@@ -93,7 +94,10 @@ func printUninstallation(out io.Writer, instance *v1alpha1.AppInstance, data v1a
 	for _, release := range instance.Status.Releases {
 		releases = append(releases, release.Name)
 	}
-	stays := secretsOf(instance)
+	var stays []string
+	for _, secret := range preview.RetainedSecrets(instance) {
+		stays = append(stays, "Secret "+secret)
+	}
 	if data != v1alpha1.DataDelete {
 		stays = append(claims, stays...)
 	}
@@ -116,15 +120,4 @@ func pluralOf(count int, singular, plural string) string {
 		return singular
 	}
 	return plural
-}
-
-// secretsOf returns the Secrets from which the inputs of an instance are read.
-func secretsOf(instance *v1alpha1.AppInstance) []string {
-	names := map[string]bool{}
-	for _, input := range instance.Spec.Inputs {
-		if input.ValueFrom != nil && input.ValueFrom.SecretKeyRef != nil {
-			names["Secret "+input.ValueFrom.SecretKeyRef.Name] = true
-		}
-	}
-	return slices.Sorted(maps.Keys(names))
 }

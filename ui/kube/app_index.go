@@ -16,10 +16,12 @@ import (
 
 // AppRow is what a list shows of an app.
 type AppRow struct {
-	Namespace, Name, Source, App      string
-	Title, Description, Developer     string
-	Version, AppVersion, Type         string
-	Categories, Architectures         []string
+	Namespace, Name, Source, App  string
+	Title, Description, Developer string
+	Version, AppVersion, Type     string
+	Categories, Architectures     []string
+	// Requires are the names of the apps that must be installed.
+	Requires                          []string
 	Featured                          int32
 	GPU, Withdrawn, Suspended, Ready  bool
 	Hidden                            bool
@@ -157,6 +159,11 @@ func NewAppRow(app *v1alpha1.AppInfo) *AppRow {
 		row.Description, row.Developer, row.AppVersion, row.Type = s.Description, s.Developer, s.AppVersion, s.Type
 		row.Categories, row.Architectures, row.Icon = s.Categories, s.Architectures, s.Icon
 		row.Translations = s.Translations
+		for _, dependency := range s.Dependencies {
+			if dependency.Type == "application" && dependency.Required {
+				row.Requires = append(row.Requires, dependency.Name)
+			}
+		}
 		row.GPU, row.Purchase = s.Resources != nil && s.Resources.GPU != "", s.Purchase != nil
 	}
 	if app.Status.Placement != nil {

@@ -5,34 +5,40 @@ import (
 	"strings"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/preview"
 )
 
 // uninstallView is what an uninstallation deletes and keeps.
 type uninstallView struct {
-	Deleted []v1alpha1.KindCount
-	Total   int
-	Claims  []v1alpha1.VolumeClaim
-	// Secrets are the Secrets from which inputs are read. They are kept.
-	Secrets    []string
-	Delete     bool
-	Dependents bool
+	Deleted  []v1alpha1.KindCount
+	Total    int
+	Releases []v1alpha1.Release
+	Claims   []v1alpha1.VolumeClaim
+	// Secrets are the names of the retained Secrets with inputs.
+	Secrets []string
+	// Delete reports that the data is deleted.
+	Delete bool
+	// Dependents are the instances that depend on the instance, and AlsoDependents reports that they are
+	// uninstalled too.
+	Dependents     dependents
+	AlsoDependents bool
 }
 
 // prepareUninstall lists what is deleted and what is kept. Data is deleted only if the user enters
 // the name of the instance.
 func prepareUninstall(r *request, v *actionView) (string, error) {
-	u := &uninstallView{Claims: v.Instance.Status.Claims, Delete: v.Instance.Spec.DataPolicy == v1alpha1.DataDelete}
+	u := &uninstallView{
+		Releases: v.Instance.Status.Releases, Claims: v.Instance.Status.Claims, Secrets: preview.RetainedSecrets(v.Instance),
+		Delete: v.Instance.Spec.DataPolicy == v1alpha1.DataDelete,
+	}
 	if hasEntries(r) {
-		u.Delete, u.Dependents = r.PostFormValue("data") == "delete", r.PostFormValue("dependents") != ""
+		u.Delete, u.AlsoDependents = r.PostFormValue("data") == "delete", r.PostFormValue("dependents") != ""
+	}
+	var err error
+	if u.Dependents, err = findDependents(r, v.Instance); err != nil {
+		return "", err
 	}
 	v.Uninstall = u
-	for _, input := range v.Instance.Spec.Inputs {
-		if input.ValueFrom != nil && input.ValueFrom.SecretKeyRef != nil {
-			u.Secrets = append(u.Secrets, input.ValueFrom.SecretKeyRef.Name)
-		}
-	}
-	slices.Sort(u.Secrets)
-	u.Secrets = slices.Compact(u.Secrets)
 	counts := map[string]int32{}
 	if inventory := v.Instance.Status.Inventory; inventory != nil {
 		u.Total = int(inventory.Total)
@@ -52,18 +58,21 @@ func prepareUninstall(r *request, v *actionView) (string, error) {
 	if u.Delete {
 		parameters.DataPolicy = v1alpha1.DataDelete
 	}
-	if u.Dependents {
+	if u.AlsoDependents {
 		parameters.Dependents = v1alpha1.DependentsUninstall
 	}
 	v.request.Uninstall = parameters
 	return "", nil
 }
 
-// confirmationProblem returns why the user has to confirm the deletion of the data, empty if the user has
-// confirmed it or keeps the data.
+// confirmationProblem returns why the user has to confirm the deletion of the data or the uninstallation of other
+// instances, empty if the user has confirmed both.
 func (u *uninstallView) confirmationProblem(r *request, instance *v1alpha1.AppInstance) string {
-	if u.Delete && r.PostFormValue("confirm") != instance.Name {
+	switch {
+	case u.Delete && r.PostFormValue("confirm") != instance.Name:
 		return r.Text("uninstall.confirmProblem", "Name", instance.Name)
+	case len(u.Dependents.Instances) > 0 && !u.AlsoDependents:
+		return r.Text("uninstall.dependentsProblem", "Name", instance.Name)
 	}
 	return ""
 }
