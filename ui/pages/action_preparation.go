@@ -79,6 +79,7 @@ func isNewer(version, installed string) bool {
 
 // prepareRollback offers the earlier revisions in the history.
 func prepareRollback(r *request, v *actionView) (string, error) {
+	v.addAfter(r)
 	v.ChoiceLabel = r.Text("action.revision")
 	chosen := r.FormValue("choice")
 	for _, entry := range transitions.RollbackRevisions(v.Instance) {

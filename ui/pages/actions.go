@@ -66,7 +66,9 @@ type actionView struct {
 	Clone *cloneView
 	// Configuration contains the title, the inputs and the values. It is nil for actions without them.
 	Configuration *configurationForm
-	Errors        []fieldError
+	// After is about failures, data and the time limit. It is nil for actions whose form does not ask for them.
+	After  *afterPart
+	Errors []fieldError
 	// Changes are the lines that the kubectl plugin prints before it creates the same task.
 	Changes []preview.Line
 	// CanCheck reports that the operation can be checked, and Check is the result, nil if there is none.

@@ -65,7 +65,22 @@ func (v *actionView) addConfiguration(r *request, app *v1alpha1.AppInfo, version
 		v.Configuration.URL = v.URL()
 	}
 	v.request.Configuration, v.confidential = v.Configuration.changedConfiguration(taskbuilder.InputsSecretName(v.request.Instance))
+	v.addAfter(r)
 	return nil
+}
+
+// addAfter adds the part about failures, data and the time limit to the form, and what is entered there to the
+// request.
+func (v *actionView) addAfter(r *request) {
+	var summary *v1alpha1.AppSummary
+	if v.app != nil {
+		summary = v.app.Status.Summary
+	}
+	v.After = newAfterPart(r, v.Action, summary)
+	if r.Method == http.MethodPost {
+		v.Errors = append(v.Errors, v.After.check(r.lang)...)
+	}
+	v.After.addTo(&v.request)
 }
 
 // prepareClone offers the place, the titles and the configuration of a clone.

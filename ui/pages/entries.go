@@ -63,9 +63,7 @@ func entriesOf(task *v1alpha1.AppInstallTask) (url.Values, error) {
 	if revision := spec.RollbackRevision(); revision != 0 {
 		set("choice", strconv.Itoa(int(revision)))
 	}
-	if spec.Dependencies == v1alpha1.DependenciesInstall {
-		set("dependencies", "yes")
-	}
+	addAfterEntries(set, spec)
 	if spec.UninstallsDependents() {
 		set("dependents", "yes")
 	}

@@ -45,10 +45,9 @@ type installView struct {
 	// Accounts are service accounts in the namespace, which the form proposes.
 	Accounts []string
 	Versions []option
-	// Dependencies reports that required apps are installed too.
-	Dependencies bool
-	Inputs       *inputForm
-	Errors       []fieldError
+	Inputs   *inputForm
+	After    *afterPart
+	Errors   []fieldError
 
 	// Check is the result of the check of the entries, nil if there is none.
 	Check *checkView
@@ -153,7 +152,7 @@ func (f installForm) newView(r *request) (*installView, error) {
 	v.Namespace = cmp.Or(strings.TrimSpace(r.PostFormValue("to")), namespaceOf(r))
 	v.Name = cmp.Or(strings.TrimSpace(r.PostFormValue("name")), app.Spec.App)
 	v.DisplayTitle, v.Account = strings.TrimSpace(r.PostFormValue("title")), strings.TrimSpace(r.PostFormValue("account"))
-	v.Values, v.Dependencies = strings.ReplaceAll(r.PostFormValue("values"), "\r\n", "\n"), r.PostFormValue("dependencies") != ""
+	v.Values, v.After = strings.ReplaceAll(r.PostFormValue("values"), "\r\n", "\n"), newAfterPart(r, f.action, v.Summary)
 	v.addVersions(r)
 	list, note := findInputs(r, app, v.version)
 	v.Inputs = newInputForm(r, list)
@@ -209,6 +208,7 @@ func (v *installView) checkFields() {
 	if _, problem := encodeValues(v.lang, v.Values); problem != "" {
 		add("values", "form.values", problem)
 	}
+	v.Errors = append(v.Errors, v.After.check(v.lang)...)
 	v.Inputs.check()
 }
 
@@ -228,9 +228,7 @@ func (v *installView) newTask() (*v1alpha1.AppInstallTask, map[string]string, er
 	if v.App.Namespace == v.Namespace {
 		request.App.Namespace = ""
 	}
-	if v.Dependencies {
-		request.Dependencies = v1alpha1.DependenciesInstall
-	}
+	v.After.addTo(&request)
 	if raw, problem := encodeValues(v.lang, v.Values); problem == "" && raw != nil {
 		request.Configuration.Values = &runtime.RawExtension{Raw: raw}
 	}
@@ -248,17 +246,6 @@ func (v *installView) addManifest() error {
 	}
 	v.formTask, err = newFormTask(task, confidential)
 	return err
-}
-
-// RequiredApps returns the apps that the selected version of the market requires, with their versions.
-func (v *installView) RequiredApps() []string {
-	var apps []string
-	for _, dependency := range v.Summary.Dependencies {
-		if dependency.Required {
-			apps = append(apps, strings.TrimSpace(dependency.Name+" "+dependency.Version))
-		}
-	}
-	return apps
 }
 
 // URL returns the URL of the form.
