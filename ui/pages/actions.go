@@ -47,7 +47,7 @@ type actionView struct {
 	NotAllowed string
 	// Problem is what is wrong with a field of the form.
 	Problem string
-	formTask
+	formOutput
 	// ManagedBy is the GitOps tool that may revert the action.
 	ManagedBy string
 	// Choices are the versions of an upgrade or the revisions of a rollback.
@@ -208,7 +208,7 @@ func (v *actionView) addTask() (err error) {
 			v.Changes[i] = preview.Line{Name: v.lang.Word("preview", line.Name), Text: translateText(v.lang, line.Text)}
 		}
 	}
-	v.formTask, err = newFormTask(v.task, v.confidential)
+	v.formOutput, err = newFormOutput(v.task, v.confidential, v.Instance)
 	return err
 }
 

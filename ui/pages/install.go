@@ -52,7 +52,7 @@ type installView struct {
 	// Check is the result of the check of the entries, nil if there is none.
 	Check *checkView
 
-	formTask
+	formOutput
 	lang    *locale.Language
 	version string
 }
@@ -244,7 +244,7 @@ func (v *installView) addManifest() error {
 	if err != nil {
 		return err
 	}
-	v.formTask, err = newFormTask(task, confidential)
+	v.formOutput, err = newFormOutput(task, confidential, nil)
 	return err
 }
 

@@ -51,8 +51,10 @@ func TestManifestIsTheObject(t *testing.T) {
 			preview := b.post(t, c.path+"/preview", c.form)
 			g.Expect(preview.StatusCode).To(Equal(http.StatusOK), preview.text)
 			shown := shownCode.FindAllStringSubmatch(preview.text, -1)
-			g.Expect(len(shown)).To(BeNumerically(">=", 2))
-			manifest, shell := html.UnescapeString(shown[len(shown)-2][1]), html.UnescapeString(shown[len(shown)-1][1])
+			g.Expect(len(shown)).To(BeNumerically(">=", 4))
+			shown = shown[len(shown)-4:] // YAML, kubectl, kubectl market and git
+			manifest, shell := html.UnescapeString(shown[0][1]), html.UnescapeString(shown[2][1])
+			g.Expect(html.UnescapeString(shown[1][1])).To(And(HavePrefix("kubectl apply -f - <<'EOF'\n"), ContainSubstring(manifest)))
 
 			g.Expect(w.runPlugin(t, shell)).To(Equal(manifest), shell)
 

@@ -185,6 +185,7 @@ func (s *Server) addForms(mux *http.ServeMux) {
 		mux.Handle("POST "+path, s.signedIn(s.serveForm(f.submit)))
 		if f.preview != nil {
 			mux.Handle("POST "+path+"/preview", s.signedIn(s.servePreview(f.preview)))
+			mux.Handle("POST "+path+"/manifest", s.signedIn(s.serveManifest(f.preview)))
 			mux.Handle("POST "+path+"/fields", s.signedIn(s.serveFields(f.preview)))
 			mux.Handle("POST "+path+"/defaults", s.signedIn(s.serveDefaults(f.preview)))
 			mux.Handle("POST "+path+"/copy", s.signedIn(s.serveCopiedValue(f.preview)))

@@ -42,7 +42,7 @@ type sourceForm struct {
 	Grant  string
 	Errors []fieldError
 
-	formTask
+	formOutput
 	lang   *locale.Language
 	change *sourceChange
 
@@ -135,7 +135,7 @@ func (v *sourceForm) addSource() error {
 	if v.Manifest, err = taskbuilder.Manifest(shown); err != nil {
 		return fmt.Errorf("write manifest: %w", err)
 	}
-	v.Command = sourcebuilder.AddCommand(q)
+	v.Command, v.GitManifest, v.IsSource, v.FileName = sourcebuilder.AddCommand(q), v.Manifest, true, q.Name
 	return nil
 }
 

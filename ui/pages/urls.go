@@ -91,6 +91,9 @@ func checkPartURL(namespace, name string) string { return "/parts" + pathOf("che
 // previewURL returns the URL of the preview of a form.
 func previewURL(form string) string { return form + "/preview" }
 
+// manifestURL returns the URL of the file with the manifest of a form.
+func manifestURL(form string) string { return form + "/manifest" }
+
 func taskActionURL(namespace, name, action string) string {
 	return pathOf("tasks", namespace, name, action)
 }

@@ -12,7 +12,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appmarket/operator/api/v1alpha1"
-	"github.com/appmarket/operator/internal/taskbuilder"
 	"github.com/appmarket/operator/ui/kube"
 )
 
@@ -164,29 +163,4 @@ func (r *request) logWrite(verb string, object client.Object, err error) {
 	}
 	r.server.Log.Info("Sent a write to the API server", "user", r.session.User, "verb", verb, "kind", kind,
 		"namespace", object.GetNamespace(), "name", object.GetName(), "result", result)
-}
-
-// formTask is the task that a form creates, as the form shows it.
-type formTask struct {
-	// Manifest contains the objects that the form creates, without confidential values, and Command is
-	// the command of the kubectl plugin that creates the same task.
-	Manifest, Command string
-}
-
-// newFormTask returns how a form shows a task and the Secret with the entered confidential inputs, which is
-// written before.
-func newFormTask(task *v1alpha1.AppInstallTask, confidential map[string]string) (formTask, error) {
-	if task.Namespace == "" { // None is selected yet.
-		task = task.DeepCopy()
-		task.Namespace = "NAMESPACE"
-	}
-	manifest, err := taskbuilder.Manifest(append(maskedSecret(task, confidential), task)...)
-	if err != nil {
-		return formTask{}, fmt.Errorf("write manifest: %w", err)
-	}
-	command, err := taskbuilder.CommandFor(task, isKeyOf(confidential))
-	if err != nil {
-		return formTask{}, fmt.Errorf("write command: %w", err)
-	}
-	return formTask{manifest, command}, nil
 }
