@@ -32,9 +32,7 @@ func listAccounts(r *request, namespace string) []string {
 	var found corev1.ServiceAccountList
 	err := r.List(r.Context(), &found, client.InNamespace(namespace), client.Limit(maxAccounts))
 	if err != nil {
-		if !apierrors.IsForbidden(err) { // Without proposals, the form is complete.
-			r.server.Log.Error(err, "Cannot list service accounts", "namespace", namespace)
-		}
+		logProposalError(r, err, "service accounts")
 		return nil
 	}
 	var names []string
@@ -42,4 +40,12 @@ func listAccounts(r *request, namespace string) []string {
 		names = append(names, found.Items[i].Name)
 	}
 	return names
+}
+
+// logProposalError logs that the proposals for a field cannot be read. Without them, the form is complete, and a user
+// need not have the permission to list them.
+func logProposalError(r *request, err error, what string) {
+	if !apierrors.IsForbidden(err) {
+		r.server.Log.Error(err, "Cannot list the proposals for a field", "proposals", what)
+	}
 }

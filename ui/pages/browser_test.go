@@ -188,7 +188,10 @@ func newBrowserWorld(t *testing.T) browserWorld {
 		}
 		w.addApp(t, w.market, "samples", fmt.Sprintf("app%d", i), summary)
 	}
-	w.addApp(t, w.market, "samples", "board", v1alpha1.AppSummary{Title: "Board", Description: "Cards on a board", Developer: "Samples Ltd", Categories: []string{"Tools"}})
+	w.addApp(t, w.market, "samples", "board", v1alpha1.AppSummary{
+		Title: "Board", Description: "Cards on a board", Developer: "Samples Ltd", Categories: []string{"Tools"},
+		Inputs: []v1alpha1.Input{{Name: "BOARD_PASSWORD", Type: "password", Secret: true}},
+	})
 	w.addApp(t, w.market, "samples", longName, v1alpha1.AppSummary{
 		Title: strings.Repeat("Longtitle", 20), Developer: strings.Repeat("Developer", 12), Description: strings.Repeat("Word", 300),
 		Categories: []string{strings.Repeat("Category", 10)}, Licenses: []string{strings.Repeat("L", 90)},

@@ -47,7 +47,7 @@ func newConfigurationForm(r *request, instance *v1alpha1.AppInstance, app *v1alp
 	form := &configurationForm{lang: r.lang, instance: instance, AppUnknown: app == nil}
 	form.DisplayTitle = strings.TrimSpace(enteredOr(r, "title", instance.Spec.Title))
 	list, note := findInputs(r, app, version)
-	form.Inputs = newInputForm(r, list)
+	form.Inputs = newInputForm(r, instance.Namespace, list)
 	form.Inputs.Note, form.Inputs.keepsMissing = note, true
 	for _, field := range form.Inputs.all() {
 		field.addPresent(r, form.Inputs, instance.Spec.Inputs)
@@ -113,7 +113,7 @@ func isEmptyJSON(raw []byte) bool {
 // addPresent adds the value that an instance has for the input.
 func (f *inputField) addPresent(r *request, form *inputForm, present []v1alpha1.InputValue) {
 	i := slices.IndexFunc(present, func(value v1alpha1.InputValue) bool { return value.Name == f.Name })
-	if i < 0 {
+	if i < 0 || f.Fixed {
 		return
 	}
 	value := present[i]
@@ -143,7 +143,7 @@ func (f *configurationForm) checkFields() []fieldError {
 		problems = append(problems, f.checkTitles()...)
 	}
 	for _, field := range f.Inputs.all() {
-		if _, given := f.Inputs.given[field.Name]; field.present != nil && !given && *field.present != "" {
+		if _, given := f.Inputs.given[field.Name]; field.present != nil && !given && *field.present != "" && !field.Reference.IsEntered() {
 			f.Inputs.addError(field, f.lang.Text("fieldProblem.inputRemoved"))
 		}
 	}

@@ -88,16 +88,16 @@ func entriesOf(task *v1alpha1.AppInstallTask) (url.Values, error) {
 	return entries, nil
 }
 
-// addInputEntries adds the entries for inputs. An input that is not read from a Secret but from another
-// object has no field in a form.
+// addInputEntries adds the entries for inputs.
 func addInputEntries(entries url.Values, list []v1alpha1.InputValue) {
 	for _, input := range list {
-		switch {
-		case input.Value != nil:
+		if input.Value != nil {
 			entries.Set("input."+input.Name, *input.Value)
-		case input.ValueFrom != nil && input.ValueFrom.SecretKeyRef != nil:
-			entries.Set("secret."+input.Name, input.ValueFrom.SecretKeyRef.Name)
-			entries.Set("key."+input.Name, input.ValueFrom.SecretKeyRef.Key)
+		}
+		if reference := referenceOf(input.ValueFrom); reference.IsEntered() {
+			entries.Set("from."+input.Name, reference.Kind)
+			entries.Set("secret."+input.Name, reference.Name)
+			entries.Set("key."+input.Name, reference.Key)
 		}
 	}
 }

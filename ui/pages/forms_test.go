@@ -185,7 +185,7 @@ func TestInstallFormErrors(t *testing.T) {
 	g.Expect(w.taskNames(t)).To(BeEmpty())
 	g.Expect(w.Client.Get(t.Context(), client.ObjectKey{Namespace: w.tenant, Name: "wiki-inputs"}, &corev1.Secret{})).NotTo(Succeed())
 	many := w.validForm()
-	for i := range 500 {
+	for i := range 700 {
 		many.Set("x"+strings.Repeat("y", i), "z")
 	}
 	g.Expect(w.b.post(t, w.path, many).StatusCode).To(Equal(http.StatusBadRequest))

@@ -113,7 +113,8 @@ func splitWords(command string) (words []string, err error) {
 func FuzzInputForm(f *testing.F) {
 	f.Add([]byte(`[{"name":"ADMIN","type":"string","required":true},{"name":"PASSWORD","type":"password","length":{"min":1,"max":1e300}}]`), "input.ADMIN=a&input.PASSWORD=confidential-entry")
 	f.Add([]byte(`[{"name":"SIZE","type":"int","range":{"min":-1e300,"max":3},"show_if":"A=b"},{"name":"A","options":[{"title":"B","value":"b"}]}]`), "input.SIZE=1e9&input.A=b")
-	f.Add([]byte(`[{"name":"","type":"bool"},{"name":"A"},{"name":"A","pattern":"(a+)+$"}]`), "input.A=aaaaaaaaaaaaaaaaaaaaaaaa!&secret.A=x&key.A=y")
+	f.Add([]byte(`[{"name":"","type":"bool"},{"name":"A"},{"name":"A","pattern":"(a+)+$"}]`), "input.A=aaaaaaaaaaaaaaaaaaaaaaaa!&from.A=output&secret.A=x&key.A=y")
+	f.Add([]byte(`[{"name":"A","value":"x"},{"name":"B","type":"password","value":"y","multiline":true,"group":"G"}]`), "input.A=z&input.B=z&secret.B=x")
 	f.Add([]byte(`{"name":"A"}`), "input.A=%zz")
 	f.Fuzz(func(t *testing.T, report []byte, body string) {
 		g := NewWithT(t)
@@ -122,7 +123,7 @@ func FuzzInputForm(f *testing.F) {
 		if err != nil || !ok {
 			return
 		}
-		form := newInputForm(r, list)
+		form := newInputForm(r, "", list)
 		form.check()
 		ids := []string{}
 		for _, field := range form.all() {

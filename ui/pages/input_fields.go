@@ -1,7 +1,6 @@
 package pages
 
 import (
-	"cmp"
 	"net/http"
 	"slices"
 	"strconv"
@@ -13,25 +12,23 @@ import (
 	"github.com/appmarket/operator/ui/locale"
 )
 
-const (
-	// maxRadioOptions is the number of options up to which an input is a group of radio buttons.
-	maxRadioOptions = 5
-	// maxOpenInputs is the number of optional inputs that are shown at once.
-	maxOpenInputs = 8
-)
+// maxOpenInputs is the number of optional inputs that are shown at once.
+const maxOpenInputs = 8
 
 // inputField is an input in a form.
 type inputField struct {
-	v1alpha1.Input
+	formInput
 
 	ID, Field string
-	// Widget is text, password, number, radio, select or bool.
+	// Widget is text, textarea, password, number, radio, select, options, storageClass, bool or fixed.
 	Widget string
 	// Value is the entered text. It is always empty for a confidential input.
 	Value string
-	// SecretName and SecretKey refer to an existing Secret that contains the value.
-	SecretName, SecretKey string
-	Label, Hint           string
+	// Reference is where the value is read from instead, empty if it is entered.
+	Reference inputReference
+	// Kinds are the kinds of the objects from which the value can be read.
+	Kinds       []option
+	Label, Hint string
 	// Type of the HTML input.
 	HTMLType string
 	// Kept says where an instance reads the present value from, if the form changes an instance and the
@@ -56,6 +53,9 @@ type inputForm struct {
 	OnlyMissing bool
 
 	lang *locale.Language
+	// request and namespace are used for the proposals, which are read only if the form shows them.
+	request   *request
+	namespace string
 	// given contains the entered values by the names of the inputs.
 	given map[string]string
 	// keepsMissing reports that a missing value is no problem, because an instance may have it.
@@ -68,26 +68,12 @@ type fieldError struct{ ID, Label, Text string }
 // all returns all fields.
 func (f *inputForm) all() []*inputField { return slices.Concat(f.Fields, f.Optional) }
 
-// newInputForm returns the form of inputs with the values that a request contains.
-func newInputForm(r *request, list []v1alpha1.Input) *inputForm {
-	form := &inputForm{lang: r.lang, given: map[string]string{}}
+// newInputForm returns the form of inputs of an instance in a namespace with the values that a request contains.
+func newInputForm(r *request, namespace string, list []formInput) *inputForm {
+	form := &inputForm{lang: r.lang, request: r, namespace: namespace, given: map[string]string{}}
 	for i, input := range list {
 		field := newInputField(r.lang, input, i)
-		entered := r.PostFormValue(field.Field)
-		if field.Type == "bool" || field.Widget == "number" {
-			entered = strings.TrimSpace(entered)
-		}
-		if field.Secret {
-			if r.Method == http.MethodGet {
-				entered = "" // Only a user enters a confidential value.
-			}
-			if entered == "" { // An entered value replaces the value in the Secret.
-				field.SecretName, field.SecretKey = strings.TrimSpace(r.PostFormValue("secret."+input.Name)), strings.TrimSpace(r.PostFormValue("key."+input.Name))
-			}
-		} else {
-			field.Value = entered
-		}
-		if entered != "" {
+		if entered := field.addEntries(r); entered != "" {
 			form.given[input.Name] = entered
 		}
 		if input.Required && input.Default == "" {
@@ -100,55 +86,61 @@ func newInputForm(r *request, list []v1alpha1.Input) *inputForm {
 	return form
 }
 
-func newInputField(l *locale.Language, input v1alpha1.Input, index int) *inputField {
-	field := &inputField{Input: input, ID: "input-" + strconv.Itoa(index), Field: "input." + input.Name, Widget: "text", HTMLType: "text"}
-	field.Problem = ""
-	field.Label = cmp.Or(input.Title, input.Name)
-	switch {
-	case input.Secret || input.Type == "password":
-		field.Secret, field.Widget = true, "password"
-	case len(input.Options) > maxRadioOptions || len(input.Options) > 0 && !input.Required:
-		field.Widget = "select"
-	case len(input.Options) > 0:
-		field.Widget = "radio"
-	case input.Type == "bool":
-		field.Widget = "bool"
-	case input.Type == "int" || input.Minimum != "" || input.Maximum != "":
-		field.Widget = "number"
-	case input.Type == "url" || input.Type == "email":
-		field.HTMLType = input.Type
+// addEntries adds the entries of a request to the field, and returns the value that is entered: a value or a
+// reference. An entered confidential value replaces the reference to a Secret, and any other reference replaces the
+// value, which can be the present one of an instance.
+func (f *inputField) addEntries(r *request) (entered string) {
+	if f.Fixed {
+		return ""
 	}
-	if field.Widget == "bool" {
-		input.Default = "" // The field shows it as an option.
+	entered = strings.ReplaceAll(r.PostFormValue(f.Field), "\r\n", "\n")
+	if f.Type == "bool" || f.Widget == "number" {
+		entered = strings.TrimSpace(entered)
 	}
-	field.Hint = hintOf(l, input)
-	return field
+	reference := enteredReference(r, f.Name)
+	f.Kinds = referenceKinds(r.lang, reference.Kind)
+	if f.Secret {
+		if r.Method == http.MethodGet {
+			entered = "" // Only a user enters a confidential value.
+		}
+		if entered == "" {
+			f.Reference = reference
+			f.Reference.Kind = referenceToSecret
+		}
+		return entered
+	}
+	f.Value, f.Reference = entered, reference
+	if reference.IsEntered() {
+		return ""
+	}
+	return entered
 }
 
-// hintOf returns what a value must be like.
-func hintOf(l *locale.Language, input v1alpha1.Input) string {
-	var hints []string
-	switch {
-	case input.Minimum != "" && input.Maximum != "":
-		hints = append(hints, l.Text("hint.range", "Minimum", input.Minimum, "Maximum", input.Maximum))
-	case input.Minimum != "":
-		hints = append(hints, l.Text("hint.minimum", "Minimum", input.Minimum))
-	case input.Maximum != "":
-		hints = append(hints, l.Text("hint.maximum", "Maximum", input.Maximum))
+// inputGroup are the optional inputs below a heading.
+type inputGroup struct {
+	Title  string
+	Fields []*inputField
+}
+
+// Groups returns the optional inputs by their headings: those without one first, and the others in the order of the
+// app.
+func (f *inputForm) Groups() []inputGroup {
+	groups := []inputGroup{{Title: f.lang.Text("form.optionalInputs")}}
+	for _, field := range f.Optional {
+		i := 0
+		if field.Group != "" {
+			i = slices.IndexFunc(groups[1:], func(group inputGroup) bool { return group.Title == field.Group }) + 1
+		}
+		if i == 0 && field.Group != "" {
+			groups = append(groups, inputGroup{Title: field.Group})
+			i = len(groups) - 1
+		}
+		groups[i].Fields = append(groups[i].Fields, field)
 	}
-	if input.MinLength != nil && *input.MinLength > 0 {
-		hints = append(hints, l.Text("hint.minLength", "Length", *input.MinLength))
+	if len(groups[0].Fields) == 0 {
+		return groups[1:]
 	}
-	if input.MaxLength != nil && *input.MaxLength < 1000 {
-		hints = append(hints, l.Text("hint.maxLength", "Length", *input.MaxLength))
-	}
-	if input.Default != "" {
-		hints = append(hints, l.Text("hint.default", "Value", input.Default))
-	}
-	if input.ShowIf != "" {
-		hints = append(hints, l.Text("hint.showIf", "Condition", input.ShowIf))
-	}
-	return strings.Join(hints, " ")
+	return groups
 }
 
 // check adds the problems of the entered values.
@@ -156,7 +148,7 @@ func (f *inputForm) check() {
 	fields := f.all()
 	known := make([]inputs.Input, 0, len(fields))
 	for _, field := range fields {
-		known = append(known, toInput(field.Input))
+		known = append(known, toInput(field.formInput))
 	}
 	hidden := inputs.HiddenInputs(known, f.given, nil)
 	_, problems := inputs.CheckInputs(known, f.given, nil)
@@ -166,7 +158,7 @@ func (f *inputForm) check() {
 			continue
 		}
 		i := slices.IndexFunc(fields, func(field *inputField) bool { return field.Name == problem.Input.Name })
-		if i < 0 || problem.IsMissing() && (f.keepsMissing || fields[i].SecretName != "") {
+		if i < 0 || problem.IsMissing() && (f.keepsMissing || fields[i].Reference.IsEntered()) {
 			continue
 		}
 		text := translateText(f.lang, problem.Problem)
@@ -178,9 +170,9 @@ func (f *inputForm) check() {
 		f.addError(fields[i], text)
 	}
 	for _, field := range fields {
-		if (field.SecretName == "") != (field.SecretKey == "") {
+		if problem := field.Reference.problem(f.lang); problem != "" {
 			f.OnlyMissing = false
-			f.addError(field, f.lang.Text("fieldProblem.secret"))
+			f.addError(field, problem)
 		}
 	}
 	f.OnlyMissing = f.OnlyMissing && len(f.Errors) > 0
@@ -190,7 +182,7 @@ func (f *inputForm) check() {
 func (f *inputForm) hidden() map[string]bool {
 	var known []inputs.Input
 	for _, field := range f.all() {
-		known = append(known, toInput(field.Input))
+		known = append(known, toInput(field.formInput))
 	}
 	return inputs.HiddenInputs(known, f.given, nil)
 }
@@ -201,10 +193,13 @@ func (f *inputForm) addError(field *inputField, text string) {
 }
 
 // toInput returns an input of a status in the form in which values are checked.
-func toInput(input v1alpha1.Input) inputs.Input {
+func toInput(input formInput) inputs.Input {
 	in := inputs.Input{
-		Name: input.Name, Type: input.Type, Required: input.Required, Editable: true, Default: input.Default, Pattern: input.Pattern, ShowIf: input.ShowIf,
+		Name: input.Name, Type: input.Type, Required: input.Required, Editable: !input.Fixed, Default: input.Default, Pattern: input.Pattern, ShowIf: input.ShowIf,
 		Number: input.Type != "int" && (input.Minimum != "" || input.Maximum != ""),
+	}
+	if input.Fixed {
+		in.Value = input.Default
 	}
 	for _, each := range input.Options {
 		in.Options = append(in.Options, inputs.Option{Title: each.Title, Value: each.Value})
@@ -246,8 +241,8 @@ func (f *inputForm) values(secret string) (list []v1alpha1.InputValue, confident
 		value := v1alpha1.InputValue{Name: field.Name}
 		entered, isGiven := f.given[field.Name]
 		switch {
-		case field.SecretName != "":
-			value = taskbuilder.SecretInput(field.Name, field.SecretName, field.SecretKey)
+		case field.Reference.IsEntered():
+			value.ValueFrom = field.Reference.source()
 		case !isGiven, field.present != nil && *field.present == entered:
 			continue
 		case field.Secret:

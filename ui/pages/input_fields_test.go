@@ -11,8 +11,8 @@ import (
 
 func TestDefaultIsShownOnce(t *testing.T) {
 	g := NewWithT(t)
-	choice := newInputField(locale.English, v1alpha1.Input{Name: "A", Type: "bool", Default: "false"}, 0)
+	choice := newInputField(locale.English, formInput{Input: v1alpha1.Input{Name: "A", Type: "bool", Default: "false"}}, 0)
 	g.Expect([]string{choice.Widget, choice.Default, choice.Hint}).To(Equal([]string{"bool", "false", ""}), "the first option is the default")
-	number := newInputField(locale.English, v1alpha1.Input{Name: "B", Type: "int", Default: "3"}, 1)
+	number := newInputField(locale.English, formInput{Input: v1alpha1.Input{Name: "B", Type: "int", Default: "3"}}, 1)
 	g.Expect(number.Hint).To(Equal("Defaults to 3."))
 }

@@ -155,7 +155,7 @@ func (f installForm) newView(r *request) (*installView, error) {
 	v.Values, v.After = strings.ReplaceAll(r.PostFormValue("values"), "\r\n", "\n"), newAfterPart(r, f.action, v.Summary)
 	v.addVersions(r)
 	list, note := findInputs(r, app, v.version)
-	v.Inputs = newInputForm(r, list)
+	v.Inputs = newInputForm(r, v.Namespace, list)
 	v.Inputs.Note, v.Inputs.keepsMissing = note, v.Adopt
 	v.NotAllowed = installProblem(r.lang, app)
 	scope, err := r.ListNamespaces(r.Context())

@@ -84,7 +84,8 @@ func newInputsView(r *request) (*inputsView, error) {
 		}
 	}
 	return &inputsView{
-		Task: task, Title: r.lang.Word("action", task.Spec.Action) + " " + task.Instance(), lang: r.lang, Inputs: newInputForm(r, task.Status.RequiredInputs),
+		Task: task, Title: r.lang.Word("action", task.Spec.Action) + " " + task.Instance(), lang: r.lang,
+		Inputs: newInputForm(r, task.Namespace, toFormInputs(task.Status.RequiredInputs)),
 	}, nil
 }
 

@@ -18,21 +18,40 @@ const (
 	maxInputName, maxInputTitle, maxInputText, maxInputType = 253, 200, 1024, 32
 )
 
+// formInput is an input of an app with what only a form needs to know about it.
+type formInput struct {
+	v1alpha1.Input
+
+	// Group is the heading of the input, empty if it has none.
+	Group string
+	// Multiline reports that the value can have several lines.
+	Multiline bool
+	// Fixed reports that the app sets the value, which is the default, and does not allow another one.
+	Fixed bool
+}
+
+// toFormInputs returns inputs of a status.
+func toFormInputs(list []v1alpha1.Input) []formInput {
+	inputs := make([]formInput, len(list))
+	for i := range list {
+		inputs[i].Input = list[i]
+	}
+	return inputs
+}
+
 // findInputs returns the inputs of a version of an app. If they cannot be read, it returns the inputs of the
-// selected version, and a note that says so. An empty version is the selected one.
-func findInputs(r *request, app *v1alpha1.AppInfo, version string) (list []v1alpha1.Input, note string) {
+// selected version as its status contains them, and a note that says so for another version. An empty version is
+// the selected one.
+func findInputs(r *request, app *v1alpha1.AppInfo, version string) (list []formInput, note string) {
 	if app == nil {
 		return nil, ""
 	}
 	if app.Status.Summary != nil {
-		list = app.Status.Summary.Inputs
+		list = toFormInputs(app.Status.Summary.Inputs)
 	}
 	selected := app.Status.SelectedVersion
-	if version == "" || version == selected {
-		return list, ""
-	}
 	problem := ""
-	if published := publishedVersion(app, version); published != nil {
+	if published := publishedVersion(app, cmp.Or(version, selected)); published != nil {
 		var report []byte
 		if report, problem = fetchReport(r, published, reports.Inputs); report != nil {
 			if found, err := readInputs(report); err == nil {
@@ -40,18 +59,21 @@ func findInputs(r *request, app *v1alpha1.AppInfo, version string) (list []v1alp
 			}
 		}
 	}
+	if version == "" || version == selected {
+		return list, ""
+	}
 	note = r.Text("versionInputs.unknown", "Version", text.Limit(version, maxInputName), "Selected", selected)
 	return list, strings.TrimSpace(note + " " + problem)
 }
 
 // readInputs reads a report with inputs. Inputs without a usable name, and further ones with the same name,
 // are omitted.
-func readInputs(report []byte) ([]v1alpha1.Input, error) {
+func readInputs(report []byte) ([]formInput, error) {
 	var reported []inputs.ReportedInput
 	if err := json.Unmarshal(report, &reported); err != nil {
 		return nil, err
 	}
-	list, seen := []v1alpha1.Input{}, map[string]bool{}
+	list, seen := []formInput{}, map[string]bool{}
 	for _, in := range inputs.FromReport(reported) {
 		if in.Name == "" || len(in.Name) > maxInputName || seen[in.Name] {
 			continue
@@ -64,8 +86,9 @@ func readInputs(report []byte) ([]v1alpha1.Input, error) {
 
 // toFormInput returns an input of a report in the form of the status, with all its options. The default of a
 // password is omitted.
-func toFormInput(in inputs.Input) v1alpha1.Input {
-	input := v1alpha1.Input{
+func toFormInput(in inputs.Input) formInput {
+	input := formInput{Group: text.Limit(in.Group, maxInputTitle), Multiline: in.Multiline, Fixed: in.Value != "" && !in.Editable}
+	input.Input = v1alpha1.Input{
 		Name: in.Name, Type: text.Limit(in.Type, maxInputType), Title: text.Limit(in.Title, maxInputTitle), Description: text.Limit(in.Description, maxInputText),
 		Pattern: text.Limit(in.Pattern, maxInputText), ShowIf: text.Limit(in.ShowIf, maxInputText), Secret: in.Type == "password", Required: in.Required,
 	}

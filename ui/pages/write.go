@@ -17,7 +17,7 @@ import (
 
 const (
 	// maxFormFields is the number of fields that a form can have.
-	maxFormFields = 400
+	maxFormFields = 600
 	// formKeyLength is the number of characters of a form key.
 	formKeyLength = 5
 )
