@@ -226,7 +226,9 @@ func (v *actionView) Heading() string {
 }
 
 func (v *actionView) view() (*view, error) {
-	return &view{name: "action", titles: []string{v.Heading(), v.lang.Text("installed.title")}, section: "instances", data: v, namespace: v.Instance.Namespace}, nil
+	return &view{
+		name: "action", titles: []string{v.Heading(), v.lang.Text("installed.title")}, section: "instances", data: v, namespace: v.Instance.Namespace,
+	}, nil
 }
 
 // notAllowed returns why the user cannot request an action for an instance, empty if the user can.

@@ -112,14 +112,14 @@ func TestAppThatIsNotShared(t *testing.T) {
 			page := c.b.get(t, path+"?namespace="+c.namespace).text
 			form := w.validForm()
 			form.Set("to", c.namespace)
-			judged := c.b.post(t, path+"/install/fields", form).text
+			states := c.b.post(t, path+"/install/fields", form).text
 			if !c.isRefused {
 				g.Expect(page).NotTo(ContainSubstring("Not shared"))
-				g.Expect(judged).NotTo(ContainSubstring("Not shared"))
+				g.Expect(states).NotTo(ContainSubstring("Not shared"))
 				return
 			}
 			g.Expect(page).To(And(notShared, ContainSubstring(`aria-disabled="true"`)))
-			g.Expect(judged).To(notShared)
+			g.Expect(states).To(notShared)
 			answer := c.b.post(t, path+"/install", form)
 			g.Expect(answer.StatusCode).To(Equal(http.StatusUnprocessableEntity))
 			g.Expect(answer.text).To(notShared)

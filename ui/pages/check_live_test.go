@@ -102,7 +102,7 @@ func TestChecksOfAUserAreLimited(t *testing.T) {
 	g.Expect(len(w.taskNames(t))).To(BeNumerically("<=", 12))
 }
 
-func TestFieldsAreJudged(t *testing.T) {
+func TestFieldsAreChecked(t *testing.T) {
 	g := NewWithT(t)
 	w := newFormWorld(t)
 	app := w.readApp(t, "wiki")
@@ -119,14 +119,14 @@ func TestFieldsAreJudged(t *testing.T) {
 		}
 		return ""
 	}
-	judge := func(change map[string]string) answer {
+	validate := func(change map[string]string) answer {
 		form := w.validForm()
 		for field, value := range change {
 			form.Set(field, value)
 		}
 		return w.b.postPart(t, w.path+"/fields", form)
 	}
-	valid := judge(nil)
+	valid := validate(nil)
 	g.Expect(valid.StatusCode).To(Equal(http.StatusOK))
 	g.Expect(valid.text).To(And(Not(ContainSubstring("data-problem")), ContainSubstring(`data-hidden="`+index("TLS_HOST")+`"`)))
 	for _, c := range []struct {
@@ -136,10 +136,10 @@ func TestFieldsAreJudged(t *testing.T) {
 		{"input.WIKI_ADMIN_EMAIL", "jane", index("WIKI_ADMIN_EMAIL"), "must be an email address"}, {"input.WIKI_SIZE", "10", index("WIKI_SIZE"), "must be at most 9"},
 		{"input.WIKI_ADMIN_PASSWORD", "", index("WIKI_ADMIN_PASSWORD"), "a value is required"}, {"input.TLS", "true", index("TLS_HOST"), "a value is required"},
 	} {
-		answer := judge(map[string]string{c.field: c.value})
+		answer := validate(map[string]string{c.field: c.value})
 		g.Expect(answer.text).To(And(ContainSubstring(`data-problem="`+c.id+`"`), ContainSubstring(c.problem), Not(ContainSubstring("CANARY"))), c.field)
 	}
-	g.Expect(judge(map[string]string{"input.TLS": "true", "input.TLS_HOST": "a.example.com"}).text).To(BeEmpty())
+	g.Expect(validate(map[string]string{"input.TLS": "true", "input.TLS_HOST": "a.example.com"}).text).To(BeEmpty())
 	g.Expect(w.taskNames(t)).To(BeEmpty(), "nothing is written")
 
 	// An input that is hidden is not sent.

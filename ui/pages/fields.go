@@ -32,12 +32,12 @@ func (f *fieldStates) addNotices(r *request, form valuesForm) {
 	}
 }
 
-// judgedForm is the view of a form whose fields are judged while the user changes them.
-type judgedForm interface {
-	judgeFields(r *request) fieldStates
+// validatedForm is the view of a form whose fields are checked while the user changes them.
+type validatedForm interface {
+	validateFields(r *request) fieldStates
 }
 
-// serveFields judges the fields of a form, without a change of the cluster. A script shows the problems of
+// serveFields checks the fields of a form, without a change of the cluster. A script shows the problems of
 // the fields that the user has changed.
 func (s *Server) serveFields(load pageFunc) func(http.ResponseWriter, *request) {
 	return func(w http.ResponseWriter, r *request) {
@@ -50,12 +50,12 @@ func (s *Server) serveFields(load pageFunc) func(http.ResponseWriter, *request) 
 			s.writeError(w, r, err)
 			return
 		}
-		form, ok := v.data.(judgedForm)
+		form, ok := v.data.(validatedForm)
 		if !ok {
 			s.writeError(w, r, notFound(r, "problem.noPage", "/apps", "problem.showApps"))
 			return
 		}
-		part, err := s.templates.render(r.lang, "field-states", form.judgeFields(r))
+		part, err := s.templates.render(r.lang, "field-states", form.validateFields(r))
 		if err != nil {
 			s.failRendering(w, err)
 			return
@@ -64,16 +64,16 @@ func (s *Server) serveFields(load pageFunc) func(http.ResponseWriter, *request) 
 	}
 }
 
-// judgeFields returns the states of the fields of an installation.
-func (v *installView) judgeFields(r *request) fieldStates {
+// validateFields returns the states of the fields of an installation.
+func (v *installView) validateFields(r *request) fieldStates {
 	v.checkFields()
 	states := fieldStates{Problems: append(v.Errors, v.Inputs.Errors...), Hidden: v.Inputs.hiddenIDs()}
 	states.addNotices(r, v)
 	return states
 }
 
-// judgeFields returns the states of the fields of an action.
-func (v *actionView) judgeFields(r *request) fieldStates {
+// validateFields returns the states of the fields of an action.
+func (v *actionView) validateFields(r *request) fieldStates {
 	states := fieldStates{Problems: v.Errors}
 	if v.Problem != "" {
 		states.Problems = append(states.Problems, fieldError{"choice", v.ChoiceLabel, v.Problem})

@@ -11,13 +11,13 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 )
 
-func TestValuesAreJudged(t *testing.T) {
+func TestValuesAreChecked(t *testing.T) {
 	g := NewWithT(t)
 	w := newFormWorld(t)
 	w.addOldVersion(t, w.readApp(t, "wiki"))
 	w.addReports(t)
 	shows(t, w.b, w.path, `data-defaults="`+w.path+`/defaults"`, `data-copy="`+w.path+`/copy"`, `id="values-notices"`)
-	judge := func(text string) string {
+	check := func(text string) string {
 		form := w.validForm()
 		form.Set("values", text)
 		form.Set("name", "other-wiki")
@@ -26,12 +26,12 @@ func TestValuesAreJudged(t *testing.T) {
 		g.Expect(activeMarkup(t, answer.text)).To(BeEmpty())
 		return answer.text
 	}
-	g.Expect(judge("replicas: 2\n")).NotTo(Or(ContainSubstring("data-notices"), ContainSubstring("data-problem")))
-	g.Expect(judge("replicas: 5\n")).To(ContainSubstring("replicas: Invalid value: 5: must be at most 2"), "the schema of version 1.2.0")
-	g.Expect(judge("image: {tag: a}\nreplica: 2\n")).To(And(ContainSubstring("Line 2"), ContainSubstring("no key replica."), ContainSubstring("Did you mean replicas?")))
-	g.Expect(judge("a: 1\n\tb: 2\n")).To(ContainSubstring(`data-problem="values">line 2, column 1: `))
-	g.Expect(judge("olaresEnv: {WIKI_SIZE: 4}\n")).To(ContainSubstring("An input sets olaresEnv.WIKI_SIZE as well."))
-	g.Expect(judge(strings.Repeat("x: 1\n", 20000))).To(ContainSubstring("must have at most 65536 bytes"))
+	g.Expect(check("replicas: 2\n")).NotTo(Or(ContainSubstring("data-notices"), ContainSubstring("data-problem")))
+	g.Expect(check("replicas: 5\n")).To(ContainSubstring("replicas: Invalid value: 5: must be at most 2"), "the schema of version 1.2.0")
+	g.Expect(check("image: {tag: a}\nreplica: 2\n")).To(And(ContainSubstring("Line 2"), ContainSubstring("no key replica."), ContainSubstring("Did you mean replicas?")))
+	g.Expect(check("a: 1\n\tb: 2\n")).To(ContainSubstring(`data-problem="values">line 2, column 1: `))
+	g.Expect(check("olaresEnv: {WIKI_SIZE: 4}\n")).To(ContainSubstring("An input sets olaresEnv.WIKI_SIZE as well."))
+	g.Expect(check(strings.Repeat("x: 1\n", 20000))).To(ContainSubstring("must have at most 65536 bytes"))
 
 	form := w.validForm()
 	form.Set("version", "1.0.0")
@@ -68,9 +68,9 @@ func TestValuesAreJudged(t *testing.T) {
 		"replicas: 5\n": "replicas：不能大于 2", "replicas: a\n": "replicas：类型必须是",
 		"image: {tag: a}\nreplica: 2\n": "默认 values 中没有键 replica。 是否应为 replicas？", "olaresEnv: {WIKI_SIZE: 4}\n": "输入项也会设置 olaresEnv.WIKI_SIZE",
 	} {
-		judged := judge(entered)
-		g.Expect(judged).To(ContainSubstring(want))
-		g.Expect(englishIn(t, judged, append(known, "integer"))).To(BeEmpty(), entered)
+		notices := check(entered)
+		g.Expect(notices).To(ContainSubstring(want))
+		g.Expect(englishIn(t, notices, append(known, "integer"))).To(BeEmpty(), entered)
 	}
-	g.Expect(judge("a: 1\n\tb: 2\n")).To(ContainSubstring(`data-problem="values">第 2 行，第 1 列：`))
+	g.Expect(check("a: 1\n\tb: 2\n")).To(ContainSubstring(`data-problem="values">第 2 行，第 1 列：`))
 }

@@ -2,11 +2,19 @@
 (() => {
   "use strict";
   const announce = document.getElementById("announce");
+  const check = document.getElementById("check"), form = check?.previousElementSibling;
+  if (!form || !window.htmx) return;
+
+  const entries = () => new URLSearchParams(new FormData(form));
+  const send = async (url, body) => {
+    const answer = await fetch(url, { method: "POST", body, headers: { "HX-Request": "true" } });
+    if (answer.redirected) location.reload(); // The session has ended.
+    return answer.redirected ? undefined : answer;
+  };
 
   // The result of a check is read again when its task changes, until the task has ended. The stream is
   // opened after the task was created, and may be interrupted, so the result is also read at intervals.
-  const check = document.getElementById("check");
-  if (check && window.htmx) {
+  const followCheck = () => {
     let source, timer = 0, followed = "", said = "";
     const read = () => htmx.trigger(document.body, "refresh");
     const follow = () => {
@@ -28,19 +36,12 @@
       const text = check.querySelector(".badge:not(.busy), .notice strong")?.textContent ?? said;
       if (text !== said) announce.textContent = said = text;
     }).observe(check, { childList: true, subtree: true, attributes: true, attributeFilter: ["data-live"] });
-    check.previousElementSibling.addEventListener("input", () => check.classList.add("changed"));
+    form.addEventListener("input", () => check.classList.add("changed"));
     follow();
-  }
-  if (check?.dataset.check && window.htmx) {
-    const form = check.previousElementSibling;
-    const entries = () => new URLSearchParams(new FormData(form));
-    const send = async (url, body) => {
-      const answer = await fetch(url, { method: "POST", body, headers: { "HX-Request": "true" } });
-      if (answer.redirected) location.reload(); // The session has ended.
-      return answer.redirected ? undefined : answer;
-    };
+  };
 
-    // A form without errors is checked when the user pauses, at most once in 2 seconds, one check at a time.
+  // A form without errors is checked when the user pauses, at most once in 2 seconds, one check at a time.
+  const checkOnPause = () => {
     let timer = 0, busy = false, checked = "", next = 0;
     const schedule = (delay = 800) => {
       clearTimeout(timer);
@@ -72,55 +73,66 @@
       checked = entries().toString();
       next = Date.now() + 2000;
     });
+  };
 
-    // The server judges the fields that were changed.
+  // The list of errors at the top loses those that are corrected.
+  const updateErrors = (states) => {
+    const errors = document.getElementById("errors"), heading = errors?.querySelector("[data-one]");
+    if (!heading) return;
+    errors.querySelectorAll("li").forEach((line) => {
+      const id = line.querySelector("a").hash.slice(1);
+      if (!states.querySelector(`[data-problem="${id}"]`)) line.remove();
+    });
+    const count = errors.querySelectorAll("li").length;
+    if (!count) errors.remove();
+    heading.textContent = count === 1 ? heading.dataset.one : heading.textContent.replace(/\d+/, count);
+  };
+
+  // The problem of a field stands below it, and describes its control.
+  const showProblem = (field, control, problem) => {
+    const note = `${control.id}-problem`;
+    field.querySelectorAll(".error").forEach((old) => old.remove());
+    const described = (control.getAttribute("aria-describedby") ?? "").split(" ").filter((id) => id && id !== note);
+    if (problem) {
+      field.append(Object.assign(document.createElement("p"), { className: "error", id: note, textContent: problem }));
+      described.push(note);
+    }
+    if (problem && !field.matches("fieldset")) control.setAttribute("aria-invalid", "true"); else control.removeAttribute("aria-invalid");
+    if (described.length) control.setAttribute("aria-describedby", described.join(" ")); else control.removeAttribute("aria-describedby");
+  };
+
+  // The server validates the fields that were changed. Returns the function that has a field validated.
+  const validateOnChange = () => {
     const changed = new Set([...form.querySelectorAll(".field")].filter((field) => field.querySelector(".error")));
-    // The list of errors at the top loses those that are corrected.
-    const updateErrors = (states) => {
-      const errors = document.getElementById("errors"), heading = errors?.querySelector("[data-one]");
-      if (!heading) return;
-      errors.querySelectorAll("li").forEach((line) => {
-        const id = line.querySelector("a").hash.slice(1);
-        if (!states.querySelector(`[data-problem="${id}"]`)) line.remove();
-      });
-      const count = errors.querySelectorAll("li").length;
-      if (!count) errors.remove();
-      heading.textContent = count === 1 ? heading.dataset.one : heading.textContent.replace(/\d+/, count);
-    };
-    const judge = async () => {
+    const validate = async (field) => {
+      if (field) changed.add(field);
       let states;
       try {
         const answer = await send(check.dataset.fields, entries());
         if (answer?.status !== 200) return;
         states = new DOMParser().parseFromString(await answer.text(), "text/html");
-      } catch { return; } // Without a connection, the fields are judged when the form is submitted.
+      } catch { return; } // Without a connection, the fields are validated when the form is submitted.
       updateErrors(states);
       form.querySelector("#values-notices")?.replaceChildren(...states.querySelectorAll("[data-notices]"));
-      for (const field of form.querySelectorAll(".field")) {
-        const control = field.matches("fieldset") ? field : field.querySelector("input[id], select[id], textarea[id]");
+      for (const each of form.querySelectorAll(".field")) {
+        const control = each.matches("fieldset") ? each : each.querySelector("input[id], select[id], textarea[id]");
         if (!control) continue;
-        if (field.hasAttribute("data-conditional")) field.hidden = !!states.querySelector(`[data-hidden="${control.id}"]`);
-        if (!changed.has(field)) continue;
-        const problem = states.querySelector(`[data-problem="${control.id}"]`)?.textContent, note = `${control.id}-problem`;
-        field.querySelectorAll(".error").forEach((old) => old.remove());
-        const described = (control.getAttribute("aria-describedby") ?? "").split(" ").filter((id) => id && id !== note);
-        if (problem) {
-          field.append(Object.assign(document.createElement("p"), { className: "error", id: note, textContent: problem }));
-          described.push(note);
-        }
-        if (problem && !field.matches("fieldset")) control.setAttribute("aria-invalid", "true"); else control.removeAttribute("aria-invalid");
-        if (described.length) control.setAttribute("aria-describedby", described.join(" ")); else control.removeAttribute("aria-describedby");
+        if (each.hasAttribute("data-conditional")) each.hidden = !!states.querySelector(`[data-hidden="${control.id}"]`);
+        if (changed.has(each)) showProblem(each, control, states.querySelector(`[data-problem="${control.id}"]`)?.textContent);
       }
     };
     form.addEventListener("change", (event) => {
-      const field = event.target.closest(".field");
-      if (field) changed.add(field);
-      judge();
+      if (event.target.id === "to") changed.add(form.querySelector("#name")?.closest(".field")); // It may be used in another namespace.
+      validate(event.target.closest(".field"));
     });
-    if (form.querySelector("[data-conditional]")) judge();
+    if (form.querySelector("[data-conditional]")) validate();
+    return validate;
+  };
 
-    // Another version has other inputs. Entries are kept, also those of inputs that only a former version has.
+  // Another version has other inputs. Entries are kept, also those of inputs that only a former version has.
+  const replaceInputs = () => {
     const inputs = document.getElementById("input-part"), kept = new Map();
+    if (!inputs) return;
     let latest = 0;
     const keep = () => inputs.querySelectorAll("[name]").forEach((control) => {
       if (control.type !== "radio" || control.checked) kept.set(control.name, control.value);
@@ -131,7 +143,8 @@
       if (control.type === "radio") control.checked = control.value === value;
       else if (!control.options || [...control.options].some((option) => option.value === value)) control.value = value;
     };
-    const showInputs = async () => {
+    form.addEventListener("change", async (event) => {
+      if (!event.target.matches("#version, #choice")) return;
       const number = ++latest;
       let text;
       try {
@@ -146,15 +159,16 @@
       inputs.querySelectorAll("[name]").forEach(restore);
       if (focused) document.getElementById(focused)?.focus();
       for (const name of ["change", "input"]) form.dispatchEvent(new Event(name)); // The preview and the check begin again.
-    };
-    form.addEventListener("change", (event) => { if (inputs && event.target.matches("#version, #choice")) showInputs(); });
+    });
+  };
 
-    // Values are judged when the user pauses. Default values are shown beside them, and can be copied.
+  // Values are validated when the user pauses. Default values are shown next to them, and can be copied.
+  const helpWithValues = (validate) => {
     const values = form.querySelector("#values"), defaults = form.querySelector(".defaults");
     let pause = 0;
     values?.addEventListener("input", () => {
       clearTimeout(pause);
-      pause = setTimeout(() => { changed.add(values.closest(".field")); judge(); }, 800);
+      pause = setTimeout(() => validate(values.closest(".field")), 800);
     });
     const list = async () => {
       if (!defaults?.open) return;
@@ -177,8 +191,14 @@
         values.value = text;
       } catch { return; } // Without a connection, nothing is copied.
       values.focus();
-      values.dispatchEvent(new Event("input", { bubbles: true }));
-      values.dispatchEvent(new Event("change", { bubbles: true }));
+      for (const name of ["input", "change"]) values.dispatchEvent(new Event(name, { bubbles: true }));
     });
-  }
+  };
+
+  followCheck();
+  if (!check.dataset.check) return;
+  checkOnPause();
+  const validate = validateOnChange();
+  replaceInputs();
+  helpWithValues(validate);
 })();
