@@ -184,6 +184,7 @@ test("a command is copied", async (t) => {
   t.after(() => context.close());
   const page = await newPage(context);
   await open(page, installPath);
+  await page.locator("#preview summary", { hasText: "kubectl market" }).click();
   const box = page.locator(".copyable", { hasText: "kubectl market install" });
   await box.getByRole("button", { name: "Copy" }).click();
   await box.getByRole("button", { name: "Copied" }).waitFor();
@@ -317,4 +318,58 @@ test("the keyboard installs an app", async (t) => {
   await page.keyboard.type("jane@example.com");
   await page.keyboard.press("Enter");
   await page.waitForURL(/\/tasks\/.*\/install-by-keyboard-/);
+});
+
+test("a form shows what it writes as YAML, commands and for git, and downloads it", async (t) => {
+  for (const javaScriptEnabled of [true, false]) {
+    const context = await signedIn(browser, { javaScriptEnabled, acceptDownloads: true });
+    t.after(() => context.close());
+    const page = await newPage(context);
+    await open(page, installPath);
+    const shown = () => page.locator("#preview pre:visible").allInnerTexts();
+    assert.match((await shown()).join(), /^apiVersion: appmarket.io\/v1alpha1\nkind: AppInstallTask/);
+    for (const [name, text] of [["kubectl", /^kubectl apply -f -/], ["kubectl market", /^kubectl market install/], ["git", /^apiVersion: .*\nkind: AppInstance/]]) {
+      await page.locator("#preview summary").getByText(name, { exact: true }).click();
+      const texts = await shown();
+      assert.equal(texts.length, 1, "one form of the output is open");
+      assert.match(texts[0], text);
+    }
+    const [download] = await Promise.all([page.waitForEvent("download"), page.locator("#preview").getByRole("button", { name: "Download" }).click()]);
+    assert.equal(download.suggestedFilename(), "appinstance.yaml");
+    assert.match(page.url(), /\/install$/);
+  }
+});
+
+test("a password is generated, shown and hidden", async (t) => {
+  const context = await signedIn(browser);
+  t.after(() => context.close());
+  const page = await newPage(context);
+  await open(page, installPath.replace("/wiki/", "/board/"));
+  const field = page.locator(".password input").first(), show = page.getByRole("button", { name: "Show", exact: true }).first();
+  assert.equal(await field.getAttribute("type"), "password");
+  await page.getByRole("button", { name: "Generate" }).first().click();
+  const generated = await field.inputValue();
+  assert.match(generated, /^[A-Za-z2-9]{24}$/);
+  assert.equal(await field.getAttribute("type"), "text");
+  await show.click();
+  assert.equal(await field.getAttribute("type"), "password");
+  assert.equal(await show.getAttribute("aria-pressed"), "false");
+  await page.getByRole("button", { name: "Generate" }).first().click();
+  assert.notEqual(await field.inputValue(), generated);
+  assert.deepEqual(page.faults, []);
+});
+
+test("the uninstall form shows where the volume claims are for each choice", async (t) => {
+  for (const javaScriptEnabled of [true, false]) {
+    const context = await signedIn(browser, { javaScriptEnabled });
+    t.after(() => context.close());
+    const page = await newPage(context);
+    await open(page, `${paths.instance}/actions/uninstall`);
+    const retained = page.locator(".only-retain"), deleted = page.locator("li.only-delete");
+    assert.match(await retained.first().innerText(), /PersistentVolumeClaim data-wiki-0 5Gi/);
+    assert.equal(await deleted.first().isVisible(), false);
+    await page.getByLabel("Delete the volume claims").check();
+    assert.equal(await retained.first().isVisible(), false);
+    assert.match(await deleted.first().innerText(), /PersistentVolumeClaim data-wiki-0 5Gi/);
+  }
 });
