@@ -115,7 +115,7 @@ func TestCheckOfAnInstallation(t *testing.T) {
 	w.endCheck(t, task, planned(w.tenant))
 	for _, path := range []string{part, page, "/tasks/" + w.tenant + "/" + task.Name} {
 		g.Expect(w.b.get(t, path).text).To(And(ContainSubstring("dry run: the operation is possible"), ContainSubstring("Install notes"), ContainSubstring(w.tenant+"/wiki-web"),
-			ContainSubstring(w.tenant+"/wiki-old"), ContainSubstring("1 other object is not listed"), ContainSubstring("registry.example/wiki:2.4.0"), ContainSubstring("412 MB"), ContainSubstring("each layer once: 17"), ContainSubstring("each layer once: 3"),
+			ContainSubstring(w.tenant+"/wiki-old"), ContainSubstring("1 other object is not listed"), ContainSubstring("registry.example/wiki:2.4.0"), ContainSubstring("412 MB"), ContainSubstring("17 MB to pull; layers that images share count once"), ContainSubstring("3 MB; layers that images share count once"),
 			ContainSubstring("Not used any more"), ContainSubstring("get secrets in namespace &#34;demo&#34;"), ContainSubstring("page.color")), path)
 	}
 	g.Expect(w.b.get(t, "/parts/checks/"+w.tenant+"/none").StatusCode).To(Equal(http.StatusNotFound))
