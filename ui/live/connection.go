@@ -69,7 +69,7 @@ func (h *Hub) serveStream(ctx context.Context, r response, s *stream) {
 	conn, _, err := r.Hijack() // A page sends nothing after its request, so the buffered input is empty.
 	if errors.Is(err, http.ErrNotSupported) {
 		defer h.removeStream(s)
-		h.sendSignals(ctx, r, s)
+		s.logPanic(h.sendSignals(ctx, r, s))
 		return
 	}
 	if err != nil {
@@ -79,20 +79,25 @@ func (h *Hub) serveStream(ctx context.Context, r response, s *stream) {
 	go func() {
 		defer h.removeStream(s)
 		defer conn.Close()
-		err := outcome.Guarded(func() error { h.sendUntilClosed(conn, s); return nil })()
-		if err != nil {
-			s.log.Error(err, "A stream panicked")
-		}
+		s.logPanic(outcome.Guarded(func() error { return h.sendUntilClosed(conn, s) })())
 	}()
 }
 
+// logPanic logs the error with which a stream ended if it is a panic. Any other error means that the page has ended
+// or that the user lost the rights.
+func (s *stream) logPanic(err error) {
+	if panicked, ok := errors.AsType[*outcome.Panic](err); ok {
+		s.log.Error(err, "A stream panicked", "stack", string(panicked.Stack))
+	}
+}
+
 // sendUntilClosed sends the signals of a stream until the page closes the connection.
-func (h *Hub) sendUntilClosed(conn net.Conn, s *stream) {
+func (h *Hub) sendUntilClosed(conn net.Conn, s *stream) error {
 	ctx, cancel := context.WithCancel(context.Background()) // The context of the request ends with its handler.
 	defer cancel()
 	go func() {
 		defer cancel()
 		_, _ = conn.Read(make([]byte, 1)) // It returns when the page or sendSignals has ended.
 	}()
-	h.sendSignals(ctx, conn, s)
+	return h.sendSignals(ctx, conn, s)
 }

@@ -3,6 +3,7 @@ package live
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -15,6 +16,7 @@ import (
 	. "github.com/onsi/gomega"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
+	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/ui/kube"
 )
 
@@ -191,6 +193,9 @@ func TestRightsAreReviewedAgain(t *testing.T) {
 	revoked.Store(true)
 	g.Expect(h.reviewTopics(t.Context(), out, s)).NotTo(Succeed())
 	g.Expect(w.Body.String()).To(ContainSubstring("event: closed\ndata: ended"))
+	s.allowed = func(context.Context, Topic) (bool, error) { panic("review") }
+	_, panicked := errors.AsType[*outcome.Panic](h.reviewTopics(t.Context(), out, s))
+	g.Expect(panicked).To(BeTrue(), "a panic ends the stream and not the process")
 }
 
 // deadlines is a recorder that accepts time limits.

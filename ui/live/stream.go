@@ -166,7 +166,8 @@ func (s *stream) age(now time.Time) time.Duration {
 	return min(age, s.until.Sub(now))
 }
 
-func (h *Hub) sendSignals(ctx context.Context, c connection, s *stream) {
+// sendSignals sends the signals of a stream until the context is done or the stream ends.
+func (h *Hub) sendSignals(ctx context.Context, c connection, s *stream) error {
 	beat, review := time.NewTicker(heartbeat), time.NewTicker(reviewInterval)
 	defer beat.Stop()
 	defer review.Stop()
@@ -178,12 +179,11 @@ func (h *Hub) sendSignals(ctx context.Context, c connection, s *stream) {
 		var err error
 		select {
 		case <-ctx.Done():
-			return
+			return nil
 		case <-life.C:
-			return
+			return nil
 		case <-s.ended:
-			_ = writeEvents(c, closingEvent(s.reason)) // The stream ends in any case.
-			return
+			return writeEvents(c, closingEvent(s.reason))
 		case <-beat.C:
 			err = writeEvents(c, ": beat\n\n")
 		case <-review.C:
@@ -194,7 +194,7 @@ func (h *Hub) sendSignals(ctx context.Context, c connection, s *stream) {
 			err = sendDue(c, s, due)
 		}
 		if err != nil {
-			return
+			return err
 		}
 	}
 }
