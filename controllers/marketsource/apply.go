@@ -104,8 +104,13 @@ func (r *Reconciler) planChanges(s *scope) (changePlan, error) {
 			p.write = append(p.write, want)
 		}
 	}
+	return p, r.planUnlisted(s, &p, existing)
+}
+
+// planUnlisted plans what to do with AppInfos that the source does not list.
+func (r *Reconciler) planUnlisted(s *scope, p *changePlan, apps map[string]*v1alpha1.AppInfo) error {
 	damaged := unlistedNames(s.listing)
-	for _, app := range existing {
+	for _, app := range apps {
 		if s.listing.Incomplete || hasMatchingName(app, damaged) {
 			continue // The state of its entry is currently unknown.
 		}
@@ -118,11 +123,11 @@ func (r *Reconciler) planChanges(s *scope) (changePlan, error) {
 		}
 		want, err := newAppInfo(r, s.source, hydrate.App{Name: app.Spec.App, Withdrawn: app.Spec.Withdrawn})
 		if err != nil {
-			return changePlan{}, err
+			return err
 		}
 		p.unlisted = append(p.unlisted, want)
 	}
-	return p, nil
+	return nil
 }
 
 func (r *Reconciler) writeApps(ctx context.Context, s *scope) error {

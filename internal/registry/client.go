@@ -14,6 +14,7 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/dockerconfig"
 	"github.com/appmarket/operator/internal/images"
 	"github.com/appmarket/operator/internal/netguard"
 	"github.com/appmarket/operator/internal/outcome"
@@ -83,7 +84,7 @@ func New(opts Options) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	keychain, err := readDockerConfig(opts.DockerConfig)
+	keychain, err := dockerconfig.Parse(opts.DockerConfig)
 	if err != nil {
 		return nil, fmt.Errorf("read docker config: %w", err)
 	}

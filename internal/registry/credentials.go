@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/dockerconfig"
 )
 
 // ReadCredentials returns the docker config in the Secret to which spec.registrySecretRef of a
@@ -35,7 +36,7 @@ func ReadCredentials(ctx context.Context, secrets client.Reader, at types.Namesp
 	if !ok {
 		return nil, fmt.Errorf("%s: Secret %q has no key %q: use a Secret of type %s", field, at.Name, corev1.DockerConfigJsonKey, corev1.SecretTypeDockerConfigJson)
 	}
-	if _, err := readDockerConfig(config); err != nil {
+	if _, err := dockerconfig.Parse(config); err != nil {
 		return nil, fmt.Errorf("%s: key %q of Secret %q: %w", field, corev1.DockerConfigJsonKey, at.Name, err)
 	}
 	return config, nil

@@ -13,9 +13,9 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/dockerconfig"
 	"github.com/appmarket/operator/internal/netguard"
 	"github.com/appmarket/operator/internal/outcome"
-	"github.com/appmarket/operator/internal/registry"
 	"github.com/appmarket/operator/internal/source/git"
 )
 
@@ -147,12 +147,12 @@ func (c *OCIConfig) setLogin(secret *corev1.Secret) error {
 	c.Username, c.Password = string(secret.Data["username"]), string(secret.Data["password"])
 	config, isDockerConfig := secret.Data[corev1.DockerConfigJsonKey]
 	if isDockerConfig && c.Username == "" {
-		repository := strings.TrimPrefix(c.URL, ociScheme)
-		var err error
-		if c.Username, c.Password, err = registry.FindLogin(config, repository); err != nil {
+		keys, err := dockerconfig.Parse(config)
+		if err != nil {
 			return secretError("%s: key %q of Secret %q: %w", field, corev1.DockerConfigJsonKey, secret.Name, err)
 		}
-		if c.Username == "" {
+		repository := strings.TrimPrefix(c.URL, ociScheme)
+		if c.Username, c.Password = keys.FindLogin(repository); c.Username == "" {
 			return secretError("%s: the docker config in Secret %q has no username and password for %s: add an entry", field, secret.Name, repository)
 		}
 	}

@@ -135,8 +135,16 @@ func (s *registrySource) List(ctx context.Context, since hydrate.Cursor) (hydrat
 	if err := commonFailure(listed); err != nil {
 		return hydrate.Listing{}, err
 	}
+	if err := s.addCharts(selector, wanted, listed); err != nil {
+		return hydrate.Listing{}, err
+	}
+	return selector.toListing("", since), nil
+}
+
+// addCharts adds the charts in repositories to a listing.
+func (s *registrySource) addCharts(selector *versionSelector, repositories []name.Repository, listed []chartListing) error {
 	for i, each := range listed {
-		app := chartName(wanted[i])
+		app := chartName(repositories[i])
 		if s.catalog != nil && outcome.Reason(each.failure, "") == v1alpha1.ReasonNotFound {
 			continue // Catalogs contain repositories whose tags were deleted.
 		}
@@ -152,14 +160,14 @@ func (s *registrySource) List(ctx context.Context, since hydrate.Cursor) (hydrat
 		}
 		for _, entry := range each.entries {
 			if err := selector.Add(app, entry); err != nil {
-				return hydrate.Listing{}, err
+				return err
 			}
 		}
 		for _, err := range each.invalid {
 			selector.Skip(app, err)
 		}
 	}
-	return selector.toListing("", since), nil
+	return nil
 }
 
 // reportReadingOnce returns a context in which only the first call of hydrate.ReportReading has an

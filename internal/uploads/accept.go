@@ -211,7 +211,7 @@ func (s *Store) placeBlob(owner hydrate.Owner, digest string, given []byte) erro
 	name := blobPath(owner, digest)
 	now := s.options.Now()
 	if err := s.files.Root.Chtimes(name, now, now); err == nil {
-		_, err := s.compareBlob(owner, digest)
+		err := s.compareBlob(owner, digest)
 		if outcome.Reason(err, "") != v1alpha1.ReasonDigestMismatch {
 			return err // Sweep does not remove it before the record is written.
 		}

@@ -19,49 +19,48 @@ var errDamaged = outcome.Stalled(v1alpha1.ReasonDigestMismatch, errors.New("the 
 // checkBlob reads content of a source, uploaded or incoming, and compares it with its digest. Content
 // that is damaged is removed, so that a client that asks for it uploads it again. The error matches
 // fs.ErrNotExist if there is no content, and has the reason DigestMismatch if it was removed.
-func (s *Store) checkBlob(owner hydrate.Owner, digest string) (Blob, error) {
-	found, err := s.compareBlob(owner, digest)
+func (s *Store) checkBlob(owner hydrate.Owner, digest string) error {
+	err := s.compareBlob(owner, digest)
 	if outcome.Reason(err, "") != v1alpha1.ReasonDigestMismatch {
-		return found, err
+		return err
 	}
 	s.commit.Lock()
 	defer s.commit.Unlock()
 	for _, name := range []string{blobPath(owner, digest), completePath(owner, digest)} {
 		// The file was replaced in the meantime, or another one is opened after the first one was removed.
-		if found, err = s.compareBlob(owner, digest); outcome.Reason(err, "") != v1alpha1.ReasonDigestMismatch {
+		if err = s.compareBlob(owner, digest); outcome.Reason(err, "") != v1alpha1.ReasonDigestMismatch {
 			break
 		}
 		if err := s.discardFile(name); err != nil {
-			return Blob{}, err
+			return err
 		}
 	}
 	if errors.Is(err, fs.ErrNotExist) {
 		err = errDamaged
 	}
-	return found, err
+	return err
 }
 
 // compareBlob compares content with its digest.
-func (s *Store) compareBlob(owner hydrate.Owner, digest string) (Blob, error) {
-	file, found, err := s.OpenBlob(owner, digest)
+func (s *Store) compareBlob(owner hydrate.Owner, digest string) error {
+	file, _, err := s.OpenBlob(owner, digest)
 	if err != nil {
-		return Blob{}, err
+		return err
 	}
 	hash := sha256.New()
 	_, err = io.Copy(hash, file)
 	if err := errors.Join(err, file.Close()); err != nil {
-		return Blob{}, toReadError("read upload", err)
+		return toReadError("read upload", err)
 	}
 	if "sha256:"+hex.EncodeToString(hash.Sum(nil)) != digest {
-		return Blob{}, errDamaged
+		return errDamaged
 	}
-	return found, nil
+	return nil
 }
 
 // HasContent reports whether a source has content with a digest, which is not damaged.
 func (s *Store) HasContent(owner hydrate.Owner, digest string) bool {
-	_, err := s.checkBlob(owner, digest)
-	return err == nil
+	return s.checkBlob(owner, digest) == nil
 }
 
 // IsComplete reports whether a source has all content of a chart. Otherwise, a client that uploads the chart
@@ -72,7 +71,7 @@ func (s *Store) IsComplete(owner hydrate.Owner, c Chart) bool {
 
 // isPlaced reports whether content is in the folder of a source, where Sweep keeps it, and is not damaged.
 func (s *Store) isPlaced(owner hydrate.Owner, digest string) bool {
-	if _, err := s.compareBlob(owner, digest); err != nil {
+	if err := s.compareBlob(owner, digest); err != nil {
 		return false
 	}
 	_, err := s.files.Root.Stat(blobPath(owner, digest))

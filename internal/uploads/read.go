@@ -132,7 +132,7 @@ func (s *Store) OpenBlob(owner hydrate.Owner, digest string) (*os.File, Blob, er
 
 // readBlob returns content, compared with its digest.
 func (s *Store) readBlob(owner hydrate.Owner, digest string) ([]byte, error) {
-	if _, err := s.checkBlob(owner, digest); err != nil {
+	if err := s.checkBlob(owner, digest); err != nil {
 		return nil, err
 	}
 	file, _, err := s.OpenBlob(owner, digest)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -85,23 +86,24 @@ func (f *Factory) findAppsOfImages(ctx context.Context, k client.Client, namespa
 	return apps, nil
 }
 
-// printImages prints the images of apps, each once.
-func (f *Factory) printImages(l *listFlags, flags imagesFlags, apps []v1alpha1.AppInfo) error {
+// uniqueImages returns the images of apps for a platform, or for all of them, each once and sorted by name. An image with
+// a digest is preferred.
+func uniqueImages(apps []v1alpha1.AppInfo, platform string) []v1alpha1.AppImage {
 	byName := map[string]v1alpha1.AppImage{}
 	for _, app := range apps {
 		for _, image := range app.Status.Images {
-			if known := byName[image.Name]; flags.platform == "" || slices.Contains(image.Platforms, flags.platform) {
-				if known.Name == "" || known.Digest == "" {
-					byName[image.Name] = image
-				}
+			known, isKnown := byName[image.Name]
+			if (platform == "" || slices.Contains(image.Platforms, platform)) && (!isKnown || known.Digest == "") {
+				byName[image.Name] = image
 			}
 		}
 	}
-	images := make([]v1alpha1.AppImage, 0, len(byName))
-	for _, image := range byName {
-		images = append(images, image)
-	}
-	slices.SortFunc(images, func(a, b v1alpha1.AppImage) int { return strings.Compare(a.Name, b.Name) })
+	return slices.SortedFunc(maps.Values(byName), func(a, b v1alpha1.AppImage) int { return strings.Compare(a.Name, b.Name) })
+}
+
+// printImages prints the images of apps, each once.
+func (f *Factory) printImages(l *listFlags, flags imagesFlags, apps []v1alpha1.AppInfo) error {
+	images := uniqueImages(apps, flags.platform)
 	switch {
 	case flags.list != "":
 		err := airgap.PrintList(f.Streams.Out, flags.list, flags.platform, images)

@@ -78,7 +78,7 @@ func (h *Hub) serveStream(ctx context.Context, r response, s *stream) {
 	}
 	go func() {
 		defer h.removeStream(s)
-		defer conn.Close()
+		defer func() { _ = conn.Close() }() // Nothing is written any more.
 		s.logPanic(outcome.Guarded(func() error { return h.sendUntilClosed(conn, s) })())
 	}()
 }

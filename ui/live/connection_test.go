@@ -72,7 +72,7 @@ func openPage(t *testing.T, server *httptest.Server, http2 bool) (<-chan string,
 	response, err := server.Client().Do(request)
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(response.StatusCode).To(Equal(http.StatusOK))
-	g.Expect(response.ProtoMajor == 2).To(Equal(http2))
+	g.Expect(response.ProtoMajor).To(Equal(map[bool]int{false: 1, true: 2}[http2]))
 	g.Expect(response.Header.Get("Content-Type")).To(Equal("text/event-stream"))
 	g.Expect(response.TransferEncoding).To(BeEmpty())
 	lines := make(chan string, 100)

@@ -40,12 +40,8 @@ func widgetOf(input formInput) string {
 		return "fixed"
 	case input.Secret || input.Type == "password":
 		return "password"
-	case len(input.Options) > maxSelectOptions:
-		return "options"
-	case len(input.Options) > maxRadioOptions || len(input.Options) > 0 && !input.Required:
-		return "select"
 	case len(input.Options) > 0:
-		return "radio"
+		return optionsWidget(input)
 	case input.Type == "bool":
 		return "bool"
 	case input.Type == "int" || input.Minimum != "" || input.Maximum != "":
@@ -56,6 +52,17 @@ func widgetOf(input formInput) string {
 		return "storageClass"
 	}
 	return "text"
+}
+
+// optionsWidget returns the widget of an input with options.
+func optionsWidget(input formInput) string {
+	switch {
+	case len(input.Options) > maxSelectOptions:
+		return "options"
+	case len(input.Options) > maxRadioOptions || !input.Required:
+		return "select"
+	}
+	return "radio"
 }
 
 // hintOf returns what a value must be like.

@@ -27,7 +27,8 @@ func parseTemplates() (templates, error) {
 			"initial": initialOf, "command": commandHTML, "tint": tintOf, "join": strings.Join,
 			"appURL": appURL, "appTabURL": appTabURL, "versionURL": versionURL, "reportURL": reportURL, "imageListURL": imageListURL,
 			"isPrerelease": isPrerelease, "installURL": installURL, "adoptURL": adoptURL,
-			"previewURL": previewURL, "manifestURL": manifestURL, "checkURL": checkURL, "fieldsURL": fieldsURL, "inputsURL": inputsURL, "defaultsURL": defaultsURL, "copyURL": copyURL,
+			"previewURL": previewURL, "manifestURL": manifestURL, "checkURL": checkURL,
+			"fieldsURL": fieldsURL, "inputsURL": inputsURL, "defaultsURL": defaultsURL, "copyURL": copyURL,
 			"instanceURL": instanceURL, "instanceTabURL": instanceTabURL, "actionURL": actionURL,
 			"taskURL": taskURL, "taskActionURL": taskActionURL, "sourceURL": sourceURL, "refURL": refURL,
 		}).Funcs(textFunctions(l)).ParseFS(templateFiles, "templates/*.html")
