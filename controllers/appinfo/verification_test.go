@@ -204,7 +204,7 @@ var _ = Describe("A source that begins to require signatures", func() {
 			_, err := b.reconcileApp()
 			Expect(err).NotTo(HaveOccurred())
 			Expect(b.repositoryVersions()).To(BeEmpty())
-			Expect(b.conditionStatus(v1alpha1.ConditionReady)).To(Equal("False " + v1alpha1.ReasonSignatureMissing))
+			Expect(b.conditionStatus(v1alpha1.ConditionReady)).To(Equal("Unknown " + v1alpha1.ReasonSuspended))
 			b.expectNoWrites()
 			suspend(nil)
 			b.reconcileWithReason(v1alpha1.ReasonSignatureMissing)
