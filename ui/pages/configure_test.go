@@ -40,7 +40,7 @@ func (w formWorld) submitted(t *testing.T, path string, form url.Values) *v1alph
 func TestConfigureForm(t *testing.T) {
 	g := NewWithT(t)
 	w, instance := newConfigureWorld(t)
-	shows(t, w.b, instance+"/actions/uninstall", "The Secret <code>wiki-inputs</code> with inputs is retained")
+	shows(t, w.b, instance+"/actions/uninstall", "Secret <code>wiki-inputs</code>")
 	path := instance + "/actions/configure"
 	page := shows(t, w.b, path, "Configure Team wiki")
 	g.Expect(page.text).To(And(ContainSubstring(`value="Team wiki"`), ContainSubstring(`value="jane@example.com"`), ContainSubstring("replicas: 2"), ContainSubstring("secret/wiki-inputs/WIKI_ADMIN_PASSWORD")))
