@@ -2,6 +2,7 @@ package kube
 
 import (
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -35,10 +36,11 @@ func TestCacheContainsRowsOfApps(t *testing.T) {
 	g.Eventually(changes).Should(Receive(Equal(Change{Resource: Apps, Namespace: namespace, Name: "shop.web"})))
 	g.Expect(c.FindApp(namespace, "shop.web").Title).To(Equal("web"), "an app that exists before the cache")
 
+	digest := "sha256:" + strings.Repeat("0", 64)
 	published := metav1.NewTime(time.Now().Truncate(time.Second))
 	app.Status = v1alpha1.AppInfoStatus{
 		SelectedVersion: "1.2.0", Placement: &v1alpha1.AppPlacement{Verdict: v1alpha1.PlacementNo},
-		Versions:   []v1alpha1.PublishedVersion{{Version: "1.2.0", PublishedAt: &published}, {Version: "1.1.0"}},
+		Versions:   []v1alpha1.PublishedVersion{{Version: "1.2.0", Digest: digest, PublishedAt: &published}, {Version: "1.1.0", Digest: digest}},
 		Conditions: []metav1.Condition{{Type: v1alpha1.ConditionReady, Status: "True", Reason: v1alpha1.ReasonServingPrevious, LastTransitionTime: published}},
 		Summary: &v1alpha1.AppSummary{
 			Title: "Web Shop", Description: "Sells things", Developer: "Samples", AppVersion: "7", Type: "app", Icon: "https://example.com/icon.png",
