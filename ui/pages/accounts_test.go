@@ -27,9 +27,9 @@ func TestServiceAccountsAreProposed(t *testing.T) {
 		shows(t, lister, instance+action, `list="accounts"`, `<option value="jane">`)
 	}
 	change := url.Values{"key": {"aaaaa"}, "title": {"Team wiki"}, "account": {"jane"}}
-	g.Expect(lister.post(t, instance+"configure/preview", change).text).NotTo(ContainSubstring("serviceAccountName"), "the account is not changed")
+	g.Expect(lister.post(t, instance+"configure/preview", change).text).NotTo(ContainSubstring("--service-account"), "the account is not changed")
 	change.Set("account", "lister")
-	g.Expect(lister.post(t, instance+"configure/preview", change).text).To(ContainSubstring("serviceAccountName: lister"))
+	g.Expect(lister.post(t, instance+"configure/preview", change).text).To(And(ContainSubstring("serviceAccountName: lister"), ContainSubstring("--service-account lister")))
 	change.Set("account", "Not an account")
 	g.Expect(lister.post(t, instance+"configure", change).text).To(ContainSubstring("must be the name of a service account"))
 	form.Set("to", "Not a namespace")
