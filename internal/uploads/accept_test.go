@@ -214,6 +214,11 @@ func TestDamagedRecordIsReportedAndReplaced(t *testing.T) {
 
 	blob := filepath.Join(dir, "charts/market/team/blobs", strings.TrimPrefix(chart.Digest(archive), "sha256:"))
 	g.Expect(os.WriteFile(blob, bytes.ToUpper(archive), 0o600)).To(Succeed())
+	g.Expect(store.Archive(team, chart.Digest(archive))).To(Equal(archive), "the content that was uploaded again")
+	g.Expect(os.ReadFile(blob)).To(Equal(archive))
+	g.Expect(os.WriteFile(blob, bytes.ToUpper(archive), 0o600)).To(Succeed())
 	_, err = store.Archive(team, chart.Digest(archive))
 	g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonDigestMismatch))
+	_, err = store.Archive(team, chart.Digest(archive))
+	g.Expect(err).To(MatchError(fs.ErrNotExist), "it was removed, so that it can be uploaded again")
 }

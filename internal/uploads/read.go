@@ -106,9 +106,16 @@ func (s *Store) FindFile(owner hydrate.Owner, file string) (Chart, error) {
 // IsFileName reports whether an archive can have a file name.
 func IsFileName(file string) bool { return len(splitFileName(file)) > 0 }
 
-// Archive returns the archive with a digest. The bytes match the digest.
+// Archive returns the archive of a chart by its digest. The bytes match the digest. If the archive was lost, and was
+// uploaded again shortly before, the incoming content is kept instead.
 func (s *Store) Archive(owner hydrate.Owner, digest string) ([]byte, error) {
-	return s.readBlob(owner, digest)
+	archive, err := s.readBlob(owner, digest)
+	if err != nil || s.isPlaced(owner, digest) {
+		return archive, err
+	}
+	s.commit.Lock()
+	defer s.commit.Unlock()
+	return archive, s.placeBlob(owner, digest, nil)
 }
 
 // OpenBlob opens content of a source, uploaded or incoming. The caller must close it.
