@@ -10,7 +10,7 @@ import (
 
 func TestCacheIsBounded(t *testing.T) {
 	g := NewWithT(t)
-	c, now := newCache(), time.Now()
+	c, now := newCache(maxCachedBytes), time.Now()
 	for i := range 3 * maxEntries {
 		e, isNew := c.entryFor(fmt.Sprint(i), now)
 		g.Expect(isNew).To(BeTrue())

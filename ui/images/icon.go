@@ -24,16 +24,9 @@ const (
 
 // encodeIcon returns an image in the format PNG, with the size of an icon and a white background.
 func encodeIcon(content []byte) ([]byte, error) {
-	size, format, err := image.DecodeConfig(bytes.NewReader(content))
+	decoded, err := decodeImage(content)
 	if err != nil {
-		return nil, fmt.Errorf("decode icon: %w", err)
-	}
-	if size.Width < 1 || size.Height < 1 || size.Width > maxSide || size.Height > maxSide || size.Width*size.Height > maxPixels(format, size.ColorModel) {
-		return nil, fmt.Errorf("decode icon: %s image with %d x %d pixels is too large", format, size.Width, size.Height)
-	}
-	decoded, _, err := image.Decode(newMemoryReader(bytes.NewReader(content)))
-	if err != nil {
-		return nil, fmt.Errorf("decode icon: %w", err)
+		return nil, err
 	}
 	var out bytes.Buffer
 	encoder := png.Encoder{CompressionLevel: png.BestCompression}
@@ -41,6 +34,22 @@ func encodeIcon(content []byte) ([]byte, error) {
 		return nil, fmt.Errorf("encode icon: %w", err)
 	}
 	return out.Bytes(), nil
+}
+
+// decodeImage returns the image of a file, unless it is too large.
+func decodeImage(content []byte) (image.Image, error) {
+	size, format, err := image.DecodeConfig(bytes.NewReader(content))
+	if err != nil {
+		return nil, fmt.Errorf("decode image: %w", err)
+	}
+	if size.Width < 1 || size.Height < 1 || size.Width > maxSide || size.Height > maxSide || size.Width*size.Height > maxPixels(format, size.ColorModel) {
+		return nil, fmt.Errorf("decode image: %s image with %d x %d pixels is too large", format, size.Width, size.Height)
+	}
+	decoded, _, err := image.Decode(newMemoryReader(bytes.NewReader(content)))
+	if err != nil {
+		return nil, fmt.Errorf("decode image: %w", err)
+	}
+	return decoded, nil
 }
 
 // maxPixels returns the number of pixels for which the decoder of a format has enough memory. PNG and GIF
@@ -65,13 +74,19 @@ func scaleToIcon(source image.Image) *image.RGBA {
 	width, height := max(bounds.Dx()*iconSide/longest, 1), max(bounds.Dy()*iconSide/longest, 1)
 	icon := image.NewRGBA(image.Rect(0, 0, iconSide, iconSide))
 	draw.Draw(icon, icon.Bounds(), image.White, image.Point{}, draw.Src)
-	for y := range height {
-		rows := flattenRows(source, y*bounds.Dy()/height, (y+1)*bounds.Dy()/height)
-		for x := range width {
-			icon.SetRGBA(x+(iconSide-width)/2, y+(iconSide-height)/2, averageOf(rows, x*bounds.Dx()/width, (x+1)*bounds.Dx()/width))
+	drawScaled(icon, image.Rect(0, 0, width, height).Add(image.Pt((iconSide-width)/2, (iconSide-height)/2)), source)
+	return icon
+}
+
+// drawScaled draws an image scaled to a rectangle.
+func drawScaled(target *image.RGBA, place image.Rectangle, source image.Image) {
+	bounds := source.Bounds()
+	for y := range place.Dy() {
+		rows := flattenRows(source, y*bounds.Dy()/place.Dy(), (y+1)*bounds.Dy()/place.Dy())
+		for x := range place.Dx() {
+			target.SetRGBA(place.Min.X+x, place.Min.Y+y, averageOf(rows, x*bounds.Dx()/place.Dx(), (x+1)*bounds.Dx()/place.Dx()))
 		}
 	}
-	return icon
 }
 
 // flattenRows returns rows of an image on a white background, at least one. The rows of an image are not
