@@ -8,8 +8,12 @@ import (
 	"github.com/appmarket/operator/ui/live"
 )
 
-// maxNamespaceTopics bounds the namespaces that a list of several follows.
-const maxNamespaceTopics = 60
+const (
+	// maxNamespaceTopics bounds the namespaces that a list of several follows.
+	maxNamespaceTopics = 60
+	// maxCountedNamespaces bounds the namespaces whose tasks the header counts.
+	maxCountedNamespaces = 20
+)
 
 var namespaceForm = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
 
@@ -48,6 +52,41 @@ func (s *Server) addNamespaces(r *request, l *layout) {
 		s.Log.Error(err, "Cannot list the namespaces of a user")
 	}
 	l.Namespaces, l.TypedNamespace = scope.Namespaces, scope.Cut
+	if l.RunningTasks, err = s.countRunningTasks(r, scope.Namespaces); err != nil {
+		s.Log.Error(err, "Cannot count the tasks of a user")
+	}
+}
+
+// countRunningTasks returns the number of tasks that have not finished, without checks, in the selected namespace or in
+// the namespaces of a page in which the user can list tasks.
+func (s *Server) countRunningTasks(r *request, namespaces []string) (int, error) {
+	if chosen := namespaceOf(r); chosen != "" {
+		namespaces = []string{chosen}
+	}
+	everywhere, err := r.Allows(r.Context(), "list", kube.Tasks, "", "")
+	if err != nil {
+		return 0, err
+	}
+	scope := kube.Scope{All: everywhere && namespaceOf(r) == ""}
+	if !scope.All {
+		for _, namespace := range namespaces[:min(len(namespaces), maxCountedNamespaces)] {
+			allowed, err := r.Allows(r.Context(), "list", kube.Tasks, namespace, "")
+			if err != nil {
+				return 0, err
+			}
+			if allowed {
+				scope.Namespaces = append(scope.Namespaces, namespace)
+			}
+		}
+	}
+	all, err := s.Cluster.ListTasks(r.Context(), scope)
+	count := 0
+	for i := range all {
+		if !all[i].Finished() && !all[i].IsDryRun() {
+			count++
+		}
+	}
+	return count, err
 }
 
 // scopeOf returns where the user looks for objects of a resource: in the chosen namespace, or in

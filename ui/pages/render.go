@@ -43,6 +43,8 @@ type layout struct {
 	User                  string
 	Namespace             string
 	Namespaces            []string
+	// RunningTasks is the number of tasks that have not finished where the user looks.
+	RunningTasks int
 	// TypedNamespace reports that there are too many namespaces for a list.
 	TypedNamespace bool
 	Live           string

@@ -53,6 +53,18 @@
     if (!event.target.closest("details.menu")) each("details.menu[open]", (menu) => menu.removeAttribute("open"));
   });
 
+  // An element whose content takes longer than 200 ms is marked.
+  const marks = new Map();
+  document.body.addEventListener("htmx:before:request", (event) => {
+    const { ctx } = event.detail;
+    if (ctx.target instanceof Element) marks.set(ctx, setTimeout(() => ctx.target.setAttribute("aria-busy", "true"), 200));
+  });
+  document.body.addEventListener("htmx:finally:request", (event) => {
+    const { ctx } = event.detail;
+    clearTimeout(marks.get(ctx));
+    if (marks.delete(ctx)) ctx.target.removeAttribute("aria-busy");
+  });
+
   const stream = document.getElementById("stream");
   const badge = document.getElementById("live");
   if (!stream || !badge || !window.htmx) return;
@@ -68,7 +80,7 @@
       const again = document.createElement("button");
       again.className = "plain";
       again.textContent = closed === "displaced" ? texts.textResume : texts.textRefresh;
-      again.addEventListener("click", () => closed ? location.reload() : refresh());
+      again.addEventListener("click", () => { isShown = true; closed ? location.reload() : refresh(); });
       badge.append(again);
     }, closed ? 0 : 10000);
   };
@@ -101,13 +113,61 @@
   for (const name of ["focusout", "selectionchange"])
     document.addEventListener(name, () => { if (waiting && !inUse()) { waiting = false; setTimeout(refresh, 100); } });
 
-  // The state of the object on the page is announced when it changes, at most once in 5 seconds.
-  const stateOf = () => document.querySelector("#part > .badges .badge")?.textContent;
-  let state = stateOf(), said = 0;
+  // The rows that a user reads do not move: new rows and another order wait until the user shows them.
+  const listRows = "table.rows > tbody > tr[id], ul.cards > li[id]";
+  let isShown = false;
+  const holdRows = (read, present) => {
+    const found = [...read.querySelectorAll(listRows)];
+    const byID = new Map(found.map((row) => [row.id, row]));
+    const kept = present.filter((id) => byID.has(id));
+    if (!kept.length) return 0;
+    const ordered = found.filter((row) => kept.includes(row.id));
+    const count = found.length - kept.length + ordered.filter((row, i) => row.id !== kept[i]).length;
+    const list = found[0].parentElement;
+    for (const row of found) if (!kept.includes(row.id)) row.remove();
+    for (const id of kept) list.append(byID.get(id));
+    return count;
+  };
+  document.body.addEventListener("htmx:after:request", (event) => {
+    const { ctx } = event.detail;
+    const part = document.getElementById("part");
+    if (ctx.sourceElement !== part || ctx.response.status !== 200) return;
+    const accepts = isShown;
+    isShown = false;
+    if (accepts) return;
+    const read = new DOMParser().parseFromString(ctx.text, "text/html");
+    const count = holdRows(read, [...part.querySelectorAll(listRows)].map((row) => row.id));
+    if (!count) return;
+    const notice = read.createElement("p");
+    notice.className = "waiting-rows small";
+    notice.textContent = `${texts.textChanges} ${count} · `;
+    const button = read.createElement("button");
+    button.type = "button";
+    button.className = "plain";
+    button.id = "show-rows";
+    button.textContent = texts.textShow;
+    notice.append(button);
+    read.getElementById("part").prepend(notice);
+    ctx.text = read.body.innerHTML;
+  });
+  document.addEventListener("click", (event) => {
+    if (event.target.closest("#show-rows")) { isShown = true; refresh(); }
+  });
+
+  // The state of the object on the page is announced when it changes, at most once in 5 seconds. A change within
+  // that time is announced at its end.
+  const stateOf = () => document.querySelector("#part > .badges .badge")?.textContent.trim();
+  let announced = stateOf(), said = 0, later = 0;
+  const announceState = () => {
+    later = 0;
+    const state = stateOf(), wait = said + 5000 - Date.now();
+    if (!state || state === announced) return;
+    if (wait > 0) { later = setTimeout(announceState, wait); return; }
+    announce.textContent = announced = state;
+    said = Date.now();
+  };
   document.body.addEventListener("htmx:after:swap", () => {
     last = new Date();
-    const now = stateOf();
-    if (now && now !== state && Date.now() - said > 5000) { announce.textContent = now; said = Date.now(); }
-    state = now;
+    if (!later) announceState();
   });
 })();
