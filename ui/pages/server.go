@@ -180,6 +180,7 @@ func (s *Server) addForms(mux *http.ServeMux) {
 		"/sources/{namespace}/{name}/charts/{file}/delete": {showUploadDeletion, deleteUpload, nil, nil},
 		"/tasks/{namespace}/{name}/inputs":                 {showInputs, submitInputs, nil, nil},
 		"/tasks/{namespace}/{name}/cancel":                 {showCancel, cancelTask, nil, nil},
+		"/tasks/{namespace}/{name}/delete":                 {showTaskDeletion, deleteTask, nil, nil},
 	} {
 		mux.Handle("GET "+path, s.signedIn(s.serveFormPage(f.show)))
 		mux.Handle("POST "+path, s.signedIn(s.serveForm(f.submit)))

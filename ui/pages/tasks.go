@@ -14,7 +14,6 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/text"
 	"github.com/appmarket/operator/ui/kube"
-	"github.com/appmarket/operator/ui/live"
 	"github.com/appmarket/operator/ui/locale"
 )
 
@@ -162,6 +161,12 @@ type taskView struct {
 	Blocked string
 	// RequestedBy is the user who created the task, empty if it is not known.
 	RequestedBy string
+	Subtasks    []subtaskRow
+	// Events are the events of the task, and NoEvents says why they are not shown.
+	Events   []eventRow
+	NoEvents string
+	// CanDelete reports that the task has finished, and that the user can delete it.
+	CanDelete bool
 }
 
 func showTask(r *request) (*view, error) {
@@ -170,7 +175,7 @@ func showTask(r *request) (*view, error) {
 	if err := r.Get(r.Context(), types.NamespacedName{Namespace: namespace, Name: r.PathValue("name")}, task); err != nil {
 		return nil, asProblem(r, err, "get", kube.Tasks, namespace)
 	}
-	v := taskView{Task: task, State: taskBadge(r.lang, task), Instance: task.Instance(), RequestedBy: task.Annotations[v1alpha1.RequestedByAnnotation]}
+	v := &taskView{Task: task, State: taskBadge(r.lang, task), Instance: task.Instance(), RequestedBy: task.Annotations[v1alpha1.RequestedByAnnotation]}
 	v.Milestones = milestonesOf(r.lang, task.Status.Conditions, task.CreationTimestamp.Time, task.Finished(),
 		v1alpha1.ConditionAdmitted, v1alpha1.ConditionResolved, v1alpha1.ConditionApplied, v1alpha1.ConditionHealthy)
 	if c := meta.FindStatusCondition(task.Status.Conditions, v1alpha1.ConditionSucceeded); c != nil {
@@ -189,9 +194,24 @@ func showTask(r *request) (*view, error) {
 	v.CanCancel = !task.Finished() && (task.Spec.Cancel == nil || !*task.Spec.Cancel)
 	v.Again = retryURL(task)
 	v.Next, v.Blocked = nextStepOf(r.lang, task, v.State, v.Again), blockedText(r.lang, task)
+	if err := v.addDetails(r); err != nil {
+		return nil, err
+	}
 	title := r.lang.Word("action", task.Spec.Action) + " " + v.Instance
 	return &view{
-		name: "task", titles: []string{title, r.Text("tasks.title")}, section: "tasks", data: v, namespace: namespace,
-		topics: []live.Topic{{Resource: kube.Tasks, Namespace: namespace, Name: task.Name}},
+		name: "task", titles: []string{title, r.Text("tasks.title")}, section: "tasks", data: v, namespace: namespace, topics: v.topics(),
 	}, nil
+}
+
+// addDetails adds what is read in addition to the task.
+func (v *taskView) addDetails(r *request) (err error) {
+	if v.Task.Finished() {
+		if v.CanDelete, err = r.Allows(r.Context(), "delete", kube.Tasks, v.Task.Namespace, v.Task.Name); err != nil {
+			return err
+		}
+	}
+	if err := v.addSubtasks(r); err != nil {
+		return err
+	}
+	return v.addEvents(r)
 }
