@@ -1,8 +1,11 @@
 package pages
 
 import (
+	"errors"
+
 	"github.com/appmarket/operator/ui/kube"
 	"github.com/appmarket/operator/ui/locale"
+	"github.com/appmarket/operator/ui/reports"
 )
 
 // aboutView says what the pages are, who the user is, and what the user may do here.
@@ -12,6 +15,12 @@ type aboutView struct {
 	SignIn    string
 	Namespace string
 	Rights    []rightRow
+	// Operator is the state of the operator, nil if its URL is unknown or if it does not respond, and OperatorAway
+	// reports the latter.
+	Operator     *reports.OperatorState
+	OperatorAway bool
+	// Cluster is the version of Kubernetes, empty if it is unknown.
+	Cluster string
 }
 
 type rightRow struct {
@@ -32,7 +41,23 @@ func showAbout(r *request) (*view, error) {
 		}
 		v.Rights = append(v.Rights, rightRow{r.Text(right.text), allowed})
 	}
+	v.addVersions(r)
 	return &view{name: "about", titles: []string{r.Text("about.title")}, section: "about", data: v}, nil
+}
+
+// addVersions adds the versions of the operator and of the cluster. The page is complete without them.
+func (v *aboutView) addVersions(r *request) {
+	state, err := r.server.Reports.FetchState(r.Context())
+	switch {
+	case err == nil:
+		v.Operator = &state
+	case !errors.Is(err, reports.ErrNoRepository):
+		v.OperatorAway = true
+		r.server.Log.Error(err, "Cannot get the state of the operator")
+	}
+	if v.Cluster, err = r.FetchClusterVersion(); err != nil {
+		r.server.Log.Error(err, "Cannot get the version of the cluster")
+	}
 }
 
 // signInName returns how users sign in.

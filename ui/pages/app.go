@@ -47,10 +47,14 @@ type appView struct {
 	ClusterKind []v1alpha1.KindCount
 	// Chart contains the facts of the chart, nil if there are none.
 	Chart *chartFacts
+	// Manifest is nil for other tabs.
+	Manifest *appManifest
 	// Access is nil if it is unknown.
 	Access *accessView
 	// Review is nil if the app is not reviewed.
 	Review *reviewView
+	// Changes are the buttons of a user who can patch the app.
+	Changes []actionButton
 	// NotInstallable is the reason why the app cannot be installed, empty if it can.
 	NotInstallable string
 
@@ -76,12 +80,26 @@ type imageTable struct {
 	Cut int
 }
 
+// Names returns the names of the listed images, one per line.
+func (t imageTable) Names() string {
+	var names strings.Builder
+	for i := range t.Rows {
+		names.WriteString(t.Rows[i].Name + "\n")
+	}
+	return names.String()
+}
+
 // getApp reads the app of an address with the rights of the user.
 func getApp(r *request) (*v1alpha1.AppInfo, error) {
 	namespace := r.PathValue("namespace")
 	ref := v1alpha1.AppReference{Source: r.PathValue("source"), Name: r.PathValue("app")}
+	return getAppInfo(r, namespace, ref.AppInfoName())
+}
+
+// getAppInfo reads an AppInfo with the rights of the user.
+func getAppInfo(r *request, namespace, name string) (*v1alpha1.AppInfo, error) {
 	app := &v1alpha1.AppInfo{}
-	err := r.Get(r.Context(), types.NamespacedName{Namespace: namespace, Name: ref.AppInfoName()}, app)
+	err := r.Get(r.Context(), types.NamespacedName{Namespace: namespace, Name: name}, app)
 	return app, asProblem(r, err, "get", kube.Apps, namespace)
 }
 
@@ -98,6 +116,7 @@ func showApp(r *request) (*view, error) {
 		v.Readme = renderMarkdown(r.lang, text)
 	}
 	v.addChart(r)
+	v.addManifest(r)
 	return v.view(), nil
 }
 
@@ -146,8 +165,7 @@ func newAppView(r *request, app *v1alpha1.AppInfo, current string) (*appView, er
 	if v.Shown == nil && r.URL.Query().Get("version") != "" {
 		return nil, notFound(r, "problem.noVersion", appURL(app.Namespace, app.Spec.SourceRef.Name, app.Spec.App), "problem.showApp")
 	}
-	suspended := app.Spec.Suspend != nil && *app.Spec.Suspend
-	if state := readyBadge(r.lang, app.Status.Conditions, suspended); state.Class != "ok" {
+	if state := readyBadge(r.lang, app.Status.Conditions, isSuspended(app)); state.Class != "ok" {
 		v.Badges = append(v.Badges, state)
 	}
 	if listing := kube.ListingOf(app); listing != v1alpha1.ListingListed {
@@ -168,6 +186,9 @@ func newAppView(r *request, app *v1alpha1.AppInfo, current string) (*appView, er
 		return nil, err
 	}
 	v.addTabs()
+	if err := v.addChanges(r); err != nil {
+		return nil, err
+	}
 	v.addDependencies(r)
 	return v, v.addInstances(r)
 }

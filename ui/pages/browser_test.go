@@ -92,7 +92,9 @@ func (w world) browserPaths() map[string]string {
 		"tasks": "/tasks", "task-waiting": "/tasks/" + w.tenant + "/install-wiki-x7k2p", "task-failed": "/tasks/" + w.tenant + "/upgrade-board-2f8rk",
 		"task-succeeded": "/tasks/" + w.tenant + "/install-board-9qd4m", "task-check": "/tasks/" + w.tenant + "/check-board-5k2wd", "tasks-checks": "/tasks?dryRuns=1",
 		"instance-record": "/instances/" + w.tenant + "/record",
-		"sources":         "/sources", "source": "/sources/" + w.market + "/samples", "source-own": "/sources/" + w.tenant + "/own", "source-uploads": "/sources/" + w.tenant + "/uploads", "about": "/about", "settings": "/settings",
+		"upgrades":        "/upgrades", "task-delete": "/tasks/" + w.tenant + "/install-board-9qd4m/delete", "instance-policy": instance + "/changes/drift",
+		"app-feature": app + "/changes/feature", "app-parameters": app + "/changes/parameters", "instance-effective": instance + "/values?effective=1",
+		"sources": "/sources", "source": "/sources/" + w.market + "/samples", "source-own": "/sources/" + w.tenant + "/own", "source-uploads": "/sources/" + w.tenant + "/uploads", "about": "/about", "settings": "/settings",
 		"not-found": "/nothing", "forbidden": "/instances/" + w.other + "/secret", "namespace-forbidden": "/instances?namespace=" + w.other,
 	}
 }
@@ -123,6 +125,7 @@ func (w browserWorld) controlHandler(t *testing.T) http.Handler {
 		app.Status.Summary.Description = query.Get("text")
 		return w.Client.Status().Update(t.Context(), app)
 	})
+	w.addViewControls(t, handle)
 	handle("/end-checks", func(url.Values) error { // All checks of the tenant, with the plan of an operation.
 		var found v1alpha1.AppInstallTaskList
 		if err := w.Client.List(t.Context(), &found, client.InNamespace(w.tenant)); err != nil {

@@ -26,7 +26,7 @@ import (
 var namesInChinese = []string{
 	"AppMarket", "Kubernetes", "kubeconfig", "kubectl", "Helm", "Operator", "API", "URL", "HTTP", "HTTPS", "YAML", "OCI", "CA", "CPU", "GPU", "ID", "JavaScript", "Cookie",
 	"README", "git", "Git", "SSH", "Argo CD", "Flux", "Olares", "GitHub", "GitLab", "Harbor", "Docker Hub", "Webhook", "cosign", "notation", "Values", "values", "values.yaml", "values.schema.json", "objects.yaml", "chart", "Chart", "release", "valuesFrom", "schema", "SHA",
-	"Pod", "Secret", "ConfigMap", "AppInstance", "Deployment", "CustomResourceDefinition", "Warn", "Correct", "init", "true", "false",
+	"Pod", "Job", "ReplicaSet", "Secret", "ConfigMap", "AppInstance", "Deployment", "CustomResourceDefinition", "Ignore", "Warn", "Correct", "init", "true", "false",
 	"B", "kB", "MB", "GB", "MiB",
 }
 

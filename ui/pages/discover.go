@@ -40,6 +40,12 @@ type discoverView struct {
 	// Nothing says why there is no app at all, empty if there is one.
 	Nothing emptyText
 	Filled  bool
+	// FirstRun are the steps to the first app, nil unless the market is empty. Grant is the command that permits the
+	// user to add a source, empty if the user can.
+	FirstRun []firstStep
+	Grant    string
+	// Nearest are the apps whose names are similar to a search that finds nothing.
+	Nearest []*kube.AppRow
 }
 
 // emptyText says what would be on an empty page, and what to do next.
@@ -71,13 +77,30 @@ func showDiscover(r *request) (*view, error) {
 	d := newDiscoverView(r.lang, f, all, installed)
 	r.server.addIcons(d)
 	d.translateCards(r.lang)
+	topics = append(topicsFor(kube.Apps, scope), topics...)
 	if len(all) == 0 {
-		d.Nothing = emptyMarket(r, scope)
+		sources, err := d.addEmptyMarket(r, scope)
+		if err != nil {
+			return nil, err
+		}
+		topics = append(topics, sources...)
 	}
-	return &view{
-		name: "discover", titles: []string{r.Text("discover.title")}, section: "apps", query: f.Query, data: d,
-		topics: append(topicsFor(kube.Apps, scope), topics...),
-	}, nil
+	if err := d.hideFailedFacet(r); err != nil {
+		return nil, err
+	}
+	if d.Total == 0 && f.Query != "" {
+		d.Nearest = nearestApps(all, f.Query)
+	}
+	return &view{name: "discover", titles: []string{r.Text("discover.title")}, section: "apps", query: f.Query, data: d, topics: topics}, nil
+}
+
+// hideFailedFacet removes the filter of apps that failed for a user who cannot change apps.
+func (d *discoverView) hideFailedFacet(r *request) error {
+	scope, err := r.ScopeWith(r.Context(), "patch", kube.Apps)
+	if err == nil && scope.IsEmpty() {
+		d.Facets = withoutFailed(d.Facets)
+	}
+	return err
 }
 
 // newDiscoverView returns the list of the apps that pass the filters.
@@ -97,19 +120,6 @@ func newDiscoverView(l *locale.Language, f filters, all []*kube.AppRow, installe
 	}
 	d.addPage(l, f, found, installed)
 	return d
-}
-
-func emptyMarket(r *request, scope kube.Scope) emptyText {
-	if scope.IsEmpty() {
-		return emptyText{
-			Title:   r.Text("discover.cannotList"),
-			Text:    r.Text("discover.cannotListText"),
-			Command: bindingCommand(r.session.User, "list", kube.Apps, "market", " -n market"),
-		}
-	}
-	return emptyText{
-		Title: r.Text("discover.none"), Text: r.Text("discover.noneText"), URL: "/sources", Link: r.Text("layout.sources"),
-	}
 }
 
 // addPage adds the cards of one page and the links to the others.
@@ -209,6 +219,7 @@ type filters struct {
 	Source   []string
 	Arch     []string
 	State    []string
+	Type     []string
 	// Placement are verdicts whether an app runs on the cluster.
 	Placement []string
 	Sort      string
@@ -218,7 +229,7 @@ type filters struct {
 func filtersOf(query url.Values) filters {
 	f := filters{
 		Query: query.Get("q"), Category: query["category"], Source: query["source"], Arch: query["arch"], State: query["state"],
-		Placement: query["placement"], Sort: query.Get("sort"),
+		Type: query["type"], Placement: query["placement"], Sort: query.Get("sort"),
 	}
 	if len(f.Query) > maxSearchBytes {
 		f.Query = strings.ToValidUTF8(f.Query[:maxSearchBytes], "")

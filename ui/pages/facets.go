@@ -35,6 +35,7 @@ type facetRule struct {
 var facetRules = []facetRule{
 	{"category", "facet.category", func(row *kube.AppRow, _ installedMap) []string { return row.Categories }, func(f filters) []string { return f.Category }},
 	{"state", "facet.state", statesOf, func(f filters) []string { return f.State }},
+	{"type", "facet.type", typesOf, func(f filters) []string { return f.Type }},
 	{"source", "facet.source", func(row *kube.AppRow, _ installedMap) []string { return []string{row.Source} }, func(f filters) []string { return f.Source }},
 	{"placement", "facet.placement", placementsOf, func(f filters) []string { return f.Placement }},
 	{"arch", "facet.architecture", func(row *kube.AppRow, _ installedMap) []string { return row.Architectures }, func(f filters) []string { return f.Arch }},
@@ -57,8 +58,33 @@ func statesOf(row *kube.AppRow, installed installedMap) []string {
 	return states
 }
 
-// textOf returns a value as the page shows it. All but the states and placements are texts of the catalog.
+// typesOf returns the type of an app, such as middleware.
+func typesOf(row *kube.AppRow, _ installedMap) []string {
+	if row.Type == "" {
+		return nil
+	}
+	return []string{row.Type}
+}
+
+// withoutFailed returns facets without the state of apps that failed, unless it is chosen.
+func withoutFailed(facets []facet) []facet {
+	var kept []facet
+	for _, each := range facets {
+		if each.Name == "state" {
+			each.Values = slices.DeleteFunc(each.Values, func(v facetValue) bool { return v.Value == "Failed" && !v.Chosen })
+		}
+		if len(each.Values) > 0 {
+			kept = append(kept, each)
+		}
+	}
+	return kept
+}
+
+// textOf returns a value as the page shows it. All but the states, types and placements are texts of the catalog.
 func (rule facetRule) textOf(l *locale.Language, value string) string {
+	if rule.name == "type" {
+		return l.Word("facetType", value)
+	}
 	if rule.name != "state" && rule.name != "placement" {
 		return value
 	}
@@ -159,7 +185,8 @@ func topValues(counts map[string]*facetValue, chosen []string) []facetValue {
 
 // values returns the filters as they are in an address.
 func (f filters) values() url.Values {
-	return url.Values{"q": {f.Query}, "category": f.Category, "source": f.Source, "arch": f.Arch, "state": f.State, "placement": f.Placement, "sort": {f.Sort}}
+	return url.Values{"q": {f.Query}, "category": f.Category, "source": f.Source, "arch": f.Arch, "state": f.State, "type": f.Type,
+		"placement": f.Placement, "sort": {f.Sort}}
 }
 
 func (f filters) withPage(number int) string {

@@ -49,6 +49,8 @@ type installedView struct {
 	Query       string
 	States      []option
 	Nothing     emptyText
+	// Upgradable is the number of instances that can be upgraded.
+	Upgradable int
 
 	pageLinks
 	page  int
@@ -115,6 +117,11 @@ func showInstalled(r *request) (*view, error) {
 	}
 	v.addStates(r.lang)
 	v.addRows(r.lang, all)
+	for i := range all {
+		if canUpgrade(&all[i]) {
+			v.Upgradable++
+		}
+	}
 	for i := range v.Rows {
 		v.Rows[i].IconURL = instanceIconURL(r, v.Rows[i].Instance)
 	}

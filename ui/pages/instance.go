@@ -34,6 +34,11 @@ type instanceView struct {
 	ManagedBy string
 	Objects   objectsView
 	Text      string
+	// History is the history, CanChange reports that the user can patch the instance, and Effective are the values with
+	// the default values, nil unless the user requests them.
+	History   []historyRow
+	CanChange bool
+	Effective *effectiveValues
 	Events    eventsView
 	Logs      logsView
 	Terminal  terminalView
@@ -89,9 +94,9 @@ var instanceTabs = map[string]struct {
 	"objects": {"Objects", showObjects},
 	"events":  {"Events", showEvents},
 	"logs":    {"Logs", showLogs},
-	"history": {"History", func(*request, *instanceView) error { return nil }},
+	"history": {"History", showHistory},
 	"values":  {"Values", showInstanceValues},
-	"drift":   {"Drift", func(*request, *instanceView) error { return nil }},
+	"drift":   {"Drift", showDrift},
 	"yaml":    {"YAML", showInstanceYAML},
 
 	terminalPath: {terminalTab, showTerminal},
@@ -165,6 +170,9 @@ func (v *instanceView) addActions(r *request) error {
 			button.Text = r.Text("verb.upgradeTo", "Version", v.Update)
 		}
 		v.Actions = append(v.Actions, button)
+	}
+	if err := v.addRetry(r); err != nil {
+		return err
 	}
 	return v.addRecordDeletion(r)
 }

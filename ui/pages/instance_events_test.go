@@ -26,17 +26,21 @@ func (s *site) addEvent(t *testing.T, object corev1.ObjectReference, name, messa
 // addReplicaSet creates a ReplicaSet with a controller, and returns its name.
 func (s *site) addReplicaSet(t *testing.T, namespace, deployment string) string {
 	t.Helper()
-	labels := map[string]string{"app": deployment}
+	labels, pod := map[string]string{"app": deployment}, corev1.PodSpec{Containers: []corev1.Container{{Name: "web", Image: "web"}}}
 	set := &appsv1.ReplicaSet{
-		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: deployment + "-7c9d5", OwnerReferences: []metav1.OwnerReference{controllerOf("Deployment", deployment)}},
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: namespace, Name: deployment + "-7c9d5", OwnerReferences: []metav1.OwnerReference{controllerOf("Deployment", deployment)},
+		},
 		Spec: appsv1.ReplicaSetSpec{
 			Selector: &metav1.LabelSelector{MatchLabels: labels},
-			Template: corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: labels}, Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "web", Image: "web"}}}},
+			Template: corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: labels}, Spec: pod},
 		},
 	}
 	s.Create(t, set, &corev1.Pod{
-		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: set.Name + "-abcde", OwnerReferences: []metav1.OwnerReference{controllerOf("ReplicaSet", set.Name)}},
-		Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "web", Image: "web"}}},
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: namespace, Name: set.Name + "-abcde", OwnerReferences: []metav1.OwnerReference{controllerOf("ReplicaSet", set.Name)},
+		},
+		Spec: pod,
 	})
 	return set.Name
 }
@@ -54,13 +58,16 @@ func TestEventsOfAnInstance(t *testing.T) {
 	controllers := rbacv1.PolicyRule{APIGroups: []string{"", "apps", "batch"}, Resources: []string{"pods", "replicasets", "jobs"}, Verbs: []string{"list"}}
 	for _, name := range []string{"web", "web-2"} {
 		w.addInstance(t, w.tenant, name, w.ref, func(i *v1alpha1.AppInstance) {
-			i.Status.Inventory = &v1alpha1.Inventory{Total: 1, Objects: []v1alpha1.ObjectReference{{APIVersion: "apps/v1", Kind: "Deployment", Namespace: w.tenant, Name: name}}}
+			i.Status.Inventory = &v1alpha1.Inventory{Total: 1, Objects: []v1alpha1.ObjectReference{
+				{APIVersion: "apps/v1", Kind: "Deployment", Namespace: w.tenant, Name: name},
+			}}
 			i.Status.Claims = []v1alpha1.VolumeClaim{{Name: "data-" + name, Storage: "1Gi", OnRemoval: v1alpha1.ClaimRetained}}
 		})
 		set := w.addReplicaSet(t, w.tenant, name)
 		for _, ref := range []corev1.ObjectReference{
 			{APIVersion: "appmarket.io/v1alpha1", Kind: "AppInstance", Name: name}, {APIVersion: "apps/v1", Kind: "Deployment", Name: name},
-			{APIVersion: "v1", Kind: "PersistentVolumeClaim", Name: "data-" + name}, {APIVersion: "apps/v1", Kind: "ReplicaSet", Name: set}, {APIVersion: "v1", Kind: "Pod", Name: set + "-abcde"},
+			{APIVersion: "v1", Kind: "PersistentVolumeClaim", Name: "data-" + name},
+			{APIVersion: "apps/v1", Kind: "ReplicaSet", Name: set}, {APIVersion: "v1", Kind: "Pod", Name: set + "-abcde"},
 		} {
 			ref.Namespace = w.tenant
 			w.addEvent(t, ref, fmt.Sprintf("z-%s.%s", name, kindSuffix(ref.Kind)), ref.Kind+" of "+name+"!", time.Minute)

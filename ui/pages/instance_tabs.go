@@ -134,14 +134,16 @@ func formatYAML(l *locale.Language, object any) (text, problem string) {
 
 // showInstanceValues shows the values of the user, with references instead of secret values.
 func showInstanceValues(r *request, v *instanceView) error {
-	if v.Instance.Spec.Values == nil {
-		return nil
+	own := map[string]any{}
+	if v.Instance.Spec.Values != nil {
+		if err := yaml.Unmarshal(v.Instance.Spec.Values.Raw, &own); err != nil {
+			return fmt.Errorf("read values: %w", err)
+		}
+		v.Text, _ = formatYAML(r.lang, own)
 	}
-	var values any
-	if err := yaml.Unmarshal(v.Instance.Spec.Values.Raw, &values); err != nil {
-		return fmt.Errorf("read values: %w", err)
+	if r.URL.Query().Has("effective") {
+		return v.addEffectiveValues(r, own)
 	}
-	v.Text, _ = formatYAML(r.lang, values)
 	return nil
 }
 

@@ -58,7 +58,7 @@ func bindingCommand(user, verb, resource, namespace, flag string) string {
 		role = "appmarket-tenant"
 	}
 	switch {
-	case resource == kube.Sources && role == "appmarket-tenant":
+	case (resource == kube.Sources || resource == kube.Apps) && role == "appmarket-tenant":
 		role = "appmarket-market-admin"
 	case resource == kube.Apps || resource == kube.Sources:
 		role = "appmarket-browser"

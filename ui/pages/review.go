@@ -89,10 +89,7 @@ func newListingView(r *request) (*listingView, error) {
 		return nil, err
 	}
 	v := &listingView{App: app, lang: r.lang, change: change, Verb: r.Text("review." + change.Command), Text: r.Text("review." + change.Command + "Text")}
-	v.Title = app.Spec.App
-	if app.Status.Summary != nil && app.Status.Summary.Title != "" {
-		v.Title = app.Status.Summary.Title
-	}
+	v.Title = titleOfApp(app)
 	if v.NotAllowed, v.Grant, err = listingNotAllowed(r, change, app); err != nil {
 		return nil, err
 	}

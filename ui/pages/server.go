@@ -140,10 +140,12 @@ func (s *Server) routes() http.Handler {
 	}
 	s.addForms(mux)
 	s.addListingForm(mux)
+	s.addChangeForms(mux)
 	mux.Handle("GET "+settingsURL, s.signedIn(s.servePage(showSettings)))
 	mux.Handle("POST "+settingsURL, s.signedIn(s.saveSettings))
 	mux.Handle("GET /parts/checks/{namespace}/{name}", s.signedIn(s.serveCheckPart))
 	mux.Handle("GET /img/{namespace}/{app}/icon", s.signedIn(s.serveIcon))
+	mux.Handle("GET /img/{namespace}/{app}/shot/{number}", s.signedIn(s.serveShot))
 	mux.Handle("GET /instances/{namespace}/{name}/log", s.signedIn(s.serveLog))
 	mux.Handle("GET /instances/{namespace}/{name}/log/stream", s.signedIn(s.serveLogStream))
 	s.addTerminal(mux)

@@ -2,13 +2,11 @@ package pages
 
 import (
 	"cmp"
-	"fmt"
 	"strconv"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/yaml"
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/sourcebuilder"
@@ -114,21 +112,7 @@ func newSourceActionView(r *request) (*sourceActionView, error) {
 
 // newSourceChange returns how a form shows a change of a source.
 func newSourceChange(before, after *v1alpha1.MarketSource) (*sourceChange, error) {
-	patch, err := client.MergeFrom(before).Data(after)
-	if err != nil {
-		return nil, fmt.Errorf("create patch: %w", err)
-	}
-	text, err := yaml.JSONToYAML(patch)
-	if err != nil {
-		return nil, fmt.Errorf("write patch: %w", err)
-	}
-	if string(patch) == "{}" {
-		return &sourceChange{}, nil
-	}
-	return &sourceChange{
-		Patch:   string(text),
-		Kubectl: "kubectl patch marketsource " + quoteForShell(after.Name) + " -n " + after.Namespace + " --type=merge -p " + quoteForShell(string(patch)),
-	}, nil
+	return newPatchChange("marketsource", before, after)
 }
 
 // addInstances adds the instances of apps of the source that the user can list.

@@ -24,7 +24,7 @@ func parseTemplates() (templates, error) {
 	for _, l := range locale.All {
 		all, err := template.New("").Funcs(template.FuncMap{
 			"icon": assets.Icon, "asset": assets.URL, "clock": formatClock, "bytes": formatBytes,
-			"initial": initialOf, "command": commandHTML, "tint": tintOf, "join": strings.Join,
+			"inc": func(n int) int { return n + 1 }, "initial": initialOf, "command": commandHTML, "tint": tintOf, "join": strings.Join,
 			"appURL": appURL, "appTabURL": appTabURL, "versionURL": versionURL, "reportURL": reportURL, "imageListURL": imageListURL,
 			"isPrerelease": isPrerelease, "installURL": installURL, "adoptURL": adoptURL,
 			"previewURL": previewURL, "manifestURL": manifestURL, "checkURL": checkURL,

@@ -56,6 +56,11 @@ func actionURL(namespace, name, action string) string {
 	return pathOf("instances", namespace, name, "actions", action)
 }
 
+// instanceChangeURL returns the URL of the form of a change of an instance that is not an operation.
+func instanceChangeURL(namespace, name, change string) string {
+	return pathOf("instances", namespace, name, "changes", change)
+}
+
 func recordURL(namespace, name string) string { return pathOf("instances", namespace, name, "delete") }
 
 func installURL(app *v1alpha1.AppInfo) string {
@@ -122,6 +127,11 @@ func sourceEditURL(namespace, name string) string { return pathOf("sources", nam
 
 func sourceActionURL(namespace, name, action string) string {
 	return pathOf("sources", namespace, name, "actions", action)
+}
+
+// appChangeURL returns the URL of the form of a change of an app.
+func appChangeURL(app *v1alpha1.AppInfo, change string) string {
+	return pathOf("apps", app.Namespace, app.Spec.SourceRef.Name, app.Spec.App, "changes", change)
 }
 
 // listingURL returns the URL of the form that changes the listing of an app.
