@@ -6,38 +6,49 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/appmarket/operator/api/v1alpha1"
 )
 
-// ManagedByLabel is the label with the name of the program that wrote a Secret.
-const ManagedByLabel = "app.kubernetes.io/managed-by"
+// The label that the Secrets with confidential inputs have.
+const managedByLabel, managedBy = "app.kubernetes.io/managed-by", "appmarket"
 
 // InputsSecretName returns the name of the Secret with the confidential inputs of an instance.
 func InputsSecretName(instance string) string { return instance + "-inputs" }
 
 // NewInputsSecret returns the Secret with confidential inputs of an instance, by the name of the
-// input. writer is the name of the program that writes it. Without texts, the Secret has no data: it
-// is the form that is shown to users.
-func NewInputsSecret(namespace, instance, writer string, texts map[string]string) *corev1.Secret {
+// input. Its field manager is the program that writes it.
+func NewInputsSecret(namespace, instance string, texts map[string]string) *corev1.Secret {
 	return &corev1.Secret{
 		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Secret"},
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace: namespace, Name: InputsSecretName(instance),
-			Labels: map[string]string{v1alpha1.InstanceLabel: instance, ManagedByLabel: writer},
+			Labels: map[string]string{v1alpha1.InstanceLabel: instance, managedByLabel: managedBy},
 		},
 		Type:       corev1.SecretTypeOpaque,
 		StringData: texts,
 	}
 }
 
-// writers are the programs that write the Secret of NewInputsSecret: the web pages and the kubectl plugin.
-var writers = []string{"appmarket-ui", "kubectl-market"}
+// creators are the values of the label of a Secret of NewInputsSecret. Earlier versions of the web pages and of the
+// kubectl plugin used their own names.
+var creators = []string{managedBy, "appmarket-ui", "kubectl-market"}
 
 // IsInputsSecret reports whether a Secret is the Secret of NewInputsSecret of an instance.
 func IsInputsSecret(secret *corev1.Secret, instance string) bool {
 	return secret.Name == InputsSecretName(instance) && secret.Labels[v1alpha1.InstanceLabel] == instance &&
-		slices.Contains(writers, secret.Labels[ManagedByLabel])
+		slices.Contains(creators, secret.Labels[managedByLabel])
+}
+
+// NewObjects returns the objects that are created for a task, as users see them before. hasConfidential specifies
+// whether confidential inputs are written: their Secret has no data, so that applying it neither writes a placeholder
+// nor replaces the content of a Secret that exists. The task refers to the missing keys.
+func NewObjects(task *v1alpha1.AppInstallTask, hasConfidential bool) []runtime.Object {
+	if !hasConfidential {
+		return []runtime.Object{task}
+	}
+	return []runtime.Object{NewInputsSecret(task.Namespace, task.Instance(), nil), task}
 }
 
 // SecretInput returns an input that is read from a key of a Secret.

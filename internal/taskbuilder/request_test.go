@@ -109,7 +109,7 @@ func TestNewRetryRepeatsTheRequest(t *testing.T) {
 func TestInputsSecretHasAKeyForEachInput(t *testing.T) {
 	g := NewWithT(t)
 	texts := map[string]string{"B": "two", "A": "one"}
-	secret := taskbuilder.NewInputsSecret("demo", "wiki", "test", texts)
+	secret := taskbuilder.NewInputsSecret("demo", "wiki", texts)
 	g.Expect(secret.Name).To(Equal("wiki-inputs"))
 	g.Expect(secret.Labels).To(HaveKeyWithValue(v1alpha1.InstanceLabel, "wiki"))
 	g.Expect(secret.StringData).To(Equal(texts))
@@ -132,13 +132,13 @@ func TestManifestIsWhatKubectlApplies(t *testing.T) {
 		r.Configuration.Values = &runtime.RawExtension{Raw: []byte(`{"replicas":2}`)}
 	}))
 	g.Expect(err).NotTo(HaveOccurred())
-	text, err := taskbuilder.Manifest(taskbuilder.NewInputsSecret("demo", "wiki", "test", nil), task)
+	text, err := taskbuilder.Manifest(taskbuilder.NewObjects(task, true)...)
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(text).To(Equal(`apiVersion: v1
 kind: Secret
 metadata:
   labels:
-    app.kubernetes.io/managed-by: test
+    app.kubernetes.io/managed-by: appmarket
     appmarket.io/instance: wiki
   name: wiki-inputs
   namespace: demo

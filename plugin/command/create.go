@@ -11,7 +11,6 @@ import (
 	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/runtime"
 	cmdutil "k8s.io/kubectl/pkg/cmd/util"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -102,20 +101,17 @@ func (f *Factory) submitTask(ctx context.Context, k client.WithWatch, flags *tas
 
 // printPlanned prints the objects that would be created. The Secret has no data.
 func (f *Factory) printPlanned(w *writeFlags, task *v1alpha1.AppInstallTask, texts map[string]string) error {
-	objects := []runtime.Object{task}
 	if len(texts) > 0 {
-		secret := taskbuilder.NewInputsSecret(task.Namespace, task.Instance(), writerName, nil)
-		objects = []runtime.Object{secret, task}
 		fmt.Fprintf(f.Streams.ErrOut, "secret/%s is printed without data; add the data of %s\n",
-			secret.Name, strings.Join(slices.Sorted(maps.Keys(texts)), ", "))
+			taskbuilder.InputsSecretName(task.Instance()), strings.Join(slices.Sorted(maps.Keys(texts)), ", "))
 	}
-	return w.printObjects(f.Streams.Out, objects...)
+	return w.printObjects(f.Streams.Out, taskbuilder.NewObjects(task, len(texts) > 0)...)
 }
 
 // applyInputsSecret writes confidential inputs to the Secret of an instance. Other keys of the Secret
 // are kept.
 func (f *Factory) applyInputsSecret(ctx context.Context, k client.Client, task *v1alpha1.AppInstallTask, texts map[string]string) error {
-	secret := taskbuilder.NewInputsSecret(task.Namespace, task.Instance(), writerName, texts)
+	secret := taskbuilder.NewInputsSecret(task.Namespace, task.Instance(), texts)
 	err := k.Create(ctx, secret)
 	if apierrors.IsAlreadyExists(err) {
 		empty := &corev1.Secret{ObjectMeta: secret.ObjectMeta}

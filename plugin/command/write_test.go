@@ -263,20 +263,6 @@ func TestCommandCreatesTheSameTask(t *testing.T) {
 	}
 }
 
-func TestYAMLEqualsTheManifest(t *testing.T) {
-	p := newPlugin(t)
-	p.newMarket()
-	task, err := taskbuilder.NewTask(taskbuilder.Request{
-		Action: v1alpha1.ActionInstall, Namespace: "page", App: v1alpha1.AppReference{Namespace: "market", Source: "samples", Name: "wiki"}, Suffix: suffix,
-		Configuration: v1alpha1.AppConfiguration{Inputs: []v1alpha1.InputValue{taskbuilder.SecretInput("P", "wiki-inputs", "P")}},
-	})
-	g := NewWithT(t)
-	g.Expect(err).NotTo(HaveOccurred())
-	want, err := taskbuilder.Manifest(taskbuilder.NewInputsSecret("page", "wiki", "kubectl-market", nil), task)
-	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(p.run("install samples/wiki -n page --secret-input P --dry-run=client -o yaml").out).To(Equal(want))
-}
-
 func TestCancelAndRetry(t *testing.T) {
 	p := newPlugin(t)
 	p.namespace("cancel")

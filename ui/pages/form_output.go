@@ -21,7 +21,7 @@ type formOutput struct {
 	GitManifest string
 	// IsSource reports that the form writes a source and not a task.
 	IsSource bool
-	// HasSecret reports that the manifest contains a Secret, without its values.
+	// HasSecret reports that the manifest contains a Secret, without data.
 	HasSecret bool
 	// FileName is the name of the file with the manifest, without its extension.
 	FileName string
@@ -36,7 +36,7 @@ func newFormOutput(task *v1alpha1.AppInstallTask, confidential map[string]string
 	}
 	output := formOutput{HasSecret: len(confidential) > 0, FileName: task.Name}
 	var err error
-	if output.Manifest, err = taskbuilder.Manifest(append(maskedSecret(task, confidential), task)...); err != nil {
+	if output.Manifest, err = taskbuilder.Manifest(taskbuilder.NewObjects(task, output.HasSecret)...); err != nil {
 		return output, fmt.Errorf("write manifest: %w", err)
 	}
 	if output.Command, err = taskbuilder.CommandFor(task, isKeyOf(confidential)); err != nil {
@@ -52,9 +52,6 @@ func newFormOutput(task *v1alpha1.AppInstallTask, confidential map[string]string
 
 // Kubectl returns the command of kubectl that writes the same objects.
 func (o formOutput) Kubectl() string { return taskbuilder.ApplyCommand(o.Manifest) }
-
-// Placeholder is what the manifest contains instead of confidential values.
-func (o formOutput) Placeholder() string { return secretPlaceholder }
 
 // file returns a file with the output, and its name without its extension. Both are empty if there is none.
 func (o formOutput) file(kind string) (text, name string) {

@@ -8,17 +8,12 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/taskbuilder"
 	"github.com/appmarket/operator/ui/kube"
 )
-
-// secretPlaceholder is shown instead of a confidential value.
-const secretPlaceholder = "<from the form>"
 
 // undoTimeout bounds the removal or restoration of a Secret after its task was rejected.
 const undoTimeout = 5 * time.Second
@@ -31,7 +26,7 @@ func writeInputSecret(r *request, namespace, instance string, values map[string]
 	if len(values) == 0 {
 		return undo, nil
 	}
-	secret := taskbuilder.NewInputsSecret(namespace, instance, kube.FieldOwner, values)
+	secret := taskbuilder.NewInputsSecret(namespace, instance, values)
 	err = r.Writer.Create(r.Context(), secret)
 	r.logWrite("create", secret, err)
 	switch {
@@ -81,19 +76,6 @@ func isKeyOf(confidential map[string]string) func(key string) bool {
 		_, isEntered := confidential[key]
 		return isEntered
 	}
-}
-
-// maskedSecret returns the Secret with the confidential inputs of a task as a form shows it, nothing if
-// there are none.
-func maskedSecret(task *v1alpha1.AppInstallTask, confidential map[string]string) []runtime.Object {
-	if len(confidential) == 0 {
-		return nil
-	}
-	masked := map[string]string{}
-	for key := range confidential {
-		masked[key] = secretPlaceholder
-	}
-	return []runtime.Object{taskbuilder.NewInputsSecret(task.Namespace, task.Instance(), kube.FieldOwner, masked)}
 }
 
 // removeSecret removes a Secret that was created for a task that the API server rejected.

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
@@ -39,6 +40,8 @@ func TestManifestIsTheObject(t *testing.T) {
 	}{
 		{app + "install", url.Values{"to": {w.tenant}, "name": {"shown"}, "title": {"Shown"}, "version": {"1.2.0"}, "account": {"installer"}, "dependencies": {"yes"},
 			"values": {"replicas: 2\nimage:\n  tag: a\nlist: [1, b]\n"}, "input.WIKI_ADMIN_EMAIL": {"jane@example.com"}, "input.WIKI_LANGUAGE": {"zh"}}},
+		{app + "install", url.Values{"to": {w.tenant}, "name": {"confidential"}, "version": {"1.2.0"}, "account": {"installer"},
+			"input.WIKI_ADMIN_EMAIL": {"jane@example.com"}, "input.WIKI_ADMIN_PASSWORD": {"CANARY-password"}}},
 		{app + "adopt", url.Values{"to": {w.tenant}, "name": {"adopted"}}},
 		{actions + "upgrade", url.Values{"choice": {"1.2.0"}}},
 		{actions + "configure", url.Values{"title": {"Changed"}, "values": {"replicas: 3\n"}}},
@@ -60,8 +63,10 @@ func TestManifestIsTheObject(t *testing.T) {
 
 			submitted := b.post(t, c.path, c.form)
 			g.Expect(submitted.StatusCode).To(Equal(http.StatusSeeOther), submitted.text)
+			documents := strings.Split(manifest, "---\n")
+			w.expectSecret(t, documents[:len(documents)-1], c.form)
 			var described v1alpha1.AppInstallTask
-			g.Expect(yaml.UnmarshalStrict([]byte(manifest), &described)).To(Succeed())
+			g.Expect(yaml.UnmarshalStrict([]byte(documents[len(documents)-1]), &described)).To(Succeed())
 			created := &v1alpha1.AppInstallTask{}
 			g.Expect(w.Client.Get(t.Context(), client.ObjectKeyFromObject(&described), created)).To(Succeed())
 			// The API server adds the same defaults to the manifest.
@@ -72,6 +77,28 @@ func TestManifestIsTheObject(t *testing.T) {
 			g.Expect(created.Labels).To(Equal(described.Labels))
 		})
 	}
+}
+
+// expectSecret compares the Secret that a form shows, if it has confidential inputs, with the Secret in the cluster.
+func (w world) expectSecret(t *testing.T, documents []string, form url.Values) {
+	t.Helper()
+	g := NewWithT(t)
+	password := form.Get("input.WIKI_ADMIN_PASSWORD")
+	if password == "" {
+		g.Expect(documents).To(BeEmpty())
+		return
+	}
+	g.Expect(documents).To(HaveLen(1))
+	g.Expect(documents[0]).NotTo(ContainSubstring(password))
+	var described corev1.Secret
+	g.Expect(yaml.UnmarshalStrict([]byte(documents[0]), &described)).To(Succeed())
+	g.Expect(described.Data).To(BeEmpty())
+	g.Expect(described.StringData).To(BeEmpty())
+	created := &corev1.Secret{}
+	g.Expect(w.Client.Get(t.Context(), client.ObjectKeyFromObject(&described), created)).To(Succeed())
+	g.Expect(created.Labels).To(Equal(described.Labels))
+	g.Expect(created.Type).To(Equal(described.Type))
+	g.Expect(created.Data).To(Equal(map[string][]byte{"WIKI_ADMIN_PASSWORD": []byte(password)}))
 }
 
 // runPlugin returns the manifest that the kubectl plugin prints for a command of a page.
