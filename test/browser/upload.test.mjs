@@ -85,17 +85,17 @@ test("a chart is uploaded with progress, and is not sent again", async (t) => {
   assert.deepEqual(page.faults.filter((each) => !/status of 422/.test(each)), []);
 });
 
-test("an upload can be cancelled, and a large file is not sent", async (t) => {
+test("an upload can be canceled, and a large file is not sent", async (t) => {
   const context = await signedIn(browser);
   t.after(() => context.close());
   const page = await newPage(context), sent = recordUploads(page);
   await open(page, uploadPath);
   await page.route("**/upload", () => {}, { times: 1 });
-  await select(page, "cancelled", newArchive("cancelled"));
+  await select(page, "canceled", newArchive("canceled"));
   await press(page);
   await page.locator("#upload-state").getByText("Uploading").waitFor();
   await page.locator("#upload-cancel").click();
-  await page.locator("#upload-problem").getByText("cancelled").waitFor();
+  await page.locator("#upload-problem").getByText("canceled").waitFor();
   await select(page, "large", Buffer.alloc((16 << 20) + 1));
   await press(page);
   await page.locator("#upload-problem").getByText("larger than").waitFor();

@@ -31,7 +31,8 @@ var wordBudget = map[string]int{
 func TestWords(t *testing.T) {
 	words := wordPattern(wordList)
 	hits := map[string][]string{}
-	for _, path := range repositoryFiles(t, ".go", ".md") {
+	paths := append(repositoryFiles(t, ".go", ".md"), pageFiles(t)...)
+	for _, path := range paths {
 		for place, text := range readProse(t, path) {
 			for _, word := range words.FindAllString(text, -1) {
 				hits[partOf(path)] = append(hits[partOf(path)], fmt.Sprintf("%s: %q", place, word))
@@ -98,6 +99,10 @@ func readProse(t *testing.T, path string) map[string]string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if filepath.Ext(path) == ".js" {
+		// The words of a name count, too.
+		return map[string]string{path: wordBoundary.ReplaceAllString(string(content), "$1 $2")}
+	}
 	if !strings.HasSuffix(path, ".go") {
 		return map[string]string{path: notProse.ReplaceAllString(string(content), "`")}
 	}
@@ -117,6 +122,27 @@ func readProse(t *testing.T, path string) map[string]string {
 		return true
 	})
 	return texts
+}
+
+// wordBoundary matches the end of a word and the begin of the next one in a name such as textCanceled.
+var wordBoundary = regexp.MustCompile(`([a-z])([A-Z])`)
+
+// pageFiles returns the English texts and the scripts of the pages, without the scripts of other projects.
+func pageFiles(t *testing.T) []string {
+	t.Helper()
+	var paths []string
+	for _, pattern := range []string{"ui/locale/*en.toml", "ui/assets/dist/*.js"} {
+		found, err := filepath.Glob(filepath.Join(root, pattern))
+		if err != nil || len(found) == 0 {
+			t.Fatalf("find %s: %d files, %v", pattern, len(found), err)
+		}
+		for _, path := range found {
+			if name, _ := filepath.Rel(root, path); !strings.HasSuffix(path, ".min.js") {
+				paths = append(paths, name)
+			}
+		}
+	}
+	return paths
 }
 
 // repositoryFiles returns the files of the repository that people write, by their

@@ -33,7 +33,7 @@ func (run *scenarioRun) checkResult() {
 func (run *scenarioRun) checkTask() {
 	want, reasons := metav1.ConditionFalse, run.reasons
 	switch {
-	case run.course == cancelled && !run.isCommitted():
+	case run.course == canceled && !run.isCommitted():
 		reasons = []string{v1alpha1.ReasonCanceled}
 	case run.course != fails:
 		want, reasons = metav1.ConditionTrue, []string{v1alpha1.ReasonSucceeded}

@@ -259,7 +259,7 @@ func (run *scenarioRun) releasePods() {
 // runTask runs the prepared scenario to its end.
 func (run *scenarioRun) runTask() {
 	run.startTask()
-	if run.course == cancelled {
+	if run.course == canceled {
 		run.waitForCancelPoint()
 		run.cancelTask()
 	}

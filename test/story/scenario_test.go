@@ -20,7 +20,7 @@ type course string
 const (
 	succeeds  course = "succeeds"
 	fails     course = "fails at"
-	cancelled course = "canceled"
+	canceled course = "canceled"
 	killed    course = "killed at"
 )
 
@@ -85,7 +85,7 @@ func (s scenario) isWritten() bool { return s.point == inHook || s.point == wait
 
 // isCommitted reports whether the cancellation comes too late to have an effect.
 func (s scenario) isCommitted() bool {
-	return s.course == cancelled && s.isWritten() && transitions.Outcomes[s.action].Committed
+	return s.course == canceled && s.isWritten() && transitions.Outcomes[s.action].Committed
 }
 
 // finalState returns the state that the table of transitions requires; Before stands for the initial
@@ -97,9 +97,9 @@ func (s scenario) finalState(failedAt string) transitions.State {
 		return effect.FailedAt(failedAt)
 	case s.course == fails:
 		return effect.Canceled
-	case s.course == cancelled && !s.isWritten():
+	case s.course == canceled && !s.isWritten():
 		return transitions.Before
-	case s.course == cancelled && !effect.Committed:
+	case s.course == canceled && !effect.Committed:
 		return effect.Canceled
 	}
 	return effect.Succeeded
@@ -123,8 +123,8 @@ func parallelScenarios() []scenario {
 		for _, point := range cancelPoints {
 			if _, ok := faultsFor(action)[point]; ok {
 				scenarios = append(scenarios,
-					scenario{action: action, course: cancelled, point: point, method: bySpec},
-					scenario{action: action, course: cancelled, point: point, method: byTask})
+					scenario{action: action, course: canceled, point: point, method: bySpec},
+					scenario{action: action, course: canceled, point: point, method: byTask})
 			}
 		}
 	}

@@ -67,7 +67,7 @@ type Issuer struct {
 	refreshes refreshes
 }
 
-// metadata is what the issuer says about itself.
+// metadata is the content of the discovery document of the issuer.
 type metadata struct {
 	provider *oidc.Provider
 	verifier *oidc.IDTokenVerifier

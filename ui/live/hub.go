@@ -73,7 +73,7 @@ func (h *Hub) WaitForStreams(ctx context.Context) {
 }
 
 // addStream adds a stream with the changes that it has missed, and displaces the oldest of the session if it
-// has too many. It returns false if there are too many streams in all.
+// has too many. It returns false if the hub has too many streams.
 func (h *Hub) addStream(s *stream) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -8,7 +8,7 @@ import (
 	"github.com/appmarket/operator/ui/reports"
 )
 
-// aboutView says what the pages are, who the user is, and what the user may do here.
+// aboutView contains the version of the pages, the user, and the permissions of the user.
 type aboutView struct {
 	Version   string
 	User      string

@@ -109,8 +109,8 @@ func (f filters) selectRows(all []*kube.AppRow, installed installedMap) []*kube.
 	return found
 }
 
-// facetsOf returns the facets. The numbers of a facet respect the other filters only, so that they
-// say what choosing one more value leads to.
+// facetsOf returns the facets. The numbers of a facet respect the other filters only: they are the
+// numbers of apps if the value is also selected.
 func (f filters) facetsOf(l *locale.Language, all []*kube.AppRow, installed installedMap) []facet {
 	words := strings.Fields(strings.ToLower(f.Query))
 	counts := make([]map[string]*facetValue, len(facetRules))

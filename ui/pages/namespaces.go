@@ -17,7 +17,7 @@ const (
 
 var namespaceForm = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
 
-// namespaceOf returns the namespace that the user looks at: the one in the address, or else the
+// namespaceOf returns the namespace whose objects are shown: the one in the address, or else the
 // remembered one, or else the default one. It is empty for all namespaces.
 func namespaceOf(r *request) string {
 	if given, ok := r.URL.Query()["namespace"]; ok {

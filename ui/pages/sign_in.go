@@ -11,7 +11,7 @@ import (
 	"github.com/appmarket/operator/ui/session"
 )
 
-// namespaceCookie remembers the namespace that the user looks at.
+// namespaceCookie is the cookie with the namespace whose objects are shown.
 const namespaceCookie = "appmarket-namespace"
 
 // request is a request of a user who is signed in.

@@ -18,7 +18,7 @@ const (
 	maxTokenChecks, tokenCheckWait = 8, 10 * time.Second
 )
 
-// logIn signs in the owner of a token. The API server says who that is.
+// logIn signs in the owner of a token. The API server returns the name of the user.
 func (s *Server) logIn(w http.ResponseWriter, r *http.Request) {
 	refuse := func(status int, problem string) { s.refuseLogin(w, r, status, problem) }
 	switch {

@@ -7,7 +7,7 @@ import (
 	"github.com/appmarket/operator/ui/locale"
 )
 
-// textPatterns are the texts of packages that know no language, with the messages for them. The first group
+// textPatterns are the English texts of packages without translations, with the messages for them. The first group
 // is the value with the name Value.
 var textPatterns = []struct {
 	pattern *regexp.Regexp

@@ -1,7 +1,7 @@
 // Package reports fetches the long texts that the repository publishes with each chart, such as
 // the README and the values.
 //
-// Reports are fetched from one configured repository only, by digest, whatever an object says: a
+// Reports are fetched from one configured repository only, by digest, independently of the URL in an object: a
 // user who can forge a status cannot have the server send a request elsewhere. The token of the
 // user is sent with the request, because reports of sources that are not shared require it.
 package reports

@@ -2,7 +2,7 @@
 //
 // The browser sends what the user types as binary messages, and receives the output as binary messages. Text
 // messages are JSON: the browser sends sizes, acknowledges output, and confirms at intervals that the user is
-// still signed in; the server asks for that, and says at the end why the terminal was closed.
+// still signed in; the server requests that, and sends the reason for the end of the terminal.
 //
 // Everything is bounded: the number of terminals of a user and of all users, their duration, the time without
 // input and output, the size of messages, and the bytes that wait for a program or a browser that does not read.
@@ -69,9 +69,9 @@ func NewManager(o Options) *Manager {
 func (m *Manager) IsRecording() bool { return m.Recordings != nil }
 
 // Begin begins a terminal of a user in a session of the pages. The caller must call Session.End. The error is
-// ErrTooMany, or says why the terminal cannot be recorded.
+// ErrTooMany, or describes why the terminal cannot be recorded.
 func (m *Manager) Begin(sessionID string, about recording.About, size Size) (*Session, error) {
-	s := &Session{manager: m, id: sessionID, about: about, began: time.Now(), size: size, cancelled: make(chan Ending, 1)}
+	s := &Session{manager: m, id: sessionID, about: about, began: time.Now(), size: size, canceled: make(chan Ending, 1)}
 	if !m.addSession(s) {
 		return nil, ErrTooMany
 	}

@@ -64,7 +64,7 @@ type Session struct {
 	began     time.Time
 	size      Size
 	recording *recording.Recording
-	cancelled chan Ending
+	canceled chan Ending
 	// active is the time of the last input or output, in nanoseconds since the epoch.
 	active   atomic.Int64
 	hadInput atomic.Bool
@@ -73,7 +73,7 @@ type Session struct {
 // cancelWith ends the terminal. It does not block: the first reason counts.
 func (s *Session) cancelWith(reason Ending) {
 	select {
-	case s.cancelled <- reason:
+	case s.canceled <- reason:
 	default:
 	}
 }
@@ -109,7 +109,7 @@ func (s *Session) Serve(ctx context.Context, conn *websocket.Conn, run Run, conf
 	return Ended, err
 }
 
-// endingOf returns the reason for an error. Errors of the connection mean that the page is gone.
+// endingOf returns the reason for an error. Errors of the connection mean that the browser has closed it.
 func endingOf(err error) Ending {
 	var reason Ending
 	if errors.As(err, &reason) {
@@ -128,7 +128,7 @@ func (s *Session) superviseSession(ctx context.Context, b *bridge, confirm Confi
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
-		case reason := <-s.cancelled:
+		case reason := <-s.canceled:
 			return reason
 		case <-ping.C:
 			if err := s.checkLife(ctx, b); err != nil {

@@ -288,7 +288,7 @@ func TestTenantHasOnlyItsRights(t *testing.T) {
 	})
 }
 
-func TestCancelledOperationIsSettled(t *testing.T) {
+func TestCanceledOperationIsSettled(t *testing.T) {
 	c, namespace := helmtest.NewClient(t)
 	g := NewWithT(t)
 	s := helmtest.NewSpec(map[string]string{"hook.yaml": hookJob("wait", "pre-install"), "cm.yaml": helmtest.ConfigMap})

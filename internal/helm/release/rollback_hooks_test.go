@@ -134,7 +134,7 @@ func TestKilledRollbackIsTakenUp(t *testing.T) {
 	}
 }
 
-func TestCancelledRollbackIsSettled(t *testing.T) {
+func TestCanceledRollbackIsSettled(t *testing.T) {
 	c, namespace := helmtest.NewClient(t)
 	g := NewWithT(t)
 	installed := createHookRevisions(t, c, namespace)

@@ -129,7 +129,7 @@
     return validate;
   };
 
-  // Another version has other inputs. Entries are kept, also those of inputs that only a former version has.
+  // Another version has other inputs. Entries are kept, also for inputs that only an earlier version has.
   const replaceInputs = () => {
     const inputs = document.getElementById("input-part"), kept = new Map();
     if (!inputs) return;

@@ -47,7 +47,7 @@ function connect() {
   close.hidden = false;
   terminal.reset();
   show("lost", texts.connecting);
-  let shown = 0, told = false;
+  let shown = 0, isExplained = false;
   opened.onmessage = ({ data }) => {
     if (typeof data !== "string") {
       terminal.write(new Uint8Array(data), () => {
@@ -65,9 +65,9 @@ function connect() {
       terminal.focus();
     }
     if (message.confirm) confirmSession();
-    if (message.ended) { told = true; explain(message.ended); }
+    if (message.ended) { isExplained = true; explain(message.ended); }
   };
-  opened.onclose = () => { if (opened === socket && !told) explain({ text: texts.lost }); };
+  opened.onclose = () => { if (opened === socket && !isExplained) explain({ text: texts.lost }); };
 }
 
 // The server asks at intervals whether the user is still signed in. The answer contains the present token, which

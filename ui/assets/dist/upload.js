@@ -62,7 +62,7 @@
       end(places.map((each) => request.response?.querySelector(each)?.textContent).find(Boolean) || texts.textLost);
     };
     request.onerror = () => end(texts.textLost);
-    request.onabort = () => end(texts.textCancelled);
+    request.onabort = () => end(texts.textCanceled);
     begin(() => request.abort());
     show(texts.textSending, 0);
     request.send(new FormData(form));
@@ -81,7 +81,7 @@
     try {
       next = await findKnown(file, control.signal);
     } catch {
-      if (control.signal.aborted) { end(texts.textCancelled); return; }
+      if (control.signal.aborted) { end(texts.textCanceled); return; }
     }
     if (next) location.assign(next); else send();
   });
