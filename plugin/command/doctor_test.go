@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io"
 	"maps"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -20,6 +21,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
 
 	"github.com/appmarket/operator/api/v1alpha1"
 )
@@ -72,6 +74,11 @@ func (p *plugin) newConfidentialMarket(namespace, secret string) {
 		task.Spec.EnsureConfiguration().Inputs = []v1alpha1.InputValue{{Name: "PASSWORD", Value: &secret}}
 		endTask(task, metav1.ConditionFalse, v1alpha1.ReasonInstallFailed, "GET https://user:"+secret+"@charts.example: Authorization: Bearer "+token)
 	}))
+	p.create(&corev1.Event{
+		ObjectMeta:     metav1.ObjectMeta{Namespace: namespace, Name: "wiki.1"},
+		InvolvedObject: corev1.ObjectReference{APIVersion: "appmarket.io/v1alpha1", Kind: "AppInstance", Name: "wiki", Namespace: namespace},
+		Type:           corev1.EventTypeWarning, Reason: "InstallFailed", Message: "GET https://user:" + secret + "@charts.example: Authorization: Bearer " + token,
+	})
 	p.createWithStatus(&corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "appmarket-0", Labels: map[string]string{"app.kubernetes.io/name": "appmarket"}},
 		Spec: corev1.PodSpec{NodeName: "node-doctor", Containers: []corev1.Container{{
@@ -111,6 +118,21 @@ func TestDoctorContainsNoSecret(t *testing.T) {
 	g.Expect(files["appmarket/appinfos.yaml"]).To(ContainSubstring("selectedVersion: 2.4.0"))
 	g.Expect(files["appmarket/customresourcedefinitions.yaml"]).To(ContainSubstring("storedVersions"))
 	g.Expect(files["appmarket/logs/appmarket-0-operator.log"]).To(HavePrefix("operator tail=5000"))
+	g.Expect(files["appmarket/events.yaml"]).To(And(ContainSubstring("https://(removed)@charts.example"), ContainSubstring("Bearer (removed)")))
+
+	t.Log("a Pod whose readiness check answers")
+	p.startGateway("/api/v1/namespaces/doctor/pods/appmarket-0:8081/proxy", http.StripPrefix("/readyz", &healthz.Handler{
+		Checks: map[string]healthz.Checker{"store": healthz.Ping},
+	}))
+	r = p.run("doctor -n doctor --operator-namespace doctor --out -")
+	g.Expect(r.code).To(BeZero(), r.errOut)
+	g.Expect(r.errOut).To(BeEmpty())
+	complete := readArchive(t, []byte(r.out))
+	g.Expect(complete).NotTo(HaveKey("appmarket/problems.txt"))
+	g.Expect(complete["appmarket/readyz/appmarket-0.txt"]).To(ContainSubstring("[+]store ok"))
+	for name, text := range complete {
+		g.Expect(text).NotTo(ContainSubstring(secret), name)
+	}
 	info, err := os.Stat(file)
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(info.Mode().Perm()).To(Equal(os.FileMode(0o600)))
