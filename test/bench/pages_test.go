@@ -49,6 +49,7 @@ func (m *benchmark) servePages() {
 			figure: formatDuration(m.measurePage(s, page.path)), budget: page.budget,
 		})
 	}
+	m.measureCompletion()
 	resident, err := processMemory(s.processID(), "VmRSS")
 	m.Expect(err).NotTo(HaveOccurred())
 	m.table.addRow(resultRow{work: "memory of the pages after this", figure: formatMemory(resident), budget: "≤ 150 MiB"})
@@ -121,8 +122,11 @@ func readyCondition(reason string) metav1.Condition {
 
 func newLargeApp(i int) *v1alpha1.AppInfo {
 	return &v1alpha1.AppInfo{
-		ObjectMeta: metav1.ObjectMeta{Namespace: largeNamespace, Name: fmt.Sprintf("source%d.app%d", i%5, i)},
-		Spec:       v1alpha1.AppInfoSpec{SourceRef: v1alpha1.LocalObjectReference{Name: fmt.Sprintf("source%d", i%5)}, App: fmt.Sprintf("app%d", i)},
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: largeNamespace, Name: fmt.Sprintf("source%d.app%d", i%5, i),
+			Labels: map[string]string{v1alpha1.SourceLabel: fmt.Sprint("source", i%5), v1alpha1.AppLabel: fmt.Sprint("app", i)},
+		},
+		Spec: v1alpha1.AppInfoSpec{SourceRef: v1alpha1.LocalObjectReference{Name: fmt.Sprintf("source%d", i%5)}, App: fmt.Sprintf("app%d", i)},
 	}
 }
 
