@@ -20,6 +20,8 @@ type LocalOptions struct {
 	// Version is the version of the program.
 	Version string
 	Log     logr.Logger
+	// OnLink is called with the one-time link after it was printed. It may be nil.
+	OnLink func(link string)
 }
 
 // ServeLocal serves the pages at a loopback address, as the user of a configuration, until the context is
@@ -32,6 +34,7 @@ func ServeLocal(ctx context.Context, account *rest.Config, o LocalOptions, out i
 	if err != nil {
 		return err
 	}
+	flags.onLink = o.OnLink
 	account = rest.CopyConfig(account)
 	account.UserAgent = "appmarket-ui/" + o.Version
 	return serveCluster(ctx, flags, account, o.Version, o.Log, out)

@@ -22,6 +22,8 @@ type options struct {
 	sessionMaxAge time.Duration
 	maxStreams    int
 	connections   int
+	// onLink is called with the one-time link of local pages. It may be nil.
+	onLink func(link string)
 
 	signInOptions
 	terminalOptions

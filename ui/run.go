@@ -92,7 +92,7 @@ func serveCluster(ctx context.Context, o *options, account *rest.Config, version
 	return group.Wait()
 }
 
-// printAddress says where the pages are. The link of a local server is printed and not logged.
+// printAddress prints or logs the address of the pages. The link of a local server is printed and not logged.
 func printAddress(out io.Writer, o *options, po pages.Options, address net.Addr) {
 	scheme := "http"
 	if o.certDir != "" {
@@ -102,7 +102,11 @@ func printAddress(out io.Writer, o *options, po pages.Options, address net.Addr)
 		po.Log.Info("Serving the pages", "address", address.String())
 		return
 	}
-	fmt.Fprintf(out, "pages  %s://%s/link?code=%s\n", scheme, address, po.Link.Renew(time.Now()))
+	link := fmt.Sprintf("%s://%s/link?code=%s", scheme, address, po.Link.Renew(time.Now()))
+	fmt.Fprintf(out, "pages  %s\n", link)
+	if o.onLink != nil {
+		o.onLink(link)
+	}
 }
 
 // certificatePaths returns the paths of the certificate and of its key.

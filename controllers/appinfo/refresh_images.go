@@ -139,7 +139,7 @@ func lookUpImage(ctx context.Context, inspector hydrate.Inspector, known v1alpha
 		}
 		return known, images.ImageLayers{}
 	}
-	found := toAppImage(images.Image{Name: known.Name, Detail: &detail, Access: images.AccessOf(&detail, nil)})
+	found := images.ToAppImage(images.Image{Name: known.Name, Detail: &detail, Access: images.AccessOf(&detail, nil)})
 	if known.Digest != "" && len(known.Platforms) == 0 {
 		found.Platforms = nil // They were removed because status was too large.
 	}

@@ -19,7 +19,6 @@ const (
 	maxMany        = 50
 	maxKinds       = 60
 	maxImages      = 100
-	maxPlatforms   = 30
 	maxDescription = 1024
 	maxSentence    = 512
 )
@@ -128,32 +127,9 @@ func countKinds(d *hydrate.Draft) []v1alpha1.KindCount {
 func toAppImages(found []images.Image) []v1alpha1.AppImage {
 	var out []v1alpha1.AppImage
 	for _, i := range catalog.FirstItems(found, maxImages) {
-		out = append(out, toAppImage(i))
+		out = append(out, images.ToAppImage(i))
 	}
 	return out
-}
-
-func toAppImage(i images.Image) v1alpha1.AppImage {
-	image := v1alpha1.AppImage{Name: text.Limit(i.Name, 512), Problem: text.Limit(i.Problem, maxSentence), Access: v1alpha1.ImageAccess(i.Access)}
-	if i.Detail == nil {
-		return image
-	}
-	image.Digest = i.Detail.Digest
-	for _, p := range catalog.FirstItems(i.Detail.Platforms, maxPlatforms) {
-		image.Platforms = append(image.Platforms, text.Limit(formatPlatform(p), 64))
-		if p.Size > image.LargestPlatformBytes {
-			image.LargestPlatformBytes, image.Layers = p.Size, int32(p.Layers)
-		}
-	}
-	return image
-}
-
-func formatPlatform(p images.Platform) string {
-	name := p.OS + "/" + p.Architecture
-	if p.Variant != "" {
-		name += "/" + p.Variant
-	}
-	return name
 }
 
 func copyBounded(list []string, n, length int) []string {

@@ -48,5 +48,15 @@ func WithoutControls(text string) string {
 	}, text)
 }
 
+// PrintableLines removes control characters from a text except for line breaks and tabs.
+func PrintableLines(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) && r != '\n' && r != '\t' {
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(text, ""))
+}
+
 // Printable removes control characters from a text and cuts it to a number of bytes.
 func Printable(text string, most int) string { return Truncate(WithoutControls(text), most) }

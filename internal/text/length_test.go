@@ -37,6 +37,10 @@ func TestWithoutControls(t *testing.T) {
 	NewWithT(t).Expect(text.WithoutControls("a\x1b[31mb\r\n\tc\u0085ä")).To(Equal("a[31mbcä"))
 }
 
+func TestPrintableLines(t *testing.T) {
+	NewWithT(t).Expect(text.PrintableLines("a:\r\n\tb \x1b[31mred\x1b]52;c;eA==\a\u009b2J\xffend\n")).To(Equal("a:\n\tb [31mred]52;c;eA==2Jend\n"))
+}
+
 func TestPrintable(t *testing.T) {
 	g := NewWithT(t)
 	g.Expect(text.Printable("a\x1b[31mb\nc", 100)).To(Equal(text.WithoutControls("a\x1b[31mb\nc")))

@@ -17,6 +17,7 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/images"
 	"github.com/appmarket/operator/plugin/hydration"
+	"github.com/appmarket/operator/plugin/repository"
 )
 
 // files is a repository with files by path.
@@ -28,7 +29,7 @@ func (f files) Get(_ context.Context, limit int64, path ...string) ([]byte, erro
 	case !exists:
 		return nil, fmt.Errorf("not found: %w", fs.ErrNotExist)
 	case int64(len(content)) > limit:
-		return nil, errTooLarge
+		return nil, repository.ErrTooLarge
 	}
 	return []byte(content), nil
 }

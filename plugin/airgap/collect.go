@@ -24,6 +24,7 @@ import (
 	"github.com/appmarket/operator/internal/chart"
 	"github.com/appmarket/operator/internal/images"
 	"github.com/appmarket/operator/plugin/hydration"
+	"github.com/appmarket/operator/plugin/repository"
 )
 
 // Limits of a folder.
@@ -34,8 +35,6 @@ const (
 	MaxImages = 5000
 	// MaxBytes is the maximum size of all archives, which are kept in memory until all are verified.
 	MaxBytes = 512 << 20
-	// maxReportBytes is the maximum size of a report.
-	maxReportBytes = 8 << 20
 )
 
 // application is the type of a dependency that is an app of the same source.
@@ -48,8 +47,6 @@ var (
 	versionPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9.+-]{0,127}$`)
 	// digestPattern matches digests of archives and images.
 	digestPattern = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
-	// reportPattern matches the end of the URL of the reports of a version.
-	reportPattern = regexp.MustCompile(`/reports/([0-9a-f]{64})/?$`)
 )
 
 // Chart is a version of an app, and its archive.
@@ -92,7 +89,7 @@ type Request struct {
 
 // Collector collects apps and their dependencies.
 type Collector struct {
-	Repository Repository
+	Repository repository.Client
 	// Find returns the app with a name in the source of another app.
 	Find func(ctx context.Context, of *v1alpha1.AppInfo, name string) (*v1alpha1.AppInfo, error)
 	// FindImages returns the images that a chart uses with other values than the default ones. It may be nil.
@@ -199,13 +196,12 @@ func (c *Collector) fetchApp(
 			return nil, nil, fmt.Errorf("name %q cannot be the name of a file", name)
 		}
 	}
-	report := reportPattern.FindStringSubmatch(version.ReportURL)
 	switch {
 	case !versionPattern.MatchString(fetched.Version):
 		return nil, nil, fmt.Errorf("version %q cannot be the name of a file", fetched.Version)
 	case !digestPattern.MatchString(fetched.Digest):
 		return nil, nil, fmt.Errorf("version %s has no SHA-256 digest", fetched.Version)
-	case report == nil:
+	case !hasReports(version):
 		return nil, nil, fmt.Errorf("version %s has no reports", fetched.Version)
 	}
 	c.Report(fetched.Namespace+"/"+fetched.Source+"/"+fetched.App, fetched.Version)
@@ -217,7 +213,7 @@ func (c *Collector) fetchApp(
 		return nil, nil, fmt.Errorf("the archive of version %s has the digest %s instead of %s", fetched.Version, digest, fetched.Digest)
 	}
 	var listed []images.Image
-	if err := c.readReport(ctx, report[1], "images.json", &listed); err != nil {
+	if err := c.readReport(ctx, version.ReportURL, "images.json", &listed); err != nil {
 		return nil, nil, err
 	}
 	for _, image := range listed {
@@ -225,17 +221,23 @@ func (c *Collector) fetchApp(
 			return nil, nil, err
 		}
 	}
-	if err := c.addLayers(ctx, report[1], layers); err != nil {
+	if err := c.addLayers(ctx, version.ReportURL, layers); err != nil {
 		return nil, nil, err
 	}
 	if err := c.addValuesImages(ctx, fetched, found); err != nil {
 		return nil, nil, err
 	}
 	var manifest hydrate.Manifest // A plain chart has none.
-	if err := c.readReport(ctx, report[1], "app.json", &manifest); err != nil {
+	if err := c.readReport(ctx, version.ReportURL, "app.json", &manifest); err != nil {
 		return nil, nil, err
 	}
 	return fetched, slices.DeleteFunc(manifest.Needs, func(d hydrate.Dependency) bool { return d.Type != application || !d.Mandatory }), nil
+}
+
+// hasReports reports whether the status has the URL of the reports of a version.
+func hasReports(version *v1alpha1.PublishedVersion) bool {
+	_, valid := repository.ReportDigest(version.ReportURL)
+	return valid
 }
 
 // addValuesImages adds the images that a chart uses with other values.
@@ -262,8 +264,8 @@ func (c *Collector) addValuesImages(ctx context.Context, fetched *Chart, found m
 
 // addLayers adds the layers of the images of a version. A version of an earlier release of the operator has no
 // report of them.
-func (c *Collector) addLayers(ctx context.Context, digest string, layers map[string]images.ImageLayers) error {
-	text, err := c.Repository.Get(ctx, maxReportBytes, "reports", digest, images.LayersReport)
+func (c *Collector) addLayers(ctx context.Context, reportURL string, layers map[string]images.ImageLayers) error {
+	text, err := repository.GetReport(ctx, c.Repository, reportURL, images.LayersReport)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -283,8 +285,8 @@ func (c *Collector) addLayers(ctx context.Context, digest string, layers map[str
 }
 
 // readReport reads a report of a version.
-func (c *Collector) readReport(ctx context.Context, digest, name string, into any) error {
-	text, err := c.Repository.Get(ctx, maxReportBytes, "reports", digest, name)
+func (c *Collector) readReport(ctx context.Context, reportURL, name string, into any) error {
+	text, err := repository.GetReport(ctx, c.Repository, reportURL, name)
 	if err != nil {
 		return err
 	}

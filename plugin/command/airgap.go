@@ -4,11 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"strings"
 
 	"github.com/spf13/cobra"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	cmdutil "k8s.io/kubectl/pkg/cmd/util"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -19,14 +16,12 @@ import (
 	"github.com/appmarket/operator/plugin/table"
 )
 
-// maxTokenBytes is the maximum size of the file of a token.
-const maxTokenBytes = 64 << 10
-
 // airgapFlags are the flags of the command airgap.
 type airgapFlags struct {
-	version, folder, operator, repositoryURL, tokenFile string
-	values                                              []string
-	force, ciValues, lookUp                             bool
+	version, folder         string
+	values                  []string
+	force, ciValues, lookUp bool
+	repository              *repositoryFlags
 }
 
 func (f *Factory) newAirgapCommand() *cobra.Command {
@@ -56,13 +51,10 @@ func (f *Factory) newAirgapCommand() *cobra.Command {
 	c.Flags().StringVar(&flags.version, "version", "", "Version or range of versions, if one app is given. Defaults to the latest stable version.")
 	c.Flags().StringVar(&flags.folder, "out", "appmarket-airgap", "Folder for the files.")
 	c.Flags().BoolVar(&flags.force, "force", false, "Replace the files of an earlier run in the folder.")
-	c.Flags().StringVar(&flags.operator, "operator-namespace", "appmarket-system", "Namespace of the operator, which contains the Service of the repository.")
-	c.Flags().StringVar(&flags.repositoryURL, "repository-url", "", "URL of the repository. If empty, it is reached through the API server.")
-	c.Flags().StringVar(&flags.tokenFile, "token-file", "", "With --repository-url: file with a token for sources that are not shared with all namespaces.")
+	flags.repository = f.addRepositoryFlags(c)
 	c.Flags().BoolVar(&flags.ciValues, "ci-values", false, "Also find the images that the charts use with the values of their tests (ci/*-values.yaml), at most 30 files for each chart.")
 	c.Flags().StringArrayVar(&flags.values, "values", nil, "Also find the images that the app uses with the values in a file, if one app is given. Can be repeated.")
 	c.Flags().BoolVar(&flags.lookUp, "look-up", true, "Look up the digests of images that the market has not looked up in their registries, at most 500 images.")
-	completeFlag(c, "operator-namespace", f.completeNamespaces)
 	completeFlag(c, "version", noCompletion)
 	c.RunE = func(c *cobra.Command, arguments []string) error {
 		switch {
@@ -70,8 +62,9 @@ func (f *Factory) newAirgapCommand() *cobra.Command {
 			return cmdutil.UsageErrorf(c, "--version requires a single app")
 		case len(flags.values) > 0 && len(arguments) > 1:
 			return cmdutil.UsageErrorf(c, "--values requires a single app")
-		case flags.tokenFile != "" && flags.repositoryURL == "":
-			return cmdutil.UsageErrorf(c, "--token-file requires --repository-url")
+		}
+		if err := flags.repository.check(c); err != nil {
+			return err
 		}
 		return f.collectApps(c.Context(), flags, arguments)
 	}
@@ -100,7 +93,7 @@ func (f *Factory) collectApps(ctx context.Context, flags *airgapFlags, names []s
 		}
 		requests = append(requests, airgap.Request{App: app, Version: flags.version})
 	}
-	repository, err := f.openRepository(ctx, k, flags)
+	repository, err := f.openRepository(ctx, k, flags.repository)
 	if err != nil {
 		return err
 	}
@@ -174,43 +167,4 @@ func imageSizeText(content *airgap.Content) string {
 		size += "; the size of " + text.Count(content.Unsized, "image", "images") + " is unknown"
 	}
 	return size + ")"
-}
-
-// openRepository returns the repository of the flags.
-func (f *Factory) openRepository(ctx context.Context, k client.Client, flags *airgapFlags) (airgap.Repository, error) {
-	if flags.repositoryURL != "" {
-		token, err := readToken(flags.tokenFile)
-		if err != nil {
-			return nil, err
-		}
-		return airgap.NewURLRepository(flags.repositoryURL, token)
-	}
-	config, err := f.flags.ToRESTConfig()
-	if err != nil {
-		return nil, err
-	}
-	repository, err := airgap.FindServiceRepository(ctx, config, k, flags.operator)
-	if err != nil && !apierrors.IsUnauthorized(err) {
-		return nil, &exitError{code: ExitError, cause: err, details: []string{
-			"Name the namespace of the operator with --operator-namespace.",
-			"If the operator runs outside of the cluster, as with make up, name the URL of its repository with --repository-url.",
-		}}
-	}
-	return repository, err
-}
-
-// readToken reads a token from a file, "" without a file.
-func readToken(file string) (string, error) {
-	if file == "" {
-		return "", nil
-	}
-	about, err := os.Stat(file)
-	if err != nil {
-		return "", err
-	}
-	if about.Size() > maxTokenBytes {
-		return "", fmt.Errorf("file %s is larger than a token", file)
-	}
-	content, err := os.ReadFile(file)
-	return strings.TrimSpace(string(content)), err
 }

@@ -31,6 +31,8 @@ import (
 type servedApps struct {
 	p     *plugin
 	store *chartrepo.Store
+	// reports are further reports of the versions that are added.
+	reports map[string]string
 	// private contains the sources that are not shared with all namespaces.
 	private map[string]bool
 }
@@ -47,19 +49,36 @@ func (p *plugin) newServedApps() *servedApps {
 // add publishes a version of an app of the source samples, and creates the app.
 func (s *servedApps) add(namespace, app, version, images, manifest string) *v1alpha1.AppInfo {
 	s.p.t.Helper()
-	archive := []byte("archive of " + app + " " + version)
-	digest := fmt.Sprintf("sha256:%x", sha256.Sum256(archive))
-	published, err := s.store.Publish(s.p.t.Context(), hydrate.PublishRequest{
-		Owner: hydrate.Owner{Namespace: namespace, Source: "samples"}, App: app, Version: version, Archive: archive, Digest: digest,
-		Chart:   []byte(fmt.Sprintf(`{"apiVersion":"v2","name":%q,"version":%q}`, app, version)),
-		Reports: map[string][]byte{"images.json": []byte(images), "app.json": []byte(manifest)},
-	})
-	NewWithT(s.p.t).Expect(err).NotTo(HaveOccurred())
 	info := newApp(namespace, app, version, "")
-	info.Status.Versions = []v1alpha1.PublishedVersion{{Version: version, Digest: digest, ReportURL: "http://appmarket.example/" + published.Report}}
+	info.Status.Versions = []v1alpha1.PublishedVersion{s.publish(namespace, app, version, images, manifest)}
 	s.p.createWithStatus(info)
 	s.p.deleteAtEnd(info)
 	return info
+}
+
+// addVersion publishes another version of an app.
+func (s *servedApps) addVersion(info *v1alpha1.AppInfo, version, images string) {
+	s.p.t.Helper()
+	published := s.publish(info.Namespace, info.Spec.App, version, images, "null")
+	setStatus(s.p, info, func(app *v1alpha1.AppInfo) { app.Status.Versions = append(app.Status.Versions, published) })
+}
+
+// publish publishes a version of an app.
+func (s *servedApps) publish(namespace, app, version, images, manifest string) v1alpha1.PublishedVersion {
+	s.p.t.Helper()
+	archive := []byte("archive of " + app + " " + version)
+	digest := fmt.Sprintf("sha256:%x", sha256.Sum256(archive))
+	reports := map[string][]byte{"images.json": []byte(images), "app.json": []byte(manifest)}
+	for name, text := range s.reports {
+		reports[name] = []byte(text)
+	}
+	published, err := s.store.Publish(s.p.t.Context(), hydrate.PublishRequest{
+		Owner: hydrate.Owner{Namespace: namespace, Source: "samples"}, App: app, Version: version, Archive: archive, Digest: digest,
+		Chart:   []byte(fmt.Sprintf(`{"apiVersion":"v2","name":%q,"version":%q}`, app, version)),
+		Reports: reports,
+	})
+	NewWithT(s.p.t).Expect(err).NotTo(HaveOccurred())
+	return v1alpha1.PublishedVersion{Version: version, Digest: digest, ReportURL: "http://appmarket.example/" + published.Report}
 }
 
 // handler returns the handler of the repository.

@@ -38,18 +38,24 @@ func parseApp(name string) (v1alpha1.AppReference, error) {
 // A reference to the namespace of the instance has no namespace. It also returns that record, or nil.
 func appOfInstance(
 	ctx context.Context, c client.Client, namespace, instance string, app v1alpha1.AppReference,
-) (v1alpha1.AppReference, *v1alpha1.AppInstance) {
+) (v1alpha1.AppReference, *v1alpha1.AppInstance, error) {
 	earlier, err := getInstance(ctx, c, namespace, cmp.Or(instance, app.Name))
 	// Without the permission to read the instance, the operator reports a conflict.
+	if err != nil && !isNotVisible(err) {
+		return app, nil, err
+	}
 	if err == nil && earlier.Spec.AppRef.Source == app.Source && earlier.Spec.AppRef.Name == app.Name &&
 		cmp.Or(earlier.Spec.AppRef.Namespace, namespace) == app.Namespace {
-		return earlier.Spec.AppRef, earlier
+		return earlier.Spec.AppRef, earlier, nil
 	}
 	if app.Namespace == namespace {
 		app.Namespace = ""
 	}
-	return app, nil
+	return app, nil, nil
 }
+
+// isNotVisible reports whether an object does not exist, or the user may not read it. Any other error is a failure.
+func isNotVisible(err error) bool { return apierrors.IsNotFound(err) || apierrors.IsForbidden(err) }
 
 // resolveApp returns the reference to the app with a name, with its source and namespace. It reads
 // the apps only if the name does not have both.
@@ -135,22 +141,22 @@ func appsIn(apps []v1alpha1.AppInfo, namespace string) []v1alpha1.AppInfo {
 // the user's namespace if that is not allowed.
 func (f *Factory) listApps(ctx context.Context, c client.Client, namespace string, options ...client.ListOption) ([]v1alpha1.AppInfo, error) {
 	var list v1alpha1.AppInfoList
-	err := f.listFromMarket(ctx, c, namespace, &list, func() int { return len(list.Items) }, options...)
+	_, err := f.listFromMarket(ctx, c, namespace, &list, func() int { return len(list.Items) }, options...)
 	return list.Items, err
 }
 
 // listFromMarket lists objects of the market as listApps does. count returns the number of objects
-// in the list.
+// in the list. It returns the namespace that was listed, "" for all namespaces.
 func (f *Factory) listFromMarket(
 	ctx context.Context, c client.Client, namespace string, list client.ObjectList, count func() int, options ...client.ListOption,
-) error {
-	err := c.List(ctx, list, append(options, client.InNamespace(f.market))...)
+) (listed string, err error) {
+	err = c.List(ctx, list, append(options, client.InNamespace(f.market))...)
 	if f.market != "" || !apierrors.IsForbidden(err) {
-		return err
+		return f.market, err
 	}
 	everywhere := err
 	if err := c.List(ctx, list, append(options, client.InNamespace(namespace))...); err != nil || count() == 0 {
-		return &exitError{code: ExitError, cause: everywhere, details: []string{"If you may read the apps of a namespace, name it with --market NAMESPACE."}}
+		return "", &exitError{code: ExitError, cause: everywhere, details: []string{"If you may read the apps of a namespace, name it with --market NAMESPACE."}}
 	}
-	return nil
+	return namespace, nil
 }

@@ -2,6 +2,7 @@ package command_test
 
 import (
 	"context"
+	"net/http"
 	"testing"
 
 	. "github.com/onsi/gomega"
@@ -79,6 +80,22 @@ func TestUserWithoutPermissions(t *testing.T) {
 	expectGolden(t, "forbidden",
 		p.run("search"), p.run("show market/samples/wiki"), p.run("apps -n team"), p.run("apps -A"), p.run("status wiki -n team"),
 		p.run("install market/samples/wiki -n team"), p.run("sources"))
+}
+
+// TestFailuresAreNotHidden runs commands for which a missing object is no error, with an API server that fails.
+func TestFailuresAreNotHidden(t *testing.T) {
+	p := newPlugin(t)
+	p.newMarket()
+	p.startGateway("/apis/appmarket.io/v1alpha1/namespaces/fails", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, "no storage", http.StatusInternalServerError)
+	}))
+	for _, line := range []string{"search -n fails", "install samples/wiki -n fails --dry-run=client -o yaml", "adopt wiki --app samples/wiki -n fails --dry-run=client -o yaml"} {
+		r := p.run(line)
+		g := NewWithT(t)
+		g.Expect(r.code).To(Equal(1), line)
+		g.Expect(r.out).To(BeEmpty())
+		g.Expect(r.errOut).To(ContainSubstring("no storage"))
+	}
 }
 
 func TestCatalogObjectsAreParseable(t *testing.T) {

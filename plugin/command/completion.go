@@ -14,8 +14,13 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 )
 
-// completionLimit is the maximum number of objects that a completion reads.
-const completionLimit = 2000
+// fromCache returns an option that makes the API server answer a list from its cache. The list has no limit, so that no
+// name is missing: only
+// the metadata is read, and the time of a completion is limited.
+func fromCache() client.ListOption {
+	// Each list needs its own options, because the client changes them.
+	return &client.ListOptions{Raw: &metav1.ListOptions{ResourceVersion: "0"}}
+}
 
 type completionFunc = func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective)
 
@@ -54,19 +59,20 @@ func (f *Factory) completeObjects(kind string, all bool, nameOf func(metav1.Part
 	}
 }
 
-// listMetadata lists the metadata of objects. A completion has no errors: it returns nothing then.
-func (f *Factory) listMetadata(ctx context.Context, kind string, all bool) []metav1.PartialObjectMetadata {
+// listMetadata lists the metadata of objects. all specifies whether they are searched in all namespaces, otherwise in
+// the namespace of the user or of an option. A completion has no errors: it returns nothing then.
+func (f *Factory) listMetadata(ctx context.Context, kind string, all bool, options ...client.ListOption) []metav1.PartialObjectMetadata {
 	k, namespace, err := f.connect()
 	if err != nil {
 		return nil
 	}
 	list := &metav1.PartialObjectMetadataList{}
 	list.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind(kind + "List"))
-	in := client.InNamespace(namespace)
+	options = append([]client.ListOption{client.InNamespace(namespace), fromCache()}, options...)
 	if all {
-		err = f.listFromMarket(ctx, k, namespace, list, func() int { return len(list.Items) }, client.Limit(completionLimit))
+		_, err = f.listFromMarket(ctx, k, namespace, list, func() int { return len(list.Items) }, options...)
 	} else {
-		err = k.List(ctx, list, in, client.Limit(completionLimit))
+		err = k.List(ctx, list, options...)
 	}
 	if err != nil {
 		return nil
@@ -86,15 +92,37 @@ func (f *Factory) completeSources(c *cobra.Command, arguments []string, begin st
 	return f.completeObjects("MarketSource", true, objectName)(c, arguments, begin)
 }
 
-// completeApps completes the names of apps, as SOURCE/APP, or with the namespace once it was typed.
+// completeApps completes the names of apps, as SOURCE/APP, or with the namespace once it was typed. Once a source or a
+// namespace was typed, only its apps are read.
 func (f *Factory) completeApps(c *cobra.Command, arguments []string, begin string) ([]string, cobra.ShellCompDirective) {
-	return f.completeObjects("AppInfo", true, func(app metav1.PartialObjectMetadata) string {
-		name := app.Labels[v1alpha1.SourceLabel] + "/" + app.Labels[v1alpha1.AppLabel]
-		if strings.HasPrefix(begin, app.Namespace+"/") {
-			name = app.Namespace + "/" + name
+	if len(arguments) > 0 {
+		return noCompletion(c, arguments, begin)
+	}
+	ctx, stop := context.WithTimeout(c.Context(), f.CompletionTimeout)
+	defer stop()
+	parts := strings.Split(begin, "/")
+	var apps []metav1.PartialObjectMetadata
+	prefix := ""
+	switch len(parts) {
+	case 1:
+		apps = f.listMetadata(ctx, "AppInfo", true)
+	case 2:
+		apps = f.listMetadata(ctx, "AppInfo", true, client.MatchingLabels{v1alpha1.SourceLabel: parts[0]})
+		if len(apps) == 0 {
+			prefix = parts[0] + "/"
+			apps = f.listMetadata(ctx, "AppInfo", false, client.InNamespace(parts[0]))
 		}
-		return name
-	})(c, arguments, begin)
+	default:
+		prefix = parts[0] + "/"
+		apps = f.listMetadata(ctx, "AppInfo", false, client.InNamespace(parts[0]), client.MatchingLabels{v1alpha1.SourceLabel: parts[1]})
+	}
+	var names []string
+	for _, app := range apps {
+		if name := prefix + app.Labels[v1alpha1.SourceLabel] + "/" + app.Labels[v1alpha1.AppLabel]; strings.HasPrefix(name, begin) || len(parts) == 1 {
+			names = append(names, name)
+		}
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
 }
 
 func objectName(object metav1.PartialObjectMetadata) string { return object.Name }
@@ -103,6 +131,7 @@ func objectName(object metav1.PartialObjectMetadata) string { return object.Name
 func (f *Factory) completePersistentFlags(root *cobra.Command) {
 	completeFlag(root, "namespace", f.completeNamespaces)
 	completeFlag(root, "market", f.completeNamespaces)
+	completeFlag(root, "color", fixedCompletion(colorOptions...))
 	completeFlag(root, "context", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		config, err := f.flags.ToRawKubeConfigLoader().RawConfig()
 		if err != nil {
@@ -126,7 +155,7 @@ func (f *Factory) completeNamespaces(c *cobra.Command, _ []string, _ string) ([]
 	list := &metav1.PartialObjectMetadataList{}
 	list.SetGroupVersionKind(metav1.SchemeGroupVersion.WithKind("NamespaceList"))
 	list.APIVersion = "v1"
-	if err := k.List(ctx, list, client.Limit(completionLimit)); err != nil {
+	if err := k.List(ctx, list, fromCache()); err != nil {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
 	var names []string

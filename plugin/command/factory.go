@@ -24,7 +24,7 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 )
 
-// writerName is the field manager of all writes, and the value of the label managed-by.
+// writerName is the field manager of all writes.
 const writerName = "kubectl-market"
 
 // suffixLength is the length of the random end of the names of tasks.
@@ -51,6 +51,8 @@ type Factory struct {
 	flags *genericclioptions.ConfigFlags
 	// market is the namespace of the sources, "" for all namespaces.
 	market string
+	// color is the value of the flag --color.
+	color string
 }
 
 // Terminal asks the user questions.

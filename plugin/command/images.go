@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -18,18 +17,25 @@ import (
 )
 
 // imagesFlags are the flags of the command images.
-type imagesFlags struct{ platform, source, list string }
+type imagesFlags struct {
+	platform, source, list string
+	allVersions            bool
+	repository             *repositoryFlags
+}
 
 func (f *Factory) newImagesCommand() *cobra.Command {
 	flags := imagesFlags{}
 	c := &cobra.Command{
 		Use: "images [APP]", Short: "List the container images of an app or a source",
 		Long: "Lists the images of the selected version of an app, or of all apps of a source. With -o name, each line is the reference of an image. " +
+			"With --all-versions, the images of all served versions are listed, which the repository of the market contains: it is read through the API server, " +
+			"which requires the permission to get services/proxy in the namespace of the operator, or directly with --repository-url. " +
 			"With --list, the images are printed for a program that copies them: plain for one reference per line, by digest if it is known, hauler for " +
 			"a manifest of Hauler, by tag because Hauler loses images without tags, and imgpkg for an ImagesLock of Carvel, which requires the digest of each image. " +
 			"The images are those that the apps use with their default values. The command airgap writes the same lists, also with images of other values.",
 		Example: f.example("# List the images of an app", "images samples/wiki",
 			"# Pull the images of an app", "images samples/wiki -o name | xargs -n 1 docker pull",
+			"# List the images of all served versions of an app", "images samples/wiki --all-versions",
 			"# Copy the images of a source to a store of Hauler", "images --source samples --list hauler > images.yaml && hauler store sync --filename images.yaml"),
 		Args: func(c *cobra.Command, arguments []string) error {
 			if len(arguments) > 1 || len(arguments) == 1 == (flags.source != "") {
@@ -42,6 +48,8 @@ func (f *Factory) newImagesCommand() *cobra.Command {
 	l := newListFlags(c)
 	c.Flags().StringVar(&flags.platform, "platform", "", "List the images that support a platform, such as linux/arm64.")
 	c.Flags().StringVar(&flags.source, "source", "", "List the images of the apps of a source.")
+	c.Flags().BoolVar(&flags.allVersions, "all-versions", false, "List the images of all served versions.")
+	flags.repository = f.addRepositoryFlags(c)
 	c.Flags().StringVar(&flags.list, "list", "", "Print a list for a program that copies images: "+strings.Join(airgap.ListFormats, ", ")+".")
 	completeFlag(c, "source", func(c *cobra.Command, _ []string, begin string) ([]string, cobra.ShellCompDirective) {
 		return f.completeSources(c, nil, begin)
@@ -53,6 +61,9 @@ func (f *Factory) newImagesCommand() *cobra.Command {
 		if flags.list != "" && !slices.Contains(airgap.ListFormats, flags.list) {
 			return cmdutil.UsageErrorf(c, "--list: Unsupported value: %q: supported values: %s", flags.list, strings.Join(airgap.ListFormats, ", "))
 		}
+		if err := flags.repository.check(c); err != nil {
+			return err
+		}
 		k, namespace, err := f.connect()
 		if err != nil {
 			return err
@@ -61,7 +72,13 @@ func (f *Factory) newImagesCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return f.printImages(l, flags, apps)
+		found := newFoundImages(apps)
+		if flags.allVersions {
+			if err := f.addImagesOfVersions(c.Context(), k, flags.repository, apps, found); err != nil {
+				return err
+			}
+		}
+		return f.printImages(l, flags, apps, found)
 	}
 	return c
 }
@@ -86,24 +103,9 @@ func (f *Factory) findAppsOfImages(ctx context.Context, k client.Client, namespa
 	return apps, nil
 }
 
-// uniqueImages returns the images of apps for a platform, or for all of them, each once and sorted by name. An image with
-// a digest is preferred.
-func uniqueImages(apps []v1alpha1.AppInfo, platform string) []v1alpha1.AppImage {
-	byName := map[string]v1alpha1.AppImage{}
-	for _, app := range apps {
-		for _, image := range app.Status.Images {
-			known, isKnown := byName[image.Name]
-			if (platform == "" || slices.Contains(image.Platforms, platform)) && (!isKnown || known.Digest == "") {
-				byName[image.Name] = image
-			}
-		}
-	}
-	return slices.SortedFunc(maps.Values(byName), func(a, b v1alpha1.AppImage) int { return strings.Compare(a.Name, b.Name) })
-}
-
 // printImages prints the images of apps, each once.
-func (f *Factory) printImages(l *listFlags, flags imagesFlags, apps []v1alpha1.AppInfo) error {
-	images := uniqueImages(apps, flags.platform)
+func (f *Factory) printImages(l *listFlags, flags imagesFlags, apps []v1alpha1.AppInfo, found *foundImages) error {
+	images := found.list(flags.platform)
 	switch {
 	case flags.list != "":
 		err := airgap.PrintList(f.Streams.Out, flags.list, flags.platform, images)
@@ -119,11 +121,15 @@ func (f *Factory) printImages(l *listFlags, flags imagesFlags, apps []v1alpha1.A
 	case flags.source != "":
 		return f.printList(l, &v1alpha1.AppInfoList{Items: apps}, table.Images(images), "No images found")
 	}
-	if summary := apps[0].Status.Summary; summary != nil && flags.platform == "" && *l.print.OutputFormat == "" {
+	if summary := apps[0].Status.Summary; summary != nil && flags.platform == "" && !flags.allVersions && *l.print.OutputFormat == "" {
 		f.printPullSizes(summary.Footprint)
 	}
 	apps[0].Status.Images = images
-	return f.printList(l, &apps[0], table.Images(images), "No images found")
+	rows := table.Images(images)
+	if flags.allVersions {
+		rows = table.ImagesOfVersions(images, found.versions)
+	}
+	return f.printList(l, &apps[0], rows, "No images found")
 }
 
 // printPullSizes prints the sizes of the images of an app for each platform.

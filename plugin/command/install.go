@@ -41,7 +41,10 @@ func (f *Factory) newInstallCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		app, earlier := appOfInstance(c.Context(), k, namespace, name, app)
+		app, earlier, err := appOfInstance(c.Context(), k, namespace, name, app)
+		if err != nil {
+			return err
+		}
 		r := taskbuilder.Request{Action: v1alpha1.ActionInstall, Namespace: namespace, App: app, Instance: name, Version: configuration.version}
 		return f.createConfigured(c.Context(), c, k, flags, configuration, r, earlier)
 	}
@@ -114,7 +117,10 @@ func (f *Factory) newAdoptCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		ref, _ = appOfInstance(c.Context(), k, namespace, arguments[0], ref)
+		ref, _, err = appOfInstance(c.Context(), k, namespace, arguments[0], ref)
+		if err != nil {
+			return err
+		}
 		r := taskbuilder.Request{Action: v1alpha1.ActionAdopt, Namespace: namespace, App: ref, Instance: arguments[0], Version: configuration.version}
 		return f.createConfigured(c.Context(), c, k, flags, configuration, r, nil)
 	}

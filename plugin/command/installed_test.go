@@ -79,6 +79,8 @@ func TestCompletion(t *testing.T) {
 		{[]string{"wait", "-n", "completion", ""}, []string{"install-wiki-aaaaa"}},
 		{[]string{"install", "sam"}, []string{"samples/board", "samples/wiki"}},
 		{[]string{"install", "market/"}, []string{"market/samples/wiki"}},
+		{[]string{"install", "samples/w"}, []string{"samples/wiki"}},
+		{[]string{"install", "market/samples/w"}, []string{"market/samples/wiki"}},
 		{[]string{"adopt", "wiki", "--app", ""}, []string{"samples/wiki"}},
 		{[]string{"source", "sync", ""}, []string{"samples"}},
 		{[]string{"install", "wiki", "--on-failure", ""}, []string{"keep", "remove"}},

@@ -2,6 +2,7 @@ package command
 
 import (
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -11,6 +12,8 @@ import (
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/cli-runtime/pkg/printers"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appmarket/operator/plugin/table"
 )
 
 // wideFormat is the format with all columns of a table.
@@ -19,8 +22,8 @@ const wideFormat = "wide"
 // listFlags are the flags of a command that prints a list.
 type listFlags struct {
 	writeFlags
-	noHeaders, all bool
-	selector       string
+	noHeaders, all, watch bool
+	selector              string
 }
 
 // newListFlags adds the flags of a command that prints a list.
@@ -74,16 +77,42 @@ func (l *listFlags) options(namespace string) ([]client.ListOption, error) {
 }
 
 // printList prints a list in the format of the flags: as a table, or as objects.
-func (f *Factory) printList(l *listFlags, list runtime.Object, table *metav1.Table, none string) error {
-	if format := *l.print.OutputFormat; format != "" && format != wideFormat {
+func (f *Factory) printList(l *listFlags, list runtime.Object, rows *metav1.Table, none string) error {
+	if l.printsObjects() {
 		return l.printObjects(f.Streams.Out, list)
 	}
-	if len(table.Rows) == 0 {
+	if len(rows.Rows) == 0 {
 		fmt.Fprintln(f.Streams.ErrOut, none)
 		return nil
 	}
+	return f.newTablePrinter(l).PrintObj(rows, f.tableOut())
+}
+
+// tableOut returns the output of tables.
+func (f *Factory) tableOut() io.Writer {
+	if f.hasColors() {
+		return colorWriter{f.Streams.Out}
+	}
+	return f.Streams.Out
+}
+
+// printsObjects reports whether objects are printed instead of a table.
+func (l *listFlags) printsObjects() bool {
+	return *l.print.OutputFormat != "" && *l.print.OutputFormat != wideFormat
+}
+
+// newTablePrinter returns the printer of tables in the format of the flags.
+func (f *Factory) newTablePrinter(l *listFlags) printers.ResourcePrinter {
 	printer := printers.NewTablePrinter(printers.PrintOptions{NoHeaders: l.noHeaders, Wide: *l.print.OutputFormat == wideFormat})
-	return printer.PrintObj(table, f.Streams.Out)
+	if !f.hasColors() {
+		return printer
+	}
+	return printers.ResourcePrinterFunc(func(o runtime.Object, out io.Writer) error {
+		if rows, isTable := o.(*metav1.Table); isTable {
+			table.MarkStates(rows)
+		}
+		return printer.PrintObj(o, out)
+	})
 }
 
 // noneFound returns the sentence for an empty list of a command that has the flag --all-namespaces.

@@ -85,22 +85,28 @@ func (f *Factory) openEntrance(c *cobra.Command, flags *openFlags, name, entranc
 		f.printResult("kubectl %s", strings.Join(command, " "))
 		return nil
 	}
-	return f.forwardPort(c.Context(), command, schemeOf(c.Context(), k, instance, entrance), open)
+	scheme, err := schemeOf(c.Context(), k, instance, entrance)
+	if err != nil {
+		return err
+	}
+	return f.forwardPort(c.Context(), command, scheme, open)
 }
 
-// schemeOf returns the scheme of the URL of the port of an entrance: http or https. If the user cannot read
-// the Service, the number of the port decides.
-func schemeOf(ctx context.Context, k client.Client, instance *v1alpha1.AppInstance, entrance *v1alpha1.Entrance) string {
+// schemeOf returns the scheme of the URL of the port of an entrance: http or https. If the user may not read
+// the Service, or it does not exist, the number of the port decides.
+func schemeOf(ctx context.Context, k client.Client, instance *v1alpha1.AppInstance, entrance *v1alpha1.Entrance) (string, error) {
 	port := addresses.ServicePort{Number: entrance.Port}
 	var service corev1.Service
-	if err := k.Get(ctx, client.ObjectKey{Namespace: instance.Namespace, Name: entrance.Host}, &service); err == nil {
-		for _, p := range service.Spec.Ports {
-			if p.Port == entrance.Port {
-				port.Name, port.Protocol = p.Name, ptr.Deref(p.AppProtocol, "")
-			}
+	err := k.Get(ctx, client.ObjectKey{Namespace: instance.Namespace, Name: entrance.Host}, &service)
+	if err != nil && !isNotVisible(err) {
+		return "", err
+	}
+	for _, p := range service.Spec.Ports {
+		if p.Port == entrance.Port {
+			port.Name, port.Protocol = p.Name, ptr.Deref(p.AppProtocol, "")
 		}
 	}
-	return string(port.Scheme())
+	return string(port.Scheme()), nil
 }
 
 // showURL prints a URL and opens it.
@@ -134,6 +140,9 @@ func findEntrance(instance *v1alpha1.AppInstance, name string, forward bool) (*v
 	return nil, fmt.Errorf("instance %q has no entrances", instance.Name)
 }
 
+// ownFlags are the flags of all commands that kubectl does not have, or that forwardArguments sets.
+var ownFlags = map[string]bool{"namespace": true, "market": true, "color": true}
+
 // forwardArguments returns the arguments of kubectl that forward a local port, 0 for a free one, to an
 // entrance, with the connection flags of the user.
 func (f *Factory) forwardArguments(flags *pflag.FlagSet, instance *v1alpha1.AppInstance, entrance *v1alpha1.Entrance, port int) []string {
@@ -143,7 +152,7 @@ func (f *Factory) forwardArguments(flags *pflag.FlagSet, instance *v1alpha1.AppI
 	}
 	arguments := []string{"port-forward", "-n", instance.Namespace, "service/" + entrance.Host, fmt.Sprintf("%s:%d", local, entrance.Port)}
 	flags.VisitAll(func(flag *pflag.Flag) {
-		if flag.Changed && flag.Name != "namespace" && flag.Name != "market" {
+		if flag.Changed && !ownFlags[flag.Name] {
 			arguments = append(arguments, "--"+flag.Name+"="+flag.Value.String())
 		}
 	})

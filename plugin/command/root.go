@@ -63,6 +63,7 @@ func (f *Factory) NewRootCommand() *cobra.Command {
 	})
 	f.flags.AddFlags(root.PersistentFlags())
 	root.PersistentFlags().StringVar(&f.market, "market", "", "Namespace of the market whose apps are used. Defaults to all namespaces whose apps you may list.")
+	f.addColorFlag(root)
 	root.AddGroup(
 		&cobra.Group{ID: groupCatalog, Title: "Find apps:"},
 		&cobra.Group{ID: groupInstall, Title: "Install and change apps:"},

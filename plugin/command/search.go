@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -54,10 +55,14 @@ func (f *Factory) newSearchCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		installed, err := installedVersions(c.Context(), k, namespace)
+		if err != nil {
+			return err
+		}
 		words := strings.ToLower(strings.Join(arguments, " "))
 		apps = slices.DeleteFunc(apps, func(app v1alpha1.AppInfo) bool { return !s.matches(&app, words) })
 		list := &v1alpha1.AppInfoList{Items: apps}
-		return f.printList(l, list, table.Apps(apps, installedVersions(c.Context(), k, namespace)), "No apps found")
+		return f.printList(l, list, table.Apps(apps, installed), "No apps found")
 	}
 	return c
 }
@@ -84,11 +89,11 @@ func (s *searchFlags) matches(app *v1alpha1.AppInfo, words string) bool {
 
 // installedVersions returns the versions that are installed in a namespace, by the key of the app. A
 // user who may not list instances sees none.
-func installedVersions(ctx context.Context, k client.Client, namespace string) map[string]string {
+func installedVersions(ctx context.Context, k client.Client, namespace string) (map[string]string, error) {
 	var instances v1alpha1.AppInstanceList
 	installed := map[string]string{}
-	if err := k.List(ctx, &instances, client.InNamespace(namespace)); err != nil {
-		return installed
+	if err := k.List(ctx, &instances, client.InNamespace(namespace)); err != nil && !apierrors.IsForbidden(err) {
+		return nil, err
 	}
 	for _, instance := range instances.Items {
 		ref := instance.Spec.AppRef
@@ -100,7 +105,7 @@ func installedVersions(ctx context.Context, k client.Client, namespace string) m
 			installed[table.AppKey(market, ref.Source, ref.Name)] = instance.Status.Version
 		}
 	}
-	return installed
+	return installed, nil
 }
 
 // printTable prints a table with a heading.

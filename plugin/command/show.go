@@ -16,13 +16,24 @@ func (f *Factory) newShowCommand() *cobra.Command {
 	var inputs, versions bool
 	c := &cobra.Command{
 		Use: "show APP", Short: "Show an app: its description, versions, inputs and images",
-		Example: f.example("# Show an app", "show samples/wiki", "# List its inputs only", "show samples/wiki --inputs -o wide"),
-		Args:    exactArgs(1, "the name of an app"), ValidArgsFunction: f.completeApps,
+		Long: "Shows an app, or with a flag only a part of it. The default values, their schema, the README and the objects are files of the repository of " +
+			"the market. They are read through the API server, which requires the permission to get services/proxy in the namespace of the operator, or directly " +
+			"with --repository-url. Without access to the repository, the command prints the part that the status of the app contains. " +
+			"Control characters, which a terminal would interpret, are removed.",
+		Example: f.example("# Show an app", "show samples/wiki", "# List its inputs only", "show samples/wiki --inputs -o wide",
+			"# Write the default values to a file", "show samples/wiki --values > values.yaml"),
+		Args: exactArgs(1, "the name of an app"), ValidArgsFunction: f.completeApps,
 	}
 	l := newListFlags(c)
 	c.Flags().BoolVar(&inputs, "inputs", false, "List the inputs of the selected version only.")
 	c.Flags().BoolVar(&versions, "versions", false, "List the served versions only.")
+	reports := f.addReportFlags(c)
+	c.MarkFlagsMutuallyExclusive("inputs", "versions", "values", "schema", "readme", "objects")
 	c.RunE = func(c *cobra.Command, arguments []string) error {
+		report, err := reports.find(c, l)
+		if err != nil {
+			return err
+		}
 		k, namespace, err := f.connect()
 		if err != nil {
 			return err
@@ -36,6 +47,8 @@ func (f *Factory) newShowCommand() *cobra.Command {
 			summary = &v1alpha1.AppSummary{}
 		}
 		switch {
+		case report != nil:
+			return f.printReport(c.Context(), k, l, reports, report, app)
 		case inputs:
 			return f.printList(l, app, table.Inputs(summary.Inputs), "The app has no inputs.")
 		case versions:

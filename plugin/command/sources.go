@@ -29,6 +29,7 @@ func (f *Factory) newSourcesCommand() *cobra.Command {
 	}
 	l := newListFlags(c)
 	l.addSelector(c)
+	l.addWatch(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		k, namespace, err := f.connect()
 		if err != nil {
@@ -40,8 +41,17 @@ func (f *Factory) newSourcesCommand() *cobra.Command {
 		}
 		var list v1alpha1.MarketSourceList
 		count := func() int { return len(list.Items) }
-		if err := f.listFromMarket(c.Context(), k, namespace, &list, count, options[1:]...); err != nil {
+		listed, err := f.listFromMarket(c.Context(), k, namespace, &list, count, options[1:]...)
+		if err != nil {
 			return err
+		}
+		if l.watch {
+			return f.watchList(c.Context(), k, l, watchedList{
+				empty: &v1alpha1.MarketSourceList{}, options: append(options[1:], client.InNamespace(listed)),
+				toTable: func(objects []client.Object) *metav1.Table {
+					return table.Sources(objectsOf[v1alpha1.MarketSource](objects), f.Now())
+				},
+			})
 		}
 		return f.printList(l, &list, table.Sources(list.Items, f.Now()), "No sources found")
 	}
@@ -232,7 +242,7 @@ func (p *sourceProgress) isEnded(current *v1alpha1.MarketSource) bool {
 // this name.
 func (f *Factory) findSource(ctx context.Context, k client.Client, namespace, name string) (*v1alpha1.MarketSource, error) {
 	var list v1alpha1.MarketSourceList
-	if err := f.listFromMarket(ctx, k, namespace, &list, func() int { return len(list.Items) }); err != nil {
+	if _, err := f.listFromMarket(ctx, k, namespace, &list, func() int { return len(list.Items) }); err != nil {
 		return nil, err
 	}
 	found := slices.DeleteFunc(list.Items, func(source v1alpha1.MarketSource) bool { return source.Name != name })

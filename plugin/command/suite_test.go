@@ -51,6 +51,8 @@ type plugin struct {
 	// terminal answers questions. Without it, the input is not a terminal.
 	terminal command.Terminal
 	stdin    string
+	// screen is the screen of the terminal. Without it, the output is not a terminal.
+	screen command.Screen
 	// now is the time of the plugin.
 	now time.Time
 	ctx context.Context
@@ -96,7 +98,8 @@ func (p *plugin) runArguments(arguments ...string) result {
 	p.t.Helper()
 	var out, errOut bytes.Buffer
 	f := command.NewFactory(genericiooptions.IOStreams{In: strings.NewReader(p.stdin), Out: &out, ErrOut: &errOut}, "kubectl market", "1.2.3")
-	f.Terminal, f.Suffix = p.terminal, func() string { return suffix }
+	f.Terminal, f.Screen = p.terminal, p.screen
+	f.Suffix = func() string { return suffix }
 	f.Now = func() time.Time { return p.now }
 	f.CompletionTimeout = time.Minute
 	p.t.Setenv("KUBECONFIG", p.kubeconfig)

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/client-go/util/retry"
 	cmdutil "k8s.io/kubectl/pkg/cmd/util"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -28,12 +30,19 @@ func (f *Factory) newTasksCommand() *cobra.Command {
 	l := newListFlags(c)
 	l.addSelector(c)
 	l.addAllNamespaces(c)
+	l.addWatch(c)
 	c.Flags().BoolVar(&finished, "all", false, "Also list the tasks that have ended.")
 	c.Flags().BoolVar(&remedy, "remedy", false, "Print the manifests that solve the problems of the tasks.")
 	c.RunE = func(c *cobra.Command, arguments []string) error {
 		k, namespace, err := f.connect()
 		if err != nil {
 			return err
+		}
+		if l.watch {
+			if remedy {
+				return cmdutil.UsageErrorf(c, "--remedy cannot be given with --watch")
+			}
+			return f.watchTasks(c.Context(), k, l, namespace, append(arguments, "")[0], finished)
 		}
 		list := &v1alpha1.AppInstallTaskList{}
 		if len(arguments) == 1 {
@@ -72,6 +81,31 @@ func (l *listFlags) listTasks(ctx context.Context, k client.Client, namespace st
 	}
 	list.Items = slices.DeleteFunc(list.Items, func(task v1alpha1.AppInstallTask) bool { return !finished && task.Finished() })
 	return list, nil
+}
+
+// watchTasks follows a list of tasks, or the task with a name unless it is empty. finished specifies whether tasks are
+// included that had ended before.
+func (f *Factory) watchTasks(ctx context.Context, k client.WithWatch, l *listFlags, namespace, name string, finished bool) error {
+	options, err := l.options(namespace)
+	if err != nil {
+		return err
+	}
+	if name != "" {
+		if _, err := getTask(ctx, k, namespace, name); err != nil {
+			return err
+		}
+		options = append(options, client.MatchingFieldsSelector{Selector: fields.OneTermEqualSelector("metadata.name", name)})
+	}
+	return f.watchList(ctx, k, l, watchedList{
+		empty: &v1alpha1.AppInstallTaskList{}, options: options,
+		matches: func(_ context.Context, o client.Object) (bool, error) {
+			task, ok := o.(*v1alpha1.AppInstallTask)
+			return ok && (finished || name != "" || !task.Finished()), nil
+		},
+		toTable: func(objects []client.Object) *metav1.Table {
+			return table.Tasks(objectsOf[v1alpha1.AppInstallTask](objects), l.all, f.Now())
+		},
+	})
 }
 
 // printRemedies prints the manifests that solve the problems of tasks, each once.

@@ -3,6 +3,10 @@ package command
 import (
 	"context"
 	"fmt"
+	"html"
+	"os"
+	"path/filepath"
+	"sync"
 
 	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
@@ -16,10 +20,12 @@ import (
 )
 
 func (f *Factory) newUICommand() *cobra.Command {
+	var noOpen bool
 	o := ui.LocalOptions{Version: f.Version, Log: logr.Discard()}
 	c := &cobra.Command{
 		Use: "ui", Short: "Serve the web pages on this machine",
 		Long: "Serves the web pages on this machine, and prints a link by which a browser signs in once as the user of the kubeconfig. " +
+			"On a terminal, the browser of the system is opened with it. " +
 			"The user must be able to list the objects of AppMarket in all namespaces. The command ends with Ctrl-C.",
 		Example: f.example("# Serve the web pages", "ui"),
 		Args:    exactArgs(0, ""),
@@ -27,6 +33,7 @@ func (f *Factory) newUICommand() *cobra.Command {
 	c.Flags().IntVar(&o.Port, "port", 0, "Local port. Defaults to a free port.")
 	c.Flags().StringVar(&o.RepositoryURL, "repository-url", "", "URL of the Helm repository, from which READMEs and values are shown. If empty, they are not shown.")
 	c.Flags().BoolVar(&o.Terminal, "terminal", false, "Open terminals in the containers of an instance. You must be allowed to create pods/exec.")
+	c.Flags().BoolVar(&noOpen, "no-open", false, "Do not open the link in a browser.")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		config, err := f.flags.ToRESTConfig()
 		if err != nil {
@@ -36,10 +43,39 @@ func (f *Factory) newUICommand() *cobra.Command {
 			return err
 		}
 		ctx, _, stop := waitContexts(c.Context(), 0)
-		defer stop()
+		var opening sync.WaitGroup
+		defer func() {
+			stop()
+			opening.Wait()
+		}()
+		if f.Screen != nil && !noOpen {
+			o.OnLink = func(link string) {
+				// The browser must not delay the pages that it asks for.
+				opening.Go(func() { f.openLink(ctx, link) })
+			}
+		}
 		return ui.ServeLocal(ctx, config, o, f.Streams.Out)
 	}
 	return c
+}
+
+// openLink opens a one-time link in the browser of the system. Other users of this machine can see the arguments of the
+// browser, so that it opens a file that only this user can read, which leads to the link. The file is kept until the context
+// ends.
+func (f *Factory) openLink(ctx context.Context, link string) {
+	dir, err := os.MkdirTemp("", "appmarket-ui-")
+	if err == nil {
+		defer os.RemoveAll(dir)
+		file := filepath.Join(dir, "open.html")
+		page := "<!DOCTYPE html><title>AppMarket</title><meta http-equiv=\"refresh\" content=\"0;url=" + html.EscapeString(link) + "\">\n"
+		if err = os.WriteFile(file, []byte(page), 0o600); err == nil {
+			err = openInBrowser(ctx, file)
+		}
+	}
+	if err != nil && ctx.Err() == nil {
+		fmt.Fprintf(f.Streams.ErrOut, "the browser cannot be opened: %v\n", err)
+	}
+	<-ctx.Done()
 }
 
 // checkMayWatch returns an error if the user cannot watch the objects of AppMarket in all namespaces. The

@@ -7,7 +7,10 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
+	"os"
+	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -42,16 +45,33 @@ func TestUI(t *testing.T) {
 	p := newPlugin(t)
 	p.newMarket()
 	t.Setenv("KUBECONFIG", p.kubeconfig)
-	servePages(t, []string{"ui"}, http.StatusNotFound)
-	servePages(t, []string{"ui", "--terminal"}, http.StatusOK)
+	browser := t.TempDir()
+	g := NewWithT(t)
+	g.Expect(os.WriteFile(filepath.Join(browser, "xdg-open"), []byte("#!/bin/sh\nls -l \"$1\" > "+browser+"/mode\ncp \"$1\" "+browser+"/page\n"), 0o755)).To(Succeed())
+	t.Setenv("PATH", browser+":"+os.Getenv("PATH"))
+	t.Setenv("TMPDIR", t.TempDir())
+	servePages(t, nil, []string{"ui"}, http.StatusNotFound)
+	servePages(t, silentScreen{}, []string{"ui", "--no-open"}, http.StatusNotFound)
+	g.Expect(filepath.Join(browser, "page")).NotTo(BeAnExistingFile(), "the output is no terminal, or the flag is given")
+	link := servePages(t, silentScreen{}, []string{"ui", "--terminal"}, http.StatusOK)
+	g.Expect(os.ReadFile(filepath.Join(browser, "page"))).To(ContainSubstring(`content="0;url=` + link + `"`))
+	g.Expect(os.ReadFile(filepath.Join(browser, "mode"))).To(HavePrefix("-rw-------"))
+	left, err := filepath.Glob(filepath.Join(os.TempDir(), "appmarket-ui-*"))
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(left).To(BeEmpty())
 
 	p.kubeconfig = writeKubeconfig(t, p.env.Config, "joe")
 	expectGolden(t, "ui-forbidden", p.run("ui"))
 }
 
+// silentScreen is the screen of a terminal that shows nothing.
+type silentScreen struct{}
+
+func (silentScreen) Show([]string) error { return nil }
+
 // servePages runs the command until its pages have answered. terminal is the code with which they answer
-// a user who signs in and asks for the ticket of a terminal.
-func servePages(t *testing.T, arguments []string, terminal int) {
+// a user who signs in and asks for the ticket of a terminal. It returns the link that the command printed.
+func servePages(t *testing.T, screen command.Screen, arguments []string, terminal int) string {
 	t.Helper()
 	g := NewWithT(t)
 	out := &sharedBuffer{}
@@ -60,6 +80,7 @@ func servePages(t *testing.T, arguments []string, terminal int) {
 	code := make(chan int, 1)
 	go func() {
 		f := command.NewFactory(genericiooptions.IOStreams{In: strings.NewReader(""), Out: out, ErrOut: io.Discard}, "kubectl market", "1.2.3")
+		f.Screen = screen
 		code <- f.Run(ctx, arguments)
 	}()
 	link := regexp.MustCompile(`^pages {2}((http://127\.0\.0\.1:\d+)/link\?code=(\S+))\n$`)
@@ -84,6 +105,11 @@ func servePages(t *testing.T, arguments []string, terminal int) {
 	g.Expect(ticket.Body.Close()).To(Succeed())
 	g.Expect(ticket.StatusCode).To(Equal(terminal))
 	browser.CloseIdleConnections()
+	if screen != nil && !slices.Contains(arguments, "--no-open") {
+		page := filepath.Join(filepath.SplitList(os.Getenv("PATH"))[0], "page")
+		g.Eventually(func() ([]byte, error) { return os.ReadFile(page) }).WithTimeout(30 * time.Second).ShouldNot(BeEmpty())
+	}
 	interrupt()
 	g.Eventually(code).WithTimeout(30 * time.Second).Should(Receive(BeZero()))
+	return address[1]
 }

@@ -62,10 +62,44 @@ func conditionStatus(conditions []metav1.Condition, name string) string {
 
 // Images returns the table of images of an app.
 func Images(images []v1alpha1.AppImage) *metav1.Table {
-	t := newTable("Image", "Platforms", "Size", "Problem", "+Digest", "+Layers")
+	return ImagesOfVersions(images, nil)
+}
+
+// ImagesOfVersions returns the table of images with the versions of the app that use them, by the name of the image.
+func ImagesOfVersions(images []v1alpha1.AppImage, versions map[string][]string) *metav1.Table {
+	columns := []string{"Image", "Platforms", "Size", "Problem", "+Digest", "+Layers"}
+	if versions != nil {
+		columns = slices.Insert(columns, 1, "Versions")
+	}
+	t := newTable(columns...)
 	for _, image := range images {
-		t.addRow(image.Name, strings.Join(image.Platforms, ","), SizeText(image.LargestPlatformBytes), cutCell(image.Problem),
-			image.Digest, fmt.Sprint(image.Layers))
+		cells := []string{
+			image.Name, strings.Join(image.Platforms, ","), SizeText(image.LargestPlatformBytes), cutCell(image.Problem), image.Digest, fmt.Sprint(image.Layers),
+		}
+		if versions != nil {
+			cells = slices.Insert(cells, 1, cutCell(strings.Join(versions[image.Name], ",")))
+		}
+		t.addRow(cells...)
+	}
+	return &t.Table
+}
+
+// Kinds returns the table of the kinds of objects of an app.
+func Kinds(kinds []v1alpha1.KindCount) *metav1.Table {
+	t := newTable("Kind", "Count")
+	for _, kind := range kinds {
+		t.addRow(kind.Kind, fmt.Sprint(kind.Count))
+	}
+	return &t.Table
+}
+
+// Texts returns the table of texts with their names, without those that are empty.
+func Texts(texts [][2]string) *metav1.Table {
+	t := newTable("Name", "Text")
+	for _, each := range texts {
+		if each[1] != "" {
+			t.addRow(each[0], each[1])
+		}
 	}
 	return &t.Table
 }

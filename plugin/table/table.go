@@ -35,7 +35,7 @@ func newTable(columns ...string) *table {
 func (t *table) addRow(cells ...string) {
 	row := metav1.TableRow{}
 	for _, cell := range cells {
-		row.Cells = append(row.Cells, text.WithoutControls(cell))
+		row.Cells = append(row.Cells, withoutMarks(text.WithoutControls(cell)))
 	}
 	t.Rows = append(t.Rows, row)
 }

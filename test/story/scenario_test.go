@@ -18,10 +18,10 @@ var actions = []v1alpha1.Action{
 type course string
 
 const (
-	succeeds  course = "succeeds"
-	fails     course = "fails at"
+	succeeds course = "succeeds"
+	fails    course = "fails at"
 	canceled course = "canceled"
-	killed    course = "killed at"
+	killed   course = "killed at"
 )
 
 // Points at which a task is canceled.

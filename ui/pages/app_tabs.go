@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/images"
 	"github.com/appmarket/operator/ui/reports"
 )
@@ -43,7 +42,7 @@ func showImages(r *request, v *appView) {
 			return
 		}
 		for _, image := range found {
-			v.Images.Rows = append(v.Images.Rows, toAppImage(image))
+			v.Images.Rows = append(v.Images.Rows, images.ToAppImage(image))
 		}
 	}
 	v.Images.Total = pullBytes(r, v)
@@ -105,20 +104,6 @@ func (s *Server) serveImageList(w http.ResponseWriter, r *request) {
 	for _, name := range names {
 		fmt.Fprintln(w, name)
 	}
-}
-
-// toAppImage returns an image of a report in the form of the status.
-func toAppImage(image images.Image) v1alpha1.AppImage {
-	row := v1alpha1.AppImage{Name: image.Name, Problem: image.Problem}
-	if image.Detail == nil {
-		return row
-	}
-	row.Digest = image.Detail.Digest
-	for _, platform := range image.Detail.Platforms {
-		row.Platforms = append(row.Platforms, strings.TrimSuffix(platform.OS+"/"+platform.Architecture+"/"+platform.Variant, "/"))
-		row.LargestPlatformBytes = max(row.LargestPlatformBytes, platform.Size)
-	}
-	return row
 }
 
 // clusterKinds are the kinds without a namespace that charts commonly contain, by their API group.

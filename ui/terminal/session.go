@@ -64,7 +64,7 @@ type Session struct {
 	began     time.Time
 	size      Size
 	recording *recording.Recording
-	canceled chan Ending
+	canceled  chan Ending
 	// active is the time of the last input or output, in nanoseconds since the epoch.
 	active   atomic.Int64
 	hadInput atomic.Bool
