@@ -15,8 +15,7 @@ import (
 )
 
 // fromCache returns an option that makes the API server answer a list from its cache. The list has no limit, so that no
-// name is missing: only
-// the metadata is read, and the time of a completion is limited.
+// name is missing: only the metadata is read, and the time of a completion is limited.
 func fromCache() client.ListOption {
 	// Each list needs its own options, because the client changes them.
 	return &client.ListOptions{Raw: &metav1.ListOptions{ResourceVersion: "0"}}

@@ -29,8 +29,12 @@ var shownCode = regexp.MustCompile(`(?s)<div class="copyable"><pre[^>]*><code>(.
 // the output of the command that the form shows.
 func TestManifestIsTheObject(t *testing.T) {
 	w := newWorld(t, true)
+	w.addApp(t, w.market, "samples", "vault", v1alpha1.AppSummary{Title: "Vault", Inputs: []v1alpha1.Input{
+		{Name: "VAULT_PASSWORD", Type: "password", Secret: true, Required: true},
+	}})
 	b := w.signInAsAdmin(t)
 	shows(t, b, "/apps", "Wiki")
+	shows(t, b, "/apps/"+w.market+"/samples/vault/install", "Install Vault")
 	w.addInstance(t, w.tenant, "board", w.ref, func(i *v1alpha1.AppInstance) { i.Status.Version, i.Status.AvailableUpdate = "1.1.0", "1.2.0" })
 	app, actions := "/apps/"+w.market+"/samples/wiki/", "/instances/"+w.tenant+"/board/actions/"
 	shows(t, b, actions+"upgrade", "Upgrade")
@@ -40,8 +44,8 @@ func TestManifestIsTheObject(t *testing.T) {
 	}{
 		{app + "install", url.Values{"to": {w.tenant}, "name": {"shown"}, "title": {"Shown"}, "version": {"1.2.0"}, "account": {"installer"}, "dependencies": {"yes"},
 			"values": {"replicas: 2\nimage:\n  tag: a\nlist: [1, b]\n"}, "input.WIKI_ADMIN_EMAIL": {"jane@example.com"}, "input.WIKI_LANGUAGE": {"zh"}}},
-		{app + "install", url.Values{"to": {w.tenant}, "name": {"confidential"}, "version": {"1.2.0"}, "account": {"installer"},
-			"input.WIKI_ADMIN_EMAIL": {"jane@example.com"}, "input.WIKI_ADMIN_PASSWORD": {"CANARY-password"}}},
+		{"/apps/" + w.market + "/samples/vault/install", url.Values{"to": {w.tenant}, "name": {"confidential"}, "version": {"1.2.0"}, "account": {"installer"},
+			"input.VAULT_PASSWORD": {"CANARY-password"}}},
 		{app + "adopt", url.Values{"to": {w.tenant}, "name": {"adopted"}}},
 		{actions + "upgrade", url.Values{"choice": {"1.2.0"}}},
 		{actions + "configure", url.Values{"title": {"Changed"}, "values": {"replicas: 3\n"}}},
@@ -83,7 +87,7 @@ func TestManifestIsTheObject(t *testing.T) {
 func (w world) expectSecret(t *testing.T, documents []string, form url.Values) {
 	t.Helper()
 	g := NewWithT(t)
-	password := form.Get("input.WIKI_ADMIN_PASSWORD")
+	password := form.Get("input.VAULT_PASSWORD")
 	if password == "" {
 		g.Expect(documents).To(BeEmpty())
 		return
@@ -98,7 +102,7 @@ func (w world) expectSecret(t *testing.T, documents []string, form url.Values) {
 	g.Expect(w.Client.Get(t.Context(), client.ObjectKeyFromObject(&described), created)).To(Succeed())
 	g.Expect(created.Labels).To(Equal(described.Labels))
 	g.Expect(created.Type).To(Equal(described.Type))
-	g.Expect(created.Data).To(Equal(map[string][]byte{"WIKI_ADMIN_PASSWORD": []byte(password)}))
+	g.Expect(created.Data).To(Equal(map[string][]byte{"VAULT_PASSWORD": []byte(password)}))
 }
 
 // runPlugin returns the manifest that the kubectl plugin prints for a command of a page.
