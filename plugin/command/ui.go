@@ -65,7 +65,7 @@ func (f *Factory) newUICommand() *cobra.Command {
 func (f *Factory) openLink(ctx context.Context, link string) {
 	dir, err := os.MkdirTemp("", "appmarket-ui-")
 	if err == nil {
-		defer os.RemoveAll(dir)
+		defer func() { _ = os.RemoveAll(dir) }() // The link in it has expired.
 		file := filepath.Join(dir, "open.html")
 		page := "<!DOCTYPE html><title>AppMarket</title><meta http-equiv=\"refresh\" content=\"0;url=" + html.EscapeString(link) + "\">\n"
 		if err = os.WriteFile(file, []byte(page), 0o600); err == nil {
