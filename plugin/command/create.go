@@ -11,6 +11,8 @@ import (
 	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	cmdutil "k8s.io/kubectl/pkg/cmd/util"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -114,16 +116,30 @@ func (f *Factory) applyInputsSecret(ctx context.Context, k client.Client, task *
 	secret := taskbuilder.NewInputsSecret(task.Namespace, task.Instance(), texts)
 	err := k.Create(ctx, secret)
 	if apierrors.IsAlreadyExists(err) {
-		empty := &corev1.Secret{ObjectMeta: secret.ObjectMeta}
-		changed := empty.DeepCopy()
-		changed.StringData = texts
-		err = k.Patch(ctx, changed, client.MergeFrom(empty))
+		err = changeInputsSecret(ctx, k, client.ObjectKeyFromObject(secret), task.Instance(), texts)
 	}
 	if err != nil {
 		return err
 	}
 	fmt.Fprintf(f.Streams.ErrOut, "secret/%s configured\n", secret.Name)
 	return nil
+}
+
+// changeInputsSecret changes keys of the Secret that was created for an instance before. It does not change a Secret of
+// another creator, or one that changes in the meantime.
+func changeInputsSecret(ctx context.Context, k client.Client, key client.ObjectKey, instance string, texts map[string]string) error {
+	former := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: key.Namespace, Name: key.Name}}
+	// A patch without changes returns the Secret to a user who can patch it, and needs no permission to get it.
+	if err := k.Patch(ctx, former, client.RawPatch(types.MergePatchType, []byte("{}"))); err != nil {
+		return err
+	}
+	if !taskbuilder.IsInputsSecret(former, instance) {
+		return fmt.Errorf("secret %q in namespace %q was not created for the inputs of instance %q, and is not changed: "+
+			"refer to keys of another Secret with --secret-input NAME=SECRET/KEY, or use another name for the instance", key.Name, key.Namespace, instance)
+	}
+	changed := former.DeepCopy()
+	changed.StringData = texts
+	return k.Patch(ctx, changed, client.MergeFromWithOptions(former, client.MergeFromWithOptimisticLock{}))
 }
 
 // errNotConfirmed is the error for a question that the user did not confirm.

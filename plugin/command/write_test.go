@@ -237,6 +237,15 @@ func TestSecretsAreAskedForAndNeverPrinted(t *testing.T) {
 	g.Expect(p.run("install wiki -n secrets --secret-input TOKEN").code).To(BeZero())
 	g.Expect(p.env.Client.Get(t.Context(), key, secret)).To(Succeed())
 	g.Expect(secret.Data).To(And(HaveKey("WIKI_ADMIN_PASSWORD"), HaveKeyWithValue("TOKEN", []byte("t"))))
+
+	t.Log("a Secret of another creator is not changed")
+	p.create(&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "secrets", Name: "other-inputs"}, StringData: map[string]string{"TOKEN": "theirs"}})
+	r = p.run("install wiki --name other -n secrets --secret-input TOKEN")
+	g.Expect(r.code).To(Equal(1))
+	g.Expect(r.errOut).To(ContainSubstring(`secret "other-inputs" in namespace "secrets" was not created for the inputs of instance "other", and is not changed`))
+	key.Name = "other-inputs"
+	g.Expect(p.env.Client.Get(t.Context(), key, secret)).To(Succeed())
+	g.Expect(secret.Data).To(Equal(map[string][]byte{"TOKEN": []byte("theirs")}))
 }
 
 func TestCommandCreatesTheSameTask(t *testing.T) {
