@@ -14,13 +14,13 @@ func TestFailuresDataAndTimeLimitOfAnInstallation(t *testing.T) {
 	g := NewWithT(t)
 	w := newFormWorld(t)
 	page := w.b.get(t, w.path).text
-	g.Expect(page).To(And(MatchRegexp(`<details>\s*<summary>After`), ContainSubstring(`name="on-failure"`), ContainSubstring(`value="Remove"`), Not(ContainSubstring(`value="Rollback"`)),
+	g.Expect(page).To(And(MatchRegexp(`<details>\s*<summary>Options`), ContainSubstring(`name="on-failure"`), ContainSubstring(`value="Remove"`), Not(ContainSubstring(`value="Rollback"`)),
 		ContainSubstring(`name="data-policy"`), ContainSubstring(`name="timeout"`), Not(ContainSubstring(`name="dependencies"`))))
 	form := w.validForm()
 	g.Expect(w.b.post(t, w.path, form).StatusCode).To(Equal(http.StatusSeeOther))
 	spec := w.readTask(t, "install-wiki-abcde").Spec
 	g.Expect([]string{string(spec.OnFailure), string(spec.Timeout), string(spec.Install.DataPolicy)}).To(Equal([]string{"Keep", "10m", ""}), "the defaults of the API")
-	g.Expect(w.b.get(t, w.path+"?from=install-wiki-abcde&namespace="+w.tenant).text).To(MatchRegexp(`<details>\s*<summary>After`), "defaults are no entries")
+	g.Expect(w.b.get(t, w.path+"?from=install-wiki-abcde&namespace="+w.tenant).text).To(MatchRegexp(`<details>\s*<summary>Options`), "defaults are no entries")
 
 	form.Set("key", "fghij")
 	form.Set("on-failure", "Remove")
@@ -40,7 +40,7 @@ func TestFailuresDataAndTimeLimitOfAnInstallation(t *testing.T) {
 	g.Expect(w.b.post(t, w.path, form).StatusCode).To(Equal(http.StatusSeeOther))
 	spec = w.readTask(t, "install-wiki-fghij").Spec
 	g.Expect([]string{string(spec.OnFailure), string(spec.Timeout), string(spec.Install.DataPolicy)}).To(Equal([]string{"Remove", "1m30s", "Delete"}))
-	g.Expect(w.b.get(t, w.path+"?from=install-wiki-fghij&namespace="+w.tenant).text).To(And(MatchRegexp(`<details open>\s*<summary>After`), ContainSubstring(`value="Remove" selected`),
+	g.Expect(w.b.get(t, w.path+"?from=install-wiki-fghij&namespace="+w.tenant).text).To(And(MatchRegexp(`<details open>\s*<summary>Options`), ContainSubstring(`value="Remove" selected`),
 		ContainSubstring(`value="Delete" selected`), ContainSubstring(`name="timeout" value="1m30s"`)), "the form repeats the task")
 
 	form.Set("key", "klmno")

@@ -28,7 +28,9 @@ type sourceForm struct {
 	// Types are the types of sources, Profiles the platform profiles, and Receivers and Providers the
 	// choices for spec.receiver.type and spec.verify.provider.
 	Types, Profiles, Sharings, Receivers, Providers []option
-	Namespaces                                      []string
+	// PrereleaseChoices are the choices for spec.filter.prereleases.
+	PrereleaseChoices []option
+	Namespaces        []string
 	// TypedNamespace reports that there are too many namespaces for a list.
 	TypedNamespace bool
 	Charts         string

@@ -3,6 +3,8 @@ package pages
 import (
 	"time"
 
+	"github.com/Masterminds/semver/v3"
+
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/sourcebuilder"
 )
@@ -45,6 +47,9 @@ func (v *sourceForm) checkFields() {
 	}
 	if v.MaxVersions != "" && v.newRequest().MaxVersions < 1 {
 		add("max-versions", "sourceForm.maxVersions", "fieldProblem.maxVersions")
+	}
+	if _, err := semver.NewConstraint(v.Versions); v.Versions != "" && err != nil {
+		add("versions", "sourceForm.versions", "fieldProblem.versionRange")
 	}
 	if _, err := sourcebuilder.ParseRef(v.newRequest().Ref); err != nil {
 		add("ref", "sourceForm.ref", "fieldProblem.ref")

@@ -30,6 +30,7 @@ func (v *sourceForm) addEntries(r *request) {
 		v.MaxVersions = strconv.Itoa(int(v.Request.MaxVersions))
 	}
 	v.MaxVersions, v.Interval = enter("max-versions", v.MaxVersions), enter("interval", string(v.Request.Interval))
+	v.addVersionEntries(r, enter)
 	v.Sharing, v.Selector = "same", ""
 	switch v.AllowedNamespaces {
 	case "same", "all":
@@ -43,6 +44,21 @@ func (v *sourceForm) addEntries(r *request) {
 		"Directory", r.Text("sourceForm.directory"), "Upload", r.Text("sourceForm.upload"))
 	v.Profiles = optionsOf(string(v.Profile), "", r.Text("sourceForm.defaultProfile"), "Helm", "Helm", "Olares", "Olares")
 	v.Sharings = optionsOf(v.Sharing, "same", r.Text("sourceForm.sharedOwn"), "all", r.Text("sourceForm.sharedAll"), "selector", r.Text("sourceForm.sharedLabels"))
+}
+
+// addVersionEntries replaces the range of versions, and whether prereleases are included, by what is entered.
+func (v *sourceForm) addVersionEntries(r *request, enter func(field, present string) string) {
+	v.Versions = enter("versions", v.Versions)
+	present := ""
+	if v.Prereleases != nil {
+		present = strconv.FormatBool(*v.Prereleases)
+	}
+	chosen := enter("prereleases", present)
+	v.Prereleases = nil
+	if include, err := strconv.ParseBool(chosen); err == nil { // Any other text is the default.
+		v.Prereleases = &include
+	}
+	v.PrereleaseChoices = optionsOf(chosen, "", r.Text("sourceForm.prereleasesDefault"), "true", r.Text("sourceForm.prereleasesAll"), "false", r.Text("sourceForm.prereleasesNone"))
 }
 
 // addTrustEntries replaces the fields about the receiver and signatures by what is entered.

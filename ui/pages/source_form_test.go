@@ -1,6 +1,7 @@
 package pages_test
 
 import (
+	"maps"
 	"net/http"
 	"net/url"
 	"testing"
@@ -31,9 +32,12 @@ func TestSourceIsAddedChangedAndDeleted(t *testing.T) {
 	b := w.signIn(t, w.market, "admin", marketAdmin...)
 	g.Expect(shows(t, b, "/sources/new", "Add a source").text).To(ContainSubstring("<option selected>"+w.market), "the only namespace is selected")
 	g.Expect(b.get(t, "/sources/new").text).To(ContainSubstring(`<option value="Helm" selected>`))
-	form := url.Values{"to": {w.market}, "name": {"team"}, "location": {"oci://registry.example/charts"}, "type": {""}, "charts": {"web\r\ndb"}, "sharing": {"selector"}, "selector": {"team=web"}, "max-versions": {"2"}, "interval": {"1h"}, "secret": {"login"}}
+	form := url.Values{"to": {w.market}, "name": {"team"}, "location": {"oci://registry.example/charts"}, "type": {""}, "charts": {"web\r\ndb"}, "sharing": {"selector"}, "selector": {"team=web"}, "max-versions": {"2"}, "versions": {">=1.2 <3"}, "prereleases": {"false"}, "interval": {"1h"}, "secret": {"login"}}
 	preview := b.post(t, "/sources/new/preview", form)
-	g.Expect(preview.text).To(And(ContainSubstring("kind: MarketSource"), ContainSubstring("kubectl market source add team oci://registry.example/charts"), ContainSubstring("--charts web,db")))
+	g.Expect(preview.text).To(And(ContainSubstring("kind: MarketSource"), ContainSubstring("kubectl market source add team oci://registry.example/charts"), ContainSubstring("--charts web,db"), ContainSubstring("prereleases: false"), ContainSubstring("--prereleases=false")))
+	invalid := maps.Clone(form)
+	invalid["versions"] = []string{"newest"}
+	g.Expect(b.post(t, "/sources/new", invalid).text).To(ContainSubstring("must be a range of semantic versions"))
 	for range 2 { // The button is pressed twice.
 		answer := b.post(t, "/sources/new", form)
 		g.Expect(answer.StatusCode).To(Equal(http.StatusSeeOther), answer.text)
