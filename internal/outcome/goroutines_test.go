@@ -41,6 +41,8 @@ var allowedWithoutRecover = map[string]string{
 	"internal/source/shared_archive.go: func() { a.expireArchive(key) }":            "removes content from memory",
 	"ui/pages/log_follow.go: cancel":                                                "cancels a context",
 	"ui/pages/log_stream.go: s.readFollowed(ctx, logs, v.Filter, lines)":            "waits for goroutines that recover",
+	"ui/live/connection.go: func() {":                                               "waits for the end of a connection",
+	"ui/live/hub.go: func() {":                                                      "waits and closes a channel",
 	"ui/terminal/manager.go: func() {":                                              "waits and closes a channel",
 	"ui/terminal/session.go: b.closeBridge":                                         "wakes waiters",
 }
