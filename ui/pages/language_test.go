@@ -44,7 +44,10 @@ func TestLanguageOfPages(t *testing.T) {
 	englishPart, chinesePart := b.getIn(t, "/parts/tasks", "en"), b.getIn(t, "/parts/tasks", "zh")
 	g.Expect(englishPart.Header.Get("ETag")).NotTo(Equal(chinesePart.Header.Get("ETag")))
 	g.Expect(chinesePart.Header.Values("Vary")).To(ContainElement("Accept-Language, Cookie, HX-Request"))
-	g.Expect(b.getIn(t, "/parts/tasks", "zh", "If-None-Match", chinesePart.Header.Get("ETag")).StatusCode).To(Equal(http.StatusNotModified))
+	g.Eventually(func() int {
+		part := b.getIn(t, "/parts/tasks", "zh")
+		return b.getIn(t, "/parts/tasks", "zh", "If-None-Match", part.Header.Get("ETag")).StatusCode
+	}).Should(Equal(http.StatusNotModified), "the tasks of earlier tests can still change")
 	g.Expect(b.getIn(t, "/parts/tasks", "en", "If-None-Match", chinesePart.Header.Get("ETag")).StatusCode).To(Equal(http.StatusOK))
 }
 
