@@ -201,7 +201,8 @@ var _ = Describe("A source of type Upload", func() {
 			BinaryData: map[string][]byte{"site.tgz": siteChart("1.0.0").Archive()},
 		}
 		Expect(t.Client.Create(ctx, charts)).To(Succeed())
-		addUploadSource(ctx, t, v1alpha1.UploadSource{ConfigMapSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"chart-of": "team"}}})
+		addUploadSource(ctx, t, v1alpha1.UploadSource{ConfigMapSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"chart-of": "team"}}},
+			func(s *v1alpha1.MarketSourceSpec) { s.MutableVersions = "" })
 		before := t.App(ctx, "site").Status.Versions[0].Digest
 
 		t.Patch(ctx, charts, func() {
