@@ -31,6 +31,16 @@ func (v *sourceForm) checkTrust(add func(id, label, text string, values ...any))
 	}
 }
 
+// checkVersions adds the problems of the fields about the versions of the apps.
+func (v *sourceForm) checkVersions(add func(id, label, text string, values ...any)) {
+	if v.MaxVersions != "" && v.newRequest().MaxVersions < 1 {
+		add("max-versions", "sourceForm.maxVersions", "fieldProblem.maxVersions")
+	}
+	if _, err := semver.NewConstraint(v.Versions); v.Versions != "" && err != nil {
+		add("versions", "sourceForm.versions", "fieldProblem.versionRange")
+	}
+}
+
 // checkFields adds the problems of all fields that the API server does not report by field.
 func (v *sourceForm) checkFields() {
 	add := func(id, label, text string, values ...any) {
@@ -45,12 +55,7 @@ func (v *sourceForm) checkFields() {
 	if v.Location == "" && v.Type != v1alpha1.SourceTypeUpload {
 		add("location", "sourceForm.address", "fieldProblem.location")
 	}
-	if v.MaxVersions != "" && v.newRequest().MaxVersions < 1 {
-		add("max-versions", "sourceForm.maxVersions", "fieldProblem.maxVersions")
-	}
-	if _, err := semver.NewConstraint(v.Versions); v.Versions != "" && err != nil {
-		add("versions", "sourceForm.versions", "fieldProblem.versionRange")
-	}
+	v.checkVersions(add)
 	if _, err := sourcebuilder.ParseRef(v.newRequest().Ref); err != nil {
 		add("ref", "sourceForm.ref", "fieldProblem.ref")
 	}

@@ -58,7 +58,8 @@ func (v *sourceForm) addVersionEntries(r *request, enter func(field, present str
 	if include, err := strconv.ParseBool(chosen); err == nil { // Any other text is the default.
 		v.Prereleases = &include
 	}
-	v.PrereleaseChoices = optionsOf(chosen, "", r.Text("sourceForm.prereleasesDefault"), "true", r.Text("sourceForm.prereleasesAll"), "false", r.Text("sourceForm.prereleasesNone"))
+	v.PrereleaseChoices = optionsOf(chosen, "", r.Text("sourceForm.prereleasesDefault"), "true", r.Text("sourceForm.prereleasesAll"),
+		"false", r.Text("sourceForm.prereleasesNone"))
 }
 
 // addTrustEntries replaces the fields about the receiver and signatures by what is entered.
