@@ -51,7 +51,7 @@ func waitForOtherApps(ctx context.Context) {
 		var apps v1alpha1.AppInfoList
 		g.Expect(k8sClient.List(ctx, &apps)).To(Succeed())
 		g.Expect(apps.Items).To(BeEmpty())
-	}).WithContext(ctx).WithTimeout(5 * time.Minute).Should(Succeed(), "on a busy machine, a namespace with 200 apps is deleted after minutes")
+	}).WithContext(ctx).WithTimeout(5*time.Minute).Should(Succeed(), "on a busy machine, a namespace with 200 apps is deleted after minutes")
 }
 
 // fillVolume fills a volume and returns the file that takes the space.
