@@ -22,7 +22,7 @@ type webPages struct {
 	base   string
 }
 
-// startWebPages starts the web pages beside the operator, as the user of the kubeconfig, and signs in with the one-time
+// startWebPages starts the web pages, as the user of the kubeconfig, and signs in with the one-time
 // link. They end with the specs of the container.
 func startWebPages(ctx context.Context) *webPages {
 	GinkgoHelper()
