@@ -50,6 +50,7 @@ func (r *Reconciler) withdrawUncheckable(ctx context.Context, s *scope) error {
 	isSuspended := isTrue(s.app.Spec.Suspend) || isTrue(s.source.Spec.Suspend)
 	if isSuspended {
 		digest = "" // Nothing updates the status of a suspended source.
+		// A trust root that cannot be read changes no verdict: versions without one are withdrawn in any case.
 		if policy, err := r.Policy(ctx, s.source); err == nil {
 			digest = policy.Digest
 		}

@@ -61,7 +61,7 @@ func rootCertificates() []byte {
 	for root := range bundle.Roots() {
 		if root.Constraint == nil {
 			// Writing to a buffer never fails.
-			_ = pem.Encode(&all, &pem.Block{Type: "CERTIFICATE", Bytes: root.Certificate})
+			all.Write(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: root.Certificate}))
 		}
 	}
 	return all.Bytes()

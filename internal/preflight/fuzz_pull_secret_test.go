@@ -7,7 +7,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// FuzzPullSecret reads any content of an image pull Secret of a tenant. What is kept contains no credentials, and can be
+// FuzzPullSecret reads any content of an image pull Secret of a tenant. The result contains no credentials, and can be
 // compared with any image.
 func FuzzPullSecret(f *testing.F) {
 	const password = "secret-of-the-registry"

@@ -112,7 +112,7 @@ func (w *webPages) submit(ctx context.Context, path string, entries map[string]s
 		Expect(values).To(HaveKey(name), "a field of %s", path)
 		values.Set(name, value)
 	}
-	action := attribute(form, "action")
+	action := attributeOf(form, "action")
 	if action == "" {
 		action = path
 	}
@@ -122,8 +122,8 @@ func (w *webPages) submit(ctx context.Context, path string, entries map[string]s
 // form returns the form of the page that changes something, not one of its header.
 func (p webPage) form() *html.Node {
 	for node := range p.root.Descendants() {
-		isForm := node.Type == html.ElementNode && node.Data == "form" && attribute(node, "method") == "post"
-		if action := attribute(node, "action"); isForm && action != "/logout" && action != "/language" {
+		isForm := node.Type == html.ElementNode && node.Data == "form" && attributeOf(node, "method") == "post"
+		if action := attributeOf(node, "action"); isForm && action != "/logout" && action != "/language" {
 			return node
 		}
 	}
@@ -134,8 +134,8 @@ func (p webPage) form() *html.Node {
 func (p webPage) linkWith(part string) string {
 	GinkgoHelper()
 	for node := range p.root.Descendants() {
-		if node.Type == html.ElementNode && node.Data == "a" && strings.Contains(attribute(node, "href"), part) {
-			return attribute(node, "href")
+		if node.Type == html.ElementNode && node.Data == "a" && strings.Contains(attributeOf(node, "href"), part) {
+			return attributeOf(node, "href")
 		}
 	}
 	Fail("no link contains " + part + ": " + p.text)
@@ -145,20 +145,20 @@ func (p webPage) linkWith(part string) string {
 // addFormFields adds the values with which a browser sends a form.
 func addFormFields(form *html.Node, values url.Values) {
 	for node := range form.Descendants() {
-		name := attribute(node, "name")
+		name := attributeOf(node, "name")
 		if node.Type != html.ElementNode || name == "" {
 			continue
 		}
-		switch kind := attribute(node, "type"); {
+		switch kind := attributeOf(node, "type"); {
 		case node.Data == "textarea":
 			values.Set(name, strings.TrimPrefix(textOf(node), "\n"))
 		case node.Data == "select":
 			values.Set(name, selectedValue(node))
 		case node.Data != "input":
 		case kind != "radio" && kind != "checkbox":
-			values.Set(name, attribute(node, "value"))
+			values.Set(name, attributeOf(node, "value"))
 		case hasAttribute(node, "checked"):
-			values.Set(name, attribute(node, "value"))
+			values.Set(name, attributeOf(node, "value"))
 		case !values.Has(name):
 			values[name] = nil // A browser sends nothing.
 		}
@@ -172,7 +172,7 @@ func selectedValue(list *html.Node) string {
 		if node.Type != html.ElementNode || node.Data != "option" {
 			continue
 		}
-		value := attribute(node, "value")
+		value := attributeOf(node, "value")
 		if !hasAttribute(node, "value") {
 			value = textOf(node)
 		}
@@ -205,7 +205,7 @@ func hasAttribute(node *html.Node, key string) bool {
 	return false
 }
 
-func attribute(node *html.Node, key string) string {
+func attributeOf(node *html.Node, key string) string {
 	for _, a := range node.Attr {
 		if a.Key == key {
 			return a.Val

@@ -62,7 +62,7 @@ func (h *Hub) countStreams() int {
 	return h.count
 }
 
-// openPage opens a stream with a connection of its own and returns its lines, and a function that closes it.
+// openPage opens a stream with its own connection, and returns its lines and a function that closes it.
 func openPage(t *testing.T, server *httptest.Server, http2 bool) (<-chan string, context.CancelFunc) {
 	t.Helper()
 	g := NewWithT(t)

@@ -23,10 +23,10 @@ type afterPart struct {
 	// reports that they are installed too. RequiredApps is empty for an action that installs no other apps.
 	RequiredApps []string
 	Dependencies bool
-	// Failures are the failure policies of the action, and DataPolicies what is done with volumes. DataPolicies is
+	// Failures are the failure policies of the action, and DataPolicies the policies for volumes. DataPolicies is
 	// empty for an action without a configuration.
 	Failures, DataPolicies []option
-	// Timeout is the entered time limit, and Problem what is wrong with it.
+	// Timeout is the entered time limit, and Problem its error.
 	Timeout, Problem string
 }
 
