@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/appmarket/operator/internal/chart"
 
@@ -211,16 +210,10 @@ func (b *appFixture) expectServed(versions ...string) {
 	b.expectNoWrites()
 }
 
-// ageConditions makes all conditions a minute older, so that a condition that a reconcile removes and
-// sets again causes a write.
+// ageConditions makes all conditions a minute older.
 func (b *appFixture) ageConditions() {
 	GinkgoHelper()
-	b.editStatus(func(status *v1alpha1.AppInfoStatus) {
-		for i := range status.Conditions {
-			c := &status.Conditions[i]
-			c.LastTransitionTime = metav1.NewTime(c.LastTransitionTime.Add(-time.Minute))
-		}
-	})
+	b.editStatus(func(status *v1alpha1.AppInfoStatus) { testenv.AgeConditions(status.Conditions) })
 }
 
 // expectNoWrites expects another reconcile to write nothing.

@@ -24,7 +24,7 @@ var _ = Describe("The service account of a task", func() {
 
 	BeforeEach(func() {
 		b = newTaskFixture()
-		b.publishVersion("1.0.0", filesWithoutInputs())
+		b.PublishVersion("1.0.0", filesWithoutInputs())
 		b.installVersion("1.0.0")
 		checked = &accountRecorder{}
 		b.reconciler.Cluster = checked
@@ -33,7 +33,7 @@ var _ = Describe("The service account of a task", func() {
 	withoutAccount := func(t *v1alpha1.AppInstallTask) { t.Spec.ServiceAccountName = "" }
 
 	It("defaults to the account of the instance that it changes", func() {
-		b.publishVersion("1.1.0", filesWithoutInputs())
+		b.PublishVersion("1.1.0", filesWithoutInputs())
 		b.createTask("upgrade", v1alpha1.ActionUpgrade, withoutAccount)
 		b.expectStarted()
 		Expect(checked.accounts).To(ConsistOf("tenant"))

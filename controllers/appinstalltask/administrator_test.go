@@ -46,8 +46,8 @@ var _ = Describe("A task for an app for administrators", func() {
 	var b *taskFixture
 	BeforeEach(func() {
 		b = newTaskFixture()
-		b.publishVersion("1.0.0", filesWithoutInputs())
-		b.editApp(func(app *v1alpha1.AppInfo) { app.Status.Summary = &v1alpha1.AppSummary{AdminOnly: true} })
+		b.PublishVersion("1.0.0", filesWithoutInputs())
+		b.EditApp(func(app *v1alpha1.AppInfo) { app.Status.Summary = &v1alpha1.AppSummary{AdminOnly: true} })
 	})
 	waiting := func(t *v1alpha1.AppInstallTask) { t.Spec.OnUnmetRequirement = v1alpha1.UnmetRequirementWait }
 	// applyRemedy applies the remedy of the first problem.
@@ -91,7 +91,7 @@ var _ = Describe("A task for an app for administrators", func() {
 	)
 
 	It("needs no permission for another app", func() {
-		b.editApp(func(app *v1alpha1.AppInfo) { app.Status.Summary.AdminOnly = false })
+		b.EditApp(func(app *v1alpha1.AppInfo) { app.Status.Summary.AdminOnly = false })
 		b.createTask("install", v1alpha1.ActionInstall)
 		b.expectAdmittedSoon()
 	})
@@ -101,8 +101,8 @@ var _ = Describe("A task for an app that can be installed once in a cluster", fu
 	var b *taskFixture
 	BeforeEach(func() {
 		b = newTaskFixture()
-		b.publishVersion("1.0.0", filesWithoutInputs())
-		b.editApp(func(app *v1alpha1.AppInfo) { app.Status.Summary = &v1alpha1.AppSummary{ClusterSingleton: true} })
+		b.PublishVersion("1.0.0", filesWithoutInputs())
+		b.EditApp(func(app *v1alpha1.AppInfo) { app.Status.Summary = &v1alpha1.AppSummary{ClusterSingleton: true} })
 	})
 	waiting := func(t *v1alpha1.AppInstallTask) { t.Spec.OnUnmetRequirement = v1alpha1.UnmetRequirementWait }
 	// createOther creates an instance of the app in another namespace.
@@ -110,7 +110,7 @@ var _ = Describe("A task for an app that can be installed once in a cluster", fu
 		GinkgoHelper()
 		other := &v1alpha1.AppInstance{
 			ObjectMeta: metav1.ObjectMeta{Namespace: server.Namespace(GinkgoTB(), nil), Name: "other"},
-			Spec:       v1alpha1.AppInstanceSpec{AppRef: b.appReference()},
+			Spec:       v1alpha1.AppInstanceSpec{AppRef: b.AppReference()},
 		}
 		server.Create(GinkgoTB(), other)
 		if isInstalled {

@@ -22,7 +22,7 @@ var _ = Describe("Admitting a task", func() {
 		GinkgoHelper()
 		i := &v1alpha1.AppInstance{
 			ObjectMeta: metav1.ObjectMeta{Namespace: b.namespace, Name: app},
-			Spec:       v1alpha1.AppInstanceSpec{AppRef: v1alpha1.AppReference{Source: "main", Name: app, Namespace: b.source.Namespace}},
+			Spec:       v1alpha1.AppInstanceSpec{AppRef: v1alpha1.AppReference{Source: "main", Name: app, Namespace: b.Source.Namespace}},
 		}
 		server.Create(GinkgoTB(), i)
 		before := client.MergeFrom(i.DeepCopy())
@@ -32,9 +32,9 @@ var _ = Describe("Admitting a task", func() {
 	}
 
 	It("reports all problems at once", func() {
-		b.publishVersion("1.0.0", filesWithInputs())
+		b.PublishVersion("1.0.0", filesWithInputs())
 		b.addDependencies("base", "database")
-		b.editApp(func(app *v1alpha1.AppInfo) { app.Spec.Withdrawn = true })
+		b.EditApp(func(app *v1alpha1.AppInfo) { app.Spec.Withdrawn = true })
 		b.createTask("install", v1alpha1.ActionInstall)
 		message := b.expectFailure(v1alpha1.ReasonWithdrawn)
 		Expect(b.preflightReasons()).To(Equal([]string{
@@ -47,7 +47,7 @@ var _ = Describe("Admitting a task", func() {
 	})
 
 	It("waits for everything that may still become available, and continues then", func() {
-		b.publishVersion("1.0.0", filesWithInputs())
+		b.PublishVersion("1.0.0", filesWithInputs())
 		b.addDependencies("base")
 		b.createTask("install", v1alpha1.ActionInstall)
 		b.expectWaiting(v1alpha1.ReasonWaitingForDependency)
@@ -72,14 +72,14 @@ var _ = Describe("Admitting a task", func() {
 	})
 
 	It("fails if inputs are missing and onMissingInput is Fail", func() {
-		b.publishVersion("1.0.0", filesWithInputs())
+		b.PublishVersion("1.0.0", filesWithInputs())
 		b.createTask("install", v1alpha1.ActionInstall, func(t *v1alpha1.AppInstallTask) { t.Spec.OnMissingInput = v1alpha1.MissingInputFail })
 		Expect(b.expectFailure(v1alpha1.ReasonInputRequired)).To(ContainSubstring(`"PASSWORD", "THEME"`))
 		Expect(b.task.Status.RequiredInputs).To(HaveLen(2))
 	})
 
 	It("looks again for a secret that is missing", func() {
-		b.publishVersion("1.0.0", filesWithInputs())
+		b.PublishVersion("1.0.0", filesWithInputs())
 		b.createTask("install", v1alpha1.ActionInstall, func(t *v1alpha1.AppInstallTask) {
 			t.Spec.EnsureParameters().Inputs = []v1alpha1.InputValue{{Name: "THEME", Value: new("dark")}, {Name: "PASSWORD", ValueFrom: &v1alpha1.InputValueSource{
 				SecretKeyRef: &v1alpha1.KeyReference{Name: "login", Key: "password"}}}}
@@ -92,10 +92,10 @@ var _ = Describe("Admitting a task", func() {
 	})
 
 	It("refuses an app that is not shared", func() {
-		b.publishVersion("1.0.0", filesWithoutInputs())
-		before := client.MergeFrom(b.source.DeepCopy())
-		b.source.Spec.AllowedNamespaces.From = v1alpha1.NamespacesFromSame
-		Expect(server.Client.Patch(b.ctx, b.source, before)).To(Succeed())
+		b.PublishVersion("1.0.0", filesWithoutInputs())
+		before := client.MergeFrom(b.Source.DeepCopy())
+		b.Source.Spec.AllowedNamespaces.From = v1alpha1.NamespacesFromSame
+		Expect(server.Client.Patch(b.ctx, b.Source, before)).To(Succeed())
 		b.createTask("install", v1alpha1.ActionInstall)
 		b.elapsed = time.Minute
 		b.expectFailure(v1alpha1.ReasonRefNotPermitted)
@@ -120,7 +120,7 @@ var _ = Describe("Admitting a task", func() {
 
 	It("goes on when the source that it was applied with lists the app", func() {
 		late := &v1alpha1.MarketSource{
-			ObjectMeta: metav1.ObjectMeta{Namespace: b.source.Namespace, Name: "late"}, Spec: *b.source.Spec.DeepCopy(),
+			ObjectMeta: metav1.ObjectMeta{Namespace: b.Source.Namespace, Name: "late"}, Spec: *b.Source.Spec.DeepCopy(),
 		}
 		b.createTask("install", v1alpha1.ActionInstall, func(t *v1alpha1.AppInstallTask) { t.Spec.AppRef.Source = "late" })
 		b.expectWaiting(v1alpha1.ReasonWaitingForSource)
@@ -129,7 +129,7 @@ var _ = Describe("Admitting a task", func() {
 		b.expectWaiting(v1alpha1.ReasonWaitingForSource)
 		Expect(b.conditionMessage(v1alpha1.ConditionReconciling)).To(ContainSubstring("to list its apps: "))
 		server.Create(GinkgoTB(), &v1alpha1.AppInfo{
-			ObjectMeta: metav1.ObjectMeta{Namespace: b.source.Namespace, Name: "late.web"},
+			ObjectMeta: metav1.ObjectMeta{Namespace: b.Source.Namespace, Name: "late.web"},
 			Spec:       v1alpha1.AppInfoSpec{SourceRef: v1alpha1.LocalObjectReference{Name: "late"}, App: "web"},
 		})
 		b.expectWaiting(v1alpha1.ReasonWaitingForApp)
@@ -138,7 +138,7 @@ var _ = Describe("Admitting a task", func() {
 	// stalls sets a terminal failure of the hydration in the status of the app.
 	stalls := func(reason, message string) {
 		GinkgoHelper()
-		b.editApp(func(app *v1alpha1.AppInfo) {
+		b.EditApp(func(app *v1alpha1.AppInfo) {
 			app.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionStalled, Status: metav1.ConditionTrue, Reason: reason, Message: message,
 				ObservedGeneration: app.Generation, LastTransitionTime: metav1.Now()}}
 		})
@@ -153,10 +153,10 @@ var _ = Describe("Admitting a task", func() {
 	})
 
 	It("ends with the failure of an app that is needed and never published", func() {
-		b.publishVersion("1.0.0", filesWithoutInputs())
+		b.PublishVersion("1.0.0", filesWithoutInputs())
 		b.addDependencies("base")
 		base := &v1alpha1.AppInfo{
-			ObjectMeta: metav1.ObjectMeta{Namespace: b.source.Namespace, Name: "main.base"},
+			ObjectMeta: metav1.ObjectMeta{Namespace: b.Source.Namespace, Name: "main.base"},
 			Spec:       v1alpha1.AppInfoSpec{SourceRef: v1alpha1.LocalObjectReference{Name: "main"}, App: "base"},
 		}
 		server.Create(GinkgoTB(), base)
@@ -176,13 +176,13 @@ var _ = Describe("Admitting a task", func() {
 	})
 
 	It("refuses a version that there is not", func() {
-		b.publishVersion("1.0.0", filesWithoutInputs())
+		b.PublishVersion("1.0.0", filesWithoutInputs())
 		b.createTask("install", v1alpha1.ActionInstall, func(t *v1alpha1.AppInstallTask) { t.Spec.EnsureParameters().Version = "^2" })
 		b.expectFailure(v1alpha1.ReasonVersionNotFound)
 	})
 
 	It("refuses a name that is too long", func() {
-		b.editApp(func(*v1alpha1.AppInfo) {})
+		b.EditApp(func(*v1alpha1.AppInfo) {})
 		b.createTask("install", v1alpha1.ActionInstall, func(t *v1alpha1.AppInstallTask) { t.Spec.AppRef.Name = strings.Repeat("a", 41) })
 		b.expectFailure(v1alpha1.ReasonNameTooLong)
 		Expect(b.preflightReasons()).To(Equal([]string{v1alpha1.ReasonNameTooLong, v1alpha1.ReasonNotFound}))
@@ -191,21 +191,21 @@ var _ = Describe("Admitting a task", func() {
 	It("waits for an app that is not published yet", func() {
 		b.createTask("install", v1alpha1.ActionInstall)
 		b.expectWaiting(v1alpha1.ReasonWaitingForApp)
-		b.publishVersion("1.0.0", filesWithoutInputs())
+		b.PublishVersion("1.0.0", filesWithoutInputs())
 		b.expectStarted()
 		Expect(b.task.Status.Version).To(Equal("1.0.0"))
 		Expect(b.currentInstance().Spec.Version).To(Equal("1.0.0"))
 	})
 
 	It("refuses to install what is installed", func() {
-		b.publishVersion("1.0.0", filesWithoutInputs())
+		b.PublishVersion("1.0.0", filesWithoutInputs())
 		b.installVersion("1.0.0")
 		b.createTask("second", v1alpha1.ActionInstall)
 		b.expectFailure(v1alpha1.ReasonAlreadyInstalled)
 	})
 
 	It("refuses to upgrade or remove what is not installed", func() {
-		b.publishVersion("1.0.0", filesWithoutInputs())
+		b.PublishVersion("1.0.0", filesWithoutInputs())
 		b.createTask("upgrade", v1alpha1.ActionUpgrade)
 		b.expectFailure(v1alpha1.ReasonNotInstalled)
 		b.createTask("remove", v1alpha1.ActionUninstall)
@@ -213,8 +213,8 @@ var _ = Describe("Admitting a task", func() {
 	})
 
 	It("refuses to upgrade to what is not newer", func() {
-		b.publishVersion("1.0.0", filesWithoutInputs())
-		b.publishVersion("1.1.0", filesWithoutInputs())
+		b.PublishVersion("1.0.0", filesWithoutInputs())
+		b.PublishVersion("1.1.0", filesWithoutInputs())
 		b.installVersion("1.1.0")
 		b.createTask("same", v1alpha1.ActionUpgrade)
 		Expect(b.expectFailure(v1alpha1.ReasonVersionNotNewer)).To(Equal(
@@ -224,23 +224,23 @@ var _ = Describe("Admitting a task", func() {
 	})
 
 	It("upgrades and removes an app that was withdrawn", func() {
-		b.publishVersion("1.0.0", filesWithoutInputs())
+		b.PublishVersion("1.0.0", filesWithoutInputs())
 		b.installVersion("1.0.0")
-		b.publishVersion("1.1.0", filesWithoutInputs())
-		b.editApp(func(app *v1alpha1.AppInfo) { app.Spec.Withdrawn = true })
+		b.PublishVersion("1.1.0", filesWithoutInputs())
+		b.EditApp(func(app *v1alpha1.AppInfo) { app.Spec.Withdrawn = true })
 		b.createTask("upgrade", v1alpha1.ActionUpgrade)
 		b.expectStarted()
 	})
 
 	It("refuses an instance of another app", func() {
-		b.publishVersion("1.0.0", filesWithoutInputs())
+		b.PublishVersion("1.0.0", filesWithoutInputs())
 		other("base", "1.0.0")
 		b.createTask("install", v1alpha1.ActionInstall, func(t *v1alpha1.AppInstallTask) { t.Spec.InstanceName = "base" })
 		b.expectFailure(v1alpha1.ReasonInvalidSpec)
 	})
 
 	It("waits for an instance that is being deleted", func() {
-		b.publishVersion("1.0.0", filesWithoutInputs())
+		b.PublishVersion("1.0.0", filesWithoutInputs())
 		b.installVersion("1.0.0")
 		i := b.currentInstance()
 		before := client.MergeFrom(i.DeepCopy())
@@ -257,7 +257,7 @@ var _ = Describe("Admitting a task", func() {
 	})
 
 	It("keeps of an upgrade what the task leaves out", func() {
-		b.publishVersion("1.0.0", filesWithInputs())
+		b.PublishVersion("1.0.0", filesWithInputs())
 		b.createTask("install", v1alpha1.ActionInstall, func(t *v1alpha1.AppInstallTask) {
 			t.Spec.EnsureParameters().Title = "Mine"
 			t.Spec.EnsureParameters().Inputs = []v1alpha1.InputValue{password, {Name: "THEME", Value: new("dark")}}
@@ -265,7 +265,7 @@ var _ = Describe("Admitting a task", func() {
 		b.expectStarted()
 		b.setInstanceReady("1.0.0")
 		b.expectSuccess()
-		b.publishVersion("1.1.0", filesWithInputs())
+		b.PublishVersion("1.1.0", filesWithInputs())
 		b.createTask("upgrade", v1alpha1.ActionUpgrade, func(t *v1alpha1.AppInstallTask) {
 			t.Spec.ServiceAccountName = ""
 			t.Spec.EnsureParameters().Inputs = []v1alpha1.InputValue{{Name: "THEME", Value: new("light")}}

@@ -28,7 +28,7 @@ var _ = Describe("The values of the unfinished tasks of a namespace", func() {
 	var b *taskFixture
 	BeforeEach(func() {
 		b = newTaskFixture()
-		b.publishVersion("1.0.0", filesWithoutInputs())
+		b.PublishVersion("1.0.0", filesWithoutInputs())
 		b.reconciler.MaxValueBytes = 1000
 	})
 
@@ -53,7 +53,7 @@ var _ = Describe("The values of the unfinished tasks of a namespace", func() {
 
 	It("count together with inputs, and separately for each namespace", func() {
 		other := newTaskFixture()
-		other.publishVersion("1.0.0", filesWithoutInputs())
+		other.PublishVersion("1.0.0", filesWithoutInputs())
 		other.createTask("a", v1alpha1.ActionInstall, onInstance("one"), withValueBytes(900))
 		b.createTask("b", v1alpha1.ActionInstall, onInstance("two"), withValueBytes(900))
 		b.expectStarted()

@@ -34,7 +34,7 @@ var _ = Describe("A Configure task", func() {
 
 	BeforeEach(func() {
 		b = newTaskFixture()
-		b.publishVersion("1.0.0", filesWithInputs())
+		b.PublishVersion("1.0.0", filesWithInputs())
 		b.createTask("install", v1alpha1.ActionInstall, func(t *v1alpha1.AppInstallTask) {
 			to := t.Spec.EnsureConfiguration()
 			to.Title, to.Values, to.Inputs, to.DataPolicy = "Mine", values(`{"color":"red"}`), []v1alpha1.InputValue{password, dark}, v1alpha1.DataDelete
@@ -42,7 +42,7 @@ var _ = Describe("A Configure task", func() {
 		b.expectStarted()
 		b.setInstanceReady("1.0.0")
 		b.expectSuccess()
-		b.publishVersion("1.1.0", filesWithInputs())
+		b.PublishVersion("1.1.0", filesWithInputs())
 	})
 
 	It("changes what it specifies, and keeps everything else", func() {

@@ -18,7 +18,7 @@ var _ = Describe("A task whose service account may not read an input", func() {
 		content := filesWithInputs()
 		content["templates/job.yaml"] = "apiVersion: batch/v1\nkind: CronJob\nmetadata: {name: clean}\nspec: {schedule: '@daily', jobTemplate: {spec: {template: {spec: {" +
 			"restartPolicy: Never, containers: [{name: a, image: images.example.com/a}]}}}}}\n"
-		b.publishVersion("1.0.0", content)
+		b.PublishVersion("1.0.0", content)
 		server.Create(GinkgoTB(), &corev1.ConfigMap{
 			ObjectMeta: metav1.ObjectMeta{Namespace: b.namespace, Name: "settings"}, Data: map[string]string{"theme": "dark"}})
 	})
@@ -49,7 +49,7 @@ var _ = Describe("A task whose service account may not read an input", func() {
 	It("reports the permissions that every app requires if the app cannot be rendered without the input", func() {
 		content := filesWithInputs()
 		content["templates/page.yaml"] = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: page}\ndata: {a: {{ required \"needed\" .Values.olaresEnv.PASSWORD }}}\n"
-		b.publishVersion("1.0.0", content)
+		b.PublishVersion("1.0.0", content)
 		b.createTask("install", v1alpha1.ActionInstall, withInputs)
 		b.expectFailure(v1alpha1.ReasonPermissionDenied)
 		Expect(b.task.Status.Preflight[0].Remedy).To(And(ContainSubstring(`"resources":["secrets"]`), Not(ContainSubstring("cronjobs"))))

@@ -13,8 +13,8 @@ var _ = Describe("Installing a deprecated version", func() {
 		b := newTaskFixture()
 		recorder := events.NewFakeRecorder(100)
 		b.reconciler.Recorder = recorder
-		b.publishVersion("1.0.0", filesWithoutInputs())
-		b.editApp(func(app *v1alpha1.AppInfo) { app.Status.Versions[0].Deprecated = true })
+		b.PublishVersion("1.0.0", filesWithoutInputs())
+		b.EditApp(func(app *v1alpha1.AppInfo) { app.Status.Versions[0].Deprecated = true })
 		b.createTask("install", v1alpha1.ActionInstall)
 		b.expectStarted()
 		const warning = `version 1.0.0 of app "web" is deprecated by its chart`

@@ -43,7 +43,7 @@ var _ = Describe("A task with spec.dryRun", func() {
 	}
 
 	It("reports the objects of an installation, and creates nothing", func() {
-		b.publishVersion("1.0.0", files(map[string]string{"page": "a"}))
+		b.PublishVersion("1.0.0", files(map[string]string{"page": "a"}))
 		plan("try", v1alpha1.ActionInstall)
 		Expect(expectPlanned()).To(HaveField("Objects", Equal([]v1alpha1.PlannedObject{inNamespace(v1alpha1.ObjectCreated, "page")})))
 		Expect(b.task.Status.Plan.ChartDigest).To(HavePrefix("sha256:"))
@@ -56,7 +56,7 @@ var _ = Describe("A task with spec.dryRun", func() {
 	})
 
 	It("is deleted after five minutes", func() {
-		b.publishVersion("1.0.0", filesWithoutInputs())
+		b.PublishVersion("1.0.0", filesWithoutInputs())
 		plan("try", v1alpha1.ActionInstall)
 		expectPlanned()
 		result, err := b.reconcileTask()
@@ -72,7 +72,7 @@ var _ = Describe("A task with spec.dryRun", func() {
 	})
 
 	It("compares an upgrade with the installed version", func() {
-		b.publishVersion("1.0.0", files(map[string]string{"page": "a", "same": "a", "old": "a"}))
+		b.PublishVersion("1.0.0", files(map[string]string{"page": "a", "same": "a", "old": "a"}))
 		b.installVersion("1.0.0")
 		i := b.currentInstance()
 		before := client.MergeFrom(i.DeepCopy())
@@ -80,7 +80,7 @@ var _ = Describe("A task with spec.dryRun", func() {
 			inNamespace("", "page").Object, inNamespace("", "same").Object, inNamespace("", "old").Object,
 		}}
 		Expect(objects.Status().Patch(b.ctx, i, before)).To(Succeed())
-		b.publishVersion("1.1.0", files(map[string]string{"page": "b", "same": "a", "added": "a"}))
+		b.PublishVersion("1.1.0", files(map[string]string{"page": "b", "same": "a", "added": "a"}))
 		plan("try", v1alpha1.ActionUpgrade)
 		got := expectPlanned()
 		Expect(got.Objects).To(Equal([]v1alpha1.PlannedObject{
@@ -91,7 +91,7 @@ var _ = Describe("A task with spec.dryRun", func() {
 	})
 
 	It("says that nothing would change", func() {
-		b.publishVersion("1.0.0", filesWithoutInputs())
+		b.PublishVersion("1.0.0", filesWithoutInputs())
 		b.installVersion("1.0.0")
 		plan("try", v1alpha1.ActionStop)
 		Expect(expectPlanned().Objects).To(BeEmpty())
@@ -99,7 +99,7 @@ var _ = Describe("A task with spec.dryRun", func() {
 	})
 
 	It("lists all problems, and does not wait for those that may be solved later", func() {
-		b.publishVersion("1.0.0", filesWithInputs())
+		b.PublishVersion("1.0.0", filesWithInputs())
 		b.addDependencies("database")
 		plan("try", v1alpha1.ActionInstall)
 		b.expectFailure(v1alpha1.ReasonInputRequired)
@@ -111,7 +111,7 @@ var _ = Describe("A task with spec.dryRun", func() {
 	It("assumes a placeholder for a missing password", func() {
 		content := filesWithInputs()
 		content["templates/page.yaml"] = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: page}\ndata: {key: {{ required \"no password\" .Values.olaresEnv.PASSWORD | quote }}}\n"
-		b.publishVersion("1.0.0", content)
+		b.PublishVersion("1.0.0", content)
 		theme := "dark"
 		set := func(t *v1alpha1.AppInstallTask) {
 			t.Spec.Install = &v1alpha1.AppParameters{AppConfiguration: v1alpha1.AppConfiguration{Inputs: []v1alpha1.InputValue{{Name: "THEME", Value: &theme}}}}
@@ -136,14 +136,14 @@ var _ = Describe("A task with spec.dryRun", func() {
 	})
 
 	It("fails with the reason for which the task would wait", func() {
-		b.publishVersion("1.0.0", filesWithoutInputs())
+		b.PublishVersion("1.0.0", filesWithoutInputs())
 		b.addDependencies("database")
 		plan("try", v1alpha1.ActionInstall)
 		b.expectFailure(v1alpha1.ReasonWaitingForDependency)
 	})
 
 	It("neither waits for the tasks of the instance nor delays them", func() {
-		b.publishVersion("1.0.0", filesWithoutInputs())
+		b.PublishVersion("1.0.0", filesWithoutInputs())
 		plan("a-try", v1alpha1.ActionInstall)
 		first := b.task
 		carriedOut := b.createTask("install", v1alpha1.ActionInstall)
@@ -156,12 +156,12 @@ var _ = Describe("A task with spec.dryRun", func() {
 	})
 
 	It("is rejected for Cancel, and cannot become another kind of task", func() {
-		b.publishVersion("1.0.0", filesWithoutInputs())
+		b.PublishVersion("1.0.0", filesWithoutInputs())
 		b.createTask("install", v1alpha1.ActionInstall)
 		changed := b.task.DeepCopy()
 		changed.Spec.DryRun = new(true)
 		Expect(objects.Patch(b.ctx, changed, client.MergeFrom(b.task))).To(MatchError(ContainSubstring("dryRun is immutable")))
-		cancel := &v1alpha1.AppInstallTask{Spec: v1alpha1.AppInstallTaskSpec{Action: v1alpha1.ActionCancel, AppRef: b.appReference(), DryRun: new(true)}}
+		cancel := &v1alpha1.AppInstallTask{Spec: v1alpha1.AppInstallTaskSpec{Action: v1alpha1.ActionCancel, AppRef: b.AppReference(), DryRun: new(true)}}
 		cancel.Namespace, cancel.Name = b.namespace, "cancel"
 		Expect(objects.Create(b.ctx, cancel)).To(MatchError(ContainSubstring("dryRun may not be true when action is Cancel")))
 	})

@@ -31,11 +31,12 @@ import (
 	"github.com/appmarket/operator/internal/olares"
 	"github.com/appmarket/operator/internal/platform"
 	"github.com/appmarket/operator/test/testenv"
+	"github.com/appmarket/operator/test/testsource"
 )
 
 // taskFixture is a tenant with a task for the app web, and the reconciler.
 type taskFixture struct {
-	*sourceFixture
+	*testsource.Fixture
 	ctx        context.Context
 	client     client.WithWatch
 	writes     *testenv.Writes
@@ -55,7 +56,7 @@ var allowedObjects = rbacv1.PolicyRule{
 
 func newTaskFixture() *taskFixture {
 	GinkgoHelper()
-	b := &taskFixture{sourceFixture: newSourceFixture(), ctx: GinkgoT().Context(), namespace: server.Namespace(GinkgoTB(), nil)}
+	b := &taskFixture{Fixture: testsource.New(server), ctx: GinkgoT().Context(), namespace: server.Namespace(GinkgoTB(), nil)}
 	b.client, b.writes = testenv.CountWrites(objects)
 	server.Allow(GinkgoTB(), b.namespace, "tenant", allowedObjects)
 	server.Create(GinkgoTB(), &corev1.Secret{
@@ -70,10 +71,10 @@ func newTaskFixture() *taskFixture {
 	b.reconciler = &appinstalltask.Reconciler{
 		Client: b.client, Live: server.Client, Recorder: &events.FakeRecorder{}, Cluster: surroundings, Inputs: inputs,
 		Turns:   fairlimiter.NewForShortWork(16, func(types.NamespacedName) {}),
-		Tenants: tenants, Catalog: &catalog.Catalog{Objects: server.Client, Markets: []string{b.source.Namespace}},
-		Reports: b.store,
+		Tenants: tenants, Catalog: &catalog.Catalog{Objects: server.Client, Markets: []string{b.Source.Namespace}},
+		Reports: b.Store,
 		Planner: &installplan.Planner{
-			Objects: server.Client, Tenants: tenants, Archives: b.store,
+			Objects: server.Client, Tenants: tenants, Archives: b.Store,
 			Worker:   hydrate.InProcess{Renderer: render.Engine{}, Reader: olares.Reader{}},
 			Profiles: platform.Profiles{v1alpha1.ProfileHelm: olares.HelmProfile{}, v1alpha1.ProfileOlares: olares.Profile{}},
 		},
@@ -91,7 +92,7 @@ func (b *taskFixture) createTask(name string, action v1alpha1.Action, change ...
 	GinkgoHelper()
 	task := &v1alpha1.AppInstallTask{
 		ObjectMeta: metav1.ObjectMeta{Namespace: b.namespace, Name: name},
-		Spec:       v1alpha1.AppInstallTaskSpec{Action: action, AppRef: b.appReference(), ServiceAccountName: "tenant"},
+		Spec:       v1alpha1.AppInstallTaskSpec{Action: action, AppRef: b.AppReference(), ServiceAccountName: "tenant"},
 	}
 	for _, c := range change {
 		c(task)
@@ -188,16 +189,10 @@ func (b *taskFixture) expectSuccess() {
 	b.expectNoWrites()
 }
 
-// ageConditions makes all conditions a minute older, so that a condition that a reconcile removes and
-// sets again causes a write.
+// ageConditions makes all conditions a minute older.
 func (b *taskFixture) ageConditions() {
 	GinkgoHelper()
-	b.editStatus(func(status *v1alpha1.AppInstallTaskStatus) {
-		for i := range status.Conditions {
-			c := &status.Conditions[i]
-			c.LastTransitionTime = metav1.NewTime(c.LastTransitionTime.Add(-time.Minute))
-		}
-	})
+	b.editStatus(func(status *v1alpha1.AppInstallTaskStatus) { testenv.AgeConditions(status.Conditions) })
 }
 
 // expectNoWrites expects another reconcile to write nothing.
@@ -288,4 +283,16 @@ func (b *taskFixture) conditionMessage(kind string) string {
 		return c.Message
 	}
 	return ""
+}
+
+// addDependencies adds dependencies to the app.
+func (b *taskFixture) addDependencies(apps ...string) {
+	GinkgoHelper()
+	b.EditApp(func(app *v1alpha1.AppInfo) {
+		app.Status.Summary = &v1alpha1.AppSummary{}
+		for _, name := range apps {
+			app.Status.Summary.Dependencies = append(app.Status.Summary.Dependencies,
+				v1alpha1.AppDependency{Name: name, Type: "application", Version: ">=1.0.0", Required: true})
+		}
+	})
 }

@@ -16,7 +16,7 @@ var _ = Describe("If a namespace has all its slots in use, a task", func() {
 	var notified []types.NamespacedName
 	BeforeEach(func() {
 		b = newTaskFixture()
-		b.publishVersion("1.0.0", filesWithoutInputs())
+		b.PublishVersion("1.0.0", filesWithoutInputs())
 		notified = nil
 		b.reconciler.Turns = fairlimiter.NewForShortWork(2, func(key types.NamespacedName) { notified = append(notified, key) })
 		other = types.NamespacedName{Namespace: b.namespace, Name: "other"}

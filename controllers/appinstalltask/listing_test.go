@@ -15,16 +15,16 @@ var _ = Describe("A task for an app of a source that requires a review", func() 
 	var b *taskFixture
 	BeforeEach(func() {
 		b = newTaskFixture()
-		b.publishVersion("1.0.0", filesWithoutInputs())
-		before := client.MergeFrom(b.source.DeepCopy())
-		b.source.Spec.Listing = v1alpha1.ListingReviewed
-		Expect(server.Client.Patch(b.ctx, b.source, before)).To(Succeed())
+		b.PublishVersion("1.0.0", filesWithoutInputs())
+		before := client.MergeFrom(b.Source.DeepCopy())
+		b.Source.Spec.Listing = v1alpha1.ListingReviewed
+		Expect(server.Client.Patch(b.ctx, b.Source, before)).To(Succeed())
 	})
 
 	// list sets the listing of the app and the result of its review.
 	list := func(listing v1alpha1.Listing, denied int32) {
 		GinkgoHelper()
-		b.editApp(func(app *v1alpha1.AppInfo) {
+		b.EditApp(func(app *v1alpha1.AppInfo) {
 			app.Spec.Listing = listing
 			app.Status.Versions[0].Audit = &v1alpha1.AuditCounts{Denied: denied}
 			meta.SetStatusCondition(&app.Status.Conditions, metav1.Condition{Type: v1alpha1.ConditionListed, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonListed})
@@ -33,7 +33,7 @@ var _ = Describe("A task for an app of a source that requires a review", func() 
 	waiting := func(t *v1alpha1.AppInstallTask) { t.Spec.OnUnmetRequirement = v1alpha1.UnmetRequirementWait }
 	grantReview := func() {
 		GinkgoHelper()
-		name := metav1.ObjectMeta{Namespace: b.source.Namespace, Name: "review"}
+		name := metav1.ObjectMeta{Namespace: b.Source.Namespace, Name: "review"}
 		server.Create(GinkgoTB(),
 			&rbacv1.Role{ObjectMeta: name, Rules: []rbacv1.PolicyRule{{
 				APIGroups: []string{"appmarket.io"}, Resources: []string{"appinfos"}, Verbs: []string{"review"}, ResourceNames: []string{"main.web"}}}},

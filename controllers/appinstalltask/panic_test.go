@@ -20,7 +20,7 @@ func (panicking) Check(context.Context, preflight.Request) ([]preflight.Problem,
 var _ = Describe("A panic in a phase", func() {
 	It("is a failure of the task, and does not end it", func() {
 		b := newTaskFixture()
-		b.publishVersion("1.0.0", filesWithoutInputs())
+		b.PublishVersion("1.0.0", filesWithoutInputs())
 		b.reconciler.Cluster = panicking{}
 		b.createTask("install", v1alpha1.ActionInstall)
 		_, err := b.reconcileTask()

@@ -64,17 +64,17 @@ var _ = Describe("The plan of a dry run", func() {
 	It("lists images, permissions and the size of claims that an upgrade retains", func() {
 		server.Allow(GinkgoTB(), b.namespace, "administrator", rbacv1.PolicyRule{APIGroups: []string{"*"}, Resources: []string{"*"}, Verbs: []string{"*"}})
 		account := func(t *v1alpha1.AppInstallTask) { t.Spec.ServiceAccountName = "administrator" }
-		b.publishVersion("1.0.0", map[string]string{
+		b.PublishVersion("1.0.0", map[string]string{
 			"templates/pod.yaml": podYAML("images.example.com/web:1"), "templates/claim.yaml": claimYAML, "templates/role.yaml": roleYAML("[get]"),
 		})
 		b.installVersion("1.0.0", account)
 		editInstanceStatus(func(status *v1alpha1.AppInstanceStatus) {
 			status.Inventory = &v1alpha1.Inventory{Objects: []v1alpha1.ObjectReference{claim()}}
 		})
-		b.publishVersion("1.1.0", map[string]string{
+		b.PublishVersion("1.1.0", map[string]string{
 			"templates/pod.yaml": podYAML("images.example.com/web:2"), "templates/role.yaml": roleYAML("[get, list, delete]"),
 		})
-		b.editApp(func(app *v1alpha1.AppInfo) {
+		b.EditApp(func(app *v1alpha1.AppInfo) {
 			app.Status.Images = []v1alpha1.AppImage{{Name: "images.example.com/web:2", Digest: "sha256:2", Platforms: []string{"linux/amd64"}, LargestPlatformBytes: 4200}}
 		})
 		plan := createPlan(v1alpha1.ActionUpgrade, account)
@@ -101,10 +101,10 @@ var _ = Describe("The plan of a dry run", func() {
 			}
 			return files
 		}
-		b.publishVersion("1.0.0", pods("web:1", "db:1", "kept:1"),
+		b.PublishVersion("1.0.0", pods("web:1", "db:1", "kept:1"),
 			image("web:1", layer(1, 1000), layer(2, 1)), image("db:1", layer(3, 300), layer(4, 20)), image("kept:1", layer(4, 20), layer(5, 7)))
 		b.installVersion("1.0.0")
-		b.publishVersion("1.1.0", pods("web:2", "worker:2", "kept:1", "unknown:1"),
+		b.PublishVersion("1.1.0", pods("web:2", "worker:2", "kept:1", "unknown:1"),
 			image("web:2", layer(1, 1000), layer(6, 50), layer(7, 5)), image("worker:2", layer(1, 1000), layer(7, 5)), image("kept:1", layer(4, 20), layer(5, 7)))
 		plan := createPlan(v1alpha1.ActionUpgrade)
 		Expect(plan.ImagesAdded).To(Equal([]v1alpha1.PlannedImage{
@@ -122,7 +122,7 @@ var _ = Describe("The plan of a dry run", func() {
 		publish := func(version, defaults string) {
 			content := filesWithoutInputs()
 			content["values.yaml"] = defaults
-			b.publishVersion(version, content)
+			b.PublishVersion(version, content)
 		}
 		publish("1.0.0", before)
 		b.installVersion("1.0.0", func(t *v1alpha1.AppInstallTask) {
@@ -137,7 +137,7 @@ var _ = Describe("The plan of a dry run", func() {
 		clients, err := helmrelease.NewClients(server.Config, server.Mapper)
 		Expect(err).NotTo(HaveOccurred())
 		b.reconciler.Clients = func(t release.Tenant, known release.Records) release.Client { return clients.For(t, known) }
-		b.publishVersion("1.0.0", filesWithoutInputs())
+		b.PublishVersion("1.0.0", filesWithoutInputs())
 		b.installVersion("1.0.0")
 		editInstanceStatus(func(status *v1alpha1.AppInstanceStatus) {
 			status.Inventory = &v1alpha1.Inventory{Objects: []v1alpha1.ObjectReference{claim()}}
@@ -150,7 +150,7 @@ var _ = Describe("The plan of a dry run", func() {
 		clients, err := helmrelease.NewClients(server.Config, server.Mapper)
 		Expect(err).NotTo(HaveOccurred())
 		b.reconciler.Clients = func(t release.Tenant, known release.Records) release.Client { return clients.For(t, known) }
-		b.publishVersion("1.0.0", filesWithoutInputs())
+		b.PublishVersion("1.0.0", filesWithoutInputs())
 		b.installVersion("1.0.0")
 		secrets := kubernetes.NewForConfigOrDie(server.Config).CoreV1().Secrets(b.namespace)
 		Expect(driver.NewSecrets(secrets).Create("sh.helm.release.v1.web.v1", &helm.Release{
@@ -174,13 +174,13 @@ var _ = Describe("The plan of a dry run", func() {
 		DeferCleanup(shop.Close)
 		checkout := license.NewCheckout(license.Options{Transport: redirectingTransport(shop.Listener.Addr().String())})
 		b.reconciler.Planner.Issuers = func(string) installplan.Issuers { return installplan.Issuers{Checkout: checkout} }
-		b.publishVersion("1.0.0", filesWithoutInputs())
-		b.editApp(func(app *v1alpha1.AppInfo) {
+		b.PublishVersion("1.0.0", filesWithoutInputs())
+		b.EditApp(func(app *v1alpha1.AppInfo) {
 			app.Status.Versions[0].Purchase = &v1alpha1.PurchaseTerms{Product: "web-paid", Issuer: "shop"}
 		})
-		before := client.MergeFrom(b.source.DeepCopy())
-		b.source.Spec.Licensing = []v1alpha1.LicenseIssuer{{Issuer: "shop", Keys: "{}", CheckoutURL: "https://shop.example.com/buy"}}
-		Expect(server.Client.Patch(b.ctx, b.source, before)).To(Succeed())
+		before := client.MergeFrom(b.Source.DeepCopy())
+		b.Source.Spec.Licensing = []v1alpha1.LicenseIssuer{{Issuer: "shop", Keys: "{}", CheckoutURL: "https://shop.example.com/buy"}}
+		Expect(server.Client.Patch(b.ctx, b.Source, before)).To(Succeed())
 		buy := func(t *v1alpha1.AppInstallTask) {
 			t.Spec.EnsureParameters().CredentialSecretRef = &v1alpha1.KeyReference{Name: "license", Key: "token"}
 			t.Spec.EnsureParameters().PurchaseRequestSecretRef = &v1alpha1.KeyReference{Name: "inputs", Key: "password"}

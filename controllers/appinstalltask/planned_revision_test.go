@@ -25,7 +25,7 @@ var _ = Describe("The plan of a dry run that installs no version", func() {
 		clients, err := helmrelease.NewClients(server.Config, server.Mapper)
 		Expect(err).NotTo(HaveOccurred())
 		b.reconciler.Clients = func(t release.Tenant, known release.Records) release.Client { return clients.For(t, known) }
-		b.publishVersion("1.0.0", filesWithoutInputs())
+		b.PublishVersion("1.0.0", filesWithoutInputs())
 		b.installVersion("1.0.0")
 	})
 

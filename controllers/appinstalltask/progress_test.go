@@ -43,7 +43,7 @@ var _ = Describe("A task that was admitted", func() {
 	var b *taskFixture
 	BeforeEach(func() {
 		b = newTaskFixture()
-		b.publishVersion("1.0.0", filesWithoutInputs())
+		b.PublishVersion("1.0.0", filesWithoutInputs())
 	})
 
 	var (
@@ -68,7 +68,7 @@ var _ = Describe("A task that was admitted", func() {
 		Expect(i.Labels).To(HaveKeyWithValue(v1alpha1.AppLabel, "web"))
 		Expect(recordOf(i)).To(Equal(taskrecord.Record{Task: "install", UID: string(b.task.UID), Hash: hashOf(b.task)}))
 		Expect([]any{i.Spec.AppRef, i.Spec.Version, i.Spec.Title, i.Spec.Timeout, i.Spec.DataPolicy, i.Spec.DesiredState, i.Spec.ServiceAccountName}).
-			To(Equal([]any{b.appReference(), "1.0.0", "Mine", v1alpha1.Duration("5m"), v1alpha1.DataDelete, v1alpha1.StateRunning, "tenant"}))
+			To(Equal([]any{b.AppReference(), "1.0.0", "Mine", v1alpha1.Duration("5m"), v1alpha1.DataDelete, v1alpha1.StateRunning, "tenant"}))
 		ref := b.task.Status.InstanceRef
 		Expect([]any{ref.Name, ref.UID, ref.Generation}).To(Equal([]any{"web", string(i.UID), i.Generation}))
 		Expect(b.task.Status.StartTime).NotTo(BeNil())
@@ -113,7 +113,7 @@ var _ = Describe("A task that was admitted", func() {
 
 	It("does not take what the instance said of an earlier spec for its own", func() {
 		b.installVersion("1.0.0")
-		b.publishVersion("1.1.0", filesWithoutInputs())
+		b.PublishVersion("1.1.0", filesWithoutInputs())
 		b.createTask("upgrade", v1alpha1.ActionUpgrade)
 		b.expectStarted()
 		Expect(milestones()).To(Equal([]string{"", "", ""}))
@@ -152,7 +152,7 @@ var _ = Describe("A task that was admitted", func() {
 		b.expectStarted()
 		b.setInstanceStatus("1.0.0", true, resolved, applied, [3]string{"Healthy", "False", "TimedOut"}, [3]string{"Ready", "False", "TimedOut"}, [3]string{"Stalled", "True", "TimedOut"})
 		b.expectFailure(v1alpha1.ReasonTimedOut)
-		b.publishVersion("1.1.0", filesWithoutInputs())
+		b.PublishVersion("1.1.0", filesWithoutInputs())
 		b.createTask("upgrade", v1alpha1.ActionUpgrade)
 		b.expectStarted()
 		b.expectWaiting(v1alpha1.ReasonProgressing)
@@ -197,7 +197,7 @@ var _ = Describe("A task that was admitted", func() {
 		b.expectStarted()
 		b.removeInstance()
 		server.Create(GinkgoTB(), &v1alpha1.AppInstance{
-			ObjectMeta: metav1.ObjectMeta{Namespace: b.namespace, Name: "web"}, Spec: v1alpha1.AppInstanceSpec{AppRef: b.appReference()}})
+			ObjectMeta: metav1.ObjectMeta{Namespace: b.namespace, Name: "web"}, Spec: v1alpha1.AppInstanceSpec{AppRef: b.AppReference()}})
 		b.expectFailure(v1alpha1.ReasonInterrupted)
 	})
 

@@ -17,7 +17,7 @@ var _ = Describe("A task waits", func() {
 	var b *taskFixture
 	BeforeEach(func() {
 		b = newTaskFixture()
-		b.publishVersion("1.0.0", filesWithoutInputs())
+		b.PublishVersion("1.0.0", filesWithoutInputs())
 	})
 
 	It("for the tasks of the same instance that came first", func() {
@@ -144,7 +144,7 @@ var _ = Describe("A task waits", func() {
 	})
 
 	It("for an app no longer than its deadline", func() {
-		b.editApp(func(app *v1alpha1.AppInfo) { app.Status.Versions = nil })
+		b.EditApp(func(app *v1alpha1.AppInfo) { app.Status.Versions = nil })
 		b.createTask("a", v1alpha1.ActionInstall, func(t *v1alpha1.AppInstallTask) { t.Spec.StartDeadline = "1h" })
 		Expect(b.expectWaiting(v1alpha1.ReasonWaitingForApp).RequeueAfter).To(BeNumerically(">", 59*time.Minute))
 	})

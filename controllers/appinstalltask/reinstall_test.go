@@ -15,7 +15,7 @@ var _ = Describe("Installing a removed instance again", func() {
 	inputs := []v1alpha1.InputValue{password, {Name: "THEME", Value: &theme}}
 	BeforeEach(func() {
 		b = newTaskFixture()
-		b.publishVersion("1.0.0", filesWithInputs())
+		b.PublishVersion("1.0.0", filesWithInputs())
 		b.createTask("first", v1alpha1.ActionInstall, func(t *v1alpha1.AppInstallTask) {
 			t.Spec.EnsureParameters().Title, t.Spec.EnsureParameters().Values, t.Spec.EnsureParameters().Inputs = "Mine", values(`{"color":"red"}`), inputs
 		})

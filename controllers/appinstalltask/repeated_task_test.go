@@ -13,7 +13,7 @@ var _ = Describe("A task that was admitted", func() {
 	var b *taskFixture
 	BeforeEach(func() {
 		b = newTaskFixture()
-		b.publishVersion("1.0.0", filesWithoutInputs())
+		b.PublishVersion("1.0.0", filesWithoutInputs())
 	})
 	resolved := [3]string{"Resolved", "True", "Resolved"}
 
@@ -51,7 +51,7 @@ var _ = Describe("A task that was admitted", func() {
 
 		It("upgrades again", func() {
 			b.installVersion("1.0.0")
-			b.publishVersion("1.1.0", filesWithoutInputs())
+			b.PublishVersion("1.1.0", filesWithoutInputs())
 			repeats(v1alpha1.ActionUpgrade, "1.0.0", "Applied", v1alpha1.ReasonUpgradeFailed)
 		})
 
@@ -114,7 +114,7 @@ var _ = Describe("A task that was admitted", func() {
 
 		DescribeTable("does not succeed while the instance is something else", func(action v1alpha1.Action, state v1alpha1.DesiredState, version, want string) {
 			b.installVersion("1.0.0")
-			b.publishVersion("1.1.0", filesWithoutInputs())
+			b.PublishVersion("1.1.0", filesWithoutInputs())
 			b.createTask("task", action)
 			b.expectStarted()
 			b.setInstanceReady("1.1.0")
@@ -174,7 +174,7 @@ var _ = Describe("A task that was admitted", func() {
 
 		It("goes on with an upgrade, also one that was carried out meanwhile", func() {
 			b.installVersion("1.0.0")
-			b.publishVersion("1.1.0", filesWithoutInputs())
+			b.PublishVersion("1.1.0", filesWithoutInputs())
 			b.createTask("upgrade", v1alpha1.ActionUpgrade)
 			b.expectStarted()
 			lost()

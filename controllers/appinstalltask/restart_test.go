@@ -34,7 +34,7 @@ var _ = Describe("A Restart task", func() {
 
 	BeforeEach(func() {
 		b = newTaskFixture()
-		b.publishVersion("1.0.0", filesWithoutInputs())
+		b.PublishVersion("1.0.0", filesWithoutInputs())
 		b.installVersion("1.0.0")
 	})
 
@@ -66,7 +66,7 @@ var _ = Describe("A Restart task", func() {
 		b.expectFailure(v1alpha1.ReasonRestartFailed)
 
 		By("withdrawing the request with the next task")
-		b.publishVersion("1.1.0", filesWithoutInputs())
+		b.PublishVersion("1.1.0", filesWithoutInputs())
 		b.createTask("upgrade", v1alpha1.ActionUpgrade)
 		b.expectStarted()
 		Expect(requested()).To(BeNil())

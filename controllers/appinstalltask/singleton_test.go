@@ -16,10 +16,10 @@ import (
 )
 
 // addApp adds an app with a summary to the source.
-func (m *sourceFixture) addApp(name string, summary *v1alpha1.AppSummary) *v1alpha1.AppInfo {
+func (b *taskFixture) addApp(name string, summary *v1alpha1.AppSummary) *v1alpha1.AppInfo {
 	GinkgoHelper()
 	app := &v1alpha1.AppInfo{
-		ObjectMeta: metav1.ObjectMeta{Namespace: m.source.Namespace, Name: "main." + name},
+		ObjectMeta: metav1.ObjectMeta{Namespace: b.Source.Namespace, Name: "main." + name},
 		Spec:       v1alpha1.AppInfoSpec{SourceRef: v1alpha1.LocalObjectReference{Name: "main"}, App: name},
 	}
 	server.Create(GinkgoTB(), app)
@@ -36,9 +36,9 @@ func setSummary(app *v1alpha1.AppInfo, summary *v1alpha1.AppSummary) {
 }
 
 // addInstance creates an instance of an app of the source with an installed version.
-func (m *sourceFixture) addInstance(namespace, app, version string, ready metav1.ConditionStatus) *v1alpha1.AppInstance {
+func (b *taskFixture) addInstance(namespace, app, version string, ready metav1.ConditionStatus) *v1alpha1.AppInstance {
 	GinkgoHelper()
-	ref := m.appReference()
+	ref := b.AppReference()
 	ref.Name = app
 	instance := &v1alpha1.AppInstance{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: app}, Spec: v1alpha1.AppInstanceSpec{AppRef: ref}}
 	server.Create(GinkgoTB(), instance)
@@ -73,7 +73,7 @@ var _ = Describe("A task for an app that requires an app that can be installed o
 	)
 	BeforeEach(func() {
 		b = newTaskFixture()
-		b.publishVersion("1.0.0", filesWithoutInputs())
+		b.PublishVersion("1.0.0", filesWithoutInputs())
 		b.addDependencies("base")
 		base = b.addApp("base", &v1alpha1.AppSummary{ClusterSingleton: true})
 		elsewhere = server.Namespace(GinkgoTB(), nil)
@@ -127,8 +127,8 @@ var _ = Describe("A task that uninstalls an app that can be installed once in a 
 	)
 	BeforeEach(func() {
 		b = newTaskFixture()
-		b.publishVersion("1.0.0", filesWithoutInputs())
-		b.editApp(func(app *v1alpha1.AppInfo) { app.Status.Summary = &v1alpha1.AppSummary{ClusterSingleton: true} })
+		b.PublishVersion("1.0.0", filesWithoutInputs())
+		b.EditApp(func(app *v1alpha1.AppInfo) { app.Status.Summary = &v1alpha1.AppSummary{ClusterSingleton: true} })
 		b.addInstance(b.namespace, "web", "1.0.0", metav1.ConditionTrue)
 		b.addApp("client", &v1alpha1.AppSummary{Dependencies: []v1alpha1.AppDependency{{Name: "web", Type: "application", Required: true}}})
 		elsewhere = server.Namespace(GinkgoTB(), nil)
@@ -176,8 +176,8 @@ var _ = Describe("Two tasks that install an app that can be installed once in a 
 	var tenants []*taskFixture
 	BeforeEach(func() {
 		b := newTaskFixture()
-		b.publishVersion("1.0.0", filesWithoutInputs())
-		b.editApp(func(app *v1alpha1.AppInfo) { app.Status.Summary = &v1alpha1.AppSummary{ClusterSingleton: true} })
+		b.PublishVersion("1.0.0", filesWithoutInputs())
+		b.EditApp(func(app *v1alpha1.AppInfo) { app.Status.Summary = &v1alpha1.AppSummary{ClusterSingleton: true} })
 		b.reconciler.Client = interceptor.NewClient(b.client, interceptor.Funcs{List: listWithoutInstances})
 		second := *b
 		second.namespace = server.Namespace(GinkgoTB(), nil)

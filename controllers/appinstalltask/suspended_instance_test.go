@@ -21,9 +21,9 @@ var _ = Describe("A task of a suspended instance", func() {
 	}
 	BeforeEach(func() {
 		b = newTaskFixture()
-		b.publishVersion("1.0.0", filesWithoutInputs())
+		b.PublishVersion("1.0.0", filesWithoutInputs())
 		b.installVersion("1.0.0")
-		b.publishVersion("1.1.0", filesWithoutInputs())
+		b.PublishVersion("1.1.0", filesWithoutInputs())
 		suspend(new(true))
 	})
 

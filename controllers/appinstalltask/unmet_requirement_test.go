@@ -17,7 +17,7 @@ var _ = Describe("A task whose requirement is not met", func() {
 		b = newTaskFixture()
 		content := filesWithoutInputs()
 		content["templates/service.yaml"] = "apiVersion: v1\nkind: Service\nmetadata: {name: page}\nspec: {ports: [{port: 80}]}\n"
-		b.publishVersion("1.0.0", content)
+		b.PublishVersion("1.0.0", content)
 	})
 	waiting := func(t *v1alpha1.AppInstallTask) { t.Spec.OnUnmetRequirement = v1alpha1.UnmetRequirementWait }
 	// grant allows the tenant to manage services.
@@ -63,17 +63,17 @@ var _ = Describe("A task whose requirement is not met", func() {
 		grant()
 		rival := &v1alpha1.AppInstance{
 			ObjectMeta: metav1.ObjectMeta{Namespace: b.namespace, Name: "rival"},
-			Spec:       v1alpha1.AppInstanceSpec{AppRef: v1alpha1.AppReference{Source: "main", Name: "rival", Namespace: b.source.Namespace}},
+			Spec:       v1alpha1.AppInstanceSpec{AppRef: v1alpha1.AppReference{Source: "main", Name: "rival", Namespace: b.Source.Namespace}},
 		}
 		server.Create(GinkgoTB(), rival)
-		b.editApp(func(app *v1alpha1.AppInfo) {
+		b.EditApp(func(app *v1alpha1.AppInfo) {
 			app.Spec.Withdrawn = true
 			app.Status.Summary = &v1alpha1.AppSummary{Conflicts: []v1alpha1.AppDependency{{Name: "rival", Type: "application"}}}
 		})
 		b.createTask("install", v1alpha1.ActionInstall, waiting)
 		b.expectWaiting(v1alpha1.ReasonWithdrawn)
 		Expect(b.preflightReasons()).To(ContainElements(v1alpha1.ReasonWithdrawn, v1alpha1.ReasonConflictingApp))
-		b.editApp(func(app *v1alpha1.AppInfo) { app.Spec.Withdrawn = false })
+		b.EditApp(func(app *v1alpha1.AppInfo) { app.Spec.Withdrawn = false })
 		Eventually(func() []string {
 			_, err := b.reconcileTask()
 			Expect(err).NotTo(HaveOccurred())
@@ -87,7 +87,7 @@ var _ = Describe("A task whose requirement is not met", func() {
 		grant()
 		content := filesWithoutInputs()
 		content["templates/service.yaml"] = "apiVersion: v1\nkind: Service\nmetadata: {name: page}\nspec: {ports: [{port: 99999}]}\n"
-		b.publishVersion("2.0.0", content)
+		b.PublishVersion("2.0.0", content)
 		b.createTask("install", v1alpha1.ActionInstall, waiting)
 		Eventually(func() string {
 			_, _ = b.reconcileTask() // it ends with an error

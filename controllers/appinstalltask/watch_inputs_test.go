@@ -18,7 +18,7 @@ var _ = Describe("A task that waits for a missing Secret or ConfigMap", func() {
 	const interval = 15 * time.Second
 	BeforeEach(func() {
 		b = newTaskFixture()
-		b.publishVersion("1.0.0", filesWithoutInputs())
+		b.PublishVersion("1.0.0", filesWithoutInputs())
 	})
 	// createWaiting creates a task with values from objects that do not exist.
 	createWaiting := func(account string) {

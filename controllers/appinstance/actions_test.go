@@ -37,10 +37,10 @@ var _ = Describe("Going back", func() {
 	var b *instanceFixture
 	BeforeEach(func() {
 		b = newInstanceFixture()
-		b.publishVersion("1.0.0", configMapFiles())
+		b.PublishVersion("1.0.0", configMapFiles())
 		b.createInstance(func(spec *v1alpha1.AppInstanceSpec) { spec.Version, spec.Values = "1.0.0", valuesWithColor("green") })
 		b.expectReady("1.0.0", 1)
-		b.publishVersion("1.1.0", configMapFiles())
+		b.PublishVersion("1.1.0", configMapFiles())
 		b.editInstance(func(i *v1alpha1.AppInstance) { i.Spec.Version, i.Spec.Values = "1.1.0", valuesWithColor("red") })
 		b.expectReady("1.1.0", 2)
 	})
@@ -69,9 +69,9 @@ var _ = Describe("Going back", func() {
 	})
 
 	It("needs no chart that is still published", func() {
-		before := client.MergeFrom(b.app.DeepCopy())
-		b.app.Status.Versions = b.app.Status.Versions[:1]
-		Expect(server.Client.Status().Patch(b.ctx, b.app, before)).To(Succeed())
+		before := client.MergeFrom(b.App.DeepCopy())
+		b.App.Status.Versions = b.App.Status.Versions[:1]
+		Expect(server.Client.Status().Patch(b.ctx, b.App, before)).To(Succeed())
 		pin(1)
 		b.expectReady("1.0.0", 3)
 	})
@@ -118,7 +118,7 @@ var _ = Describe("Stopping", func() {
 
 	BeforeEach(func() {
 		b = newInstanceFixture()
-		b.publishVersion("1.0.0", workloadFiles())
+		b.PublishVersion("1.0.0", workloadFiles())
 		b.createInstance(func(spec *v1alpha1.AppInstanceSpec) { spec.Version = "1.0.0" })
 		_, _ = b.reconcileUntilObserved() // it waits for its Pods
 		b.setWorkloadReady(true)
@@ -149,7 +149,7 @@ var _ = Describe("Stopping", func() {
 	})
 
 	It("needs no app that is still there, and neither does resuming", func() {
-		Expect(server.Client.Delete(b.ctx, b.app)).To(Succeed())
+		Expect(server.Client.Delete(b.ctx, b.App)).To(Succeed())
 		desire(v1alpha1.StateStopped)
 		_, err := b.reconcileInstance()
 		Expect(err).NotTo(HaveOccurred())
@@ -169,7 +169,7 @@ var _ = Describe("Stopping", func() {
 		idle()
 		_, err := b.reconcileUntil("True Stopped, True Stopped")
 		Expect(err).NotTo(HaveOccurred())
-		b.publishVersion("1.1.0", workloadFiles())
+		b.PublishVersion("1.1.0", workloadFiles())
 		b.editInstance(func(i *v1alpha1.AppInstance) { i.Spec.Version = "1.1.0" })
 		_, err = b.reconcileUntil("True Stopped, True Stopped")
 		Expect(err).NotTo(HaveOccurred())
@@ -222,14 +222,14 @@ var _ = Describe("Stopping", func() {
 		})
 
 		It("is taken back although the app is gone", func() {
-			Expect(server.Client.Delete(b.ctx, b.app)).To(Succeed())
+			Expect(server.Client.Delete(b.ctx, b.App)).To(Succeed())
 			desire(v1alpha1.StateRunning)
 			_, _ = b.reconcileInstance()
 			Expect(*web().Spec.Replicas).To(Equal(int32(1)))
 		})
 
 		It("is taken back before an upgrade", func() {
-			b.publishVersion("1.1.0", workloadFiles())
+			b.PublishVersion("1.1.0", workloadFiles())
 			b.editInstance(func(i *v1alpha1.AppInstance) { i.Spec.DesiredState, i.Spec.Version = v1alpha1.StateRunning, "1.1.0" })
 			_, err := b.reconcileInstance()
 			Expect(err).NotTo(HaveOccurred())
@@ -255,13 +255,13 @@ var _ = Describe("Adopting", func() {
 	var b *instanceFixture
 	BeforeEach(func() {
 		b = newInstanceFixture()
-		b.publishVersion("1.0.0", configMapFiles())
-		b.publishVersion("1.1.0", configMapFiles())
+		b.PublishVersion("1.0.0", configMapFiles())
+		b.PublishVersion("1.1.0", configMapFiles())
 	})
 	// foreign creates a release with the name of the instance that does not belong to it.
 	foreign := func() {
 		GinkgoHelper()
-		archive, err := b.store.Archive(b.app.Status.Versions[1].Digest)
+		archive, err := b.Store.Archive(b.App.Status.Versions[1].Digest)
 		Expect(err).NotTo(HaveOccurred())
 		files, err := chart.Unpack(archive)
 		Expect(err).NotTo(HaveOccurred())
@@ -340,7 +340,7 @@ var _ = Describe("The ledger", func() {
 	signed := func(task, hash string) map[string]string { return taskAnnotations(task, hash, "uid-of-"+task) }
 	BeforeEach(func() {
 		b = newInstanceFixture()
-		b.publishVersion("1.0.0", configMapFiles())
+		b.PublishVersion("1.0.0", configMapFiles())
 	})
 	entry := func(task, hash string) string {
 		e := transitions.FindTask(b.instance, task, hash)

@@ -28,16 +28,16 @@ func (b *instanceFixture) expectNotAdministrator() {
 // setSummary sets the summary of the app.
 func (b *instanceFixture) setSummary(summary *v1alpha1.AppSummary) {
 	GinkgoHelper()
-	before := client.MergeFrom(b.app.DeepCopy())
-	b.app.Status.Summary = summary
-	Expect(server.Client.Status().Patch(b.ctx, b.app, before)).To(Succeed())
+	before := client.MergeFrom(b.App.DeepCopy())
+	b.App.Status.Summary = summary
+	Expect(server.Client.Status().Patch(b.ctx, b.App, before)).To(Succeed())
 }
 
 var _ = Describe("An instance of an app that serves or changes more than one tenant", func() {
 	var b *instanceFixture
 	It("waits for the permission to administer it", func() {
 		b = newInstanceFixtureWithRules(withoutAdminister)
-		b.publishVersion("1.0.0", configMapFiles())
+		b.PublishVersion("1.0.0", configMapFiles())
 		b.setSummary(&v1alpha1.AppSummary{AdminOnly: true})
 		b.createInstance()
 		b.expectNotAdministrator()
@@ -59,11 +59,11 @@ var _ = Describe("An instance of an app that serves or changes more than one ten
 
 	It("waits for the instance in another namespace", func() {
 		b = newInstanceFixture()
-		b.publishVersion("1.0.0", configMapFiles())
+		b.PublishVersion("1.0.0", configMapFiles())
 		b.setSummary(&v1alpha1.AppSummary{ClusterSingleton: true})
 		other := &v1alpha1.AppInstance{
 			ObjectMeta: metav1.ObjectMeta{Namespace: server.Namespace(GinkgoTB(), nil), Name: "other"},
-			Spec:       v1alpha1.AppInstanceSpec{AppRef: b.appReference()},
+			Spec:       v1alpha1.AppInstanceSpec{AppRef: b.AppReference()},
 		}
 		server.Create(GinkgoTB(), other)
 		before := client.MergeFrom(other.DeepCopy())

@@ -49,7 +49,7 @@ var _ = Describe("Before an install or upgrade", func() {
 
 	It("lists every right that is missing, waits for them ever longer, and goes on when they are granted", func() {
 		b = newInstanceFixtureWithRules()
-		b.publishVersion("1.0.0", map[string]string{"templates/page.yaml": configMapTemplate, "templates/web.yaml": deploymentTemplate})
+		b.PublishVersion("1.0.0", map[string]string{"templates/page.yaml": configMapTemplate, "templates/web.yaml": deploymentTemplate})
 		b.createInstance()
 		waits(v1alpha1.ReasonPermissionDenied, 10*time.Second)
 		Expect(b.instance.Status.Preflight).To(HaveLen(1))
@@ -68,7 +68,7 @@ var _ = Describe("Before an install or upgrade", func() {
 
 	It("lists everything that is wrong, and ends for what only another spec solves", func() {
 		b = newInstanceFixture()
-		b.publishVersion("1.0.0", pages(bad+"---\napiVersion: example.com/v1\nkind: Strange\nmetadata: {name: one}\n"))
+		b.PublishVersion("1.0.0", pages(bad+"---\napiVersion: example.com/v1\nkind: Strange\nmetadata: {name: one}\n"))
 		server.Create(GinkgoTB(), &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: b.instance.Namespace, Name: "mine-page"}})
 		b.createInstance()
 		b.expectUnresolved(v1alpha1.ReasonInvalidObject)
@@ -83,37 +83,37 @@ var _ = Describe("Before an install or upgrade", func() {
 
 	It("keeps what is installed running while an upgrade may not begin", func() {
 		b = newInstanceFixture()
-		b.publishVersion("1.0.0", pages(""))
+		b.PublishVersion("1.0.0", pages(""))
 		b.createInstance(func(spec *v1alpha1.AppInstanceSpec) { spec.Version = "*" })
 		b.expectReady("1.0.0", 1)
-		b.publishVersion("2.0.0", pages("apiVersion: example.com/v1\nkind: Strange\nmetadata: {name: one}\n"))
+		b.PublishVersion("2.0.0", pages("apiVersion: example.com/v1\nkind: Strange\nmetadata: {name: one}\n"))
 		waits(v1alpha1.ReasonNoKindMatch, 10*time.Second)
 		Expect(b.conditionStatus(v1alpha1.ConditionReady)).To(HavePrefix("True"))
 		Expect(b.conditionMessage(v1alpha1.ConditionReady)).To(SatisfyAll(ContainSubstring("running version 1.0.0"), ContainSubstring("Strange")))
-		b.publishVersion("3.0.0", pages(bad))
+		b.PublishVersion("3.0.0", pages(bad))
 		b.expectUnresolved(v1alpha1.ReasonInvalidObject)
 		Expect(b.conditionStatus(v1alpha1.ConditionReady)).To(Equal("True ServingPrevious"))
-		b.publishVersion("4.0.0", pages(""))
+		b.PublishVersion("4.0.0", pages(""))
 		b.expectReady("4.0.0", 2)
 		Expect(b.instance.Status.Preflight).To(BeEmpty())
 	})
 
 	It("does not check again what a task was admitted for, but what follows", func() {
 		b = newInstanceFixture()
-		b.publishVersion("1.0.0", pages(bad))
+		b.PublishVersion("1.0.0", pages(bad))
 		b.instance.Annotations = taskAnnotations("task", "hash", "uid")
 		b.createInstance(func(spec *v1alpha1.AppInstanceSpec) { spec.Version = "*" })
 		_, err := b.reconcileInstance()
 		Expect(err).To(HaveOccurred())
 		Expect(b.historySummary()).To(Equal([]string{"Install 1.0.0 Failed InstallFailed"}))
-		b.publishVersion("2.0.0", pages(bad))
+		b.PublishVersion("2.0.0", pages(bad))
 		b.expectUnresolved(v1alpha1.ReasonInvalidObject)
 		Expect(b.historySummary()).To(HaveLen(1))
 	})
 
 	It("does not check again what was interrupted", func() {
 		b = newInstanceFixture()
-		b.publishVersion("1.0.0", pages(bad))
+		b.PublishVersion("1.0.0", pages(bad))
 		b.instance.Annotations = taskAnnotations("task", "hash", "uid")
 		b.createInstance()
 		_, err := b.reconcileInstance()

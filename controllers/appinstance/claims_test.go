@@ -12,7 +12,7 @@ var _ = Describe("The claims in status", func() {
 		b := newInstanceFixture()
 		content := configMapFiles()
 		content["templates/claim.yaml"] = claimTemplate
-		b.publishVersion("1.0.0", content)
+		b.PublishVersion("1.0.0", content)
 		b.createInstance(func(spec *v1alpha1.AppInstanceSpec) { spec.Version = "1.0.0" })
 		b.expectReady("1.0.0", 1)
 		claim := v1alpha1.VolumeClaim{Name: "mine-data", Storage: "1Gi", OnRemoval: v1alpha1.ClaimRetained}
@@ -24,7 +24,7 @@ var _ = Describe("The claims in status", func() {
 		claim.OnRemoval = v1alpha1.ClaimDeleted
 		Expect(b.instance.Status.Claims).To(Equal([]v1alpha1.VolumeClaim{claim}))
 
-		b.publishVersion("1.1.0", configMapFiles())
+		b.PublishVersion("1.1.0", configMapFiles())
 		b.editInstance(func(i *v1alpha1.AppInstance) { i.Spec.Version = "1.1.0" })
 		b.expectReady("1.1.0", 2)
 		Expect(b.instance.Status.Claims).To(BeEmpty(), "the version has no claim")

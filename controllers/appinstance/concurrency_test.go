@@ -38,7 +38,7 @@ var _ = Describe("Concurrent reconciles of a namespace", func() {
 	notify := func(key types.NamespacedName) { notified = append(notified, key) }
 	BeforeEach(func() {
 		b = newInstanceFixture()
-		b.publishVersion("1.0.0", configMapFiles())
+		b.PublishVersion("1.0.0", configMapFiles())
 		b.createInstance()
 		notified = nil
 	})

@@ -15,7 +15,7 @@ var _ = Describe("Drift", func() {
 		b := newInstanceFixture()
 		content := configMapFiles()
 		content["templates/page.yaml"] = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: mine-page}\ndata: {color: {{ .Values.color }}}\n"
-		b.publishVersion("1.0.0", content)
+		b.PublishVersion("1.0.0", content)
 		b.createInstance(func(spec *v1alpha1.AppInstanceSpec) { spec.DriftPolicy = v1alpha1.DriftWarn })
 		b.expectReady("1.0.0", 1)
 

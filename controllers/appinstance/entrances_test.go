@@ -82,7 +82,7 @@ var _ = Describe("The entrances of an instance", func() {
 
 	It("get addresses by the policy in every operation", func() {
 		usePolicy()
-		b.publishVersion("1.0.0", entranceFiles("1.0.0", "[{name: front, host: web, port: 80}, {name: admin, host: admin, port: 9000, invisible: true}]", ""))
+		b.PublishVersion("1.0.0", entranceFiles("1.0.0", "[{name: front, host: web, port: 80}, {name: admin, host: admin, port: 9000, invisible: true}]", ""))
 		b.createInstance(func(spec *v1alpha1.AppInstanceSpec) { spec.Version = "1.0.0" })
 		b.expectReady("1.0.0", 1)
 		Expect(urls()).To(Equal(map[string]string{"front": host("front"), "admin": ""}))
@@ -91,7 +91,7 @@ var _ = Describe("The entrances of an instance", func() {
 			v1alpha1.ObjectReference{APIVersion: "networking.k8s.io/v1", Kind: "Ingress", Namespace: b.instance.Namespace, Name: "mine.front"}))
 
 		By("upgrading to a version in which both are visible")
-		b.publishVersion("2.0.0", entranceFiles("2.0.0", "[{name: front, host: web, port: 80}, {name: admin, host: admin, port: 9000}]", ""))
+		b.PublishVersion("2.0.0", entranceFiles("2.0.0", "[{name: front, host: web, port: 80}, {name: admin, host: admin, port: 9000}]", ""))
 		b.editInstance(func(i *v1alpha1.AppInstance) { i.Spec.Version = "2.0.0" })
 		b.expectReady("2.0.0", 2)
 		Expect(urls()).To(Equal(map[string]string{"front": host("front"), "admin": host("admin")}))
@@ -124,7 +124,7 @@ var _ = Describe("The entrances of an instance", func() {
 
 	It("show the change of an Ingress by others, and its restoration", func() {
 		usePolicy()
-		b.publishVersion("1.0.0", entranceFiles("1.0.0", "[{name: front, host: web, port: 80}]", ""))
+		b.PublishVersion("1.0.0", entranceFiles("1.0.0", "[{name: front, host: web, port: 80}]", ""))
 		b.createInstance()
 		b.expectReady("1.0.0", 1)
 		ingress := &networkingv1.Ingress{}
@@ -149,7 +149,7 @@ var _ = Describe("The entrances of an instance", func() {
 			rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"services", "secrets", "configmaps", "pods"}, Verbs: []string{"*"}},
 		)
 		usePolicy()
-		b.publishVersion("1.0.0", entranceFiles("1.0.0", "[{name: front, host: web, port: 80}]", ""))
+		b.PublishVersion("1.0.0", entranceFiles("1.0.0", "[{name: front, host: web, port: 80}]", ""))
 		b.createInstance()
 		_, err := b.reconcileInstance()
 		Expect(err).NotTo(HaveOccurred())
@@ -159,7 +159,7 @@ var _ = Describe("The entrances of an instance", func() {
 	})
 
 	It("are recognized for a plain chart, and get the address of a load balancer when there is one", func() {
-		b.publishVersion("1.0.0", entranceFiles("1.0.0", "", ""))
+		b.PublishVersion("1.0.0", entranceFiles("1.0.0", "", ""))
 		b.createInstance(func(spec *v1alpha1.AppInstanceSpec) {
 			spec.Values = &runtime.RawExtension{Raw: []byte(`{"type": "LoadBalancer"}`)}
 			spec.Entrances = []v1alpha1.EntranceTitle{{Name: "mine", Title: "Pages"}}
@@ -192,7 +192,7 @@ var _ = Describe("The entrances of an instance", func() {
 
 	It("of an adopted release have the addresses that exist", func() {
 		usePolicy()
-		b.publishVersion("1.0.0", entranceFiles("1.0.0", "[{name: front, host: web, port: 80}]", ""))
+		b.PublishVersion("1.0.0", entranceFiles("1.0.0", "[{name: front, host: web, port: 80}]", ""))
 		b.reconciler.Planner.Addresses = nil
 		b.createInstance()
 		b.expectReady("1.0.0", 1)
@@ -208,7 +208,7 @@ var _ = Describe("The entrances of an instance", func() {
 		usePolicy()
 		b.instance = &v1alpha1.AppInstance{
 			ObjectMeta: metav1.ObjectMeta{Namespace: b.instance.Namespace, Name: "mine"},
-			Spec:       v1alpha1.AppInstanceSpec{AppRef: b.appReference(), ServiceAccountName: "tenant", AdoptionPolicy: v1alpha1.AdoptionAdopt},
+			Spec:       v1alpha1.AppInstanceSpec{AppRef: b.AppReference(), ServiceAccountName: "tenant", AdoptionPolicy: v1alpha1.AdoptionAdopt},
 		}
 		b.createInstance()
 		b.expectReady("1.0.0", 1)

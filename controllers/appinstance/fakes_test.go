@@ -108,7 +108,7 @@ var _ = Describe("A fault in passing", func() {
 	var b *instanceFixture
 	BeforeEach(func() {
 		b = newInstanceFixture()
-		b.publishVersion("1.0.0", configMapFiles())
+		b.PublishVersion("1.0.0", configMapFiles())
 		b.createInstance()
 	})
 

@@ -35,6 +35,7 @@ import (
 	"github.com/appmarket/operator/internal/taskrecord"
 	"github.com/appmarket/operator/test/conformance"
 	"github.com/appmarket/operator/test/testenv"
+	"github.com/appmarket/operator/test/testsource"
 )
 
 // allPermissions grants all permissions in a namespace.
@@ -42,7 +43,7 @@ var allPermissions = rbacv1.PolicyRule{APIGroups: []string{"*"}, Resources: []st
 
 // instanceFixture is a tenant with an instance of the app web, and the reconciler.
 type instanceFixture struct {
-	*sourceFixture
+	*testsource.Fixture
 	ctx        context.Context
 	client     client.WithWatch
 	writes     *testenv.Writes
@@ -56,13 +57,13 @@ func newInstanceFixture() *instanceFixture { return newInstanceFixtureWithRules(
 // newInstanceFixtureWithRules creates a tenant with these permissions. It does not create the instance.
 func newInstanceFixtureWithRules(rules ...rbacv1.PolicyRule) *instanceFixture {
 	GinkgoHelper()
-	b := &instanceFixture{sourceFixture: newSourceFixture(), ctx: GinkgoT().Context()}
+	b := &instanceFixture{Fixture: testsource.New(server), ctx: GinkgoT().Context()}
 	b.client, b.writes = testenv.CountWrites(server.Client)
 	namespace := server.Namespace(GinkgoTB(), nil)
 	server.Allow(GinkgoTB(), namespace, "tenant", rules...)
 	b.instance = &v1alpha1.AppInstance{
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "mine"},
-		Spec:       v1alpha1.AppInstanceSpec{AppRef: b.appReference(), ServiceAccountName: "tenant"},
+		Spec:       v1alpha1.AppInstanceSpec{AppRef: b.AppReference(), ServiceAccountName: "tenant"},
 	}
 	b.restartReconciler()
 	return b
@@ -81,9 +82,9 @@ func (b *instanceFixture) restartReconciler() {
 		Reconciles: fairlimiter.New(8, func(types.NamespacedName) {}),
 		Turns:      fairlimiter.New(4, func(types.NamespacedName) {}), Removals: fairlimiter.New(4, func(types.NamespacedName) {}),
 		Clients: func(t release.Tenant, known release.Records) release.Client { return clients.For(t, known) },
-		Tenants: tenants, Catalog: &catalog.Catalog{Objects: server.Client, Markets: []string{b.source.Namespace}},
+		Tenants: tenants, Catalog: &catalog.Catalog{Objects: server.Client, Markets: []string{b.Source.Namespace}},
 		Planner: &installplan.Planner{
-			Objects: server.Client, Tenants: tenants, Archives: b.store,
+			Objects: server.Client, Tenants: tenants, Archives: b.Store,
 			Worker:   hydrate.InProcess{Renderer: render.Engine{}, Reader: olares.Reader{}},
 			Profiles: platform.Profiles{v1alpha1.ProfileHelm: olares.HelmProfile{}, v1alpha1.ProfileOlares: olares.Profile{}},
 		},
@@ -194,16 +195,10 @@ func (b *instanceFixture) expectReady(version string, revision int) {
 	Expect(b.releaseRevision("mine")).To(Equal(revision), "Helm was not called again")
 }
 
-// ageConditions makes all conditions a minute older, so that a condition that a reconcile removes and
-// sets again causes a write.
+// ageConditions makes all conditions a minute older.
 func (b *instanceFixture) ageConditions() {
 	GinkgoHelper()
-	b.editStatus(func(status *v1alpha1.AppInstanceStatus) {
-		for i := range status.Conditions {
-			c := &status.Conditions[i]
-			c.LastTransitionTime = metav1.NewTime(c.LastTransitionTime.Add(-time.Minute))
-		}
-	})
+	b.editStatus(func(status *v1alpha1.AppInstanceStatus) { testenv.AgeConditions(status.Conditions) })
 }
 
 // expectNoWrites expects another reconcile to write nothing.

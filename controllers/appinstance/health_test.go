@@ -21,7 +21,7 @@ var _ = Describe("Following an instance", func() {
 	var b *instanceFixture
 	BeforeEach(func() {
 		b = newInstanceFixture()
-		b.publishVersion("1.0.0", workloadFiles())
+		b.PublishVersion("1.0.0", workloadFiles())
 	})
 
 	// later moves the times in status into the past.
@@ -93,16 +93,16 @@ var _ = Describe("Following an instance", func() {
 	})
 
 	It("has its whole time after it waited for something else", func() {
-		before := b.app.DeepCopy()
-		b.app.Status.Versions = nil
-		Expect(server.Client.Status().Update(b.ctx, b.app)).To(Succeed())
+		before := b.App.DeepCopy()
+		b.App.Status.Versions = nil
+		Expect(server.Client.Status().Update(b.ctx, b.App)).To(Succeed())
 		b.createInstance()
 		_, err := b.reconcileInstance()
 		Expect(err).NotTo(HaveOccurred())
 		Expect(b.conditionStatus(v1alpha1.ConditionReconciling)).To(Equal("True WaitingForApp"))
 		later(time.Hour)
-		b.app.Status = before.Status
-		Expect(server.Client.Status().Update(b.ctx, b.app)).To(Succeed())
+		b.App.Status = before.Status
+		Expect(server.Client.Status().Update(b.ctx, b.App)).To(Succeed())
 		result, err := b.reconcileUntilObserved()
 		Expect(err).NotTo(HaveOccurred())
 		Expect(b.conditionStatus(v1alpha1.ConditionReconciling)).To(Equal("True WaitingForObjects"))
@@ -114,7 +114,7 @@ var _ = Describe("Following an instance", func() {
 		later(11 * time.Minute)
 		_, err := b.reconcileInstance()
 		Expect(err).To(HaveOccurred())
-		b.publishVersion("1.1.0", workloadFiles())
+		b.PublishVersion("1.1.0", workloadFiles())
 		b.editInstance(func(i *v1alpha1.AppInstance) { i.Spec.Version = "1.1.0" })
 		_, err = b.reconcileUntilObserved()
 		Expect(err).NotTo(HaveOccurred())
@@ -125,7 +125,7 @@ var _ = Describe("Following an instance", func() {
 	It("fails at once when an object cannot become ready without a change", func() {
 		content := workloadFiles()
 		content["templates/job.yaml"] = "apiVersion: batch/v1\nkind: Job\nmetadata: {name: once}\nspec: {template: {spec: {restartPolicy: Never, containers: [{name: a, image: 'images.example.com/a:1'}]}}}\n"
-		b.publishVersion("1.0.0", content)
+		b.PublishVersion("1.0.0", content)
 		b.createInstance()
 		_, err := b.reconcileUntilObserved()
 		Expect(err).NotTo(HaveOccurred())
@@ -158,11 +158,11 @@ var _ = Describe("Following an instance", func() {
 	})
 
 	It("is not called ready by what was seen before an upgrade", func() {
-		b.app.Status.Versions = nil
-		b.publishVersion("1.0.0", configMapFiles())
+		b.App.Status.Versions = nil
+		b.PublishVersion("1.0.0", configMapFiles())
 		b.createInstance(func(spec *v1alpha1.AppInstanceSpec) { spec.Version = "^1" })
 		b.expectReady("1.0.0", 1)
-		b.publishVersion("1.1.0", workloadFiles())
+		b.PublishVersion("1.1.0", workloadFiles())
 		_, err := b.reconcileInstance()
 		Expect(err).NotTo(HaveOccurred())
 		Expect(b.instance.Status.Version).To(Equal("1.1.0"))

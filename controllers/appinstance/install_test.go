@@ -19,7 +19,7 @@ var _ = Describe("Installing", func() {
 	var b *instanceFixture
 	BeforeEach(func() {
 		b = newInstanceFixture()
-		b.publishVersion("1.0.0", configMapFiles())
+		b.PublishVersion("1.0.0", configMapFiles())
 	})
 
 	paint := func(color string) func(*v1alpha1.AppInstance) {
@@ -48,7 +48,7 @@ var _ = Describe("Installing", func() {
 		b.expectReady("1.0.0", 1)
 		status := b.instance.Status
 		Expect(b.instance.Finalizers).To(Equal([]string{v1alpha1.Finalizer}))
-		Expect(status.ChartDigest).To(Equal(b.app.Status.Versions[0].Digest))
+		Expect(status.ChartDigest).To(Equal(b.App.Status.Versions[0].Digest))
 		Expect(status.Releases).To(HaveLen(1))
 		Expect(status.Releases[0].Records).To(HaveLen(1))
 		status.Releases[0].Records = nil
@@ -92,7 +92,7 @@ var _ = Describe("Installing", func() {
 		b.expectReady("1.0.0", 1)
 		other := configMapFiles()
 		other["values.yaml"] = "color: green\n"
-		b.publishVersion("1.0.0", other)
+		b.PublishVersion("1.0.0", other)
 		b.expectReady("1.0.0", 1)
 		b.requestReconcile("now")
 		b.expectReady("1.0.0", 2)
@@ -102,7 +102,7 @@ var _ = Describe("Installing", func() {
 	})
 
 	It("does not repeat a failed operation without a request or a change of the spec", func() {
-		b.publishVersion("1.0.0", configMapFiles())
+		b.PublishVersion("1.0.0", configMapFiles())
 		inTheWay := obstacle()
 		// The task has already checked its operation.
 		requests := 0
@@ -151,15 +151,15 @@ var _ = Describe("Installing", func() {
 			content["templates/more.yaml"] = fmt.Sprintf("apiVersion: v1\nkind: Service\nmetadata: {name: more}\nspec: {ports: [{port: %d}]}\n", port)
 			return content
 		}
-		b.publishVersion("1.0.0", more(80))
+		b.PublishVersion("1.0.0", more(80))
 		b.createInstance(func(spec *v1alpha1.AppInstanceSpec) { spec.Version = "^1" })
 		b.expectReady("1.0.0", 1)
-		b.publishVersion("1.1.0", more(99999))
+		b.PublishVersion("1.1.0", more(99999))
 		_, err := b.reconcileInstance()
 		stalled(err, v1alpha1.ReasonUpgradeFailed)
 		Expect(b.instance.Status.Version).To(Equal("1.0.0"), "what is recorded is what was complete")
 		b.expectNoWrites()
-		b.publishVersion("1.2.0", more(81))
+		b.PublishVersion("1.2.0", more(81))
 		_, err = b.reconcileUntilObserved()
 		Expect(err).NotTo(HaveOccurred())
 		Expect(b.instance.Status.Version).To(Equal("1.2.0"))
@@ -169,7 +169,7 @@ var _ = Describe("Installing", func() {
 	It("goes back to what ran before when an upgrade failed half-way", func() {
 		content := configMapFiles()
 		content["templates/more.yaml"] = "apiVersion: v1\nkind: Service\nmetadata: {name: more}\nspec: {ports: [{port: {{ .Values.port | default 80 }}}]}\n"
-		b.publishVersion("1.0.0", content)
+		b.PublishVersion("1.0.0", content)
 		b.createInstance()
 		b.expectReady("1.0.0", 1)
 		b.editInstance(func(i *v1alpha1.AppInstance) {
@@ -200,7 +200,7 @@ var _ = Describe("Installing", func() {
 	It("does only what the tenant may", func() {
 		other := newInstanceFixtureWithRules(rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"secrets"}, Verbs: []string{"*"}})
 		b = other
-		b.publishVersion("1.0.0", configMapFiles())
+		b.PublishVersion("1.0.0", configMapFiles())
 		b.instance.Annotations = taskAnnotations("task", "hash", "uid") // The task was admitted, and the permissions were removed since.
 		b.createInstance()
 		_, err := b.reconcileInstance()
@@ -231,7 +231,7 @@ var _ = Describe("Installing", func() {
 		}
 		withData := app("web", "base", "old")
 		withData["old/templates/claim.yaml"] = claimTemplate
-		b.publishVersion("1.0.0", withData)
+		b.PublishVersion("1.0.0", withData)
 		b.createInstance(func(spec *v1alpha1.AppInstanceSpec) { spec.Version = "*" })
 		b.expectReady("1.0.0", 1)
 		Expect([]int{b.releaseRevision("mine"), b.releaseRevision("mine-base"), b.releaseRevision("mine-old")}).To(Equal([]int{1, 1, 1}))
@@ -239,7 +239,7 @@ var _ = Describe("Installing", func() {
 
 		data := v1alpha1.ObjectReference{
 			APIVersion: "v1", Kind: "PersistentVolumeClaim", Namespace: b.instance.Namespace, Name: "mine-old-data"}
-		b.publishVersion("2.0.0", app("web", "base"))
+		b.PublishVersion("2.0.0", app("web", "base"))
 		b.expectReady("2.0.0", 2)
 		Expect(b.instance.Status.RetainedObjects).To(Equal([]v1alpha1.ObjectReference{data}))
 		Expect([]int{b.releaseRevision("mine"), b.releaseRevision("mine-base"), b.releaseRevision("mine-old")}).To(Equal([]int{2, 2, 0}))
@@ -251,7 +251,7 @@ var _ = Describe("Installing", func() {
 		Expect(b.instance.Status.RetainedObjects).To(Equal([]v1alpha1.ObjectReference{data}), "no release has it")
 
 		By("having the unit again")
-		b.publishVersion("3.0.0", withData)
+		b.PublishVersion("3.0.0", withData)
 		b.expectReady("3.0.0", 4)
 		Expect(b.instance.Status.RetainedObjects).To(BeEmpty())
 	})

@@ -60,7 +60,7 @@ var _ = Describe("The turn of an instance", func() {
 	}
 
 	It("is another's while a hook runs, and is taken again to go on", func() {
-		b.publishVersion("1.0.0", hook("pre-install"))
+		b.PublishVersion("1.0.0", hook("pre-install"))
 		b.createInstance()
 		done := reconciles()
 		Eventually(func() bool { return installs.TryAcquire(other) }, "5s").Should(BeTrue(), "the operation only waits")
@@ -73,7 +73,7 @@ var _ = Describe("The turn of an instance", func() {
 	})
 
 	It("is given back when an operation that waits is no longer wanted", func() {
-		b.publishVersion("1.0.0", hook("pre-install"))
+		b.PublishVersion("1.0.0", hook("pre-install"))
 		b.createInstance()
 		b.editInstance(func(i *v1alpha1.AppInstance) { i.Spec.Timeout = "2s" })
 		done := reconciles()
@@ -84,7 +84,7 @@ var _ = Describe("The turn of an instance", func() {
 	})
 
 	It("is one for removals while another instance is installed", func() {
-		b.publishVersion("1.0.0", hook("pre-delete"))
+		b.PublishVersion("1.0.0", hook("pre-delete"))
 		b.createInstance()
 		b.expectReady("1.0.0", 1)
 		Expect(installs.TryAcquire(other)).To(BeTrue())

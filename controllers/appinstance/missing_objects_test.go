@@ -19,7 +19,7 @@ var _ = Describe("An instance whose objects are gone", func() {
 	})
 
 	It("says so at once, and a request brings them back", func() {
-		b.publishVersion("1.0.0", configMapFiles())
+		b.PublishVersion("1.0.0", configMapFiles())
 		b.createInstance()
 		b.expectReady("1.0.0", 1)
 		page := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: b.instance.Namespace, Name: "mine-page"}}
@@ -37,7 +37,7 @@ var _ = Describe("An instance whose objects are gone", func() {
 	})
 
 	It("is installed again on request after the release was removed with helm", func() {
-		b.publishVersion("1.0.0", workloadFiles())
+		b.PublishVersion("1.0.0", workloadFiles())
 		b.createInstance()
 		_, err := b.reconcileUntilObserved()
 		Expect(err).NotTo(HaveOccurred())
@@ -59,7 +59,7 @@ var _ = Describe("An instance whose objects are gone", func() {
 	It("is not in need of them while it is stopped", func() {
 		content := workloadFiles()
 		content["templates/page.yaml"] = configMapTemplate
-		b.publishVersion("1.0.0", content)
+		b.PublishVersion("1.0.0", content)
 		b.createInstance()
 		_, err := b.reconcileUntilObserved()
 		Expect(err).NotTo(HaveOccurred())
@@ -84,7 +84,7 @@ var _ = Describe("A failed instance", func() {
 	var b *instanceFixture
 	BeforeEach(func() {
 		b = newInstanceFixture()
-		b.publishVersion("1.0.0", workloadFiles())
+		b.PublishVersion("1.0.0", workloadFiles())
 		b.createInstance()
 		_, err := b.reconcileUntilObserved()
 		Expect(err).NotTo(HaveOccurred())
@@ -123,7 +123,7 @@ var _ = Describe("A failed instance", func() {
 var _ = Describe("Who asked for an operation", func() {
 	It("is the task only while the spec is what the task wrote", func() {
 		b := newInstanceFixture()
-		b.publishVersion("1.0.0", configMapFiles())
+		b.PublishVersion("1.0.0", configMapFiles())
 		b.instance.Annotations = taskAnnotations("install", "h1", "1")
 		b.createInstance()
 		b.expectReady("1.0.0", 1)
@@ -156,7 +156,7 @@ var _ = Describe("Who asked for an operation", func() {
 var _ = Describe("A revision to go back to", func() {
 	It("carries out a rollback again that failed before, on request", func() {
 		b := newInstanceFixture()
-		b.publishVersion("1.0.0", configMapFiles())
+		b.PublishVersion("1.0.0", configMapFiles())
 		b.createInstance()
 		b.expectReady("1.0.0", 1)
 		b.editInstance(func(i *v1alpha1.AppInstance) { i.Spec.Values = valuesWithColor("red") })
@@ -175,7 +175,7 @@ var _ = Describe("A revision to go back to", func() {
 
 	It("is refused before anything is changed if Helm has removed it, and what runs is still ready", func() {
 		b := newInstanceFixture()
-		b.publishVersion("1.0.0", configMapFiles())
+		b.PublishVersion("1.0.0", configMapFiles())
 		b.createInstance(func(spec *v1alpha1.AppInstanceSpec) { spec.RevisionHistoryLimit = 1 })
 		b.expectReady("1.0.0", 1)
 		for at, color := range []string{"red", "blue"} {

@@ -14,7 +14,7 @@ var _ = Describe("A panic", func() {
 	var b *instanceFixture
 	BeforeEach(func() {
 		b = newInstanceFixture()
-		b.publishVersion("1.0.0", configMapFiles())
+		b.PublishVersion("1.0.0", configMapFiles())
 		b.instance.Annotations = taskAnnotations("install", "h1", "1")
 		b.createInstance()
 	})

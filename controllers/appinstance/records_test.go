@@ -27,8 +27,8 @@ var _ = Describe("A record of a release that another client has written", func()
 	var b *instanceFixture
 	BeforeEach(func() {
 		b = newInstanceFixture()
-		b.publishVersion("1.0.0", configMapFiles())
-		b.publishVersion("2.0.0", configMapFiles())
+		b.PublishVersion("1.0.0", configMapFiles())
+		b.PublishVersion("2.0.0", configMapFiles())
 		b.createInstance(func(spec *v1alpha1.AppInstanceSpec) { spec.Version = "1.0.0" })
 		b.expectReady("1.0.0", 1)
 	})
@@ -120,7 +120,7 @@ var _ = Describe("A record of a release that another client has written", func()
 var _ = Describe("The records of an instance", func() {
 	It("are noted before they are written, as many as Helm keeps", func() {
 		b := newInstanceFixture()
-		b.publishVersion("1.0.0", configMapFiles())
+		b.PublishVersion("1.0.0", configMapFiles())
 		b.createInstance(func(spec *v1alpha1.AppInstanceSpec) { spec.RevisionHistoryLimit = 2 })
 		b.expectReady("1.0.0", 1)
 		for i, color := range []string{"red", "green", "blue"} {
@@ -137,7 +137,7 @@ var _ = Describe("The records of an instance", func() {
 
 	It("are stored again if one was stored and never written", func() {
 		b := newInstanceFixture()
-		b.publishVersion("1.0.0", configMapFiles())
+		b.PublishVersion("1.0.0", configMapFiles())
 		b.createInstance()
 		b.expectReady("1.0.0", 1)
 		b.editStatus(func(st *v1alpha1.AppInstanceStatus) {
@@ -153,7 +153,7 @@ var _ = Describe("The records of an instance", func() {
 		b := newInstanceFixture()
 		content := configMapFiles()
 		content["templates/hook.yaml"] = hookPage
-		b.publishVersion("1.0.0", content)
+		b.PublishVersion("1.0.0", content)
 		b.createInstance()
 		b.expectReady("1.0.0", 1)
 		b.editInstance(func(i *v1alpha1.AppInstance) { i.Spec.Values = valuesWithColor("red") })

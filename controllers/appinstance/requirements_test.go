@@ -19,24 +19,24 @@ var _ = Describe("An instance whose requirement is not met", func() {
 	var b *instanceFixture
 	BeforeEach(func() {
 		b = newInstanceFixture()
-		b.publishVersion("1.0.0", configMapFiles())
+		b.PublishVersion("1.0.0", configMapFiles())
 	})
 
 	// editApp changes the AppInfo of the app.
 	editApp := func(change func(*v1alpha1.AppInfo)) {
 		GinkgoHelper()
-		before := b.app.DeepCopy()
-		change(b.app)
-		changed := b.app.Status
-		Expect(server.Client.Patch(b.ctx, b.app, client.MergeFrom(before))).To(Succeed())
-		before = b.app.DeepCopy()
-		b.app.Status = changed
-		Expect(server.Client.Status().Patch(b.ctx, b.app, client.MergeFrom(before))).To(Succeed())
+		before := b.App.DeepCopy()
+		change(b.App)
+		changed := b.App.Status
+		Expect(server.Client.Patch(b.ctx, b.App, client.MergeFrom(before))).To(Succeed())
+		before = b.App.DeepCopy()
+		b.App.Status = changed
+		Expect(server.Client.Status().Patch(b.ctx, b.App, client.MergeFrom(before))).To(Succeed())
 	}
 	// other creates an instance of another app of the source.
 	other := func(app, version string, ready bool) *v1alpha1.AppInstance {
 		GinkgoHelper()
-		ref := b.appReference()
+		ref := b.AppReference()
 		ref.Name = app
 		i := &v1alpha1.AppInstance{ObjectMeta: metav1.ObjectMeta{Namespace: b.instance.Namespace, Name: "other"}, Spec: v1alpha1.AppInstanceSpec{AppRef: ref}}
 		server.Create(GinkgoTB(), i)
@@ -89,9 +89,9 @@ var _ = Describe("An instance whose requirement is not met", func() {
 		})
 		platform := func(version string) {
 			GinkgoHelper()
-			before := client.MergeFrom(b.source.DeepCopy())
-			b.source.Spec.Platform = &v1alpha1.Platform{Profile: v1alpha1.ProfileOlares, Values: &runtime.RawExtension{Raw: []byte(`{"sysVersion": "` + version + `"}`)}}
-			Expect(server.Client.Patch(b.ctx, b.source, before)).To(Succeed())
+			before := client.MergeFrom(b.Source.DeepCopy())
+			b.Source.Spec.Platform = &v1alpha1.Platform{Profile: v1alpha1.ProfileOlares, Values: &runtime.RawExtension{Raw: []byte(`{"sysVersion": "` + version + `"}`)}}
+			Expect(server.Client.Patch(b.ctx, b.Source, before)).To(Succeed())
 		}
 		platform("1.9.0")
 		b.createInstance()
@@ -136,7 +136,7 @@ var _ = Describe("An instance whose requirement is not met", func() {
 		editApp(func(app *v1alpha1.AppInfo) { app.Spec.Withdrawn = false })
 		b.expectReady("1.0.0", 1)
 		editApp(func(app *v1alpha1.AppInfo) { app.Spec.Withdrawn = true })
-		b.publishVersion("1.1.0", configMapFiles())
+		b.PublishVersion("1.1.0", configMapFiles())
 		b.editInstance(func(i *v1alpha1.AppInstance) { i.Spec.Version = "1.1.0" })
 		b.expectReady("1.1.0", 2)
 	})
@@ -178,7 +178,7 @@ var _ = Describe("An instance whose requirement is not met", func() {
 	})
 
 	It("says all that it waits for, with what only the cluster knows", func() {
-		b.publishVersion("2.0.0", map[string]string{"templates/more.yaml": "apiVersion: example.com/v1\nkind: Strange\nmetadata: {name: one}\n"})
+		b.PublishVersion("2.0.0", map[string]string{"templates/more.yaml": "apiVersion: example.com/v1\nkind: Strange\nmetadata: {name: one}\n"})
 		editApp(func(app *v1alpha1.AppInfo) {
 			app.Spec.Withdrawn = true
 			app.Status.Summary = &v1alpha1.AppSummary{Dependencies: []v1alpha1.AppDependency{{Name: "base", Type: "application", Required: true}}}
@@ -204,7 +204,7 @@ var _ = Describe("An instance whose requirement is not met", func() {
 	It("keeps running while an upgrade needs an app", func() {
 		b.createInstance()
 		b.expectReady("1.0.0", 1)
-		b.publishVersion("1.1.0", configMapFiles())
+		b.PublishVersion("1.1.0", configMapFiles())
 		editApp(func(app *v1alpha1.AppInfo) {
 			app.Status.Summary = &v1alpha1.AppSummary{Dependencies: []v1alpha1.AppDependency{{Name: "base", Type: "application", Required: true}}}
 		})

@@ -30,13 +30,13 @@ var _ = Describe("Resolving an instance", func() {
 	}
 	share := func(from v1alpha1.FromNamespaces) {
 		GinkgoHelper()
-		before := client.MergeFrom(b.source.DeepCopy())
-		b.source.Spec.AllowedNamespaces.From = from
-		Expect(server.Client.Patch(b.ctx, b.source, before)).To(Succeed())
+		before := client.MergeFrom(b.Source.DeepCopy())
+		b.Source.Spec.AllowedNamespaces.From = from
+		Expect(server.Client.Patch(b.ctx, b.Source, before)).To(Succeed())
 	}
 
 	It("refuses the app of a source that is not shared with its namespace", func() {
-		b.publishVersion("1.0.0", configMapFiles())
+		b.PublishVersion("1.0.0", configMapFiles())
 		share(v1alpha1.NamespacesFromSame)
 		b.createInstance()
 		refused(v1alpha1.ReasonRefNotPermitted)
@@ -50,7 +50,7 @@ var _ = Describe("Resolving an instance", func() {
 	})
 
 	It("refuses a version that there is not", func() {
-		b.publishVersion("1.0.0", configMapFiles())
+		b.PublishVersion("1.0.0", configMapFiles())
 		b.createInstance(func(spec *v1alpha1.AppInstanceSpec) { spec.Version = "^2" })
 		refused(v1alpha1.ReasonVersionNotFound)
 	})
@@ -64,15 +64,15 @@ var _ = Describe("Resolving an instance", func() {
 		Expect(b.conditionStatus(v1alpha1.ConditionReady)).To(Equal("Unknown WaitingForApp"))
 		Expect(b.conditionStatus(v1alpha1.ConditionResolved)).To(BeEmpty())
 		b.expectNoWrites()
-		b.publishVersion("1.0.0", configMapFiles())
+		b.PublishVersion("1.0.0", configMapFiles())
 		b.expectReady("1.0.0", 1)
 	})
 
 	It("waits for a version that is offered and not published yet", func() {
-		b.publishVersion("1.0.0", configMapFiles())
-		before := client.MergeFrom(b.app.DeepCopy())
-		b.app.Spec.Offers = []v1alpha1.Offer{{Version: "2.0.0"}, {Version: "1.0.0"}}
-		Expect(server.Client.Patch(b.ctx, b.app, before)).To(Succeed())
+		b.PublishVersion("1.0.0", configMapFiles())
+		before := client.MergeFrom(b.App.DeepCopy())
+		b.App.Spec.Offers = []v1alpha1.Offer{{Version: "2.0.0"}, {Version: "1.0.0"}}
+		Expect(server.Client.Patch(b.ctx, b.App, before)).To(Succeed())
 		b.createInstance(func(spec *v1alpha1.AppInstanceSpec) { spec.Version = "2.0.0" })
 		_, err := b.reconcileInstance()
 		Expect(err).NotTo(HaveOccurred())
@@ -82,7 +82,7 @@ var _ = Describe("Resolving an instance", func() {
 	It("names every input that is missing or wrong", func() {
 		content := configMapFiles()
 		content["OlaresManifest.yaml"] = manifestWithInputs
-		b.publishVersion("1.0.0", content)
+		b.PublishVersion("1.0.0", content)
 		b.createInstance(func(spec *v1alpha1.AppInstanceSpec) {
 			spec.Inputs = []v1alpha1.InputValue{{Name: "THEME", Value: new("blue")}, {Name: "OTHER", Value: new("x")}}
 		})
@@ -103,7 +103,7 @@ var _ = Describe("Resolving an instance", func() {
 	})
 
 	It("takes values in their order, and looks again for those that are missing", func() {
-		b.publishVersion("1.0.0", configMapFiles())
+		b.PublishVersion("1.0.0", configMapFiles())
 		b.createInstance(func(spec *v1alpha1.AppInstanceSpec) {
 			spec.ValuesFrom = []v1alpha1.ValuesReference{{Kind: v1alpha1.ValuesFromSecret, Name: "values", Key: "values.yaml"}}
 		})
@@ -127,7 +127,7 @@ var _ = Describe("Resolving an instance", func() {
 
 	It("reads values with the rights of the tenant", func() {
 		b = newInstanceFixtureWithRules(rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"configmaps"}, Verbs: []string{"*"}})
-		b.publishVersion("1.0.0", configMapFiles())
+		b.PublishVersion("1.0.0", configMapFiles())
 		server.Create(GinkgoTB(), &corev1.Secret{
 			ObjectMeta: metav1.ObjectMeta{Namespace: b.instance.Namespace, Name: "values"},
 			StringData: map[string]string{"values.yaml": "color: red\n"},
@@ -142,7 +142,7 @@ var _ = Describe("Resolving an instance", func() {
 	})
 
 	It("finds an app again that it had lost, and leaves it running", func() {
-		b.publishVersion("1.0.0", configMapFiles())
+		b.PublishVersion("1.0.0", configMapFiles())
 		b.createInstance()
 		b.expectReady("1.0.0", 1)
 		share(v1alpha1.NamespacesFromSame)
@@ -154,7 +154,7 @@ var _ = Describe("Resolving an instance", func() {
 
 	It("reports its state while its app does not exist", func() {
 		const serving, down = "True ServingPrevious, ", "False RefNotPermitted, "
-		b.publishVersion("1.0.0", workloadFiles())
+		b.PublishVersion("1.0.0", workloadFiles())
 		b.createInstance()
 		_, _ = b.reconcileUntilObserved()
 		b.setWorkloadReady(true)
@@ -177,7 +177,7 @@ var _ = Describe("Resolving an instance", func() {
 	})
 
 	It("does not call an instance ready again whose last operation failed", func() {
-		b.publishVersion("1.0.0", configMapFiles())
+		b.PublishVersion("1.0.0", configMapFiles())
 		b.createInstance()
 		b.expectReady("1.0.0", 1)
 		b.editStatus(func(status *v1alpha1.AppInstanceStatus) {
@@ -193,21 +193,21 @@ var _ = Describe("Resolving an instance", func() {
 	})
 
 	It("keeps the version it has, and tells of a newer one", func() {
-		b.publishVersion("1.0.0", configMapFiles())
+		b.PublishVersion("1.0.0", configMapFiles())
 		b.createInstance()
 		b.expectReady("1.0.0", 1)
-		b.publishVersion("1.1.0", configMapFiles())
-		b.publishVersion("2.0.0-rc.1", configMapFiles())
+		b.PublishVersion("1.1.0", configMapFiles())
+		b.PublishVersion("2.0.0-rc.1", configMapFiles())
 		b.expectReady("1.0.0", 1)
 		Expect(b.instance.Status.AvailableUpdate).To(Equal("1.1.0"))
 	})
 
 	It("takes a newer version that its range allows", func() {
-		b.publishVersion("1.0.0", configMapFiles())
+		b.PublishVersion("1.0.0", configMapFiles())
 		b.createInstance(func(spec *v1alpha1.AppInstanceSpec) { spec.Version = "^1" })
 		b.expectReady("1.0.0", 1)
-		b.publishVersion("1.1.0", configMapFiles())
-		b.publishVersion("2.0.0", configMapFiles())
+		b.PublishVersion("1.1.0", configMapFiles())
+		b.PublishVersion("2.0.0", configMapFiles())
 		b.expectReady("1.1.0", 2)
 		Expect(b.instance.Status.AvailableUpdate).To(Equal("2.0.0"))
 	})

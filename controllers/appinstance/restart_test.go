@@ -62,7 +62,7 @@ var _ = Describe("Restarting", func() {
 
 	BeforeEach(func() {
 		b = newInstanceFixture()
-		b.publishVersion("1.0.0", workloadFiles())
+		b.PublishVersion("1.0.0", workloadFiles())
 		b.createInstance(func(spec *v1alpha1.AppInstanceSpec) { spec.Version, spec.DriftPolicy = "1.0.0", v1alpha1.DriftCorrect })
 		_, _ = b.reconcileUntilObserved() // it waits for its Pods
 		becomeReady()
@@ -97,7 +97,7 @@ var _ = Describe("Restarting", func() {
 	It("leaves a newer chart of the same version and missing objects for another request", func() {
 		files := workloadFiles()
 		files["templates/more.yaml"] = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: more}\n"
-		b.publishVersion("1.0.0", files)
+		b.PublishVersion("1.0.0", files)
 		requestByTask(&first, "")
 		_, err := b.reconcileInstance()
 		Expect(err).NotTo(HaveOccurred())
@@ -107,14 +107,14 @@ var _ = Describe("Restarting", func() {
 	})
 
 	It("needs no app that is still there", func() {
-		Expect(server.Client.Delete(b.ctx, b.app)).To(Succeed())
+		Expect(server.Client.Delete(b.ctx, b.App)).To(Succeed())
 		restart(first)
 		b.expectNoWrites()
 	})
 
 	It("is upgraded afterwards, and keeps the time", func() {
 		restart(first)
-		b.publishVersion("1.1.0", workloadFiles())
+		b.PublishVersion("1.1.0", workloadFiles())
 		b.editInstance(func(i *v1alpha1.AppInstance) { i.Spec.Version = "1.1.0" })
 		_, err := b.reconcileInstance()
 		Expect(err).NotTo(HaveOccurred())

@@ -18,7 +18,7 @@ var _ = Describe("Two instances of an app that can be installed once in a cluste
 	newTenants := func() []*instanceFixture {
 		GinkgoHelper()
 		b := newInstanceFixture()
-		b.publishVersion("1.0.0", configMapFiles())
+		b.PublishVersion("1.0.0", configMapFiles())
 		b.setSummary(&v1alpha1.AppSummary{ClusterSingleton: true})
 		b.reconciler.Client = interceptor.NewClient(b.client, interceptor.Funcs{
 			List: func(ctx context.Context, c client.WithWatch, list client.ObjectList, options ...client.ListOption) error {

@@ -35,7 +35,7 @@ var _ = Describe("A suspended instance", func() {
 	}
 
 	It("is installed when it is not suspended any more", func() {
-		b.publishVersion("1.0.0", configMapFiles())
+		b.PublishVersion("1.0.0", configMapFiles())
 		b.createInstance(func(spec *v1alpha1.AppInstanceSpec) { spec.Suspend = new(true) })
 		expectSuspended("Unknown Suspended")
 		Expect(b.instance.Status.Releases).To(BeEmpty())
@@ -44,8 +44,8 @@ var _ = Describe("A suspended instance", func() {
 	})
 
 	It("is neither changed, stopped, restarted nor removed until then", func() {
-		b.publishVersion("1.0.0", configMapFiles())
-		b.publishVersion("1.1.0", configMapFiles())
+		b.PublishVersion("1.0.0", configMapFiles())
+		b.PublishVersion("1.1.0", configMapFiles())
 		b.createInstance(func(spec *v1alpha1.AppInstanceSpec) { spec.Version = "1.0.0" })
 		b.expectReady("1.0.0", 1)
 		for _, edit := range []func(*v1alpha1.AppInstanceSpec){
@@ -62,7 +62,7 @@ var _ = Describe("A suspended instance", func() {
 	})
 
 	It("keeps its drift until then", func() {
-		b.publishVersion("1.0.0", configMapFiles())
+		b.PublishVersion("1.0.0", configMapFiles())
 		b.createInstance(func(spec *v1alpha1.AppInstanceSpec) {
 			spec.DriftPolicy, spec.Values = v1alpha1.DriftCorrect, valuesWithColor("green")
 		})
@@ -92,7 +92,7 @@ var _ = Describe("A suspended instance", func() {
 
 	Context("with a workload", func() {
 		BeforeEach(func() {
-			b.publishVersion("1.0.0", workloadFiles())
+			b.PublishVersion("1.0.0", workloadFiles())
 			b.createInstance(func(spec *v1alpha1.AppInstanceSpec) { spec.Version = "1.0.0" })
 			_, _ = b.reconcileUntilObserved() // it waits for its Pods
 		})

@@ -24,7 +24,7 @@ var _ = Describe("Removing", func() {
 		GinkgoHelper()
 		content := configMapFiles()
 		content["templates/claim.yaml"] = claimTemplate
-		b.publishVersion("1.0.0", content)
+		b.PublishVersion("1.0.0", content)
 		b.createInstance(func(spec *v1alpha1.AppInstanceSpec) { spec.DataPolicy = policy })
 		b.expectReady("1.0.0", 1)
 	}
@@ -104,7 +104,7 @@ var _ = Describe("Removing", func() {
 
 	It("does not need the app that was installed", func() {
 		installed(v1alpha1.DataRetain)
-		Expect(server.Client.Delete(b.ctx, b.source)).To(Succeed())
+		Expect(server.Client.Delete(b.ctx, b.Source)).To(Succeed())
 		b.editInstance(absent)
 		_, err := b.reconcileInstance()
 		Expect(err).NotTo(HaveOccurred())
@@ -113,7 +113,7 @@ var _ = Describe("Removing", func() {
 
 	It("is not repeated without a request after a failure", func() {
 		installed(v1alpha1.DataRetain)
-		Expect(server.Client.Delete(b.ctx, b.source)).To(Succeed())
+		Expect(server.Client.Delete(b.ctx, b.Source)).To(Succeed())
 		b.expectUnresolved(v1alpha1.ReasonRefNotPermitted)
 		deprive()
 		b.editInstance(absent)

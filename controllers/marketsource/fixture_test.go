@@ -142,16 +142,10 @@ func (b *marketFixture) expectSuccess(interval ...v1alpha1.Duration) ctrl.Result
 	return result
 }
 
-// ageConditions makes all conditions a minute older, so that a condition that a reconcile removes and
-// sets again causes a write.
+// ageConditions makes all conditions a minute older.
 func (b *marketFixture) ageConditions() {
 	GinkgoHelper()
-	b.editStatus(func(status *v1alpha1.MarketSourceStatus) {
-		for i := range status.Conditions {
-			c := &status.Conditions[i]
-			c.LastTransitionTime = metav1.NewTime(c.LastTransitionTime.Add(-time.Minute))
-		}
-	})
+	b.editStatus(func(status *v1alpha1.MarketSourceStatus) { testenv.AgeConditions(status.Conditions) })
 }
 
 // expectNoWrites expects another reconcile to write nothing and to send no request to the shop.
