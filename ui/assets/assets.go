@@ -18,6 +18,7 @@ import (
 	"path"
 	"regexp"
 	"strings"
+	"sync"
 )
 
 //go:embed dist
@@ -32,15 +33,21 @@ type file struct {
 	plain, gzipped []byte
 }
 
-// served contains the files by their names, and version is the digest of all of them.
-var served, version = mustLoad()
+// served contains the files by their names, and the digest of all of them.
+type served struct {
+	files   map[string]file
+	version string
+}
+
+// load compresses the files when the first one is used, because other commands of the same program do not use them.
+var load = sync.OnceValue(mustLoad)
 
 var mediaTypes = map[string]string{
 	".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".mjs": "text/javascript; charset=utf-8",
 	".svg": "image/svg+xml", ".txt": "text/plain; charset=utf-8",
 }
 
-func mustLoad() (map[string]file, string) {
+func mustLoad() served {
 	all, digest := map[string]file{}, sha256.New()
 	err := fs.WalkDir(files, "dist", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
@@ -61,23 +68,25 @@ func mustLoad() (map[string]file, string) {
 	if err != nil {
 		panic(err) // The files are part of the program.
 	}
-	return all, hex.EncodeToString(digest.Sum(nil)[:6])
+	return served{files: all, version: hex.EncodeToString(digest.Sum(nil)[:6])}
 }
 
 // URL returns the address of a file.
 func URL(name string) (string, error) {
-	if _, ok := served[name]; !ok {
+	all := load()
+	if _, ok := all.files[name]; !ok {
 		return "", fmt.Errorf("there is no asset %q", name)
 	}
-	return "/assets/" + version + "/" + name, nil
+	return "/assets/" + all.version + "/" + name, nil
 }
 
 // Handler serves the files below the digest of all of them.
 func Handler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		folder, name := path.Split(r.URL.Path)
-		found, ok := served[name]
-		if !ok || strings.Trim(folder, "/") != version {
+		all := load()
+		found, ok := all.files[name]
+		if !ok || strings.Trim(folder, "/") != all.version {
 			http.NotFound(w, r)
 			return
 		}

@@ -16,6 +16,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/BurntSushi/toml"
 	"github.com/nicksnyder/go-i18n/v2/i18n"
@@ -36,18 +37,12 @@ type Language struct {
 	// Code is the value of the cookie, Tag the language of the HTML, and Name the name of the language in
 	// itself.
 	Code, Tag, Name string
-
-	localizer *i18n.Localizer
-	// plain contains the texts of the messages without values, and messages the forms of all.
-	plain    map[string]string
-	messages map[string][]string
 }
 
 // The languages of the pages.
 var (
-	bundle  = newBundle()
-	English = mustLoad("en", "en", "English")
-	Chinese = mustLoad("zh", "zh-CN", "中文")
+	English = &Language{Code: "en", Tag: "en", Name: "English"}
+	Chinese = &Language{Code: "zh", Tag: "zh-CN", Name: "中文"}
 )
 
 // All contains the languages. The first one is the default.
@@ -55,15 +50,29 @@ var All = []*Language{English, Chinese}
 
 var matcher = language.NewMatcher([]language.Tag{language.English, language.Chinese})
 
-func newBundle() *i18n.Bundle {
-	b := i18n.NewBundle(language.English)
-	b.RegisterUnmarshalFunc("toml", toml.Unmarshal)
-	return b
+// texts are the messages of a language.
+type texts struct {
+	localizer *i18n.Localizer
+	// plain contains the texts of the messages without values, and messages the forms of all.
+	plain    map[string]string
+	messages map[string][]string
 }
 
+// load reads the messages of all languages, by code, when the first one is used, because other commands of the same
+// program do not use them.
+var load = sync.OnceValue(func() map[string]*texts {
+	bundle := i18n.NewBundle(language.English)
+	bundle.RegisterUnmarshalFunc("toml", toml.Unmarshal)
+	all := map[string]*texts{}
+	for _, l := range All {
+		all[l.Code] = mustLoad(bundle, l.Code)
+	}
+	return all
+})
+
 // mustLoad reads the files of a language.
-func mustLoad(code, tag, name string) *Language {
-	l := &Language{Code: code, Tag: tag, Name: name, localizer: i18n.NewLocalizer(bundle, code), plain: map[string]string{}, messages: map[string][]string{}}
+func mustLoad(bundle *i18n.Bundle, code string) *texts {
+	t := &texts{localizer: i18n.NewLocalizer(bundle, code), plain: map[string]string{}, messages: map[string][]string{}}
 	entries, err := files.ReadDir(".")
 	if err != nil {
 		panic(err) // The files are part of the program.
@@ -81,20 +90,23 @@ func mustLoad(code, tag, name string) *Language {
 			panic(fmt.Errorf("read %s: %w", entry.Name(), err)) // A test reads the files, too.
 		}
 		for _, message := range parsed.Messages {
-			l.messages[message.ID] = slices.DeleteFunc([]string{message.One, message.Other}, func(text string) bool { return text == "" })
+			t.messages[message.ID] = slices.DeleteFunc([]string{message.One, message.Other}, func(text string) bool { return text == "" })
 			if message.One == "" && !strings.Contains(message.Other, "{{") {
-				l.plain[message.ID] = message.Other
+				t.plain[message.ID] = message.Other
 			}
 		}
 	}
-	return l
+	return t
 }
+
+func (l *Language) texts() *texts { return load()[l.Code] }
 
 // Text returns a message. The values are pairs of a name and a value; the value with the name Count selects
 // the plural. A message that does not exist in the language is returned in English, and one that does not
 // exist at all as its identifier.
 func (l *Language) Text(id string, values ...any) string {
-	if text := l.plain[id]; text != "" {
+	t := l.texts()
+	if text := t.plain[id]; text != "" {
 		return text
 	}
 	named := map[string]any{}
@@ -105,7 +117,7 @@ func (l *Language) Text(id string, values ...any) string {
 			config.PluralCount = values[i+1]
 		}
 	}
-	text, err := l.localizer.Localize(config)
+	text, err := t.localizer.Localize(config)
 	if text == "" && err != nil {
 		return id
 	}
@@ -113,11 +125,11 @@ func (l *Language) Text(id string, values ...any) string {
 }
 
 // Messages returns the forms of all messages by their identifiers, for tests that compare languages.
-func (l *Language) Messages() map[string][]string { return maps.Clone(l.messages) }
+func (l *Language) Messages() map[string][]string { return maps.Clone(l.texts().messages) }
 
 // Has reports whether the language has a message.
 func (l *Language) Has(id string) bool {
-	_, ok := l.messages[id]
+	_, ok := l.texts().messages[id]
 	return ok
 }
 
