@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/sets"
 	cmdutil "k8s.io/kubectl/pkg/cmd/util"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -91,8 +92,8 @@ func (f *Factory) completeSources(c *cobra.Command, arguments []string, begin st
 	return f.completeObjects("MarketSource", true, objectName)(c, arguments, begin)
 }
 
-// completeApps completes the names of apps, as SOURCE/APP, or with the namespace once it was typed. Once a source or a
-// namespace was typed, only its apps are read.
+// completeApps completes the names of apps, as SOURCE/APP, or with the namespace once it was typed. If there are several
+// sources, their names are completed first, so that only the apps of one source or namespace are read.
 func (f *Factory) completeApps(c *cobra.Command, arguments []string, begin string) ([]string, cobra.ShellCompDirective) {
 	if len(arguments) > 0 {
 		return noCompletion(c, arguments, begin)
@@ -104,6 +105,9 @@ func (f *Factory) completeApps(c *cobra.Command, arguments []string, begin strin
 	prefix := ""
 	switch len(parts) {
 	case 1:
+		if sources := f.sourcePrefixes(ctx); len(sources) > 1 {
+			return sources, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
+		}
 		apps = f.listMetadata(ctx, "AppInfo", true)
 	case 2:
 		apps = f.listMetadata(ctx, "AppInfo", true, client.MatchingLabels{v1alpha1.SourceLabel: parts[0]})
@@ -122,6 +126,15 @@ func (f *Factory) completeApps(c *cobra.Command, arguments []string, begin strin
 		}
 	}
 	return names, cobra.ShellCompDirectiveNoFileComp
+}
+
+// sourcePrefixes returns the names of the sources that the user may list, each with a slash.
+func (f *Factory) sourcePrefixes(ctx context.Context) []string {
+	names := sets.New[string]()
+	for _, source := range f.listMetadata(ctx, "MarketSource", true) {
+		names.Insert(source.Name + "/")
+	}
+	return sets.List(names)
 }
 
 func objectName(object metav1.PartialObjectMetadata) string { return object.Name }

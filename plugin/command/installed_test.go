@@ -70,6 +70,7 @@ func TestCompletion(t *testing.T) {
 	p.namespace("completion")
 	p.createWithStatus(newInstance("completion", "wiki"))
 	p.createWithStatus(newTask("completion", "install-wiki-aaaaa", v1alpha1.ActionInstall))
+	p.newTwoSources("two-sources")
 	g := NewWithT(t)
 	for _, c := range []struct {
 		arguments []string
@@ -77,11 +78,13 @@ func TestCompletion(t *testing.T) {
 	}{
 		{[]string{"upgrade", "-n", "completion", ""}, []string{"wiki"}},
 		{[]string{"wait", "-n", "completion", ""}, []string{"install-wiki-aaaaa"}},
-		{[]string{"install", "sam"}, []string{"samples/board", "samples/wiki"}},
+		{[]string{"install", "--market", "market", "sam"}, []string{"samples/board", "samples/wiki"}},
+		{[]string{"install", "--market", "two-sources", ""}, []string{"charts/", "samples/"}},
+		{[]string{"install", "--market", "two-sources", "charts/"}, []string{"charts/notes"}},
 		{[]string{"install", "market/"}, []string{"market/samples/wiki"}},
 		{[]string{"install", "samples/w"}, []string{"samples/wiki"}},
 		{[]string{"install", "market/samples/w"}, []string{"market/samples/wiki"}},
-		{[]string{"adopt", "wiki", "--app", ""}, []string{"samples/wiki"}},
+		{[]string{"adopt", "wiki", "--market", "market", "--app", ""}, []string{"samples/wiki"}},
 		{[]string{"source", "sync", ""}, []string{"samples"}},
 		{[]string{"install", "wiki", "--on-failure", ""}, []string{"keep", "remove"}},
 		{[]string{"install", "wiki", "--version", ""}, []string{"2.4.0", "0.9.0"}},
@@ -106,6 +109,21 @@ func TestCompletion(t *testing.T) {
 	for _, shell := range []string{"bash", "zsh", "fish", "powershell"} {
 		g.Expect(p.run("completion " + shell).out).To(ContainSubstring("__complete"))
 	}
+}
+
+// newTwoSources creates a namespace with the sources charts, which has an app, and samples.
+func (p *plugin) newTwoSources(namespace string) {
+	p.t.Helper()
+	p.namespace(namespace)
+	for _, name := range []string{"charts", "samples"} {
+		p.createWithStatus(&v1alpha1.MarketSource{
+			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
+			Spec:       v1alpha1.MarketSourceSpec{Type: v1alpha1.SourceTypeHelm, Helm: &v1alpha1.HelmSource{URL: "https://charts.example"}},
+		})
+	}
+	app := newApp(namespace, "notes", "1.0.0", "Notes")
+	app.Name, app.Labels[v1alpha1.SourceLabel], app.Spec.SourceRef.Name = "charts.notes", "charts", "charts"
+	p.createWithStatus(app)
 }
 
 // TestCompletionEndsInTime completes names with an API server that does not respond.
