@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	manyApps, manyInstances = 10000, 1000
+	manyApps, manyInstances, manySources = 10000, 1000, 5
 	// largeNamespace contains the objects of the large market.
 	largeNamespace = "large"
 	// writers is the number of concurrent writers of these objects.
@@ -30,6 +30,7 @@ func (m *benchmark) servePages() {
 	defer m.launchOperator()
 	s := m.startPages()
 	m.createNamespace(largeNamespace)
+	m.createSources()
 	defer m.deleteLargeMarket()
 
 	m.writeWhileOpen(s)
@@ -84,6 +85,14 @@ func (m *benchmark) writeWhileOpen(s *pagesServer) {
 	})
 }
 
+// createSources creates the sources of the large market.
+func (m *benchmark) createSources() {
+	m.b.Helper()
+	for i := range manySources {
+		m.Expect(m.createUnlessExists(newLargeSource(i))).To(Succeed())
+	}
+}
+
 // createApps creates the AppInfos of the large market, with a status.
 func (m *benchmark) createApps() error {
 	return m.forEach(manyApps, func(ctx context.Context, i int) error {
@@ -120,13 +129,22 @@ func readyCondition(reason string) metav1.Condition {
 	return metav1.Condition{Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue, Reason: reason, Message: "all objects are ready", LastTransitionTime: metav1.Now()}
 }
 
+func newLargeSource(i int) *v1alpha1.MarketSource {
+	return &v1alpha1.MarketSource{
+		ObjectMeta: metav1.ObjectMeta{Namespace: largeNamespace, Name: fmt.Sprint("source", i)},
+		Spec: v1alpha1.MarketSourceSpec{
+			Type: v1alpha1.SourceTypeHelm, Helm: &v1alpha1.HelmSource{URL: "https://charts.example.com"}, Suspend: new(true),
+		},
+	}
+}
+
 func newLargeApp(i int) *v1alpha1.AppInfo {
 	return &v1alpha1.AppInfo{
 		ObjectMeta: metav1.ObjectMeta{
-			Namespace: largeNamespace, Name: fmt.Sprintf("source%d.app%d", i%5, i),
-			Labels: map[string]string{v1alpha1.SourceLabel: fmt.Sprint("source", i%5), v1alpha1.AppLabel: fmt.Sprint("app", i)},
+			Namespace: largeNamespace, Name: fmt.Sprintf("source%d.app%d", i%manySources, i),
+			Labels: map[string]string{v1alpha1.SourceLabel: fmt.Sprint("source", i%manySources), v1alpha1.AppLabel: fmt.Sprint("app", i)},
 		},
-		Spec: v1alpha1.AppInfoSpec{SourceRef: v1alpha1.LocalObjectReference{Name: fmt.Sprintf("source%d", i%5)}, App: fmt.Sprintf("app%d", i)},
+		Spec: v1alpha1.AppInfoSpec{SourceRef: v1alpha1.LocalObjectReference{Name: fmt.Sprintf("source%d", i%manySources)}, App: fmt.Sprintf("app%d", i)},
 	}
 }
 
@@ -134,7 +152,7 @@ func newLargeInstance(i int) *v1alpha1.AppInstance {
 	return &v1alpha1.AppInstance{
 		ObjectMeta: metav1.ObjectMeta{Namespace: largeNamespace, Name: fmt.Sprint("instance-", i)},
 		Spec: v1alpha1.AppInstanceSpec{
-			AppRef:             v1alpha1.AppReference{Namespace: largeNamespace, Source: fmt.Sprint("source", i%5), Name: fmt.Sprint("app", i)},
+			AppRef:             v1alpha1.AppReference{Namespace: largeNamespace, Source: fmt.Sprint("source", i%manySources), Name: fmt.Sprint("app", i)},
 			ServiceAccountName: serviceAccount, Version: "1.2.0",
 		},
 	}
@@ -155,6 +173,7 @@ func (m *benchmark) deleteLargeMarket() {
 	// One request for all of them would exceed the time limit of the API server.
 	m.Expect(m.forEach(manyApps, func(ctx context.Context, i int) error { return m.cluster.Delete(ctx, newLargeApp(i)) })).To(Succeed())
 	m.Expect(m.forEach(manyInstances, func(ctx context.Context, i int) error { return m.cluster.Delete(ctx, newLargeInstance(i)) })).To(Succeed())
+	m.Expect(m.forEach(manySources, func(ctx context.Context, i int) error { return m.cluster.Delete(ctx, newLargeSource(i)) })).To(Succeed())
 }
 
 // createUnlessExists creates an object unless there is one of its name.
