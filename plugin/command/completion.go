@@ -42,6 +42,33 @@ func completeFlag(c *cobra.Command, flag string, complete completionFunc) {
 	}
 }
 
+// completeByFirst returns a completion of what read returns for the first argument. A completion has no errors: it
+// completes nothing then.
+func (f *Factory) completeByFirst(
+	read func(ctx context.Context, k client.Client, namespace, first, begin string) ([]string, error),
+) completionFunc {
+	return func(c *cobra.Command, arguments []string, begin string) ([]string, cobra.ShellCompDirective) {
+		if len(arguments) == 0 {
+			return noCompletion(c, arguments, begin)
+		}
+		ctx, stop := context.WithTimeout(c.Context(), f.CompletionTimeout)
+		defer stop()
+		k, namespace, err := f.connect()
+		if err != nil {
+			return noCompletion(c, arguments, begin)
+		}
+		proposed, err := read(ctx, k, namespace, arguments[0], begin)
+		if err != nil {
+			return noCompletion(c, arguments, begin)
+		}
+		directive := cobra.ShellCompDirectiveNoFileComp
+		if len(proposed) > 0 && strings.HasSuffix(proposed[0], "=") {
+			directive |= cobra.ShellCompDirectiveNoSpace
+		}
+		return proposed, directive
+	}
+}
+
 // completeObjects returns a completion of the names of objects, of which only the metadata is read.
 // all specifies whether they are searched in all namespaces.
 func (f *Factory) completeObjects(kind string, all bool, nameOf func(metav1.PartialObjectMetadata) string) completionFunc {
@@ -60,7 +87,7 @@ func (f *Factory) completeObjects(kind string, all bool, nameOf func(metav1.Part
 }
 
 // listMetadata lists the metadata of objects. all specifies whether they are searched in all namespaces, otherwise in
-// the namespace of the user or of an option. A completion has no errors: it returns nothing then.
+// the namespace of the user or of an option. It returns nothing if that fails.
 func (f *Factory) listMetadata(ctx context.Context, kind string, all bool, options ...client.ListOption) []metav1.PartialObjectMetadata {
 	k, namespace, err := f.connect()
 	if err != nil {

@@ -17,26 +17,13 @@ import (
 func (f *Factory) appCompletion(
 	find func(context.Context, client.Client, string, string) (*v1alpha1.AppInfo, error), propose func(app *v1alpha1.AppInfo, begin string) []string,
 ) completionFunc {
-	return func(c *cobra.Command, arguments []string, begin string) ([]string, cobra.ShellCompDirective) {
-		if len(arguments) == 0 {
-			return noCompletion(c, arguments, begin)
-		}
-		ctx, stop := context.WithTimeout(c.Context(), f.CompletionTimeout)
-		defer stop()
-		k, namespace, err := f.connect()
+	return f.completeByFirst(func(ctx context.Context, k client.Client, namespace, name, begin string) ([]string, error) {
+		app, err := find(ctx, k, namespace, name)
 		if err != nil {
-			return noCompletion(c, arguments, begin)
+			return nil, err
 		}
-		app, err := find(ctx, k, namespace, arguments[0])
-		if err != nil {
-			return noCompletion(c, arguments, begin)
-		}
-		proposed, directive := propose(app, begin), cobra.ShellCompDirectiveNoFileComp
-		if len(proposed) > 0 && strings.HasSuffix(proposed[0], "=") {
-			directive |= cobra.ShellCompDirectiveNoSpace
-		}
-		return proposed, directive
-	}
+		return propose(app, begin), nil
+	})
 }
 
 // getAppOfInstance reads the app of an instance.
@@ -104,24 +91,17 @@ func inputsOf(app *v1alpha1.AppInfo) []v1alpha1.Input {
 
 // completeRevisions completes the revisions of an instance.
 func (f *Factory) completeRevisions(c *cobra.Command, arguments []string, begin string) ([]string, cobra.ShellCompDirective) {
-	if len(arguments) == 0 {
-		return noCompletion(c, arguments, begin)
-	}
-	ctx, stop := context.WithTimeout(c.Context(), f.CompletionTimeout)
-	defer stop()
-	k, namespace, err := f.connect()
-	if err != nil {
-		return noCompletion(c, arguments, begin)
-	}
-	instance, err := getInstance(ctx, k, namespace, arguments[0])
-	if err != nil {
-		return noCompletion(c, arguments, begin)
-	}
-	var revisions []string
-	for _, entry := range instance.Status.History {
-		if entry.Revision != 0 && entry.Revision != instance.Status.Revision {
-			revisions = append(revisions, fmt.Sprintf("%d\t%s %s", entry.Revision, entry.Operation.Type, entry.Operation.Version))
+	return f.completeByFirst(func(ctx context.Context, k client.Client, namespace, name, _ string) ([]string, error) {
+		instance, err := getInstance(ctx, k, namespace, name)
+		if err != nil {
+			return nil, err
 		}
-	}
-	return revisions, cobra.ShellCompDirectiveNoFileComp
+		var revisions []string
+		for _, entry := range instance.Status.History {
+			if entry.Revision != 0 && entry.Revision != instance.Status.Revision {
+				revisions = append(revisions, fmt.Sprintf("%d\t%s %s", entry.Revision, entry.Operation.Type, entry.Operation.Version))
+			}
+		}
+		return revisions, nil
+	})(c, arguments, begin)
 }

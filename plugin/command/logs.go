@@ -84,29 +84,19 @@ func podsOf(ctx context.Context, k client.Client, instance *v1alpha1.AppInstance
 }
 
 // completePods completes the names of the pods of an instance.
-func (f *Factory) completePods(c *cobra.Command, arguments []string, _ string) ([]string, cobra.ShellCompDirective) {
-	if len(arguments) == 0 {
-		return noCompletion(c, arguments, "")
-	}
-	ctx, stop := context.WithTimeout(c.Context(), f.CompletionTimeout)
-	defer stop()
-	k, namespace, err := f.connect()
-	if err != nil {
-		return noCompletion(c, arguments, "")
-	}
-	instance, err := getInstance(ctx, k, namespace, arguments[0])
-	if err != nil {
-		return noCompletion(c, arguments, "")
-	}
-	found, err := podsOf(ctx, k, instance)
-	if err != nil {
-		return noCompletion(c, arguments, "")
-	}
-	var names []string
-	for i := range found {
-		names = append(names, found[i].Name)
-	}
-	return names, cobra.ShellCompDirectiveNoFileComp
+func (f *Factory) completePods(c *cobra.Command, arguments []string, begin string) ([]string, cobra.ShellCompDirective) {
+	return f.completeByFirst(func(ctx context.Context, k client.Client, namespace, name, _ string) ([]string, error) {
+		instance, err := getInstance(ctx, k, namespace, name)
+		if err != nil {
+			return nil, err
+		}
+		found, err := podsOf(ctx, k, instance)
+		var names []string
+		for i := range found {
+			names = append(names, found[i].Name)
+		}
+		return names, err
+	})(c, arguments, begin)
 }
 
 // selects reports whether the flags select a container of a selected pod.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 	cmdutil "k8s.io/kubectl/pkg/cmd/util"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/taskbuilder"
@@ -16,31 +17,19 @@ import (
 
 func (f *Factory) newInputsCommand() *cobra.Command {
 	var given configurationFlags
-	c := f.newTaskCommand("inputs", "Specify the inputs that a task waits for", "inputs install-wiki-x7k2p -n demo --wait")
+	c := f.newTaskCommand("inputs", "configured", "Specify the inputs that a task waits for", "inputs install-wiki-x7k2p -n demo --wait",
+		func(c *cobra.Command, k client.WithWatch, flags *taskFlags, task *v1alpha1.AppInstallTask) error {
+			return f.specifyInputs(c, k, flags, &given, task)
+		})
 	c.Long = "Specifies the inputs that a task waits for. On a terminal, the command asks for each input that no flag specifies."
-	flags := &taskFlags{write: newWriteFlags(c, "configured")}
 	given.inputs.addFlags(c)
-	c.Flags().BoolVar(&flags.wait, "wait", false, "Wait until the task has ended.")
-	c.Flags().DurationVar(&flags.timeout, "timeout", 0, "With --wait: time after which to stop waiting. Defaults to no limit.")
-	c.RunE = func(c *cobra.Command, arguments []string) error { return f.runInputs(c, flags, &given, arguments[0]) }
 	return c
 }
 
-// runInputs specifies the inputs of a task. The user answers before the task is changed, so that a
+// specifyInputs specifies the inputs of a task. The user answers before the task is changed, so that a
 // conflict with the operator costs no answer.
-func (f *Factory) runInputs(c *cobra.Command, flags *taskFlags, g *configurationFlags, name string) error {
-	if err := flags.write.readDryRun(c); err != nil {
-		return err
-	}
+func (f *Factory) specifyInputs(c *cobra.Command, k client.WithWatch, flags *taskFlags, g *configurationFlags, task *v1alpha1.AppInstallTask) error {
 	given, err := g.inputs.parse(f.Streams.In)
-	if err != nil {
-		return err
-	}
-	k, namespace, err := f.connect()
-	if err != nil {
-		return err
-	}
-	task, err := getTask(c.Context(), k, namespace, name)
 	if err != nil {
 		return err
 	}
@@ -60,7 +49,7 @@ func (f *Factory) runInputs(c *cobra.Command, flags *taskFlags, g *configuration
 			return err
 		}
 	}
-	task, err = f.changeTask(c, k, flags, name, func(task *v1alpha1.AppInstallTask) {
+	task, err = f.changeTask(c, k, flags, task.Name, func(task *v1alpha1.AppInstallTask) {
 		configuration := task.Spec.EnsureConfiguration()
 		configuration.Inputs = taskbuilder.MergeInputs(configuration.Inputs, a.inputs)
 		configuration.Inputs = taskbuilder.MergeInputs(configuration.Inputs, taskbuilder.SecretInputs(task.Instance(), a.secret))

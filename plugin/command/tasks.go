@@ -126,17 +126,16 @@ func (f *Factory) printRemedies(tasks []v1alpha1.AppInstallTask) error {
 	return nil
 }
 
-// newTaskCommand returns a command with the name of a task as argument.
-func (f *Factory) newTaskCommand(name, short, example string) *cobra.Command {
-	return &cobra.Command{
+// newTaskCommand returns a command that reads the task of its argument and can wait until a task has ended. done is what
+// it prints of the task that it writes.
+func (f *Factory) newTaskCommand(
+	name, done, short, example string, run func(c *cobra.Command, k client.WithWatch, flags *taskFlags, task *v1alpha1.AppInstallTask) error,
+) *cobra.Command {
+	c := &cobra.Command{
 		Use: name + " TASK", Short: short, Example: f.example("# "+short, example),
 		Args: exactArgs(1, "the name of a task"), ValidArgsFunction: f.completeTasks,
 	}
-}
-
-func (f *Factory) newCancelCommand() *cobra.Command {
-	c := f.newTaskCommand("cancel", "Cancel a task, and revert its changes", "cancel install-wiki-x7k2p -n demo --wait")
-	flags := &taskFlags{write: newWriteFlags(c, "canceled")}
+	flags := &taskFlags{write: newWriteFlags(c, done)}
 	c.Flags().BoolVar(&flags.wait, "wait", false, "Wait until the task has ended.")
 	c.Flags().DurationVar(&flags.timeout, "timeout", 0, "With --wait: time after which to stop waiting. Defaults to no limit.")
 	c.RunE = func(c *cobra.Command, arguments []string) error {
@@ -151,19 +150,23 @@ func (f *Factory) newCancelCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if task.Finished() {
-			return fmt.Errorf("task %s has already ended: %s", task.Name, table.TaskState(task))
-		}
-		task, err = f.changeTask(c, k, flags, arguments[0], func(task *v1alpha1.AppInstallTask) {
-			yes := true
-			task.Spec.Cancel = &yes
-		})
-		if err != nil || !flags.follows() {
-			return err
-		}
-		return f.followCanceled(c.Context(), k, flags, task)
+		return run(c, k, flags, task)
 	}
 	return c
+}
+
+func (f *Factory) newCancelCommand() *cobra.Command {
+	return f.newTaskCommand("cancel", "canceled", "Cancel a task, and revert its changes", "cancel install-wiki-x7k2p -n demo --wait",
+		func(c *cobra.Command, k client.WithWatch, flags *taskFlags, task *v1alpha1.AppInstallTask) error {
+			if task.Finished() {
+				return fmt.Errorf("task %s has already ended: %s", task.Name, table.TaskState(task))
+			}
+			task, err := f.changeTask(c, k, flags, task.Name, func(task *v1alpha1.AppInstallTask) { task.Spec.Cancel = new(true) })
+			if err != nil || !flags.follows() {
+				return err
+			}
+			return f.followCanceled(c.Context(), k, flags, task)
+		})
 }
 
 // followCanceled waits for the end of a task that was canceled, which is a success.
@@ -211,23 +214,8 @@ func (f *Factory) changeTask(
 }
 
 func (f *Factory) newRetryCommand() *cobra.Command {
-	c := f.newTaskCommand("retry", "Create a task with the same request as another one", "retry install-wiki-x7k2p -n demo --wait")
-	flags := &taskFlags{write: newWriteFlags(c, "created")}
-	c.Flags().BoolVar(&flags.wait, "wait", false, "Wait until the task has ended.")
-	c.Flags().DurationVar(&flags.timeout, "timeout", 0, "With --wait: time after which to stop waiting. Defaults to no limit.")
-	c.RunE = func(c *cobra.Command, arguments []string) error {
-		if err := flags.write.readDryRun(c); err != nil {
-			return err
-		}
-		k, namespace, err := f.connect()
-		if err != nil {
-			return err
-		}
-		task, err := getTask(c.Context(), k, namespace, arguments[0])
-		if err != nil {
-			return err
-		}
-		return f.submitTask(c.Context(), k, flags, taskbuilder.NewRetry(task, f.Suffix()), nil)
-	}
-	return c
+	return f.newTaskCommand("retry", "created", "Create a task with the same request as another one", "retry install-wiki-x7k2p -n demo --wait",
+		func(c *cobra.Command, k client.WithWatch, flags *taskFlags, task *v1alpha1.AppInstallTask) error {
+			return f.submitTask(c.Context(), k, flags, taskbuilder.NewRetry(task, f.Suffix()), nil)
+		})
 }
