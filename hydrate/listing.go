@@ -70,6 +70,9 @@ type Listing struct {
 type Cursor struct {
 	Revision string
 	ETag     string
+	// Complete specifies that the source checks all versions for changes, also if it checks only a part of them
+	// in other listings.
+	Complete bool
 }
 
 // ChartContent is a chart as its source delivers it. Either Archive or Files is set.

@@ -20,6 +20,7 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/controllers/marketsource"
+	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/fairlimiter"
 	"github.com/appmarket/operator/internal/netguard"
 	"github.com/appmarket/operator/internal/outcome"
@@ -38,6 +39,19 @@ type marketFixture struct {
 	writes     *testenv.Writes
 	reconciler *marketsource.Reconciler
 	source     *v1alpha1.MarketSource
+	// cursors are the cursors of all listings.
+	cursors []hydrate.Cursor
+}
+
+// recordingLister records the cursors of its listings.
+type recordingLister struct {
+	marketsource.Lister
+	fixture *marketFixture
+}
+
+func (l recordingLister) List(ctx context.Context, since hydrate.Cursor) (hydrate.Listing, error) {
+	l.fixture.cursors = append(l.fixture.cursors, since)
+	return l.Lister.List(ctx, since)
 }
 
 // newMarketFixture creates a source named main.
@@ -84,7 +98,8 @@ func (b *marketFixture) openLister(ctx context.Context, of *v1alpha1.MarketSourc
 		}
 		cfg.Helm.Token = string(secret.Data["token"])
 	}
-	return source.Open(cfg)
+	opened, err := source.Open(cfg)
+	return recordingLister{opened, b}, err
 }
 
 // editSource changes the source as a user does.

@@ -60,12 +60,12 @@ func (r *Reconciler) fetchListing(ctx context.Context, s *scope) error {
 	if !changed && last.isBackoffActive(s.source) {
 		return last.cachedError()
 	}
-	var since hydrate.Cursor
+	since := hydrate.Cursor{Complete: changed || last.isCompleteDue || isReconcileRequested(s.source)}
 	if !s.needsListing(last) {
 		if !changed && !last.isDue(s.source) {
 			return nil
 		}
-		since = hydrate.Cursor{Revision: s.source.Status.Revision, ETag: cmp.Or(last.etag, s.source.Status.ETag)}
+		since.Revision, since.ETag = s.source.Status.Revision, cmp.Or(last.etag, s.source.Status.ETag)
 	}
 	if err := s.reportProgress(ctx); err != nil {
 		return err
@@ -74,6 +74,7 @@ func (r *Reconciler) fetchListing(ctx context.Context, s *scope) error {
 	begin := time.Now()
 	listing, err := requestListing(reading, r, s.source, since)
 	next := last.afterRequest(s.source, err)
+	next.isCompleteDue = err != nil && since.Complete
 	next.policyErr = r.updatePolicyDigest(ctx, s.source)
 	next.took = time.Since(begin)
 	if listing.NotModified {

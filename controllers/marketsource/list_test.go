@@ -1,6 +1,7 @@
 package marketsource_test
 
 import (
+	"net/http"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -71,6 +72,32 @@ var _ = Describe("A source is asked", func() {
 			Expect(b.source.Status.LastHandledReconcileAt).To(Equal(when))
 			b.expectNoWrites()
 		}
+	})
+
+	It("for all its versions when that is requested, until the request has succeeded", func() {
+		isComplete := func() bool {
+			GinkgoHelper()
+			Expect(b.cursors).To(HaveLen(1))
+			defer func() { b.cursors = nil }()
+			return b.cursors[0].Complete
+		}
+		b.syncAndServe()
+		b.cursors = nil
+		b.expectSuccess("1ns")
+		Expect(isComplete()).To(BeFalse(), "at its interval")
+		b.requestReconcile("now")
+		b.expectSuccess()
+		Expect(isComplete()).To(BeTrue(), "for a user")
+		b.setFailure(http.StatusInternalServerError, "")
+		b.reconciler.RequestListing(client.ObjectKeyFromObject(b.source))
+		_, err := b.reconcileSource("1ns")
+		Expect(err).To(HaveOccurred())
+		Expect(isComplete()).To(BeTrue(), "for its origin")
+		b.setFailure(0, "")
+		b.expectSuccess("1ns")
+		Expect(isComplete()).To(BeTrue(), "after a failure")
+		b.expectSuccess("1ns")
+		Expect(isComplete()).To(BeFalse(), "after it succeeded")
 	})
 
 	It("with the validator of its last answer, which needs no write", func() {

@@ -22,6 +22,8 @@ type pollState struct {
 	// etag is the ETag of the last response. The one in status is older if the last
 	// response was not modified.
 	etag string
+	// isCompleteDue reports whether a complete listing was requested and has failed.
+	isCompleteDue bool
 	// repairs is the number of consecutive listings that were requested because AppInfos
 	// were missing.
 	repairs int

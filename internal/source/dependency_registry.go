@@ -99,7 +99,7 @@ func (d *dependencyRegistry) findOffer(ctx context.Context, wanted chart.Depende
 		return hydrate.Offer{}, outcome.Stalled(v1alpha1.ReasonNotFound, fmt.Errorf("%s has no tag in this range of versions", urlOf(repository)))
 	}
 	version := selected.found[0].offer.Version
-	entry, err := d.client.readChart(ctx, repository.Tag(versionTag(version)))
+	entry, err := d.client.readTag(ctx, repository.Tag(versionTag(version)))
 	if err != nil {
 		return hydrate.Offer{}, err
 	}

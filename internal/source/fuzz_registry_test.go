@@ -66,7 +66,7 @@ func FuzzRegistry(f *testing.F) {
 		_, err = client.listTags(t.Context(), repository)
 		expectReason(err)
 		tag := repository.Tag("1.0.0")
-		_, err = client.readChart(t.Context(), tag)
+		_, err = client.readTag(t.Context(), tag)
 		expectReason(err)
 		for _, provider := range []v1alpha1.VerificationProvider{
 			v1alpha1.VerificationProviderHelmProvenance, v1alpha1.VerificationProviderCosign, v1alpha1.VerificationProviderNotation,

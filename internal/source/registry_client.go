@@ -119,16 +119,32 @@ func (c *registryClient) listTags(ctx context.Context, repository name.Repositor
 	return tags, nil
 }
 
-// readChart returns the entry of the chart with a tag. A manifest that is not the manifest of a
-// chart is stalled with InvalidChart.
-func (c *registryClient) readChart(ctx context.Context, tag name.Tag) (index.Entry, error) {
+// readTag returns the entry of the chart with a tag.
+func (c *registryClient) readTag(ctx context.Context, tag name.Tag) (index.Entry, error) {
+	digest, err := c.readDigest(ctx, tag)
+	if err != nil {
+		return index.Entry{}, err
+	}
+	return c.readChart(ctx, tag, digest)
+}
+
+// readDigest returns the digest of the manifest with a tag.
+func (c *registryClient) readDigest(ctx context.Context, tag name.Tag) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	known, err := c.puller.Head(ctx, tag)
+	manifest, err := c.puller.Head(ctx, tag)
 	if err != nil {
-		return index.Entry{}, c.toError(tag, err)
+		return "", c.toError(tag, err)
 	}
-	at := tag.Digest(known.Digest.String())
+	return manifest.Digest.String(), nil
+}
+
+// readChart returns the entry of the chart with a tag, whose manifest has the digest. A manifest that is not the manifest of a
+// chart is stalled with InvalidChart.
+func (c *registryClient) readChart(ctx context.Context, tag name.Tag, digest string) (index.Entry, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	at := tag.Digest(digest)
 	key := chartKey{c.access, at.Name()}
 	if cached, ok := chartsByDigest.Get(key); ok {
 		if err, isError := cached.(error); isError {
@@ -205,7 +221,7 @@ func archiveLayer(manifest v1.Manifest) *v1.Descriptor {
 
 // fetchChart reads the archive of the chart with a tag.
 func (c *registryClient) fetchChart(ctx context.Context, tag name.Tag) ([]byte, error) {
-	entry, err := c.readChart(ctx, tag)
+	entry, err := c.readTag(ctx, tag)
 	if err != nil {
 		return nil, err
 	}

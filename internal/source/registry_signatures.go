@@ -34,7 +34,9 @@ const (
 func (s *registrySource) FetchSignatures(ctx context.Context, offer hydrate.Offer, provider v1alpha1.VerificationProvider) (hydrate.Signatures, error) {
 	for _, repository := range s.possibleRepositories(offer) {
 		if tag := repository.Tag(versionTag(offer.Version)); offer.URL == urlOf(tag) {
-			return s.client.fetchSignatures(ctx, tag, offer.Digest, provider)
+			signatures, err := s.client.fetchSignatures(ctx, tag, offer.Digest, provider)
+			s.forgetMovedTag(tag, err)
+			return signatures, err
 		}
 	}
 	return hydrate.Signatures{}, outcome.Stalled(v1alpha1.ReasonFetchFailed, errors.New("get signatures: the URL does not belong to a repository of the source"))

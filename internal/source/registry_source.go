@@ -35,6 +35,8 @@ const maxListingTime = 5 * time.Minute
 type registrySource struct {
 	listingOptions
 	client *registryClient
+	// key is the listingKey.
+	key string
 	// repositories are the repositories of the charts, without duplicates. They are not known
 	// before the first listing if catalog is set.
 	repositories []name.Repository
@@ -47,7 +49,7 @@ func newRegistrySource(cfg Config, listed listingOptions) (*registrySource, erro
 	if !ok {
 		return nil, fmt.Errorf("spec.oci.url: %q does not begin with %s", cfg.OCI.URL, ociScheme)
 	}
-	source := &registrySource{listingOptions: listed}
+	source := &registrySource{listingOptions: listed, key: listingKey(cfg)}
 	registry, err := source.addRepositories(cfg.OCI, base)
 	if err != nil {
 		return nil, err
@@ -105,12 +107,14 @@ func parseRepository(text string, insecure bool) (name.Repository, error) {
 // chartName returns the name of the chart in a repository.
 func chartName(repository name.Repository) string { return path.Base(repository.RepositoryStr()) }
 
-// List lists the tags of each repository, and reads the manifests of the newest versions. A
-// manifest that was read before is only requested with HEAD.
+// List lists the tags of each repository, and reads the manifests of the newest versions. For a
+// manifest that was read before, it only requests the digest of the tag, with HEAD: of all tags in a complete
+// listing, otherwise of the newest version, of new tags and of tags that were not checked for a time.
 func (s *registrySource) List(ctx context.Context, since hydrate.Cursor) (hydrate.Listing, error) {
 	ctx, cancel := context.WithTimeout(ctx, maxListingTime)
 	defer cancel()
 	ctx = reportReadingOnce(ctx)
+	isComplete := since.Complete || since.Revision == ""
 	repositories := s.repositories
 	if s.catalog != nil {
 		var err error
@@ -125,7 +129,7 @@ func (s *registrySource) List(ctx context.Context, since hydrate.Cursor) (hydrat
 	group.SetLimit(concurrentRepositories)
 	for i, repository := range wanted {
 		group.Go(outcome.Guarded(func() (err error) {
-			listed[i], err = s.listRepository(ctx, repository)
+			listed[i], err = s.listRepository(ctx, repository, isComplete)
 			return err
 		}))
 	}
@@ -210,7 +214,7 @@ func isRepositoryFailure(err error) bool {
 }
 
 // listRepository lists the newest versions of one repository.
-func (s *registrySource) listRepository(ctx context.Context, repository name.Repository) (chartListing, error) {
+func (s *registrySource) listRepository(ctx context.Context, repository name.Repository, isComplete bool) (chartListing, error) {
 	tags, err := s.client.listTags(ctx, repository)
 	if isRepositoryFailure(err) {
 		return chartListing{failure: err}, nil
@@ -219,9 +223,14 @@ func (s *registrySource) listRepository(ctx context.Context, repository name.Rep
 		return chartListing{}, err
 	}
 	versions, isUnwanted := s.newestVersions(chartName(repository), tags)
-	listed := chartListing{isUnwanted: isUnwanted}
-	for _, version := range versions {
-		entry, err := s.client.readChart(ctx, repository.Tag(versionTag(version)))
+	listed, known, listedTags := chartListing{isUnwanted: isUnwanted}, s.findCheckedTags(repository), []name.Tag(nil)
+	for i, version := range versions {
+		tag := repository.Tag(versionTag(version))
+		listedTags = append(listedTags, tag)
+		if isComplete || i == 0 {
+			known.forgetTag(tag.TagStr())
+		}
+		entry, err := s.readListedTag(ctx, known, tag)
 		switch {
 		case isInvalidChart(err), outcome.Reason(err, "") == v1alpha1.ReasonNotFound: // The tag was deleted, or has no content.
 			listed.invalid = append(listed.invalid, err)
@@ -233,7 +242,23 @@ func (s *registrySource) listRepository(ctx context.Context, repository name.Rep
 			listed.entries = append(listed.entries, entry)
 		}
 	}
+	known.forgetOtherTags(listedTags)
 	return listed, nil
+}
+
+// readListedTag returns the entry of the chart with a tag. The tag is checked if its digest is not known.
+func (s *registrySource) readListedTag(ctx context.Context, known *checkedTags, tag name.Tag) (index.Entry, error) {
+	digest := known.findDigest(tag.TagStr())
+	if digest == "" {
+		var err error
+		if digest, err = s.client.readDigest(ctx, tag); err != nil {
+			return index.Entry{}, err
+		}
+		known.keepDigest(tag.TagStr(), digest)
+	}
+	entry, err := s.client.readChart(ctx, tag, digest)
+	s.forgetMovedTag(tag, err)
+	return entry, err
 }
 
 // isInvalidChart reports whether an error is one of a single chart, which must not prevent the listing of others.
@@ -274,8 +299,9 @@ func versionTag(version string) string { return strings.ReplaceAll(version, "+",
 // Fetch fetches the archive of an offer by its digest.
 func (s *registrySource) Fetch(ctx context.Context, offer hydrate.Offer) (hydrate.ChartContent, error) {
 	for _, repository := range s.possibleRepositories(offer) {
-		if offer.URL == urlOf(repository.Tag(versionTag(offer.Version))) {
+		if tag := repository.Tag(versionTag(offer.Version)); offer.URL == urlOf(tag) {
 			archive, err := s.client.readArchive(ctx, repository.Digest(offer.Digest))
+			s.forgetMovedTag(tag, err)
 			return hydrate.ChartContent{Archive: archive}, err
 		}
 	}

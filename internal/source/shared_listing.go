@@ -110,7 +110,7 @@ func (s *sharedSource) List(ctx context.Context, since hydrate.Cursor) (hydrate.
 		s.shared.keepListing(s.key, entry, listing, err)
 		return listing, err
 	}
-	listing, err := s.Source.List(ctx, hydrate.Cursor{Revision: known.Revision, ETag: known.ETag})
+	listing, err := s.Source.List(ctx, hydrate.Cursor{Revision: known.Revision, ETag: known.ETag, Complete: since.Complete})
 	if err != nil || !listing.NotModified {
 		s.shared.keepListing(s.key, entry, listing, err)
 		return listing, err

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/registry"
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/test/fixture"
@@ -46,7 +47,7 @@ var _ = Describe("A source of type OCI", func() {
 		charts := startChartRegistry() + "/charts"
 		pushChart(ctx, t, siteChart("1.0.0"), charts)
 		t.Source = t.CreateSource(ctx, t.Namespace, "charts", "", func(s *v1alpha1.MarketSourceSpec) {
-			s.Type, s.Helm = v1alpha1.SourceTypeOCI, nil
+			s.Type, s.Helm, s.MutableVersions = v1alpha1.SourceTypeOCI, nil, v1alpha1.MutableVersionsDeny
 			s.OCI = &v1alpha1.OCISource{URL: "oci://" + charts, Charts: []string{"site", "absent"}, Insecure: new(true)}
 		})
 		t.WaitTrue(ctx, t.Source, v1alpha1.ConditionReady)
@@ -61,6 +62,10 @@ var _ = Describe("A source of type OCI", func() {
 		Eventually(func() string { return t.App(ctx, "site").Status.SelectedVersion }).WithContext(ctx).Should(Equal("1.1.0"))
 		t.Succeed(ctx, v1alpha1.ActionUpgrade, "site")
 		Expect(t.Instance(ctx, "site").Status.Version).To(Equal("1.1.0"))
+
+		pushChart(ctx, t, siteChart("1.0.0").With("1.0.0", fixture.Files{"README.md": "moved\n"}), charts)
+		t.Sync(ctx)
+		t.WaitCondition(ctx, t.App(ctx, "site"), v1alpha1.ConditionFetched, metav1.ConditionFalse, v1alpha1.ReasonMutated)
 	})
 
 	It("offers a chart as soon as it is in the catalog of the registry", func(ctx SpecContext) {
