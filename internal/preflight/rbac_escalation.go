@@ -26,8 +26,9 @@ type roleGrant struct {
 	// the rules of other roles.
 	rules      []rbacv1.PolicyRule
 	aggregated bool
-	// ref is the role of a binding, nil for a role.
-	ref *rbacv1.RoleRef
+	// ref is the role of a binding, nil for a role, and subjects are the subjects of a binding.
+	ref      *rbacv1.RoleRef
+	subjects []rbacv1.Subject
 }
 
 func (d *Requirements) addGrant(o *object) error {
@@ -54,7 +55,7 @@ func (d *Requirements) addGrant(o *object) error {
 		if one.RoleRef.Name == "" {
 			return errors.New("roleRef.name: Required value")
 		}
-		g.ref = &one.RoleRef
+		g.ref, g.subjects = &one.RoleRef, one.Subjects
 	default:
 		return nil
 	}

@@ -28,7 +28,7 @@ func (f *Factory) newShowCommand() *cobra.Command {
 	c.Flags().BoolVar(&inputs, "inputs", false, "List the inputs of the selected version only.")
 	c.Flags().BoolVar(&versions, "versions", false, "List the served versions only.")
 	reports := f.addReportFlags(c)
-	c.MarkFlagsMutuallyExclusive("inputs", "versions", "values", "schema", "readme", "objects")
+	c.MarkFlagsMutuallyExclusive("inputs", "versions", "values", "schema", "readme", "objects", "permissions")
 	c.RunE = func(c *cobra.Command, arguments []string) error {
 		report, err := reports.find(c, l)
 		if err != nil {

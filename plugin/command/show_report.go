@@ -13,6 +13,7 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/catalog"
+	"github.com/appmarket/operator/internal/permissions"
 	"github.com/appmarket/operator/internal/text"
 	"github.com/appmarket/operator/plugin/repository"
 	"github.com/appmarket/operator/plugin/table"
@@ -21,19 +22,23 @@ import (
 // appReport is a report about a version of an app that a flag selects.
 type appReport struct {
 	flag, file, usage string
+	// convert returns what is printed of the file of a version. It is nil if the file is printed as it is.
+	convert func(app *v1alpha1.AppInfo, version string, content []byte) ([]byte, error)
 	// inStatus returns the part of the report that the status of an app contains, for users who cannot read the
 	// repository. It is nil if the status contains nothing of it.
 	inStatus func(*v1alpha1.AppSummary) *metav1.Table
 }
 
 var appReports = []appReport{
-	{"values", "values.yaml", "Print the default Helm values of a version.", nil},
-	{"schema", "values.schema.json", "Print the JSON schema of the Helm values of a version.", nil},
-	{"readme", "README.md", "Print the README of a version.", func(summary *v1alpha1.AppSummary) *metav1.Table {
+	{"values", "values.yaml", "Print the default Helm values of a version.", nil, nil},
+	{"schema", "values.schema.json", "Print the JSON schema of the Helm values of a version.", nil, nil},
+	{"readme", "README.md", "Print the README of a version.", nil, func(summary *v1alpha1.AppSummary) *metav1.Table {
 		return table.Texts([][2]string{{"Title", summary.Title}, {"Description", summary.Description}})
 	}},
 	{"objects", "objects.yaml", "Print the objects that a version creates with its default values. Content of Secrets is masked.",
-		func(summary *v1alpha1.AppSummary) *metav1.Table { return table.Kinds(summary.Kinds) }},
+		nil, func(summary *v1alpha1.AppSummary) *metav1.Table { return table.Kinds(summary.Kinds) }},
+	{"permissions", "objects.yaml", "Print the roles that a version creates, and the rules that a service account needs to install it, with its default values.",
+		permissions.NewManifest, nil},
 }
 
 // reportFlags select a report of a version.
@@ -105,6 +110,11 @@ func (f *Factory) printReport(ctx context.Context, k client.Client, l *listFlags
 	case errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("version %s of app %q has no %s", version.Version, appName(app), report.file)
 	case err == nil:
+		if report.convert != nil {
+			if content, err = report.convert(app, version.Version, content); err != nil {
+				return fmt.Errorf("list the permissions of app %q: %w", appName(app), err)
+			}
+		}
 		_, err = fmt.Fprint(f.Streams.Out, text.PrintableLines(string(content)))
 		return err
 	case flags.repository.url != "" || !isUnreadable(err):

@@ -39,7 +39,7 @@ func TestReports(t *testing.T) {
 	requests := p.startGateway("/api/v1/namespaces/reports/services/repository:http/proxy", s.handler())
 	in := " --market reports --operator-namespace reports"
 	expectGolden(t, "show-reports",
-		p.run("show wiki --values"+in), p.run("show wiki --schema"+in), p.run("show wiki --readme"+in), p.run("show wiki --objects --version 2.x"+in),
+		p.run("show wiki --values"+in), p.run("show wiki --schema"+in), p.run("show wiki --readme"+in), p.run("show wiki --objects --version 2.x"+in), p.run("show wiki --permissions"+in),
 		p.run("show large --values"+in), p.run("show large --readme"+in), p.run("show wiki --values --version 9.0.0"+in), p.run("show wiki --values --readme"+in),
 		p.run("show wiki --values -o yaml"+in), p.run("show wiki --version 2.4.0"+in), p.run("show wiki --values --token-file x"+in),
 		p.run("show wiki --values --market reports --operator-namespace missing"))
@@ -70,7 +70,7 @@ func TestReportsWithoutTheRepository(t *testing.T) {
 	p.kubeconfig = writeKubeconfig(t, p.env.Config, "system:serviceaccount:statusonly:reader")
 	in := " --market statusonly --operator-namespace statusonly"
 	expectGolden(t, "show-status-only",
-		p.run("show samples/wiki --objects"+in), p.run("show samples/wiki --readme"+in), p.run("show samples/wiki --values"+in), p.run("show samples/wiki --schema"+in),
+		p.run("show samples/wiki --objects"+in), p.run("show samples/wiki --permissions"+in), p.run("show samples/wiki --readme"+in), p.run("show samples/wiki --values"+in), p.run("show samples/wiki --schema"+in),
 		p.run("show samples/wiki --objects --market statusonly --operator-namespace other"),
 		p.run("images samples/wiki --all-versions"+in))
 }

@@ -2,9 +2,12 @@ package pages
 
 import (
 	"encoding/json"
+	"errors"
+	"net/http"
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/objects"
+	"github.com/appmarket/operator/internal/permissions"
 	"github.com/appmarket/operator/ui/reports"
 )
 
@@ -52,4 +55,46 @@ func (v *appView) addAccess(r *request) {
 			v.Access.Lists = append(v.Access.Lists, list)
 		}
 	}
+}
+
+// servePermissions serves permissions.yaml of a version, which is written from the report with its objects.
+func (s *Server) servePermissions(w http.ResponseWriter, r *request) {
+	app, err := getApp(r)
+	if err != nil {
+		s.writeError(w, r, err)
+		return
+	}
+	v, err := newAppView(r, app, "Permissions")
+	if err != nil {
+		s.writeError(w, r, err)
+		return
+	}
+	text, err := v.permissionsManifest(r)
+	if err != nil {
+		s.writeProblem(w, r, &problem{
+			Status: http.StatusBadGateway, Title: r.Text("problem.reportMissing"), Text: r.Text("problem.reportMissingText", "Cause", err.Error()),
+			BackURL: appTabURL(app.Namespace, app.Spec.SourceRef.Name, app.Spec.App, "permissions"), Back: r.Text("problem.showApp"),
+		})
+		return
+	}
+	w.Header().Set("Content-Type", "application/yaml")
+	w.Header().Set("Content-Disposition", `attachment; filename="`+permissions.FileName+`"`)
+	w.Header().Set("Content-Security-Policy", policy+"; sandbox")
+	_, _ = w.Write(text) // The client is gone if it fails.
+}
+
+// permissionsManifest returns permissions.yaml of the shown version.
+func (v *appView) permissionsManifest(r *request) ([]byte, error) {
+	if v.Shown == nil {
+		return nil, reports.ErrNotFound
+	}
+	if !r.server.acquireAnalysis(r.Context()) {
+		return nil, errors.New(r.Text("compare.busy"))
+	}
+	defer r.server.releaseAnalysis()
+	report, err := r.server.Reports.Fetch(r.Context(), v.Shown.ReportURL, reports.Objects, r.Token())
+	if err != nil {
+		return nil, err
+	}
+	return permissions.NewManifest(v.App, v.Shown.Version, report)
 }

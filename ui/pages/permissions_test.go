@@ -8,6 +8,7 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/permissions"
 )
 
 func TestPermissionsFootprintAndPlacement(t *testing.T) {
@@ -27,6 +28,18 @@ func TestPermissionsFootprintAndPlacement(t *testing.T) {
 	address := "/apps/" + w.market + "/samples/agent"
 	shows(t, b, address, ">Storage</span> 3Gi", ">Pull</span> 412 MB", "does not run on this cluster", "StorageClass &#34;slow&#34; not found")
 	shows(t, b, address+"/permissions", "objects or permissions outside its namespace", "list nodes in all namespaces", "Directories of nodes", "Pod/agent: /run")
+	w.reports.mu.Lock()
+	w.reports.texts["/reports/"+digest+"/objects.yaml"] = "---\n# Source: agent/templates/role.yaml\napiVersion: rbac.authorization.k8s.io/v1\n" +
+		"kind: ClusterRole\nmetadata: {name: agent}\nrules: [{apiGroups: [\"\"], resources: [nodes], verbs: [list]}]\n"
+	w.reports.mu.Unlock()
+	shows(t, b, address+"/permissions", `href="`+address+`/permissions.yaml?version=`)
+	manifest := b.get(t, address+"/permissions.yaml")
+	g.Expect(manifest.StatusCode).To(Equal(http.StatusOK))
+	g.Expect(manifest.Header.Get("Content-Disposition")).To(Equal(`attachment; filename="permissions.yaml"`))
+	want, err := permissions.NewManifest(app, app.Status.SelectedVersion, []byte(w.reports.texts["/reports/"+digest+"/objects.yaml"]))
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(manifest.text).To(Equal(string(want)))
+	g.Expect(manifest.text).To(ContainSubstring("- kind: ClusterRole\n  name: agent\n"))
 	w.addApp(t, w.market, "samples", "modest", v1alpha1.AppSummary{Title: "Modest", Access: &v1alpha1.AppAccess{Scope: v1alpha1.AccessNamespace}})
 	shows(t, b, "/apps/"+w.market+"/samples/modest/permissions", "The app asks for nothing outside its namespace.")
 

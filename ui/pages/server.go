@@ -15,6 +15,7 @@ import (
 	"github.com/go-logr/logr"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/permissions"
 	"github.com/appmarket/operator/ui/assets"
 	"github.com/appmarket/operator/ui/images"
 	"github.com/appmarket/operator/ui/issuer"
@@ -151,6 +152,7 @@ func (s *Server) routes() http.Handler {
 	s.addTerminal(mux)
 	s.addUploads(mux)
 	mux.Handle("GET /apps/{namespace}/{source}/{app}/images.txt", s.signedIn(s.serveImageList))
+	mux.Handle("GET /apps/{namespace}/{source}/{app}/"+permissions.FileName, s.signedIn(s.servePermissions))
 	mux.Handle("GET /apps/{namespace}/{source}/{app}/files/{report}", s.signedIn(s.serveReport))
 	mux.Handle("/", s.signedIn(func(w http.ResponseWriter, r *request) {
 		s.writeProblem(w, r, notFound(r, "problem.noPage", "/apps", "problem.showApps"))

@@ -25,7 +25,7 @@ func parseTemplates() (templates, error) {
 		all, err := template.New("").Funcs(template.FuncMap{
 			"icon": assets.Icon, "asset": assets.URL, "clock": formatClock, "bytes": formatBytes,
 			"inc": func(n int) int { return n + 1 }, "initial": initialOf, "command": commandHTML, "tint": tintOf, "join": strings.Join,
-			"appURL": appURL, "appTabURL": appTabURL, "versionURL": versionURL, "reportURL": reportURL, "imageListURL": imageListURL,
+			"appURL": appURL, "appTabURL": appTabURL, "versionURL": versionURL, "reportURL": reportURL, "imageListURL": imageListURL, "permissionsURL": permissionsURL,
 			"isPrerelease": isPrerelease, "installURL": installURL, "adoptURL": adoptURL,
 			"previewURL": previewURL, "manifestURL": manifestURL, "checkURL": checkURL,
 			"fieldsURL": fieldsURL, "inputsURL": inputsURL, "defaultsURL": defaultsURL, "copyURL": copyURL,

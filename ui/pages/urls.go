@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/permissions"
 	"github.com/appmarket/operator/ui/live"
 )
 
@@ -42,6 +43,10 @@ func reportURL(namespace, source, app, version, report string) string {
 
 func imageListURL(namespace, source, app, version string) string {
 	return pathOf("apps", namespace, source, app, "images.txt") + queryOf(url.Values{"version": {version}})
+}
+
+func permissionsURL(namespace, source, app, version string) string {
+	return pathOf("apps", namespace, source, app, permissions.FileName) + queryOf(url.Values{"version": {version}})
 }
 
 func instanceURL(namespace, name string) string { return pathOf("instances", namespace, name) }
