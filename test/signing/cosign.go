@@ -46,6 +46,15 @@ func (k *CosignKey) PublicKey(t testing.TB) []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})
 }
 
+// Fingerprint returns the digest of the public key.
+func (k *CosignKey) Fingerprint(t testing.TB) string {
+	t.Helper()
+	der, err := x509.MarshalPKIXPublicKey(k.private.Public())
+	NewWithT(t).Expect(err).NotTo(HaveOccurred())
+	sum := sha256.Sum256(der)
+	return "sha256:" + hex.EncodeToString(sum[:])
+}
+
 func (k *CosignKey) sign(t testing.TB, message []byte) []byte {
 	t.Helper()
 	sum := sha256.Sum256(message)
