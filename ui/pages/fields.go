@@ -40,16 +40,7 @@ type validatedForm interface {
 // serveFields checks the fields of a form, without a change of the cluster. A script shows the problems of
 // the fields that the user has changed.
 func (s *Server) serveFields(load pageFunc) func(http.ResponseWriter, *request) {
-	return func(w http.ResponseWriter, r *request) {
-		if err := parseForm(r); err != nil {
-			s.writeError(w, r, err)
-			return
-		}
-		v, err := load(r)
-		if err != nil {
-			s.writeError(w, r, err)
-			return
-		}
+	return s.withForm(load, func(w http.ResponseWriter, r *request, v *view) {
 		form, ok := v.data.(validatedForm)
 		if !ok {
 			s.writeError(w, r, notFound(r, "problem.noPage", "/apps", "problem.showApps"))
@@ -61,7 +52,7 @@ func (s *Server) serveFields(load pageFunc) func(http.ResponseWriter, *request) 
 			return
 		}
 		writePart(w, r, part)
-	}
+	})
 }
 
 // validateFields returns the states of the fields of an installation.

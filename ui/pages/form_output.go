@@ -64,16 +64,7 @@ func (o formOutput) file(kind string) (text, name string) {
 // serveManifest serves the manifest of a form as a file, without a change of the cluster: the objects that the form
 // writes, or the AppInstance for a git repository.
 func (s *Server) serveManifest(load pageFunc) func(http.ResponseWriter, *request) {
-	return func(w http.ResponseWriter, r *request) {
-		if err := parseForm(r); err != nil {
-			s.writeError(w, r, err)
-			return
-		}
-		v, err := load(r)
-		if err != nil {
-			s.writeError(w, r, err)
-			return
-		}
+	return s.withForm(load, func(w http.ResponseWriter, r *request, v *view) {
 		text, name := "", ""
 		if form, ok := v.data.(interface {
 			file(kind string) (text, name string)
@@ -88,5 +79,5 @@ func (s *Server) serveManifest(load pageFunc) func(http.ResponseWriter, *request
 		w.Header().Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": name + ".yaml"}))
 		w.Header().Set("Cache-Control", "no-store")
 		_, _ = io.WriteString(w, text)
-	}
+	})
 }

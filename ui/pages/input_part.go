@@ -23,17 +23,8 @@ func (v *actionView) inputForm() *inputForm {
 // cluster. A script replaces the part of the form with the inputs, and keeps the entries. Without a script,
 // the answer is the form.
 func (s *Server) serveInputs(load pageFunc) func(http.ResponseWriter, *request) {
-	return func(w http.ResponseWriter, r *request) {
+	return s.withForm(load, func(w http.ResponseWriter, r *request, v *view) {
 		allowReturn(w)
-		if err := parseForm(r); err != nil {
-			s.writeError(w, r, err)
-			return
-		}
-		v, err := load(r)
-		if err != nil {
-			s.writeError(w, r, err)
-			return
-		}
 		holder, ok := v.data.(inputsHolder)
 		if !ok || holder.inputForm() == nil {
 			s.writeError(w, r, notFound(r, "problem.noPage", "/apps", "problem.showApps"))
@@ -49,5 +40,5 @@ func (s *Server) serveInputs(load pageFunc) func(http.ResponseWriter, *request) 
 			return
 		}
 		writePart(w, r, part)
-	}
+	})
 }

@@ -31,7 +31,9 @@ type view struct {
 	query string
 	// styleNonce is the nonce of style elements that the script of the page creates, empty for none.
 	styleNonce string
-	data       any
+	// status is the HTTP status of the answer to a form if it is not the one for errors.
+	status int
+	data   any
 }
 
 // pageFunc reads what a page shows. An error is shown as a page of its own.

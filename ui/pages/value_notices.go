@@ -175,16 +175,7 @@ func addValue(entered []byte, keys []string, value any) ([]byte, error) {
 
 // serveValues handles a form with values, one of few at a time.
 func (s *Server) serveValues(load pageFunc, serve func(http.ResponseWriter, *request, enteredValues)) func(http.ResponseWriter, *request) {
-	return func(w http.ResponseWriter, r *request) {
-		if err := parseForm(r); err != nil {
-			s.writeError(w, r, err)
-			return
-		}
-		v, err := load(r)
-		if err != nil {
-			s.writeError(w, r, err)
-			return
-		}
+	return s.withForm(load, func(w http.ResponseWriter, r *request, v *view) {
 		form, ok := v.data.(valuesForm)
 		if !ok || form.enteredValues().app == nil || len(form.enteredValues().text) > maxValuesBytes {
 			http.Error(w, "the form has no values", http.StatusNotFound)
@@ -197,5 +188,5 @@ func (s *Server) serveValues(load pageFunc, serve func(http.ResponseWriter, *req
 		}
 		defer s.releaseAnalysis()
 		serve(w, r, form.enteredValues())
-	}
+	})
 }

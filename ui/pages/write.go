@@ -1,6 +1,7 @@
 package pages
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -23,7 +24,7 @@ const (
 )
 
 // formFunc handles a submitted form. It returns the URL of the next page, or the view of the form
-// with the errors in it.
+// with the errors in it, or with the result of a dry run.
 type formFunc func(*request) (next string, again *view, err error)
 
 // serveForm handles the forms of users who are signed in.
@@ -39,7 +40,7 @@ func (s *Server) serveForm(handle formFunc) func(http.ResponseWriter, *request) 
 		case err != nil:
 			s.writeError(w, r, err)
 		case again != nil:
-			s.writeView(w, r, http.StatusUnprocessableEntity, again)
+			s.writeView(w, r, cmp.Or(again.status, http.StatusUnprocessableEntity), again)
 		default:
 			http.Redirect(w, r.Request, next, http.StatusSeeOther)
 		}
@@ -57,6 +58,22 @@ func parseForm(r *request) error {
 	return nil
 }
 
+// withForm calls serve with the view of a form that a user has sent. It does not change the cluster.
+func (s *Server) withForm(load pageFunc, serve func(http.ResponseWriter, *request, *view)) func(http.ResponseWriter, *request) {
+	return func(w http.ResponseWriter, r *request) {
+		err := parseForm(r)
+		var v *view
+		if err == nil {
+			v, err = load(r)
+		}
+		if err != nil {
+			s.writeError(w, r, err)
+			return
+		}
+		serve(w, r, v)
+	}
+}
+
 // serveFormPage serves the page of a form.
 func (s *Server) serveFormPage(load pageFunc) func(http.ResponseWriter, *request) {
 	serve := s.servePage(load)
@@ -68,23 +85,14 @@ func (s *Server) serveFormPage(load pageFunc) func(http.ResponseWriter, *request
 
 // servePreview serves the preview of a form.
 func (s *Server) servePreview(load pageFunc) func(http.ResponseWriter, *request) {
-	return func(w http.ResponseWriter, r *request) {
-		if err := r.ParseForm(); err != nil || len(r.PostForm) > maxFormFields {
-			http.Error(w, "the form is invalid", http.StatusBadRequest)
-			return
-		}
-		v, err := load(r)
-		if err != nil {
-			s.writeError(w, r, err)
-			return
-		}
+	return s.withForm(load, func(w http.ResponseWriter, r *request, v *view) {
 		part, err := s.templates.render(r.lang, v.name+"-preview", v.data)
 		if err != nil {
 			s.failRendering(w, err)
 			return
 		}
 		s.writeHTML(w, r.Request, http.StatusOK, part)
-	}
+	})
 }
 
 // allowReturn lets the browser of the user keep a page with a form, so that its Back button returns
