@@ -210,10 +210,15 @@ func submitSourceEdit(r *request) (next string, again *view, err error) {
 	v.checkFields()
 	if present := strconv.FormatInt(v.Source.Generation, 10); v.Generation != present {
 		v.Generation = present
-		v.Errors = append(v.Errors, fieldError{"location", r.Text("sourceForm.source"), r.Text("fieldProblem.sourceChanged")})
+		v.Errors = append(v.Errors, fieldError{"form", r.Text("sourceForm.source"), r.Text("fieldProblem.sourceChanged")})
 	}
 	if len(v.Errors) > 0 {
 		return "", v.view(), nil
+	}
+	if isTrial(r) {
+		err = r.Writer.Patch(r.Context(), v.source.DeepCopy(), client.MergeFrom(v.Source), client.DryRunAll)
+		r.logWrite("patch (dry run)", v.source, err)
+		return v.trialResultOf(r, err, "patch")
 	}
 	err = r.Writer.Patch(r.Context(), v.source, client.MergeFrom(v.Source))
 	r.logWrite("patch", v.source, err)

@@ -1,6 +1,7 @@
 package pages
 
 import (
+	"cmp"
 	"errors"
 	"strings"
 
@@ -46,15 +47,16 @@ var sourceFields = []struct{ path, id, label string }{
 	{"spec.interval", "interval", "sourceForm.interval"},
 }
 
-// sourceErrorsOf returns what the API server rejected, by the fields of the form.
+// sourceErrorsOf returns what the API server rejected, by the fields of the form. What is about no field is a problem of
+// the form.
 func sourceErrorsOf(l *locale.Language, err error) []fieldError {
 	var status apierrors.APIStatus
 	if !errors.As(err, &status) || status.Status().Details == nil || len(status.Status().Details.Causes) == 0 {
-		return []fieldError{{"name", l.Text("sourceForm.source"), statusMessage(err)}}
+		return []fieldError{{"form", l.Text("sourceForm.source"), statusMessage(err)}}
 	}
 	var problems []fieldError
 	for _, cause := range status.Status().Details.Causes {
-		problem := fieldError{"name", cause.Field, rejectionOf(cause)}
+		problem := fieldError{"form", cmp.Or(cause.Field, l.Text("sourceForm.source")), rejectionOf(cause)}
 		for _, field := range sourceFields {
 			if strings.HasPrefix(cause.Field, field.path) {
 				problem.ID, problem.Label = field.id, l.Text(field.label)

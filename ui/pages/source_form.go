@@ -43,6 +43,8 @@ type sourceForm struct {
 	// Grant is the command that grants the missing permission.
 	Grant  string
 	Errors []fieldError
+	// Accepted reports that the API server has accepted the source in a dry run.
+	Accepted bool
 
 	formOutput
 	lang   *locale.Language
@@ -70,6 +72,11 @@ func submitNewSource(r *request) (next string, again *view, err error) {
 		return "", v.view(), nil
 	}
 	created := v.source.DeepCopy()
+	if isTrial(r) {
+		err = r.Writer.Create(r.Context(), created, client.DryRunAll)
+		r.logWrite("create (dry run)", created, err)
+		return v.trialResultOf(r, err, "create")
+	}
 	err = r.Writer.Create(r.Context(), created)
 	r.logWrite("create", created, err)
 	if apierrors.IsAlreadyExists(err) {
@@ -88,16 +95,21 @@ func (v *sourceForm) handleExisting(r *request) (next string, again *view, err e
 	if equality.Semantic.DeepDerivative(v.source.Spec, existing.Spec) {
 		return sourceURL(existing.Namespace, existing.Name), nil, nil
 	}
-	v.Errors = append(v.Errors, fieldError{"name", r.Text("form.name"), r.Text("fieldProblem.sourceExists")})
+	v.addExistsError()
 	return "", v.view(), nil
+}
+
+func (v *sourceForm) addExistsError() {
+	v.Errors = append(v.Errors, fieldError{"name", v.lang.Text("form.name"), v.lang.Text("fieldProblem.sourceExists")})
 }
 
 // resultOf returns the page of the source after a write, or the form with what the API server rejected.
 func (v *sourceForm) resultOf(r *request, err error, verb string) (next string, again *view, failure error) {
-	if err == nil {
+	switch {
+	case err == nil:
 		return sourceURL(v.source.Namespace, v.source.Name), nil, nil
-	}
-	if apierrors.IsInvalid(err) {
+	case apierrors.IsInvalid(err), apierrors.IsBadRequest(err), apierrors.IsForbidden(err) && v.NotAllowed == "":
+		// The user has the permission, so that admission has refused the source.
 		v.Errors = sourceErrorsOf(r.lang, err)
 		return "", v.view(), nil
 	}

@@ -172,6 +172,7 @@ func TestSourceFormErrors(t *testing.T) {
 			answer := b.post(t, "/sources/new", form)
 			g.Expect(answer.StatusCode).To(Equal(http.StatusUnprocessableEntity))
 			g.Expect(answer.text).To(ContainSubstring(`<a href="#` + c.id + `">`))
+			g.Expect(answer.text).To(MatchRegexp(`(?s)id="` + c.id + `" [^>]*aria-describedby="[^"]*` + c.id + `-problem" aria-invalid="true".*<p class="error" id="` + c.id + `-problem">.*` + c.want))
 			g.Expect(answer.text).To(ContainSubstring(c.want))
 		})
 	}
