@@ -9,7 +9,7 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 
 BIN := .local/bin
-SOURCES := $(shell find . \( -name '*.go' -o -path './ui/*' -type f \) -not -path './.local/*' -not -path './headlamp/*' -not -path './hack/tools/*' -not -path './hack/localcluster/*' 2>/dev/null)
+SOURCES := $(shell find . \( -name '*.go' -o -path './ui/*' -type f \) -not -path './.local/*' -not -path './headlamp/*' -not -path './ui/editor/*' -not -path './hack/tools/*' -not -path './hack/localcluster/*' 2>/dev/null)
 # The modules of this repository, each with dependencies of its own.
 MODULES := . hack/localcluster hack/tools hack/tools/lint hack/tools/helm3 hack/tools/helm4 hack/tools/argohealth hack/tools/sbom
 
@@ -144,6 +144,8 @@ test: assets helm $(BIN)/ginkgo $(BIN)/testreport ## Run every test that needs n
 .PHONY: test-browser
 test-browser: assets ## Test the web pages in Chromium. Needs Node.js and Chromium. SCREENSHOTS=dir saves pictures of all pages.
 	npm ci --prefix test/browser --no-audit --no-fund --loglevel=error
+	$(MAKE) --no-print-directory editor
+	git diff --exit-code -- ui/assets/dist/editor.min.js
 	$(TEST_ENV) BROWSER_TESTS=1 $(if $(SCREENSHOTS),SCREENSHOTS=$(abspath $(SCREENSHOTS))) go test -count=1 -timeout $(TEST_TIMEOUT) -run '^TestBrowser$$' ./ui/pages
 
 .PHONY: test-headlamp-plugin
@@ -210,6 +212,11 @@ plugin: bin/kubectl-market ## Build the kubectl plugin. With bin in PATH it is r
 
 bin/kubectl-market: $(SOURCES) go.mod go.sum
 	@hack/build.sh . $@ $(call program_flags,$(VERSION),main.buildVersion) ./cmd/kubectl-market
+
+.PHONY: editor
+editor: ## Bundle the editor for values, which the web pages contain. Needs Node.js.
+	npm ci --prefix ui/editor --no-audit --no-fund --loglevel=error --ignore-scripts
+	npm run --silent build --prefix ui/editor
 
 .PHONY: headlamp-plugin
 headlamp-plugin: headlamp/node_modules ## Build the plugin for Headlamp: headlamp/dist. Needs Node.js.

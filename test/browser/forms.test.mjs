@@ -140,27 +140,70 @@ test("a form is checked while typing, and shows the problem of a field when it i
   assert.deepEqual(page.faults, []);
 });
 
+/** Enters a text as a script of the page does. */
+const enterText = (field, text) => field.evaluate((element, entered) => {
+  element.value = entered;
+  element.dispatchEvent(new Event("input", { bubbles: true }));
+}, text);
+
 test("values are checked while typing, and default values are copied", async (t) => {
   const context = await signedIn(browser);
   t.after(() => context.close());
   const page = await newPage(context);
   await open(page, installPath);
   await page.getByText("Values", { exact: true }).click();
-  const values = page.getByLabel("Helm values as YAML"), notices = page.locator("#values-notices");
-  await values.fill("replicas: 1\n\ttag: a\n");
+  const editor = page.locator(".editor .cm-content"), values = page.locator("#values"), notices = page.locator("#values-notices");
+  await editor.waitFor();
+  await enterText(values, "replicas: 1\n\ttag: a\n");
   await page.getByText(/line 2, column 1/).waitFor();
-  await values.fill("replicas: 9\nimge: {}\n");
+  assert.equal(await editor.getAttribute("aria-invalid"), "true");
+  assert.match(await editor.getAttribute("aria-description"), /line 2, column 1/);
+  await enterText(values, "replicas: 9\nimge: {}\n");
   await notices.getByText(/replicas: .*must be at most 2/).waitFor();
   await notices.getByText(/no key imge.*Did you mean image/).waitFor();
   assert.equal(await page.getByText(/line 2, column 1/).count(), 0);
-  await values.fill("# mine\nreplicas: 2\n");
+  await enterText(values, "# mine\nreplicas: 2\n");
   await page.getByText("Default values", { exact: true }).click();
   await page.getByRole("button", { name: "Copy to mine image.tag" }).click();
   assert.ok(await eventually(async () => (await values.inputValue()) === "# mine\nreplicas: 2\nimage:\n  tag: 1.2.0\n"), await values.inputValue());
-  assert.equal(await values.evaluate((field) => document.activeElement === field), true);
+  assert.equal(await editor.evaluate((content) => content.matches(":focus")), true);
   await checkWidth(page, "values");
   await checkAccessibility(page, "values");
   assert.deepEqual(page.faults, []);
+});
+
+test("values are edited with line numbers, colors and indentation, which are loaded when they are needed", async (t) => {
+  const context = await signedIn(browser);
+  t.after(() => context.close());
+  const page = await newPage(context), weights = [];
+  page.on("response", async (response) => {
+    if (response.url().endsWith("/editor.min.js")) weights.push((await response.request().sizes()).responseBodySize);
+  });
+  await open(page, installPath);
+  assert.deepEqual(weights, []);
+  await page.getByText("Values", { exact: true }).click();
+  const editor = page.locator(".editor").getByRole("textbox", { name: "Helm values as YAML" }), values = page.locator("#values");
+  await editor.click();
+  await page.keyboard.type("image:\n  tag: latest # newest\nname: \"a\"");
+  const typed = "image:\n  tag: latest # newest\n  name: \"a\"";
+  assert.ok(await eventually(async () => (await values.inputValue()) === typed), await values.inputValue());
+  assert.ok(weights.length === 1 && weights[0] > 50_000 && weights[0] <= 140_000, `editor ${weights}`);
+  assert.deepEqual(await page.locator(".cm-lineNumbers .cm-gutterElement:visible").allInnerTexts(), ["1", "2", "3"]);
+  const colors = await editor.evaluate((content) => [...content.querySelectorAll("span")].map((part) => getComputedStyle(part).color));
+  assert.ok(new Set(colors).size > 2, `colors ${colors}`);
+  await checkAccessibility(page, "editor");
+  await picture(page, "editor");
+
+  await page.keyboard.press("ControlOrMeta+z");
+  assert.ok(await eventually(async () => (await values.inputValue()) !== typed), "a change is undone");
+  await page.keyboard.press("Tab");
+  assert.equal(await editor.evaluate((content) => content.matches(":focus")), false, "Tab moves the focus");
+  assert.deepEqual(page.faults, []);
+  await enterText(values, "- a list");
+  assert.equal(await editor.innerText(), "- a list", "what another script enters is shown");
+  await page.getByRole("button", { name: "Install", exact: true }).click();
+  await page.locator("#errors").getByRole("link", { name: /values/i }).click();
+  assert.equal(await editor.evaluate((content) => content.matches(":focus")), true, "the link of a problem leads to the editor");
 });
 
 test("a check without JavaScript keeps the entries", async (t) => {

@@ -195,7 +195,24 @@
     });
   };
 
+  // An editor hides the text field for values when the user opens it.
+  const openEditor = () => {
+    const values = form.querySelector("#values"), part = values?.closest("details");
+    let address = values?.dataset.editor;
+    const open = async () => {
+      if (!address || !part.open) return;
+      try {
+        const loading = import(address);
+        address = ""; // It is opened once.
+        (await loading).edit(values, values.labels[0].textContent.trim());
+      } catch { /* Without a connection, the text field remains. */ }
+    };
+    part?.addEventListener("toggle", open);
+    open();
+  };
+
   followCheck();
+  openEditor();
   if (!check.dataset.check) return;
   checkOnPause();
   const validate = validateOnChange();
