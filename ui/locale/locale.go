@@ -99,13 +99,13 @@ func mustLoad(bundle *i18n.Bundle, code string) *texts {
 	return t
 }
 
-func (l *Language) texts() *texts { return load()[l.Code] }
+func (l *Language) loadTexts() *texts { return load()[l.Code] }
 
 // Text returns a message. The values are pairs of a name and a value; the value with the name Count selects
 // the plural. A message that does not exist in the language is returned in English, and one that does not
 // exist at all as its identifier.
 func (l *Language) Text(id string, values ...any) string {
-	t := l.texts()
+	t := l.loadTexts()
 	if text := t.plain[id]; text != "" {
 		return text
 	}
@@ -125,11 +125,11 @@ func (l *Language) Text(id string, values ...any) string {
 }
 
 // Messages returns the forms of all messages by their identifiers, for tests that compare languages.
-func (l *Language) Messages() map[string][]string { return maps.Clone(l.texts().messages) }
+func (l *Language) Messages() map[string][]string { return maps.Clone(l.loadTexts().messages) }
 
 // Has reports whether the language has a message.
 func (l *Language) Has(id string) bool {
-	_, ok := l.texts().messages[id]
+	_, ok := l.loadTexts().messages[id]
 	return ok
 }
 
