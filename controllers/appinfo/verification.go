@@ -43,7 +43,7 @@ func (r *Reconciler) readPolicy(ctx context.Context, s *scope) error {
 // withdrawUncheckable stops serving versions that are not verified and cannot be verified now, because the
 // app or its source is suspended, or because the source no longer offers them.
 func (r *Reconciler) withdrawUncheckable(ctx context.Context, s *scope) error {
-	if s.source == nil || s.source.Spec.Verify == nil {
+	if s.source == nil || s.source.Spec.Verify == nil || len(s.app.Status.Versions) == 0 {
 		return nil
 	}
 	digest := s.source.Status.VerificationDigest
