@@ -120,6 +120,7 @@ func newComponents(mgr ctrl.Manager, known *kinds.Kinds, o *options) (*component
 		},
 	}
 	p.catalog = &catalog.Catalog{Objects: mgr.GetClient(), Markets: o.marketNamespaces()}
+	p.opener.catalog, p.opener.archives = p.catalog, p.store
 	p.profiles = platform.Profiles{v1alpha1.ProfileHelm: olares.HelmProfile{}, v1alpha1.ProfileOlares: olares.Profile{}}
 	p.planner = &installplan.Planner{
 		Objects: mgr.GetClient(), Secrets: mgr.GetAPIReader(), Tenants: p.tenants, Archives: p.store,

@@ -7,6 +7,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/catalog"
+	"github.com/appmarket/operator/internal/chartrepo"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/source"
 )
@@ -28,6 +30,9 @@ type sourceFactory struct {
 	shared *source.SharedListings
 	// kinds maps the kinds of the objects of sources of type Artifact.
 	kinds meta.RESTMapper
+	// catalog and archives contain the published charts of all sources.
+	catalog  *catalog.Catalog
+	archives *chartrepo.Store
 }
 
 func (f sourceFactory) openSource(ctx context.Context, ms *v1alpha1.MarketSource) (source.Source, error) {
@@ -40,6 +45,20 @@ func (f sourceFactory) openSource(ctx context.Context, ms *v1alpha1.MarketSource
 		UserAgent: f.userAgent, Network: f.options.networkPolicy(ms.Namespace),
 		AllowedRoots: f.options.allowed.rootsFor(ms.Namespace), Cache: f.folders, Checkouts: f.checkouts, Uploads: f.uploads,
 		Shared: f.shared, Kinds: f.kinds,
+		Market:       marketCharts{catalog: f.catalog, archives: f.archives, dependent: ms},
 		PublishedURL: repositoryURL(f.options) + "/" + ms.Namespace + "/" + ms.Name,
 	})
 }
+
+// marketCharts contains the published charts that the charts of a source can depend on.
+type marketCharts struct {
+	catalog   *catalog.Catalog
+	archives  *chartrepo.Store
+	dependent *v1alpha1.MarketSource
+}
+
+func (m marketCharts) FindVersions(ctx context.Context, namespace, source, chart string) ([]v1alpha1.PublishedVersion, error) {
+	return m.catalog.DependencyVersions(ctx, m.dependent, v1alpha1.AppReference{Namespace: namespace, Source: source, Name: chart})
+}
+
+func (m marketCharts) Archive(digest string) ([]byte, error) { return m.archives.Archive(digest) }

@@ -106,6 +106,9 @@ func checkDigest(content hydrate.ChartContent, offer hydrate.Offer) error {
 // for the origin of the source.
 func (s *dependencySource) openRepository(repository string) (offerFinder, error) {
 	own := repository == "" || repository == s.config.PublishedURL
+	if published, ok := s.config.findMarketRepository(repository); ok && !own {
+		return published, nil
+	}
 	switch cfg := s.config; {
 	case strings.HasPrefix(repository, fileScheme):
 		if cfg.Helm != nil || cfg.OCI != nil {

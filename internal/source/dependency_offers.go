@@ -80,14 +80,21 @@ func (d *dependencyOffers) Skip(app string, err error) {
 
 func (d *dependencyOffers) addOffer(app string, offer rankedOffer) {
 	for i, each := range d.wanted {
-		have := d.found[i]
-		switch {
-		case each.Name != app || have != nil && have.offer.Version == each.Version:
-		case offer.offer.Version == each.Version:
-			d.found[i] = &offer
-		case d.ranges[i].Check(offer.version) && (have == nil || offer.compareVersion(*have) > 0):
-			d.found[i] = &offer
+		if each.Name == app {
+			d.addOfferOf(i, offer)
 		}
+	}
+}
+
+// addOfferOf adds an offer of the chart of one dependency.
+func (d *dependencyOffers) addOfferOf(i int, offer rankedOffer) {
+	wanted, have := d.wanted[i].Version, d.found[i]
+	switch {
+	case have != nil && have.offer.Version == wanted:
+	case offer.offer.Version == wanted:
+		d.found[i] = &offer
+	case d.ranges[i].Check(offer.version) && (have == nil || offer.compareVersion(*have) > 0):
+		d.found[i] = &offer
 	}
 }
 

@@ -34,6 +34,8 @@ type Options struct {
 	Checkouts *Checkouts
 	// PublishedURL is the URL of the repository with the published charts of the source.
 	PublishedURL string
+	// Market contains the published charts of other sources. Optional.
+	Market MarketCharts
 	// Uploads contains the charts of sources of type Upload. Optional.
 	Uploads UploadStore
 	// Shared keeps listings for sources with the same configuration. Optional.
@@ -48,7 +50,7 @@ type Options struct {
 // spec with InvalidSpec. An object without a current artifact is waiting with
 // WaitingForArtifact.
 func FromSpec(ctx context.Context, secrets client.Reader, ms *v1alpha1.MarketSource, options Options) (Source, error) {
-	cfg := Config{UserAgent: options.UserAgent, Network: options.Network, PublishedURL: options.PublishedURL, Shared: options.Shared}
+	cfg := Config{UserAgent: options.UserAgent, Network: options.Network, PublishedURL: options.PublishedURL, Market: options.Market, Shared: options.Shared}
 	if filter := ms.Spec.Filter; filter != nil {
 		cfg.Include, cfg.Exclude, cfg.MaxVersions = filter.Include, filter.Exclude, int(filter.MaxVersions)
 		cfg.Versions, cfg.Prereleases = filter.Versions, filter.Prereleases

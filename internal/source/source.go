@@ -77,6 +77,9 @@ type Config struct {
 	// PublishedURL is the URL of the repository with the published charts of the source. A
 	// dependency with this repository is fetched from the source itself.
 	PublishedURL string
+	// Market contains the published charts of other sources, for dependencies whose repository is the PublishedURL of
+	// another source. Optional.
+	Market MarketCharts
 	// Shared keeps listings for sources with the same Config. Optional.
 	Shared *SharedListings
 }
