@@ -97,6 +97,13 @@ func (r Request) DigestInputs() (Inputs, error) {
 	if source == "" {
 		source = chart.Digest([]byte(r.Offer.URL + "\n" + r.Offer.Created.UTC().String()))
 	}
+	if r.Offer.Presentation != nil {
+		presentation, err := json.Marshal(r.Offer.Presentation)
+		if err != nil {
+			return Inputs{}, fmt.Errorf("digest presentation: %w", err)
+		}
+		source = chart.Digest(append([]byte(source+"\n"), presentation...))
+	}
 	return Inputs{Source: source, Platform: platform, Params: params, Rules: rules, Revision: Revision, Policy: r.PolicyDigest}, nil
 }
 

@@ -23,6 +23,31 @@ type Offer struct {
 	Created time.Time
 	// Deprecated reports that the source has deprecated this version.
 	Deprecated bool
+	// Presentation contains the icon and the texts of the source, or nil if it has none. They are used where the
+	// chart has none.
+	Presentation *Presentation
+}
+
+// Presentation contains the icon and the texts with which a source presents an app.
+type Presentation struct {
+	// Icon is an http or https URL.
+	Icon string
+	// Title and Description are in English.
+	Title, Description string
+	// Translations are in other languages, sorted by language.
+	Translations []Translation
+}
+
+// Size returns the number of bytes of the texts.
+func (p *Presentation) Size() int {
+	if p == nil {
+		return 0
+	}
+	size := len(p.Icon) + len(p.Title) + len(p.Description)
+	for _, t := range p.Translations {
+		size += len(t.Locale) + len(t.Title) + len(t.Description)
+	}
+	return size
 }
 
 // App contains all versions that a source offers under one name.

@@ -69,8 +69,14 @@ func readTranslations(reader TranslationReader, files []chart.File, meta chart.M
 			}
 		}
 	}
+	return SortTranslations(found)
+}
+
+// SortTranslations returns the translations by language, sorted by language, at most 8. Translations without texts or with an
+// invalid language are omitted.
+func SortTranslations(byLocale map[string]Translation) []Translation {
 	var all []Translation
-	for locale, one := range found {
+	for locale, one := range byLocale {
 		if localePattern.MatchString(locale) && one.Title+one.Description != "" {
 			all = append(all, Translation{
 				Locale: locale, Title: text.Limit(one.Title, maxTranslationTitle), Description: text.Limit(one.Description, maxTranslationDescription),

@@ -111,6 +111,36 @@ type Offer struct {
 	// deprecated indicates whether the source marks the version as deprecated.
 	// +optional
 	Deprecated bool `json:"deprecated,omitempty"`
+
+	// presentation describes the app as the source presents it. Only sources of type Olares set it. It is
+	// used where the chart has no icon, title or description.
+	// +optional
+	Presentation *OfferPresentation `json:"presentation,omitempty"`
+}
+
+// OfferPresentation contains the icon and the texts with which a source presents an app.
+type OfferPresentation struct {
+	// icon is the URL of the icon.
+	// +optional
+	// +kubebuilder:validation:MaxLength=2048
+	Icon string `json:"icon,omitempty"`
+
+	// title is the display name of the app in English.
+	// +optional
+	// +kubebuilder:validation:MaxLength=200
+	Title string `json:"title,omitempty"`
+
+	// description is a short description of the app in English.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	Description string `json:"description,omitempty"`
+
+	// translations are the title and the description in other languages.
+	// +optional
+	// +listType=map
+	// +listMapKey=locale
+	// +kubebuilder:validation:MaxItems=8
+	Translations []AppTranslation `json:"translations,omitempty"`
 }
 
 // AppInfoStatus defines the observed state of an AppInfo.

@@ -106,6 +106,12 @@ func toOffer(o v1alpha1.Offer) hydrate.Offer {
 	if o.Created != nil {
 		out.Created = o.Created.Time
 	}
+	if p := o.Presentation; p != nil {
+		out.Presentation = &hydrate.Presentation{Icon: p.Icon, Title: p.Title, Description: p.Description}
+		for _, t := range p.Translations {
+			out.Presentation.Translations = append(out.Presentation.Translations, hydrate.Translation{Locale: t.Locale, Title: t.Title, Description: t.Description})
+		}
+	}
 	return out
 }
 

@@ -41,6 +41,9 @@ func newSummary(d *hydrate.Draft) *v1alpha1.AppSummary {
 	if d.Manifest != nil {
 		fillFromManifest(out, d.Manifest)
 	}
+	if d.Request.Offer.Presentation != nil {
+		fillFromPresentation(out, d)
+	}
 	out.Kinds = countKinds(d)
 	fillFromObjects(out, d)
 	for _, in := range catalog.FirstItems(d.Inputs, maxInputs) {
@@ -93,6 +96,15 @@ func fillFromManifest(out *v1alpha1.AppSummary, m *hydrate.Manifest) {
 	for _, c := range catalog.FirstItems(m.SubCharts, maxFew) {
 		out.SubCharts = append(out.SubCharts, v1alpha1.SubChart{Name: text.Limit(c.Name, 253), Shared: c.Shared})
 	}
+}
+
+// fillFromPresentation uses the texts and the icon of the source where the chart and its manifest have none.
+func fillFromPresentation(out *v1alpha1.AppSummary, d *hydrate.Draft) {
+	shown := d.Request.Offer.Presentation
+	if d.Manifest == nil || d.Manifest.Title == "" {
+		out.Title = cmp.Or(shown.Title, out.Title)
+	}
+	out.Description, out.Icon = cmp.Or(out.Description, shown.Description), cmp.Or(out.Icon, shown.Icon)
 }
 
 func toDependencies(of []hydrate.Dependency) []v1alpha1.AppDependency {

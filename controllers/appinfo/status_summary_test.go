@@ -58,6 +58,34 @@ var _ = Describe("The summary of an app", func() {
 		Expect(b.app.Status.Summary.Translations).To(Equal([]v1alpha1.AppTranslation{{Locale: "de", Title: "Netz"}}), "English has the same texts")
 	})
 
+	It("has the icon and the texts of its source where its chart has none", func() {
+		b.addVersion("1.0.0", configMapFiles())
+		content := configMapFiles()
+		content["Chart.yaml"] = "description: A page.\nannotations: {appmarket.io/title-de: Netz}\n"
+		b.addVersion("2.0.0", content)
+		b.writeListing()
+		present := func(title string) {
+			GinkgoHelper()
+			b.editApp(func(app *v1alpha1.AppInfo) {
+				for i := range app.Spec.Offers {
+					app.Spec.Offers[i].Presentation = &v1alpha1.OfferPresentation{
+						Icon: "https://store.example/web.png", Title: title, Description: "Of the store.",
+						Translations: []v1alpha1.AppTranslation{{Locale: "de", Title: "Web", Description: "Seiten."}, {Locale: "fr", Title: "Toile"}},
+					}
+				}
+			})
+		}
+		present("Web")
+		b.expectServed("2.0.0", "1.0.0")
+		summary := b.app.Status.Summary
+		Expect([]string{summary.Title, summary.Description, summary.Icon}).To(Equal([]string{"Web", "A page.", "https://store.example/web.png"}))
+		Expect(summary.Translations).To(Equal([]v1alpha1.AppTranslation{{Locale: "de", Title: "Netz", Description: "Seiten."}, {Locale: "fr", Title: "Toile"}}))
+
+		present("Other")
+		b.expectServed("2.0.0", "1.0.0")
+		Expect(b.app.Status.Summary.Title).To(Equal("Other"), "a text that changes without the chart")
+	})
+
 	It("describes what the objects may do, request and require", func() {
 		content := configMapFiles()
 		content["Chart.yaml"] = "kubeVersion: '>=1.20.0-0'\n"

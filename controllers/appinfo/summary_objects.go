@@ -1,6 +1,8 @@
 package appinfo
 
 import (
+	"cmp"
+
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/catalog"
@@ -15,9 +17,26 @@ const (
 	maxRange        = 253
 )
 
+// listTranslations returns the translations of the chart, with the texts of the source that they lack.
+func listTranslations(d *hydrate.Draft) []hydrate.Translation {
+	if d.Request.Offer.Presentation == nil {
+		return d.Translations
+	}
+	byLocale := map[string]hydrate.Translation{}
+	for _, t := range d.Request.Offer.Presentation.Translations {
+		byLocale[t.Locale] = t
+	}
+	for _, t := range d.Translations {
+		byLocale[t.Locale] = hydrate.Translation{
+			Title: cmp.Or(t.Title, byLocale[t.Locale].Title), Description: cmp.Or(t.Description, byLocale[t.Locale].Description),
+		}
+	}
+	return hydrate.SortTranslations(byLocale)
+}
+
 // fillFromObjects sets the fields about the objects of the app, and the translations.
 func fillFromObjects(out *v1alpha1.AppSummary, d *hydrate.Draft) {
-	for _, t := range catalog.FirstItems(d.Translations, maxTranslations) {
+	for _, t := range catalog.FirstItems(listTranslations(d), maxTranslations) {
 		if t.Title != out.Title || t.Description != out.Description {
 			out.Translations = append(out.Translations, v1alpha1.AppTranslation{Locale: t.Locale, Title: t.Title, Description: t.Description})
 		}

@@ -188,6 +188,7 @@ func newAppInfo(r *Reconciler, source *v1alpha1.MarketSource, app hydrate.App) (
 			created := metav1.NewTime(o.Created.UTC().Truncate(time.Second))
 			offer.Created = &created
 		}
+		offer.Presentation = toOfferPresentation(o.Presentation)
 		info.Spec.Offers = append(info.Spec.Offers, offer)
 	}
 	info.Annotations = map[string]string{v1alpha1.OffersDigestAnnotation: offersDigest(info.Spec)}
@@ -195,6 +196,18 @@ func newAppInfo(r *Reconciler, source *v1alpha1.MarketSource, app hydrate.App) (
 		return nil, fmt.Errorf("set owner of AppInfo of app %q: %w", app.Name, err)
 	}
 	return info, nil
+}
+
+// toOfferPresentation returns the icon and the texts of a source for the spec of an AppInfo.
+func toOfferPresentation(p *hydrate.Presentation) *v1alpha1.OfferPresentation {
+	if p == nil {
+		return nil
+	}
+	out := &v1alpha1.OfferPresentation{Icon: p.Icon, Title: p.Title, Description: p.Description}
+	for _, t := range p.Translations {
+		out.Translations = append(out.Translations, v1alpha1.AppTranslation{Locale: t.Locale, Title: t.Title, Description: t.Description})
+	}
+	return out
 }
 
 // hasSameSpec reports whether an AppInfo already has the fields that the source writes. It ignores

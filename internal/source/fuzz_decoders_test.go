@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	. "github.com/onsi/gomega"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -18,6 +19,7 @@ func FuzzAppStore(f *testing.F) {
 	f.Add([]byte(`{"hash": "h", "data": {"apps": {"a": {"name": "web", "version": "1.0.0"}}}}`), []byte(`{"name": "web", "version": "1.0.0", "appLabels": ["Suspend", 7], "updateTime": 1}`))
 	f.Add([]byte(`{"data": {"apps": []}}`), []byte(`{"name": "../../x", "version": "?#", "chartName": "//other.example/x", "lastCommitHash": null}`))
 	f.Add([]byte(`{"data": {"apps": null}}`), []byte(`{"name": "a\u0000b", "appLabels": {"remove": 1}, "versionName": {}}`))
+	f.Add([]byte(`{}`), []byte(`{"name": "web", "icon": "https://cdn.example/a.png", "title": {"en-US": "Web", "zh-CN": 7, "../x": "y"}, "description": "Pages"}`))
 	f.Fuzz(func(t *testing.T, overview, details []byte) {
 		g := NewWithT(t)
 		var all storeOverview
@@ -29,6 +31,12 @@ func FuzzAppStore(f *testing.F) {
 			return
 		}
 		app.hasLabel(removeLabel)
+		if shown := app.toPresentation(); shown != nil {
+			g.Expect(utf8.RuneCountInString(shown.Title)).To(BeNumerically("<=", maxStoreTitle))
+			g.Expect(utf8.RuneCountInString(shown.Description)).To(BeNumerically("<=", maxStoreDescription))
+			g.Expect(len(shown.Translations)).To(BeNumerically("<=", 8))
+			g.Expect(shown.Icon).To(Or(BeEmpty(), HavePrefix("http")))
+		}
 		entry := app.toEntry()
 		if checkName(entry.Name) != nil {
 			return // The listing skips it.

@@ -89,8 +89,8 @@ func (a *storeApps) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// storeApp contains the details of an app that a listing needs. The icon and the texts, in all languages,
-// are in the manifest in the chart.
+// storeApp contains the details of an app that a listing needs. Icon, title and description are used only if the chart
+// has none.
 type storeApp struct {
 	Name           string        `json:"name"`
 	Version        string        `json:"version"`
@@ -99,6 +99,9 @@ type storeApp struct {
 	Labels         tolerantTexts `json:"appLabels"`
 	LastCommitHash tolerantText  `json:"lastCommitHash"`
 	UpdateTime     tolerantText  `json:"updateTime"`
+	Icon           tolerantText  `json:"icon"`
+	Title          localizedText `json:"title"`
+	Description    localizedText `json:"description"`
 }
 
 // tolerantText is a text. A value of another type is kept as JSON, so that a change of it is noticed.

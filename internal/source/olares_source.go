@@ -136,6 +136,7 @@ func addStoreApp(selector *versionSelector, id string, details json.RawMessage) 
 	if err := selector.Add(app.Name, app.toEntry()); err != nil {
 		return err
 	}
+	selector.setPresentation(app.Name, app.toPresentation())
 	if app.hasLabel(suspendLabel) {
 		selector.markWithdrawn(app.Name)
 	}

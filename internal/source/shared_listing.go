@@ -16,8 +16,9 @@ import (
 
 const (
 	// maxSharedOffers is the maximum number of offers and skipped entries of all listings that are
-	// kept. An offer takes about 500 bytes.
+	// kept. An offer takes about offerBytes, and its presentation counts as further offers.
 	maxSharedOffers = 50_000
+	offerBytes      = 500
 	// maxSharedListings is the maximum number of listings that are kept.
 	maxSharedListings = 200
 	// maxSharedAge is the time after which a listing that was not used is removed.
@@ -171,6 +172,9 @@ func (s *SharedListings) keepListing(key string, entry *sharedListing, listing h
 	size := len(listing.Skipped)
 	for _, app := range listing.Apps {
 		size += 1 + len(app.Offers)
+		for _, offer := range app.Offers {
+			size += offer.Presentation.Size() / offerBytes
+		}
 	}
 	if size > maxSharedOffers {
 		listing, size = hydrate.Listing{}, 0

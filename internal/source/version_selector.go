@@ -26,6 +26,9 @@ const (
 	maxProblemBytes = 200
 )
 
+// maxPresentationBytes is the maximum size of the icons and texts of all apps of a source.
+const maxPresentationBytes = 8 << 20
+
 // versionSelector receives the entries of a source and selects the versions that are
 // listed: the newest versions of each app. It stores no other entries.
 type versionSelector struct {
@@ -41,11 +44,14 @@ type versionSelector struct {
 	// unwanted contains the hashes of the names of apps that the filter excludes, or of which it excludes a
 	// version, to count the apps that are not listed.
 	unwanted map[uint64]struct{}
+	// presentationBytes is the size of the icons and texts of all apps.
+	presentationBytes int
 }
 
 // appVersions holds the selected versions of one app.
 type appVersions struct {
-	withdrawn bool
+	withdrawn    bool
+	presentation *hydrate.Presentation
 	// newest is sorted by version, the newest first.
 	newest []rankedOffer
 	// stable is the newest version that is not a prerelease, or nil if there is none.
@@ -129,6 +135,7 @@ func (a *appVersions) listOffers() []hydrate.Offer {
 	}
 	offers := make([]hydrate.Offer, 0, len(newest))
 	for _, r := range newest {
+		r.offer.Presentation = a.presentation
 		offers = append(offers, r.offer)
 	}
 	return offers
@@ -156,6 +163,17 @@ func (s *versionSelector) markWithdrawn(name string) {
 	if app, ok := s.apps[name]; ok {
 		app.withdrawn = true
 	}
+}
+
+// setPresentation sets the icon and the texts of an app, unless none of its versions was added, or all icons and
+// texts are larger than maxPresentationBytes.
+func (s *versionSelector) setPresentation(name string, presentation *hydrate.Presentation) {
+	app, ok := s.apps[name]
+	if !ok || s.presentationBytes+presentation.Size() > maxPresentationBytes {
+		return
+	}
+	s.presentationBytes += presentation.Size()
+	app.presentation = presentation
 }
 
 // Skip records the error of an entry that is not valid. The name may be any text.
@@ -230,6 +248,12 @@ func listingRevision(list hydrate.Listing) string {
 		digestTexts(sum, "app", app.Name, fmt.Sprint(app.Withdrawn))
 		for _, o := range app.Offers {
 			digestTexts(sum, "offer", o.Version, o.AppVersion, o.URL, o.Digest, fmt.Sprint(o.Created.UnixNano(), o.Deprecated))
+			if p := o.Presentation; p != nil {
+				digestTexts(sum, "presentation", p.Icon, p.Title, p.Description)
+				for _, t := range p.Translations {
+					digestTexts(sum, "translation", t.Locale, t.Title, t.Description)
+				}
+			}
 		}
 	}
 	digestTexts(sum, "counts", fmt.Sprint(list.SkippedEntries, list.Unwanted))

@@ -2,6 +2,7 @@ package integration_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"net/http"
 	"net/http/httptest"
@@ -36,6 +37,8 @@ type chartOrigin struct {
 	takeRequests func() (requests, bytes int)
 	// unchanged is the number of requests if nothing has changed.
 	unchanged int
+	// title is the title with which the source presents the chart, if it has one.
+	title string
 	// reports is set if the source notices a change without a synchronization.
 	reports bool
 }
@@ -142,7 +145,10 @@ func olaresOrigin(context.Context, *fixture.Tenant) chartOrigin {
 	DeferCleanup(server.Close)
 	return chartOrigin{
 		spec: "type: Olares\n  olares: {url: '" + server.URL + "/store'}\n  platform: {profile: Helm}", unchanged: 1,
-		publish: func(_ context.Context, chart fixture.Chart) { store.AddApp(chart.Name, chart.Version, chart.Archive()) },
+		title: "The site", publish: func(_ context.Context, chart fixture.Chart) {
+			store.AddApp(chart.Name, chart.Version, chart.Archive())
+			store.Apps["id-"+chart.Name]["title"] = map[string]any{"en-US": "The site"}
+		},
 		takeRequests: func() (int, int) {
 			requests, bytes := store.TakeRequests()
 			return len(requests), bytes
@@ -213,6 +219,7 @@ var _ = DescribeTable("A chart is applied with kubectl and pulled with helm", fu
 	}
 	t.WaitTrue(ctx, t.Source, v1alpha1.ConditionReady)
 	expectPulled("1.0.0")
+	Expect(t.App(ctx, "site").Status.Summary.Title).To(Equal(cmp.Or(origin.title, "site")))
 
 	if origin.takeRequests != nil {
 		By("synchronizing without a change")
