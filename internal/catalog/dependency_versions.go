@@ -20,7 +20,8 @@ import (
 // because all of this can change.
 func (c *Catalog) DependencyVersions(ctx context.Context, dependent *v1alpha1.MarketSource, ref v1alpha1.AppReference) ([]v1alpha1.PublishedVersion, error) {
 	notFound := outcome.Failed(v1alpha1.ReasonNotFound, fmt.Errorf(
-		"source %q in namespace %q has no listed chart with this name, or is not shared with all namespaces that can use source %q", ref.Source, ref.Namespace, dependent.Name))
+		"source %q in namespace %q has no listed chart with this name, or is not shared with all namespaces that can use source %q",
+		ref.Source, ref.Namespace, dependent.Name))
 	source, app := &v1alpha1.MarketSource{}, &v1alpha1.AppInfo{}
 	for name, object := range map[string]client.Object{ref.Source: source, ref.AppInfoName(): app} {
 		err := c.Objects.Get(ctx, types.NamespacedName{Namespace: ref.Namespace, Name: name}, object)

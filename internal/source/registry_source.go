@@ -246,21 +246,6 @@ func (s *registrySource) listRepository(ctx context.Context, repository name.Rep
 	return listed, nil
 }
 
-// readListedTag returns the entry of the chart with a tag. The tag is checked if its digest is not known.
-func (s *registrySource) readListedTag(ctx context.Context, known *checkedTags, tag name.Tag) (index.Entry, error) {
-	digest := known.findDigest(tag.TagStr())
-	if digest == "" {
-		var err error
-		if digest, err = s.client.readDigest(ctx, tag); err != nil {
-			return index.Entry{}, err
-		}
-		known.keepDigest(tag.TagStr(), digest)
-	}
-	entry, err := s.client.readChart(ctx, tag, digest)
-	s.forgetMovedTag(tag, err)
-	return entry, err
-}
-
 // isInvalidChart reports whether an error is one of a single chart, which must not prevent the listing of others.
 func isInvalidChart(err error) bool {
 	switch outcome.Reason(err, "") {
@@ -269,32 +254,6 @@ func isInvalidChart(err error) bool {
 	}
 	return false
 }
-
-// newestVersions returns the versions that are listed, and whether the filter excludes all versions. Tags that
-// are not semantic versions, such as latest and the tags of signatures, are no versions of a chart.
-func (s *registrySource) newestVersions(app string, tags []string) (versions []string, isUnwanted bool) {
-	selector := newVersionSelector(s.listingOptions, v1alpha1.ReasonInvalidChart)
-	for _, tag := range tags {
-		version, err := parseVersion(strings.ReplaceAll(tag, "_", "+"))
-		if err != nil {
-			continue
-		}
-		offer := rankedOffer{version: version, offer: hydrate.Offer{Version: version.Original()}}
-		if err := selector.addVersion(app, offer); err != nil {
-			continue // There is one app.
-		}
-	}
-	if selector.apps[app] == nil {
-		return nil, len(selector.unwanted) > 0
-	}
-	for _, offer := range selector.apps[app].listOffers() {
-		versions = append(versions, offer.Version)
-	}
-	return versions, false
-}
-
-// versionTag returns the tag of a version: a tag cannot contain the character +.
-func versionTag(version string) string { return strings.ReplaceAll(version, "+", "_") }
 
 // Fetch fetches the archive of an offer by its digest.
 func (s *registrySource) Fetch(ctx context.Context, offer hydrate.Offer) (hydrate.ChartContent, error) {

@@ -1,7 +1,9 @@
 package source
 
 import (
+	"context"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"time"
 
@@ -9,7 +11,9 @@ import (
 	"k8s.io/utils/lru"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/outcome"
+	"github.com/appmarket/operator/internal/source/index"
 )
 
 // maxTagAge is the time after which a tag is checked again, although its repository was listed with the
@@ -37,6 +41,32 @@ type checkedTag struct {
 	digest string
 	until  time.Time
 }
+
+// newestVersions returns the versions that are listed, and whether the filter excludes all versions. Tags that
+// are not semantic versions, such as latest and the tags of signatures, are no versions of a chart.
+func (s *registrySource) newestVersions(app string, tags []string) (versions []string, isUnwanted bool) {
+	selector := newVersionSelector(s.listingOptions, v1alpha1.ReasonInvalidChart)
+	for _, tag := range tags {
+		version, err := parseVersion(strings.ReplaceAll(tag, "_", "+"))
+		if err != nil {
+			continue
+		}
+		offer := rankedOffer{version: version, offer: hydrate.Offer{Version: version.Original()}}
+		if err := selector.addVersion(app, offer); err != nil {
+			continue // There is one app.
+		}
+	}
+	if selector.apps[app] == nil {
+		return nil, len(selector.unwanted) > 0
+	}
+	for _, offer := range selector.apps[app].listOffers() {
+		versions = append(versions, offer.Version)
+	}
+	return versions, false
+}
+
+// versionTag returns the tag of a version: a tag cannot contain the character +.
+func versionTag(version string) string { return strings.ReplaceAll(version, "+", "_") }
 
 // findCheckedTags returns the checked tags of a repository.
 func (s *registrySource) findCheckedTags(repository name.Repository) *checkedTags {
@@ -87,6 +117,21 @@ func (t *checkedTags) forgetOtherTags(listed []name.Tag) {
 		}
 	}
 	t.byTag = kept
+}
+
+// readListedTag returns the entry of the chart with a tag. The tag is checked if its digest is not known.
+func (s *registrySource) readListedTag(ctx context.Context, known *checkedTags, tag name.Tag) (index.Entry, error) {
+	digest := known.findDigest(tag.TagStr())
+	if digest == "" {
+		var err error
+		if digest, err = s.client.readDigest(ctx, tag); err != nil {
+			return index.Entry{}, err
+		}
+		known.keepDigest(tag.TagStr(), digest)
+	}
+	entry, err := s.client.readChart(ctx, tag, digest)
+	s.forgetMovedTag(tag, err)
+	return entry, err
 }
 
 // forgetMovedTag specifies that a tag must be checked, if an error shows that it was moved: the registry has deleted what the
