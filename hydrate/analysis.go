@@ -93,7 +93,11 @@ func fetchSignedChart(ctx context.Context, request Request) (ChartContent, strin
 
 // fetchChart returns the chart and its digest. It compares the digest with the one in the offer.
 func fetchChart(ctx context.Context, request Request) (ChartContent, string, error) {
-	payload, err := request.Source.Fetch(ctx, request.Offer)
+	var payload ChartContent
+	err := AwaitServers(ctx, func(ctx context.Context) (err error) {
+		payload, err = request.Source.Fetch(ctx, request.Offer)
+		return err
+	})
 	if err != nil {
 		return ChartContent{}, "", err
 	}

@@ -66,7 +66,11 @@ func fetchDependencies(
 			return nil, fmt.Errorf("%s was fetched and is still missing", each.For)
 		}
 	}
-	fetched, err := fetcher.FetchDependencies(ctx, wanted, left)
+	var fetched []chart.FetchedDependency
+	err := AwaitServers(ctx, func(ctx context.Context) (err error) {
+		fetched, err = fetcher.FetchDependencies(ctx, wanted, left)
+		return err
+	})
 	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return nil, outcome.Failed(v1alpha1.ReasonFetchFailed, fmt.Errorf("dependencies were not fetched within %s: %w", dependencyTimeout, err))
 	}

@@ -43,12 +43,7 @@ func (s ImageAnalysis) Apply(ctx context.Context, d *Draft) error {
 	if inspector == nil {
 		inspector = s.Inspector
 	}
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(maxInspections)
-	for i := range images {
-		group.Go(outcome.Guarded(func() error { return inspectImage(ctx, inspector, &images[i]) }))
-	}
-	if err := group.Wait(); err != nil {
+	if err := AwaitServers(ctx, func(ctx context.Context) error { return inspectImages(ctx, inspector, images) }); err != nil {
 		return err
 	}
 	d.Images, d.Description, d.Audit = images, facts.described, facts.audited
@@ -99,6 +94,16 @@ func findImages(d *Draft) ([]images.Image, error) {
 		listed = d.Manifest.Images
 	}
 	return images.FindImages(d.AllDocuments(), listed, images.AnnotatedImages(d.Chart)...)
+}
+
+// inspectImages sets the details or the problem of each image.
+func inspectImages(ctx context.Context, inspector Inspector, images []images.Image) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(maxInspections)
+	for i := range images {
+		group.Go(outcome.Guarded(func() error { return inspectImage(ctx, inspector, &images[i]) }))
+	}
+	return group.Wait()
 }
 
 func inspectImage(ctx context.Context, inspector Inspector, image *images.Image) error {

@@ -83,7 +83,12 @@ func fetchSignatures(ctx context.Context, request Request) (Signatures, error) {
 	if !ok {
 		return Signatures{}, outcome.Stalledf(v1alpha1.ReasonSignatureMissing, "the source cannot provide signatures")
 	}
-	return fetcher.FetchSignatures(ctx, request.Offer, request.Policy.Provider)
+	var found Signatures
+	err := AwaitServers(ctx, func(ctx context.Context) (err error) {
+		found, err = fetcher.FetchSignatures(ctx, request.Offer, request.Policy.Provider)
+		return err
+	})
+	return found, err
 }
 
 // verifyChart sets Verdict if the request has a policy.

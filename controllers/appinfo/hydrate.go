@@ -13,6 +13,7 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/catalog"
+	"github.com/appmarket/operator/internal/fairlimiter"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/status"
 	"github.com/appmarket/operator/internal/text"
@@ -37,7 +38,11 @@ func toConditionError(err error, j hydrationJob) error {
 	if outcome.Reason(err, "") == v1alpha1.ReasonInterrupted {
 		return named // The step is unknown.
 	}
-	return status.ForCondition(stepConditions[hydrate.FailedStep(err, hydrate.StepSourceChart)], named)
+	step := hydrate.FailedStep(err, hydrate.StepSourceChart)
+	if step == hydrate.StepSourceChart && errors.Is(err, fairlimiter.ErrTooSlow) {
+		named = outcome.Failed(v1alpha1.ReasonFetchFailed, named)
+	}
+	return status.ForCondition(stepConditions[step], named)
 }
 
 // hydrateVersions runs the pipeline for every due version. A failure does not affect the

@@ -101,6 +101,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, app *v1alpha1.AppInfo) (resu
 		return result, nil // Wake requeues it.
 	}
 	defer r.Turns.Release(key)
+	ctx = hydrate.WithAwaiter(ctx, func(ctx context.Context, request func(context.Context) error) error {
+		return r.Turns.Await(ctx, key, request)
+	})
 	writer := status.NewWriter(r.Client, r.Recorder, status.AppInfo, app)
 	s := &scope{app: app, statusWriter: writer}
 	defer func() { result, err = writer.Finish(ctx, err, s.nextLookup) }()

@@ -2,6 +2,7 @@ package appinfo
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"sync"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/fairlimiter"
 	"github.com/appmarket/operator/internal/images"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/text"
@@ -39,7 +41,13 @@ func (r *Reconciler) refreshImages(ctx context.Context, s *scope) error {
 	plan := planLookups(r, s)
 	if len(plan.due) > 0 {
 		before := s.app.Status.Images
-		if err := lookUpImages(ctx, r, s, plan.due); err != nil {
+		err := lookUpImages(ctx, r, s, plan.due)
+		if errors.Is(err, fairlimiter.ErrTooSlow) {
+			r.imageRetries.recordLookup(s.app.UID, true)
+			s.nextLookup = r.imageRetries.nextRetry(s.app.UID, time.Now()).remainingTime()
+			return nil // The app is served with the images that are known.
+		}
+		if err != nil {
 			return err
 		}
 		if plan.all {
@@ -110,15 +118,18 @@ func lookUpImages(ctx context.Context, r *Reconciler, s *scope, due []int) error
 	inspector := r.Inspector(ctx, s.source)
 	found := append([]v1alpha1.AppImage(nil), s.app.Status.Images...)
 	layers := make([]images.ImageLayers, len(due))
-	group := errgroup.Group{}
-	group.SetLimit(maxLookups)
-	for n, i := range due {
-		group.Go(outcome.Guarded(func() error {
-			found[i], layers[n] = lookUpImage(ctx, inspector, found[i])
-			return ctx.Err()
-		}))
-	}
-	if err := group.Wait(); err != nil {
+	err := hydrate.AwaitServers(ctx, func(ctx context.Context) error {
+		group := errgroup.Group{}
+		group.SetLimit(maxLookups)
+		for n, i := range due {
+			group.Go(outcome.Guarded(func() error {
+				found[i], layers[n] = lookUpImage(ctx, inspector, found[i])
+				return ctx.Err()
+			}))
+		}
+		return group.Wait()
+	})
+	if err != nil {
 		return err
 	}
 	changed := slices.ContainsFunc(due, func(i int) bool { return found[i].Digest != s.app.Status.Images[i].Digest })

@@ -15,6 +15,7 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/fairlimiter"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/status"
 	"github.com/appmarket/operator/internal/text"
@@ -163,7 +164,14 @@ func requestListing(ctx context.Context, r *Reconciler, source *v1alpha1.MarketS
 	if err != nil {
 		return hydrate.Listing{}, status.ForCondition(v1alpha1.ConditionReachable, err)
 	}
-	listing, err := lister.List(ctx, since)
+	var listing hydrate.Listing
+	err = r.Turns.Await(ctx, client.ObjectKeyFromObject(source), func(ctx context.Context) (err error) {
+		listing, err = lister.List(ctx, since)
+		return err
+	})
+	if errors.Is(err, fairlimiter.ErrTooSlow) {
+		err = outcome.Failed(v1alpha1.ReasonFetchFailed, err)
+	}
 	return listing, status.ForCondition(failedCondition(err), err)
 }
 

@@ -36,8 +36,8 @@ func (l *limits) addFlags(f *flag.FlagSet) {
 
 // setTurns limits the concurrent work of each controller, fair among namespaces.
 func setTurns(o *options, sources *marketsource.Reconciler, apps *appinfo.Reconciler, tasks *appinstalltask.Reconciler) {
-	sources.Turns = fairlimiter.NewForShortWork(maxConcurrentSyncs, sources.Wake)
-	apps.Turns = fairlimiter.NewForShortWork(o.hydrations, apps.Wake)
+	sources.Turns = fairlimiter.NewForServers(maxConcurrentSyncs, maxSlowSyncs, sources.Wake)
+	apps.Turns = fairlimiter.NewForServers(o.hydrations, o.hydrations, apps.Wake)
 	tasks.Turns = fairlimiter.NewForShortWork(o.installs, tasks.Wake)
 	// Sources and apps have different names, so waking the wrong one has no effect.
 	suspects := fairlimiter.New(1, func(key types.NamespacedName) {

@@ -39,6 +39,8 @@ const (
 	registryPause = time.Minute
 	// maxConcurrentSyncs is the number of sources that are synchronized concurrently.
 	maxConcurrentSyncs = 4
+	// maxSlowSyncs is the number of sources in addition that wait for slow servers.
+	maxSlowSyncs = 8
 	// writeCheckInterval is the time between two checks whether a store that could not be written
 	// can be written again.
 	writeCheckInterval = 10 * time.Second

@@ -10,7 +10,8 @@
 // A namespace has at most half of the slots, so that operations that do not end cannot block
 // other namespaces. An operation that only waits, for example for a hook, is paused: it
 // releases its slot and acquires a slot again to continue. The number of paused operations is
-// bounded, because each of them uses a worker.
+// bounded, because each of them uses a worker. Work that waits for a slow server releases its slot
+// too; see Await.
 //
 // The next instance belongs to the namespace with the fewest slots. Among several such
 // namespaces, the one whose number of slots has not changed for the longest time comes first.
@@ -38,6 +39,7 @@ const reservationTimeout = 30 * time.Second
 type Limiter struct {
 	limit          int
 	namespaceLimit int // slots that one namespace may have
+	maxSlow        int // instances without a slot that wait for servers
 	notify         func(types.NamespacedName)
 
 	mu                sync.Mutex
@@ -47,6 +49,8 @@ type Limiter struct {
 	waitingNamespaces namespaceHeap
 	reservations      list.List // of waiters, the oldest reservation first
 	expiryTimer       *time.Timer
+	slow              []*serverWait // without a slot, the oldest first
+	ended             int           // paused instances whose request was ended
 }
 
 // New returns a Limiter with this number of slots, at least one. It calls notify for an
@@ -173,6 +177,7 @@ func (l *Limiter) removeWaiter(w *waiter) {
 	case paused:
 		n.paused--
 	}
+	l.forgetEnd(w)
 	l.countByState[w.state]--
 	delete(l.waiters, w.instance)
 	l.waitingNamespaces.reorder(n)

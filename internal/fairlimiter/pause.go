@@ -17,14 +17,19 @@ func (l *Limiter) Pause(instance types.NamespacedName) {
 	var next []types.NamespacedName
 	w, known := l.waiters[instance]
 	if known && w.state == running && l.countByState[paused] < maxPausedPerSlot*l.limit && w.namespace.paused < l.limit {
-		l.setState(w, paused)
-		w.namespace.held--
-		w.namespace.paused++
-		l.waitingNamespaces.reorder(w.namespace)
+		l.pauseWaiter(w)
 		next = l.reserveSlots()
 	}
 	l.mu.Unlock()
 	l.notifyAll(next)
+}
+
+// pauseWaiter takes the slot of a running operation.
+func (l *Limiter) pauseWaiter(w *waiter) {
+	l.setState(w, paused)
+	w.namespace.held--
+	w.namespace.paused++
+	l.waitingNamespaces.reorder(w.namespace)
 }
 
 // Resume acquires a slot for a paused operation. It waits for a slot, before the instances of

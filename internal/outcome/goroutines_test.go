@@ -33,6 +33,7 @@ var allowedWithoutRecover = map[string]string{
 	"internal/license/jwks_fetcher.go: func() (any, error) {":                       "the request recovers panics",
 	"internal/registry/cached.go: func() (any, error) {":                            "the request recovers panics",
 	"internal/fairlimiter/limiter.go: l.expireReservations":                         "notifies waiters",
+	"internal/fairlimiter/server_wait.go: func() { l.releaseSlow(s) }":              "notifies waiters",
 	"internal/app/app_reporter.go: r.sendEvent(key)":                                "sends a name to a channel",
 	"internal/receiver/receiver.go: func() { h.triggerLater(source) }":              "recovers panics",
 	"internal/artifactwatch/watch.go: w.sendNotification":                           "notifies a source",
