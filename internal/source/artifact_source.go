@@ -49,8 +49,8 @@ type artifactSource struct {
 	ArtifactConfig
 	client   *httpClient
 	location *url.URL
-	// key identifies the configuration of the checkout.
-	key string
+	// key identifies the configuration of the checkout. namespace is the namespace of the source.
+	key, namespace string
 }
 
 func newArtifactSource(cfg Config, listed listingOptions) (*artifactSource, error) {
@@ -61,7 +61,7 @@ func newArtifactSource(cfg Config, listed listingOptions) (*artifactSource, erro
 	if newDigest(cfg.Artifact.Digest) == nil {
 		return nil, fmt.Errorf("spec.artifact: the artifact of %s has no digest of the type sha256, sha384 or sha512", cfg.Artifact.Title)
 	}
-	source := &artifactSource{listingOptions: listed, ArtifactConfig: *cfg.Artifact, location: location}
+	source := &artifactSource{listingOptions: listed, ArtifactConfig: *cfg.Artifact, location: location, namespace: cfg.Namespace}
 	if source.Checkouts == nil {
 		source.Checkouts = defaultCheckouts
 	}
@@ -155,9 +155,7 @@ func (s *artifactSource) updateCheckout(ctx context.Context, charts *checkout) e
 	if err := s.downloadArtifact(ctx, file); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, maxParsingTime)
-	defer cancel()
-	return s.toError(s.Checkouts.replace(ctx, charts, s.Digest, func(to *os.Root) error {
+	return s.toError(s.Checkouts.replace(ctx, charts, s.namespace, s.Digest, func(ctx context.Context, to *os.Root) error {
 		return outcome.Guarded(func() error { return s.unpackArtifact(ctx, file, to) })()
 	}))
 }

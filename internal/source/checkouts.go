@@ -8,6 +8,8 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"github.com/appmarket/operator/internal/fairsemaphore"
 )
 
 // maxIdleCheckout is the time after which an unused checkout is removed. The charts of a listing are
@@ -24,8 +26,9 @@ type Checkouts struct {
 
 	mu    sync.Mutex
 	byKey map[string]*checkout
-	// parsing limits the number of packs and archives that are read at the same time to one.
-	parsing chan struct{}
+	// parsing limits the number of packs and archives that are read at the same time to one, fairly among
+	// namespaces.
+	parsing *fairsemaphore.Semaphore
 }
 
 // checkout contains the charts of one commit of a repository, or of one artifact.
@@ -54,7 +57,7 @@ func (g *Checkouts) RemoveAll() error {
 func (g *Checkouts) takeCheckout(ctx context.Context, key string) (*checkout, error) {
 	g.mu.Lock()
 	if g.byKey == nil {
-		g.byKey, g.parsing = map[string]*checkout{}, make(chan struct{}, 1)
+		g.byKey, g.parsing = map[string]*checkout{}, fairsemaphore.New(1)
 	}
 	found := g.byKey[key]
 	if found == nil {
@@ -105,19 +108,21 @@ func (c *checkout) clear() {
 	c.revision, c.dir = "", ""
 }
 
-// replace replaces the files of a checkout by those that write creates in a new folder.
-func (g *Checkouts) replace(ctx context.Context, c *checkout, revision string, write func(to *os.Root) error) error {
-	if err := takeSlot(ctx, g.parsing); err != nil {
+// replace replaces the files of a checkout by those that write creates in a new folder, within maxParsingTime.
+func (g *Checkouts) replace(ctx context.Context, c *checkout, namespace, revision string, write func(ctx context.Context, to *os.Root) error) error {
+	if err := g.parsing.Acquire(ctx, namespace); err != nil {
 		return err
 	}
-	defer func() { <-g.parsing }()
+	defer g.parsing.Release(namespace)
+	ctx, cancel := context.WithTimeout(ctx, maxParsingTime)
+	defer cancel()
 	dir, err := g.newFolder()
 	if err != nil {
 		return err
 	}
 	root, err := os.OpenRoot(dir)
 	if err == nil {
-		err = errors.Join(write(root), root.Close())
+		err = errors.Join(write(ctx, root), root.Close())
 	}
 	if err != nil {
 		return errors.Join(err, os.RemoveAll(dir))

@@ -50,7 +50,10 @@ type Options struct {
 // spec with InvalidSpec. An object without a current artifact is waiting with
 // WaitingForArtifact.
 func FromSpec(ctx context.Context, secrets client.Reader, ms *v1alpha1.MarketSource, options Options) (Source, error) {
-	cfg := Config{UserAgent: options.UserAgent, Network: options.Network, PublishedURL: options.PublishedURL, Market: options.Market, Shared: options.Shared}
+	cfg := Config{
+		Namespace: ms.Namespace, UserAgent: options.UserAgent, Network: options.Network, PublishedURL: options.PublishedURL,
+		Market: options.Market, Shared: options.Shared,
+	}
 	if filter := ms.Spec.Filter; filter != nil {
 		cfg.Include, cfg.Exclude, cfg.MaxVersions = filter.Include, filter.Exclude, int(filter.MaxVersions)
 		cfg.Versions, cfg.Prereleases = filter.Versions, filter.Prereleases

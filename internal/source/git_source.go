@@ -62,6 +62,8 @@ type gitSource struct {
 	remote gitRemote
 	// title is the URL for messages, and key identifies the configuration of the checkout.
 	title, key string
+	// namespace is the namespace of the source.
+	namespace string
 }
 
 func newGitSource(cfg Config, listed listingOptions) (*gitSource, error) {
@@ -72,7 +74,7 @@ func newGitSource(cfg Config, listed listingOptions) (*gitSource, error) {
 	if _, hasPassword := location.User.Password(); hasPassword || location.Scheme == "https" && location.User != nil {
 		return nil, fmt.Errorf("spec.git.url: %q must not contain credentials: put them into the Secret of spec.git.secretRef", redactURL(location))
 	}
-	source := &gitSource{listingOptions: listed, GitConfig: *cfg.Git, title: redactURL(location)}
+	source := &gitSource{listingOptions: listed, GitConfig: *cfg.Git, title: redactURL(location), namespace: cfg.Namespace}
 	if source.Checkouts == nil {
 		source.Checkouts = defaultCheckouts
 	}
@@ -177,9 +179,7 @@ func (s *gitSource) update(ctx context.Context, session gitSession, charts *chec
 	if err := session.fetchPack(ctx, commit, pack); err != nil {
 		return s.toError(err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, maxParsingTime)
-	defer cancel()
-	return s.toError(s.Checkouts.replace(ctx, charts, commit, func(to *os.Root) error {
+	return s.toError(s.Checkouts.replace(ctx, charts, s.namespace, commit, func(ctx context.Context, to *os.Root) error {
 		if _, err := pack.Seek(0, io.SeekStart); err != nil {
 			return fmt.Errorf("read pack: %w", err)
 		}

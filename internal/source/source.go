@@ -70,6 +70,9 @@ type Config struct {
 	// Prereleases specifies whether prereleases are listed. If it is nil, they are, unless Versions is a
 	// range that mentions none.
 	Prereleases *bool
+	// Namespace is the namespace of the source. Commits and artifacts are read one at a time, fairly among
+	// namespaces.
+	Namespace string
 	// UserAgent is the User-Agent header of requests.
 	UserAgent string
 	// Network determines the addresses to which connections are made.

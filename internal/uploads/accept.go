@@ -91,12 +91,10 @@ func (s *Store) checkPart(owner hydrate.Owner, part *Blob) error {
 
 // readChart has a worker read an archive, and compares it with what is expected.
 func (s *Store) readChart(ctx context.Context, owner hydrate.Owner, digest string, want Expectation) (chart.Metadata, int64, error) {
-	select {
-	case s.checks <- struct{}{}:
-		defer func() { <-s.checks }()
-	case <-ctx.Done():
-		return chart.Metadata{}, 0, ctx.Err()
+	if err := s.checks.Acquire(ctx, owner.Namespace); err != nil {
+		return chart.Metadata{}, 0, err
 	}
+	defer s.checks.Release(owner.Namespace)
 	archive, err := s.readBlob(owner, digest)
 	if err != nil {
 		return chart.Metadata{}, 0, err

@@ -13,6 +13,7 @@ import (
 
 	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/chart"
+	"github.com/appmarket/operator/internal/fairsemaphore"
 	"github.com/appmarket/operator/internal/volume"
 )
 
@@ -57,8 +58,8 @@ type Store struct {
 	// sessions contains the uploads in progress by their path.
 	mu       sync.Mutex
 	sessions map[string]*Session
-	// checks limits the archives that are in memory at the same time.
-	checks chan struct{}
+	// checks limits the archives that are in memory at the same time, fairly among namespaces.
+	checks *fairsemaphore.Semaphore
 }
 
 // maxConcurrentChecks is the number of archives that are read into memory at the same time.
@@ -77,7 +78,7 @@ func Open(dir string, options Options) (*Store, error) {
 	if err != nil {
 		return nil, volume.StorageError(fmt.Errorf("open uploads: %w", err))
 	}
-	s := &Store{files: folder, options: options, sessions: map[string]*Session{}, checks: make(chan struct{}, maxConcurrentChecks)}
+	s := &Store{files: folder, options: options, sessions: map[string]*Session{}, checks: fairsemaphore.New(maxConcurrentChecks)}
 	if err := s.removeLeftovers(); err != nil {
 		return nil, errors.Join(volume.StorageError(fmt.Errorf("open uploads: %w", err)), folder.Close())
 	}

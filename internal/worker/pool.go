@@ -12,6 +12,7 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/fairsemaphore"
 	"github.com/appmarket/operator/internal/outcome"
 )
 
@@ -45,7 +46,7 @@ type Pool struct {
 	Idle time.Duration
 
 	start sync.Once
-	slots *slots
+	slots *fairsemaphore.Semaphore
 
 	mu     sync.Mutex
 	idle   []*process
@@ -105,10 +106,10 @@ func (p *Pool) Prepare(ctx context.Context, in hydrate.Preparation) (*hydrate.Pr
 // order came.
 func (p *Pool) runOrder(ctx context.Context, namespace string, next order, lookup hydrate.Lookup) (answer, done, error) {
 	available := p.setDefaults()
-	if err := available.acquireSlot(ctx, namespace); err != nil {
+	if err := available.Acquire(ctx, namespace); err != nil {
 		return answer{}, done{}, err
 	}
-	defer available.releaseSlot(namespace)
+	defer available.Release(namespace)
 	got, at, err := p.tryOrder(ctx, next, lookup)
 	var died *workerExitError
 	if errors.As(err, &died) && !died.isOutOfMemory() {
@@ -117,13 +118,13 @@ func (p *Pool) runOrder(ctx context.Context, namespace string, next order, looku
 	return got, at, p.toChartError(ctx, err)
 }
 
-func (p *Pool) setDefaults() *slots {
+func (p *Pool) setDefaults() *fairsemaphore.Semaphore {
 	p.start.Do(func() {
 		p.Time = cmp.Or(p.Time, DefaultTime)
 		p.Deadline = cmp.Or(p.Deadline, max(DefaultDeadline, 4*p.Time))
 		p.Memory = cmp.Or(p.Memory, DefaultMemory)
 		p.Idle = cmp.Or(p.Idle, DefaultIdleTime)
-		p.slots = newSlots(cmp.Or(p.Workers, runtime.GOMAXPROCS(0)))
+		p.slots = fairsemaphore.New(cmp.Or(p.Workers, runtime.GOMAXPROCS(0)))
 	})
 	return p.slots
 }
