@@ -3,6 +3,7 @@ package pages_test
 import (
 	"html/template"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -219,6 +220,18 @@ func TestObjectsAreReadAsTheUser(t *testing.T) {
 	page = administrator.get(t, "/instances/"+w.tenant+"/wiki/objects?object=v1+Secret+"+w.tenant+"+other")
 	g.Expect(page.text).NotTo(ContainSubstring(`id="object"`))
 	g.Expect(viewing.get(t, "/instances/"+w.tenant+"/wiki/events").text).To(ContainSubstring("You cannot list events"))
+}
+
+// TestNamespaceSelectionKeepsTheApp follows the action of the form that selects a namespace.
+func TestNamespaceSelectionKeepsTheApp(t *testing.T) {
+	g := NewWithT(t)
+	w := newFormWorld(t)
+	app := strings.TrimSuffix(w.path, "/install")
+	for _, path := range []string{app, app + "/versions"} {
+		shows(t, w.b, path, `class="namespace" action="`+path+`"`)
+	}
+	shows(t, w.b, "/apps", `class="namespace" action="/apps"`)
+	g.Expect(w.b.get(t, w.path).text).NotTo(ContainSubstring(`class="namespace"`), "the form has a field for the namespace")
 }
 
 // TestNamespaceOfAnObject looks at objects of a namespace while another one is selected.

@@ -55,7 +55,9 @@ type layout struct {
 	Path string
 	// ShowNamespaces reports that the page lists objects of one namespace.
 	ShowNamespaces bool
-	Preferences    preferences
+	// NamespacePath is the path of the page that is shown after another namespace is selected.
+	NamespacePath string
+	Preferences   preferences
 }
 
 // bodyOf is the view model of a page: its data and its rendered live part.
@@ -168,7 +170,11 @@ func (s *Server) writeView(w http.ResponseWriter, r *request, status int, v *vie
 	l := layout{
 		Title: strings.Join(append(slices.Clone(v.titles), "AppMarket"), " · "), Section: v.section, Query: v.query,
 		User: r.session.User, Live: liveURL(v.topics, r.begun), Body: body, Path: pagePath(r), Preferences: preferencesOf(r.Request),
-		ShowNamespaces: v.section == "apps" || v.section == "instances" || v.section == "tasks" || v.section == "about",
+		ShowNamespaces: v.name != "install" && slices.Contains([]string{"apps", "instances", "tasks", "about"}, v.section),
+		NamespacePath:  "/" + v.section,
+	}
+	if v.name == "app" {
+		l.NamespacePath = pagePath(r)
 	}
 	s.addNamespaces(r, &l)
 	l.Namespace = cmp.Or(v.namespace, l.Namespace)
