@@ -58,10 +58,13 @@ func statesOf(row *kube.AppRow, installed installedMap) []string {
 	return states
 }
 
-// typesOf returns the type of an app, such as middleware.
+// typesOf returns the type of an app, such as middleware. Charts call an app "application", and app manifests call it "app".
 func typesOf(row *kube.AppRow, _ installedMap) []string {
-	if row.Type == "" {
+	switch row.Type {
+	case "":
 		return nil
+	case "application":
+		return []string{"app"}
 	}
 	return []string{row.Type}
 }

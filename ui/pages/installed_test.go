@@ -41,3 +41,13 @@ func TestCardsNameTheirSource(t *testing.T) {
 	shows(t, w.b, "/apps", "1.2.0 · samples", "1.2.0 · mirror", "2 apps from 2 sources")
 	g.Expect(w.b.get(t, "/apps?q=nothing").text).NotTo(Or(ContainSubstring("0 apps"), ContainSubstring("0 sources")))
 }
+
+// TestTypesOfAppsAreMerged lists an app of a chart and one of an app manifest, which name their type differently.
+func TestTypesOfAppsAreMerged(t *testing.T) {
+	g := NewWithT(t)
+	w := newFormWorld(t)
+	w.addApp(t, w.market, "mirror", "chart", v1alpha1.AppSummary{Title: "Chart", Type: "application"})
+	w.addApp(t, w.market, "mirror", "manifest", v1alpha1.AppSummary{Title: "Manifest", Type: "app"})
+	shows(t, w.b, "/apps?type=app", `name="type" value="app"`, ">Chart<", ">Manifest<")
+	g.Expect(w.b.get(t, "/apps").text).NotTo(ContainSubstring(`value="application"`))
+}
