@@ -21,13 +21,31 @@ func TestMessagesNameControls(t *testing.T) {
 			"install it, or 请选择“如果依赖的应用尚未安装，则一并安装”",
 		},
 		{"use action Upgrade, or set another spec.instanceName", "use action Upgrade, or use another name", "use action Upgrade, or 请使用其他名称"},
-		{"spec.serviceAccountName is not set, and", "no service account is selected, and", "未选择服务账号, and"},
+		{
+			"spec.serviceAccountName is not set, and a permission is missing",
+			"no service account is selected, and a permission is missing; or select a service account that has the permissions",
+			"未选择服务账号, and a permission is missing; 或选择拥有这些权限的服务账号",
+		},
+		{"grant it, or set another spec.serviceAccountName", "grant it, or select another service account", "grant it, or 请选择其他服务账号"},
 		{"image $1 status.preflight was not found", "image $1 status.preflight was not found", "image $1 status.preflight was not found"},
 	} {
 		t.Run(c.message, func(t *testing.T) {
 			g := NewWithT(t)
 			g.Expect(messageText(locale.English, c.message)).To(Equal(c.english))
 			g.Expect(messageText(locale.Chinese, c.message)).To(Equal(c.chinese))
+		})
+	}
+}
+
+func TestMessagesInListsReferToNoField(t *testing.T) {
+	for message, want := range map[string]string{
+		`spec.install.inputs: set required "A"; see status.requiredInputs`:  `spec.install.inputs: set required "A"`,
+		`service account "a" lacks get; apply status.preflight[0].remedy`:   `service account "a" lacks get`,
+		`one; apply status.preflight[1].remedy; correct "B"`:                `one; correct "B"`,
+		`app "wiki" is not offered to namespace "demo"; select another app`: `app "wiki" is not offered to namespace "demo"; select another app`,
+	} {
+		t.Run(message, func(t *testing.T) {
+			NewWithT(t).Expect(withoutReferences(message)).To(Equal(want))
 		})
 	}
 }

@@ -58,7 +58,7 @@ func newTaskRow(l *locale.Language, task *v1alpha1.AppInstallTask) taskRow {
 		row.Duration = formatDuration(l, task.Status.CompletionTime.Sub(task.CreationTimestamp.Time))
 	}
 	if c := meta.FindStatusCondition(task.Status.Conditions, v1alpha1.ConditionSucceeded); c != nil && row.State.Class != "ok" {
-		row.Message = text.Shorten(messageText(l, c.Message), maxCellBytes)
+		row.Message = text.Shorten(messageText(l, withoutReferences(c.Message)), maxCellBytes)
 	}
 	return row
 }

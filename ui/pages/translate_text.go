@@ -13,7 +13,7 @@ var textPatterns = []struct {
 	pattern *regexp.Regexp
 	id      string
 }{
-	{regexp.MustCompile(`^a value is required$`), "fieldProblem.required"},
+	{regexp.MustCompile(`^(a value is )?required$`), "fieldProblem.required"},
 	{regexp.MustCompile(`^a title is required$`), "fieldProblem.titleRequired"},
 	{regexp.MustCompile(`^must have at least (\S+) characters?$`), "fieldProblem.minLength"},
 	{regexp.MustCompile(`^must have at most (\S+) characters?$`), "fieldProblem.maxLength"},
