@@ -105,15 +105,31 @@ func (c *Client) pushFrom(ctx context.Context, target string, archive []byte, of
 		part = fmt.Sprintf("bytes */%d", len(archive))
 	}
 	got, err := c.sendRequest(ctx, http.MethodPut, target, &progressReader{content: archive, at: offset, report: c.Progress}, part)
+	return resultOf(got, err, offset, len(archive))
+}
+
+// PushPart sends a part of an archive of which the source has the bytes before offset, and returns how many bytes it
+// has then. An empty part only asks for that. The archive is complete if it has all bytes.
+func (c *Client) PushPart(ctx context.Context, file, digest string, part []byte, offset, total int) (Result, int, error) {
+	contentRange, content := fmt.Sprintf("bytes */%d", total), (*progressReader)(nil)
+	if len(part) > 0 {
+		contentRange, content = fmt.Sprintf("bytes %d-%d/%d", offset, offset+len(part)-1, total), &progressReader{content: part}
+	}
+	got, err := c.sendRequest(ctx, http.MethodPut, c.targetOf(file, digest), content, contentRange)
+	return resultOf(got, err, offset, total)
+}
+
+// resultOf returns the result of a request that sends a part of an archive, and how many bytes the server has.
+func resultOf(got answer, err error, offset, total int) (Result, int, error) {
 	switch {
 	case err != nil:
 		return Created, offset, err
 	case got.status == http.StatusCreated:
-		return Created, len(archive), nil
+		return Created, total, nil
 	case got.status == http.StatusOK:
-		return Unchanged, len(archive), nil
+		return Unchanged, total, nil
 	case got.status == http.StatusPermanentRedirect, got.status == http.StatusRequestedRangeNotSatisfiable:
-		return Created, min(got.received, len(archive)), nil
+		return Created, min(got.received, total), nil
 	}
 	return Created, offset, &ResponseError{Status: got.status, Message: got.message}
 }

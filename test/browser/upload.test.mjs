@@ -1,5 +1,6 @@
 // Uploading a chart to a source.
 import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
 import { after, before, test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { checkAccessibility, checkWidth, launch, newPage, open, paths, picture, signedIn, variants } from "./support.mjs";
@@ -31,11 +32,20 @@ function newArchive(name, text = "") {
 const select = (page, name, buffer) => page.locator("#chart").setInputFiles({ name: `${name}-1.0.0.tgz`, mimeType: "application/gzip", buffer });
 const press = (page) => page.locator("#upload button.main").click();
 
-/** Records the requests that send the form. */
+/** Records the offsets of the parts that are sent. A request that only asks has none. */
 function recordUploads(page) {
   const sent = [];
-  page.on("request", (request) => { if (request.method() === "POST" && request.url().endsWith("/upload")) sent.push(request.url()); });
+  page.on("request", (request) => {
+    const url = new URL(request.url());
+    if (request.method() === "PUT" && url.pathname.endsWith("/upload/part") && url.searchParams.has("offset")) sent.push(Number(url.searchParams.get("offset")));
+  });
   return sent;
+}
+
+/** Calls handle with the requests that send a part, and their numbers. The first request only asks. */
+async function routeParts(page, handle) {
+  let count = 0;
+  await page.route("**/upload/part?*", (route) => handle(route, count++));
 }
 
 for (const variant of variants) {
@@ -61,7 +71,7 @@ test("a chart is uploaded with progress, and is not sent again", async (t) => {
   await select(page, "shown", archive);
   let proceed;
   const held = new Promise((resolve) => { proceed = resolve; });
-  await page.route("**/upload", async (route) => { await held; await route.continue(); }, { times: 1 });
+  await routeParts(page, async (route, number) => { if (number === 1) await held; await route.continue(); });
   await press(page);
   await page.locator("#upload-state").getByText("Uploading").waitFor();
   assert.ok(await page.locator("#upload progress").isVisible());
@@ -90,7 +100,7 @@ test("an upload can be canceled, and a large file is not sent", async (t) => {
   t.after(() => context.close());
   const page = await newPage(context), sent = recordUploads(page);
   await open(page, uploadPath);
-  await page.route("**/upload", () => {}, { times: 1 });
+  await routeParts(page, (route, number) => { if (number === 0) route.continue(); });
   await select(page, "canceled", newArchive("canceled"));
   await press(page);
   await page.locator("#upload-state").getByText("Uploading").waitFor();
@@ -99,7 +109,44 @@ test("an upload can be canceled, and a large file is not sent", async (t) => {
   await select(page, "large", Buffer.alloc((16 << 20) + 1));
   await press(page);
   await page.locator("#upload-problem").getByText("larger than").waitFor();
-  assert.equal(sent.length, 1, "the large file is not sent");
+  assert.deepEqual(sent, [0], "the large file is not sent");
+});
+
+test("an upload continues after a lost connection", async (t) => {
+  const context = await signedIn(browser);
+  t.after(() => context.close());
+  const page = await newPage(context), sent = recordUploads(page);
+  const archive = newArchive("resumed", randomBytes(1_300_000).toString("base64"));
+  assert.ok(archive.length > 1024 * 1024, "three parts");
+  await open(page, uploadPath);
+  await select(page, "resumed", archive);
+  await routeParts(page, (route, number) => number === 2 ? route.abort("connectionreset") : route.continue());
+  await press(page);
+  await page.locator("#upload-state").getByText("The connection was lost").waitFor();
+  await checkAccessibility(page, "an interrupted upload");
+  await page.getByText("resumed-1.0.0.tgz was uploaded").waitFor();
+  assert.deepEqual(sent, [0, 512 * 1024, 512 * 1024, 1024 * 1024], "only the part that was lost is sent again");
+  assert.deepEqual(page.faults.filter((each) => !/ERR_CONNECTION_RESET/.test(each)), []);
+});
+
+test("an upload continues after the page was closed", async (t) => {
+  const context = await signedIn(browser);
+  t.after(() => context.close());
+  const page = await newPage(context), sent = recordUploads(page);
+  const archive = newArchive("reopened", randomBytes(1_300_000).toString("base64"));
+  await open(page, uploadPath);
+  await select(page, "reopened", archive);
+  await routeParts(page, (route, number) => number < 2 ? route.continue() : route.abort("connectionreset"));
+  await press(page);
+  await page.locator("#upload-state").getByText("The connection was lost").waitFor();
+  await page.close();
+
+  const next = await newPage(context), rest = recordUploads(next);
+  await open(next, uploadPath);
+  await select(next, "reopened", archive);
+  await press(next);
+  await next.getByText("reopened-1.0.0.tgz was uploaded").waitFor();
+  assert.deepEqual([sent, rest], [[0, 512 * 1024], [512 * 1024, 1024 * 1024]], "the first part is not sent again");
 });
 
 test("a chart is uploaded without JavaScript", async (t) => {

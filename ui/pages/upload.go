@@ -154,6 +154,11 @@ func (v *uploadView) KnownURL() string {
 	return sourceUploadURL(v.Source.Namespace, v.Source.Name, "") + "/known"
 }
 
+// PartURL returns the URL that receives a part of an archive.
+func (v *uploadView) PartURL() string {
+	return sourceUploadURL(v.Source.Namespace, v.Source.Name, "") + "/part"
+}
+
 // AppsURL returns the URL of the apps of the source.
 func (v *uploadView) AppsURL() string {
 	return "/apps" + queryOf(url.Values{"source": {v.Source.Name}})
@@ -183,6 +188,7 @@ func (s *Server) addUploads(mux *http.ServeMux) {
 	mux.Handle("GET "+path, s.signedIn(s.servePage(showUpload)))
 	mux.Handle("POST "+path, s.signedIn(s.receiveUpload))
 	mux.Handle("GET "+path+"/known", s.signedIn(s.serveKnownUpload))
+	mux.Handle("PUT "+path+"/part", s.signedIn(s.receiveUploadPart))
 }
 
 // showUpload shows the form and the charts of the source.
