@@ -37,7 +37,7 @@ func parseFlags(args []string) (*options, error) {
 	f.StringVar(&o.certDir, "cert-dir", "", "Directory with tls.crt and tls.key for serving the pages over HTTPS. If empty, plain HTTP is used.")
 	f.StringVar(&o.publicURL, "public-url", "", "URL of the web pages for browsers. If its scheme is https, browsers use HTTPS only.")
 	f.StringVar(&o.repositoryURL, "repository-url", "", "URL of the Helm repository, as in --repository-url of the operator. READMEs, values and other reports are fetched only from this URL. If empty, they are not shown.")
-	f.BoolVar(&o.fetchImages, "fetch-images", true, "Fetch the icons of apps from the public addresses that their charts specify. If false, letters are shown instead.")
+	f.BoolVar(&o.fetchImages, "fetch-images", true, "Fetch the icons and screenshots of apps, and the images of their READMEs, from the public addresses that their charts specify. If false, letters are shown instead of icons, and links instead of images.")
 	f.StringVar(&o.sessionKeys, "session-key-file", "", "File with the keys of the session cookies, one per line, each with at least 32 bytes. The first key encrypts new cookies. If empty, a random key is used, and sessions end with the process.")
 	f.DurationVar(&o.sessionMaxAge, "session-max-age", 8*time.Hour, "Maximum duration of a session.")
 	f.IntVar(&o.maxStreams, "max-streams", 2000, "Maximum number of event streams of open pages.")

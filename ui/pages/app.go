@@ -113,7 +113,7 @@ func showApp(r *request) (*view, error) {
 		return nil, err
 	}
 	if text, ok := v.fetch(r, reports.Readme); ok {
-		v.Readme = renderMarkdown(r.lang, text)
+		v.Readme = renderMarkdown(r.lang, text, v.readmeImageURLs(r))
 	}
 	v.addChart(r)
 	v.addManifest(r)

@@ -51,7 +51,7 @@ func (v *appView) addManifest(r *request) {
 	}
 	v.Manifest = &appManifest{}
 	if found.FullDescription != "" && found.FullDescription != v.Summary.Description {
-		v.Manifest.Description = renderMarkdown(r.lang, []byte(found.FullDescription))
+		v.Manifest.Description = renderMarkdown(r.lang, []byte(found.FullDescription), nil)
 	}
 	if link := newChartLink(found.Website); link.URL != "" && (v.Chart == nil || v.Chart.Home == nil) {
 		v.Manifest.Website = &link

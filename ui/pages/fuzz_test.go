@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -153,9 +155,13 @@ func FuzzMarkdown(f *testing.F) {
 	f.Add([]byte("<math><mtext><table><mglyph><style><!--</style><img title=\"--&gt;&lt;img src=1 onerror=alert(1)&gt;\">"))
 	f.Add([]byte("<//evil.example.com> [a](//evil.example.com) [b](/settings) [c](http:evil) <mailto:a@example.com> www.example.com\n\n- [ ] task"))
 	f.Add([]byte(strings.Repeat("> ", 200) + strings.Repeat("[", 500)))
-	attributes := []string{"align", "start", "href", "rel", "tabindex"}
+	f.Add([]byte("![a](https://example.com/a.png) [![b](https://example.com/b.png \"t\")](https://example.com) ![c](/img/x/y/readme/0?v=1) ![d][r]\n\n[r]: http://example.com/d"))
+	attributes := []string{"align", "start", "href", "rel", "tabindex", "src", "alt", "loading"}
+	urlOf := func(number int, _ string) string {
+		return "/img/market/samples.wiki/readme/" + strconv.Itoa(number) + "?version=1.0.0"
+	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		rendered := renderMarkdown(locale.English, text)
+		rendered := renderMarkdown(locale.English, text, urlOf)
 		tokens := html.NewTokenizer(strings.NewReader(string(rendered)))
 		for {
 			switch kind := tokens.Next(); kind {
@@ -165,7 +171,7 @@ func FuzzMarkdown(f *testing.F) {
 				t.Fatalf("the page has a comment: %s", rendered)
 			case html.StartTagToken, html.SelfClosingTagToken:
 				token := tokens.Token()
-				if !slices.Contains(strings.Fields("h2 h3 h4 h5 h6 p br hr ul ol li blockquote pre code em strong del table thead tbody tr th td a"), token.Data) {
+				if !slices.Contains(strings.Fields("h2 h3 h4 h5 h6 p br hr ul ol li blockquote pre code em strong del table thead tbody tr th td a img"), token.Data) {
 					t.Fatalf("the page has an element %q: %s", token.Data, rendered)
 				}
 				for _, attribute := range token.Attr {
@@ -175,11 +181,16 @@ func FuzzMarkdown(f *testing.F) {
 					if attribute.Key == "href" {
 						checkMarkdownLink(t, attribute.Val)
 					}
+					if attribute.Key == "src" && !ownImage.MatchString(attribute.Val) {
+						t.Fatalf("the page has an image from %q", attribute.Val)
+					}
 				}
 			}
 		}
 	})
 }
+
+var ownImage = regexp.MustCompile(`^/img/market/samples\.wiki/readme/1?[0-9]\?version=1\.0\.0$`)
 
 // checkMarkdownLink checks the address of a link as a browser reads it.
 func checkMarkdownLink(t *testing.T, address string) {

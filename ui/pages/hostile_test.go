@@ -95,7 +95,8 @@ func TestHostileTextsAreInert(t *testing.T) {
 			page := b.get(t, strings.NewReplacer(" ", "%20", "<", "%3C", ">", "%3E", `"`, "%22", "{", "%7B", "}", "%7D").Replace(path))
 			g.Expect(page.StatusCode).To(BeElementOf(http.StatusOK, http.StatusNotFound))
 			g.Expect(activeMarkup(t, page.text)).To(BeEmpty())
-			g.Expect(page.text).NotTo(ContainSubstring("evil.example"))
+			link := `<a href="https://evil.example/x.png" rel="nofollow noreferrer">x</a>` // The image of the README.
+			g.Expect(strings.ReplaceAll(page.text, link, "")).NotTo(ContainSubstring("evil.example"))
 		})
 	}
 	g := NewWithT(t)

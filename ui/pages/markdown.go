@@ -7,7 +7,9 @@ import (
 
 	"github.com/microcosm-cc/bluemonday"
 	"github.com/yuin/goldmark"
+	"github.com/yuin/goldmark/ast"
 	"github.com/yuin/goldmark/extension"
+	"github.com/yuin/goldmark/text"
 
 	"github.com/appmarket/operator/ui/locale"
 )
@@ -16,11 +18,17 @@ import (
 const maxMarkdownBytes = 256 << 10
 
 // markdown renders without HTML of the text itself, and policyOfMarkdown allows only what a text
-// needs: no script, style, class, identifier, form or image, and no attribute of the scripts of
-// the pages.
+// needs: no script, style, class, identifier or form, only images of this server, and no attribute of the scripts
+// of the pages.
 var (
 	markdown         = goldmark.New(goldmark.WithExtensions(extension.GFM))
 	policyOfMarkdown = newMarkdownPolicy()
+)
+
+// absoluteURL matches the addresses of links, and readmeImageURL the URLs of images.
+var (
+	absoluteURL    = regexp.MustCompile(`^(?i:https?://|mailto:)`)
+	readmeImageURL = regexp.MustCompile(`^/img/[a-z0-9.-]+/[a-z0-9.-]+/readme/[0-9]+\?[A-Za-z0-9=&%.~+_-]+$`)
 )
 
 func newMarkdownPolicy() *bluemonday.Policy {
@@ -29,9 +37,12 @@ func newMarkdownPolicy() *bluemonday.Policy {
 		"em", "strong", "del", "table", "thead", "tbody", "tr", "th", "td")
 	p.AllowAttrs("align").Matching(regexp.MustCompile("^(left|right|center)$")).OnElements("th", "td")
 	p.AllowAttrs("start").Matching(bluemonday.Integer).OnElements("ol")
-	p.AllowAttrs("href").OnElements("a")
+	p.AllowAttrs("href").Matching(absoluteURL).OnElements("a")
 	p.AllowURLSchemes("http", "https", "mailto")
-	p.AllowRelativeURLs(false)
+	p.AllowRelativeURLs(true) // For images: the patterns are stricter.
+	p.AllowAttrs("src").Matching(readmeImageURL).OnElements("img")
+	p.AllowAttrs("alt").OnElements("img")
+	p.AllowAttrs("loading").Matching(regexp.MustCompile("^lazy$")).OnElements("img")
 	p.RequireNoFollowOnLinks(true)
 	p.RequireNoReferrerOnLinks(true)
 	p.AddTargetBlankToFullyQualifiedLinks(false)
@@ -54,14 +65,21 @@ func paragraphOf(text string) template.HTML {
 	return template.HTML("<p>" + template.HTMLEscapeString(text) + "</p>")
 }
 
-// renderMarkdown returns the HTML of an untrusted text.
-func renderMarkdown(l *locale.Language, text []byte) template.HTML {
-	cut := len(text) > maxMarkdownBytes
-	if cut {
-		text = text[:maxMarkdownBytes]
+// parseMarkdown returns the document of an untrusted text, the text as far as it is rendered, and whether it is cut.
+func parseMarkdown(source []byte) (document ast.Node, rendered []byte, isCut bool) {
+	if isCut = len(source) > maxMarkdownBytes; isCut {
+		source = source[:maxMarkdownBytes]
 	}
+	return markdown.Parser().Parse(text.NewReader(source)), source, isCut
+}
+
+// renderMarkdown returns the HTML of an untrusted text. Images have the URLs that urlOf returns; without it, they are
+// links.
+func renderMarkdown(l *locale.Language, source []byte, urlOf imageURLFunc) template.HTML {
+	document, source, isCut := parseMarkdown(source)
+	replaceImages(document, urlOf)
 	var out bytes.Buffer
-	if err := markdown.Convert(text, &out); err != nil {
+	if err := markdown.Renderer().Render(&out, source, document); err != nil {
 		return paragraphOf(l.Text("app.markdownProblem"))
 	}
 	sanitized := policyOfMarkdown.SanitizeBytes(out.Bytes())
@@ -69,7 +87,7 @@ func renderMarkdown(l *locale.Language, text []byte) template.HTML {
 	sanitized = headingTag.ReplaceAllFunc(sanitized, lowerHeading)
 	// Code can be wider than the page: the keyboard must be able to scroll it.
 	rendered := template.HTML(bytes.ReplaceAll(sanitized, []byte("<pre>"), []byte(`<pre tabindex="0">`)))
-	if cut {
+	if isCut {
 		rendered += paragraphOf(l.Text("app.markdownCut"))
 	}
 	return rendered

@@ -147,6 +147,7 @@ func (s *Server) routes() http.Handler {
 	mux.Handle("GET /parts/checks/{namespace}/{name}", s.signedIn(s.serveCheckPart))
 	mux.Handle("GET /img/{namespace}/{app}/icon", s.signedIn(s.serveIcon))
 	mux.Handle("GET /img/{namespace}/{app}/shot/{number}", s.signedIn(s.serveShot))
+	mux.Handle("GET /img/{namespace}/{app}/readme/{number}", s.signedIn(s.serveReadmeImage))
 	mux.Handle("GET /instances/{namespace}/{name}/log", s.signedIn(s.serveLog))
 	mux.Handle("GET /instances/{namespace}/{name}/log/stream", s.signedIn(s.serveLogStream))
 	s.addTerminal(mux)
