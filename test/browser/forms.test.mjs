@@ -334,6 +334,35 @@ test("a source is added, changed and deleted", async (t) => {
   assert.deepEqual(page.faults.filter((each) => !/status of 422/.test(each)), []);
 });
 
+for (const javaScriptEnabled of [true, false]) {
+  test(`a source is tried ${javaScriptEnabled ? "with" : "without"} JavaScript`, async (t) => {
+    const context = await signedIn(browser, { javaScriptEnabled });
+    t.after(() => context.close());
+    const page = await newPage(context), name = `tried-source-${javaScriptEnabled ? "with" : "without"}-script`;
+    await open(page, "/sources/new");
+    await page.getByLabel("Name", { exact: true }).fill("tried");
+    await page.locator("#location").fill("https://jane:secret@charts.example");
+    await page.getByText("Apps and versions").click();
+    await page.getByLabel("Interval").fill("1s");
+    await page.getByRole("button", { name: "Try it" }).click();
+    await page.locator("#interval-problem").getByText("at least 10s").waitFor();
+    await page.locator("#location-problem").getByText("must not contain credentials").waitFor();
+    assert.equal(await page.locator("#interval").getAttribute("aria-invalid"), "true");
+    await picture(page, `${name}-refused`, true);
+    if (javaScriptEnabled) await checkAccessibility(page, "a source that is refused");
+    await page.locator("#location").fill("https://charts.example");
+    await page.locator("#interval").fill("1h");
+    await page.getByRole("button", { name: "Try it" }).click();
+    await page.getByText("The API server accepts the source").waitFor();
+    assert.equal(await page.locator("#location").inputValue(), "https://charts.example");
+    await picture(page, `${name}-accepted`, true);
+    if (javaScriptEnabled) await checkAccessibility(page, "a source that is accepted");
+    await open(page, "/sources");
+    assert.equal(await page.getByRole("link", { name: "tried", exact: true }).count(), 0, "nothing was written");
+    assert.deepEqual(page.faults.filter((each) => !/status of 422/.test(each)), []);
+  });
+}
+
 test("data is deleted only after the name was entered", async (t) => {
   const context = await signedIn(browser);
   t.after(() => context.close());
