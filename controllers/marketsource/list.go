@@ -85,9 +85,7 @@ func (r *Reconciler) fetchListing(ctx context.Context, s *scope) error {
 		next.repairs = last.repairs + 1
 	}
 	r.pollStates.Store(s.source.UID, next)
-	if err == nil || status.ConditionOf(err) == v1alpha1.ConditionIndexed {
-		s.statusWriter.MarkTrue(v1alpha1.ConditionReachable, v1alpha1.ReasonReachable, "the source responded")
-	}
+	s.markReachable(err)
 	if err != nil {
 		return err
 	}
@@ -98,6 +96,13 @@ func (r *Reconciler) fetchListing(ctx context.Context, s *scope) error {
 	}
 	s.listing = &listing
 	return s.finishReading(ctx, len(listing.Apps))
+}
+
+// markReachable sets Reachable if the source responded, also if its response could not be read.
+func (s *scope) markReachable(err error) {
+	if err == nil || status.ConditionOf(err) == v1alpha1.ConditionIndexed {
+		s.statusWriter.MarkTrue(v1alpha1.ConditionReachable, v1alpha1.ReasonReachable, "the source responded")
+	}
 }
 
 // reportProgress sets Reconciling for a new generation before the request, because the response

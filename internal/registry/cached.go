@@ -20,6 +20,10 @@ import (
 // that access is denied, so that a correction takes effect soon.
 const NegativeTTL = time.Minute
 
+// sharedTimeout bounds a request that several callers share, and that continues without them: its wait for a slot of
+// the registry, and its inspection.
+const sharedTimeout = 2 * time.Minute
+
 // Cached returns an Inspector that caches the results for the last size images: by tag for
 // ttl, by digest indefinitely, and missing images and denied access for at most NegativeTTL.
 // Other errors are not cached. Concurrent calls for the same image share one request, which
@@ -47,17 +51,19 @@ func (c *cachedInspector) Inspect(ctx context.Context, reference string) (images
 	if known, ok := c.lookupEntry(key); ok {
 		return known.toResult()
 	}
-	asking := context.WithoutCancel(ctx)
+	independent := context.WithoutCancel(ctx)
 	flight := c.flights.DoChan(key, func() (any, error) {
+		ctx, cancel := context.WithTimeout(independent, sharedTimeout)
+		defer cancel()
 		// Another request may have finished in the meantime.
 		if known, ok := c.lookupEntry(key); ok {
 			return known, nil
 		}
-		return c.inspectAndStore(asking, key, reference), nil
+		return c.inspectAndStore(ctx, key, reference), nil
 	})
 	select {
-	case landed := <-flight:
-		return landed.Val.(*cacheEntry).toResult()
+	case result := <-flight:
+		return result.Val.(*cacheEntry).toResult()
 	case <-ctx.Done():
 		return images.Detail{}, fmt.Errorf("inspect image: %w", ctx.Err())
 	}

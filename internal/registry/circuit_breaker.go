@@ -8,6 +8,7 @@ import (
 
 	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/images"
+	"github.com/appmarket/operator/internal/outcome"
 )
 
 // Guarded returns an Inspector that stops accessing a registry after a failed connection or
@@ -37,7 +38,12 @@ func (g *circuitBreaker) Inspect(ctx context.Context, reference string) (images.
 	if err := g.allowRequest(host); err != nil {
 		return images.Detail{}, err
 	}
-	detail, err := g.inner.Inspect(ctx, reference)
+	var detail images.Detail
+	// A panic counts as an error, so that a registry whose response causes it is accessed again.
+	err := outcome.Guarded(func() (err error) {
+		detail, err = g.inner.Inspect(ctx, reference)
+		return err
+	})()
 	g.recordResult(host, err, ctx.Err() != nil)
 	return detail, err
 }
@@ -45,14 +51,14 @@ func (g *circuitBreaker) Inspect(ctx context.Context, reference string) (images.
 func (g *circuitBreaker) allowRequest(host string) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	shut, ok := g.breakers[host]
+	open, ok := g.breakers[host]
 	if !ok {
 		return nil
 	}
-	if shut.trying || time.Now().Before(shut.until) {
-		return shut.err
+	if open.trying || time.Now().Before(open.until) {
+		return open.err
 	}
-	shut.trying = true
+	open.trying = true
 	return nil
 }
 
@@ -82,8 +88,8 @@ func (g *circuitBreaker) pauseAfter(err error) time.Duration {
 // removeStaleBreakers removes unused breakers, so that charts with images of many registries
 // cannot make the map grow.
 func (g *circuitBreaker) removeStaleBreakers() {
-	for host, shut := range g.breakers {
-		if !shut.trying && time.Since(shut.until) > g.pause {
+	for host, open := range g.breakers {
+		if !open.trying && time.Since(open.until) > g.pause {
 			delete(g.breakers, host)
 		}
 	}

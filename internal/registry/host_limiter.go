@@ -30,11 +30,11 @@ type hostSemaphore struct {
 
 func (l *hostLimiter) Inspect(ctx context.Context, reference string) (images.Detail, error) {
 	host := registryOf(reference)
-	lane := l.acquireSemaphore(host)
-	defer l.releaseSemaphore(host, lane)
+	semaphore := l.acquireSemaphore(host)
+	defer l.releaseSemaphore(host, semaphore)
 	select {
-	case lane.slots <- struct{}{}:
-		defer func() { <-lane.slots }()
+	case semaphore.slots <- struct{}{}:
+		defer func() { <-semaphore.slots }()
 	case <-ctx.Done():
 		return images.Detail{}, fmt.Errorf("wait for registry %s: %w", displayHost(host), ctx.Err())
 	}

@@ -251,6 +251,50 @@ func TestGuardedAllowsOneInspectionAfterThePause(t *testing.T) {
 	})
 }
 
+// TestGuardedSurvivesAPanic expects that a registry is accessed again after an inspection of it has panicked.
+func TestGuardedSurvivesAPanic(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := NewWithT(t)
+		var answer error
+		inner := &fakeInspector{answer: func(string) error {
+			if answer == nil {
+				panic("broken manifest")
+			}
+			return answer
+		}}
+		inspector := registry.Guarded(inner, time.Minute)
+		answer = registry.ErrUnreachable
+		_, err := inspector.Inspect(t.Context(), "a.example/x:1")
+		g.Expect(err).To(MatchError(registry.ErrUnreachable))
+		time.Sleep(2 * time.Minute)
+		answer = nil
+		_, err = inspector.Inspect(t.Context(), "a.example/x:1")
+		g.Expect(err).To(MatchError(ContainSubstring("broken manifest")))
+		_, err = inspector.Inspect(t.Context(), "a.example/x:1")
+		g.Expect(err).To(MatchError(ContainSubstring("broken manifest")))
+		g.Expect(inner.callCount("a.example/x:1")).To(Equal(3))
+	})
+}
+
+// TestCachedEndsRequestsWithoutCallers expects that a request that nobody waits for any more ends.
+func TestCachedEndsRequestsWithoutCallers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := NewWithT(t)
+		inner := &fakeInspector{delay: 24 * time.Hour}
+		inspector := registry.Cached(registry.Limited(inner, 1), time.Hour, 10)
+		for _, reference := range []string{"a.example/x:1", "a.example/x:2"} {
+			ctx, stop := context.WithTimeout(t.Context(), time.Second)
+			_, err := inspector.Inspect(ctx, reference)
+			stop()
+			g.Expect(err).To(MatchError(context.DeadlineExceeded))
+		}
+		time.Sleep(10 * time.Minute)
+		inner.delay = 0
+		_, err := inspector.Inspect(t.Context(), "a.example/x:2")
+		g.Expect(err).NotTo(HaveOccurred(), "the slot of the registry is free again")
+	})
+}
+
 func TestCatalogWithoutNetworkFinishesInSeconds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := NewWithT(t)

@@ -33,6 +33,7 @@ type Checkouts struct {
 
 // checkout contains the charts of one commit of a repository, or of one artifact.
 type checkout struct {
+	key string
 	// busy is taken while the fields below or the folder are used.
 	busy chan struct{}
 	// revision is the commit, or the digest of the artifact.
@@ -61,7 +62,7 @@ func (g *Checkouts) takeCheckout(ctx context.Context, key string) (*checkout, er
 	}
 	found := g.byKey[key]
 	if found == nil {
-		found = &checkout{busy: make(chan struct{}, 1)}
+		found = &checkout{key: key, busy: make(chan struct{}, 1)}
 		g.byKey[key] = found
 	}
 	g.mu.Unlock()
@@ -86,14 +87,20 @@ func takeSlot(ctx context.Context, slots chan struct{}) error {
 
 // returnCheckout makes a checkout available for others, and removes it later.
 func (g *Checkouts) returnCheckout(used *checkout) {
-	used.expiry = time.AfterFunc(maxIdleCheckout, func() { used.expire() })
+	used.expiry = time.AfterFunc(maxIdleCheckout, func() { g.expire(used) })
 	<-used.busy
 }
 
-// expire removes the files of a checkout that is not used.
-func (c *checkout) expire() {
+// expire removes a checkout that is not used, with its files. A source that has found it and takes it afterwards reads
+// the files again.
+func (g *Checkouts) expire(c *checkout) {
 	select {
 	case c.busy <- struct{}{}:
+		g.mu.Lock()
+		if g.byKey[c.key] == c {
+			delete(g.byKey, c.key)
+		}
+		g.mu.Unlock()
 		c.clear()
 		<-c.busy
 	default: // It is used again, and expires later.

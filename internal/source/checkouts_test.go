@@ -8,6 +8,7 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	. "github.com/onsi/gomega"
 )
@@ -52,5 +53,27 @@ func TestCommitsAreReadFairly(t *testing.T) {
 		all.Wait()
 		g.Expect(order).To(HaveLen(21))
 		g.Expect(slices.Index(order, "few")).To(BeNumerically("<=", 5), "%v", order)
+	})
+}
+
+// TestUnusedCheckoutsAreForgotten expects that a checkout that is not used any more leaves nothing behind, because keys
+// contain the revision of an artifact.
+func TestUnusedCheckoutsAreForgotten(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		g := NewWithT(t)
+		checkouts := &Checkouts{Dir: dir}
+		for i := range 3 {
+			used, err := checkouts.takeCheckout(t.Context(), fmt.Sprint(i))
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(checkouts.replace(t.Context(), used, "team", "1", func(context.Context, *os.Root) error { return nil })).To(Succeed())
+			checkouts.returnCheckout(used)
+		}
+		g.Expect(checkouts.byKey).To(HaveLen(3))
+		g.Expect(os.ReadDir(dir)).To(HaveLen(3))
+		time.Sleep(maxIdleCheckout + time.Second)
+		synctest.Wait()
+		g.Expect(checkouts.byKey).To(BeEmpty())
+		g.Expect(os.ReadDir(dir)).To(BeEmpty())
 	})
 }
