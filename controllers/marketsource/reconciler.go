@@ -100,8 +100,7 @@ type scope struct {
 	// a decision of a user.
 	apps, retained []v1alpha1.AppInfo
 	listing        *hydrate.Listing
-	// isRecorded reports whether this reconcile recorded an attempt. left is the attempt before
-	// it.
+	// isRecorded reports whether this reconcile recorded an attempt. previousAttempt is the attempt before it.
 	isRecorded      bool
 	previousAttempt *v1alpha1.Attempt
 }

@@ -276,7 +276,7 @@ func TestGuardedSurvivesAPanic(t *testing.T) {
 	})
 }
 
-// TestCachedEndsRequestsWithoutCallers expects that a request that nobody waits for any more ends.
+// TestCachedEndsRequestsWithoutCallers expects that a request without a caller ends.
 func TestCachedEndsRequestsWithoutCallers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := NewWithT(t)

@@ -81,7 +81,7 @@ func (s *Store) checkPart(owner hydrate.Owner, part *Blob) error {
 	}
 	file, found, err := s.OpenBlob(owner, part.Digest)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && found.Size != part.Size {
-		err = errors.Join(ErrUnknownContent)
+		err = ErrUnknownContent
 	}
 	if file != nil {
 		err = errors.Join(err, file.Close())

@@ -38,7 +38,7 @@ type watchState struct {
 type watchChange struct {
 	object  client.Object
 	removed bool
-	// first specifies whether the object was there at the begin of the watch.
+	// first specifies whether the object was there at the start of the watch.
 	first bool
 }
 
@@ -136,7 +136,7 @@ func (s *watchState) take() ([]watchChange, []watchGroup, bool) {
 	return changes, s.groups(), true
 }
 
-// compareChanges orders the objects that were there at the begin: they come first, instances before tasks, by
+// compareChanges orders the objects that were there at the start: they come first, instances before tasks, by
 // name. Later changes are kept in order.
 func compareChanges(a, b watchChange) int {
 	if !a.first || !b.first {
@@ -145,7 +145,7 @@ func compareChanges(a, b watchChange) int {
 	return cmp.Or(cmp.Compare(a.rank(), b.rank()), strings.Compare(a.object.GetNamespace()+"/"+a.object.GetName(), b.object.GetNamespace()+"/"+b.object.GetName()))
 }
 
-// rank returns 0 for an instance that was there at the begin, 1 for such a task, and 2 for a later change.
+// rank returns 0 for an instance that was there at the start, 1 for such a task, and 2 for a later change.
 func (c watchChange) rank() int {
 	if !c.first {
 		return 2

@@ -13,7 +13,7 @@ import (
 
 // Collection receives the states of the objects that WatchAll watches.
 type Collection interface {
-	// Replace sets all objects, at the begin and after an interruption of the watch.
+	// Replace sets all objects, at the start and after an interruption of the watch.
 	Replace(objects []client.Object)
 	// Set adds an object or replaces its state.
 	Set(object client.Object)

@@ -50,6 +50,7 @@ test("the list is painted soon on a slow machine and connection, and does not mo
     window.seen = { paint: 0, shift: 0, longest: 0 };
     new PerformanceObserver((list) => list.getEntries().forEach((each) => { seen.paint = each.startTime; })).observe({ type: "largest-contentful-paint", buffered: true });
     new PerformanceObserver((list) => list.getEntries().forEach((each) => { seen.shift += each.value; })).observe({ type: "layout-shift", buffered: true });
+    new PerformanceObserver((list) => list.getEntries().forEach((each) => { seen.longest = Math.max(seen.longest, each.duration); })).observe({ type: "longtask", buffered: true });
   });
   const session = await context.newCDPSession(page);
   await session.send("Network.enable");
@@ -59,7 +60,7 @@ test("the list is painted soon on a slow machine and connection, and does not mo
     await page.goto(site.base + path, { waitUntil: "load" });
     await page.waitForTimeout(1500);
     const seen = await page.evaluate(() => window.seen);
-    t.diagnostic(`${path.split("/")[1]}: largest paint after ${Math.round(seen.paint)} ms, layout shift ${seen.shift.toFixed(4)}`);
+    t.diagnostic(`${path.split("/")[1]}: largest paint after ${Math.round(seen.paint)} ms, layout shift ${seen.shift.toFixed(4)}, longest task ${Math.round(seen.longest)} ms`);
     assert.ok(seen.shift <= 0.02, `layout shift ${seen.shift}`);
     assert.ok(seen.paint > 0 && seen.paint <= 2000, `largest paint ${seen.paint}`);
   }

@@ -1,4 +1,4 @@
--- A task can be cancelled until it has ended, and held back until it is admitted.
+-- A task can be canceled until it has ended, and held back until it is admitted.
 local status = obj.status or {}
 local over = obj.metadata.deletionTimestamp ~= nil or status.completionTime ~= nil or obj.spec.cancel == true
 local suspended = obj.spec.suspend == true
