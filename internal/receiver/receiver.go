@@ -6,8 +6,9 @@
 //
 // Anybody can send requests. All requests that are not accepted have the same response at the same
 // delay, so that they do not reveal which sources exist or have a receiver. The body, the number of
-// requests at a time and their rate are limited, and a source is synchronized at most once in
-// minInterval: a request that comes earlier is carried out at the end of the interval.
+// requests at a time and their rate for each source are limited, so that requests to one source do not
+// use up the limit of others. A source is synchronized at most once in minInterval: a request that comes
+// earlier is carried out at the end of the interval.
 package receiver
 
 import (
@@ -29,6 +30,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/fairsemaphore"
 	"github.com/appmarket/operator/internal/outcome"
 )
 
@@ -46,12 +48,12 @@ const (
 	rejectDelay = 500 * time.Millisecond
 	// requestTimeout is the time limit for the requests to the API server.
 	requestTimeout = 10 * time.Second
-	// requestsPerSecond and requestBurst limit the requests of one namespace in a URL, and the total
-	// by their tenfold.
+	// requestsPerSecond and requestBurst limit the requests of one source in a URL.
 	requestsPerSecond, requestBurst = 5, 20
-	// maxConcurrent is the maximum number of requests at a time.
-	maxConcurrent = 50
-	// maxLimiters is the maximum number of namespaces whose rate is known.
+	// maxConcurrent is the maximum number of requests at a time, and maxLookups the number that read
+	// their source and its token.
+	maxConcurrent, maxLookups = 50, 8
+	// maxLimiters is the maximum number of sources whose rate is known.
 	maxLimiters = 1000
 )
 
@@ -61,11 +63,12 @@ type Handler struct {
 	trigger          func(ctx context.Context, source types.NamespacedName) error
 	log              logr.Logger
 
-	slots chan struct{}
-	total *rate.Limiter
+	admission admission
+	// lookups limits the requests to the API server, fairly among namespaces.
+	lookups *fairsemaphore.Semaphore
 
 	mu       sync.Mutex
-	limiters map[string]*rate.Limiter
+	limiters map[types.NamespacedName]*rate.Limiter
 	// requested contains the time of the last or the next synchronization of each source.
 	requested map[types.NamespacedName]time.Time
 }
@@ -73,8 +76,8 @@ type Handler struct {
 // New returns a Handler. sources can be a cache. trigger requests the synchronization of a source.
 func New(sources, secrets client.Reader, trigger func(ctx context.Context, source types.NamespacedName) error, log logr.Logger) *Handler {
 	return &Handler{
-		sources: sources, secrets: secrets, trigger: trigger, log: log, slots: make(chan struct{}, maxConcurrent),
-		total: rate.NewLimiter(10*requestsPerSecond, 10*requestBurst), limiters: map[string]*rate.Limiter{}, requested: map[types.NamespacedName]time.Time{},
+		sources: sources, secrets: secrets, trigger: trigger, log: log, admission: admission{limit: maxConcurrent},
+		lookups: fairsemaphore.New(maxLookups), limiters: map[types.NamespacedName]*rate.Limiter{}, requested: map[types.NamespacedName]time.Time{},
 	}
 }
 
@@ -87,30 +90,28 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	begin := time.Now()
 	w.Header().Set("Cache-Control", "no-store")
 	source, isHook := parsePath(r)
-	select {
-	case h.slots <- struct{}{}:
-		defer func() { <-h.slots }()
-	default:
+	if isHook && !h.limiterFor(source).Allow() {
 		writeLimited(w)
 		return
 	}
-	if !h.total.Allow() || isHook && !h.limiterFor(source.Namespace).Allow() {
-		writeLimited(w)
-		return
-	}
+	r, leave := h.admission.admit(w, r)
+	defer leave()
 	err := errRejected
 	if isHook {
 		err = h.acceptRequest(r, source)
 	}
-	switch {
-	case err == nil:
+	if err == nil {
 		w.WriteHeader(http.StatusAccepted)
+		return
+	}
+	waitUntil(r.Context(), begin.Add(rejectDelay))
+	switch {
+	case errors.Is(context.Cause(r.Context()), errDisplaced):
+		writeLimited(w)
 	case errors.Is(err, errRejected):
-		waitUntil(r.Context(), begin.Add(rejectDelay))
 		http.Error(w, http.StatusText(http.StatusNotFound), http.StatusNotFound)
 	default:
 		h.log.Error(err, "Failed to handle a webhook", "namespace", source.Namespace, "source", source.Name)
-		waitUntil(r.Context(), begin.Add(rejectDelay))
 		http.Error(w, http.StatusText(http.StatusServiceUnavailable), http.StatusServiceUnavailable)
 	}
 }
@@ -137,19 +138,19 @@ func waitUntil(ctx context.Context, end time.Time) {
 	}
 }
 
-// limiterFor returns the limiter of the requests for a namespace, which may not exist.
-func (h *Handler) limiterFor(namespace string) *rate.Limiter {
+// limiterFor returns the limiter of the requests for a source, which may not exist.
+func (h *Handler) limiterFor(source types.NamespacedName) *rate.Limiter {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.limiters[namespace] == nil {
+	if h.limiters[source] == nil {
 		for name, limiter := range h.limiters {
 			if len(h.limiters) >= maxLimiters || limiter.Tokens() >= requestBurst {
 				delete(h.limiters, name) // A new limiter would have the same state, or there are too many.
 			}
 		}
-		h.limiters[namespace] = rate.NewLimiter(requestsPerSecond, requestBurst)
+		h.limiters[source] = rate.NewLimiter(requestsPerSecond, requestBurst)
 	}
-	return h.limiters[namespace]
+	return h.limiters[source]
 }
 
 // acceptRequest verifies a request and requests the synchronization of its source.
@@ -160,12 +161,7 @@ func (h *Handler) acceptRequest(r *http.Request, name types.NamespacedName) erro
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), requestTimeout)
 	defer cancel()
-	source := &v1alpha1.MarketSource{}
-	if err := h.sources.Get(ctx, name, source); client.IgnoreNotFound(err) != nil {
-		return fmt.Errorf("get source: %w", err)
-	}
-	spec := source.Spec.Receiver
-	token, err := h.readToken(ctx, source)
+	spec, token, err := h.readReceiver(ctx, name)
 	if err != nil {
 		return err
 	}
@@ -176,6 +172,20 @@ func (h *Handler) acceptRequest(r *http.Request, name types.NamespacedName) erro
 		return errRejected
 	}
 	return h.requestSync(ctx, name)
+}
+
+// readReceiver returns the receiver of a source and its token, nil if it has none or does not exist.
+func (h *Handler) readReceiver(ctx context.Context, name types.NamespacedName) (*v1alpha1.Receiver, []byte, error) {
+	if err := h.lookups.Acquire(ctx, name.Namespace); err != nil {
+		return nil, nil, fmt.Errorf("wait for other webhooks: %w", err)
+	}
+	defer h.lookups.Release(name.Namespace)
+	source := &v1alpha1.MarketSource{}
+	if err := h.sources.Get(ctx, name, source); client.IgnoreNotFound(err) != nil {
+		return nil, nil, fmt.Errorf("get source: %w", err)
+	}
+	token, err := h.readToken(ctx, source)
+	return source.Spec.Receiver, token, err
 }
 
 // readToken returns the token of a source, nil if it has none. A Secret without the label, and one that may not be

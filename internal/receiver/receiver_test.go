@@ -7,6 +7,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -96,13 +98,21 @@ func (s *hookServer) takeTriggered() []string {
 // post sends a webhook, and returns the status and the response without its date.
 func (s *hookServer) post(t *testing.T, path string, header map[string]string, body string) (int, string) {
 	t.Helper()
+	return s.postFrom(t, "127.0.0.1", path, header, body)
+}
+
+// postFrom is post from an address of the client.
+func (s *hookServer) postFrom(t *testing.T, address, path string, header map[string]string, body string) (int, string) {
+	t.Helper()
 	g := NewWithT(t)
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url+"/hooks/"+path, strings.NewReader(body))
 	g.Expect(err).NotTo(HaveOccurred())
 	for key, value := range header {
 		request.Header.Set(key, value)
 	}
-	response, err := http.DefaultClient.Do(request)
+	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(address)}}
+	client := http.Client{Transport: &http.Transport{DialContext: dialer.DialContext, DisableKeepAlives: true}}
+	response, err := client.Do(request)
 	g.Expect(err).NotTo(HaveOccurred())
 	defer response.Body.Close()
 	response.Header.Del("Date")
@@ -225,6 +235,35 @@ func TestWebhooksAreLimited(t *testing.T) {
 
 	status, _ := s.post(t, "other/generic", nil, "")
 	g.Expect(status).To(Equal(http.StatusNotFound), "another namespace has a limit of its own")
+	status, _ = s.post(t, s.namespace+"/gitlab", map[string]string{"X-Gitlab-Token": token}, "")
+	g.Expect(status).To(Equal(http.StatusAccepted), "another source has a limit of its own")
+}
+
+// TestWebhooksOfOthersKeepNobodyOut has one client send requests that do not end, and requests for sources that do not
+// exist. Another client, and then the same one, as behind a proxy, send webhooks.
+func TestWebhooksOfOthersKeepNobodyOut(t *testing.T) {
+	g := NewWithT(t)
+	s := startHookServer(t)
+	address := strings.TrimPrefix(s.url, "http://")
+	for i := range 200 {
+		conn, err := net.Dial("tcp", address)
+		g.Expect(err).NotTo(HaveOccurred())
+		defer func() { _ = conn.Close() }()
+		_, err = fmt.Fprintf(conn, "POST /hooks/other-%d/main HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\na", i)
+		g.Expect(err).NotTo(HaveOccurred())
+	}
+	var flood sync.WaitGroup
+	for i := range 300 {
+		flood.Go(func() {
+			status, _ := s.post(t, fmt.Sprintf("other-%d/generic", i), nil, "")
+			g.Expect(status).To(Or(Equal(http.StatusNotFound), Equal(http.StatusTooManyRequests)))
+		})
+	}
+	status, _ := s.postFrom(t, "127.0.0.2", s.namespace+"/gitlab", map[string]string{"X-Gitlab-Token": token}, "")
+	g.Expect(status).To(Equal(http.StatusAccepted))
+	flood.Wait()
+	status, _ = s.post(t, s.namespace+"/harbor", map[string]string{"Authorization": token}, "")
+	g.Expect(status).To(Equal(http.StatusAccepted))
 }
 
 // TestWebhookThatCannotBeCarriedOut expects a response after which a server sends a webhook again.
