@@ -103,7 +103,7 @@ func TaskState(task *v1alpha1.AppInstallTask) string {
 
 // Sources returns the table of sources.
 func Sources(sources []v1alpha1.MarketSource, now time.Time) *metav1.Table {
-	t := newTable("Namespace", "Name", "Type", "Ready", "Apps", "Served", "Failed", "Age", "+Location", "+Repository", "+Status")
+	t := newTable("Namespace", "Name", "Type", "Ready", "Apps", "Served", "Failed", "Age", "Status", "+Location", "+Repository")
 	for i := range sources {
 		source := &sources[i]
 		counts := source.Status.Apps
@@ -116,7 +116,7 @@ func Sources(sources []v1alpha1.MarketSource, now time.Time) *metav1.Table {
 		}
 		t.addRow(source.Namespace, source.Name, string(source.Spec.Type), conditionStatus(source.Status.Conditions, v1alpha1.ConditionReady),
 			fmt.Sprint(counts.Total), fmt.Sprint(counts.Ready), fmt.Sprint(counts.Failed), ageOf(source.CreationTimestamp, now),
-			sourcebuilder.RequestFor(source).Location, source.Status.RepositoryURL, message)
+			cutCell(message), sourcebuilder.RequestFor(source).Location, source.Status.RepositoryURL)
 	}
 	return &t.Table
 }
