@@ -25,7 +25,7 @@ import (
 // namesInChinese are names and terms that a Chinese page writes as they are. docs/translating.md explains them.
 var namesInChinese = []string{
 	"AppMarket", "Kubernetes", "kubeconfig", "kubectl", "Helm", "Operator", "API", "URL", "HTTP", "HTTPS", "YAML", "OCI", "CA", "CPU", "GPU", "ID", "JavaScript", "Cookie",
-	"README", "git", "Git", "SSH", "Argo CD", "Flux", "Olares", "GitHub", "GitLab", "Harbor", "Docker Hub", "Webhook", "cosign", "notation", "Values", "values", "values.yaml", "values.schema.json", "objects.yaml", "chart", "Chart", "release", "valuesFrom", "schema", "SHA",
+	"README", "git", "Git", "SSH", "Argo CD", "Flux", "Olares", "GitHub", "GitLab", "Harbor", "Docker Hub", "Webhook", "cosign", "notation", "Values", "values", "values.yaml", "values.schema.json", "objects.yaml", "permissions.yaml", "chart", "Chart", "release", "valuesFrom", "schema", "SHA",
 	"Pod", "Job", "ReplicaSet", "Secret", "ConfigMap", "AppInstance", "Deployment", "CustomResourceDefinition", "Ignore", "Warn", "Correct", "init", "true", "false",
 	"B", "kB", "MB", "GB", "MiB",
 }
