@@ -2,6 +2,7 @@ package fairlimiter_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -43,10 +44,10 @@ func (s *awaitingLimiter) await(instance, text string) {
 	if err == nil {
 		err = s.Await(ctx, parseInstance(instance), waitFor(duration))
 	}
-	switch err {
-	case nil:
+	switch {
+	case err == nil:
 		s.recordNotification(instance + " done")
-	case fairlimiter.ErrTooSlow:
+	case errors.Is(err, fairlimiter.ErrTooSlow):
 		s.recordNotification(instance + " ended")
 	default:
 		s.recordNotification(err.Error())

@@ -5,6 +5,7 @@ package fairsemaphore
 
 import (
 	"context"
+	"slices"
 	"sync"
 )
 
@@ -99,14 +100,8 @@ func (s *Semaphore) nextNamespace() string {
 
 // removeWaiter removes an entry from the queue of a namespace.
 func (s *Semaphore) removeWaiter(namespace string, one chan struct{}) {
-	line := s.waiting[namespace]
-	for i := range line {
-		if line[i] == one {
-			line = append(line[:i], line[i+1:]...)
-			break
-		}
-	}
-	if s.waiting[namespace] = line; len(line) == 0 {
+	queue := slices.DeleteFunc(s.waiting[namespace], func(other chan struct{}) bool { return other == one })
+	if s.waiting[namespace] = queue; len(queue) == 0 {
 		delete(s.waiting, namespace)
 	}
 }

@@ -18,7 +18,7 @@ func TestSlotsAreFair(t *testing.T) {
 	var order []string
 	var all sync.WaitGroup
 	begin := func(namespace, name string) {
-		before := p.waitingLine()
+		before := p.countWaiting()
 		all.Go(func() {
 			if err := p.Acquire(t.Context(), namespace); err != nil {
 				t.Error(err)
@@ -62,11 +62,11 @@ func TestWaitEndsWithTheContext(t *testing.T) {
 }
 
 // waitingLine returns the number of waiting callers.
-func (p *Semaphore) waitingLine() int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+func (s *Semaphore) countWaiting() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	count := 0
-	for _, line := range p.waiting {
+	for _, line := range s.waiting {
 		count += len(line)
 	}
 	return count

@@ -2,6 +2,7 @@ package receiver
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -36,7 +37,7 @@ func TestRequestsOfTheLargestClientAreDisplaced(t *testing.T) {
 			}
 			var displaced []int
 			for i, r := range requests {
-				if context.Cause(r.Context()) == errDisplaced {
+				if errors.Is(context.Cause(r.Context()), errDisplaced) {
 					displaced = append(displaced, i)
 				}
 			}

@@ -41,12 +41,19 @@ func (l *localizedText) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
+// isIconURL reports whether a text is the URL of an image on a server, without credentials.
+func isIconURL(text string) bool {
+	icon, err := url.Parse(text)
+	return err == nil && len(text) <= maxURL && (icon.Scheme == "https" || icon.Scheme == "http") && icon.Host != "" && icon.User == nil
+}
+
 // toPresentation returns the icon and the texts of an app, or nil if it has none.
 func (a storeApp) toPresentation() *hydrate.Presentation {
 	shown := hydrate.Presentation{
-		Title: text.Limit(strings.TrimSpace(a.Title[storeLocale]), maxStoreTitle), Description: text.Limit(strings.TrimSpace(a.Description[storeLocale]), maxStoreDescription),
+		Title:       text.Limit(strings.TrimSpace(a.Title[storeLocale]), maxStoreTitle),
+		Description: text.Limit(strings.TrimSpace(a.Description[storeLocale]), maxStoreDescription),
 	}
-	if icon, err := url.Parse(string(a.Icon)); err == nil && len(a.Icon) <= maxURL && (icon.Scheme == "https" || icon.Scheme == "http") && icon.Host != "" && icon.User == nil {
+	if isIconURL(string(a.Icon)) {
 		shown.Icon = string(a.Icon)
 	}
 	others := map[string]hydrate.Translation{}

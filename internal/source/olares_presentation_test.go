@@ -75,7 +75,7 @@ func TestSizeOfPresentations(t *testing.T) {
 	g.Expect(size).To(And(BeNumerically(">", 7<<20), BeNumerically("<=", 8<<20)))
 	g.Expect([]rune(first.Description)).To(HaveLen(1024))
 	g.Expect(first.Translations).To(HaveLen(8))
-	g.Expect(last == nil).To(BeTrue(), "the limit of all apps is reached")
+	g.Expect(last).To(BeNil(), "the limit of all apps is reached")
 
 	store.Apps["id-app000"]["title"], store.Hash = "Other", "other"
 	changed, err := store.open(t, nil).List(t.Context(), hydrate.Cursor{Revision: listing.Revision, ETag: listing.ETag})
