@@ -29,7 +29,7 @@ func TestSlotsAreFair(t *testing.T) {
 			mu.Unlock()
 			p.Release(namespace)
 		})
-		g.Eventually(p.waitingLine).Should(Equal(before + 1))
+		g.Eventually(p.countWaiting).Should(Equal(before + 1))
 	}
 	g.Expect(p.Acquire(t.Context(), "many")).To(Succeed())
 	g.Expect(p.Acquire(t.Context(), "many")).To(Succeed())
@@ -61,13 +61,13 @@ func TestWaitEndsWithTheContext(t *testing.T) {
 	g.Expect(p.free).To(Equal(1))
 }
 
-// waitingLine returns the number of waiting callers.
+// countWaiting returns the number of waiting callers.
 func (s *Semaphore) countWaiting() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	count := 0
-	for _, line := range s.waiting {
-		count += len(line)
+	for _, queue := range s.waiting {
+		count += len(queue)
 	}
 	return count
 }
