@@ -24,40 +24,6 @@ const (
 	responseTimeout = 3 * time.Minute
 )
 
-// slots limits the uploads at the same time.
-type slots struct {
-	limit, namespaceLimit int
-
-	mu         sync.Mutex
-	total      int
-	namespaces map[string]int
-}
-
-func newSlots(limit, namespaceLimit int) *slots {
-	return &slots{limit: limit, namespaceLimit: namespaceLimit, namespaces: map[string]int{}}
-}
-
-// tryAcquire takes a slot, and reports whether one was free.
-func (s *slots) tryAcquire(namespace string) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.total >= s.limit || s.namespaces[namespace] >= s.namespaceLimit {
-		return false
-	}
-	s.total++
-	s.namespaces[namespace]++
-	return true
-}
-
-func (s *slots) releaseSlot(namespace string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.total--
-	if s.namespaces[namespace]--; s.namespaces[namespace] == 0 {
-		delete(s.namespaces, namespace)
-	}
-}
-
 // body reads the body of a request with deadlines of its own: the deadlines of the server are for
 // requests without a body. A client that stops sending, or that sends too slowly, is disconnected.
 type body struct {
@@ -68,13 +34,19 @@ type body struct {
 
 	mu      sync.Mutex
 	aborted bool
+	// isComplete reports whether the body was read to its end.
+	isComplete bool
 }
 
-func (h *handler) newBody(w http.ResponseWriter, r *http.Request) (*body, error) {
-	b := &body{from: r.Body, controller: http.NewResponseController(w), end: time.Now().Add(uploadTimeout), idle: h.idle}
+func (h *handler) newBody(w http.ResponseWriter, r *http.Request) *body {
+	return &body{from: r.Body, controller: http.NewResponseController(w), end: time.Now().Add(uploadTimeout), idle: h.idle}
+}
+
+// replaceDeadlines replaces the deadlines of the server.
+func (b *body) replaceDeadlines() error {
 	// The server reads from the connection while a chart is checked, to notice that the client has
 	// left, and cancels the request if that exceeds a deadline.
-	return b, errors.Join(b.controller.SetReadDeadline(time.Time{}), b.controller.SetWriteDeadline(b.end.Add(responseTimeout)))
+	return errors.Join(b.controller.SetReadDeadline(time.Time{}), b.controller.SetWriteDeadline(b.end.Add(responseTimeout)))
 }
 
 // Read reads the next bytes.
@@ -94,6 +66,9 @@ func (b *body) Read(p []byte) (int, error) {
 	}
 	n, err := b.from.Read(p)
 	if errors.Is(err, io.EOF) {
+		b.mu.Lock()
+		b.isComplete = true
+		b.mu.Unlock()
 		_ = b.controller.SetReadDeadline(time.Time{}) // The content is complete.
 	}
 	return n, err
@@ -109,18 +84,26 @@ func (b *body) abortReading() {
 	_ = b.controller.SetReadDeadline(time.Unix(1, 0)) // A connection that is closed is not read either.
 }
 
+// isReceiving reports whether the body is still being read.
+func (b *body) isReceiving() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return !b.aborted && !b.isComplete
+}
+
 // receiveContent appends the body of a request to a session, which do uses before and after that. The
 // session is kept if it was neither completed nor discarded.
 func (h *handler) receiveContent(w http.ResponseWriter, r *http.Request, in request, open sessionOpener, do func(*uploads.Session, *body) *problem) *problem {
 	if r.ContentLength > chart.MaxArchiveBytes {
 		return tooLarge
 	}
-	if !h.slots.tryAcquire(in.owner.Namespace) {
+	content := h.newBody(w, r)
+	held := h.slots.tryAcquire(in.owner.Namespace, content)
+	if held == nil {
 		return tooManyUploads
 	}
-	defer h.slots.releaseSlot(in.owner.Namespace)
-	content, err := h.newBody(w, r)
-	if err != nil {
+	defer h.slots.releaseSlot(held)
+	if err := content.replaceDeadlines(); err != nil {
 		return unavailable
 	}
 	session, err := open(r.Context(), content.abortReading)

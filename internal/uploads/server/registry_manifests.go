@@ -96,12 +96,13 @@ func (h *handler) putManifest(w http.ResponseWriter, r *http.Request, repo repos
 	if r.ContentLength > uploads.MaxManifestBytes {
 		return tooLarge
 	}
-	if !h.slots.tryAcquire(repo.owner.Namespace) {
+	content := h.newBody(w, r)
+	held := h.slots.tryAcquire(repo.owner.Namespace, content)
+	if held == nil {
 		return tooManyUploads
 	}
-	defer h.slots.releaseSlot(repo.owner.Namespace)
-	content, err := h.newBody(w, r)
-	if err != nil {
+	defer h.slots.releaseSlot(held)
+	if err := content.replaceDeadlines(); err != nil {
 		return unavailable
 	}
 	manifest, err := io.ReadAll(io.LimitReader(content, uploads.MaxManifestBytes+1))
