@@ -55,7 +55,6 @@ func TestInvalidFlagsAreRefused(t *testing.T) {
 		"--auth=oidc --oidc-issuer-url=https://a.example --oidc-client-id=pages --public-url=https://market.example/sub": "without a path",
 		"--trusted-proxies=10.0.0.1":                                         "must be a network",
 		"--auth=proxy --trusted-proxies=10.0.0.1":                            "must be a network",
-		"--auth=proxy --trusted-proxies=10.0.0.0/8":                          "--proxy-client-ca",
 		"--auth=proxy --trusted-proxies=10.0.0.0/8 --proxy-client-ca=ca.crt": "--cert-dir",
 		"--auth=proxy --proxy-sign-out-url=javascript:alert(1)":              "--proxy-sign-out-url",
 		"--auth=proxy --proxy-sign-out-url=//evil.example":                   "--proxy-sign-out-url",
@@ -67,7 +66,7 @@ func TestInvalidFlagsAreRefused(t *testing.T) {
 		"", "--auth=local --bind-address=127.0.0.1:0", "--auth=local --bind-address=[::1]:0", "--public-url=https://market.example", "--trusted-proxies=10.0.0.0/8",
 		"--auth=oidc --oidc-issuer-url=https://a.example --oidc-client-id=pages --public-url=https://market.example/",
 		"--auth=oidc --oidc-issuer-url=https://a.example --oidc-client-id=pages --public-url=http://localhost:8090",
-		"--auth=proxy", "--auth=proxy --trusted-proxies=127.0.0.1/32,::1/128 --proxy-sign-out-url=/oauth2/sign_out",
+		"--auth=proxy", "--auth=proxy --trusted-proxies=10.0.0.0/8", "--auth=proxy --trusted-proxies=127.0.0.1/32,::1/128 --proxy-sign-out-url=/oauth2/sign_out",
 		"--terminal --record-terminal=recordings --recording-max-bytes=16777216 --recording-max-age=1h",
 		"--auth=proxy --trusted-proxies=10.0.0.0/8,fd00::/8 --proxy-client-ca=ca.crt --cert-dir=tls",
 	} {

@@ -31,7 +31,7 @@ func (o *options) addSignIn(po *pages.Options, address net.Addr) error {
 		if po.Proxy, err = o.newProxy(); err != nil {
 			return fmt.Errorf("sign-in with --auth=proxy: %w", err)
 		}
-		po.SignOutURL = o.proxySignOut
+		po.SignOutURL, po.TrustedProxies = o.proxySignOut, po.Proxy.Networks()
 	}
 	po.Cookies, err = o.newCookies(address)
 	return err

@@ -45,7 +45,7 @@ func (o *signInOptions) addFlags(f *flag.FlagSet) {
 	f.StringVar(&o.clientSecretFile, "oidc-client-secret-file", "", "File with the client secret. It is read for each sign-in. If empty, the client has no secret.")
 	f.StringVar(&o.scopes, "oidc-scopes", "openid,profile,email", "Scopes to request, separated by commas. Many issuers issue a refresh token only for offline_access.")
 	f.StringVar(&o.issuerCAFile, "oidc-ca-file", "", "File with the certificates of the authorities that are trusted for the issuer. If empty, the authorities of the system are trusted.")
-	f.StringVar(&o.trustedProxies, "trusted-proxies", "", "Networks of the proxies in front of the pages in CIDR notation, separated by commas. With --auth=token, X-Forwarded-For from these networks names the client for which failed sign-in attempts are counted. With --auth=proxy, X-Forwarded-User and X-Forwarded-Groups are accepted from these networks with a client certificate of --proxy-client-ca. From loopback addresses, they are accepted without a certificate if a network contains the address, or if --bind-address is a loopback address.")
+	f.StringVar(&o.trustedProxies, "trusted-proxies", "", "Networks of the proxies in front of the pages in CIDR notation, separated by commas. X-Forwarded-For from these networks names the client for which failed sign-in attempts and, with --auth=proxy, checks of credentials are limited. With --auth=proxy, X-Forwarded-User and X-Forwarded-Groups are accepted from these networks only with a client certificate of --proxy-client-ca. From loopback addresses, they are accepted without a certificate if a network contains the address, or if --bind-address is a loopback address.")
 	f.StringVar(&o.proxyClientCA, "proxy-client-ca", "", "File with the certificates of the authorities that sign the client certificate of the proxy. It is read for each request. Requires --cert-dir.")
 	f.StringVar(&o.proxySignOut, "proxy-sign-out-url", "", "URL or path at which users sign out of the proxy, such as /oauth2/sign_out.")
 }
@@ -83,14 +83,8 @@ func (o *options) validateIssuer() error {
 }
 
 func (o *options) validateProxy() error {
-	networks, err := o.proxyNetworks()
-	if err != nil {
+	if _, err := o.proxyNetworks(); err != nil {
 		return err
-	}
-	for _, network := range networks {
-		if !network.Addr().IsLoopback() && o.proxyClientCA == "" {
-			return fmt.Errorf("--proxy-client-ca: Required value: must be set with --trusted-proxies=%s, because an address alone does not identify a proxy", network)
-		}
 	}
 	if o.proxyClientCA != "" && o.certDir == "" {
 		return errors.New("--cert-dir: Required value: must be set with --proxy-client-ca, because client certificates require TLS")

@@ -140,6 +140,9 @@ func TestSignInMethods(t *testing.T) {
 			}
 			g.Expect(err).NotTo(HaveOccurred())
 			g.Expect([]bool{po.Link != nil, po.Issuer != nil, po.Proxy != nil}).To(Equal([]bool{o.auth == authLocal, o.auth == authOIDC, o.auth == authProxy}))
+			networks, err := o.proxyNetworks()
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(po.TrustedProxies).To(Equal(networks), "their headers name the client")
 			w := httptest.NewRecorder()
 			po.Cookies.Clear(w)
 			g.Expect(w.Result().Cookies()[0].Name).To(Equal(c.cookie))

@@ -33,6 +33,7 @@ func TestSignInArguments(t *testing.T) {
 		}, []string{"client", "ca"}},
 		"tokens behind an Ingress": {"ui={enabled: true, proxy: {trustedProxies: [10.0.0.0/24]}}", []string{"--auth=token", "--trusted-proxies=10.0.0.0/24"}, nil},
 		"a proxy with tokens":      {"ui={enabled: true, auth: proxy}", []string{"--auth=proxy"}, nil},
+		"tokens of a known proxy":  {"ui={enabled: true, auth: proxy, proxy: {trustedProxies: [10.0.0.0/24]}}", []string{"--auth=proxy", "--trusted-proxies=10.0.0.0/24"}, nil},
 		"a proxy without tokens": {proxyValues, []string{
 			"--auth=proxy", "--trusted-proxies=10.0.0.0/24,fd00::/64", "--proxy-client-ca=/etc/appmarket/ui-proxy-ca/ca.crt", "--proxy-sign-out-url=/oauth2/sign_out",
 		}, []string{"tls", "proxy-ca"}},
@@ -65,6 +66,7 @@ func TestRejectedSignInValues(t *testing.T) {
 		"ui={enabled: true, publicURL: 'https://market.example', auth: oidc, oidc: {issuerURL: 'https://login.example', clientID: pages}, proxy: {trustedProxies: [10.0.0.0/8]}}": `needs ui.auth token or proxy`,
 		"ui={enabled: true, auth: proxy, proxy: {impersonation: Constrained}}":                                                                                                    `need each other`,
 		"ui={enabled: true, auth: proxy, tlsSecret: tls, proxy: {trustedProxies: [10.0.0.0/8], clientCASecret: a}}":                                                               `need each other`,
+		"ui={enabled: true, auth: proxy, tlsSecret: tls, proxy: {clientCASecret: a, impersonation: Constrained}}":                                                                 `needs ui.proxy.trustedProxies`,
 		"ui={enabled: true, auth: proxy, proxy: {trustedProxies: [10.0.0.0/8], impersonation: Constrained}}":                                                                      `ui.proxy.clientCASecret`,
 		"ui={enabled: true, auth: proxy, proxy: {trustedProxies: [10.0.0.1]}}":                                                                                                    `trustedProxies`,
 		"ui={enabled: true, auth: proxy, proxy: {signOutURL: 'javascript:alert(1)'}}":                                                                                             `signOutURL`,

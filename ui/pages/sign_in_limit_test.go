@@ -1,6 +1,7 @@
 package pages_test
 
 import (
+	"fmt"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -8,12 +9,14 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	. "github.com/onsi/gomega"
 
 	"github.com/appmarket/operator/test/testenv"
 	"github.com/appmarket/operator/ui/pages"
+	"github.com/appmarket/operator/ui/session"
 )
 
 // tryToken submits a token as a client with an address behind a proxy, and returns the status.
@@ -68,6 +71,29 @@ func TestFailedSignInsBehindATrustedProxy(t *testing.T) {
 		g.Expect(s.tryToken(t, "guess", forwarded)).To(Equal(http.StatusUnauthorized))
 	}
 	g.Expect(s.tryToken(t, "guess", "2001:db8::6")).To(Equal(http.StatusTooManyRequests), "a network of IPv6")
+}
+
+// TestUnknownTokensOfAProxyAreLimited sends more tokens through a proxy than the API server checks for one client.
+func TestUnknownTokensOfAProxyAreLimited(t *testing.T) {
+	g := NewWithT(t)
+	proxy := &session.Proxy{Loopback: true}
+	s := startSite(t, false, func(o *pages.Options) { o.Proxy, o.TrustedProxies = proxy, proxy.Networks() })
+	b := s.newBrowser(t)
+	var limited atomic.Bool
+	var waiting sync.WaitGroup
+	for client := range 10 {
+		waiting.Go(func() {
+			for i := 0; i < 100 && !limited.Load(); i++ {
+				token := fmt.Sprintf("Authorization: Bearer guess-%d-%d", client, i)
+				if b.getWith(t, "/parts/about", token, "X-Forwarded-For: 192.0.2.1").StatusCode == http.StatusTooManyRequests {
+					limited.Store(true)
+				}
+			}
+		})
+	}
+	waiting.Wait()
+	g.Expect(limited.Load()).To(BeTrue())
+	g.Expect(b.getWith(t, "/parts/about", "Authorization: Bearer guess", "X-Forwarded-For: 192.0.2.2").StatusCode).To(Equal(http.StatusUnauthorized), "another client")
 }
 
 // TestSuccessfulSignInsAreNotLimited signs in with a token that is not a JSON Web Token.

@@ -44,6 +44,17 @@ type Proxy struct {
 	Loopback bool
 }
 
+// loopbackNetworks are the networks of the machine itself.
+var loopbackNetworks = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
+
+// Networks returns the networks whose header X-Forwarded-For names the client.
+func (p *Proxy) Networks() []netip.Prefix {
+	if p.Loopback {
+		return slices.Concat(p.Trusted, loopbackNetworks)
+	}
+	return p.Trusted
+}
+
 // Identity is the user of a request: the owner of a token, or a user with a name and groups.
 type Identity struct {
 	Token  string

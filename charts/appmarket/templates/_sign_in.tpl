@@ -15,10 +15,10 @@
 {{- else if and $ui.proxy.trustedProxies (ne $ui.auth "token") }}
 {{- fail "ui.proxy.trustedProxies needs ui.auth token or proxy" }}
 {{- end }}
-{{- else if ne (empty $ui.proxy.trustedProxies) (eq $ui.proxy.impersonation "None") }}
-{{- fail "ui.proxy.trustedProxies and ui.proxy.impersonation need each other: the users of trusted proxies are impersonated" }}
-{{- else if and $ui.proxy.trustedProxies (not (and $ui.proxy.clientCASecret $ui.tlsSecret)) }}
-{{- fail "ui.proxy.trustedProxies needs ui.proxy.clientCASecret and ui.tlsSecret, because an address alone does not identify a proxy" }}
+{{- else if ne (empty $ui.proxy.clientCASecret) (eq $ui.proxy.impersonation "None") }}
+{{- fail "ui.proxy.clientCASecret and ui.proxy.impersonation need each other: the users of a proxy with a client certificate are impersonated" }}
+{{- else if and $ui.proxy.clientCASecret (not (and $ui.proxy.trustedProxies $ui.tlsSecret)) }}
+{{- fail "ui.proxy.clientCASecret needs ui.proxy.trustedProxies and ui.tlsSecret" }}
 {{- end }}
 {{- end }}
 
@@ -43,6 +43,8 @@
 {{- else if eq $ui.auth "proxy" }}
 {{- with $ui.proxy.trustedProxies }}
 - {{ printf "--trusted-proxies=%s" (join "," .) | quote }}
+{{- end }}
+{{- if $ui.proxy.clientCASecret }}
 - --proxy-client-ca=/etc/appmarket/ui-proxy-ca/ca.crt
 {{- end }}
 {{- with $ui.proxy.signOutURL }}
@@ -58,7 +60,7 @@
 {{- if eq $ui.auth "oidc" }}
 {{- with $ui.oidc.clientSecret }}{{ $_ := set $secrets "ui-oidc" . }}{{ end }}
 {{- with $ui.oidc.caSecret }}{{ $_ := set $secrets "ui-oidc-ca" . }}{{ end }}
-{{- else if and (eq $ui.auth "proxy") $ui.proxy.trustedProxies }}
+{{- else if and (eq $ui.auth "proxy") $ui.proxy.clientCASecret }}
 {{- $_ := set $secrets "ui-proxy-ca" $ui.proxy.clientCASecret }}
 {{- end }}
 {{- toJson $secrets }}
