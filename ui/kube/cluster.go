@@ -82,7 +82,7 @@ func New(account *rest.Config, notify func(Change)) (*Cluster, error) {
 	if err != nil {
 		return nil, fmt.Errorf("create client: %w", err)
 	}
-	c.namespaces.reader = reader
+	c.namespaces = namespaceList{reader: reader, known: newFetchCache[[]string](1)}
 	return c, nil
 }
 

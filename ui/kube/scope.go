@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -134,29 +133,23 @@ func (p *User) ListNamespaces(ctx context.Context) (Scope, error) {
 // namespaceList is the list of namespaces of the cluster, read with the account of the process.
 type namespaceList struct {
 	reader client.Reader
-
-	mu    sync.Mutex
-	known []string
-	until time.Time
+	known  *fetchCache[[]string]
 }
 
+// fetchNames returns the names of the namespaces, sorted. The slice is shared.
 func (l *namespaceList) fetchNames(ctx context.Context) ([]string, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if time.Now().Before(l.until) {
-		return l.known, nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
-	defer cancel()
-	var found corev1.NamespaceList
-	if err := l.reader.List(ctx, &found); err != nil {
-		return nil, fmt.Errorf("list namespaces: %w", err)
-	}
-	l.known = make([]string, 0, len(found.Items))
-	for i := range found.Items {
-		l.known = append(l.known, found.Items[i].Name)
-	}
-	slices.Sort(l.known)
-	l.until = time.Now().Add(namespacesAge)
-	return l.known, nil
+	return l.known.findOrFetch(ctx, "", func(ctx context.Context) ([]string, time.Duration, error) {
+		ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+		defer cancel()
+		var found corev1.NamespaceList
+		if err := l.reader.List(ctx, &found); err != nil {
+			return nil, 0, fmt.Errorf("list namespaces: %w", err)
+		}
+		names := make([]string, 0, len(found.Items))
+		for i := range found.Items {
+			names = append(names, found.Items[i].Name)
+		}
+		slices.Sort(names)
+		return names, namespacesAge, nil
+	})
 }
