@@ -6,12 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/kubernetes"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -194,12 +196,23 @@ func (f *Factory) firstFailure(targets []logTarget, failures []error) error {
 		switch {
 		case err == nil:
 		case first == nil:
-			first = err
+			first = withNodeProblem(err, targets[i])
 		default:
 			fmt.Fprintf(f.Streams.ErrOut, "%s/%s: %s\n", targets[i].pod, targets[i].container, printable(err.Error()))
 		}
 	}
 	return first
+}
+
+// withNodeProblem explains an error of the API server that a node causes. Other errors, such as the one of a container
+// that has not started, explain themselves.
+func withNodeProblem(err error, target logTarget) error {
+	var status *apierrors.StatusError
+	if !errors.As(err, &status) || status.Status().Code < http.StatusInternalServerError {
+		return err
+	}
+	return &exitError{code: ExitError, cause: err, details: []string{fmt.Sprintf(
+		"The node of pod %s does not return the log: the API server cannot reach it, or it keeps no logs, as is the case for simulated nodes.", printable(target.pod))}}
 }
 
 // copyLines copies the lines of a log with a prefix, each line at once.

@@ -92,6 +92,17 @@ func TestLogsNeedPermissions(t *testing.T) {
 	expectGolden(t, "logs-forbidden", p.run("logs wiki -n logs-denied"))
 }
 
+func TestLogsOfANodeWithoutLogs(t *testing.T) {
+	g := NewWithT(t)
+	p := newPlugin(t)
+	p.namespace("logs-node")
+	p.createWithStatus(&corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "node-without-address"}})
+	p.addPods("logs-node", "node-without-address")
+	r := p.run("logs wiki -n logs-node --pod web-0")
+	g.Expect(r.errOut).To(And(ContainSubstring("no preferred addresses found"), ContainSubstring("The node of pod web-0 does not return the log")))
+	g.Expect(r.code).To(Equal(1))
+}
+
 func TestOpen(t *testing.T) {
 	p := newPlugin(t)
 	p.namespace("open")
