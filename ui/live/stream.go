@@ -124,6 +124,9 @@ func (h *Hub) Serve(w http.ResponseWriter, r *http.Request, request Request) {
 	for _, topic := range request.Topics {
 		ok, err := s.allowed(r.Context(), topic)
 		if err != nil {
+			if r.Context().Err() == nil {
+				s.log.Error(err, "Cannot review the rights of a stream")
+			}
 			http.Error(w, "the rights could not be reviewed", http.StatusServiceUnavailable)
 			return
 		}

@@ -54,16 +54,7 @@ func (v *actionView) addNewerVersions(r *request, app *v1alpha1.AppInfo) string 
 		case v.UpToDate:
 			return ""
 		}
-		selected := &v.Choices[0]
-		if previous := transitions.PreviousRevision(v.Instance); previous != nil {
-			number := strconv.Itoa(int(previous.Revision))
-			for i := range v.Choices {
-				if v.Choices[i].Value == number {
-					selected = &v.Choices[i]
-				}
-			}
-		}
-		selected.Chosen, chosen = true, selected.Value
+		v.Choices[0].Chosen, chosen = true, v.Choices[0].Value
 	}
 	v.request.Version = chosen
 	return ""

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 )
 
 const (
@@ -32,7 +34,7 @@ type logLine struct{ at, text, container string }
 func (s *Server) serveLogStream(w http.ResponseWriter, r *request) {
 	v, err := logOf(r)
 	if err != nil {
-		http.Error(w, "the log does not exist", http.StatusNotFound)
+		s.writeStreamError(w, r, err)
 		return
 	}
 	if !s.logStreams.acquireSlot(r.session.ID) {
@@ -46,7 +48,7 @@ func (s *Server) serveLogStream(w http.ResponseWriter, r *request) {
 	positions := parseLogPositions(r.Header.Get("Last-Event-ID"))
 	logs, err := v.openFollowed(ctx, r, positions)
 	if err != nil {
-		http.Error(w, "the log cannot be followed", http.StatusForbidden)
+		s.writeStreamError(w, r, err)
 		return
 	}
 	defer closeFollowed(logs)
@@ -63,6 +65,24 @@ func (s *Server) serveLogStream(w http.ResponseWriter, r *request) {
 	lines := make(chan logLine)
 	go s.readFollowed(ctx, logs, v.Filter, lines)
 	sendLogLines(ctx, &eventWriter{w: w, control: control}, lines, positions, func() error { return v.reviewRight(ctx, r) })
+}
+
+// writeStreamError answers a request for a stream that cannot be opened. A script reads the status only.
+func (s *Server) writeStreamError(w http.ResponseWriter, r *request, err error) {
+	var known *problem
+	switch {
+	case errors.As(err, &known):
+		http.Error(w, known.Title, known.Status)
+	case apierrors.IsUnauthorized(err):
+		http.Error(w, http.StatusText(http.StatusUnauthorized), http.StatusUnauthorized)
+	case apierrors.IsForbidden(err):
+		http.Error(w, http.StatusText(http.StatusForbidden), http.StatusForbidden)
+	case errors.Is(err, context.Canceled):
+	default:
+		s.Log.Error(err, "Cannot follow a log", "path", r.URL.Path)
+		w.Header().Set("Retry-After", "5")
+		http.Error(w, http.StatusText(http.StatusServiceUnavailable), http.StatusServiceUnavailable)
+	}
 }
 
 // readLogLine reads a line with its time. The rest of a line that is too long is left out.

@@ -273,10 +273,26 @@ func (s *Server) serveLog(w http.ResponseWriter, r *request) {
 		s.writeError(w, r, err)
 		return
 	}
+	if v.Problem != "" && v.Text == "" {
+		s.writeProblem(w, r, v.toProblem(r))
+		return
+	}
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("Content-Disposition", fmt.Sprintf(`attachment; filename="%s.log"`, name))
 	w.Header().Set("Content-Security-Policy", policy+"; sandbox")
 	_, _ = io.WriteString(w, v.Text) // The client is gone if it fails.
+}
+
+// toProblem returns why there is no log to download.
+func (v *logsView) toProblem(r *request) *problem {
+	status := http.StatusServiceUnavailable
+	if v.Grant != "" {
+		status = http.StatusForbidden
+	}
+	return &problem{
+		Status: status, Title: r.Text("problem.noLog"), Text: v.Problem, Detail: v.Detail,
+		BackURL: instanceTabURL(r.PathValue("namespace"), r.PathValue("name"), "logs"), Back: r.Text("problem.showLogs"),
+	}
 }
 
 // logOf returns the log of a request for the log of an instance alone.

@@ -213,6 +213,9 @@ func TestLogsNeedPermissions(t *testing.T) {
 		g.Expect(shows(t, lists, path+query, "You cannot get pods/log in namespace "+w.tenant).text).NotTo(Or(ContainSubstring("started"), ContainSubstring("data-follow")))
 	}
 	g.Expect(lists.get(t, "/instances/"+w.tenant+"/logged/log/stream?pod=wiki-7c9d5-a").StatusCode).To(Equal(http.StatusForbidden))
+	download := lists.get(t, "/instances/"+w.tenant+"/logged/log?pod=wiki-7c9d5-a")
+	g.Expect(download.StatusCode).To(Equal(http.StatusForbidden))
+	g.Expect(download.text).To(ContainSubstring("You cannot get pods/log in namespace " + w.tenant))
 	other := w.signIn(t, w.Namespace(t, nil), "other", viewer, logReader)
 	for _, foreign := range []string{path, "/instances/" + w.tenant + "/logged/log?pod=wiki-7c9d5-a", "/instances/" + w.tenant + "/nothing/log?pod=x"} {
 		g.Expect(other.get(t, foreign).StatusCode).To(Equal(http.StatusForbidden), foreign)
@@ -238,6 +241,9 @@ func TestLogsOfNodesWithoutLogs(t *testing.T) {
 		})
 		page := shows(t, b, "/instances/"+w.tenant+"/"+on+"/logs", "Node "+on+" does not return the log")
 		g.Expect(page.text).To(And(ContainSubstring("Message of the API server"), ContainSubstring("kubectl logs")), "the message is shown below the sentence")
+		for _, kind := range []string{"log", "log/stream"} {
+			g.Expect(b.get(t, "/instances/"+w.tenant+"/"+on+"/"+kind+"?pod="+on+"-7c9d5-a").StatusCode).To(Equal(http.StatusServiceUnavailable), kind)
+		}
 	}
 }
 

@@ -40,6 +40,7 @@ func showReview(r *request, v *appView) {
 		}
 		why, _, err := listingNotAllowed(r, change, v.App)
 		if err != nil {
+			r.server.Log.Error(err, "Cannot review the permission to change the listing", "app", client.ObjectKeyFromObject(v.App))
 			v.Note = r.Text("review.cannotChange")
 			return
 		}

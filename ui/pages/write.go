@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/util/rand"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -115,26 +116,44 @@ func formKeyOf(r *request) string {
 	return newFormKey()
 }
 
-// createTask creates a task as the user and returns the URL of its page. If the form was submitted
-// before, the task of the first time is returned.
+// createTask creates a task as the user and returns the URL of its page. If the same form was submitted
+// before, the task of the first time is returned. A form that was changed after that, to which the Back
+// button of the browser leads, creates another task.
 func createTask(r *request, task *v1alpha1.AppInstallTask) (string, error) {
 	err := r.Writer.Create(r.Context(), task)
 	r.logWrite("create", task, err)
 	if apierrors.IsAlreadyExists(err) {
-		existing := &v1alpha1.AppInstallTask{}
-		if getErr := r.Get(r.Context(), client.ObjectKeyFromObject(task), existing); getErr != nil {
-			return "", asProblem(r, getErr, "get", kube.Tasks, task.Namespace)
+		var isSame bool
+		if isSame, err = isSubmittedAgain(r, task); err == nil && !isSame {
+			task.Name = withNewKey(task.Name)
+			err = r.Writer.Create(r.Context(), task)
+			r.logWrite("create", task, err)
 		}
-		if existing.Spec.Action != task.Spec.Action || existing.Instance() != task.Instance() {
-			return "", err
-		}
-		err = nil
 	}
 	if err != nil {
 		return "", writeProblemOf(r, err, "create", kube.Tasks, task.Namespace)
 	}
 	return taskURL(task.Namespace, task.Name), nil
 }
+
+// isSubmittedAgain reports whether the existing task with the name of a task requests the same. The API server
+// sets the default values of both.
+func isSubmittedAgain(r *request, task *v1alpha1.AppInstallTask) (bool, error) {
+	existing, again := &v1alpha1.AppInstallTask{}, task.DeepCopy()
+	if err := r.Get(r.Context(), client.ObjectKeyFromObject(task), existing); err != nil {
+		return false, err
+	}
+	again.Name = withNewKey(task.Name)
+	if err := r.Writer.Create(r.Context(), again, client.DryRunAll); err != nil {
+		return false, err
+	}
+	// A user can change these fields of a task.
+	again.Spec.Cancel, again.Spec.Suspend = existing.Spec.Cancel, existing.Spec.Suspend
+	return equality.Semantic.DeepEqual(again.Spec, existing.Spec), nil
+}
+
+// withNewKey returns the name of a task with another form key.
+func withNewKey(name string) string { return name[:len(name)-formKeyLength] + newFormKey() }
 
 // writeProblemOf returns the problem of a write that the API server rejected. Other errors are
 // returned as they are.
