@@ -215,20 +215,19 @@ func (v *appView) addTabs() {
 // addDependencies adds the apps that the app requires. Each is a link if it is an app of the same
 // namespace that the user may see.
 func (v *appView) addDependencies(r *request) {
-	for _, dependency := range v.Summary.Dependencies {
-		row := dependencyRow{AppDependency: dependency}
+	if len(v.Summary.Dependencies) == 0 {
+		return
+	}
+	urls := map[string]string{}
+	if allowed, err := r.Allows(r.Context(), "list", kube.Apps, v.App.Namespace, ""); err == nil && allowed {
 		for _, each := range r.server.Cluster.ListApps(kube.Scope{Namespaces: []string{v.App.Namespace}}) {
-			if each.App == dependency.Name {
-				row.URL = appURL(each.Namespace, each.Source, each.App)
-				break
+			if urls[each.App] == "" {
+				urls[each.App] = appURL(each.Namespace, each.Source, each.App)
 			}
 		}
-		v.Dependency = append(v.Dependency, row)
 	}
-	if allowed, err := r.Allows(r.Context(), "list", kube.Apps, v.App.Namespace, ""); err != nil || !allowed {
-		for i := range v.Dependency {
-			v.Dependency[i].URL = ""
-		}
+	for _, dependency := range v.Summary.Dependencies {
+		v.Dependency = append(v.Dependency, dependencyRow{AppDependency: dependency, URL: urls[dependency.Name]})
 	}
 }
 

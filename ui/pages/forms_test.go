@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -196,6 +197,9 @@ func TestInstallFormErrors(t *testing.T) {
 		many.Set("x"+strings.Repeat("y", i), "z")
 	}
 	g.Expect(w.b.post(t, w.path, many).StatusCode).To(Equal(http.StatusBadRequest))
+	repeated := w.validForm()
+	repeated["title"] = slices.Repeat([]string{"x"}, 700)
+	g.Expect(w.b.post(t, w.path, repeated).StatusCode).To(Equal(http.StatusBadRequest))
 
 	missing := w.validForm()
 	missing.Set("input.WIKI_ADMIN_EMAIL", "")

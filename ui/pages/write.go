@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"regexp"
 	"strings"
 
@@ -18,7 +19,7 @@ import (
 )
 
 const (
-	// maxFormFields is the number of fields that a form can have.
+	// maxFormFields is the number of values that the fields of a form can have together.
 	maxFormFields = 600
 	// formKeyLength is the number of characters of a form key.
 	formKeyLength = 5
@@ -53,10 +54,19 @@ func parseForm(r *request) error {
 	switch err := r.ParseForm(); {
 	case err != nil:
 		return invalidForm(r, "problem.formUnreadable")
-	case len(r.PostForm) > maxFormFields:
+	case countValues(r.PostForm) > maxFormFields:
 		return invalidForm(r, "problem.formTooLong")
 	}
 	return nil
+}
+
+// countValues returns the number of values of all fields.
+func countValues(form url.Values) int {
+	count := 0
+	for _, values := range form {
+		count += len(values)
+	}
+	return count
 }
 
 // withForm calls serve with the view of a form that a user has sent. It does not change the cluster.
