@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
 	utilcache "k8s.io/apimachinery/pkg/util/cache"
+	"k8s.io/apimachinery/pkg/util/sets"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
@@ -35,6 +36,8 @@ type Cluster struct {
 	reviews *access.SelfReviewer
 	// users contains the users of recent requests by the digests of their credentials.
 	users *utilcache.LRUExpireCache
+	// refused contains the namespaces in which users do not have a right.
+	refused *fetchCache[sets.Set[string]]
 
 	apps       *appIndex
 	namespaces namespaceList
@@ -57,7 +60,7 @@ func New(account *rest.Config, notify func(Change)) (*Cluster, error) {
 	c := &Cluster{
 		account: account, scheme: runtime.NewScheme(), notify: notify,
 		reviews: access.NewSelfReviewer(allowedAge, refusedAge), apps: newAppIndex(),
-		users: utilcache.NewLRUExpireCache(maxUsers),
+		users: utilcache.NewLRUExpireCache(maxUsers), refused: newFetchCache[sets.Set[string]](maxScopes),
 	}
 	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, v1alpha1.AddToScheme} {
 		if err := add(c.scheme); err != nil {

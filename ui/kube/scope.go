@@ -10,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/sets"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appmarket/operator/internal/access"
@@ -24,6 +25,11 @@ const (
 	concurrentReviews = 10
 	// namespacesAge is the time for which the list of namespaces is kept.
 	namespacesAge = 60 * time.Second
+	// reviewAge is the time for which the refusals in a scope are kept, for each namespace that was reviewed. With
+	// maxReviewedNamespaces it is 50 seconds.
+	reviewAge = 100 * time.Millisecond
+	// maxScopes is the number of users and resources whose refusals are kept.
+	maxScopes = 1000
 )
 
 // Scope is the set of namespaces in which a user may list a resource.
@@ -94,7 +100,22 @@ func (p *User) ScopeWith(ctx context.Context, verb, resource string) (Scope, err
 	if len(candidates) > maxReviewedNamespaces {
 		return Scope{Cut: true}, nil
 	}
-	return p.reviewEach(ctx, verb, resource, candidates)
+	refused, err := p.refusedNamespaces(ctx, verb, resource, candidates)
+	if err != nil {
+		return Scope{}, err
+	}
+	return p.reviewEach(ctx, verb, resource, slices.DeleteFunc(slices.Clone(candidates), refused.Has))
+}
+
+// refusedNamespaces returns the namespaces in which the user did not have a right at the last review of all. Each page
+// needs a scope, so they are kept longer than single refusals: for refusedAge, and reviewAge for each namespace. Rights
+// that the user has, and new namespaces, are reviewed as others.
+func (p *User) refusedNamespaces(ctx context.Context, verb, resource string, candidates []string) (sets.Set[string], error) {
+	key := string(p.credential.Key[:]) + verb + " " + resource
+	return p.cluster.refused.findOrFetch(ctx, key, func(ctx context.Context) (sets.Set[string], time.Duration, error) {
+		scope, err := p.reviewEach(ctx, verb, resource, candidates)
+		return sets.New(candidates...).Delete(scope.Namespaces...), refusedAge + time.Duration(len(candidates))*reviewAge, err
+	})
 }
 
 func (p *User) reviewEach(ctx context.Context, verb, resource string, candidates []string) (Scope, error) {

@@ -3,15 +3,19 @@ package kube
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	. "github.com/onsi/gomega"
+	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/client-go/rest"
 
+	"github.com/appmarket/operator/internal/access"
 	"github.com/appmarket/operator/test/testenv"
 )
 
@@ -99,4 +103,45 @@ func TestNamespacesAreListedOnce(t *testing.T) {
 	release <- nil
 	g.Expect(c.namespaces.fetchNames(t.Context())).To(ContainElement(namespace), "the request of a caller that left goes on")
 	g.Expect(count.Load()).To(Equal(int32(2)))
+}
+
+// TestRefusalsOfAScopeAreKept requests where a user may list apps, with many requests at once and later, among namespaces in
+// which the user has no right. Single refusals are not cached here.
+func TestRefusalsOfAScopeAreKept(t *testing.T) {
+	g := NewWithT(t)
+	env := testenv.Start(t)
+	namespace := env.Namespace(t, nil)
+	env.Allow(t, namespace, "jane", rbacv1.PolicyRule{APIGroups: []string{Group}, Resources: []string{Apps}, Verbs: []string{"list"}})
+	c, count := newCountedCluster(t, env, "/selfsubjectaccessreviews", func(context.Context) error { return nil })
+	c.reviews = access.NewSelfReviewer(time.Minute, 0)
+	const others = 30
+	for i := range others {
+		c.apps.setRow(&AppRow{Namespace: fmt.Sprint("other-", i), Name: "a"}, false)
+	}
+	c.apps.setRow(&AppRow{Namespace: namespace, Name: "a"}, false)
+	user, err := c.ImpersonatedUser("system:serviceaccount:"+namespace+":jane", nil)
+	g.Expect(err).NotTo(HaveOccurred())
+	expectScope := func() {
+		scope, err := user.ScopeFor(t.Context(), Apps)
+		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(scope).To(Equal(Scope{Namespaces: []string{namespace}}))
+	}
+	const requests = 5
+	var waiting sync.WaitGroup
+	for range requests {
+		waiting.Go(expectScope)
+	}
+	waiting.Wait()
+	g.Expect(count.Load()).To(BeNumerically("<=", others+1+requests), "each also asks for all namespaces")
+	before := count.Load()
+	expectScope()
+	g.Expect(count.Load()-before).To(Equal(int32(1)), "only the right in all namespaces is reviewed again")
+
+	c.apps.setRow(&AppRow{Namespace: "new", Name: "a"}, false)
+	before = count.Load()
+	expectScope()
+	g.Expect(count.Load()-before).To(Equal(int32(2)), "a new namespace is reviewed")
+	_, err = user.ScopeWith(t.Context(), "patch", Apps)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(count.Load()-before).To(BeNumerically(">", others), "another right is reviewed")
 }
