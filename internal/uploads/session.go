@@ -13,7 +13,6 @@ import (
 	"path"
 	"regexp"
 	"strings"
-	"time"
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
@@ -21,18 +20,6 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/volume"
 )
-
-const (
-	// maxIncoming is the number of files in incoming for the sources of one namespace. Each has
-	// at most chart.MaxArchiveBytes.
-	maxIncoming = 32
-	// partialPrefix starts the name of a file that is being received, and completePrefix the name
-	// of one that was received.
-	partialPrefix, completePrefix = "partial-", "sha256-"
-)
-
-// ErrTooManyUploads is the error if a namespace has too many unfinished uploads.
-var ErrTooManyUploads = errors.New("too many unfinished uploads to the sources of the namespace: try again later")
 
 // sessionPattern is the form of the identifier of a session.
 var sessionPattern = regexp.MustCompile(`^[A-Za-z0-9]{26,64}$`)
@@ -122,47 +109,6 @@ func (s *Store) openPartial(u *Session) error {
 	}
 	u.file = file
 	return nil
-}
-
-// makeRoom removes the unfinished upload of the namespace that has been idle the longest if there
-// are too many.
-func (s *Store) makeRoom(u *Session) error {
-	owners, err := s.ownersIn(incomingFolder, u.owner.Namespace)
-	if err != nil {
-		return err
-	}
-	count, oldest, oldestTime := 0, "", time.Time{}
-	for _, owner := range owners {
-		found, err := s.readFolder(incomingPath(owner))
-		if err != nil {
-			return err
-		}
-		for _, entry := range found {
-			name := path.Join(incomingPath(owner), entry.Name())
-			if name == u.path {
-				return nil
-			}
-			count++
-			info, err := entry.Info()
-			if err == nil && !s.isReceiving(name) && (oldest == "" || info.ModTime().Before(oldestTime)) {
-				oldest, oldestTime = name, info.ModTime()
-			}
-		}
-	}
-	switch {
-	case count < maxIncoming:
-		return nil
-	case oldest == "":
-		return ErrTooManyUploads
-	}
-	return s.discardFile(oldest)
-}
-
-// isReceiving reports whether a session has a path.
-func (s *Store) isReceiving(name string) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.sessions[name] != nil
 }
 
 // discardFile removes a file if it exists. It may reappear after a crash.
@@ -261,12 +207,4 @@ func (u *Session) Discard() error { return u.store.discardFile(u.path) }
 func (u *Session) Close() error {
 	defer u.leavePlace()
 	return u.file.Close()
-}
-
-func incomingPath(owner hydrate.Owner) string {
-	return path.Join(incomingFolder, owner.Namespace, owner.Source)
-}
-
-func completePath(owner hydrate.Owner, digest string) string {
-	return path.Join(incomingPath(owner), completePrefix+strings.TrimPrefix(digest, "sha256:"))
 }
