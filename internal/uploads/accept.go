@@ -37,7 +37,7 @@ func (s *Store) AcceptArchive(ctx context.Context, owner hydrate.Owner, limits L
 	}
 	old, findErr := s.Find(owner, meta.Name, meta.Version)
 	isKnown := findErr == nil && old.Archive.Digest == digest
-	if isKnown && s.IsComplete(owner, old) {
+	if isKnown && s.isComplete(owner, old) {
 		return old, false, nil
 	}
 	made, config, err := newArtifact(meta, Blob{Digest: digest, Size: size})
@@ -129,8 +129,7 @@ func newChart(meta chart.Metadata, made artifact) Chart {
 // commitChart checks the limits, puts the content of a chart into place, and writes its record.
 // It sets the time of the chart.
 func (s *Store) commitChart(owner hydrate.Owner, limits Limits, next *Chart, contents map[string][]byte) (isNew bool, err error) {
-	s.commit.Lock()
-	defer s.commit.Unlock()
+	defer s.lockCharts(owner.Namespace)()
 	next.Created = s.options.Now().UTC().Truncate(time.Second)
 	old, isNew, err := s.checkConflict(owner, limits, next)
 	if err != nil {

@@ -41,7 +41,7 @@ func TestAcceptedChartsSurviveARestart(t *testing.T) {
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(found).To(Equal(accepted))
 	g.Expect(store.Archive(team, accepted.Archive.Digest)).To(Equal(archive))
-	g.Expect(store.HasContent(hydrate.Owner{Namespace: "market", Source: "other"}, accepted.Archive.Digest)).To(BeFalse(), "another source")
+	g.Expect(store.HasContent(t.Context(), hydrate.Owner{Namespace: "market", Source: "other"}, accepted.Archive.Digest)).To(BeFalse(), "another source")
 
 	g.Expect(os.RemoveAll(filepath.Join(dir, "charts"))).To(Succeed())
 	_, _, err = store.List(team)

@@ -1,6 +1,7 @@
 package uploads
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -24,8 +25,7 @@ func (s *Store) checkBlob(owner hydrate.Owner, digest string) error {
 	if outcome.Reason(err, "") != v1alpha1.ReasonDigestMismatch {
 		return err
 	}
-	s.commit.Lock()
-	defer s.commit.Unlock()
+	defer s.lockCharts(owner.Namespace)()
 	for _, name := range []string{blobPath(owner, digest), completePath(owner, digest)} {
 		// The file was replaced in the meantime, or another one is opened after the first one was removed.
 		if err = s.compareBlob(owner, digest); outcome.Reason(err, "") != v1alpha1.ReasonDigestMismatch {
@@ -41,31 +41,67 @@ func (s *Store) checkBlob(owner hydrate.Owner, digest string) error {
 	return err
 }
 
-// compareBlob compares content with its digest.
+// compareBlob compares content with its digest, unless that was done shortly before.
 func (s *Store) compareBlob(owner hydrate.Owner, digest string) error {
+	if s.isVerified(owner, digest) {
+		return nil
+	}
 	file, _, err := s.OpenBlob(owner, digest)
 	if err != nil {
 		return err
 	}
+	info, err := file.Stat()
 	hash := sha256.New()
-	_, err = io.Copy(hash, file)
+	if err == nil {
+		_, err = io.Copy(hash, file)
+	}
 	if err := errors.Join(err, file.Close()); err != nil {
 		return toReadError("read upload", err)
 	}
 	if "sha256:"+hex.EncodeToString(hash.Sum(nil)) != digest {
+		s.verified.Remove(file.Name())
 		return errDamaged
 	}
+	s.verified.Add(file.Name(), verifiedFile{info: info, time: s.options.Now()})
 	return nil
 }
 
-// HasContent reports whether a source has content with a digest, which is not damaged.
-func (s *Store) HasContent(owner hydrate.Owner, digest string) bool {
-	return s.checkBlob(owner, digest) == nil
+// compareInTurn is compareBlob for requests that upload nothing, whose number is not limited: content that must be
+// read waits for its turn.
+func (s *Store) compareInTurn(ctx context.Context, owner hydrate.Owner, digest string) error {
+	if s.isVerified(owner, digest) {
+		return nil
+	}
+	if err := s.comparisons.Acquire(ctx, owner.Namespace); err != nil {
+		return err
+	}
+	defer s.comparisons.Release(owner.Namespace)
+	return s.compareBlob(owner, digest)
+}
+
+// HasContent reports whether a source has content with a digest, which is not damaged. It returns false if the
+// context ends first.
+func (s *Store) HasContent(ctx context.Context, owner hydrate.Owner, digest string) bool {
+	err := s.compareInTurn(ctx, owner, digest)
+	if outcome.Reason(err, "") == v1alpha1.ReasonDigestMismatch {
+		err = s.checkBlob(owner, digest)
+	}
+	return err == nil
 }
 
 // IsComplete reports whether a source has all content of a chart. Otherwise, a client that uploads the chart
-// again repairs it.
-func (s *Store) IsComplete(owner hydrate.Owner, c Chart) bool {
+// again repairs it. It returns false if the context ends first.
+func (s *Store) IsComplete(ctx context.Context, owner hydrate.Owner, c Chart) bool {
+	for _, b := range c.blobs() {
+		if s.compareInTurn(ctx, owner, b.Digest) != nil {
+			return false
+		}
+	}
+	return s.isComplete(owner, c)
+}
+
+// isComplete is IsComplete for uploads, whose number is limited.
+func (s *Store) isComplete(owner hydrate.Owner, c Chart) bool {
 	return !slices.ContainsFunc(c.blobs(), func(b Blob) bool { return !s.isPlaced(owner, b.Digest) })
 }
 
@@ -81,5 +117,5 @@ func (s *Store) isPlaced(owner hydrate.Owner, digest string) bool {
 // isArtifactPlaced reports whether the source has all content of a chart except its archive.
 func (s *Store) isArtifactPlaced(owner hydrate.Owner, c Chart) bool {
 	c.Archive = c.Manifest
-	return s.IsComplete(owner, c)
+	return s.isComplete(owner, c)
 }

@@ -13,6 +13,6 @@
 // a crash before that leaves only content that Sweep removes.
 //
 // Each source has content of its own, so that a digest does not reveal what others have
-// uploaded. There is no state in memory other than the uploads in progress, so that several
-// processes can accept uploads to one folder.
+// uploaded. There is no state in memory other than the uploads in progress and the files that were
+// compared with their digest, so that several processes can accept uploads to one folder.
 package uploads

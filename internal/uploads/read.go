@@ -113,8 +113,7 @@ func (s *Store) Archive(owner hydrate.Owner, digest string) ([]byte, error) {
 	if err != nil || s.isPlaced(owner, digest) {
 		return archive, err
 	}
-	s.commit.Lock()
-	defer s.commit.Unlock()
+	defer s.lockCharts(owner.Namespace)()
 	return archive, s.placeBlob(owner, digest, nil)
 }
 
@@ -137,11 +136,20 @@ func (s *Store) OpenBlob(owner hydrate.Owner, digest string) (*os.File, Blob, er
 	return file, Blob{Digest: digest, Size: info.Size()}, nil
 }
 
-// readBlob returns content, compared with its digest.
+// readBlob returns content, compared with its digest. Content that is damaged is removed.
 func (s *Store) readBlob(owner hydrate.Owner, digest string) ([]byte, error) {
+	data, err := s.readContent(owner, digest)
+	if outcome.Reason(err, "") != v1alpha1.ReasonDigestMismatch {
+		return data, err
+	}
 	if err := s.checkBlob(owner, digest); err != nil {
 		return nil, err
 	}
+	return s.readContent(owner, digest)
+}
+
+// readContent reads content, and compares it with its digest.
+func (s *Store) readContent(owner hydrate.Owner, digest string) ([]byte, error) {
 	file, _, err := s.OpenBlob(owner, digest)
 	if err != nil {
 		return nil, err
@@ -151,6 +159,7 @@ func (s *Store) readBlob(owner hydrate.Owner, digest string) ([]byte, error) {
 		return nil, toReadError("read upload", err)
 	}
 	if DigestOf(data) != digest {
+		s.verified.Remove(file.Name()) // It was damaged after it was compared.
 		return nil, errDamaged
 	}
 	return data, nil

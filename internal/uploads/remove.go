@@ -26,8 +26,7 @@ const (
 
 // Remove removes a version. The error matches fs.ErrNotExist if it does not exist.
 func (s *Store) Remove(owner hydrate.Owner, app, version string) error {
-	s.commit.Lock()
-	defer s.commit.Unlock()
+	defer s.lockCharts(owner.Namespace)()
 	old, err := s.Find(owner, app, version)
 	if err != nil {
 		return err
@@ -118,8 +117,7 @@ func (s *Store) sweepIncoming(owner hydrate.Owner) error {
 }
 
 func (s *Store) sweepSource(owner hydrate.Owner, state SourceState) error {
-	s.commit.Lock()
-	defer s.commit.Unlock()
+	defer s.lockCharts(owner.Namespace)()
 	marker := path.Join(sourceFolder(owner), deletedMarker)
 	switch {
 	case state == NamespaceDeleted, state == SourceDeleted && s.isOlderThan(marker, retentionTime):

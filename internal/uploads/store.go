@@ -11,6 +11,8 @@ import (
 	"sync"
 	"time"
 
+	"k8s.io/utils/lru"
+
 	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/chart"
 	"github.com/appmarket/operator/internal/fairsemaphore"
@@ -53,17 +55,20 @@ type Store struct {
 	files   *volume.Folder
 	options Options
 
-	// commit serializes changes of charts.
-	commit sync.Mutex
-	// sessions contains the uploads in progress by their path.
+	// sessions contains the uploads in progress by their path, and commits the lock of each namespace.
 	mu       sync.Mutex
 	sessions map[string]*Session
-	// checks limits the archives that are in memory at the same time, fairly among namespaces.
-	checks *fairsemaphore.Semaphore
+	commits  map[string]*sync.Mutex
+	// checks limits the archives that are in memory at the same time, and comparisons the content that is
+	// compared for requests that upload nothing, fairly among namespaces.
+	checks, comparisons *fairsemaphore.Semaphore
+	// verified contains the files that were compared with their digest, as verifiedFile by their path.
+	verified *lru.Cache
 }
 
-// maxConcurrentChecks is the number of archives that are read into memory at the same time.
-const maxConcurrentChecks = 2
+// maxConcurrentChecks is the number of archives that are read into memory at the same time, and
+// maxConcurrentComparisons the number of files that are compared for requests that upload nothing.
+const maxConcurrentChecks, maxConcurrentComparisons = 2, 2
 
 // Open opens the store in a folder, which is created if it does not exist, and removes the temporary
 // files of an earlier run.
@@ -78,7 +83,10 @@ func Open(dir string, options Options) (*Store, error) {
 	if err != nil {
 		return nil, volume.StorageError(fmt.Errorf("open uploads: %w", err))
 	}
-	s := &Store{files: folder, options: options, sessions: map[string]*Session{}, checks: fairsemaphore.New(maxConcurrentChecks)}
+	s := &Store{
+		files: folder, options: options, sessions: map[string]*Session{}, commits: map[string]*sync.Mutex{},
+		checks: fairsemaphore.New(maxConcurrentChecks), comparisons: fairsemaphore.New(maxConcurrentComparisons), verified: lru.New(maxVerified),
+	}
 	if err := s.removeLeftovers(); err != nil {
 		return nil, errors.Join(volume.StorageError(fmt.Errorf("open uploads: %w", err)), folder.Close())
 	}
@@ -87,6 +95,20 @@ func Open(dir string, options Options) (*Store, error) {
 
 // Close closes the folder. The store must not be used afterwards.
 func (s *Store) Close() error { return s.files.Close() }
+
+// lockCharts locks the charts of the sources in a namespace, which share a limit, for a change. It returns the
+// function that unlocks them.
+func (s *Store) lockCharts(namespace string) (unlock func()) {
+	s.mu.Lock()
+	lock := s.commits[namespace]
+	if lock == nil {
+		lock = &sync.Mutex{}
+		s.commits[namespace] = lock
+	}
+	s.mu.Unlock()
+	lock.Lock()
+	return lock.Unlock
+}
 
 // AddSource creates the folder of a source, so that List finds it.
 func (s *Store) AddSource(owner hydrate.Owner) error {

@@ -63,7 +63,7 @@ func (h *handler) putArchive(w http.ResponseWriter, r *http.Request, in request,
 		return h.Store.StartSession(ctx, in.owner, id, abort)
 	}
 	return h.receiveContent(w, r, in, open, func(session *uploads.Session, content *body) *problem {
-		if digest == "" || !h.Store.HasContent(in.owner, digest) {
+		if digest == "" || !h.Store.HasContent(r.Context(), in.owner, digest) {
 			blob, waiting, failed := receiveArchive(w, session, content, part, digest)
 			if failed != nil || waiting {
 				return failed

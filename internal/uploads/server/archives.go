@@ -89,7 +89,7 @@ func (h *handler) headArchive(w http.ResponseWriter, r *http.Request, in request
 	if err != nil {
 		return toProblem(err)
 	}
-	if digest := r.URL.Query().Get("digest"); digest != "" && digest != found.Archive.Digest || !h.Store.IsComplete(in.owner, found) {
+	if digest := r.URL.Query().Get("digest"); digest != "" && digest != found.Archive.Digest || !h.Store.IsComplete(r.Context(), in.owner, found) {
 		return notFound
 	}
 	w.Header().Set("Cache-Control", "no-store")

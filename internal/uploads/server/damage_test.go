@@ -48,7 +48,7 @@ func (m *market) expectIntact(archive []byte) {
 	g.Expect(os.RemoveAll(filepath.Join(m.dir, "incoming"))).To(Succeed(), "what the sweep removes later")
 	found, err := m.store.FindFile(team, "web-1.0.0.tgz")
 	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(m.store.IsComplete(team, found)).To(BeTrue())
+	g.Expect(m.store.IsComplete(m.Context(), team, found)).To(BeTrue())
 	g.Expect(m.store.Archive(team, chart.Digest(archive))).To(Equal(archive))
 }
 

@@ -21,7 +21,7 @@ func (h *handler) serveBlob(w http.ResponseWriter, r *http.Request, repo reposit
 // sendBlob responds with content of the source. A request with HEAD decides whether a client pushes the content, so
 // that it is compared with its digest.
 func (h *handler) sendBlob(w http.ResponseWriter, r *http.Request, repo repository, digest, mediaType, unknown string) *problem {
-	if r.Method == http.MethodHead && !h.Store.HasContent(repo.owner, digest) {
+	if r.Method == http.MethodHead && !h.Store.HasContent(r.Context(), repo.owner, digest) {
 		return withCode(notFound, unknown)
 	}
 	file, found, err := h.Store.OpenBlob(repo.owner, digest)

@@ -55,7 +55,7 @@ func (h *handler) serveManifest(w http.ResponseWriter, r *http.Request, repo rep
 // that all of it must exist.
 func (h *handler) getManifest(w http.ResponseWriter, r *http.Request, repo repository, reference string) *problem {
 	found, err := h.findManifest(repo, reference)
-	if err == nil && r.Method == http.MethodHead && !h.Store.IsComplete(repo.owner, found) {
+	if err == nil && r.Method == http.MethodHead && !h.Store.IsComplete(r.Context(), repo.owner, found) {
 		err = fs.ErrNotExist
 	}
 	if err != nil {
