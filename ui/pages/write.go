@@ -54,14 +54,14 @@ func parseForm(r *request) error {
 	switch err := r.ParseForm(); {
 	case err != nil:
 		return invalidForm(r, "problem.formUnreadable")
-	case countValues(r.PostForm) > maxFormFields:
+	case countFormValues(r.PostForm) > maxFormFields:
 		return invalidForm(r, "problem.formTooLong")
 	}
 	return nil
 }
 
-// countValues returns the number of values of all fields.
-func countValues(form url.Values) int {
+// countFormValues returns the number of values of all fields.
+func countFormValues(form url.Values) int {
 	count := 0
 	for _, values := range form {
 		count += len(values)
