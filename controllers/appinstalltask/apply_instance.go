@@ -100,7 +100,7 @@ func applyTask(s *scope, instance *v1alpha1.AppInstance) error {
 	if s.action.apply != nil {
 		s.action.apply(s, spec)
 	}
-	return nil
+	return taskrecord.SetCode(instance)
 }
 
 // signInstance records in the instance which task wrote it, and the revision and the restart before.

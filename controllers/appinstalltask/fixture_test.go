@@ -30,6 +30,7 @@ import (
 	"github.com/appmarket/operator/internal/installplan"
 	"github.com/appmarket/operator/internal/olares"
 	"github.com/appmarket/operator/internal/platform"
+	"github.com/appmarket/operator/internal/taskrecord"
 	"github.com/appmarket/operator/test/testenv"
 	"github.com/appmarket/operator/test/testsource"
 )
@@ -176,6 +177,11 @@ func (b *taskFixture) expectStarted() {
 	Expect(err).NotTo(HaveOccurred())
 	Expect(b.conditionStatus(v1alpha1.ConditionAdmitted)).To(Equal("True Admitted"), "%+v", b.task.Status)
 	Expect(b.task.Status.InstanceRef).NotTo(BeNil())
+	i := &v1alpha1.AppInstance{}
+	Expect(server.Client.Get(b.ctx, client.ObjectKey{Namespace: b.task.Namespace, Name: b.task.Status.InstanceRef.Name}, i)).To(Succeed())
+	record, err := taskrecord.ReadRecord(i)
+	Expect(err).NotTo(HaveOccurred())
+	Expect(taskrecord.HasValidCode(i, record)).To(BeTrue(), "%+v", i.Spec)
 	b.expectNoWrites()
 }
 

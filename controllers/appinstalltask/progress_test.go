@@ -19,6 +19,7 @@ func recordOf(i *v1alpha1.AppInstance) taskrecord.Record {
 	GinkgoHelper()
 	record, err := taskrecord.ReadRecord(i)
 	Expect(err).NotTo(HaveOccurred())
+	record.Code = ""
 	return record
 }
 

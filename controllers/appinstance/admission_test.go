@@ -101,8 +101,7 @@ var _ = Describe("Before an install or upgrade", func() {
 	It("does not check again what a task was admitted for, but what follows", func() {
 		b = newInstanceFixture()
 		b.PublishVersion("1.0.0", pages(bad))
-		b.instance.Annotations = taskAnnotations("task", "hash", "uid")
-		b.createInstance(func(spec *v1alpha1.AppInstanceSpec) { spec.Version = "*" })
+		b.createAdmittedInstance(func(spec *v1alpha1.AppInstanceSpec) { spec.Version = "*" })
 		_, err := b.reconcileInstance()
 		Expect(err).To(HaveOccurred())
 		Expect(b.historySummary()).To(Equal([]string{"Install 1.0.0 Failed InstallFailed"}))
@@ -114,8 +113,7 @@ var _ = Describe("Before an install or upgrade", func() {
 	It("does not check again what was interrupted", func() {
 		b = newInstanceFixture()
 		b.PublishVersion("1.0.0", pages(bad))
-		b.instance.Annotations = taskAnnotations("task", "hash", "uid")
-		b.createInstance()
+		b.createAdmittedInstance()
 		_, err := b.reconcileInstance()
 		Expect(err).To(HaveOccurred())
 		b.editStatus(func(status *v1alpha1.AppInstanceStatus) { status.History[0].Outcome = v1alpha1.OutcomeInterrupted })

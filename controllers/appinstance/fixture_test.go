@@ -100,6 +100,29 @@ func (b *instanceFixture) createInstance(change ...func(*v1alpha1.AppInstanceSpe
 	server.Create(GinkgoTB(), b.instance)
 }
 
+// createAdmittedInstance creates the instance as a task does that was admitted and is not finished.
+func (b *instanceFixture) createAdmittedInstance(change ...func(*v1alpha1.AppInstanceSpec)) {
+	GinkgoHelper()
+	for _, c := range change {
+		c(&b.instance.Spec)
+	}
+	task := b.createTask()
+	b.instance.Annotations = taskAnnotations(task.Name, "hash", string(task.UID))
+	Expect(taskrecord.SetCode(b.instance)).To(Succeed())
+	server.Create(GinkgoTB(), b.instance)
+}
+
+// createTask creates a task for the app of the instance.
+func (b *instanceFixture) createTask() *v1alpha1.AppInstallTask {
+	GinkgoHelper()
+	task := &v1alpha1.AppInstallTask{
+		ObjectMeta: metav1.ObjectMeta{Namespace: b.instance.Namespace, GenerateName: "install-"},
+		Spec:       v1alpha1.AppInstallTaskSpec{Action: v1alpha1.ActionInstall, InstanceName: b.instance.Name, AppRef: b.instance.Spec.AppRef},
+	}
+	server.Create(GinkgoTB(), task)
+	return task
+}
+
 // editInstance changes the instance as a user does.
 func (b *instanceFixture) editInstance(change func(*v1alpha1.AppInstance)) {
 	GinkgoHelper()

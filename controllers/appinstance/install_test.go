@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/taskrecord"
 )
 
 var _ = Describe("Installing", func() {
@@ -104,14 +105,14 @@ var _ = Describe("Installing", func() {
 	It("does not repeat a failed operation without a request or a change of the spec", func() {
 		b.PublishVersion("1.0.0", configMapFiles())
 		inTheWay := obstacle()
-		// The task has already checked its operation.
-		requests := 0
+		// Each task has already checked its operation.
 		request := func(change func(*v1alpha1.AppInstance)) {
 			GinkgoHelper()
-			requests++
+			task := b.createTask()
 			b.editInstance(func(i *v1alpha1.AppInstance) {
-				i.Annotations = taskAnnotations("install", "hash", fmt.Sprint("uid-", requests))
+				i.Annotations = taskAnnotations(task.Name, "hash", string(task.UID))
 				change(i)
+				Expect(taskrecord.SetCode(i)).To(Succeed())
 			})
 		}
 		nothing := func(*v1alpha1.AppInstance) {}
@@ -201,8 +202,7 @@ var _ = Describe("Installing", func() {
 		other := newInstanceFixtureWithRules(rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"secrets"}, Verbs: []string{"*"}})
 		b = other
 		b.PublishVersion("1.0.0", configMapFiles())
-		b.instance.Annotations = taskAnnotations("task", "hash", "uid") // The task was admitted, and the permissions were removed since.
-		b.createInstance()
+		b.createAdmittedInstance() // The permissions were removed since.
 		_, err := b.reconcileInstance()
 		stalled(err, v1alpha1.ReasonPermissionDenied)
 		Expect(b.conditionMessage(v1alpha1.ConditionApplied)).To(ContainSubstring(`service account "` + b.instance.Namespace + `/tenant" cannot`))

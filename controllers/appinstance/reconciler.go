@@ -106,7 +106,7 @@ type scope struct {
 
 // +kubebuilder:rbac:groups=appmarket.io,resources=appinstances,verbs=list;watch;patch
 // +kubebuilder:rbac:groups=appmarket.io,resources=appinstances/status,verbs=patch
-// +kubebuilder:rbac:groups=appmarket.io,resources=appinfos;marketsources,verbs=list;watch
+// +kubebuilder:rbac:groups=appmarket.io,resources=appinfos;marketsources;appinstalltasks,verbs=list;watch
 // +kubebuilder:rbac:groups="",resources=namespaces,verbs=get;list;watch
 // +kubebuilder:rbac:groups="",resources=serviceaccounts,verbs=get;impersonate
 // +kubebuilder:rbac:groups=apiextensions.k8s.io,resources=customresourcedefinitions,resourceNames=appinstances.appmarket.io,verbs=get

@@ -44,10 +44,10 @@ func currentSpecTask(instance *v1alpha1.AppInstance) taskrecord.Record {
 }
 
 // requestingTask returns the record of the task that requests an operation. It is zero if another
-// client has requested a reconcile since.
+// client has requested a reconcile since, or if the record has no UID. A user can forge the record.
 func requestingTask(instance *v1alpha1.AppInstance) taskrecord.Record {
 	request, record := instance.Annotations[v1alpha1.ReconcileRequestAnnotation], currentSpecTask(instance)
-	if record.UID != "" && request != "" && !strings.HasPrefix(request, record.UID) {
+	if record.UID == "" || request != "" && !strings.HasPrefix(request, record.UID) {
 		return taskrecord.Record{}
 	}
 	return record

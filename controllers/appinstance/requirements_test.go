@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/taskrecord"
 )
 
 var _ = Describe("An instance whose requirement is not met", func() {
@@ -196,10 +197,49 @@ var _ = Describe("An instance whose requirement is not met", func() {
 
 	It("is not checked again if a task was", func() {
 		editApp(func(app *v1alpha1.AppInfo) { app.Spec.Withdrawn = true })
-		b.instance.Annotations = taskAnnotations("task", "hash", "uid")
-		b.createInstance()
+		b.createAdmittedInstance()
 		b.expectReady("1.0.0", 1)
 	})
+
+	// The user who creates an instance can set each of these annotations.
+	DescribeTable("is checked although it has the annotation of", func(forge func(task *v1alpha1.AppInstallTask)) {
+		editApp(func(app *v1alpha1.AppInfo) { app.Spec.Withdrawn = true })
+		forge(b.createTask())
+		b.createInstance()
+		for range 2 {
+			_, err := b.reconcileInstance()
+			Expect(err).NotTo(HaveOccurred())
+			Expect(b.conditionStatus(v1alpha1.ConditionResolved)).To(Equal("False Withdrawn"))
+		}
+		Expect(b.historySummary()).To(BeEmpty())
+	},
+		Entry("a task without a UID", func(*v1alpha1.AppInstallTask) {
+			b.instance.Annotations = map[string]string{v1alpha1.TaskAnnotation: `{"task":"x"}`, v1alpha1.ReconcileRequestAnnotation: "now"}
+		}),
+		Entry("a task that exists, without a code", func(task *v1alpha1.AppInstallTask) {
+			b.instance.Annotations = taskAnnotations(task.Name, "hash", string(task.UID))
+		}),
+		Entry("a task that wrote another spec", func(task *v1alpha1.AppInstallTask) {
+			b.instance.Annotations = taskAnnotations(task.Name, "hash", string(task.UID))
+			Expect(taskrecord.SetCode(b.instance)).To(Succeed())
+			b.instance.Spec.Title = "Other"
+		}),
+		Entry("a task with another UID", func(task *v1alpha1.AppInstallTask) {
+			b.instance.Annotations = taskAnnotations(task.Name, "hash", "deleted")
+			Expect(taskrecord.SetCode(b.instance)).To(Succeed())
+		}),
+		Entry("a task that does not exist", func(task *v1alpha1.AppInstallTask) {
+			b.instance.Annotations = taskAnnotations("deleted", "hash", string(task.UID))
+			Expect(taskrecord.SetCode(b.instance)).To(Succeed())
+		}),
+		Entry("a finished task", func(task *v1alpha1.AppInstallTask) {
+			before := client.MergeFrom(task.DeepCopy())
+			task.Status.CompletionTime = new(metav1.Now())
+			Expect(server.Client.Status().Patch(b.ctx, task, before)).To(Succeed())
+			b.instance.Annotations = taskAnnotations(task.Name, "hash", string(task.UID))
+			Expect(taskrecord.SetCode(b.instance)).To(Succeed())
+		}),
+	)
 
 	It("keeps running while an upgrade needs an app", func() {
 		b.createInstance()

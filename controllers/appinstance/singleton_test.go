@@ -37,12 +37,11 @@ var _ = Describe("Two instances of an app that can be installed once in a cluste
 		return []*instanceFixture{b, &second}
 	}
 
-	DescribeTable("are installed one after the other if they are admitted at the same time", func(annotations map[string]string) {
+	DescribeTable("are installed one after the other if they are admitted at the same time", func(create func(*instanceFixture)) {
 		tenants := newTenants()
 		var group sync.WaitGroup
 		for _, tenant := range tenants {
-			tenant.instance.Annotations = annotations
-			tenant.createInstance()
+			create(tenant)
 			group.Go(func() {
 				defer GinkgoRecover()
 				_, err := tenant.reconcileInstance()
@@ -67,7 +66,7 @@ var _ = Describe("Two instances of an app that can be installed once in a cluste
 		second.expectReady("1.0.0", 1)
 		Expect(second.instance.Status.Preflight).To(BeEmpty())
 	},
-		Entry("by the instance controller", nil),
-		Entry("by their tasks", taskAnnotations("install", "hash", "uid")),
+		Entry("by the instance controller", func(tenant *instanceFixture) { tenant.createInstance() }),
+		Entry("by their tasks", func(tenant *instanceFixture) { tenant.createAdmittedInstance() }),
 	)
 })

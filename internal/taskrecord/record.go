@@ -9,6 +9,9 @@
 // limits the length of the value and of each field, and returns an error for a value that
 // AppMarket could not have written. Both controllers treat an instance with such a value as
 // one that no task has written. The next task replaces the value.
+//
+// A user can forge a valid record. Only its message authentication code proves that the task
+// controller of this process wrote the spec: see HasValidCode.
 package taskrecord
 
 import (
@@ -43,6 +46,9 @@ type Record struct {
 	// PreviousRestart is the last restart before the task wrote the spec. It is nil if the
 	// instance was not restarted.
 	PreviousRestart *metav1.Time `json:"previousRestart,omitempty"`
+	// Code is the message authentication code of the spec that the task was admitted for, at
+	// most 128 characters. SetCode sets it.
+	Code string `json:"code,omitempty"`
 	// RevertReason is set after the task has reverted its changes. It is the reason of the
 	// cancellation or of the failure of the task, at most 128 characters.
 	RevertReason string `json:"revertReason,omitempty"`
@@ -60,6 +66,7 @@ const (
 	maxHash      = 128
 	maxRequester = 256
 	maxReason    = 128
+	maxCode      = 128
 )
 
 // TrimRequester returns the name of a user, cut to the length that a record can contain.
@@ -103,6 +110,7 @@ func (r Record) checkFields() error {
 	}{
 		{"task", r.Task, maxTaskName}, {"uid", r.UID, maxUIDLength}, {"hash", r.Hash, maxHash},
 		{"requestedBy", r.RequestedBy, maxRequester}, {"revertReason", r.RevertReason, maxReason},
+		{"code", r.Code, maxCode},
 	} {
 		if utf8.RuneCountInString(field.value) > field.most {
 			return fmt.Errorf("%s must have at most %d characters", field.name, field.most)
