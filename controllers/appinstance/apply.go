@@ -19,14 +19,14 @@ func (r *Reconciler) applyTarget(ctx context.Context, s *scope) error {
 	if s.target == nil {
 		return uninstallAbsent(ctx, r, s)
 	}
-	if shouldBeStopped(s.instance) || isUpToDate(s) && !hasMissingObjects(ctx, r, s) {
+	if isDone, err := needsNoOperation(ctx, r, s); isDone || err != nil {
 		setEntranceTitles(s.instance, s.instance.Status.Entrances)
 		setClaimRemoval(s.instance)
 		s.markResolved()
 		if isScaled(s.instance) && !isRestartDue(s.instance) {
 			markApplied(s)
 		}
-		return nil
+		return err
 	}
 	if s.instance.Status.Stopped || isScalingIncomplete(s.instance) {
 		// Helm would start the workloads, but would not remove the annotations of
@@ -48,6 +48,19 @@ func (r *Reconciler) applyTarget(ctx context.Context, s *scope) error {
 	}
 	defer limiterFor(r, operation).Release(key)
 	return applyOperation(ctx, r, s, operation)
+}
+
+// needsNoOperation reports whether the releases remain as they are: the instance is stopped, or it
+// is up to date and has all objects.
+func needsNoOperation(ctx context.Context, r *Reconciler, s *scope) (bool, error) {
+	if shouldBeStopped(s.instance) {
+		return true, nil
+	}
+	if !isUpToDate(s) {
+		return false, nil
+	}
+	missing, err := hasMissingObjects(ctx, r, s)
+	return !missing, err
 }
 
 // applyOperation runs an operation and records its result.

@@ -104,6 +104,20 @@ func (m *failingMonitor) Refresh(ctx context.Context, instance types.NamespacedN
 	return m.Monitor.Refresh(ctx, instance)
 }
 
+// untrackedMonitor is a monitor that cannot track objects while it fails.
+type untrackedMonitor struct {
+	release.Monitor
+	fails int
+}
+
+func (m *untrackedMonitor) Track(ctx context.Context, instance types.NamespacedName, tenant release.Tenant, objects []v1alpha1.ObjectReference, closely bool) error {
+	if m.fails > 0 {
+		m.fails--
+		return errors.New("connection refused")
+	}
+	return m.Monitor.Track(ctx, instance, tenant, objects, closely)
+}
+
 var _ = Describe("A fault in passing", func() {
 	var b *instanceFixture
 	BeforeEach(func() {

@@ -68,14 +68,16 @@ func (r *Reconciler) observeHealth(ctx context.Context, s *scope) observedHealth
 }
 
 // hasMissingObjects reports whether objects of a running instance are missing and a reconcile was
-// requested, which restores them.
-func hasMissingObjects(ctx context.Context, r *Reconciler, s *scope) bool {
-	if !isReconcileRequested(s.instance) || isRestartRequest(s.instance) || s.instance.Status.Stopped ||
-		isScalingIncomplete(s.instance) || r.trackObjects(ctx, s) != nil {
-		return false
+// requested, which restores them. If it is unknown, the request is not handled yet.
+func hasMissingObjects(ctx context.Context, r *Reconciler, s *scope) (bool, error) {
+	if !isReconcileRequested(s.instance) || isRestartRequest(s.instance) || s.instance.Status.Stopped || isScalingIncomplete(s.instance) {
+		return false, nil
+	}
+	if err := r.watchObjects(ctx, s); err != nil {
+		return false, err
 	}
 	seen := r.observeHealth(ctx, s)
-	return seen.err == nil && seen.known && seen.health.Missing > 0
+	return seen.known && seen.health.Missing > 0, status.ForCondition(v1alpha1.ConditionHealthy, seen.err)
 }
 
 // reportHealth sets the Healthy and Ready conditions from the health of the objects. Later

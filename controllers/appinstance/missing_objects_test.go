@@ -36,6 +36,23 @@ var _ = Describe("An instance whose objects are gone", func() {
 		Expect(b.configMapData()).NotTo(BeEmpty())
 	})
 
+	It("is restored although its objects could not be watched when that was requested", func() {
+		b.PublishVersion("1.0.0", configMapFiles())
+		b.createInstance()
+		b.expectReady("1.0.0", 1)
+		page := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: b.instance.Namespace, Name: "mine-page"}}
+		Expect(server.Client.Delete(b.ctx, page)).To(Succeed())
+		_, err := b.reconcileUntil(gone)
+		Expect(err).To(HaveOccurred())
+
+		b.reconciler.Monitor = &untrackedMonitor{Monitor: b.reconciler.Monitor, fails: 1}
+		b.requestReconcile("now")
+		_, err = b.reconcileInstance()
+		Expect(err).To(MatchError(ContainSubstring("connection refused")))
+		Expect(b.instance.Status.LastHandledReconcileAt).NotTo(Equal("now"))
+		b.expectReady("1.0.0", 2)
+	})
+
 	It("is installed again on request after the release was removed with helm", func() {
 		b.PublishVersion("1.0.0", workloadFiles())
 		b.createInstance()
