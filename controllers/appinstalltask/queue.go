@@ -147,12 +147,12 @@ func withBlockedMessage(ctx context.Context, r *Reconciler, s *scope, err error)
 	if !waits {
 		return err
 	}
-	line, listErr := queuedTasks(ctx, r, s)
+	queued, listErr := queuedTasks(ctx, r, s)
 	if listErr != nil {
 		return listErr
 	}
 	compare := compareQueueOrder(s.ownership.record.Task)
-	if !slices.ContainsFunc(line, func(t v1alpha1.AppInstallTask) bool { return compare(*s.task, t) < 0 }) {
+	if !slices.ContainsFunc(queued, func(t v1alpha1.AppInstallTask) bool { return compare(*s.task, t) < 0 }) {
 		return err
 	}
 	suffix := blocksOthers + "; " + cancelHint(s.task)
@@ -210,9 +210,9 @@ func compareQueueOrder(writer string) func(a, b v1alpha1.AppInstallTask) int {
 
 // firstInQueue returns the n oldest tasks in the queue.
 func firstInQueue(tasks []v1alpha1.AppInstallTask, n int) []v1alpha1.AppInstallTask {
-	line := slices.DeleteFunc(slices.Clone(tasks), func(t v1alpha1.AppInstallTask) bool { return !isQueued(&t) })
-	slices.SortFunc(line, compareQueueOrder(""))
-	return line[:min(len(line), n)]
+	queued := slices.DeleteFunc(slices.Clone(tasks), func(t v1alpha1.AppInstallTask) bool { return !isQueued(&t) })
+	slices.SortFunc(queued, compareQueueOrder(""))
+	return queued[:min(len(queued), n)]
 }
 
 // tasksAhead returns the tasks that precede this one, in order. A task claims the instance by

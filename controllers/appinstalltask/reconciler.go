@@ -117,18 +117,18 @@ func (r *Reconciler) Reconcile(ctx context.Context, task *v1alpha1.AppInstallTas
 	} else {
 		r.Turns.Cancel(key)
 	}
-	keeper := status.NewWriter(r.Client, r.Recorder, status.AppInstallTask, task)
+	writer := status.NewWriter(r.Client, r.Recorder, status.AppInstallTask, task)
 	task.Status.InstanceName = task.Instance()
 	if task.Finished() {
 		markEdited(task)
-		if err := keeper.Save(ctx); err != nil {
+		if err := writer.Save(ctx); err != nil {
 			return result, client.IgnoreNotFound(err)
 		}
 		return r.deleteAfterTTL(ctx, task)
 	}
-	defer func() { result, err = keeper.Finish(ctx, recordCompletion(task, err), 0) }()
+	defer func() { result, err = writer.Finish(ctx, recordCompletion(task, err), 0) }()
 	defer outcome.Recover(&err)
-	s := &scope{task: task, action: actionOf(task), statusWriter: keeper}
+	s := &scope{task: task, action: actionOf(task), statusWriter: writer}
 	defer forgetInputs(r, s)
 	phases := []func(context.Context, *scope) error{
 		r.readInstance, // sets s.hash, s.instance and s.ownership

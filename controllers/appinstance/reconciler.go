@@ -118,8 +118,8 @@ func (r *Reconciler) Reconcile(ctx context.Context, instance *v1alpha1.AppInstan
 		return result, nil // Wake requeues it.
 	}
 	defer r.Reconciles.Release(key)
-	keeper := status.NewWriter(r.Client, r.Recorder, status.AppInstance, instance)
-	s := &scope{instance: instance, statusWriter: keeper}
+	writer := status.NewWriter(r.Client, r.Recorder, status.AppInstance, instance)
+	s := &scope{instance: instance, statusWriter: writer}
 	phases := []func(context.Context, *scope) error{
 		r.ensureFinalizer,
 		r.setHelmClient, // sets s.tenant and s.helm
@@ -139,7 +139,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, instance *v1alpha1.AppInstan
 	defer func() {
 		describeFailure(ctx, r, s, err)
 		recordTask(s, err)
-		result, err = keeper.Finish(ctx, err, requeueDelay(err))
+		result, err = writer.Finish(ctx, err, requeueDelay(err))
 	}()
 	defer outcome.Recover(&err)
 	for _, phase := range phases {

@@ -79,7 +79,7 @@ func annotateObject(object map[string]any) bool {
 		return found
 	}
 	if object["kind"] == setKind {
-		return orphanClaims(object)
+		return setClaimRetention(object)
 	}
 	if object["kind"] != claimKind.Kind {
 		return false
@@ -97,9 +97,9 @@ func annotateObject(object map[string]any) bool {
 	return true
 }
 
-// orphanClaims changes the retention policy of a StatefulSet that would delete its claims. It
+// setClaimRetention changes the retention policy of a StatefulSet that would delete its claims. It
 // reports whether it changed the StatefulSet.
-func orphanClaims(set map[string]any) bool {
+func setClaimRetention(set map[string]any) bool {
 	policy, found, err := unstructured.NestedFieldNoCopy(set, whenDeleted...)
 	if err != nil || !found || policy == any(retain) {
 		return false
