@@ -2,6 +2,7 @@ package live
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -12,13 +13,18 @@ import (
 // because browsers open six connections to a host by HTTP/1.1.
 const maxSessionStreams = 4
 
+// maxUserStreams is the number of streams of all sessions of one user. The oldest is closed for a new one: a user can
+// open any number of sessions.
+const maxUserStreams = 40
+
 // Hub passes changes to streams. It is safe for concurrent use.
 type Hub struct {
 	maxStreams int
 
 	mu       sync.Mutex
 	streams  map[Topic]map[*stream]struct{}
-	sessions map[string][]*stream
+	sessions streamsByOwner
+	users    streamsByOwner
 	recent   recentChanges
 	count    int
 	closed   bool
@@ -29,7 +35,7 @@ type Hub struct {
 // NewHub returns a Hub with at most this number of streams.
 func NewHub(maxStreams int) *Hub {
 	return &Hub{
-		maxStreams: maxStreams, streams: map[Topic]map[*stream]struct{}{}, sessions: map[string][]*stream{},
+		maxStreams: maxStreams, streams: map[Topic]map[*stream]struct{}{}, sessions: streamsByOwner{}, users: streamsByOwner{},
 		recent: recentChanges{completeSince: time.Now()},
 	}
 }
@@ -72,21 +78,20 @@ func (h *Hub) WaitForStreams(ctx context.Context) {
 	}
 }
 
-// addStream adds a stream with the changes that it has missed, and displaces the oldest of the session if it
-// has too many. It returns false if the hub has too many streams.
+// addStream adds a stream with the changes that it has missed, and displaces the oldest of the session or the user if
+// it has too many. It returns false if the hub has too many streams.
 func (h *Hub) addStream(s *stream) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.closed || h.count >= h.maxStreams {
 		return false
 	}
-	if own := h.sessions[s.session]; len(own) >= maxSessionStreams {
-		own[0].endWith(reasonDisplaced)
-		h.dropStream(own[0])
-	}
+	h.displaceOldest(h.sessions[s.session], maxSessionStreams)
+	h.displaceOldest(h.users[s.user], maxUserStreams)
 	h.count++
 	h.open.Add(1)
 	h.sessions[s.session] = append(h.sessions[s.session], s)
+	h.users[s.user] = append(h.users[s.user], s)
 	for topic := range s.topics {
 		if h.streams[topic] == nil {
 			h.streams[topic] = map[*stream]struct{}{}
@@ -95,6 +100,15 @@ func (h *Hub) addStream(s *stream) bool {
 	}
 	h.recent.markMissed(s, time.Now())
 	return true
+}
+
+// displaceOldest ends the oldest of the streams of an owner if there are too many for a new one.
+func (h *Hub) displaceOldest(own []*stream, limit int) {
+	if len(own) >= limit {
+		oldest := own[0]
+		oldest.endWith(reasonDisplaced)
+		h.dropStream(oldest)
+	}
 }
 
 // removeStream removes a stream that has ended.
@@ -107,17 +121,10 @@ func (h *Hub) removeStream(s *stream) {
 
 // dropStream removes a stream, once.
 func (h *Hub) dropStream(s *stream) {
-	own := h.sessions[s.session]
-	for i, each := range own {
-		if each != s {
-			continue
-		}
+	if h.sessions.deleteStream(s.session, s) {
 		h.count--
-		kept := append(append([]*stream{}, own[:i]...), own[i+1:]...)
-		if h.sessions[s.session] = kept; len(kept) == 0 {
-			delete(h.sessions, s.session)
-		}
 	}
+	h.users.deleteStream(s.user, s)
 	for topic := range s.topics {
 		delete(h.streams[topic], s)
 		if len(h.streams[topic]) == 0 {
@@ -131,4 +138,19 @@ func (h *Hub) dropTopic(s *stream, topic Topic) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	delete(h.streams[topic], s)
+}
+
+// streamsByOwner are open streams by the session or the user, the oldest first.
+type streamsByOwner map[string][]*stream
+
+// deleteStream removes a stream, and reports whether it was there.
+func (o streamsByOwner) deleteStream(owner string, s *stream) bool {
+	i := slices.Index(o[owner], s)
+	if i < 0 {
+		return false
+	}
+	if o[owner] = slices.Delete(o[owner], i, i+1); len(o[owner]) == 0 {
+		delete(o, owner)
+	}
+	return true
 }

@@ -2,6 +2,7 @@ package live
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,7 +29,8 @@ var (
 
 func allowAll(context.Context, Topic) (bool, error) { return true, nil }
 
-// serveHub serves a hub; the query parameter session names the session.
+// serveHub serves a hub; the query parameter session names the session, and user the user, which is otherwise another
+// one for each session.
 func serveHub(t *testing.T, h *Hub, allowed Allowed) *httptest.Server {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var topics []Topic
@@ -41,7 +43,9 @@ func serveHub(t *testing.T, h *Hub, allowed Allowed) *httptest.Server {
 			topics = append(topics, topic)
 		}
 		since, _ := time.Parse(time.RFC3339Nano, r.URL.Query().Get("since")) // Without it, the time is zero.
-		h.Serve(w, r, Request{Session: r.URL.Query().Get("session"), Topics: topics, Since: since, Allowed: allowed})
+		session := r.URL.Query().Get("session")
+		user := cmp.Or(r.URL.Query().Get("user"), session)
+		h.Serve(w, r, Request{Session: session, User: user, Topics: topics, Since: since, Allowed: allowed})
 	}))
 	t.Cleanup(func() {
 		server.CloseClientConnections()
@@ -140,6 +144,7 @@ func TestStreamThatDoesNotReadUsesNoQueue(t *testing.T) {
 	g.Expect(h.count).To(BeZero())
 	g.Expect(h.streams).To(BeEmpty())
 	g.Expect(h.sessions).To(BeEmpty())
+	g.Expect(h.users).To(BeEmpty())
 }
 
 func TestOldestStreamOfASessionIsDisplaced(t *testing.T) {
@@ -153,6 +158,26 @@ func TestOldestStreamOfASessionIsDisplaced(t *testing.T) {
 	g.Eventually(first, "3s").Should(Receive(Equal("event: closed")))
 	g.Eventually(first, "3s").Should(Receive(Equal("data: displaced")))
 	g.Consistently(other, "300ms").ShouldNot(Receive(Equal("event: closed")))
+}
+
+// TestStreamsOfAUserAreLimited opens streams in many sessions of one user.
+func TestStreamsOfAUserAreLimited(t *testing.T) {
+	g := NewWithT(t)
+	h := NewHub(100)
+	server := serveHub(t, h, allowAll)
+	other := connect(t, server, "b", list)
+	server.URL += "/?user=jane"
+	first := connect(t, server, "a", list)
+	for i := range maxUserStreams {
+		connect(t, server, fmt.Sprint("a", i), list)
+	}
+	g.Eventually(first, "3s").Should(Receive(Equal("event: closed")))
+	g.Eventually(first, "3s").Should(Receive(Equal("data: displaced")))
+	g.Consistently(other, "300ms").ShouldNot(Receive(Equal("event: closed")))
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	g.Expect(h.users["jane"]).To(HaveLen(maxUserStreams))
+	g.Expect(h.count).To(Equal(maxUserStreams + 1))
 }
 
 func TestStreamsAreLimited(t *testing.T) {

@@ -40,9 +40,9 @@ type Allowed func(ctx context.Context, topic Topic) (bool, error)
 
 // Request is what a page requests of a stream.
 type Request struct {
-	// Session is the session of the user.
-	Session string
-	Topics  []Topic
+	// Session is the session of the user, and User the name of the user.
+	Session, User string
+	Topics        []Topic
 	// Since is the time at which the page was read, zero if the page reads its data after the connection.
 	Since time.Time
 	// Until is the time at which the credential of the user ends, zero if that is not known. The page then connects
@@ -57,6 +57,7 @@ type Request struct {
 // stream is an open connection of a page.
 type stream struct {
 	session      string
+	user         string
 	topics       map[Topic]struct{}
 	since, until time.Time
 	allowed      Allowed
@@ -155,7 +156,7 @@ func (h *Hub) Serve(w http.ResponseWriter, r *http.Request, request Request) {
 
 func newStream(request Request) *stream {
 	return &stream{
-		session: request.Session, topics: map[Topic]struct{}{}, since: request.Since, until: request.Until, allowed: request.Allowed,
+		session: request.Session, user: request.User, topics: map[Topic]struct{}{}, since: request.Since, until: request.Until, allowed: request.Allowed,
 		log: request.Log, wake: make(chan struct{}, 1), ended: make(chan struct{}), marked: map[Topic]time.Time{}, sent: map[Topic]time.Time{},
 	}
 }

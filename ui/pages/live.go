@@ -26,7 +26,7 @@ func (s *Server) serveLive(w http.ResponseWriter, r *request) {
 		http.Error(w, "the time of the page is not valid", http.StatusBadRequest)
 		return
 	}
-	requested := live.Request{Session: r.session.ID, Topics: topics, Since: since, Allowed: allowedTopics(r.User), Log: s.Log}
+	requested := live.Request{Session: r.session.ID, User: r.session.User, Topics: topics, Since: since, Allowed: allowedTopics(r.User), Log: s.Log}
 	if r.session.Refresh != "" {
 		// The page connects again, and its request refreshes the token.
 		requested.Until = r.session.TokenExpires

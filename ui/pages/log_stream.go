@@ -37,12 +37,12 @@ func (s *Server) serveLogStream(w http.ResponseWriter, r *request) {
 		s.writeStreamError(w, r, err)
 		return
 	}
-	if !s.logStreams.acquireSlot(r.session.ID) {
+	if !s.logStreams.acquireSlot(r.session.ID, r.session.User) {
 		w.Header().Set("Retry-After", "10")
 		http.Error(w, "too many logs are followed", http.StatusServiceUnavailable)
 		return
 	}
-	defer s.logStreams.releaseSlot(r.session.ID)
+	defer s.logStreams.releaseSlot(r.session.ID, r.session.User)
 	ctx, cancel := context.WithTimeout(r.Context(), logStreamAge)
 	defer cancel()
 	positions := parseLogPositions(r.Header.Get("Last-Event-ID"))

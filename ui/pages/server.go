@@ -101,7 +101,7 @@ func New(o Options) (http.Handler, error) {
 		logins: session.NewRate(loginInterval, loginBurst), tokenChecks: make(chan struct{}, maxTokenChecks),
 		requests:  session.NewRate(requestInterval, requestBurst),
 		exchanges: session.NewRate(exchangeInterval, exchangeBurst), checks: session.NewRate(checkInterval, checkBurst),
-		names: nameCache{known: map[[32]byte]knownName{}}, logStreams: logSlots{sessions: map[string]int{}},
+		names: nameCache{known: map[[32]byte]knownName{}}, logStreams: logSlots{sessions: map[string]int{}, users: map[string]int{}},
 		uploads: newUploads(), analyses: make(chan struct{}, maxAnalyses),
 		sessionChecks: session.NewRate(sessionCheckInterval, sessionCheckBurst), userChecks: session.NewRate(userCheckInterval, userCheckBurst),
 	}

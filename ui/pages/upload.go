@@ -68,11 +68,16 @@ func newUploadView(r *request, account string) (*uploadView, error) {
 		return nil, notFound(r, "upload.wrongType", sourceURL(source.Namespace, source.Name), "problem.showSources")
 	}
 	v := &uploadView{Source: source, NeedsAccount: r.Token() == "", MaxBytes: maxUploadBytes, lang: r.lang}
+	v.selectAccount(account)
+	return v, v.addPermission(r)
+}
+
+// selectAccount sets the service account of a user without a token.
+func (v *uploadView) selectAccount(account string) {
 	if v.NeedsAccount && len(validation.IsDNS1123Subdomain(account)) == 0 {
 		v.Account = account
 	}
 	v.addCommands()
-	return v, v.addPermission(r)
 }
 
 // addPermission adds why the user cannot upload. The rights of a service account are reviewed by the repository.

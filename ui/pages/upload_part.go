@@ -22,9 +22,9 @@ var uploadDigestPattern = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
 // uploadPart is a part of an archive. The repository keeps the parts: an upload continues after an interruption, also
 // in another session or at another server of the pages.
 type uploadPart struct {
-	account, file, digest string
-	offset, total         int
-	content               []byte
+	file, digest  string
+	offset, total int
+	content       []byte
 }
 
 // uploadPartResult is the answer to a part.
@@ -41,7 +41,7 @@ type uploadPartResult struct {
 // readUploadPart reads a part, with the deadlines of uploads.
 func readUploadPart(w http.ResponseWriter, r *http.Request) (uploadPart, error) {
 	query := r.URL.Query()
-	p := uploadPart{account: query.Get("account"), file: query.Get("file"), digest: query.Get("digest")}
+	p := uploadPart{file: query.Get("file"), digest: query.Get("digest")}
 	var errOffset, errTotal error
 	p.offset, errOffset = strconv.Atoi(cmp.Or(query.Get("offset"), "0"))
 	p.total, errTotal = strconv.Atoi(query.Get("total"))
@@ -79,25 +79,25 @@ func (p *uploadPart) check(v *uploadView) string {
 // receiveUploadPart sends a part of an archive to the repository as the user. A part without content only asks how
 // many bytes the repository has.
 func (s *Server) receiveUploadPart(w http.ResponseWriter, r *request) {
-	if !s.uploads.acquireSlot(r.session.ID) {
-		w.Header().Set("Retry-After", "5")
-		writeUploadPart(w, http.StatusTooManyRequests, uploadPartResult{Problem: r.Text("upload.tooManyText"), IsTemporary: true})
-		return
-	}
-	defer s.uploads.releaseSlot(r.session.ID)
-	part, err := readUploadPart(w, r.Request)
-	if err != nil {
-		w.Header().Set("Connection", "close")
-		writeUploadPart(w, http.StatusBadRequest, uploadPartResult{Problem: r.Text("problem.formUnreadable")})
-		return
-	}
-	v, err := newUploadView(r, part.account)
+	v, err := newUploadView(r, r.URL.Query().Get("account"))
 	if err != nil {
 		s.writeError(w, r, err)
 		return
 	}
 	if v.NotAllowed != "" {
 		writeUploadPart(w, http.StatusForbidden, uploadPartResult{Problem: v.NotAllowed})
+		return
+	}
+	if !s.uploads.acquireSlot(r.session.User) {
+		w.Header().Set("Retry-After", "5")
+		writeUploadPart(w, http.StatusTooManyRequests, uploadPartResult{Problem: r.Text("upload.tooManyText"), IsTemporary: true})
+		return
+	}
+	defer s.uploads.releaseSlot(r.session.User)
+	part, err := readUploadPart(w, r.Request)
+	if err != nil {
+		w.Header().Set("Connection", "close")
+		writeUploadPart(w, http.StatusBadRequest, uploadPartResult{Problem: r.Text("problem.formUnreadable")})
 		return
 	}
 	if message := part.check(v); message != "" {

@@ -19,7 +19,7 @@ const (
 	// maxUploadBytes is the size of the largest archive, which the repository also enforces, and
 	// maxUploadBodyBytes the size of the form that contains it.
 	maxUploadBytes, maxUploadBodyBytes = 16 << 20, maxUploadBytes + 64<<10
-	// maxUploads is the number of archives that are in memory at the same time. A session has one.
+	// maxUploads is the number of archives that are in memory at the same time. A user has one.
 	maxUploads = 4
 	// uploadTimeout is the time in which the form must arrive, and uploadIdleTimeout the time between two reads.
 	uploadTimeout, uploadIdleTimeout = 5 * time.Minute, 20 * time.Second
@@ -36,30 +36,30 @@ var uploadFilePattern = regexp.MustCompile(`^[a-z0-9][A-Za-z0-9.+-]{0,330}\.tgz$
 type uploads struct {
 	http *http.Client
 
-	mu       sync.Mutex
-	sessions map[string]bool
+	mu    sync.Mutex
+	users map[string]bool
 }
 
 func newUploads() *uploads {
 	// No proxy of the environment: the repository is in the cluster.
-	return &uploads{http: uploadclient.NewHTTPClient(&http.Transport{MaxIdleConnsPerHost: maxUploads, IdleConnTimeout: time.Minute}), sessions: map[string]bool{}}
+	return &uploads{http: uploadclient.NewHTTPClient(&http.Transport{MaxIdleConnsPerHost: maxUploads, IdleConnTimeout: time.Minute}), users: map[string]bool{}}
 }
 
-// acquireSlot reports whether a session may upload an archive now.
-func (u *uploads) acquireSlot(session string) bool {
+// acquireSlot reports whether a user may upload an archive now.
+func (u *uploads) acquireSlot(user string) bool {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if u.sessions[session] || len(u.sessions) >= maxUploads {
+	if u.users[user] || len(u.users) >= maxUploads {
 		return false
 	}
-	u.sessions[session] = true
+	u.users[user] = true
 	return true
 }
 
-func (u *uploads) releaseSlot(session string) {
+func (u *uploads) releaseSlot(user string) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	delete(u.sessions, session)
+	delete(u.users, user)
 }
 
 // isUpload reports whether a request sends the form with an archive.
@@ -162,32 +162,38 @@ func (e *uploadEntries) check(v *uploadView) string {
 
 // receiveUpload receives an archive, and sends it to the repository as the user.
 func (s *Server) receiveUpload(w http.ResponseWriter, r *request) {
-	if !s.uploads.acquireSlot(r.session.ID) {
+	v, err := newUploadView(r, "")
+	if err != nil {
+		s.writeError(w, r, err)
+		return
+	}
+	if v.NotAllowed != "" {
+		w.Header().Set("Connection", "close") // The archive is not read.
+		s.writeView(w, r, http.StatusUnprocessableEntity, v.view())
+		return
+	}
+	if !s.uploads.acquireSlot(r.session.User) {
 		w.Header().Set("Retry-After", "5")
 		s.writeProblem(w, r, &problem{
 			Status: http.StatusTooManyRequests, Title: r.Text("upload.tooMany"), Text: r.Text("upload.tooManyText"), BackURL: pagePath(r), Back: r.Text("form.back"),
 		})
 		return
 	}
-	defer s.uploads.releaseSlot(r.session.ID)
+	defer s.uploads.releaseSlot(r.session.User)
 	entries, err := readUpload(w, r.Request)
 	if err != nil {
 		w.Header().Set("Connection", "close")
 		s.writeError(w, r, invalidForm(r, "problem.formUnreadable"))
 		return
 	}
-	v, err := newUploadView(r, entries.account)
-	if err != nil {
-		s.writeError(w, r, err)
-		return
-	}
+	v.selectAccount(entries.account)
 	wasKnown := false
 	if message := entries.check(v); message != "" {
 		v.Problem = r.Text(message, "Size", v.MaxSize())
-	} else if v.NotAllowed == "" {
+	} else {
 		wasKnown, v.Problem = v.pushArchive(r, entries)
 	}
-	if v.Problem != "" || v.NotAllowed != "" {
+	if v.Problem != "" {
 		v.addCharts(r)
 		s.writeView(w, r, http.StatusUnprocessableEntity, v.view())
 		return

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"mime/multipart"
 	"net/http"
 	"net/http/httptest"
@@ -211,6 +212,14 @@ func TestUploadsThatAreNotAccepted(t *testing.T) {
 		{"a user without the permission", reader, func(t *testing.T) *http.Request {
 			return b.newUpload(t, w.page(), "", "web-1.0.0.tgz", archive)
 		}, http.StatusUnprocessableEntity, "--clusterrole=appmarket-publisher"},
+		{"a user without the permission who does not send the archive", reader, func(t *testing.T) *http.Request {
+			request := b.newUpload(t, w.page(), "", "web-1.0.0.tgz", archive)
+			request.Body, request.ContentLength = readCloser{func([]byte) (int, error) {
+				<-request.Context().Done()
+				return 0, io.EOF
+			}}, -1
+			return request
+		}, http.StatusUnprocessableEntity, "--clusterrole=appmarket-publisher"},
 		{"a user who is not signed in", w.newBrowser(t), func(t *testing.T) *http.Request {
 			return b.newUpload(t, w.page(), "", "web-1.0.0.tgz", archive)
 		}, http.StatusUnauthorized, "sign in"},
@@ -252,8 +261,8 @@ func TestUploadWithAServiceAccount(t *testing.T) {
 	g.Expect(b.get(t, uploaded.Header.Get("Location")).text).To(And(ContainSubstring("web-1.0.0.tgz was uploaded"), ContainSubstring("/delete?account=publisher")))
 }
 
-// TestOneUploadOfASession starts an upload that does not end, and then another one.
-func TestOneUploadOfASession(t *testing.T) {
+// TestOneUploadOfAUser starts an upload that does not end, and then another one in another session of the user.
+func TestOneUploadOfAUser(t *testing.T) {
 	g, w := NewWithT(t), newUploadWorld(t, false)
 	b := w.signIn(t, w.market, "admin", append(marketAdmin[:2:2], publisher)...)
 	// The API server learns of the new permissions a moment after they were written.
@@ -285,7 +294,9 @@ func TestOneUploadOfASession(t *testing.T) {
 		<-reading
 	}
 	time.Sleep(time.Second) // If the other upload were received first, the slow one would be refused.
-	refused := b.send(t, b.newUpload(t, w.page(), "", "web-1.0.0.tgz", newArchive(t, "a")))
+	second := w.newBrowser(t)
+	g.Expect(second.post(t, "/login", url.Values{"token": {w.tokenFor(t, w.market, "admin")}}).StatusCode).To(Equal(http.StatusSeeOther))
+	refused := second.send(t, second.newUpload(t, w.page(), "", "web-1.0.0.tgz", newArchive(t, "a")))
 	g.Expect(refused.StatusCode).To(Equal(http.StatusTooManyRequests))
 	g.Expect(refused.text).To(ContainSubstring("Too many uploads"), "the limit of uploads, not of requests")
 	cancel()
