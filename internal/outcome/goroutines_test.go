@@ -37,7 +37,7 @@ var allowedWithoutRecover = map[string]string{
 	"internal/app/app_reporter.go: r.sendEvent(key)":                                "sends a name to a channel",
 	"internal/receiver/receiver.go: func() { h.triggerLater(source) }":              "recovers panics",
 	"internal/artifactwatch/watch.go: w.sendNotification":                           "notifies a source",
-	"internal/source/checkouts.go: func() { g.expire(used) }":                        "removes a folder",
+	"internal/source/checkouts.go: func() { g.expire(used) }":                       "removes a folder",
 	"internal/source/git_ssh.go: func() { _ = connection.Close() }":                 "closes a connection",
 	"internal/source/shared_archive.go: func() { a.expireArchive(key) }":            "removes content from memory",
 	"ui/pages/log_follow.go: cancel":                                                "cancels a context",

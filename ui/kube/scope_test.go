@@ -66,7 +66,7 @@ func TestNamespacesAreListedOnce(t *testing.T) {
 		}
 	})
 	var waiting sync.WaitGroup
-	fetch := func(ctx context.Context, want any) {
+	fetch := func(ctx context.Context, want error) {
 		waiting.Go(func() {
 			names, err := c.namespaces.fetchNames(ctx)
 			g.Expect(err).To(MatchError(want))
