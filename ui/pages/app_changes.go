@@ -89,7 +89,7 @@ func prepareParameters(r *request, v *changeForm, app *v1alpha1.AppInfo) error {
 	raw, problem := encodeValues(r.lang, entered)
 	v.Problem = cmp.Or(problem, v.Problem)
 	if problem != "" || entered == present || len(raw) == 0 && present == "" {
-		v.Change = &sourceChange{}
+		v.Change = &objectChange{}
 		return nil
 	}
 	return v.setParameters(raw)

@@ -30,7 +30,7 @@ type changeForm struct {
 	// Feature and Parameters are the fields of these changes, nil for others.
 	Feature    *featureFields
 	Parameters *string
-	Change     *sourceChange
+	Change     *objectChange
 
 	lang             *locale.Language
 	section, formURL string
@@ -94,7 +94,7 @@ func (v *changeForm) setParameters(raw []byte) error {
 		return fmt.Errorf("write patch: %w", err)
 	}
 	v.patch = client.RawPatch(apitypes.JSONPatchType, patch)
-	v.Change = &sourceChange{Patch: string(text), Kubectl: kubectlPatch("appinfo", v.object, "json", patch)}
+	v.Change = &objectChange{Patch: string(text), Kubectl: kubectlPatch("appinfo", v.object, "json", patch)}
 	return nil
 }
 
@@ -134,7 +134,7 @@ func requestReconcile(object client.Object) {
 }
 
 // newPatchChange returns how a form shows the change of an object of a resource.
-func newPatchChange(resource string, before, after client.Object) (*sourceChange, error) {
+func newPatchChange(resource string, before, after client.Object) (*objectChange, error) {
 	patch, err := client.MergeFrom(before).Data(after)
 	if err != nil {
 		return nil, fmt.Errorf("create patch: %w", err)
@@ -144,9 +144,9 @@ func newPatchChange(resource string, before, after client.Object) (*sourceChange
 		return nil, fmt.Errorf("write patch: %w", err)
 	}
 	if string(patch) == "{}" {
-		return &sourceChange{}, nil
+		return &objectChange{}, nil
 	}
-	return &sourceChange{Patch: string(text), Kubectl: kubectlPatch(resource, after, "merge", patch)}, nil
+	return &objectChange{Patch: string(text), Kubectl: kubectlPatch(resource, after, "merge", patch)}, nil
 }
 
 // kubectlPatch returns the command of kubectl that sends a patch.

@@ -74,7 +74,7 @@ type listingView struct {
 	App               *v1alpha1.AppInfo
 	Title, Verb, Text string
 	NotAllowed, Grant string
-	Change            *sourceChange
+	Change            *objectChange
 
 	lang   *locale.Language
 	change sourcebuilder.ListingChange
@@ -94,7 +94,7 @@ func newListingView(r *request) (*listingView, error) {
 	if v.NotAllowed, v.Grant, err = listingNotAllowed(r, change, app); err != nil {
 		return nil, err
 	}
-	v.Change = &sourceChange{Plugin: change.PluginCommand(app.Namespace, app.Spec.SourceRef.Name, app.Spec.App)}
+	v.Change = &objectChange{Plugin: change.PluginCommand(app.Namespace, app.Spec.SourceRef.Name, app.Spec.App)}
 	if v.Change.Patch, err = change.Patch(); err != nil {
 		return nil, err
 	}

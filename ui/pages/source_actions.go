@@ -15,9 +15,9 @@ import (
 	"github.com/appmarket/operator/ui/locale"
 )
 
-// sourceChange is a change of a source as a form shows it.
-type sourceChange struct {
-	// Patch is the merge patch as YAML, empty if the source is deleted. Kubectl is the kubectl command,
+// objectChange is a change of an object as a form shows it.
+type objectChange struct {
+	// Patch is the merge patch as YAML, empty if the object is deleted. Kubectl is the kubectl command,
 	// and Plugin the command of the plugin, empty if it has none.
 	Patch, Kubectl, Plugin string
 }
@@ -57,7 +57,7 @@ type sourceActionView struct {
 	Delete             bool
 	// Instances are the instances of apps of the source that the user can list.
 	Instances []instanceRow
-	Change    *sourceChange
+	Change    *objectChange
 
 	lang   *locale.Language
 	chosen sourceAction
@@ -100,7 +100,7 @@ func newSourceActionView(r *request) (*sourceActionView, error) {
 		return nil, err
 	}
 	if v.Delete {
-		v.Change = &sourceChange{Kubectl: "kubectl delete marketsource " + quoteForShell(source.Name) + " -n " + source.Namespace}
+		v.Change = &objectChange{Kubectl: "kubectl delete marketsource " + quoteForShell(source.Name) + " -n " + source.Namespace}
 		err = v.addInstances(r)
 	} else {
 		chosen.change(source)
@@ -111,7 +111,7 @@ func newSourceActionView(r *request) (*sourceActionView, error) {
 }
 
 // newSourceChange returns how a form shows a change of a source.
-func newSourceChange(before, after *v1alpha1.MarketSource) (*sourceChange, error) {
+func newSourceChange(before, after *v1alpha1.MarketSource) (*objectChange, error) {
 	return newPatchChange("marketsource", before, after)
 }
 

@@ -48,7 +48,7 @@ type sourceForm struct {
 
 	formOutput
 	lang   *locale.Language
-	change *sourceChange
+	change *objectChange
 
 	source *v1alpha1.MarketSource
 }
@@ -162,4 +162,4 @@ func (v *sourceForm) view() *view {
 }
 
 // Change returns the change of a source, nil for a new source.
-func (v *sourceForm) Change() *sourceChange { return v.change }
+func (v *sourceForm) Change() *objectChange { return v.change }
