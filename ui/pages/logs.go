@@ -55,7 +55,9 @@ type logsView struct {
 	// command that grants the permission.
 	Problem, Detail, Grant string
 	// Cut is the number of pods that are not listed.
-	Cut              int
+	Cut int
+	// ReadPods is the number of pods of a namespace that were read if the namespace has more, and 0 otherwise.
+	ReadPods         int
 	Command, Kubectl string
 
 	// Merged is the log of all pods, nil if one container is selected.
@@ -99,6 +101,9 @@ func (v *logsView) addPods(r *request, instance *v1alpha1.AppInstance) error {
 		}
 		if err != nil {
 			return fmt.Errorf("list pods: %w", err)
+		}
+		if list.Continue != "" {
+			v.ReadPods = maxPodsRead
 		}
 		all = append(all, list.Items...)
 	}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	. "github.com/onsi/gomega"
+	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -245,6 +246,25 @@ func TestLogsOfNodesWithoutLogs(t *testing.T) {
 			g.Expect(b.get(t, "/instances/"+w.tenant+"/"+on+"/"+kind+"?pod="+on+"-7c9d5-a").StatusCode).To(Equal(http.StatusServiceUnavailable), kind)
 		}
 	}
+}
+
+func TestPodsThatAreNotReadAreReported(t *testing.T) {
+	w, _ := newLogWorld(t)
+	b := w.signIn(t, w.tenant, "jane", viewer, logReader)
+	path := "/instances/" + w.tenant + "/logged/logs"
+	NewWithT(t).Expect(shows(t, b, path, "started web").text).NotTo(ContainSubstring("can be missing here"))
+	// The names of these pods come before the names of the pods of the instance.
+	group := errgroup.Group{}
+	group.SetLimit(8)
+	for i := range 2000 {
+		group.Go(func() error {
+			return w.Client.Create(t.Context(), &corev1.Pod{
+				ObjectMeta: metav1.ObjectMeta{Namespace: w.tenant, Name: fmt.Sprintf("a-%04d", i)}, Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "web", Image: "web"}}},
+			})
+		})
+	}
+	NewWithT(t).Expect(group.Wait()).To(Succeed())
+	NewWithT(t).Expect(shows(t, b, path, "can be missing here").text).NotTo(ContainSubstring("The instance has no pods"))
 }
 
 func TestObjectsThatAreNotReadyComeFirst(t *testing.T) {

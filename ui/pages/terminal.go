@@ -31,9 +31,9 @@ type terminalView struct {
 	Nonce string
 	// Recorded reports that the terminal is recorded.
 	Recorded bool
-	// Cut is the number of pods that are not listed.
-	Cut     int
-	Kubectl string
+	// Cut is the number of pods that are not listed, and ReadPods the number of pods that were read if there are more.
+	Cut, ReadPods int
+	Kubectl       string
 }
 
 // addTerminalTab adds the tab with the terminal if the user may use it. A live part has no tabs.
@@ -63,10 +63,10 @@ func showTerminal(r *request, v *instanceView) error {
 	t := &v.Terminal
 	var found logsView
 	if err := found.addPods(r, v.Instance); err != nil || found.Pod == nil {
-		t.Problem, t.Grant = found.Problem, found.Grant
+		t.Problem, t.Grant, t.ReadPods = found.Problem, found.Grant, found.ReadPods
 		return err
 	}
-	t.Pod, t.Pods, t.Cut = found.Pod, found.Pods, found.Cut
+	t.Pod, t.Pods, t.Cut, t.ReadPods = found.Pod, found.Pods, found.Cut, found.ReadPods
 	t.selectContainer(r.lang, r.URL.Query().Get("container"))
 	t.Kubectl = t.kubectlCommand("exec", "-it", "-c", t.Container.Name, "--", "sh")
 	allowed, err := r.AllowsExec(r.Context(), t.Pod.Namespace)
