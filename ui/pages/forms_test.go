@@ -128,13 +128,23 @@ func TestInstallForm(t *testing.T) {
 		g.Expect(again.Header.Get("Location")).To(Equal("/tasks/" + w.tenant + "/install-wiki-abcde"))
 	}
 	g.Expect(w.taskNames(t)).To(HaveLen(1))
-	// It is corrected after Back.
+	// An entry is corrected after Back.
 	corrected := w.validForm()
 	corrected.Set("input.WIKI_ADMIN_EMAIL", "john@example.com")
 	location := w.b.post(t, w.path, corrected).Header.Get("Location")
 	g.Expect(location).To(MatchRegexp("^/tasks/" + w.tenant + "/install-wiki-[a-z0-9]{5}$"))
-	g.Expect(w.taskNames(t)).To(HaveLen(2))
-	g.Expect(w.Client.Delete(t.Context(), &v1alpha1.AppInstallTask{ObjectMeta: metav1.ObjectMeta{Namespace: w.tenant, Name: strings.TrimPrefix(location, "/tasks/"+w.tenant+"/")}})).To(Succeed())
+	// The task has failed, and a password is corrected.
+	failed := w.readTask(t, "install-wiki-abcde")
+	before := client.MergeFrom(failed.DeepCopy())
+	failed.Status.CompletionTime = new(metav1.Now())
+	failed.Status.Conditions = []metav1.Condition{{
+		Type: v1alpha1.ConditionSucceeded, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonInstallFailed, LastTransitionTime: metav1.Now(),
+	}}
+	g.Expect(w.Client.Status().Patch(t.Context(), failed, before)).To(Succeed())
+	location = w.b.post(t, w.path, w.validForm()).Header.Get("Location")
+	g.Expect(location).To(MatchRegexp("^/tasks/" + w.tenant + "/install-wiki-[a-z0-9]{5}$"))
+	g.Expect(location).NotTo(HaveSuffix("abcde"))
+	g.Expect(w.taskNames(t)).To(HaveLen(3))
 
 	for _, path := range []string{"/tasks/" + w.tenant + "/install-wiki-abcde", "/tasks", w.path + "?from=install-wiki-abcde&namespace=" + w.tenant} {
 		g.Expect(w.b.get(t, path).text).NotTo(ContainSubstring("CANARY"), path)

@@ -11,6 +11,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/util/rand"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -128,7 +129,7 @@ func formKeyOf(r *request) string {
 
 // createTask creates a task as the user and returns the URL of its page. If the same form was submitted
 // before, the task of the first time is returned. A form that was changed after that, to which the Back
-// button of the browser leads, creates another task.
+// button of the browser leads, or whose task has failed, creates another task.
 func createTask(r *request, task *v1alpha1.AppInstallTask) (string, error) {
 	err := r.Writer.Create(r.Context(), task)
 	r.logWrite("create", task, err)
@@ -146,12 +147,15 @@ func createTask(r *request, task *v1alpha1.AppInstallTask) (string, error) {
 	return taskURL(task.Namespace, task.Name), nil
 }
 
-// isSubmittedAgain reports whether the existing task with the name of a task requests the same. The API server
-// sets the default values of both.
+// isSubmittedAgain reports whether the existing task with the name of a task requests the same and has not failed. The
+// API server sets the default values of both.
 func isSubmittedAgain(r *request, task *v1alpha1.AppInstallTask) (bool, error) {
 	existing, again := &v1alpha1.AppInstallTask{}, task.DeepCopy()
 	if err := r.Get(r.Context(), client.ObjectKeyFromObject(task), existing); err != nil {
 		return false, err
+	}
+	if existing.Finished() && meta.IsStatusConditionFalse(existing.Status.Conditions, v1alpha1.ConditionSucceeded) {
+		return false, nil // A password that was corrected is not a part of the task.
 	}
 	again.Name = withNewKey(task.Name)
 	if err := r.Writer.Create(r.Context(), again, client.DryRunAll); err != nil {
