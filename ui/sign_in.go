@@ -21,6 +21,9 @@ func (o *options) addSignIn(po *pages.Options, address net.Addr) error {
 	case authLocal:
 		po.Link, po.LocalAuthority = &session.Link{}, address.String()
 	case authOIDC:
+		if po.TrustedProxies, err = o.proxyNetworks(); err != nil {
+			return fmt.Errorf("sign-in with --auth=oidc: %w", err)
+		}
 		if po.Issuer, err = issuer.New(issuer.Options{
 			URL: o.issuerURL, ClientID: o.clientID, SecretFile: o.clientSecretFile, CAFile: o.issuerCAFile, Scopes: splitList(o.scopes),
 			PublicURL: o.publicURL, UserAgent: "appmarket-ui/" + po.Version,

@@ -45,7 +45,7 @@ func (o *signInOptions) addFlags(f *flag.FlagSet) {
 	f.StringVar(&o.clientSecretFile, "oidc-client-secret-file", "", "File with the client secret. It is read for each sign-in. If empty, the client has no secret.")
 	f.StringVar(&o.scopes, "oidc-scopes", "openid,profile,email", "Scopes to request, separated by commas. Many issuers issue a refresh token only for offline_access.")
 	f.StringVar(&o.issuerCAFile, "oidc-ca-file", "", "File with the certificates of the authorities that are trusted for the issuer. If empty, the authorities of the system are trusted.")
-	f.StringVar(&o.trustedProxies, "trusted-proxies", "", "Networks of the proxies in front of the pages in CIDR notation, separated by commas. X-Forwarded-For from these networks names the client for which failed sign-in attempts and, with --auth=proxy, checks of credentials are limited. With --auth=proxy, X-Forwarded-User and X-Forwarded-Groups are accepted from these networks only with a client certificate of --proxy-client-ca. From loopback addresses, they are accepted without a certificate if a network contains the address, or if --bind-address is a loopback address.")
+	f.StringVar(&o.trustedProxies, "trusted-proxies", "", "Networks of the proxies in front of the pages in CIDR notation, separated by commas. X-Forwarded-For from these networks names the client for which failed sign-in attempts, sign-ins at an issuer, and with --auth=proxy checks of credentials are limited. With --auth=proxy, X-Forwarded-User and X-Forwarded-Groups are accepted from these networks only with a client certificate of --proxy-client-ca. From loopback addresses, they are accepted without a certificate if a network contains the address, or if --bind-address is a loopback address.")
 	f.StringVar(&o.proxyClientCA, "proxy-client-ca", "", "File with the certificates of the authorities that sign the client certificate of the proxy. It is read for each request. Requires --cert-dir.")
 	f.StringVar(&o.proxySignOut, "proxy-sign-out-url", "", "URL or path at which users sign out of the proxy, such as /oauth2/sign_out.")
 }
@@ -79,7 +79,8 @@ func (o *options) validateIssuer() error {
 	if !isOrigin || public.Scheme != "https" && !netguard.IsLoopback(public.Hostname()) {
 		return fmt.Errorf("--public-url: Invalid value: %q: must be an https URL without a path with --auth=oidc, because the issuer sends users back to it", o.publicURL)
 	}
-	return nil
+	_, err = o.proxyNetworks()
+	return err
 }
 
 func (o *options) validateProxy() error {

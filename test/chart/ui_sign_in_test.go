@@ -32,8 +32,12 @@ func TestSignInArguments(t *testing.T) {
 			"--oidc-client-secret-file=/etc/appmarket/ui-oidc/clientSecret", "--oidc-ca-file=/etc/appmarket/ui-oidc-ca/ca.crt",
 		}, []string{"client", "ca"}},
 		"tokens behind an Ingress": {"ui={enabled: true, proxy: {trustedProxies: [10.0.0.0/24]}}", []string{"--auth=token", "--trusted-proxies=10.0.0.0/24"}, nil},
-		"a proxy with tokens":      {"ui={enabled: true, auth: proxy}", []string{"--auth=proxy"}, nil},
-		"tokens of a known proxy":  {"ui={enabled: true, auth: proxy, proxy: {trustedProxies: [10.0.0.0/24]}}", []string{"--auth=proxy", "--trusted-proxies=10.0.0.0/24"}, nil},
+		"an issuer behind an Ingress": {
+			"ui={enabled: true, publicURL: 'https://market.example', auth: oidc, oidc: {issuerURL: 'https://login.example', clientID: pages}, proxy: {trustedProxies: [10.0.0.0/24]}}",
+			[]string{"--auth=oidc", "--trusted-proxies=10.0.0.0/24"}, nil,
+		},
+		"a proxy with tokens":     {"ui={enabled: true, auth: proxy}", []string{"--auth=proxy"}, nil},
+		"tokens of a known proxy": {"ui={enabled: true, auth: proxy, proxy: {trustedProxies: [10.0.0.0/24]}}", []string{"--auth=proxy", "--trusted-proxies=10.0.0.0/24"}, nil},
 		"a proxy without tokens": {proxyValues, []string{
 			"--auth=proxy", "--trusted-proxies=10.0.0.0/24,fd00::/64", "--proxy-client-ca=/etc/appmarket/ui-proxy-ca/ca.crt", "--proxy-sign-out-url=/oauth2/sign_out",
 		}, []string{"tls", "proxy-ca"}},
@@ -60,16 +64,15 @@ func TestRejectedSignInValues(t *testing.T) {
 	for values, message := range map[string]string{
 		"ui={enabled: true, auth: basic}": `auth`,
 		"ui={enabled: true, auth: oidc}":  `ui.oidc.issuerURL`,
-		"ui={enabled: true, auth: oidc, oidc: {issuerURL: 'http://login.example', clientID: pages}}":                                                                              `issuerURL`,
-		"ui={enabled: true, auth: oidc, oidc: {issuerURL: 'https://login.example', clientID: pages}}":                                                                             `ui.publicURL`,
-		"ui={enabled: true, proxy: {impersonation: Full}}":                                                                                                                        `needs ui.auth proxy`,
-		"ui={enabled: true, publicURL: 'https://market.example', auth: oidc, oidc: {issuerURL: 'https://login.example', clientID: pages}, proxy: {trustedProxies: [10.0.0.0/8]}}": `needs ui.auth token or proxy`,
-		"ui={enabled: true, auth: proxy, proxy: {impersonation: Constrained}}":                                                                                                    `need each other`,
-		"ui={enabled: true, auth: proxy, tlsSecret: tls, proxy: {trustedProxies: [10.0.0.0/8], clientCASecret: a}}":                                                               `need each other`,
-		"ui={enabled: true, auth: proxy, tlsSecret: tls, proxy: {clientCASecret: a, impersonation: Constrained}}":                                                                 `needs ui.proxy.trustedProxies`,
-		"ui={enabled: true, auth: proxy, proxy: {trustedProxies: [10.0.0.0/8], impersonation: Constrained}}":                                                                      `ui.proxy.clientCASecret`,
-		"ui={enabled: true, auth: proxy, proxy: {trustedProxies: [10.0.0.1]}}":                                                                                                    `trustedProxies`,
-		"ui={enabled: true, auth: proxy, proxy: {signOutURL: 'javascript:alert(1)'}}":                                                                                             `signOutURL`,
+		"ui={enabled: true, auth: oidc, oidc: {issuerURL: 'http://login.example', clientID: pages}}":                `issuerURL`,
+		"ui={enabled: true, auth: oidc, oidc: {issuerURL: 'https://login.example', clientID: pages}}":               `ui.publicURL`,
+		"ui={enabled: true, proxy: {impersonation: Full}}":                                                          `needs ui.auth proxy`,
+		"ui={enabled: true, auth: proxy, proxy: {impersonation: Constrained}}":                                      `need each other`,
+		"ui={enabled: true, auth: proxy, tlsSecret: tls, proxy: {trustedProxies: [10.0.0.0/8], clientCASecret: a}}": `need each other`,
+		"ui={enabled: true, auth: proxy, tlsSecret: tls, proxy: {clientCASecret: a, impersonation: Constrained}}":   `needs ui.proxy.trustedProxies`,
+		"ui={enabled: true, auth: proxy, proxy: {trustedProxies: [10.0.0.0/8], impersonation: Constrained}}":        `ui.proxy.clientCASecret`,
+		"ui={enabled: true, auth: proxy, proxy: {trustedProxies: [10.0.0.1]}}":                                      `trustedProxies`,
+		"ui={enabled: true, auth: proxy, proxy: {signOutURL: 'javascript:alert(1)'}}":                               `signOutURL`,
 	} {
 		NewWithT(t).Expect(renderErrors(t, values)).To(ContainSubstring(message), values)
 	}

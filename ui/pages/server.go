@@ -68,9 +68,9 @@ type Server struct {
 	// tokenChecks holds a token for each check of a token by the API server.
 	tokenChecks chan struct{}
 	requests    *session.Rate
-	// exchanges limits the codes that are sent to the issuer, and checks the credentials of a proxy that
-	// the API server checks.
-	exchanges, checks *session.Rate
+	// exchanges limits the codes that are sent to the issuer, and clientExchanges the codes of a client. checks limits
+	// the credentials of a proxy that the API server checks.
+	exchanges, clientExchanges, checks *session.Rate
 	// names contains the names of the users of the proxy.
 	names nameCache
 	// logStreams counts the logs that are followed.
@@ -100,7 +100,7 @@ func New(o Options) (http.Handler, error) {
 		Options: o, templates: parsed,
 		logins: session.NewRate(loginInterval, loginBurst), tokenChecks: make(chan struct{}, maxTokenChecks),
 		requests:  session.NewRate(requestInterval, requestBurst),
-		exchanges: session.NewRate(exchangeInterval, exchangeBurst), checks: session.NewRate(checkInterval, checkBurst),
+		exchanges: session.NewRate(exchangeInterval, exchangeBurst), clientExchanges: session.NewRate(2*exchangeInterval, exchangeBurst/2), checks: session.NewRate(checkInterval, checkBurst),
 		names: nameCache{known: map[[32]byte]knownName{}}, logStreams: logSlots{sessions: map[string]int{}, users: map[string]int{}},
 		uploads: newUploads(), analyses: make(chan struct{}, maxAnalyses),
 		sessionChecks: session.NewRate(sessionCheckInterval, sessionCheckBurst), userChecks: session.NewRate(userCheckInterval, userCheckBurst),

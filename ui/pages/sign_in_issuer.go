@@ -16,7 +16,8 @@ import (
 const (
 	// maxCodeBytes is the size of the longest code of an issuer.
 	maxCodeBytes = 4096
-	// exchangeInterval and exchangeBurst limit the codes of all users that are sent to the issuer.
+	// exchangeInterval and exchangeBurst limit the codes of all users that are sent to the issuer. One client can send half
+	// of them, so that it cannot keep the others from signing in.
 	exchangeInterval, exchangeBurst = time.Second / 10, 50
 )
 
@@ -84,7 +85,7 @@ func (s *Server) finishIssuerSignIn(w http.ResponseWriter, r *http.Request) {
 	case code == "" || len(code) > maxCodeBytes:
 		s.refuseLogin(w, r, http.StatusBadRequest, problemFlow)
 		return
-	case !s.exchanges.Allow("", time.Now()):
+	case !s.clientExchanges.Allow(s.addressOf(r), time.Now()) || !s.exchanges.Allow("", time.Now()):
 		w.Header().Set("Retry-After", "5")
 		s.refuseLogin(w, r, http.StatusTooManyRequests, "signInProblem.tooManyUsers")
 		return

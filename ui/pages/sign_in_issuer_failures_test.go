@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -12,6 +13,32 @@ import (
 	testissuer "github.com/appmarket/operator/test/issuer"
 	"github.com/appmarket/operator/ui/issuer"
 )
+
+// testLimit has one client send more codes at the same time than it may, and then another client one.
+func (i *issuerSite) testLimit(t *testing.T) {
+	g := NewWithT(t)
+	begin := func() func(address string) int {
+		b := i.newBrowser(t)
+		back := i.beginSignIn(t, b)
+		return func(address string) int { return b.getWith(t, back, "X-Forwarded-For: "+address).StatusCode }
+	}
+	var finish []func(address string) int
+	for range 40 {
+		finish = append(finish, begin())
+	}
+	var limited atomic.Int64
+	var waiting sync.WaitGroup
+	for _, each := range finish {
+		waiting.Go(func() {
+			if each("192.0.2.1") == http.StatusTooManyRequests {
+				limited.Add(1)
+			}
+		})
+	}
+	waiting.Wait()
+	g.Expect(limited.Load()).To(BeNumerically(">", 0))
+	g.Expect(begin()("192.0.2.2")).To(Equal(http.StatusSeeOther))
+}
 
 // testFailures has the issuer fail in the ways of a server.
 func (i *issuerSite) testFailures(t *testing.T) {

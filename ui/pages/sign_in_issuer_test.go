@@ -2,6 +2,7 @@ package pages_test
 
 import (
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
 	"testing"
@@ -47,6 +48,7 @@ func startIssuerSite(t *testing.T) *issuerSite {
 	})
 	i.site = startSiteOf(t, env, false, func(s *site, o *pages.Options) {
 		o.Issuer = newIssuer(t, i.issuer, "http://"+s.server.Listener.Addr().String())
+		o.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}
 	})
 	i.namespace = i.Namespace(t, nil)
 	i.grant(t, i.namespace, rbacv1.Subject{Kind: rbacv1.GroupKind, APIGroup: rbacv1.GroupName, Name: "oidc:team"}, viewer)
@@ -108,6 +110,7 @@ func TestSignInAtAnIssuer(t *testing.T) {
 	t.Run("callbacks", func(t *testing.T) { i.testCallbacks(t) })
 	t.Run("tokens", func(t *testing.T) { i.testTokens(t) })
 	t.Run("failures", func(t *testing.T) { i.testFailures(t) })
+	t.Run("limit", func(t *testing.T) { i.testLimit(t) })
 	t.Run("refresh", func(t *testing.T) { i.testRefresh(t) })
 	t.Run("sign out", func(t *testing.T) { i.testSignOut(t) })
 }

@@ -12,8 +12,6 @@
 {{- if ne $ui.auth "proxy" }}
 {{- if ne $ui.proxy.impersonation "None" }}
 {{- fail "ui.proxy.impersonation needs ui.auth proxy" }}
-{{- else if and $ui.proxy.trustedProxies (ne $ui.auth "token") }}
-{{- fail "ui.proxy.trustedProxies needs ui.auth token or proxy" }}
 {{- end }}
 {{- else if ne (empty $ui.proxy.clientCASecret) (eq $ui.proxy.impersonation "None") }}
 {{- fail "ui.proxy.clientCASecret and ui.proxy.impersonation need each other: the users of a proxy with a client certificate are impersonated" }}
@@ -26,6 +24,9 @@
 {{- define "appmarket.signInArguments" -}}
 {{- $ui := .Values.ui -}}
 - --auth={{ $ui.auth }}
+{{- with $ui.proxy.trustedProxies }}
+- {{ printf "--trusted-proxies=%s" (join "," .) | quote }}
+{{- end }}
 {{- if eq $ui.auth "oidc" }}
 - {{ printf "--oidc-issuer-url=%s" $ui.oidc.issuerURL | quote }}
 - {{ printf "--oidc-client-id=%s" $ui.oidc.clientID | quote }}
@@ -36,14 +37,7 @@
 {{- if $ui.oidc.caSecret }}
 - --oidc-ca-file=/etc/appmarket/ui-oidc-ca/ca.crt
 {{- end }}
-{{- else if eq $ui.auth "token" }}
-{{- with $ui.proxy.trustedProxies }}
-- {{ printf "--trusted-proxies=%s" (join "," .) | quote }}
-{{- end }}
 {{- else if eq $ui.auth "proxy" }}
-{{- with $ui.proxy.trustedProxies }}
-- {{ printf "--trusted-proxies=%s" (join "," .) | quote }}
-{{- end }}
 {{- if $ui.proxy.clientCASecret }}
 - --proxy-client-ca=/etc/appmarket/ui-proxy-ca/ca.crt
 {{- end }}
