@@ -3,7 +3,6 @@ package pages
 import (
 	"context"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/appmarket/operator/api/v1alpha1"
@@ -71,7 +70,7 @@ func publishedVersion(app *v1alpha1.AppInfo, version string) *v1alpha1.Published
 // newCompareView returns the comparison of the versions that the query selects, nil if the app has one
 // version only or the reports cannot be read. The live part of the page does not contain it.
 func newCompareView(r *request, app *v1alpha1.AppInfo) *compareView {
-	if len(app.Status.Versions) < 2 || !r.server.Reports.HasRepository() || strings.HasPrefix(r.URL.Path, "/parts/") {
+	if len(app.Status.Versions) < 2 || !r.server.Reports.HasRepository() || isPart(r.Request) {
 		return nil
 	}
 	from, to := r.URL.Query().Get("from"), r.URL.Query().Get("to")

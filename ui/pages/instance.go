@@ -117,7 +117,7 @@ func showInstanceTab(r *request) (*view, error) {
 		return nil, err
 	}
 	// The live part of the page does not contain the log or the terminal.
-	if isPart := strings.HasPrefix(r.URL.Path, "/parts/"); isPart && (chosen.name == "Logs" || chosen.name == terminalTab) {
+	if isPart(r.Request) && (chosen.name == "Logs" || chosen.name == terminalTab) {
 		return v.view(), v.addActions(r)
 	}
 	if err := chosen.show(r, v); err != nil {

@@ -129,7 +129,7 @@ func (s *Server) writeError(w http.ResponseWriter, r *request, err error) {
 }
 
 func (s *Server) writeProblem(w http.ResponseWriter, r *request, p *problem) {
-	if strings.HasPrefix(r.URL.Path, "/parts/") {
+	if isPart(r.Request) {
 		http.Error(w, p.Title, p.Status)
 		return
 	}

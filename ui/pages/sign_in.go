@@ -95,11 +95,11 @@ func (s *Server) userOf(found session.Session) (*kube.User, error) {
 	return s.Cluster.UserWithToken(found.Token)
 }
 
-// requireLogin sends the user to the page for signing in. A part is not replaced by that page:
-// the whole page is loaded again.
+// requireLogin sends the user to the page for signing in. A response for a script is not replaced by that
+// page: the whole page is loaded again.
 func (s *Server) requireLogin(w http.ResponseWriter, r *http.Request) {
 	s.Cookies.Clear(w)
-	if isPart(r) {
+	if isForScript(r) {
 		w.Header().Set("HX-Refresh", "true")
 		http.Error(w, "sign in first", http.StatusUnauthorized)
 		return
@@ -107,9 +107,15 @@ func (s *Server) requireLogin(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, "/login", http.StatusSeeOther)
 }
 
-// isPart reports whether the response to a request is not shown as a page.
-func isPart(r *http.Request) bool {
-	return r.Method != http.MethodGet || strings.HasPrefix(r.URL.Path, "/parts/") || r.URL.Path == "/live"
+// isPart reports whether a part of a page is requested.
+func isPart(r *http.Request) bool { return strings.HasPrefix(r.URL.Path, "/parts/") }
+
+// isForScript reports whether the response to a request is not shown as a page. A browser that shows the response to a
+// form accepts HTML.
+func isForScript(r *http.Request) bool {
+	accepted := r.Header.Get("Accept")
+	return isPart(r) || r.URL.Path == "/live" || r.Header.Get("HX-Request") != "" || accepted == "text/event-stream" ||
+		r.Method != http.MethodGet && !strings.Contains(accepted, "text/html")
 }
 
 // loginView is the page for signing in.

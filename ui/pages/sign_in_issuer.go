@@ -168,7 +168,7 @@ func (s *Server) refreshSession(w http.ResponseWriter, r *http.Request, old sess
 // failRefresh writes the response to a request whose session cannot be refreshed now. The session is kept.
 func (s *Server) failRefresh(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Retry-After", "5")
-	if isPart(r) {
+	if isForScript(r) {
 		http.Error(w, "the issuer does not respond", http.StatusServiceUnavailable)
 		return
 	}

@@ -90,7 +90,7 @@ func (s *Server) refuseProxy(w http.ResponseWriter, r *http.Request, err error) 
 	if s.logins.Allow(s.addressOf(r), time.Now()) {
 		s.Log.Info("Refused a request", "address", r.RemoteAddr, "reason", locale.English.Text(refusal.Reason))
 	}
-	if isPart(r) {
+	if isForScript(r) {
 		http.Error(w, locale.Of(r).Text(refusal.Reason), refusal.Status)
 		return
 	}

@@ -141,3 +141,33 @@ func TestRequestsOfASessionAreLimited(t *testing.T) {
 	}
 	g.Expect(refused).To(BeNumerically(">", 0))
 }
+
+// TestRequestsAfterTheEndOfASession expects that a browser shows the page for signing in, and that a script is
+// told to load the page again.
+func TestRequestsAfterTheEndOfASession(t *testing.T) {
+	s := startSite(t, false)
+	b := s.newBrowser(t)
+	for _, c := range []struct {
+		why, method, path, header, value string
+		status                           int
+	}{
+		{"a page", http.MethodGet, "/apps", "Accept", "text/html,*/*", http.StatusSeeOther},
+		{"a form", http.MethodPost, "/sources/new", "Accept", "text/html,*/*", http.StatusSeeOther},
+		{"a check by a script", http.MethodPost, "/sources/new", "Accept", "*/*", http.StatusUnauthorized},
+		{"a preview", http.MethodPost, "/sources/new", "HX-Request", "true", http.StatusUnauthorized},
+		{"a part", http.MethodGet, "/parts/apps", "Accept", "text/html", http.StatusUnauthorized},
+		{"a log", http.MethodGet, "/instances/a/b/log/stream", "Accept", "text/event-stream", http.StatusUnauthorized},
+	} {
+		t.Run(c.why, func(t *testing.T) {
+			g := NewWithT(t)
+			request, err := http.NewRequestWithContext(t.Context(), c.method, b.base+c.path, nil)
+			g.Expect(err).NotTo(HaveOccurred())
+			request.Header.Set(c.header, c.value)
+			answer := b.send(t, request)
+			g.Expect(answer.StatusCode).To(Equal(c.status), answer.text)
+			if c.status == http.StatusSeeOther {
+				g.Expect(answer.Header.Get("Location")).To(Equal("/login"))
+			}
+		})
+	}
+}

@@ -38,7 +38,7 @@ type terminalView struct {
 
 // addTerminalTab adds the tab with the terminal if the user may use it. A live part has no tabs.
 func (v *instanceView) addTerminalTab(r *request) error {
-	if r.server.Terminals == nil || strings.HasPrefix(r.URL.Path, "/parts/") {
+	if r.server.Terminals == nil || isPart(r.Request) {
 		return nil
 	}
 	allowed, err := r.AllowsExec(r.Context(), v.Instance.Namespace)
