@@ -289,6 +289,7 @@ func TestCachedEndsRequestsWithoutCallers(t *testing.T) {
 			g.Expect(err).To(MatchError(context.DeadlineExceeded))
 		}
 		time.Sleep(10 * time.Minute)
+		synctest.Wait()
 		inner.delay = 0
 		_, err := inspector.Inspect(t.Context(), "a.example/x:2")
 		g.Expect(err).NotTo(HaveOccurred(), "the slot of the registry is free again")

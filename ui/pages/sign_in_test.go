@@ -142,8 +142,8 @@ func TestRequestsOfASessionAreLimited(t *testing.T) {
 	g.Expect(refused).To(BeNumerically(">", 0))
 }
 
-// TestRequestsAfterTheEndOfASession expects that a browser shows the page for signing in, and that a script is
-// told to load the page again.
+// TestRequestsAfterTheEndOfASession expects that a browser shows the page for signing in, and that a script loads the
+// page again.
 func TestRequestsAfterTheEndOfASession(t *testing.T) {
 	s := startSite(t, false)
 	b := s.newBrowser(t)
