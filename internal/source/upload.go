@@ -118,7 +118,8 @@ func (u *upload) Fetch(ctx context.Context, offer hydrate.Offer) (hydrate.ChartC
 	}
 	archive, err := u.Store.Archive(u.Owner, offer.Digest)
 	if errors.Is(err, fs.ErrNotExist) {
-		return hydrate.ChartContent{}, outcome.Stalled(v1alpha1.ReasonNotFound, fmt.Errorf(
+		// It is retried, because the operator does not notice that a volume was restored.
+		return hydrate.ChartContent{}, outcome.Failed(v1alpha1.ReasonNotFound, fmt.Errorf(
 			"the volume of the operator does not contain the chart %s: restore the volume, or upload the chart again", file))
 	}
 	return hydrate.ChartContent{Archive: archive}, toUploadError(err)
