@@ -65,8 +65,13 @@ export async function newPage(context, base = site.base) {
   return page;
 }
 
+/** Opens a page. A test can exceed the limit of requests of a session, which is for people. */
 export async function open(page, path) {
-  const response = await page.goto(site.base + path, { waitUntil: "load" });
+  let response = await page.goto(site.base + path, { waitUntil: "load" });
+  for (let i = 0; i < 5 && response.status() === 429; i++) {
+    await page.waitForTimeout(1000);
+    response = await page.goto(site.base + path, { waitUntil: "load" });
+  }
   await page.waitForTimeout(50);
   return response;
 }

@@ -67,7 +67,8 @@ type Server struct {
 	logins    *session.Rate
 	// tokenChecks holds a token for each check of a token by the API server.
 	tokenChecks chan struct{}
-	requests    *session.Rate
+	// requests limits the requests of a session, and images its requests for images.
+	requests, images *session.Rate
 	// exchanges limits the codes that are sent to the issuer, and clientExchanges the codes of a client. checks limits
 	// the credentials of a proxy that the API server checks.
 	exchanges, clientExchanges, checks *session.Rate
@@ -86,8 +87,9 @@ type Server struct {
 const (
 	// loginInterval and loginBurst limit the failed attempts of an address to sign in.
 	loginInterval, loginBurst = 12 * time.Second, 5
-	// requestInterval and requestBurst limit the requests of a session.
+	// requestInterval and requestBurst limit the requests of a session, except for images. A list has 48 icons.
 	requestInterval, requestBurst = time.Second / 20, 60
+	imageInterval, imageBurst     = time.Second / 100, 300
 )
 
 // New returns the handler of all pages.
@@ -99,7 +101,7 @@ func New(o Options) (http.Handler, error) {
 	s := &Server{
 		Options: o, templates: parsed,
 		logins: session.NewRate(loginInterval, loginBurst), tokenChecks: make(chan struct{}, maxTokenChecks),
-		requests:  session.NewRate(requestInterval, requestBurst),
+		requests: session.NewRate(requestInterval, requestBurst), images: session.NewRate(imageInterval, imageBurst),
 		exchanges: session.NewRate(exchangeInterval, exchangeBurst), clientExchanges: session.NewRate(2*exchangeInterval, exchangeBurst/2), checks: session.NewRate(checkInterval, checkBurst),
 		names: nameCache{known: map[[32]byte]knownName{}}, logStreams: logSlots{sessions: map[string]int{}, users: map[string]int{}},
 		uploads: newUploads(), analyses: make(chan struct{}, maxAnalyses),

@@ -56,7 +56,7 @@ func (s *Server) identifyByCookie(w http.ResponseWriter, r *http.Request) (*kube
 		s.requireLogin(w, r)
 		return nil, found, false
 	}
-	if !s.allowRequest(w, found.ID) {
+	if !s.allowRequest(w, r, found.ID) {
 		return nil, found, false
 	}
 	if s.Issuer != nil && found.NeedsRefresh(time.Now()) {
@@ -73,8 +73,12 @@ func (s *Server) identifyByCookie(w http.ResponseWriter, r *http.Request) (*kube
 }
 
 // allowRequest reports whether a session may send a request now. If not, it writes the response.
-func (s *Server) allowRequest(w http.ResponseWriter, id string) bool {
-	if s.requests.Allow(id, time.Now()) {
+func (s *Server) allowRequest(w http.ResponseWriter, r *http.Request, id string) bool {
+	limit := s.requests
+	if strings.HasPrefix(r.URL.Path, "/img/") {
+		limit = s.images
+	}
+	if limit.Allow(id, time.Now()) {
 		return true
 	}
 	w.Header().Set("Retry-After", "1")

@@ -111,3 +111,14 @@ func TestSuccessfulSignInsAreNotLimited(t *testing.T) {
 	}
 	g.Expect(s.tryToken(t, "opaque-token-of-jane", "")).To(Equal(http.StatusTooManyRequests), "the server cannot know that it is not another guess")
 }
+
+// TestIconsDoNotUseUpTheLimitOfPages requests the icons of several lists, and then a page.
+func TestIconsDoNotUseUpTheLimitOfPages(t *testing.T) {
+	g := NewWithT(t)
+	w := newWorld(t, false)
+	b := w.signIn(t, w.tenant, "jane", viewer)
+	for range 200 {
+		g.Expect(b.get(t, "/img/none/none/icon").StatusCode).NotTo(Equal(http.StatusTooManyRequests))
+	}
+	g.Expect(b.get(t, "/parts/about").StatusCode).NotTo(Equal(http.StatusTooManyRequests))
+}

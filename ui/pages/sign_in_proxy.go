@@ -39,7 +39,7 @@ func (s *Server) identifyByProxy(w http.ResponseWriter, r *http.Request) (*kube.
 	}
 	key := user.CredentialKey()
 	id := hex.EncodeToString(key[:16])
-	if !s.allowRequest(w, id) {
+	if !s.allowRequest(w, r, id) {
 		return nil, none, false
 	}
 	name, known := s.names.find(key, time.Now())
