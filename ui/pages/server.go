@@ -102,8 +102,9 @@ func New(o Options) (http.Handler, error) {
 		Options: o, templates: parsed,
 		logins: session.NewRate(loginInterval, loginBurst), tokenChecks: make(chan struct{}, maxTokenChecks),
 		requests: session.NewRate(requestInterval, requestBurst), images: session.NewRate(imageInterval, imageBurst),
-		exchanges: session.NewRate(exchangeInterval, exchangeBurst), clientExchanges: session.NewRate(2*exchangeInterval, exchangeBurst/2), checks: session.NewRate(checkInterval, checkBurst),
-		names: nameCache{known: map[[32]byte]knownName{}}, logStreams: logSlots{sessions: map[string]int{}, users: map[string]int{}},
+		exchanges: session.NewRate(exchangeInterval, exchangeBurst), clientExchanges: session.NewRate(2*exchangeInterval, exchangeBurst/2),
+		checks: session.NewRate(checkInterval, checkBurst),
+		names:  nameCache{known: map[[32]byte]knownName{}}, logStreams: logSlots{sessions: map[string]int{}, users: map[string]int{}},
 		uploads: newUploads(), analyses: make(chan struct{}, maxAnalyses),
 		sessionChecks: session.NewRate(sessionCheckInterval, sessionCheckBurst), userChecks: session.NewRate(userCheckInterval, userCheckBurst),
 	}
