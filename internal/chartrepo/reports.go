@@ -71,9 +71,17 @@ func findReport(packed io.ReaderAt, size int64, name string) (*zip.File, error) 
 	}
 	for _, file := range archive.File {
 		// Files that are not compressed have one size. With another one, a reader would continue in the next file.
-		if file.Name == name && file.Method == zip.Store && file.UncompressedSize64 == file.CompressedSize64 {
-			return file, nil
+		if file.Name != name || file.Method != zip.Store || file.UncompressedSize64 != file.CompressedSize64 {
+			continue
 		}
+		offset, err := file.DataOffset()
+		if err == nil && (offset < 0 || offset > size || file.CompressedSize64 > uint64(size-offset)) {
+			err = zip.ErrFormat // The file would be outside of the content.
+		}
+		if err != nil {
+			return nil, fmt.Errorf("find report %q: %w", name, err)
+		}
+		return file, nil
 	}
 	return nil, fmt.Errorf("find report %q: %w", name, fs.ErrNotExist)
 }
