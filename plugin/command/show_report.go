@@ -22,7 +22,7 @@ import (
 // appReport is a report about a version of an app that a flag selects.
 type appReport struct {
 	flag, file, usage string
-	// convert returns what is printed of the file of a version. It is nil if the file is printed as it is.
+	// convert returns the text to print for the file of a version. It is nil if the file is printed unchanged.
 	convert func(app *v1alpha1.AppInfo, version string, content []byte) ([]byte, error)
 	// inStatus returns the part of the report that the status of an app contains, for users who cannot read the
 	// repository. It is nil if the status contains nothing of it.

@@ -19,6 +19,11 @@ type accessView struct {
 	Lists []accessList
 }
 
+// UsesNodes reports whether the app has access to nodes, although all its objects may be in its namespace.
+func (v *accessView) UsesNodes() bool {
+	return v.Privileged || v.HostPath || v.HostNetwork
+}
+
 // accessList is a list of the report about permissions. ID is the identifier of its heading.
 type accessList struct {
 	ID    string
@@ -41,7 +46,10 @@ func (v *appView) addAccess(r *request) {
 		return
 	}
 	if v.Access == nil {
-		v.Access = &accessView{AppAccess: &v1alpha1.AppAccess{Scope: v1alpha1.AccessNamespace}}
+		v.Access = &accessView{AppAccess: &v1alpha1.AppAccess{
+			Scope:      v1alpha1.AccessNamespace,
+			Privileged: len(found.Privileged) > 0, HostPath: len(found.HostPaths) > 0, HostNetwork: len(found.HostNetworks) > 0,
+		}}
 		if !found.IsLimitedToNamespace() {
 			v.Access.Scope = v1alpha1.AccessCluster
 		}

@@ -27,7 +27,7 @@ func TestPermissionsFootprintAndPlacement(t *testing.T) {
 	w.reports.mu.Unlock()
 	address := "/apps/" + w.market + "/samples/agent"
 	shows(t, b, address, ">Storage</span> 3Gi", ">Pull</span> 412 MB", "does not run on this cluster", "StorageClass &#34;slow&#34; not found")
-	shows(t, b, address+"/permissions", "objects or permissions outside its namespace", "list nodes in all namespaces", "Directories of nodes", "Pod/agent: /run")
+	shows(t, b, address+"/permissions", "The app uses directories, the network or devices of the nodes", "objects or permissions outside its namespace", "list nodes in all namespaces", "Directories of nodes", "Pod/agent: /run")
 	w.reports.mu.Lock()
 	w.reports.texts["/reports/"+digest+"/objects.yaml"] = "---\n# Source: agent/templates/role.yaml\napiVersion: rbac.authorization.k8s.io/v1\n" +
 		"kind: ClusterRole\nmetadata: {name: agent}\nrules: [{apiGroups: [\"\"], resources: [nodes], verbs: [list]}]\n"
@@ -42,6 +42,8 @@ func TestPermissionsFootprintAndPlacement(t *testing.T) {
 	g.Expect(manifest.text).To(ContainSubstring("- kind: ClusterRole\n  name: agent\n"))
 	w.addApp(t, w.market, "samples", "modest", v1alpha1.AppSummary{Title: "Modest", Access: &v1alpha1.AppAccess{Scope: v1alpha1.AccessNamespace}})
 	shows(t, b, "/apps/"+w.market+"/samples/modest/permissions", "The app asks for nothing outside its namespace.")
+	w.addApp(t, w.market, "samples", "mounting", v1alpha1.AppSummary{Title: "Mounting", Access: &v1alpha1.AppAccess{Scope: v1alpha1.AccessNamespace, HostPath: true}})
+	g.Expect(shows(t, b, "/apps/"+w.market+"/samples/mounting/permissions", "of the nodes").text).NotTo(ContainSubstring("nothing outside its namespace"))
 
 	list := func(path string) func() string { return func() string { return b.get(t, path).text } }
 	g.Eventually(list("/apps?placement=No")).WithTimeout(15 * time.Second).Should(And(ContainSubstring("Agent"), Not(ContainSubstring("Modest"))))
